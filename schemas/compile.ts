@@ -1,0 +1,37 @@
+/**
+ * Compiles the JSON Schemas beside this file into code: `src/generated/*.ts` (types) and `src/generated/*.validate.js`
+ * (ajv's validators), so that neither a copy of the types nor ajv's compiler is in what users start.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Ajv } from 'ajv';
+import standalone from 'ajv/dist/standalone/index.js';
+import { compile } from 'json-schema-to-typescript';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const out = fileURLToPath(new URL('../src/generated/', import.meta.url));
+mkdirSync(out, { recursive: true });
+
+const BANNER = '// Made from schemas/ by `npm run generate`: edit the schema, not this file.';
+const UNITS = "import type { Bdf, BusNumber, ControllerIndex } from '../domain/address.js';";
+
+for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) {
+  const name = file.replace('.schema.json', '');
+  const schema = JSON.parse(readFileSync(here + file, 'utf8'));
+
+  const types = await compile(structuredClone(schema), name, {
+    bannerComment: `${BANNER}\n${UNITS}`,
+    additionalProperties: false,
+    format: false,
+  });
+  writeFileSync(`${out}${name}.ts`, types);
+
+  const ajv = new Ajv({ allErrors: false, verbose: true, code: { source: true, esm: true, lines: true } });
+  ajv.addKeyword('tsType');
+  const code = standalone.default(ajv, ajv.compile(schema));
+  writeFileSync(`${out}${name}.validate.js`, `${BANNER}\n${code}`);
+  writeFileSync(
+    `${out}${name}.validate.d.ts`,
+    `${BANNER}\nimport type { ValidateFunction } from 'ajv';\nexport declare const validate: ValidateFunction<unknown>;\n`,
+  );
+}

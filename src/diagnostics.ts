@@ -1,0 +1,71 @@
+import { CODES, type DiagnosticCode } from './codes.js';
+
+export type { DiagnosticCode } from './codes.js';
+
+/** How bad it is. `error`: nothing is written. `warning`: written, but look. `note`: for information. */
+export type Severity = 'error' | 'warning' | 'note';
+
+/** A place in a text: line and column count from 1, the column in UTF-16 code units. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One finding, in the form that compilers print: where, how bad, which code, what is wrong, what to do. */
+export interface Diagnostic {
+  readonly code: DiagnosticCode;
+  readonly severity: Severity;
+  /** What is wrong, naming the element or the device; one line, no full stop. */
+  readonly message: string;
+  /** What to do about it; one line, no full stop. */
+  readonly hint?: string;
+  /** The file it is in, where that is not the domain's (a policy, a topology). */
+  readonly file?: string;
+  readonly place?: Place;
+}
+
+/** What a finding may say beyond its code and message. */
+export interface DiagnosticDetails {
+  readonly hint?: string | undefined;
+  readonly file?: string | undefined;
+  readonly place?: Place | undefined;
+  /** Only where policy makes a finding worse or milder than its code says. */
+  readonly severity?: Severity | undefined;
+}
+
+/** Makes a finding of a code of the table in `codes.ts`, with that code's severity and hint unless told otherwise. */
+export function diagnostic(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): Diagnostic {
+  const { hint = CODES[code].hint, file, place, severity = CODES[code].severity } = details;
+  return {
+    code,
+    severity,
+    message,
+    ...(hint !== undefined && { hint }),
+    ...(file !== undefined && { file }),
+    ...(place !== undefined && { place }),
+  };
+}
+
+/**
+ * What a user, a domain or the outside did wrong, as findings; never a bug of ours.
+ * The three subclasses are all there are; `src/cli` gives each its exit code.
+ */
+export abstract class DiagnosedError extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: Diagnostic | readonly Diagnostic[]) {
+    const list = Array.isArray(diagnostics) ? diagnostics : [diagnostics];
+    super(list.map((d) => d.message).join('; '));
+    this.name = new.target.name;
+    this.diagnostics = list;
+  }
+}
+
+/** The answer is no: this domain cannot be placed on this host. Exit code 1. */
+export class RefusedError extends DiagnosedError {}
+
+/** The input or the command line is wrong. Exit code 2. */
+export class InputError extends DiagnosedError {}
+
+/** The outside failed: a file, sysfs, libvirt. Exit code 3. */
+export class OutsideError extends DiagnosedError {}
