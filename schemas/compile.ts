@@ -15,6 +15,12 @@ mkdirSync(out, { recursive: true });
 const BANNER = '// Made from schemas/ by `npm run generate`: edit the schema, not this file.';
 const UNITS = "import type { Bdf, BusNumber, ControllerIndex } from '../domain/address.js';";
 
+/** The schema without what only people read, so that validators do not carry it. */
+const withoutDescriptions = (schema: object): object =>
+  JSON.parse(
+    JSON.stringify(schema, (key, value) => (key === 'description' && typeof value === 'string' ? undefined : value)),
+  );
+
 for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) {
   const name = file.replace('.schema.json', '');
   const schema = JSON.parse(readFileSync(here + file, 'utf8'));
@@ -24,11 +30,12 @@ for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) 
     additionalProperties: false,
     format: false,
   });
-  writeFileSync(`${out}${name}.ts`, types);
+  // A definition that is one of our units by `tsType` is imported, not declared again.
+  writeFileSync(`${out}${name}.ts`, types.replace(/\/\*\*\n(?: \*.*\n)+export type (\w+) = \1\n/g, ''));
 
   const ajv = new Ajv({ allErrors: false, verbose: true, code: { source: true, esm: true, lines: true } });
   ajv.addKeyword('tsType');
-  const code = standalone.default(ajv, ajv.compile(schema));
+  const code = standalone.default(ajv, ajv.compile(withoutDescriptions(schema)));
   writeFileSync(`${out}${name}.validate.js`, `${BANNER}\n${code}`);
   writeFileSync(
     `${out}${name}.validate.d.ts`,

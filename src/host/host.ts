@@ -1,0 +1,95 @@
+import type { Bdf } from '../domain/address.js';
+import type { NumaNode, PciDevice, Smmu, Topology } from '../generated/topology.js';
+
+/** A topology with an index on it: what the planner asks of a host, without I/O. */
+export class Host {
+  readonly topology: Topology;
+  readonly #devices: ReadonlyMap<Bdf, PciDevice>;
+  readonly #smmus: ReadonlyMap<string, Smmu>;
+  readonly #groups: ReadonlyMap<number, readonly PciDevice[]>;
+
+  /** Of a topology that is consistent, as `scanHost` and `readTopology` make it. */
+  constructor(topology: Topology) {
+    this.topology = topology;
+    this.#devices = new Map(topology.devices.map((device) => [device.bdf, device]));
+    this.#smmus = new Map(topology.smmus.map((smmu) => [smmu.name, smmu]));
+    const groups = new Map<number, PciDevice[]>();
+    for (const device of topology.devices) {
+      if (device.group === null || device.bridge) continue;
+      const members = groups.get(device.group);
+      if (members) members.push(device);
+      else groups.set(device.group, [device]);
+    }
+    this.#groups = groups;
+  }
+
+  /** The SMMUs, by address: the order of their bridges. */
+  get smmus(): readonly Smmu[] {
+    return this.topology.smmus;
+  }
+
+  /** The NUMA nodes, by number. */
+  get nodes(): readonly NumaNode[] {
+    return this.topology.nodes;
+  }
+
+  /** The devices that are no bridges, by address. */
+  get endpoints(): readonly PciDevice[] {
+    return this.topology.devices.filter((device) => !device.bridge);
+  }
+
+  /** The device of an address, a bridge or an endpoint; undefined where the host, or what was scanned of it, has none. */
+  device(bdf: Bdf): PciDevice | undefined {
+    return this.#devices.get(bdf);
+  }
+
+  /** The SMMU of a name such as `smmu3.0x000000000c020000`. */
+  smmu(name: string): Smmu | undefined {
+    return this.#smmus.get(name);
+  }
+
+  /** The endpoints behind an SMMU, by address. */
+  endpointsBehind(smmu: string): readonly PciDevice[] {
+    return this.endpoints.filter((device) => device.smmu === smmu);
+  }
+
+  /** The endpoints of an IOMMU group, by address; its bridges do not count. */
+  groupMembers(group: number): readonly PciDevice[] {
+    return this.#groups.get(group) ?? [];
+  }
+
+  /** The other endpoints of a device's IOMMU group, by address. */
+  groupMates(device: PciDevice): readonly PciDevice[] {
+    if (device.group === null) return [];
+    return this.groupMembers(device.group).filter((mate) => mate.bdf !== device.bdf);
+  }
+
+  /** The bridges that a device hangs below, the nearest first. */
+  bridgesAbove(device: PciDevice): readonly PciDevice[] {
+    const bridges: PciDevice[] = [];
+    let above = device.parent && this.#devices.get(device.parent);
+    while (above) {
+      bridges.push(above);
+      above = above.parent && this.#devices.get(above.parent);
+    }
+    return bridges;
+  }
+
+  /**
+   * The NUMA node of an SMMU: the one that firmware names, else the one that all its devices are on; null where they
+   * differ or have none. Of a host that was scanned for one domain it is that domain's devices that are asked.
+   */
+  smmuNode(name: string): number | null {
+    const named = this.#smmus.get(name)?.node;
+    if (named !== undefined && named !== null) return named;
+    const nodes = new Set(this.topology.devices.filter((device) => device.smmu === name).map((device) => device.node));
+    const [node = null] = nodes;
+    return nodes.size === 1 ? node : null;
+  }
+
+  /** The distance between two NUMA nodes as the host has it (10 is a node's own), undefined where either is not there. */
+  distance(from: number, to: number): number | undefined {
+    const column = this.nodes.findIndex((node) => node.id === to);
+    return this.nodes.find((node) => node.id === from)?.distances[column];
+  }
+}
