@@ -93,3 +93,8 @@ export class Host {
     return this.nodes.find((node) => node.id === from)?.distances[column];
   }
 }
+
+/** Orders SMMUs by their address, which their names hold. */
+export function compareSmmu(a: Smmu, b: Smmu): number {
+  return a.name.length - b.name.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+}

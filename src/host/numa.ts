@@ -1,0 +1,80 @@
+import type { Bdf } from '../domain/address.js';
+import type { NumaNode } from '../generated/topology.js';
+import { bdfOfName } from './pci.js';
+import type { Sysfs } from './sysfs.js';
+
+const NODES = 'devices/system/node';
+
+/** How much is read of each NUMA node: its size as well, or just what placing devices takes. */
+export type NodeDetail = 'whole' | 'placement';
+
+/**
+ * Reads the online NUMA nodes (Linux, Documentation/ABI/stable/sysfs-devices-node), by number.
+ * None where the kernel was built without NUMA.
+ */
+export function readNodes(sysfs: Sysfs, detail: NodeDetail): NumaNode[] {
+  const online = readSet(sysfs, 'online');
+  if (!online) return [];
+  const withCpu = readSet(sysfs, 'has_cpu') ?? new Set();
+  const withMemory = readSet(sysfs, 'has_memory') ?? readSet(sysfs, 'has_normal_memory') ?? new Set();
+  // Kernels before 5.10 know Generic Initiators only as nodes that have nothing.
+  const initiators =
+    readSet(sysfs, 'has_generic_initiator') ??
+    new Set([...online].filter((id) => !withCpu.has(id) && !withMemory.has(id)));
+
+  return [...online].map((id) => ({
+    id,
+    cpus: withCpu.has(id) ? (sysfs.read(`${NODES}/node${id}/cpulist`) ?? '') : '',
+    memory: withMemory.has(id),
+    ...(detail === 'whole' && { memoryKiB: withMemory.has(id) ? readMemory(sysfs, id) : 0 }),
+    initiator: initiators.has(id),
+    device: initiators.has(id) ? readNodeDevice(sysfs, id) : null,
+    distances: readDistances(sysfs, id, online.size),
+  }));
+}
+
+/** The numbers that a list in the kernel's form (`0-3,8`) means, in order. */
+export function parseList(text: string): number[] {
+  const numbers: number[] = [];
+  for (const range of text.split(',')) {
+    const [first, last = first] = range.split('-').map(Number);
+    for (let n = first ?? 0; n <= (last ?? 0); n++) numbers.push(n);
+  }
+  return numbers;
+}
+
+const LIST = /^\d+(-\d+)?(,\d+(-\d+)?)*$/;
+
+function readSet(sysfs: Sysfs, name: string): Set<number> | undefined {
+  const path = `${NODES}/${name}`;
+  const text = sysfs.read(path);
+  if (text === undefined) return undefined;
+  if (text === '') return new Set();
+  return LIST.test(text) ? new Set(parseList(text)) : sysfs.fail(path, 'is no list of nodes');
+}
+
+function readMemory(sysfs: Sysfs, id: number): number {
+  const path = `${NODES}/node${id}/meminfo`;
+  const [, kib] = /MemTotal:\s+(\d+) kB/.exec(sysfs.read(path) ?? '') ?? sysfs.fail(path, 'has no MemTotal');
+  return Number(kib);
+}
+
+function readDistances(sysfs: Sysfs, id: number, nodes: number): number[] {
+  const path = `${NODES}/node${id}/distance`;
+  const distances = (sysfs.read(path) ?? '').split(' ').map(Number);
+  if (distances.length !== nodes || !distances.every(Number.isInteger)) {
+    sysfs.fail(path, `does not have a distance for each of ${nodes} nodes`);
+  }
+  return distances;
+}
+
+/** The device that a node's folder has a link to, by the link's own name or by that of where it leads. */
+function readNodeDevice(sysfs: Sysfs, id: number): Bdf | null {
+  const folder = `${NODES}/node${id}`;
+  for (const name of sysfs.list(folder) ?? []) {
+    const bdf =
+      bdfOfName(name) ?? (name === 'device' ? bdfOfName(sysfs.linkName(`${folder}/${name}`) ?? '') : undefined);
+    if (bdf) return bdf;
+  }
+  return null;
+}

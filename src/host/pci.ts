@@ -1,0 +1,115 @@
+import { posix } from 'node:path';
+import { type Bdf, parseBdf } from '../domain/address.js';
+import type { Bar, PciDevice } from '../generated/topology.js';
+import type { Sysfs } from './sysfs.js';
+
+/** Where sysfs lists the PCI devices of all domains, each a link to its place below the bridges. */
+export const PCI_DEVICES = 'bus/pci/devices';
+
+/** Of the names in /sys/class/iommu only these are SMMUv3s (Linux, arm-smmu-v3.c); an x86 host has dmar0 or ivhd0. */
+export const SMMUV3_PREFIX = 'smmu3.';
+
+/** Bits of the third column of `resource` (Linux, include/linux/ioport.h, the low ones as PCI defines a BAR's). */
+const IO = 0x100;
+const MEMORY = 0x200;
+const MEMORY_64 = 0x4;
+const MEMORY_PREFETCH = 0x8;
+
+/** BARs are the first six lines of `resource`; the ROM, a physical function's VF BARs and bridge windows follow. */
+const BAR_LINES = 6;
+const EMPTY_LINE = '0x0000000000000000 0x0000000000000000 0x0000000000000000';
+
+/** Host bridges, and what has a bus below it: PCI-to-PCI, CardBus and semi-transparent bridges (PCI class codes). */
+const BRIDGE_CLASS = /^0x06(00|04|07|09)/;
+
+/** The name of a folder or a link as a device's address; undefined where it is not exactly one. */
+export function bdfOfName(name: string): Bdf | undefined {
+  const bdf = parseBdf(name);
+  return bdf === name ? bdf : undefined;
+}
+
+/**
+ * Reads one device (Linux, Documentation/ABI/testing/sysfs-bus-pci and sysfs-bus-pci-drivers).
+ * Undefined where it is not there, or went away meanwhile.
+ */
+export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
+  const path = sysfs.follow(`${PCI_DEVICES}/${bdf}`);
+  if (path === undefined) return undefined;
+
+  const classCode = readId(sysfs, `${path}/class`, 6);
+  const vendor = readId(sysfs, `${path}/vendor`, 4);
+  const device = readId(sysfs, `${path}/device`, 4);
+  if (classCode === undefined || vendor === undefined || device === undefined) return undefined;
+
+  const bridge = BRIDGE_CLASS.test(classCode);
+  const resource = bridge ? '' : sysfs.read(`${path}/resource`);
+  if (resource === undefined) return undefined;
+
+  const driver = sysfs.linkName(`${path}/driver`) ?? null;
+  const smmu = sysfs.linkName(`${path}/iommu`);
+  return {
+    bdf,
+    vendor,
+    device,
+    class: classCode,
+    driver,
+    vfio: driver !== null && (driver.includes('vfio') || sysfs.has(`${path}/vfio-dev`)),
+    bridge,
+    smmu: smmu?.startsWith(SMMUV3_PREFIX) ? smmu : null,
+    group: readGroup(sysfs, path),
+    node: readNode(sysfs, `${path}/numa_node`),
+    parent: bdfOfName(posix.basename(posix.dirname(path))) ?? null,
+    physfn: readPhysfn(sysfs, path),
+    bars: parseBars(resource, () => sysfs.fail(`${path}/resource`, 'has a line that is not `start end flags`')),
+  };
+}
+
+/** The NUMA node that a `numa_node` names; null where that is -1 or the file is not there (a kernel without NUMA). */
+export function readNode(sysfs: Sysfs, path: string): number | null {
+  const text = sysfs.read(path);
+  if (text === undefined || text === '-1') return null;
+  return /^\d+$/.test(text) ? Number(text) : sysfs.fail(path, 'is no node number');
+}
+
+/**
+ * The BARs that are not empty, of the text of a `resource` file: a line each, `start end flags`, in hexadecimal.
+ * Addresses are physical ones, below 2^52, so a number holds them.
+ */
+export function parseBars(resource: string, fail: () => never): Bar[] {
+  const bars: Bar[] = [];
+  for (const [index, line] of resource.split('\n', BAR_LINES).entries()) {
+    if (line === '' || line === EMPTY_LINE) continue;
+    const [start = Number.NaN, end = Number.NaN, flags = Number.NaN] = line.split(' ').map(Number);
+    if (Number.isNaN(start + end + flags)) fail();
+    const memory = (flags & MEMORY) !== 0;
+    // A BAR that firmware and kernel found no place for keeps its flags and its length.
+    const size = end - start + 1;
+    if ((!memory && (flags & IO) === 0) || size < 1) continue;
+    bars.push({
+      index,
+      size,
+      kind: memory ? 'memory' : 'io',
+      bits: memory && (flags & MEMORY_64) !== 0 ? 64 : 32,
+      prefetchable: memory && (flags & MEMORY_PREFETCH) !== 0,
+    });
+  }
+  return bars;
+}
+
+function readId(sysfs: Sysfs, path: string, digits: 4 | 6): string | undefined {
+  const text = sysfs.read(path);
+  if (text === undefined || (text.length === digits + 2 && /^0x[0-9a-f]+$/.test(text))) return text;
+  return sysfs.fail(path, `is no id of ${digits} digits`);
+}
+
+function readGroup(sysfs: Sysfs, path: string): number | null {
+  const name = sysfs.linkName(`${path}/iommu_group`);
+  if (name === undefined) return null;
+  return /^\d+$/.test(name) ? Number(name) : sysfs.fail(`${path}/iommu_group`, 'leads to no group number');
+}
+
+function readPhysfn(sysfs: Sysfs, path: string): Bdf | null {
+  // Few devices are virtual functions, and to look first is cheaper than the exception that tells of a missing link.
+  const name = sysfs.has(`${path}/physfn`) ? sysfs.linkName(`${path}/physfn`) : undefined;
+  return (name && bdfOfName(name)) || null;
+}

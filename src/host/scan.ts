@@ -1,0 +1,67 @@
+import { posix } from 'node:path';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+import { type Bdf, compareBdf } from '../domain/address.js';
+import type { PciDevice, Smmu } from '../generated/topology.js';
+import { compareSmmu, Host } from './host.js';
+import { readNodes } from './numa.js';
+import { bdfOfName, PCI_DEVICES, readDevice, readNode, SMMUV3_PREFIX } from './pci.js';
+import { Sysfs } from './sysfs.js';
+
+/**
+ * Reads a host from sysfs: the folder `sysfs` is `/sys` or a copy of one, its links included.
+ *
+ * With `only`, just those devices are read, the members of their IOMMU groups and the bridges above both; SMMUs and
+ * NUMA nodes are all there. Addresses that the host does not have are not in the result, and neither is what goes
+ * away while it is read. Throws an OutsideError where the folder is no sysfs (`sysfs-invalid`) or a file of it
+ * cannot be read or understood (`sysfs-unreadable`).
+ */
+export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>): Host {
+  const tree = new Sysfs(sysfs);
+  const names = only ? [...only] : tree.list(PCI_DEVICES);
+  if (!names || !tree.has(PCI_DEVICES)) {
+    throw new OutsideError(diagnostic('sysfs-invalid', `${sysfs} has no ${PCI_DEVICES}: it is not a /sys`));
+  }
+  return new Host({
+    version: 1,
+    smmus: readSmmus(tree),
+    devices: readDevices(tree, names, only),
+    nodes: readNodes(tree, only ? 'placement' : 'whole'),
+  });
+}
+
+/** The SMMUv3s (Linux, Documentation/ABI/testing/sysfs-class-iommu), by address; that class has other IOMMUs, too. */
+function readSmmus(tree: Sysfs): Smmu[] {
+  const folder = 'class/iommu';
+  return (tree.list(folder) ?? [])
+    .filter((name) => name.startsWith(SMMUV3_PREFIX))
+    .flatMap((name) => {
+      // …/platform/arm-smmu-v3.0.auto/iommu/smmu3.0x…: the platform device above has the node, where firmware gave one.
+      const path = tree.follow(`${folder}/${name}`);
+      const node = path && posix.join(path, '../../numa_node');
+      return node === undefined ? [] : [{ name, node: tree.has(node) ? readNode(tree, node) : null }];
+    })
+    .sort(compareSmmu);
+}
+
+function readDevices(tree: Sysfs, names: readonly string[], only?: ReadonlySet<Bdf>): PciDevice[] {
+  const devices = new Map<Bdf, PciDevice>();
+  const queue = names.map(bdfOfName);
+  const groups = new Set<number>();
+  const seen = new Set<Bdf>();
+  for (const bdf of queue) {
+    if (!bdf || seen.has(bdf)) continue;
+    seen.add(bdf);
+    const device = readDevice(tree, bdf);
+    if (!device) continue;
+    devices.set(bdf, device);
+    if (!only) continue;
+    if (device.parent) queue.push(device.parent);
+    if (device.group !== null && only.has(bdf) && !groups.has(device.group)) {
+      groups.add(device.group);
+      queue.push(...(tree.list(`kernel/iommu_groups/${device.group}/devices`) ?? []).map(bdfOfName));
+    }
+  }
+  // Where a bridge went away meanwhile, so did what is below it.
+  const isThere = ({ parent }: PciDevice): boolean => parent === null || devices.has(parent);
+  return [...devices.values()].filter(isThere).sort((a, b) => compareBdf(a.bdf, b.bdf));
+}

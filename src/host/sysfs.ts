@@ -1,0 +1,62 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { posix } from 'node:path';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+
+/** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
+const GONE = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
+
+/**
+ * A sysfs tree, `/sys` or a copy of one; paths are relative to it. What is not there is undefined, what is there and
+ * cannot be read is an OutsideError (`sysfs-unreadable`). Links are resolved by their text and never lead outside.
+ */
+export class Sysfs {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** The whole of an attribute, without the line end. */
+  read(path: string): string | undefined {
+    return this.#attempt(path, (full) => readFileSync(full, 'utf8').trimEnd());
+  }
+
+  /** The names in a folder, in no order. */
+  list(path: string): string[] | undefined {
+    return this.#attempt(path, (full) => readdirSync(full));
+  }
+
+  has(path: string): boolean {
+    return this.#attempt(path, (full) => lstatSync(full, { throwIfNoEntry: false })) !== undefined;
+  }
+
+  /** The last name of where a link leads, which is all that the link to a driver, a group or an SMMU tells. */
+  linkName(path: string): string | undefined {
+    const target = this.#attempt(path, (full) => readlinkSync(full));
+    return target === undefined ? undefined : posix.basename(target);
+  }
+
+  /** Where a link leads, relative to the tree. */
+  follow(path: string): string | undefined {
+    const target = this.#attempt(path, (full) => readlinkSync(full));
+    if (target === undefined) return undefined;
+    const resolved = posix.join(posix.dirname(path), target);
+    if (posix.isAbsolute(target) || resolved.startsWith('..')) this.fail(path, `leads out of the tree, to ${target}`);
+    return resolved;
+  }
+
+  /** Throws that a path does not hold what the kernel puts there. */
+  fail(path: string, complaint: string): never {
+    throw new OutsideError(diagnostic('sysfs-unreadable', `${posix.join(this.root, path)} ${complaint}`));
+  }
+
+  #attempt<T>(path: string, act: (full: string) => T): T | undefined {
+    try {
+      return act(`${this.root}/${path}`);
+    } catch (error) {
+      const { code = '', message } = error as NodeJS.ErrnoException;
+      if (GONE.has(code)) return undefined;
+      return this.fail(path, `cannot be read: ${message.replace(/, \w+ '.*$/s, '')}`);
+    }
+  }
+}
