@@ -62,6 +62,9 @@ function readDevices(tree: Sysfs, names: readonly string[], only?: ReadonlySet<B
     }
   }
   // Where a bridge went away meanwhile, so did what is below it.
-  const isThere = ({ parent }: PciDevice): boolean => parent === null || devices.has(parent);
+  const isThere = ({ parent }: PciDevice): boolean => {
+    const bridge = parent && devices.get(parent);
+    return parent === null || (!!bridge && isThere(bridge));
+  };
   return [...devices.values()].filter(isThere).sort((a, b) => compareBdf(a.bdf, b.bdf));
 }

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 
 /** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
-const GONE = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO']);
 
 /**
  * A sysfs tree, `/sys` or a copy of one; paths are relative to it. What is not there is undefined, what is there and

@@ -3,26 +3,47 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import type { Bdf } from '../../src/domain/address.js';
+import type { PciDevice } from '../../src/generated/topology.js';
+import type { Host } from '../../src/host/host.js';
 
 const folders: string[] = [];
 const unpacked = new Map<string, string>();
 
-process.on('exit', () => {
+// vitest ends its workers without an `exit` event.
+afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/**
- * The `sys` folder of a host of `test/fixtures/hosts`, unpacked once a process and removed at its end.
- * A test that changes it takes `unpackHostAnew`.
- */
+/** The `sys` folder of a host of `test/fixtures/hosts`, unpacked once a test file and removed at its end; not to be changed. */
 export function unpackHost(name: string): string {
-  const sys = unpacked.get(name) ?? unpackHostAnew(name);
+  const sys = unpacked.get(name) ?? unpackAnew(name);
   unpacked.set(name, sys);
   return sys;
 }
 
-/** As `unpackHost`, but a fresh copy each time, for the test to change. */
-export function unpackHostAnew(name: string): string {
+/** The `sys` folder of a copy of host A after a change to it; `at` gives the full path of one below `sys`. */
+export function changedHost(change: (at: (path: string) => string) => void): string {
+  const sys = unpackAnew('host-a');
+  change((path) => join(sys, path));
+  return sys;
+}
+
+/** The device of an address that must be there. */
+export function deviceOf(host: Host, address: string): PciDevice {
+  const device = host.device(address as Bdf);
+  if (!device) throw new Error(`no ${address}`);
+  return device;
+}
+
+/** The addresses of devices. */
+export const bdfs = (devices: readonly PciDevice[]): string[] => devices.map((device) => device.bdf);
+
+/** An address written by hand. */
+export const bdf = (text: string): Bdf => text as Bdf;
+
+function unpackAnew(name: string): string {
   const archive = fileURLToPath(new URL(`../fixtures/hosts/${name}.sysfs.tar.gz`, import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), `vsmmu-${name}-`));
   folders.push(folder);

@@ -1,0 +1,196 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { OutsideError } from '../../src/diagnostics.js';
+import type { Host } from '../../src/host/host.js';
+import { scanHost } from '../../src/host/scan.js';
+import { bdf, bdfs, changedHost, deviceOf } from './fixture.js';
+
+const SMMU = ['c000000', 'c020000', 'c040000', 'c060000', 'c080000'].map((address) => `smmu3.0x000000000${address}`);
+const NIC = 'devices/pci0000:10/0000:10:00.0/0000:11:00.0';
+const BIG = 'devices/pci0000:90/0000:90:01.0/0000:92:00.0';
+
+function relink(path: string, target: string): void {
+  rmSync(path, { force: true });
+  symlinkSync(target, path);
+}
+
+function toFolder(path: string): void {
+  rmSync(path);
+  mkdirSync(path);
+}
+
+describe('other hosts', () => {
+  it('has no SMMU where the IOMMUs are of another kind', () => {
+    const sys = changedHost((at) => {
+      for (const [index, name] of SMMU.entries()) renameSync(at(`class/iommu/${name}`), at(`class/iommu/dmar${index}`));
+      relink(at(`${NIC}/iommu`), '../../../virtual/iommu/dmar0');
+    });
+    const host = scanHost(sys);
+    expect(host.smmus).toEqual([]);
+    expect(deviceOf(host, '0000:11:00.0')).toMatchObject({ smmu: null, group: 2 });
+  });
+
+  it('has no SMMU and no node where the kernel knows neither', () => {
+    const sys = changedHost((at) => {
+      rmSync(at('class'), { recursive: true });
+      rmSync(at('devices/system'), { recursive: true });
+      rmSync(at(`${NIC}/numa_node`));
+    });
+    const host = scanHost(sys);
+    expect([host.smmus, host.nodes, deviceOf(host, '0000:11:00.0').node]).toEqual([[], [], null]);
+  });
+
+  it('has the node that firmware gives an SMMU', () => {
+    const sys = changedHost((at) => writeFileSync(at('devices/platform/arm-smmu-v3.0.auto/numa_node'), '1\n'));
+    const host = scanHost(sys);
+    expect(host.smmus[0]).toEqual({ name: SMMU[0], node: 1 });
+    expect(host.smmuNode(SMMU[0] ?? '')).toBe(1);
+  });
+
+  it('has PCI domains of five digits, after all of four', () => {
+    const sys = changedHost((at) => {
+      const address = '10000:e1:00.0';
+      renameSync(at(BIG), at(`devices/pci0000:90/0000:90:01.0/${address}`));
+      rmSync(at('bus/pci/devices/0000:92:00.0'));
+      symlinkSync(`../../../devices/pci0000:90/0000:90:01.0/${address}`, at(`bus/pci/devices/${address}`));
+    });
+    expect(bdfs(scanHost(sys).topology.devices).slice(-2)).toEqual(['0000:91:00.0', '10000:e1:00.0']);
+  });
+
+  it.each<[title: string, driver: string, folder: boolean, vfio: boolean]>([
+    ['vfio-pci', 'vfio-pci', false, true],
+    ['a variant of vfio-pci', 'nvgrace_gpu_vfio_pci', false, true],
+    ['a driver that offers the device to vfio', 'nvidia', true, true],
+    ['any other driver', 'mlx5_core', false, false],
+  ])('tells whether vfio holds a device: %s', (_, driver, folder, vfio) => {
+    const sys = changedHost((at) => {
+      relink(at(`${BIG}/driver`), `../../../../bus/pci/drivers/${driver}`);
+      if (folder) mkdirSync(at(`${BIG}/vfio-dev/vfio0`), { recursive: true });
+    });
+    expect(deviceOf(scanHost(sys), '0000:92:00.0')).toMatchObject({ driver, vfio });
+  });
+
+  it('knows Generic Initiators by what they lack where the kernel does not name them', () => {
+    const sys = changedHost((at) => rmSync(at('devices/system/node/has_generic_initiator')));
+    expect(scanHost(sys).nodes.map((node) => node.initiator)).toEqual([false, false, true, true]);
+  });
+
+  it.each<[title: string, link: string]>([
+    ['by its name', '0000:92:00.0'],
+    ['by where it leads', 'device'],
+  ])('knows the device that a link in a node names %s', (_, link) => {
+    const sys = changedHost((at) => symlinkSync(`../../../../${BIG}`, at(`devices/system/node/node3/${link}`)));
+    expect(scanHost(sys).nodes.map((node) => node.device)).toEqual([null, null, null, '0000:92:00.0']);
+  });
+});
+
+describe('what goes away during a scan', () => {
+  it('is left out when its link leads nowhere any more', () => {
+    const sys = changedHost((at) => rmSync(at(BIG), { recursive: true }));
+    expect(bdfs(scanHost(sys).endpointsBehind(SMMU[4] ?? ''))).toEqual(['0000:91:00.0']);
+  });
+
+  it('takes along what hangs below it', () => {
+    const sys = changedHost((at) => rmSync(at('bus/pci/devices/0000:51:00.0')));
+    const host = scanHost(sys);
+    expect(host.device(bdf('0000:52:00.0'))).toBeUndefined();
+    expect(host.device(bdf('0000:53:00.0'))).toBeUndefined();
+  });
+});
+
+describe('a folder that is no sysfs', () => {
+  it.each<[title: string, sysfs: string]>([
+    ['one that is not there', join(tmpdir(), 'vsmmu-nowhere')],
+    ['one of something else', tmpdir()],
+    ['a file', process.execPath],
+  ])('is refused: %s', (_, sysfs) => {
+    for (const scan of [() => scanHost(sysfs), () => scanHost(sysfs, new Set([bdf('0000:11:00.0')]))]) {
+      expect(complaint(scan)).toMatchObject({
+        code: 'sysfs-invalid',
+        message: `${sysfs} has no bus/pci/devices: it is not a /sys`,
+      });
+    }
+  });
+
+  it.each<[title: string, change: (at: (path: string) => string) => void, path: string, what: RegExp]>([
+    ['a file that cannot be read', (at) => toFolder(at(`${NIC}/vendor`)), `${NIC}/vendor`, /cannot be read: EISDIR/],
+    [
+      'an id that is none',
+      (at) => writeFileSync(at(`${NIC}/device`), '10d3\n'),
+      `${NIC}/device`,
+      /is no id of 4 digits/,
+    ],
+    [
+      'a node that is none',
+      (at) => writeFileSync(at(`${NIC}/numa_node`), 'zero\n'),
+      `${NIC}/numa_node`,
+      /is no node number/,
+    ],
+    [
+      'resources that are none',
+      (at) => writeFileSync(at(`${NIC}/resource`), 'BAR 0\n'),
+      `${NIC}/resource`,
+      /has a line that is not `start end flags`/,
+    ],
+    [
+      'a group without a number',
+      (at) => relink(at(`${NIC}/iommu_group`), '../../groups/x'),
+      `${NIC}/iommu_group`,
+      /leads to no group number/,
+    ],
+    [
+      'a device that is no link',
+      (at) => toFolder(at('bus/pci/devices/0000:11:00.0')),
+      'bus/pci/devices/0000:11:00.0',
+      /cannot be read: EINVAL/,
+    ],
+    [
+      'a link to the machine that runs this',
+      (at) => relink(at('bus/pci/devices/0000:11:00.0'), `/sys/${NIC}`),
+      'bus/pci/devices/0000:11:00.0',
+      /leads out of the tree, to \/sys\/devices/,
+    ],
+    [
+      'a link that leaves the tree',
+      (at) => relink(at('bus/pci/devices/0000:11:00.0'), '../../../../sys/x'),
+      'bus/pci/devices/0000:11:00.0',
+      /leads out of the tree/,
+    ],
+    [
+      'a list of nodes that is none',
+      (at) => writeFileSync(at('devices/system/node/online'), 'all\n'),
+      'devices/system/node/online',
+      /is no list of nodes/,
+    ],
+    [
+      'a node without all distances',
+      (at) => writeFileSync(at('devices/system/node/node1/distance'), '40 10 80\n'),
+      'devices/system/node/node1/distance',
+      /does not have a distance for each of 4 nodes/,
+    ],
+    [
+      'a node without its memory',
+      (at) => rmSync(at('devices/system/node/node1/meminfo')),
+      'devices/system/node/node1/meminfo',
+      /has no MemTotal/,
+    ],
+  ])('is named by the file that is wrong: %s', (_, change, path, what) => {
+    const sys = changedHost(change);
+    const { code, message } = complaint(() => scanHost(sys));
+    expect(code).toBe('sysfs-unreadable');
+    expect(message.startsWith(`${join(sys, path)} `), message).toBe(true);
+    expect(message).toMatch(what);
+  });
+});
+
+function complaint(scan: () => Host): { code: string; message: string } {
+  try {
+    scan();
+  } catch (error) {
+    if (error instanceof OutsideError && error.diagnostics[0]) return error.diagnostics[0];
+    throw error;
+  }
+  throw new Error('it was taken');
+}
