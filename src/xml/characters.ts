@@ -1,0 +1,81 @@
+/** Characters of XML 1.0 (fifth edition) and names of Namespaces in XML 1.0, as libxml2 reads them. */
+
+/** Not a Char of XML 1.0 (production 2); with the flag u a surrogate of a pair is no character of its own. */
+const ILLEGAL_CHARACTER = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
+
+const START =
+  'A-Z_a-z\\xC0-\\xD6\\xD8-\\xF6\\xF8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C\\u200D\\u2070-\\u218F' +
+  '\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}';
+const NCNAME = `[${START}][${START}\\-.0-9\\xB7\\u0300-\\u036F\\u203F\\u2040]*`;
+
+const QNAME = new RegExp(`${NCNAME}(?::${NCNAME})?`, 'uy');
+const WHOLE_QNAME = new RegExp(`^${NCNAME}(?::${NCNAME})?$`, 'u');
+/** Nearly every name there is; the look-ahead leaves the others to QNAME, which costs more. */
+const PLAIN_QNAME = /[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?(?=[ \t\r\n/>=?])/y;
+
+const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#([0-9]+)|#x([0-9A-Fa-f]+));/y;
+const REFERENCES = new RegExp(REFERENCE.source, 'g');
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+/** The offset of the first character that no XML document may hold, written out or not; -1 where all are allowed. */
+export function findIllegalCharacter(text: string): number {
+  return text.search(ILLEGAL_CHARACTER);
+}
+
+/** The end of the qualified name (`name` or `prefix:name`) that begins at an offset; the offset itself where none does. */
+export function qualifiedNameEnd(text: string, offset: number): number {
+  PLAIN_QNAME.lastIndex = offset;
+  if (PLAIN_QNAME.test(text)) return PLAIN_QNAME.lastIndex;
+  QNAME.lastIndex = offset;
+  return QNAME.test(text) ? QNAME.lastIndex : offset;
+}
+
+/** Whether the whole of it is a qualified name. */
+export function isQualifiedName(name: string): boolean {
+  return WHOLE_QNAME.test(name);
+}
+
+/** The end of the entity or character reference that begins at an offset; the offset itself where none of XML's own does. */
+export function referenceEnd(text: string, offset: number): number {
+  REFERENCE.lastIndex = offset;
+  const match = REFERENCE.exec(text);
+  if (match === null) return offset;
+  return match[1] !== undefined || isCharacter(codePoint(match[2], match[3])) ? REFERENCE.lastIndex : offset;
+}
+
+/** Character data as it stands in the document, decoded: line ends are \n, references are what they stand for. */
+export function decodeText(raw: string): string {
+  return decodeReferences(normalizeLineEnds(raw));
+}
+
+/** An attribute's value as it stands between the quotes, decoded: written white space is spaces, references are what they stand for. */
+export function decodeAttributeValue(raw: string): string {
+  return decodeReferences(/[\t\r\n]/.test(raw) ? raw.replace(/\r\n|[\t\r\n]/g, ' ') : raw);
+}
+
+/** \r\n and \r become \n (XML 1.0, section 2.11). */
+export function normalizeLineEnds(raw: string): string {
+  return raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw;
+}
+
+function decodeReferences(raw: string): string {
+  if (!raw.includes('&')) return raw;
+  return raw.replace(REFERENCES, (_, entity: string | undefined, decimal?: string, hex?: string) =>
+    entity === undefined ? String.fromCodePoint(codePoint(decimal, hex)) : (ENTITIES[entity] ?? ''),
+  );
+}
+
+function codePoint(decimal: string | undefined, hex: string | undefined): number {
+  return decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number.parseInt(decimal, 10);
+}
+
+function isCharacter(code: number): boolean {
+  return (
+    code === 0x9 ||
+    code === 0xa ||
+    code === 0xd ||
+    (code >= 0x20 && code <= 0xd7ff) ||
+    (code >= 0xe000 && code <= 0xfffd) ||
+    (code >= 0x10000 && code <= 0x10ffff)
+  );
+}

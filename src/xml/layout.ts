@@ -1,0 +1,141 @@
+import type { XmlDocument, XmlElement } from './document.js';
+import type { Lines, Quote } from './print.js';
+import { contentStart } from './source.js';
+
+/** Where an element stands that is the first thing on its line. */
+interface LineStart {
+  /** Where the line end before it begins; the document's start for an element of the first line. */
+  readonly breakStart: number;
+  readonly lineEnd: string;
+  /** The white space between the line's start and the element. */
+  readonly indent: string;
+}
+
+/** Comments that stand behind something on its line, up to the line's end. */
+const REST_OF_LINE = /((?:[ \t]*<!--(?:[^\n-]|-[^\n-])*-->)*)([ \t]*)(?=\r?\n|$)/y;
+
+/** How a document is laid out: what a new element has to follow. */
+export class Layout {
+  private readonly text: string;
+  /** The document's line end, \n where it has none. */
+  private readonly lineEnd: string;
+  private seenUnit: string | undefined;
+
+  constructor(private readonly document: XmlDocument) {
+    this.text = document.text;
+    const newline = this.text.indexOf('\n');
+    this.lineEnd = this.text[newline - 1] === '\r' ? '\r\n' : '\n';
+  }
+
+  /** The quote for a new attribute of an element: its last attribute's, or what most of the document has. */
+  quote(element?: XmlElement): Quote {
+    const last = element?.attributes.at(-1);
+    if (last !== undefined) return this.text[last.valueEnd] === '"' ? '"' : "'";
+    const { single, double } = this.document.quotes;
+    return double > single ? '"' : "'";
+  }
+
+  /** Whether white space matters in an element: there is text in it. */
+  isMixed(element: XmlElement): boolean {
+    return /[^ \t\r\n]/.test(element.text);
+  }
+
+  /** The place of an element that is the first on its line, among others that are not mixed with text. */
+  lineStart(element: XmlElement): LineStart | undefined {
+    const { text } = this;
+    if (element.parent !== undefined && this.isMixed(element.parent)) return undefined;
+    let start = element.start;
+    while (text[start - 1] === ' ' || text[start - 1] === '\t') start--;
+    const indent = text.slice(start, element.start);
+    if (start === contentStart(text)) return { breakStart: start, lineEnd: this.lineEnd, indent };
+    if (text[start - 1] !== '\n') return undefined;
+    const lineEnd = text[start - 2] === '\r' ? '\r\n' : '\n';
+    return { breakStart: start - lineEnd.length, lineEnd, indent };
+  }
+
+  /** The lines for something in an element's place, or beside it; undefined: it goes on the same line. */
+  linesOf(element: XmlElement): Lines | undefined {
+    const start = this.lineStart(element);
+    if (start === undefined || this.isOneLine()) return undefined;
+    return { lineEnd: start.lineEnd, indent: start.indent, unit: this.unit(element) };
+  }
+
+  /** The lines for a new child; undefined: it goes on the same line. */
+  linesOfChildren(parent: XmlElement): Lines | undefined {
+    if (this.isMixed(parent)) return undefined;
+    if (parent.children.length > 0) {
+      for (const child of parent.children.toReversed()) {
+        const lines = this.linesOf(child);
+        if (lines !== undefined) return lines;
+      }
+      return undefined;
+    }
+    const lines = this.linesOf(parent);
+    return lines && { ...lines, indent: lines.indent + lines.unit };
+  }
+
+  /**
+   * The stretch that goes when an element is removed: with the white space and the line end before it when it is alone on its
+   * lines, so that what stands behind it keeps its own line.
+   */
+  removal(element: XmlElement): { readonly start: number; readonly end: number } {
+    const start = this.lineStart(element);
+    const rest = this.restOfLine(element.end);
+    if (start === undefined || rest === undefined || rest.commentsEnd > element.end) return element;
+    return { start: start.breakStart, end: rest.end };
+  }
+
+  /** Where something goes that follows an element on a line of its own: after the comments that stand behind it. */
+  endOnLine(element: XmlElement): number {
+    return this.restOfLine(element.end)?.commentsEnd ?? element.end;
+  }
+
+  /** Where the last thing in an element ends, white space apart. */
+  contentEnd(element: XmlElement): number {
+    let end = element.closeStart;
+    while (end > element.openEnd && /[ \t\r\n]/.test(this.text.charAt(end - 1))) end--;
+    return end;
+  }
+
+  private isOneLine(): boolean {
+    const { start, end } = this.document.root;
+    const newline = this.text.indexOf('\n', start);
+    return newline === -1 || newline >= end;
+  }
+
+  /** What a level of depth adds to the indentation: as at the element, else as first seen in the document, else two spaces. */
+  private unit(element: XmlElement): string {
+    for (let at: XmlElement | undefined = element; at !== undefined; at = at.parent) {
+      const unit = this.unitAt(at);
+      if (unit) return unit;
+    }
+    this.seenUnit ??= this.firstUnit(this.document.root.children) ?? '  ';
+    return this.seenUnit;
+  }
+
+  /** The longest-lived habit: the first child that is deeper than its parent; '' when all are flush with theirs. */
+  private firstUnit(elements: readonly XmlElement[]): string | undefined {
+    let flush: string | undefined;
+    for (const element of elements) {
+      const unit = this.unitAt(element) || this.firstUnit(element.children) || undefined;
+      if (unit) return unit;
+      flush ??= this.unitAt(element);
+    }
+    return flush;
+  }
+
+  private unitAt(element: XmlElement): string | undefined {
+    if (element.parent === undefined) return undefined;
+    const inner = this.lineStart(element)?.indent;
+    const outer = this.lineStart(element.parent)?.indent;
+    if (inner === undefined || outer === undefined || !inner.startsWith(outer)) return undefined;
+    return inner.slice(outer.length);
+  }
+
+  private restOfLine(at: number): { readonly commentsEnd: number; readonly end: number } | undefined {
+    REST_OF_LINE.lastIndex = at;
+    const match = REST_OF_LINE.exec(this.text);
+    if (match === null) return undefined;
+    return { commentsEnd: at + (match[1] ?? '').length, end: REST_OF_LINE.lastIndex };
+  }
+}

@@ -1,0 +1,84 @@
+import { findIllegalCharacter, isQualifiedName } from './characters.js';
+import type { NewElement } from './editor.js';
+
+export type Quote = "'" | '"';
+
+/** How elements are laid out: where lines break and how deep they begin. */
+export interface Lines {
+  /** The line end, \n or \r\n. */
+  readonly lineEnd: string;
+  /** White space before an element of the outermost level. */
+  readonly indent: string;
+  /** What each level adds to it. */
+  readonly unit: string;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+  '\t': '&#9;',
+  '\n': '&#10;',
+  '\r': '&#13;',
+};
+
+/**
+ * An element as text, from its `<` to its last `>`; on one line without `lines`.
+ * @throws Error a name that is none, an attribute given twice, or a character that XML has no way to say
+ */
+export function printElement(element: NewElement, quote: Quote, lines: Lines | undefined): string {
+  const { name, attributes = [], children = [], text = '' } = element;
+  checkName(name);
+  let tag = `<${name}`;
+  const seen = new Set<string>();
+  for (const [attribute, value] of attributes) {
+    if (seen.has(attribute)) throw new Error(`the new element ${name} has the attribute ${attribute} twice`);
+    seen.add(attribute);
+    tag += ` ${printAttribute(attribute, value, quote)}`;
+  }
+  if (children.length === 0 && text === '') return `${tag}/>`;
+  // White space beside text would become part of the text.
+  const inner = lines === undefined || text !== '' ? undefined : { ...lines, indent: lines.indent + lines.unit };
+  const lead = inner === undefined ? '' : inner.lineEnd + inner.indent;
+  const content = children.map((child) => lead + printElement(child, quote, inner)).join('');
+  const end = inner === undefined || lines === undefined ? '' : lines.lineEnd + lines.indent;
+  return `${tag}>${escapeText(text)}${content}${end}</${name}>`;
+}
+
+/**
+ * `name='value'`.
+ * @throws Error as `printElement`
+ */
+export function printAttribute(name: string, value: string, quote: Quote): string {
+  checkName(name);
+  return `${name}=${quote}${escapeAttributeValue(value, quote)}${quote}`;
+}
+
+/**
+ * A value as it stands between such quotes.
+ * @throws Error a character that XML has no way to say
+ */
+export function escapeAttributeValue(value: string, quote: Quote): string {
+  checkCharacters(value);
+  return value.replace(quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g, escaped);
+}
+
+function escapeText(text: string): string {
+  checkCharacters(text);
+  return text.replace(/[&<>\r]/g, escaped);
+}
+
+function escaped(character: string): string {
+  return ESCAPES[character] ?? character;
+}
+
+function checkName(name: string): void {
+  if (!isQualifiedName(name)) throw new Error(`${JSON.stringify(name)} is no name of XML`);
+}
+
+function checkCharacters(value: string): void {
+  const at = findIllegalCharacter(value);
+  if (at !== -1) throw new Error(`${JSON.stringify(value)} has a character that XML has no way to say`);
+}
