@@ -1,0 +1,54 @@
+/** The folder outside the repository that the lab keeps its root file systems in, and the lock on it. */
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { LabError } from './process.js';
+
+/** `${XDG_CACHE_HOME:-~/.cache}/vsmmu-lab` (the base directory specification wants an absolute path), made if missing. */
+export function cacheFolder(): string {
+  const base = process.env.XDG_CACHE_HOME;
+  const folder = join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'vsmmu-lab');
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** The file that the lock is on. */
+export function lockFile(): string {
+  return join(cacheFolder(), 'lock');
+}
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the lock on the cache folder: `shared` to use a root, `exclusive` to make or remove one. Waits as long as it
+ * takes and calls `waiting` once if that is not at once. The lock goes when this process does.
+ */
+export async function takeLock(kind: 'shared' | 'exclusive', waiting: () => void): Promise<Lock> {
+  // `cat` holds the lock and ends with its input, so a killed process leaves none behind.
+  const argv = [`--${kind}`, lockFile(), 'sh', '-c', 'echo held; exec cat'];
+  const holder = spawn('flock', argv, { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+  const notice = setTimeout(waiting, 1000);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      holder.once('error', reject);
+      holder.once('close', (code) => reject(new LabError(`flock ended with ${code}`)));
+      holder.stdout.once('data', () => resolve());
+    });
+  } finally {
+    clearTimeout(notice);
+  }
+  // The lock is no reason for this process to stay.
+  holder.unref();
+  return {
+    release: () =>
+      new Promise((resolve) => {
+        holder.removeAllListeners('close');
+        holder.once('close', () => resolve());
+        holder.ref();
+        holder.stdin.end();
+      }),
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * What a guest is made of: Debian's arm64 kernel, busybox and lspci, fetched by apt (which checks their signatures) and
+ * unpacked in the root's /srv/guest. Nothing of them is installed.
+ */
+
+/** Where it all is in the root: `vmlinuz`, `tree/` (the unpacked packages) and `modules/` (in the order to load them). */
+export const guestFolder = '/srv/guest';
+
+/** The kernel's packages are found from this one: which of them holds the image has changed between releases. */
+const kernelPackage = 'linux-image-arm64:arm64';
+const kernelPart = /^linux-(image|binary|modules)-\S+:arm64$/;
+
+const programs = [
+  'busybox-static:arm64',
+  'pciutils:arm64',
+  'libpci3:arm64',
+  'libkmod2:arm64',
+  'libc6:arm64',
+  'zlib1g:arm64',
+  'libzstd1:arm64',
+  'liblzma5:arm64',
+  'libudev1:arm64',
+  'libssl3t64:arm64',
+  'libgcc-s1:arm64',
+  'pci.ids',
+];
+
+/** Drivers that a described host loads; the guest's console, PCI and SMMUv3 are built into Debian's kernel. */
+const drivers = ['vfio-pci', 'igb', 'nvme', 'e1000e', 'e1000'];
+
+/** What decides the folder's content. */
+export const guestRecipe = { kernelPackage, programs, drivers };
+
+/** Fetches and unpacks it all; `step` runs a program in the root for its effect, `output` for what it prints. */
+export async function fetchGuest(
+  step: (argv: readonly string[]) => Promise<void>,
+  output: (argv: readonly string[]) => Promise<string>,
+): Promise<void> {
+  const only = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((kind) => `--no-${kind}`);
+  const chain = await output(['apt-cache', 'depends', '--recurse', ...only, kernelPackage]);
+  const kernel = [...new Set(chain.split('\n').map((line) => line.trim()))].filter((name) => kernelPart.test(name));
+  const fetched = `${guestFolder}/fetched`;
+  await step(['mkdir', '-p', fetched, `${guestFolder}/tree`, `${guestFolder}/kernel`, `${guestFolder}/modules`]);
+  const download = ['apt-get', '-o', 'APT::Sandbox::User=root', 'download'];
+  await step(['env', '-C', fetched, ...download, ...kernel, ...programs]);
+  for (const file of (await output(['find', fetched, '-name', '*.deb'])).trim().split('\n')) {
+    const target = /\/linux-[^/]*$/.test(file) ? 'kernel' : 'tree';
+    await step(['dpkg-deb', '--extract', file, `${guestFolder}/${target}`]);
+  }
+  const image = (await output(['find', `${guestFolder}/kernel`, '-name', 'vmlinuz*'])).trim();
+  await step(['cp', image, `${guestFolder}/vmlinuz`]);
+  await unpackModules(step, output);
+  await step(['rm', '-r', fetched, `${guestFolder}/kernel`]);
+}
+
+/** Puts the drivers' modules and those they depend on, uncompressed, into `modules/`, named in the order to load them. */
+async function unpackModules(
+  step: (argv: readonly string[]) => Promise<void>,
+  output: (argv: readonly string[]) => Promise<string>,
+): Promise<void> {
+  const base = `${guestFolder}/kernel/usr`;
+  const version = (await output(['ls', `${base}/lib/modules`])).trim();
+  await step(['depmod', '--basedir', base, version]);
+  const show = ['modprobe', '--dirname', base, '--set-version', version, '--show-depends', '--all', '--ignore-install'];
+  const order = new Set(
+    [...(await output([...show, ...drivers])).matchAll(/^insmod (\S+)/gm)].map((match) => match[1]),
+  );
+  let number = 0;
+  for (const file of order) {
+    const name = file?.split('/').at(-1)?.replace(/\.xz$/, '');
+    const target = `${guestFolder}/modules/${String(number++).padStart(2, '0')}-${name}`;
+    await step(['sh', '-c', 'xz --decompress --stdout "$1" >"$2"', 'sh', file ?? '', target]);
+  }
+}

@@ -1,0 +1,62 @@
+# First process of a jail: makes the mounts, says that it is ready, and stays.
+# Everything in the jail is in its pid and mount namespaces, so nothing outlives it.
+# Arguments: the folder that becomes /; `writable`, `readonly` or `machine` (the machine's own /);
+# and until when it stays: the end of its `input`, or until it is `killed`.
+set -eu
+root=$1 mode=$2 lasting=$3
+
+# /proc is still the outer one, so this is the process id by which others enter the jail.
+read -r pid rest </proc/self/stat
+
+if [ "$mode" = machine ]; then
+  mount -t proc proc /proc
+else
+  mount --bind "$root" "$root"
+  mount -t proc proc "$root/proc"
+  mount -t sysfs -o ro sysfs "$root/sys"
+  mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+  mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/vfio" "$root/dev/net"
+  # net/tun: domxml-to-native turns every <interface> into a tap device (libvirt 12.8), in the jail's own network.
+  for node in null zero full random urandom tty net/tun; do
+    [ -e "/dev/$node" ] || continue
+    : >"$root/dev/$node"
+    mount --bind "/dev/$node" "$root/dev/$node"
+  done
+  mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$root/dev/pts"
+  mount -t tmpfs tmpfs "$root/dev/shm"
+  ln -s pts/ptmx "$root/dev/ptmx"
+  ln -s /proc/self/fd "$root/dev/fd"
+  for number in 0:stdin 1:stdout 2:stderr; do
+    ln -s "/proc/self/fd/${number%:*}" "$root/dev/${number#*:}"
+  done
+fi
+
+if [ "$mode" = readonly ]; then
+  for folder in run tmp var/tmp var/log var/cache/libvirt var/lib/libvirt; do
+    mount -t tmpfs -o mode=755 tmpfs "$root/$folder"
+  done
+  mkdir -p "$root/var/log/libvirt/qemu" "$root/tmp/libvirt"
+  cp -a "$root/etc/libvirt/." "$root/tmp/libvirt"
+  mount -t tmpfs -o mode=755 tmpfs "$root/etc/libvirt"
+  cp -a "$root/tmp/libvirt/." "$root/etc/libvirt"
+  rm -r "$root/tmp/libvirt"
+  # libvirt asks for these two before it makes a command line with a PCI hostdev (libvirt 12.8).
+  : >"$root/dev/vfio/vfio"
+  mount -t tmpfs tmpfs "$root/sys/kernel/iommu_groups"
+  mkdir "$root/sys/kernel/iommu_groups/0"
+  mount -o remount,bind,ro "$root"
+fi
+
+# Both wait for any child, so what a daemon leaves behind is reaped (libvirt takes a zombie for a running QEMU).
+if [ "$lasting" = input ]; then
+  stay='cat >/dev/null'
+else
+  stay='while :; do sleep 3600; done'
+fi
+
+echo "$pid"
+if [ "$mode" = machine ]; then
+  eval "$stay"
+else
+  exec chroot "$root" /bin/sh -c "$stay; exit"
+fi

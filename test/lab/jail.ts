@@ -1,0 +1,144 @@
+/**
+ * A place of its own for programs: a root folder with its own mounts, processes and network. The kernel takes all of it
+ * down when its first process ends, and that one ends when we close its input, or die, however we die.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { lockFile } from './cache.js';
+import { LabError, output, type Result, type RunOptions, run } from './process.js';
+
+/** `readonly`: a finished root, with tmpfs where libvirt writes. `machine`: the machine's own /, its network too. */
+export type JailMode = 'writable' | 'readonly' | 'machine';
+
+const script = fileURLToPath(new URL('./jail.sh', import.meta.url));
+
+/** What a program in a jail gets as environment: nothing of ours. */
+const environment = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+  DEBIAN_FRONTEND: 'noninteractive',
+  TERM: process.env.TERM ?? 'dumb',
+};
+
+/** Programs of the machine that the lab cannot do without, and the Debian package each is in. */
+const needed = { debootstrap: 'debootstrap', unshare: 'util-linux', nsenter: 'util-linux', flock: 'util-linux' };
+
+/** Throws LabError with one line that says what this machine lacks, if it lacks anything. */
+export function requireMachine(): void {
+  if (!existsSync('/etc/debian_version')) throw new LabError('the lab needs a Debian machine');
+  if (process.getuid?.() !== 0) throw new LabError('the lab needs root');
+  for (const [program, name] of Object.entries(needed)) {
+    const found = environment.PATH.split(':').some((folder) => existsSync(`${folder}/${program}`));
+    if (!found) throw new LabError(`the lab needs ${program}: apt-get install ${name}`);
+  }
+}
+
+export class Jail implements AsyncDisposable {
+  private constructor(
+    /** Process id of the jail's first process, as the machine sees it. */
+    readonly pid: number,
+    private readonly holder: ChildProcess | undefined,
+  ) {}
+
+  /** Makes a jail with `root` as its /. It lasts until it is disposed or this process ends. */
+  static async open(root: string, mode: JailMode): Promise<Jail> {
+    const holder = start(root, mode, 'pipe');
+    return new Jail(await ready(holder), holder);
+  }
+
+  /** Makes a jail that outlives this process, and has a share in the lock on the cache; `kill` ends it. */
+  static async openDetached(root: string, mode: JailMode): Promise<Jail> {
+    const holder = start(root, mode, 'ignore', ['flock', '--shared', lockFile()]);
+    const jail = new Jail(await ready(holder), undefined);
+    holder.stdout?.destroy();
+    holder.stderr?.destroy();
+    holder.unref();
+    return jail;
+  }
+
+  /** The jail that `openDetached` of another process made. */
+  static join(pid: number): Jail {
+    return new Jail(pid, undefined);
+  }
+
+  /** Runs a program in the jail. With `limitSeconds` the program itself is killed, in the jail, and the run throws. */
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
+    const { limitSeconds, ...rest } = options;
+    const bounded = limitSeconds === undefined ? argv : ['timeout', '-s', 'KILL', String(limitSeconds), ...argv];
+    const result = await run(this.enter(bounded), { ...rest, env: { ...environment, ...options.env } });
+    if (limitSeconds !== undefined && result.code === 137) {
+      throw new JailTimeout(`${argv[0]} took longer than ${limitSeconds} s`, result);
+    }
+    return result;
+  }
+
+  /** Runs a program in the jail and gives its standard output; a bad exit code is a LabError. */
+  async output(argv: readonly string[], options: RunOptions = {}): Promise<string> {
+    return await output(this.enter(argv), { ...options, env: { ...environment, ...options.env } });
+  }
+
+  /** Writes a file in the jail; the folder must be there. */
+  async put(path: string, content: string | Uint8Array): Promise<void> {
+    await this.output(['dd', 'status=none', `of=${path}`], { input: content });
+  }
+
+  /** Ends everything in the jail, at once. */
+  async kill(): Promise<void> {
+    try {
+      process.kill(this.pid, 'SIGKILL');
+    } catch {
+      return; // It was gone already.
+    }
+    while (existsSync(`/proc/${this.pid}`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { holder } = this;
+    if (holder === undefined || holder.exitCode !== null || holder.signalCode !== null) return;
+    const closed = new Promise((resolve) => holder.once('close', resolve));
+    process.kill(this.pid, 'SIGKILL');
+    await closed;
+  }
+
+  private enter(argv: readonly string[]): string[] {
+    const namespaces = ['--mount', '--pid', '--net', '--ipc', '--uts'];
+    return ['nsenter', '--target', String(this.pid), ...namespaces, '--root', '--wdns=/', '--', ...argv];
+  }
+}
+
+/** A program in a jail that had to be killed; what it had said by then is in `result`. */
+export class JailTimeout extends LabError {
+  constructor(
+    message: string,
+    readonly result: Result,
+  ) {
+    super(message);
+  }
+}
+
+function start(root: string, mode: JailMode, input: 'pipe' | 'ignore', through: readonly string[] = []): ChildProcess {
+  const namespaces = ['--mount', '--pid', '--ipc', '--uts', ...(mode === 'readonly' ? ['--net'] : [])];
+  const lasting = input === 'pipe' ? 'input' : 'killed';
+  const init = ['sh', script, root, mode, lasting];
+  const argv = [...through, 'unshare', ...namespaces, '--fork', '--kill-child', '--propagation', 'private', ...init];
+  // A session of its own, so that Ctrl-C reaches us and not the jail: we take it down.
+  return spawn('/usr/bin/env', argv, { detached: true, stdio: [input, 'pipe', 'pipe'], env: environment });
+}
+
+/** Waits for the first line of the jail's script: its process id. */
+async function ready(holder: ChildProcess): Promise<number> {
+  const { stdout, stderr } = holder;
+  if (stdout === null || stderr === null) throw new LabError('the jail has no output');
+  let said = '';
+  stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  for await (const line of createInterface({ input: stdout })) {
+    stdout.resume();
+    return Number(line);
+  }
+  throw new LabError(`the jail could not be made: ${said.trim().split('\n').at(-1) ?? ''}`);
+}

@@ -1,0 +1,86 @@
+/**
+ * A libvirtd of its own, for as long as somebody needs one: the finished root read-only in a jail, with what libvirt
+ * writes in memory. Several can run side by side.
+ */
+import { Jail } from './jail.js';
+import { LabError, type Result, type RunOptions } from './process.js';
+import { openRoot, type Root } from './rootfs.js';
+
+/** Progress goes to the person, never into a result. */
+export function sayOnStderr(line: string): void {
+  process.stderr.write(`lab: ${line}\n`);
+}
+
+/** How long libvirtd may take to answer for the first time. It needs less than two seconds on an idle machine. */
+const startLimitSeconds = 60;
+
+export class Lab implements AsyncDisposable {
+  private constructor(
+    private readonly root: Root | undefined,
+    readonly jail: Jail,
+  ) {}
+
+  /** Makes the root if need be and starts a libvirtd in it. Throws LabError. */
+  static async start(say: (line: string) => void = sayOnStderr): Promise<Lab> {
+    const root = await openRoot(say);
+    const jail = await Jail.open(root.path, 'readonly');
+    const lab = new Lab(root, jail);
+    try {
+      await startLibvirtd(jail);
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+    return lab;
+  }
+
+  /** As `start`, but it goes on when this process ends; `jail.kill()` ends it. */
+  static async startDetached(say: (line: string) => void = sayOnStderr): Promise<Lab> {
+    const root = await openRoot(say);
+    const jail = await Jail.openDetached(root.path, 'readonly');
+    await startLibvirtd(jail);
+    return new Lab(root, jail);
+  }
+
+  /** Runs virsh against the lab's libvirtd. A file argument `/dev/stdin` reads `options.input`. */
+  virsh(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    const argv = ['virsh', '--quiet', ...args];
+    // Node's pipes are sockets, which cannot be opened as /dev/stdin; a shell's can.
+    return this.jail.run(options.input === undefined ? argv : ['sh', '-c', 'cat | "$@"', 'sh', ...argv], options);
+  }
+
+  /** Runs any program of the lab. */
+  run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return this.jail.run(argv, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.jail[Symbol.asyncDispose]();
+    await this.root?.release();
+  }
+}
+
+async function startLibvirtd(jail: Jail): Promise<void> {
+  const started = await jail.run(['libvirtd', '--daemon'], { limitSeconds: startLimitSeconds });
+  if (started.code !== 0) throw new LabError(`libvirtd did not start: ${started.stderr.trim()}`);
+  const answer = await jail.run(['virsh', '--quiet', 'version'], { limitSeconds: startLimitSeconds });
+  if (answer.code !== 0) throw new LabError(`libvirtd does not answer: ${answer.stderr.trim()}`);
+}
+
+export interface Versions {
+  readonly libvirt: string;
+  readonly qemu: string;
+  readonly debian: string;
+}
+
+/** The versions of what runs in the lab, as the programs say them. */
+export async function versions(lab: Lab): Promise<Versions> {
+  const libvirt = await lab.jail.output(['libvirtd', '--version']);
+  const qemu = await lab.jail.output(['qemu-system-aarch64', '--version']);
+  const debian = await lab.jail.output(['cat', '/etc/debian_version']);
+  return {
+    libvirt: /\d+\.\d+\.\d+/.exec(libvirt)?.[0] ?? libvirt.trim(),
+    qemu: /\d+\.\d+\.\d+/.exec(qemu)?.[0] ?? qemu.trim(),
+    debian: debian.trim(),
+  };
+}
