@@ -1,0 +1,202 @@
+/** Boots an arm64 Linux under TCG and reads what it sees: the PCI tree, its SMMUs, NUMA nodes and the IORT. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { type CpioEntry, packCpio, readEntries } from './cpio.js';
+import { guestFolder } from './guest-files.js';
+import { type Iort, parseIort } from './iort.js';
+import { JailTimeout } from './jail.js';
+import type { Lab } from './lab.js';
+import { LabError } from './process.js';
+import { rootPath } from './rootfs.js';
+
+export interface GuestDevice {
+  /** `dddd:bb:ss.f`, as the guest numbers it. */
+  readonly bdf: string;
+  /** The bridge above it; undefined on a root bus. */
+  readonly parent: string | undefined;
+  /** The root bus it hangs from, `dddd:bb`. */
+  readonly root: string;
+  /** Four hexadecimal digits each, and six. */
+  readonly vendor: string;
+  readonly device: string;
+  readonly class: string;
+  /** -1 where the kernel knows none. */
+  readonly numaNode: number;
+  /** The kernel's name of the SMMU it is behind, and its IOMMU group's number; undefined for none. */
+  readonly smmu: string | undefined;
+  readonly group: string | undefined;
+}
+
+export interface GuestView {
+  readonly devices: readonly GuestDevice[];
+  /** The kernel's names of the SMMUv3s, sorted, which is by address: the order in which QEMU made them. */
+  readonly smmus: readonly string[];
+  readonly numa: readonly { readonly node: number; readonly cpus: string; readonly distances: readonly number[] }[];
+  /** Undefined in a guest without the table. */
+  readonly iort: Iort | undefined;
+  /** What `lspci -tv` prints. */
+  readonly lspci: string;
+}
+
+/** Where a lab keeps the initramfs that it boots guests with, in the lab. */
+const guestInitrd = '/run/guest.cpio.gz';
+
+/** The firmware of Debian's qemu-efi-aarch64: guests need ACPI for the IORT, and ACPI needs it. */
+const firmware = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd';
+
+/** What every boot adds to a machine: `panic=-1` and `-no-reboot` end a guest that cannot go on. */
+export function bootArguments(initrd: string): string[] {
+  const kernel = ['-kernel', `${guestFolder}/vmlinuz`, '-initrd', initrd];
+  const console = [
+    '-append',
+    'console=ttyAMA0 quiet panic=-1',
+    '-serial',
+    'stdio',
+    '-display',
+    'none',
+    '-monitor',
+    'none',
+  ];
+  return ['-bios', firmware, ...kernel, ...console, '-no-reboot', '-nodefaults'];
+}
+
+const prepared = new WeakMap<Lab, Promise<void>>();
+
+/**
+ * Boots a guest with the machine and devices of `machine` (arguments of qemu-system-aarch64, no kernel, no console) and
+ * gives what it saw. Throws LabError when it says nothing whole: QEMU's refusal, the kernel's panic, or the limit.
+ */
+export async function bootGuest(lab: Lab, machine: readonly string[], limitSeconds = 240): Promise<GuestView> {
+  return parseView(await bootConsole(lab, machine, limitSeconds));
+}
+
+/** As `bootGuest`, but gives all that the console said. */
+export async function bootConsole(lab: Lab, machine: readonly string[], limitSeconds = 240): Promise<string> {
+  let making = prepared.get(lab);
+  if (making === undefined) {
+    making = guestArchive().then((archive) => lab.jail.put(guestInitrd, archive));
+    prepared.set(lab, making);
+  }
+  await making;
+  return await boot(lab, [...machine, ...bootArguments(guestInitrd)], limitSeconds);
+}
+
+/** Runs QEMU to its end and gives its console. Throws LabError with the line that tells why it did not get there. */
+export async function boot(lab: Lab, argv: readonly string[], limitSeconds: number): Promise<string> {
+  try {
+    const { code, stdout, stderr } = await lab.run(['qemu-system-aarch64', ...argv], { limitSeconds });
+    if (code !== 0) throw new LabError(`QEMU ended with ${code}: ${refusal(stderr)}`);
+    return stdout;
+  } catch (error) {
+    if (!(error instanceof JailTimeout)) throw error;
+    throw new LabError(`the guest was not done after ${limitSeconds} s: ${whyItStopped(error.result.stdout)}`);
+  }
+}
+
+/** Reads the JSON lines of guest/init out of a console. Throws LabError when the last of them is not there. */
+export function parseView(console: string): GuestView {
+  const lines = console.split(/\r?\n/).flatMap((text) => parseLine(text));
+  if (!lines.some((line) => line.end === true))
+    throw new LabError(`the guest did not finish: ${whyItStopped(console)}`);
+  const iort = lines.find((line) => line.iort !== undefined)?.iort;
+  return {
+    devices: lines.flatMap((line) => (line.pci === undefined ? [] : [toDevice(line)])),
+    smmus: lines.flatMap((line) => (line.pci === undefined && line.smmu ? [line.smmu] : [])).sort(),
+    numa: lines.flatMap(({ numa, cpus = '', distances = '' }) =>
+      numa === undefined ? [] : [{ node: numa, cpus, distances: distances.trim().split(/\s+/).map(Number) }],
+    ),
+    iort: iort === undefined ? undefined : parseIort(Buffer.from(iort, 'base64')),
+    lspci: lines.flatMap((line) => (line.lspci === undefined ? [] : [line.lspci])).join('\n'),
+  };
+}
+
+/** A line of guest/init; which keys are there tells what it is about. */
+interface Line {
+  readonly pci?: string;
+  readonly vendor?: string;
+  readonly device?: string;
+  readonly class?: string;
+  readonly node?: number;
+  readonly smmu?: string;
+  readonly group?: string;
+  readonly numa?: number;
+  readonly distances?: string;
+  readonly cpus?: string;
+  readonly iort?: string;
+  readonly lspci?: string;
+  readonly end?: boolean;
+}
+
+function parseLine(text: string): Line[] {
+  // Firmware leaves control sequences in front of the first line.
+  const start = text.search(/\{"(pci|smmu|numa|iort|lspci|end)":/);
+  if (start < 0) return [];
+  try {
+    return [JSON.parse(text.slice(start)) as Line];
+  } catch {
+    throw new LabError(`the guest printed a broken line: ${text.slice(start)}`);
+  }
+}
+
+function toDevice(line: Line): GuestDevice {
+  const path = (line.pci ?? '').split('/');
+  return {
+    bdf: path.at(-1) ?? '',
+    parent: path.length > 2 ? path.at(-2) : undefined,
+    root: (path[0] ?? '').replace(/^pci/, ''),
+    vendor: (line.vendor ?? '').replace(/^0x/, ''),
+    device: (line.device ?? '').replace(/^0x/, ''),
+    class: (line.class ?? '').replace(/^0x/, ''),
+    numaNode: line.node ?? -1,
+    smmu: line.smmu || undefined,
+    group: line.group || undefined,
+  };
+}
+
+/** The line of QEMU's that says why it refused: the first that is no warning. */
+export function refusal(stderr: string): string {
+  const lines = stderr.trim().split('\n');
+  return (lines.find((line) => !line.includes('warning:')) ?? lines.at(-1) ?? '').trim();
+}
+
+/** The kernel's own reason for stopping, or the last thing on the console. */
+function whyItStopped(console: string): string {
+  const lines = console.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const reason =
+    lines.find((line) => /Kernel panic|Unable to handle|Oops/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
+  return reason.trim();
+}
+
+/** The initramfs of a guest: busybox, lspci and what it needs, and guest/init. */
+export async function guestArchive(): Promise<Buffer> {
+  const init = await readFile(fileURLToPath(new URL('./guest/init', import.meta.url)));
+  return gzipSync(
+    packCpio([...(await programEntries()), { path: 'init', kind: 'file', data: init, executable: true }]),
+    {
+      level: 1,
+    },
+  );
+}
+
+/** busybox, lspci, the arm64 libraries and the list of PCI ids, from the lab's root. */
+export async function programEntries(): Promise<CpioEntry[]> {
+  const tree = join(rootPath(), guestFolder, 'tree');
+  const libraries = 'usr/lib/aarch64-linux-gnu';
+  const folders = ['bin', 'usr', 'usr/lib', libraries, 'usr/share', 'usr/share/misc'];
+  const file = async (path: string, source: string): Promise<CpioEntry> => {
+    return { path, kind: 'file', data: await readFile(join(tree, source)), executable: true };
+  };
+  const shared = (await readEntries(join(tree, libraries), libraries)).filter(
+    ({ path, kind }) => kind !== 'folder' && path.split('/').length === 4 && /\.so\.\d/.test(path),
+  );
+  return [
+    ...folders.map((path) => ({ path, kind: 'folder' }) as const),
+    { path: 'lib', kind: 'link', target: libraries },
+    await file('bin/busybox', 'usr/bin/busybox'),
+    await file('bin/lspci', 'usr/bin/lspci'),
+    await file('usr/share/misc/pci.ids', 'usr/share/misc/pci.ids'),
+    ...shared,
+  ];
+}
