@@ -1,0 +1,71 @@
+/** Boots a described host and brings back the parts of its /sys that a fixture needs. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { cacheFolder } from './cache.js';
+import { type CpioEntry, packCpio } from './cpio.js';
+import type { HostDescription } from './description.js';
+import { boot, bootArguments, programEntries } from './guest.js';
+import { guestFolder } from './guest-files.js';
+import { hostMachine } from './host-machine.js';
+import type { Lab } from './lab.js';
+import { LabError, output } from './process.js';
+import { rootPath } from './rootfs.js';
+
+const initrd = '/run/host.cpio.gz';
+
+/** A host's boot, its orders and the copying: 30 s on two idle cores; the largest described one takes a minute. */
+const limitSeconds = 400;
+
+/**
+ * Boots the host and gives a gzipped tar of `sys/`, `dmesg.txt`, `proc/version` and `dev/listing`, in the order of names.
+ * Throws LabError if the host does not come up, or an order of the description could not be followed.
+ */
+export async function captureHost(lab: Lab, host: HostDescription): Promise<Buffer> {
+  const machine = hostMachine(host);
+  await lab.jail.put(initrd, await hostArchive(machine.orders));
+  const console = await boot(lab, [...machine.arguments, ...bootArguments(initrd)], limitSeconds);
+  const failed = /order failed: .*/.exec(console)?.[0];
+  if (failed !== undefined) throw new LabError(`the host did not do as described: ${failed.trim()}`);
+  const archive = /archive:([A-Za-z0-9+/=]+)/.exec(console)?.[1];
+  if (archive === undefined)
+    throw new LabError(`the host gave nothing: ${console.trimEnd().split('\n').at(-1)?.trim()}`);
+  return await repack(Buffer.from(archive, 'base64'));
+}
+
+/** The same archive with names in order and no times, so that capturing again gives a diff of what differs. */
+async function repack(archive: Buffer): Promise<Buffer> {
+  const folder = await mkdtemp(join(cacheFolder(), 'capture-'));
+  try {
+    await writeFile(join(folder, 'in.tar.gz'), archive);
+    const tree = ['--directory', folder, '--exclude=./in.tar.gz', '--exclude=./out.tar'];
+    await output(['tar', 'xzf', join(folder, 'in.tar.gz'), '--directory', folder]);
+    const plain = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0', '--format=ustar'];
+    await output(['tar', 'cf', join(folder, 'out.tar'), ...plain, ...tree, '.']);
+    return gzipSync(await readFile(join(folder, 'out.tar')), { level: 9 });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function hostArchive(orders: readonly string[]): Promise<Buffer> {
+  const init = await readFile(fileURLToPath(new URL('./guest/host-init', import.meta.url)));
+  const folder = join(rootPath(), guestFolder, 'modules');
+  const modules = (await readdir(folder)).sort().map(async (name): Promise<CpioEntry> => {
+    return { path: `modules/${name}`, kind: 'file', data: await readFile(join(folder, name)), executable: false };
+  });
+  const entries: CpioEntry[] = [
+    ...(await programEntries()),
+    { path: 'modules', kind: 'folder' },
+    ...(await Promise.all(modules)),
+    {
+      path: 'orders',
+      kind: 'file',
+      data: Buffer.from(orders.map((order) => `${order}\n`).join('')),
+      executable: false,
+    },
+    { path: 'init', kind: 'file', data: init, executable: true },
+  ];
+  return gzipSync(packCpio(entries), { level: 1 });
+}

@@ -1,0 +1,129 @@
+/** A described host as QEMU's arguments, and as orders for the kernel that runs on it. */
+import type { DescribedComplex, DescribedDevice, HostDescription } from './description.js';
+
+export interface HostMachine {
+  readonly arguments: readonly string[];
+  /** A line each for guest/host-init: `vfs SLOT COUNT` and `vfio SLOT FUNCTION`, a slot being a port's slot number. */
+  readonly orders: readonly string[];
+}
+
+/** MiB of a host that says nothing of memory. */
+const defaultMemory = 2048;
+
+/** Makes the machine. Ports, and so chassis and slot numbers, count from 1 in the description's order. */
+export function hostMachine(host: HostDescription): HostMachine {
+  const machine = new MachineBuilder();
+  machine.nodes(host);
+  for (const [index, complex] of host.complexes.entries()) machine.complex(complex, index);
+  for (const [index, device] of (host.integrated ?? []).entries()) machine.functions(device, 'pcie.0', 0x10 + index);
+  machine.initiators(host);
+  const size = host.mmio === undefined ? '' : `,highmem-mmio-size=${host.mmio}`;
+  const processor = ['-M', `virt,gic-version=3,acpi=on${size}`, '-cpu', 'cortex-a72'];
+  return { arguments: [...processor, ...machine.arguments], orders: machine.orders };
+}
+
+class MachineBuilder {
+  readonly arguments: string[] = [];
+  readonly orders: string[] = [];
+  private ports = 0;
+  private devices = 0;
+
+  nodes({ nodes = [], distances = [] }: HostDescription): void {
+    const cpus = nodes.reduce((sum, node) => sum + (node.cpus ?? 0), 0) || 1;
+    const memory = nodes.reduce((sum, node) => sum + (node.memory ?? 0), 0) || defaultMemory;
+    this.arguments.push('-smp', `${cpus}`, '-m', `${memory}M`);
+    let cpu = 0;
+    nodes.forEach((node, number) => {
+      let text = `node,nodeid=${number}`;
+      if (node.cpus !== undefined) {
+        text += `,cpus=${cpu}-${cpu + node.cpus - 1}`;
+        cpu += node.cpus;
+      }
+      if (node.memory !== undefined) {
+        this.arguments.push('-object', `memory-backend-ram,id=memory${number},size=${node.memory}M`);
+        text += `,memdev=memory${number}`;
+      }
+      this.arguments.push('-numa', text);
+    });
+    distances.forEach((row, source) => {
+      row.forEach((value, target) => {
+        if (source !== target) this.arguments.push('-numa', `dist,src=${source},dst=${target},val=${value}`);
+      });
+    });
+  }
+
+  complex(complex: DescribedComplex, index: number): void {
+    const id = `complex${index}`;
+    const node = complex.node === undefined ? '' : `,numa_node=${complex.node}`;
+    this.device(`pxb-pcie,id=${id},bus=pcie.0,bus_nr=${Number.parseInt(complex.bus, 16)}${node}`);
+    if (complex.smmu) this.device(`arm-smmuv3,primary-bus=${id},id=smmu${index}`);
+    complex.devices.forEach((device) => {
+      this.inPort('pcie-root-port', id, device);
+    });
+  }
+
+  /** A port of the given kind on a bus, and the device in it. */
+  private inPort(port: string, bus: string, device: DescribedDevice): void {
+    const slot = ++this.ports;
+    const acs = device.noAcs ? ',disable-acs=on' : '';
+    this.device(`${port},id=port${slot},bus=${bus},chassis=${slot},slot=${slot}${acs}`);
+    this.functions(device, `port${slot}`, 0);
+    if (device.vfs !== undefined) this.orders.push(`vfs ${slot} ${device.vfs}`);
+    for (let fn = 0; device.vfio === true && fn < (device.functions ?? 1); fn++) this.orders.push(`vfio ${slot} ${fn}`);
+  }
+
+  /** The device's functions in one slot of a bus, the highest first: QEMU wants function 0 last. */
+  functions(device: DescribedDevice, bus: string, slot: number): void {
+    if (device.kind === 'empty') return;
+    const count = device.functions ?? 1;
+    for (let fn = count - 1; fn >= 0; fn--) {
+      const id = fn === 0 && device.name !== undefined ? device.name : `device${this.devices++}`;
+      const many = count > 1 && fn === 0 ? ',multifunction=on' : '';
+      this.device(`${this.driver(device, id)},id=${id},bus=${bus},addr=${slot.toString(16)}.${fn}${many}`);
+      if (fn === 0) this.below(device, id);
+    }
+  }
+
+  private driver(device: DescribedDevice, id: string): string {
+    switch (device.kind) {
+      case 'nvme':
+        return `nvme,serial=${id}`;
+      case 'nic':
+        return 'e1000e,romfile=';
+      case 'sriov-nic':
+        return 'igb,romfile=';
+      case 'pci-nic':
+        return 'e1000,romfile=';
+      case 'memory':
+        return `pci-testdev,membar=${device.bar ?? '64G'}`;
+      case 'switch':
+        return 'x3130-upstream';
+      case 'pci-bridge':
+        return 'pcie-pci-bridge';
+      case 'empty':
+        return '';
+    }
+  }
+
+  private below(device: DescribedDevice, bus: string): void {
+    (device.below ?? []).forEach((each, index) => {
+      if (device.kind === 'switch') this.inPort('xio3130-downstream', bus, each);
+      else this.functions(each, bus, index + 1);
+    });
+  }
+
+  initiators({ nodes = [] }: HostDescription): void {
+    nodes.forEach(({ initiator }, number) => {
+      if (initiator !== undefined) {
+        this.arguments.push(
+          '-object',
+          `acpi-generic-initiator,id=initiator${number},pci-dev=${initiator},node=${number}`,
+        );
+      }
+    });
+  }
+
+  private device(text: string): void {
+    this.arguments.push('-device', text);
+  }
+}
