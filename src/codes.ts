@@ -7,6 +7,8 @@ export interface CodeInfo {
   readonly meaning: string;
   /** What to do about it, where that does not depend on the case; one line, no full stop. */
   readonly hint?: string;
+  /** Told on the command line only with `--verbose`. */
+  readonly detail?: boolean;
 }
 
 const codes = {
@@ -23,6 +25,145 @@ const codes = {
     hint: 'convert it to UTF-8 (iconv -t UTF-8) and mend the declaration',
   },
   'xml-too-large': { severity: 'error', meaning: 'the document has more than 16 MiB' },
+
+  // The domain
+  'domain-root': {
+    severity: 'error',
+    meaning: 'the document is not a libvirt `<domain>`',
+    hint: 'give what `virsh dumpxml` prints',
+  },
+  'address-invalid': { severity: 'error', meaning: 'a PCI address has a part that is no number or out of range' },
+  'number-invalid': { severity: 'error', meaning: 'an attribute is no number, or out of range' },
+  'controller-index-duplicate': {
+    severity: 'error',
+    meaning: 'two PCI controllers have one index',
+    hint: 'give one of them an index of its own',
+  },
+  'guest-address-duplicate': {
+    severity: 'error',
+    meaning: 'two devices have one guest address',
+    hint: 'remove the <address> of one of them, and define the domain: libvirt finds it a free one',
+  },
+  'host-device-duplicate': {
+    severity: 'error',
+    meaning: 'one host device is in the domain twice',
+    hint: 'remove one of the two',
+  },
+
+  // Whether the domain is to change at all
+  'domain-not-aarch64': { severity: 'note', meaning: 'a domain for another architecture; nothing changes' },
+  'domain-not-virt': { severity: 'note', meaning: "a machine other than QEMU's `virt`; nothing changes" },
+  'domain-without-host-device': { severity: 'note', meaning: 'a domain without a PCI host device; nothing changes' },
+  'domain-without-kvm': {
+    severity: 'error',
+    meaning: 'an accelerated vSMMU needs KVM, and the domain is of another type',
+    hint: "use <domain type='kvm'>",
+  },
+  'domain-without-acpi': {
+    severity: 'error',
+    meaning: 'an accelerated vSMMU needs ACPI, and the domain has none',
+    hint: 'add <acpi/> to <features>, and UEFI firmware',
+  },
+  'host-without-smmu': {
+    severity: 'error',
+    meaning: 'the host has no SMMUv3, so no device of it can be behind a vSMMU',
+    hint: 'run this for the host that the domain is for (--sysfs, --topology), and see that its firmware offers the SMMUs',
+  },
+  'commandline-conflict': {
+    severity: 'error',
+    meaning: '`<qemu:commandline>` adds expander buses, SMMUs or host devices that nothing else knows of',
+    hint: "say the same in libvirt's own elements, or give --ignore-commandline",
+  },
+  'iommu-conflict': {
+    severity: 'error',
+    meaning: 'an `<iommu>` of the domain cannot be beside the vSMMUs',
+    hint: 'remove that <iommu>',
+  },
+
+  // Each device
+  'device-missing': {
+    severity: 'error',
+    meaning: 'a host device of the domain is not on this host',
+    hint: 'see `vsmmu topology` for what is there',
+  },
+  'device-unassigned': {
+    severity: 'note',
+    meaning: "a device with `<address type='unassigned'/>` is not given to the guest",
+  },
+  'device-without-group': {
+    severity: 'warning',
+    meaning: 'a device is in no IOMMU group: VFIO cannot assign it, and the domain will not start',
+    hint: 'remove it from the domain',
+  },
+  'device-without-smmu': { severity: 'note', meaning: 'a device is behind no SMMU on the host and stays on `pcie.0`' },
+  'device-bypassed': { severity: 'note', meaning: 'a device is on the `bypass` list of the policy' },
+  'device-mediated': { severity: 'note', meaning: 'a mediated device (mdev) is behind no SMMU of its own' },
+  'group-shared': {
+    severity: 'warning',
+    meaning:
+      'several devices of the domain share an IOMMU group; QEMU takes only one of a group behind an accelerated vSMMU',
+    hint: 'the slots above them need ACS, so that each gets a group of its own; or give the domain only one of them',
+  },
+  'group-not-viable': {
+    severity: 'warning',
+    meaning: 'a device shares its IOMMU group with one that a host driver holds; VFIO refuses such a group',
+    hint: "bind it to vfio-pci, or add it to the domain with <address type='unassigned'/>",
+  },
+  'device-moved': { severity: 'note', meaning: 'where a device is in the guest before and after', detail: true },
+  'emulated-behind-vsmmu': {
+    severity: 'error',
+    meaning: 'an emulated device is behind a vSMMU; QEMU refuses it behind an accelerated one',
+    hint: 'remove its <address>, so that libvirt puts it on pcie.0',
+  },
+  'iommufd-changed': {
+    severity: 'warning',
+    meaning: "`iommufd='no'` of a device becomes `'yes'`: QEMU takes no other backend behind an accelerated vSMMU",
+  },
+
+  // What may run out
+  'bus-numbers-exhausted': {
+    severity: 'error',
+    meaning: "the guest's 256 PCI bus numbers do not suffice; the message says who takes how many",
+    hint: 'save some with fewer --spare-ports, a smaller --bus-window, or --grouping smmu',
+  },
+  'bus-window-too-small': {
+    severity: 'error',
+    meaning: 'a bridge has fewer bus numbers than it and its ports need; the guest would panic',
+  },
+  'controller-indexes-exhausted': {
+    severity: 'error',
+    meaning: "libvirt's 255 PCI controller indexes do not suffice",
+    hint: 'give fewer --spare-ports, or close gaps in the indexes of the domain',
+  },
+  'slots-exhausted': {
+    severity: 'error',
+    meaning: 'a PCI bus has fewer free slots than are needed',
+    hint: 'give fewer --spare-ports, or --grouping smmu',
+  },
+  'vsmmus-exhausted': {
+    severity: 'error',
+    meaning: 'more vSMMUs than QEMU has room for (16)',
+    hint: 'give --grouping smmu or --bridges used, or put devices on the --bypass list',
+  },
+  'spare-port-exposed': {
+    severity: 'error',
+    meaning: 'libvirt would put an emulated device on a spare port behind a vSMMU, and QEMU would refuse it',
+    hint: 'define the domain first, so that every device has an address, and rewrite what `virsh dumpxml --inactive` prints',
+  },
+  'vsmmu-values-missing': {
+    severity: 'error',
+    meaning: 'a vSMMU without a device needs all its values given, since QEMU has nothing to read them off',
+  },
+  'acceleration-cost': {
+    severity: 'note',
+    meaning: 'what a domain with an accelerated vSMMU cannot do: be migrated, saved, snapshotted with its memory',
+  },
+
+  // Policy, command line, files
+  'policy-invalid': { severity: 'error', meaning: 'the policy is no JSON, or does not fit its schema' },
+  usage: { severity: 'error', meaning: 'the command line is wrong', hint: 'see vsmmu --help' },
+  'file-unreadable': { severity: 'error', meaning: 'a file cannot be read' },
+  'file-unwritable': { severity: 'error', meaning: 'a file cannot be written' },
 
   // The host
   'topology-invalid': { severity: 'error', meaning: 'the host snapshot is no JSON, or does not fit its schema' },

@@ -1,3 +1,7 @@
+import { diagnostic, InputError, type Place } from '../diagnostics.js';
+import type { XmlElement } from '../xml/document.js';
+import { parseNumber } from './number.js';
+
 /** libvirt's number of a PCI controller, 0–255: what `index=` says and what `bus=` of a guest address names. */
 export type ControllerIndex = number & { readonly __unit: 'controller index' };
 
@@ -7,33 +11,85 @@ export type BusNumber = number & { readonly __unit: 'bus number' };
 /** A PCI address of the host, always lower-case `dddd:bb:ss.f`; the domain has four digits or more. */
 export type Bdf = string & { readonly __unit: 'bdf' };
 
-/** The four parts of a PCI address, each a number in its range. */
+/** The four parts of a PCI address as hardware numbers them. */
 export interface PciAddress {
   readonly domain: number;
   readonly bus: number;
   readonly slot: number;
-  readonly func: number;
+  readonly function: number;
 }
+
+/** Where libvirt puts a device in the guest: a slot of the bus that a PCI controller makes. */
+export interface GuestAddress {
+  readonly bus: ControllerIndex;
+  readonly slot: number;
+  readonly function: number;
+}
+
+/** The four attributes of a PCI address and the highest value of each (libvirt 12.8, `virPCIDeviceAddressIsValid`). */
+const LIMITS = { domain: 0xffffffff, bus: 0xff, slot: 0x1f, function: 7 } as const;
 
 const BDF = /^([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/;
 
 const hex = (n: number, digits: number): string => n.toString(16).padStart(digits, '0');
 
 /** `0000:31:10.2` of its parts. */
-export function formatBdf({ domain, bus, slot, func }: PciAddress): Bdf {
+export function formatBdf({ domain, bus, slot, function: func }: PciAddress): Bdf {
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(slot, 2)}.${func}` as Bdf;
 }
 
-/** The parts of `0000:31:10.2`, or undefined where the text is none. Takes upper case, and `31:10.2` as `lspci` prints it. */
-export function parseBdf(text: string): PciAddress | undefined {
+/** The BDF that a text means, or undefined where it is none. Takes upper case, and `31:10.2` as `lspci` prints it. */
+export function parseBdf(text: string): Bdf | undefined {
   const lower = text.toLowerCase();
   const m = BDF.exec(/^[0-9a-f]{2}:/.test(lower) ? `0000:${lower}` : lower);
   if (!m) return undefined;
   const [domain = 0, bus = 0, slot = 0, func = 0] = m.slice(1).map((part) => Number.parseInt(part, 16));
-  return { domain, bus, slot, func };
+  return formatBdf({ domain, bus, slot, function: func });
 }
 
 /** Orders BDFs by number, not by text, so that `10000:…` follows `ffff:…`. */
 export function compareBdf(a: Bdf, b: Bdf): number {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** How libvirt writes a guest address: `0x0a:0x00.0x0` without the prefixes, the bus being a controller index. */
+export function formatGuestAddress({ bus, slot, function: func }: GuestAddress): string {
+  return `${hex(bus, 2)}:${hex(slot, 2)}.${func}`;
+}
+
+/** The attributes of a guest's `<address type='pci'/>`, in libvirt's order and form. */
+export function guestAddressAttributes(
+  { bus, slot, function: func }: GuestAddress,
+  multifunction = false,
+): [name: string, value: string][] {
+  return [
+    ['type', 'pci'],
+    ['domain', '0x0000'],
+    ['bus', `0x${hex(bus, 2)}`],
+    ['slot', `0x${hex(slot, 2)}`],
+    ['function', `0x${hex(func, 1)}`],
+    ...(multifunction ? ([['multifunction', 'on']] as [string, string][]) : []),
+  ];
+}
+
+/**
+ * Reads the attributes of a PCI `<address>`: `domain`, `bus`, `slot`, `function`, each a number in C's base 0 and 0 where
+ * it is missing, as libvirt reads them.
+ * @throws InputError `address-invalid` where one is no number or out of its range
+ */
+export function readPciAddress(element: XmlElement, place: Place): PciAddress {
+  const part = (name: keyof typeof LIMITS): number => {
+    const text = element.attribute(name);
+    if (text === undefined) return 0;
+    const value = parseNumber(text);
+    if (value !== undefined && value <= LIMITS[name]) return value;
+    const range = `0x0 to 0x${LIMITS[name].toString(16)}`;
+    throw new InputError(
+      diagnostic('address-invalid', `${name}='${text}' is no PCI ${name}`, {
+        place,
+        hint: `give a number from ${range}`,
+      }),
+    );
+  };
+  return { domain: part('domain'), bus: part('bus'), slot: part('slot'), function: part('function') };
 }

@@ -1,0 +1,114 @@
+import type { Options } from 'yargs';
+import { diagnostic, InputError } from '../diagnostics.js';
+import { DEFAULT_POLICY, type Policy, type PolicyKey, policyKeys, readPolicy, withOption } from '../plan/policy.js';
+import { readExisting, readTextFile } from './files.js';
+
+/** The options of a command line as yargs gives them; each by its name in kebab case. */
+export type OptionValues = Readonly<Record<string, unknown>>;
+
+/** Where the policy is looked for when nobody names one. */
+export const DEFAULT_POLICY_FILE = '/etc/vsmmu/policy.json';
+
+/**
+ * How yargs is to read a command line: values are text (a version `11.10` is no number), and no option swallows the
+ * argument after its own.
+ */
+export const PARSER_CONFIGURATION = {
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'greedy-arrays': false,
+  'dot-notation': false,
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'strip-aliased': true,
+} as const;
+
+/** An option with a value, which is text. */
+export function text(describe: string, more: Options = {}): Options {
+  return { type: 'string', nargs: 1, describe, ...more };
+}
+
+/** An option without a value. (With `nargs: 0` yargs does not take a file called `true` for one.) */
+export function flag(describe: string, more: Options = {}): Options {
+  return { type: 'boolean', nargs: 0, describe, ...more };
+}
+
+/** What every command takes. */
+export const OUTPUT_OPTIONS: Readonly<Record<string, Options>> = {
+  json: flag('print one JSON document: changed, diagnostics and the result'),
+  strict: flag('take warnings for errors'),
+  quiet: flag('say nothing but errors', { conflicts: 'verbose' }),
+  verbose: flag('say more: where each device moves'),
+};
+
+/** Where the host is read. */
+export const HOST_OPTIONS: Readonly<Record<string, Options>> = {
+  sysfs: text('the folder to take for /sys', { defaultDescription: '/sys', conflicts: 'topology' }),
+  topology: text('take the host from this snapshot (vsmmu topology --json) instead of sysfs'),
+};
+
+const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
+/** The policy file, and an option for each of the policy's keys, described by its schema. */
+export function policyOptions(): Record<string, Options> {
+  const options: Record<string, Options> = {
+    policy: text('the policy file', { defaultDescription: `${DEFAULT_POLICY_FILE} where it exists` }),
+  };
+  for (const { key, description, choices, kind, default: value } of policyKeys()) {
+    const [first = ''] = description.split(/(?<=[.;:]) /);
+    const describe = first.replace(/[.;:]$/, '').replace(/^[A-Z](?![A-Z])/, (c) => c.toLowerCase());
+    const defaultDescription = kind === 'list' ? 'none' : String(value);
+    options[kebab(key)] =
+      kind === 'switch'
+        ? flag(describe)
+        : text(choices ? `${describe} (${choices.join(', ')})` : describe, { defaultDescription });
+  }
+  options['force-tcg'] = flag('take a domain that is not of type kvm; QEMU will not accelerate it (for test labs)');
+  return options;
+}
+
+/** The last value of an option that was given, or undefined. */
+export function value(options: OptionValues, name: string): string | undefined {
+  const given = options[name];
+  const last = Array.isArray(given) ? given.at(-1) : given;
+  return last === undefined ? undefined : String(last);
+}
+
+/** Whether a switch was given. */
+export function isSet(options: OptionValues, name: string): boolean {
+  const given = options[name];
+  return (Array.isArray(given) ? given.at(-1) : given) === true;
+}
+
+/** The policy of a command line: its file, then its options, which win. */
+export function policyOf(options: OptionValues): Policy {
+  const file = value(options, 'policy');
+  const read = file === undefined ? readExisting(DEFAULT_POLICY_FILE) : readTextFile(file);
+  let policy = read === undefined ? DEFAULT_POLICY : readPolicy(read, file ?? DEFAULT_POLICY_FILE);
+  for (const { key, kind } of policyKeys()) {
+    const name = kebab(key);
+    if (options[name] === undefined) continue;
+    policy = withOption(policy, key, optionValue(options, name, kind), `--${name}`);
+  }
+  return policy;
+}
+
+function optionValue(
+  options: OptionValues,
+  name: string,
+  kind: ReturnType<typeof policyKeys>[number]['kind'],
+): unknown {
+  if (kind === 'switch') return isSet(options, name);
+  if (kind === 'list') return [options[name]].flat().flatMap((item) => String(item).split(','));
+  const given = value(options, name) ?? '';
+  return /^(0|[1-9][0-9]*)$/.test(given) ? Number(given) : given;
+}
+
+/** The one operand that a command may have; `-` where it has none. */
+export function soleOperand(operands: readonly string[], what: string): string {
+  const [first = '-', second] = operands;
+  if (second === undefined) return first;
+  throw new InputError(diagnostic('usage', `one ${what} at a time, not ${operands.length}`));
+}
+
+export type { PolicyKey };

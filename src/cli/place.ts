@@ -1,0 +1,57 @@
+import type { Diagnostic } from '../diagnostics.js';
+import { RefusedError } from '../diagnostics.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
+import type { Plan } from '../generated/plan.js';
+import { Host } from '../host/host.js';
+import { scanHost } from '../host/scan.js';
+import { readTopology } from '../host/snapshot.js';
+import { whyNotOurs } from '../plan/applicable.js';
+import { plan } from '../plan/plan.js';
+import type { Policy } from '../plan/policy.js';
+import { readInput, readTextFile, STDIN } from './files.js';
+import { isSet, type OptionValues, policyOf, value } from './options.js';
+import { applyStrictness } from './report.js';
+
+/** A domain with the plan for it. */
+export interface Placed {
+  /** The bytes that came in. */
+  readonly input: Uint8Array;
+  readonly domain: Domain;
+  readonly plan: Plan;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What a domain is called in what is said about it. */
+export function nameOfInput(file: string): string {
+  return file === '-' ? STDIN : file;
+}
+
+/**
+ * Reads a domain, the policy and the host of a command line, and plans.
+ * @throws DiagnosedError as each of them does; RefusedError, too, for a warning with `--strict`
+ */
+export async function place(file: string, options: OptionValues): Promise<Placed> {
+  const policy = policyOf(options);
+  const input = await readInput(file);
+  const domain = parseDomain(input);
+  const planned = plan(domain, hostFor(domain, policy, options), policy, { forceTcg: isSet(options, 'force-tcg') });
+  const diagnostics = applyStrictness(planned.diagnostics, options);
+  if (diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(diagnostics);
+  return { input, domain, plan: planned.plan, diagnostics };
+}
+
+const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
+
+/** As much of the host as a domain needs: nothing for one that is not ours to change, its own devices for most. */
+function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
+  const file = value(options, 'topology');
+  if (file !== undefined) return readTopology(readTextFile(file), file);
+  if (whyNotOurs(domain)) return NO_HOST;
+  const own = new Set(domain.hostDevices.map((d) => d.bdf));
+  return scanHost(sysfsOf(options), policy.bridges === 'all' ? undefined : own);
+}
+
+/** The folder to take for `/sys`. */
+export function sysfsOf(options: OptionValues): string {
+  return value(options, 'sysfs') ?? '/sys';
+}

@@ -1,0 +1,37 @@
+import { CODES } from '../codes.js';
+import type { Diagnostic } from '../diagnostics.js';
+import { isSet, type OptionValues } from './options.js';
+
+/** One finding as compilers print it: `file:line:column: severity: code: message; what to do`. */
+export function formatDiagnostic(d: Diagnostic, file: string): string {
+  const place = d.place ? `:${d.place.line}:${d.place.column}` : '';
+  const hint = d.hint === undefined ? '' : `; ${d.hint}`;
+  return `${printable(`${d.file ?? file}${place}: ${d.severity}: ${d.code}: ${d.message}${hint}`)}\n`;
+}
+
+/** A text on one line, with what a terminal would act on made visible: names in a domain are somebody else's words. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Says on standard error what was found, as much of it as `--quiet` and `--verbose` ask for. */
+export function report(diagnostics: readonly Diagnostic[], file: string, options: OptionValues): void {
+  const told = diagnostics.filter((d) => {
+    if (isSet(options, 'quiet')) return d.severity === 'error';
+    return isSet(options, 'verbose') || !CODES[d.code].detail;
+  });
+  process.stderr.write(told.map((d) => formatDiagnostic(d, file)).join(''));
+}
+
+/** With `--strict`, warnings as errors. */
+export function applyStrictness(diagnostics: readonly Diagnostic[], options: OptionValues): readonly Diagnostic[] {
+  if (!isSet(options, 'strict')) return diagnostics;
+  return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
+}
+
+/** Prints the one document of `--json`. */
+export function printJson(
+  document: { changed: boolean; diagnostics: readonly Diagnostic[] } & Record<string, unknown>,
+): void {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}

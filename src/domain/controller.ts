@@ -1,0 +1,31 @@
+import type { Place } from '../diagnostics.js';
+import type { XmlElement } from '../xml/document.js';
+import type { BusNumber, ControllerIndex, GuestAddress } from './address.js';
+
+/** A `<controller type='pci'>`: the bus that it makes has its index for a name. */
+export interface PciController {
+  readonly index: ControllerIndex;
+  /** libvirt's name of its kind: `pcie-root`, `pcie-root-port`, `pcie-expander-bus` … */
+  readonly model: string;
+  /** Where it sits itself; none on `pcie-root`, and none where libvirt is still to choose. */
+  readonly address: GuestAddress | undefined;
+  /** `busNr` of an expander bus. */
+  readonly busNr: BusNumber | undefined;
+  /** `chassis` of a port, 0–255. */
+  readonly chassis: number | undefined;
+  readonly alias: string | undefined;
+  readonly place: Place;
+  readonly element: XmlElement;
+}
+
+/** The models that make a root bus of their own, beside `pcie.0` (libvirt 12.8: formatdomain, "PCI controllers"). */
+export const EXPANDER_MODELS: ReadonlySet<string> = new Set(['pcie-expander-bus', 'pci-expander-bus']);
+
+/** The model of a domain's first root bus, which has index 0 and no address. */
+export const ROOT_MODELS: ReadonlySet<string> = new Set(['pcie-root', 'pci-root']);
+
+/** The highest controller index that libvirt takes (a byte of an address). */
+export const MAX_CONTROLLER_INDEX = 255;
+
+/** The highest slot of a bus; `pcie.0` has its slot 0 taken by the host bridge. */
+export const MAX_SLOT = 31;

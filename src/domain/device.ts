@@ -1,0 +1,110 @@
+import type { Place } from '../diagnostics.js';
+import type { XmlElement } from '../xml/document.js';
+import type { Bdf, GuestAddress } from './address.js';
+
+/** A child of `<devices>` that is, or may come to be, a PCI function of the guest; PCI controllers have a type of their own. */
+export interface GuestDevice {
+  /** The element's name: `disk`, `interface`, `hostdev` … */
+  readonly name: string;
+  /** Its PCI address in the guest; undefined: it has none yet. */
+  readonly address: GuestAddress | undefined;
+  readonly multifunction: boolean;
+  /** It has no address of any kind, and libvirt will give it a PCI one when the domain is defined. */
+  readonly awaitsAddress: boolean;
+  readonly place: Place;
+  readonly element: XmlElement;
+}
+
+/** A placeable device: `<hostdev mode='subsystem' type='pci'>` or `<interface type='hostdev'>` with a PCI source. */
+export interface HostDevice extends GuestDevice {
+  readonly name: 'hostdev' | 'interface';
+  /** The device of the host. */
+  readonly bdf: Bdf;
+  /** `<address type='unassigned'/>`: held for the guest, not given to it. */
+  readonly unassigned: boolean;
+  /** `iommufd` of its `<driver>`. */
+  readonly iommufd: 'yes' | 'no' | undefined;
+}
+
+/** The PCI host device that an element of `<devices>` gives to the guest, by its source `<address>`; undefined for anything else. */
+export function hostDeviceSource(element: XmlElement): XmlElement | undefined {
+  const type = element.attribute('type');
+  const passesThrough =
+    element.name === 'hostdev'
+      ? type === 'pci' && (element.attribute('mode') ?? 'subsystem') === 'subsystem'
+      : element.name === 'interface' && type === 'hostdev';
+  if (!passesThrough) return undefined;
+  const address = element.child('source')?.child('address');
+  return (address?.attribute('type') ?? 'pci') === 'pci' ? address : undefined;
+}
+
+/** Controllers other than PCI's that are PCI functions themselves. */
+const PCI_CONTROLLER_TYPES = new Set(['usb', 'scsi', 'virtio-serial', 'sata', 'nvme']);
+
+/** Elements that are always a PCI function when libvirt gives them an address (aarch64 `virt`). */
+const ALWAYS_PCI = new Set(['interface', 'filesystem', 'vsock', 'rng', 'shmem', 'crypto']);
+
+/**
+ * Whether libvirt will give this element of `<devices>`, which has no `<address>`, a PCI one of an aarch64 `virt` machine.
+ * Errs on the side of yes: a bus number too many kept free costs nothing, one too few is a guest that panics.
+ */
+export function awaitsPciAddress(element: XmlElement): boolean {
+  const model = element.attribute('model') ?? element.child('model')?.attribute('type');
+  const type = element.attribute('type');
+  const targetBus = element.child('target')?.attribute('bus');
+  switch (element.name) {
+    case 'disk':
+      return targetBus === 'virtio' || targetBus === undefined;
+    case 'controller':
+      return PCI_CONTROLLER_TYPES.has(type ?? '') && model !== 'none';
+    case 'hostdev':
+      return type !== 'usb' && type !== 'scsi' && element.attribute('mode') !== 'capabilities';
+    case 'input':
+      return element.attribute('bus') === 'virtio' || (element.attribute('bus') === undefined && type !== 'keyboard');
+    case 'video':
+    case 'memballoon':
+      return model !== 'none';
+    case 'sound':
+      return model !== 'usb';
+    case 'watchdog':
+      return model === 'i6300esb';
+    case 'panic':
+      return model === 'pvpanic';
+    case 'iommu':
+      return model === 'virtio';
+    case 'memory':
+      return model === 'virtio-mem' || model === 'virtio-pmem';
+    case 'serial':
+      return element.child('target')?.attribute('type') === 'pci-serial';
+    default:
+      return ALWAYS_PCI.has(element.name);
+  }
+}
+
+/** A controller that libvirt adds, with a PCI address, when a device needs it and the domain has none of its type. */
+const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlElement) => boolean }[] = [
+  { type: 'scsi', neededBy: (e) => e.name === 'disk' && e.child('target')?.attribute('bus') === 'scsi' },
+  { type: 'sata', neededBy: (e) => e.name === 'disk' && e.child('target')?.attribute('bus') === 'sata' },
+  {
+    type: 'usb',
+    neededBy: (e) =>
+      e.attribute('bus') === 'usb' ||
+      e.child('target')?.attribute('bus') === 'usb' ||
+      (e.name === 'hostdev' && e.attribute('type') === 'usb') ||
+      e.name === 'redirdev' ||
+      e.name === 'hub',
+  },
+  {
+    type: 'virtio-serial',
+    neededBy: (e) => {
+      const target = e.child('target')?.attribute('type');
+      return (e.name === 'channel' || e.name === 'console') && target === 'virtio';
+    },
+  },
+];
+
+/** How many PCI controllers of other kinds (USB, SCSI …) libvirt will add for the devices of a domain. */
+export function impliedControllers(devices: readonly XmlElement[]): number {
+  const has = (type: string) => devices.some((e) => e.name === 'controller' && e.attribute('type') === type);
+  return IMPLIED_CONTROLLERS.filter(({ type, neededBy }) => !has(type) && devices.some(neededBy)).length;
+}

@@ -1,0 +1,263 @@
+import { type Diagnostic, diagnostic, InputError, type Place } from '../diagnostics.js';
+import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
+import {
+  type BusNumber,
+  type ControllerIndex,
+  formatBdf,
+  formatGuestAddress,
+  type GuestAddress,
+  readPciAddress,
+} from './address.js';
+import { MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
+import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, impliedControllers } from './device.js';
+import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
+import { parseNumber } from './number.js';
+
+/** The namespace of `<qemu:commandline>` (libvirt: drvqemu, "Pass-through of arbitrary qemu commands"). */
+const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
+
+/** A domain: what of it matters for placing its host devices, each part with its place and its element in the document. */
+export interface Domain {
+  readonly document: XmlDocument;
+  /** libvirt's name of it; empty where the XML has none. */
+  readonly name: string;
+  /** `kvm`, `qemu` … */
+  readonly type: string;
+  readonly arch: string | undefined;
+  readonly machine: string | undefined;
+  readonly acpi: boolean;
+  /** `<devices>`; none in a domain without it. */
+  readonly devicesElement: XmlElement | undefined;
+  /** The PCI controllers in the order of the document. Those that libvirt will add are not among them. */
+  readonly controllers: readonly PciController[];
+  /** Placeable devices in the order of the document. */
+  readonly hostDevices: readonly HostDevice[];
+  /** Every other device with a PCI address, or that libvirt will give one. */
+  readonly otherDevices: readonly GuestDevice[];
+  /** Mediated devices (`<hostdev type='mdev'>`): not placed, but told of. */
+  readonly mediatedDevices: readonly GuestDevice[];
+  readonly iommus: readonly Iommu[];
+  /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
+  readonly impliedControllers: number;
+  /** The arguments of `<qemu:commandline>`. */
+  readonly commandline: readonly { readonly value: string; readonly place: Place }[];
+}
+
+/**
+ * Reads a libvirt domain.
+ * @param input the XML as text, or as bytes in UTF-8
+ * @throws InputError where it is not well-formed XML, not a `<domain>`, or names a PCI address, a controller index or a
+ * host device twice, or one that there cannot be
+ */
+export function parseDomain(input: string | Uint8Array): Domain {
+  const document = parseXml(input);
+  const { root } = document;
+  if (root.name !== 'domain' || root.namespace !== '') {
+    throw new InputError(
+      diagnostic('domain-root', `the root element is <${root.name}>, not <domain>`, {
+        place: document.place(root.start),
+      }),
+    );
+  }
+  const devicesElement = root.child('devices');
+  const children = devicesElement?.children ?? [];
+  const reader = new DeviceReader(document);
+  for (const element of children) reader.read(element);
+  reader.numberControllers();
+  reader.checkAddresses();
+
+  const os = root.child('os')?.child('type');
+  return {
+    document,
+    name: root.child('name')?.text.trim() ?? '',
+    type: root.attribute('type') ?? '',
+    arch: os?.attribute('arch'),
+    machine: os?.attribute('machine'),
+    acpi: root.child('features')?.child('acpi') !== undefined,
+    devicesElement,
+    controllers: reader.controllers,
+    hostDevices: reader.hostDevices,
+    otherDevices: reader.otherDevices,
+    mediatedDevices: reader.otherDevices.filter((d) => d.name === 'hostdev' && d.element.attribute('type') === 'mdev'),
+    iommus: reader.iommus,
+    impliedControllers: impliedControllers(children),
+    commandline: commandline(document),
+  };
+}
+
+/** The arguments of `<qemu:commandline>`, whatever prefix its namespace has. */
+function commandline(document: XmlDocument): Domain['commandline'] {
+  return document.root.children
+    .filter((e) => e.localName === 'commandline' && e.namespace === QEMU_NAMESPACE)
+    .flatMap((e) => e.children.filter((arg) => arg.localName === 'arg'))
+    .map((arg) => ({ value: arg.attribute('value') ?? '', place: document.place(arg.start) }));
+}
+
+/** Sorts the children of `<devices>` by what they are to PCI, and checks what must be unique. */
+class DeviceReader {
+  readonly controllers: PciController[] = [];
+  readonly hostDevices: HostDevice[] = [];
+  readonly otherDevices: GuestDevice[] = [];
+  readonly iommus: Iommu[] = [];
+  readonly #document: XmlDocument;
+  /** Controllers whose `index` is missing: numbered when all others are known, as libvirt does it. */
+  readonly #unnumbered: Omit<PciController, 'index'>[] = [];
+
+  constructor(document: XmlDocument) {
+    this.#document = document;
+  }
+
+  read(element: XmlElement): void {
+    const place = this.#document.place(element.start);
+    if (element.name === 'controller' && element.attribute('type') === 'pci') this.#readController(element, place);
+    else if (element.name === 'iommu') this.#readIommu(element, place);
+    else this.#readDevice(element, place);
+  }
+
+  #readController(element: XmlElement, place: Place): void {
+    const target = element.child('target');
+    const controller = {
+      model: element.attribute('model') ?? '',
+      address: this.#guestAddress(element),
+      busNr: this.#number(target, 'busNr', place, 255) as BusNumber | undefined,
+      chassis: this.#number(target, 'chassis', place, 255),
+      alias: element.child('alias')?.attribute('name'),
+      place,
+      element,
+    };
+    const index = this.#number(element, 'index', place, MAX_CONTROLLER_INDEX);
+    if (index !== undefined) this.controllers.push({ ...controller, index: index as ControllerIndex });
+    else if (ROOT_MODELS.has(controller.model)) this.controllers.push({ ...controller, index: 0 as ControllerIndex });
+    else this.#unnumbered.push(controller);
+  }
+
+  #readIommu(element: XmlElement, place: Place): void {
+    const driver = element.child('driver');
+    const values: Record<string, string> = {};
+    for (const name of VSMMU_ATTRIBUTES) {
+      const value = driver?.attribute(name);
+      if (value !== undefined) values[name] = value;
+    }
+    // Patched libvirts of before 12.7 (KubeVirt pins some) spell it so.
+    const camel = driver?.attribute('ssidSize');
+    if (camel !== undefined) values.ssidsize ??= camel;
+    const pciBus = this.#number(driver, 'pciBus', place, MAX_CONTROLLER_INDEX) as ControllerIndex | undefined;
+    this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, place, element });
+    // A virtio-iommu is a PCI device itself.
+    this.#readDevice(element, place);
+  }
+
+  #readDevice(element: XmlElement, place: Place): void {
+    const source = hostDeviceSource(element);
+    const address = this.#guestAddress(element);
+    const device = {
+      name: element.name,
+      address,
+      multifunction: element.child('address')?.attribute('multifunction') === 'on',
+      awaitsAddress: address === undefined && this.#hasNoPlace(element) && awaitsPciAddress(element),
+      place,
+      element,
+    };
+    if (source) {
+      const iommufd = element.child('driver')?.attribute('iommufd');
+      const unassigned = element.child('address')?.attribute('type') === 'unassigned';
+      this.hostDevices.push({
+        ...device,
+        name: element.name === 'interface' ? 'interface' : 'hostdev',
+        bdf: formatBdf(readPciAddress(source, this.#document.place(source.start))),
+        unassigned,
+        iommufd: iommufd === 'yes' || iommufd === 'no' ? iommufd : undefined,
+      });
+    } else if (address || device.awaitsAddress) {
+      this.otherDevices.push(device);
+    }
+  }
+
+  /** No `<address>` at all, or `<address type='pci'/>` with nothing in it: libvirt is to choose. */
+  #hasNoPlace(element: XmlElement): boolean {
+    const type = element.child('address')?.attribute('type');
+    return type === undefined || type === 'pci';
+  }
+
+  /** The guest address of a device; undefined where it has none, or all of it is zero, which libvirt takes for none. */
+  #guestAddress(element: XmlElement): GuestAddress | undefined {
+    const address = element.child('address');
+    if (address?.attribute('type') !== 'pci') return undefined;
+    const { domain, bus, slot, function: func } = readPciAddress(address, this.#document.place(address.start));
+    if (domain === 0 && bus === 0 && slot === 0 && func === 0) return undefined;
+    return { bus: bus as ControllerIndex, slot, function: func };
+  }
+
+  #number(element: XmlElement | undefined, name: string, place: Place, max: number): number | undefined {
+    const text = element?.attribute(name);
+    if (text === undefined) return undefined;
+    const value = parseNumber(text);
+    if (value !== undefined && value <= max) return value;
+    throw new InputError(diagnostic('number-invalid', `${name}='${text}' is no number from 0 to ${max}`, { place }));
+  }
+
+  /** Gives each controller without an index the lowest free one, in the order of the document (libvirt 12.8). */
+  numberControllers(): void {
+    const taken = new Set(this.controllers.map((c) => c.index));
+    let next = 1 as ControllerIndex;
+    for (const controller of this.#unnumbered) {
+      while (taken.has(next)) next++;
+      taken.add(next);
+      this.controllers.push({ ...controller, index: next });
+    }
+  }
+
+  /** @throws InputError naming both places, for whatever there may be one of only */
+  checkAddresses(): void {
+    const findings: Diagnostic[] = [];
+    const unique = <T>(
+      things: readonly T[],
+      key: (t: T) => string | undefined,
+      report: (first: T, again: T) => Diagnostic,
+    ) => {
+      const seen = new Map<string, T>();
+      for (const thing of things) {
+        const k = key(thing);
+        if (k === undefined) continue;
+        const first = seen.get(k);
+        if (first) findings.push(report(first, thing));
+        else seen.set(k, thing);
+      }
+    };
+    unique(
+      this.controllers,
+      (c) => String(c.index),
+      (first, again) =>
+        diagnostic(
+          'controller-index-duplicate',
+          `PCI controller index ${again.index} is taken already, in line ${first.place.line}`,
+          {
+            place: again.place,
+          },
+        ),
+    );
+    unique(
+      [...this.controllers, ...this.hostDevices, ...this.otherDevices],
+      (d) => d.address && formatGuestAddress(d.address),
+      (first, again) =>
+        diagnostic(
+          'guest-address-duplicate',
+          `guest address ${again.address ? formatGuestAddress(again.address) : ''} is taken already, in line ${first.place.line}`,
+          { place: again.place },
+        ),
+    );
+    unique(
+      this.hostDevices,
+      (d) => d.bdf,
+      (first, again) =>
+        diagnostic(
+          'host-device-duplicate',
+          `host device ${again.bdf} is in the domain already, in line ${first.place.line}`,
+          {
+            place: again.place,
+          },
+        ),
+    );
+    if (findings.length > 0) throw new InputError(findings);
+  }
+}

@@ -1,0 +1,109 @@
+import type { BusNumber, ControllerIndex, GuestAddress } from './address.js';
+import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from './controller.js';
+import type { GuestDevice, HostDevice } from './device.js';
+import type { Domain } from './domain.js';
+
+/** `pcie.0`, or `pci.0` on machines of before PCI Express. */
+export const ROOT_BUS = 0 as ControllerIndex;
+
+/** Anything that takes a function of a slot: a controller or a device. */
+export type Occupant = PciController | GuestDevice | HostDevice;
+
+/** The PCI buses of a domain as libvirt will see them: what hangs below what, what is in which slot. */
+export class PciTree {
+  readonly #controllers: ReadonlyMap<ControllerIndex, PciController>;
+  readonly #occupants = new Map<ControllerIndex, Occupant[]>();
+  /** The highest of all controller indexes and of all `bus=` in use. */
+  readonly highestIndex: ControllerIndex;
+
+  constructor(domain: Domain) {
+    this.#controllers = new Map(domain.controllers.map((c) => [c.index, c]));
+    let highest: number = ROOT_BUS;
+    for (const c of domain.controllers) highest = Math.max(highest, c.index);
+    for (const occupant of [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices]) {
+      const bus = occupant.address?.bus;
+      if (bus === undefined) continue;
+      highest = Math.max(highest, bus);
+      const there = this.#occupants.get(bus);
+      if (there) there.push(occupant);
+      else this.#occupants.set(bus, [occupant]);
+    }
+    this.highestIndex = highest as ControllerIndex;
+  }
+
+  controller(index: ControllerIndex): PciController | undefined {
+    return this.#controllers.get(index);
+  }
+
+  /** Every controller or device that has an address on a bus. */
+  occupants(bus: ControllerIndex): readonly Occupant[] {
+    return this.#occupants.get(bus) ?? [];
+  }
+
+  /** The controllers and devices in one slot, by function. */
+  inSlot({ bus, slot }: Pick<GuestAddress, 'bus' | 'slot'>): readonly Occupant[] {
+    return this.occupants(bus)
+      .filter((o) => o.address?.slot === slot)
+      .sort((a, b) => (a.address?.function ?? 0) - (b.address?.function ?? 0));
+  }
+
+  /** The slots of a bus that are taken. */
+  takenSlots(bus: ControllerIndex): Set<number> {
+    return new Set(this.occupants(bus).flatMap((o) => (o.address ? [o.address.slot] : [])));
+  }
+
+  /**
+   * The root bus that a bus hangs below, itself where it is one: an expander bus, or `pcie.0`.
+   * What is not there, or has no address yet, libvirt puts below `pcie.0`.
+   */
+  rootOf(bus: ControllerIndex): ControllerIndex {
+    const seen = new Set<ControllerIndex>();
+    let index = bus;
+    for (;;) {
+      const controller = this.#controllers.get(index);
+      if (!controller || ROOT_MODELS.has(controller.model) || seen.has(index)) return ROOT_BUS;
+      if (EXPANDER_MODELS.has(controller.model)) return index;
+      seen.add(index);
+      index = controller.address?.bus ?? ROOT_BUS;
+    }
+  }
+
+  /** The controllers below a root bus at any depth, without itself: each takes one bus number. Expander buses are root buses. */
+  busesBelow(root: ControllerIndex): readonly PciController[] {
+    return [...this.#controllers.values()].filter(
+      (c) => !ROOT_MODELS.has(c.model) && !EXPANDER_MODELS.has(c.model) && this.rootOf(c.index) === root,
+    );
+  }
+
+  /** The expander buses, in the order of the document. */
+  get expanders(): readonly PciController[] {
+    return [...this.#controllers.values()].filter((c) => EXPANDER_MODELS.has(c.model));
+  }
+
+  /** The root ports and downstream ports of a root bus that have nothing behind them, by index: libvirt fills the lowest first. */
+  freePorts(root: ControllerIndex): readonly PciController[] {
+    return this.busesBelow(root)
+      .filter((c) => isPort(c) && this.occupants(c.index).length === 0)
+      .sort((a, b) => a.index - b.index);
+  }
+
+  /** The indexes below the highest that nobody has: libvirt adds a root port for each (12.8). */
+  get gaps(): number {
+    let gaps = 0;
+    for (let index = 1; index <= this.highestIndex; index++) {
+      if (!this.#controllers.has(index as ControllerIndex)) gaps++;
+    }
+    return gaps;
+  }
+}
+
+/** A controller with one slot below it, for one device. */
+function isPort({ model }: PciController): boolean {
+  return model === 'pcie-root-port' || model === 'pcie-switch-downstream-port';
+}
+
+/** The lowest `busNr` of the expander buses that have one; undefined without any. */
+export function lowestBusNr(expanders: readonly PciController[]): BusNumber | undefined {
+  const numbers = expanders.flatMap((c) => (c.busNr === undefined ? [] : [c.busNr]));
+  return numbers.length > 0 ? (Math.min(...numbers) as BusNumber) : undefined;
+}

@@ -1,0 +1,1 @@
+export { parseDomain } from './domain/domain.js';

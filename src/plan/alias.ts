@@ -1,0 +1,34 @@
+import type { ControllerIndex } from '../domain/address.js';
+import type { Smmu } from '../generated/topology.js';
+
+/**
+ * User aliases of our controllers: libvirt keeps those that begin with `ua-` and takes letters, digits, `-` and `_` in
+ * them (formatdomain, "Devices"); QEMU's command line then has them for ids.
+ */
+const PREFIX = 'ua-vsmmu-';
+
+/** `smmu3.0x000000000c020000` → `c020000`. */
+function shortAddress(smmu: string): string {
+  return smmu.replace(/^smmu3\.0x0*(?=.)/, '');
+}
+
+/** The alias of a bridge: `ua-vsmmu-smmu-c020000-12`, of the SMMU's address and the controller index. */
+export function bridgeAlias(smmu: string, index: ControllerIndex): string {
+  return `${PREFIX}smmu-${shortAddress(smmu)}-${index}`;
+}
+
+/** The alias of a port on a bridge: `ua-vsmmu-port-13`. */
+export function portAlias(index: ControllerIndex): string {
+  return `${PREFIX}port-${index}`;
+}
+
+/** The alias of a port that we add to `pcie.0`: `ua-vsmmu-root-port-10`. */
+export function rootPortAlias(index: ControllerIndex): string {
+  return `${PREFIX}root-port-${index}`;
+}
+
+/** The SMMU that the alias of one of our bridges names, where this host has it. */
+export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): string | undefined {
+  const [, address] = /^ua-vsmmu-smmu-([0-9a-f]+)-\d+$/.exec(alias ?? '') ?? [];
+  return address === undefined ? undefined : smmus.find(({ name }) => shortAddress(name) === address)?.name;
+}

@@ -1,0 +1,96 @@
+import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import { MAX_CONTROLLER_INDEX, MAX_SLOT } from '../domain/controller.js';
+import type { Domain } from '../domain/domain.js';
+import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+
+/** The functions of a slot: libvirt packs as many root ports into one slot of `pcie.0`. */
+const FUNCTIONS = 8;
+
+/** QEMU's `chassis` is a byte; no two ports may share one (`Can't add chassis slot, error -16`, 11.1). */
+const MAX_CHASSIS = 255;
+
+/**
+ * Gives out what may be given out once only: controller indexes, slots, chassis numbers. Nothing here fails: what runs
+ * out is asked for afterwards (`indexesLacking`, `slotsLacking`), so that one error can tell all of it.
+ */
+export class Allocator {
+  readonly #slots = new Map<ControllerIndex, Set<number>>();
+  readonly #chassis: Set<number>;
+  readonly #tree: PciTree;
+  #nextIndex: number;
+  #slotsLacking = 0;
+
+  constructor(domain: Domain, tree: PciTree) {
+    this.#tree = tree;
+    this.#nextIndex = tree.highestIndex + 1;
+    this.#chassis = new Set(domain.controllers.flatMap((c) => c.chassis ?? []));
+  }
+
+  /** The controller index after the highest in use: no gap below it is filled, and none is made (rule 7). */
+  index(): ControllerIndex {
+    return this.#nextIndex++ as ControllerIndex;
+  }
+
+  /** How many controller indexes above 255 were given out. */
+  get indexesLacking(): number {
+    return Math.max(0, this.#nextIndex - 1 - MAX_CONTROLLER_INDEX);
+  }
+
+  /** The lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge's. */
+  slot(bus: ControllerIndex): number {
+    const taken = this.#taken(bus);
+    let slot = bus === ROOT_BUS ? 1 : 0;
+    while (taken.has(slot)) slot++;
+    if (slot > MAX_SLOT) {
+      this.#slotsLacking++;
+      return MAX_SLOT;
+    }
+    taken.add(slot);
+    return slot;
+  }
+
+  /** How many slots were asked for of a bus that had none left. */
+  get slotsLacking(): number {
+    return this.#slotsLacking;
+  }
+
+  /** Slots of `pcie.0` that are still free. */
+  get freeRootSlots(): number {
+    return MAX_SLOT - [...this.#taken(ROOT_BUS)].filter((slot) => slot > 0).length;
+  }
+
+  /** Places for so many root ports on `pcie.0`, packed into as few slots as libvirt would. */
+  packedRootSlots(ports: number): { readonly address: GuestAddress; readonly multifunction: boolean }[] {
+    const places = [];
+    for (let left = ports; left > 0; left -= FUNCTIONS) {
+      const slot = this.slot(ROOT_BUS);
+      const count = Math.min(left, FUNCTIONS);
+      for (let i = 0; i < count; i++) {
+        places.push({ address: { bus: ROOT_BUS, slot, function: i }, multifunction: i === 0 && count > 1 });
+      }
+    }
+    return places;
+  }
+
+  /** A chassis number for the port of an index: the index itself, as libvirt takes it, unless another port has it. */
+  chassis(index: ControllerIndex): number {
+    let chassis: number = index;
+    if (chassis > MAX_CHASSIS || this.#chassis.has(chassis)) {
+      chassis = 1;
+      while (this.#chassis.has(chassis)) chassis++;
+    }
+    this.#chassis.add(chassis);
+    return chassis;
+  }
+
+  #taken(bus: ControllerIndex): Set<number> {
+    const taken = this.#slots.get(bus) ?? this.#tree.takenSlots(bus);
+    this.#slots.set(bus, taken);
+    return taken;
+  }
+}
+
+/** Slots of `pcie.0` that libvirt will take for so many root ports. */
+export function slotsForRootPorts(ports: number): number {
+  return Math.ceil(ports / FUNCTIONS);
+}

@@ -1,0 +1,50 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Domain } from '../domain/domain.js';
+
+/** Why a domain is not ours to change (rule 1), as a note; undefined: it is. */
+export function whyNotOurs(domain: Domain): Diagnostic | undefined {
+  if (domain.arch !== 'aarch64') {
+    return diagnostic(
+      'domain-not-aarch64',
+      `the domain is for ${domain.arch ?? 'no architecture that it names'}, not aarch64`,
+    );
+  }
+  const machine = domain.machine ?? 'virt';
+  if (machine !== 'virt' && !machine.startsWith('virt-')) {
+    return diagnostic('domain-not-virt', `the machine is ${machine}, not virt`);
+  }
+  if (domain.hostDevices.length === 0) {
+    return diagnostic('domain-without-host-device', 'the domain has no PCI host device to place');
+  }
+  return undefined;
+}
+
+/** What keeps a domain from using an accelerated vSMMU (QEMU 11.1); empty: nothing. */
+export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly Diagnostic[] {
+  const place = domain.document.place(domain.document.root.start);
+  const findings: Diagnostic[] = [];
+  if (domain.type !== 'kvm' && !forceTcg) {
+    findings.push(
+      diagnostic('domain-without-kvm', `the domain is of type '${domain.type}'; an accelerated vSMMU needs KVM`, {
+        place,
+      }),
+    );
+  }
+  if (!domain.acpi) {
+    findings.push(
+      diagnostic('domain-without-acpi', 'the domain has no <acpi/>; an accelerated vSMMU needs ACPI', { place }),
+    );
+  }
+  return findings;
+}
+
+/** The names of QEMU's devices that our bridges are made of. */
+const OUR_DEVICES = /(?:^|[,={"'\s:])(pxb-pcie|arm-smmuv3|vfio-pci(?:-nohotplug)?)(?=$|[,}"'\s])/;
+
+/** Arguments of `<qemu:commandline>` that put devices where we would not see them (rule 13). */
+export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
+  return domain.commandline.flatMap(({ value, place }) => {
+    const [, device] = OUR_DEVICES.exec(value) ?? [];
+    return device ? [diagnostic('commandline-conflict', `<qemu:commandline> adds ${device} by hand`, { place })] : [];
+  });
+}

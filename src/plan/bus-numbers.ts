@@ -1,0 +1,142 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { BusNumber, ControllerIndex } from '../domain/address.js';
+import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import type { LedgerEntry } from '../generated/plan.js';
+
+/** PCI bus numbers of a guest: 0 to 255. */
+export const BUS_NUMBERS = 256;
+
+/** The highest `busNr` that libvirt and QEMU take for an expander bus (libvirt 12.8). */
+const MAX_BUS_NR = 254;
+
+/** Bus numbers below the lowest expander bus that nobody needs today: for a root port or two that libvirt or a user adds. */
+const RESERVE = 4;
+
+/** A libvirt without a `busNr` for an expander bus takes the lowest in use minus 2 (12.8). */
+const UNNUMBERED_WINDOW = 2;
+
+/** What an expander bus wants of the bus numbers. */
+export interface WindowRequest {
+  /** The bus as it is in the domain, with the number that it keeps; undefined: a new one. */
+  readonly controllerIndex: ControllerIndex | undefined;
+  /** In words, for the ledger: `the bridge of smmu3.0x…`. */
+  readonly taker: string;
+  /** Bus numbers for itself and everything that will be below it. */
+  readonly needed: number;
+  /** Bus numbers to be kept for a new one, at least. */
+  readonly window: number;
+}
+
+/** A range of bus numbers: the first is the expander bus itself. */
+export interface Window {
+  readonly busNr: BusNumber;
+  readonly count: number;
+}
+
+/** What `pcie.0` needs of the bus numbers, by who takes them. */
+export interface RootDemand {
+  /** Ports and bridges below `pcie.0`, new ones among them. */
+  readonly buses: number;
+  /** Root ports that libvirt will add: for devices without an address, and for gaps in the controller indexes. */
+  readonly libvirt: number;
+}
+
+/** The bus numbers of all expander buses, in the order of the requests, and who takes how many. */
+export interface BusNumbers {
+  readonly windows: readonly (Window | undefined)[];
+  readonly ledger: readonly LedgerEntry[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Gives each new expander bus the highest window that is free, the last request the topmost one (rule 5), and holds the
+ * sum against what `pcie.0` needs below them. Nothing checks this later: a guest whose buses collide panics (QEMU 11.1).
+ */
+export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest[], root: RootDemand): BusNumbers {
+  const requested = new Set(requests.map((r) => r.controllerIndex));
+  const others = tree.expanders
+    .filter((c) => !requested.has(c.index))
+    .map((c) => ({
+      controllerIndex: c.index,
+      taker: `the expander bus ${c.index}`,
+      needed: 1 + tree.busesBelow(c.index).length,
+      window: 0,
+    }));
+  const diagnostics: Diagnostic[] = [];
+  const taken: Window[] = [];
+  const kept = new Map<WindowRequest, Window>();
+  let unnumbered = 0;
+  for (const request of [...requests, ...others]) {
+    if (request.controllerIndex === undefined) continue;
+    const busNr = tree.controller(request.controllerIndex)?.busNr;
+    if (busNr === undefined) {
+      unnumbered++;
+      continue;
+    }
+    const window = { busNr, count: request.needed };
+    kept.set(request, window);
+    taken.push(window);
+  }
+  for (const [request, { busNr, count }] of kept) {
+    const limit = Math.min(BUS_NUMBERS, ...[...taken].flatMap((w) => (w.busNr > busNr ? [w.busNr] : [])));
+    if (busNr + count <= limit) continue;
+    diagnostics.push(
+      diagnostic(
+        'bus-window-too-small',
+        `${request.taker} has bus numbers ${busNr} to ${limit - 1} and needs ${count}`,
+        { hint: 'give it a lower busNr, or take its devices and ports out, and rewrite again' },
+      ),
+    );
+  }
+
+  const windows = new Map<WindowRequest, Window>(kept);
+  let exhausted = false;
+  const fresh = requests.filter((r) => r.controllerIndex === undefined);
+  for (const request of [...fresh].reverse()) {
+    const count = Math.max(request.needed, request.window);
+    const window = highestGap(taken, count);
+    if (window) {
+      taken.push(window);
+      windows.set(request, window);
+    } else exhausted = true;
+  }
+
+  const ledger: LedgerEntry[] = [
+    { taker: 'pcie.0 itself', count: 1 },
+    { taker: 'ports and bridges below pcie.0', count: root.buses },
+    { taker: 'root ports that libvirt will add', count: root.libvirt },
+    { taker: 'in reserve', count: RESERVE },
+    { taker: 'expander buses without a busNr', count: unnumbered * UNNUMBERED_WINDOW },
+    ...[...requests, ...others].map((r) => ({
+      taker: r.taker,
+      count: windows.get(r)?.count ?? Math.max(r.needed, r.window),
+    })),
+  ].filter((entry) => entry.count > 0);
+  const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0) + unnumbered * UNNUMBERED_WINDOW;
+  const lowest = Math.min(BUS_NUMBERS, ...taken.map((w) => w.busNr));
+  if (exhausted || below > lowest) diagnostics.push(exhaustion(ledger));
+  return { windows: requests.map((r) => windows.get(r)), ledger, diagnostics };
+}
+
+/** The highest free range of so many bus numbers, the first of them one that a `busNr` may be. */
+function highestGap(taken: readonly Window[], count: number): Window | undefined {
+  let end = BUS_NUMBERS;
+  for (const { busNr, count: size } of [...taken].sort((a, b) => b.busNr - a.busNr)) {
+    const start = Math.min(end - count, MAX_BUS_NR);
+    if (start >= busNr + size) return { busNr: start as BusNumber, count };
+    end = Math.min(end, busNr);
+  }
+  const start = Math.min(end - count, MAX_BUS_NR);
+  return start >= 1 ? { busNr: start as BusNumber, count } : undefined;
+}
+
+function exhaustion(ledger: readonly LedgerEntry[]): Diagnostic {
+  const sum = ledger.reduce((total, entry) => total + entry.count, 0);
+  const parts = ledger.map(({ taker, count }) => `${count} ${taker}`).join(', ');
+  return diagnostic('bus-numbers-exhausted', `${sum} of ${BUS_NUMBERS} PCI bus numbers are needed: ${parts}`);
+}
+
+/** What `pcie.0` needs, with the ports that are to be added to it. */
+export function rootDemand(tree: PciTree, newRootPorts: number, awaiting: number): RootDemand {
+  return { buses: tree.busesBelow(ROOT_BUS).length + newRootPorts, libvirt: awaiting + tree.gaps };
+}

@@ -1,0 +1,74 @@
+import type { PciController } from '../domain/controller.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import type { PciTree } from '../domain/pci-tree.js';
+import type { Host } from '../host/host.js';
+import type { Existing, ExistingBridge } from './existing.js';
+import type { Policy } from './policy.js';
+import type { SlotMove } from './slots.js';
+
+/** A bridge before anything has a number: which SMMU it serves, what is there, what joins it. */
+export interface BridgeDraft {
+  readonly smmu: string;
+  /** The bridge as it is in the domain; undefined: a new one. */
+  readonly existing: ExistingBridge | undefined;
+  /** Ports of the existing bridge that have nothing behind them, by index. */
+  readonly freePorts: readonly PciController[];
+  /** Devices that are where they are to be. */
+  readonly inPlace: readonly HostDevice[];
+  /** Slots of devices that need a port each. */
+  readonly joining: readonly SlotMove[];
+}
+
+/**
+ * Decides which bridges there are (rule 2): those that are there already, one for each further SMMU that has a device to
+ * place (`grouping: "smmu"`) or for each further device slot (`"device"`), and, with `bridges: "all"`, one for each SMMU
+ * left. In the order of the SMMUs' addresses, which is the order of their bus numbers.
+ */
+export function draftBridges(
+  domain: Domain,
+  tree: PciTree,
+  host: Host,
+  policy: Policy,
+  existing: Existing,
+  moves: readonly SlotMove[],
+): readonly BridgeDraft[] {
+  const moving = new Set(moves.flatMap((move) => move.functions.map((f) => f.device)));
+  const drafts: BridgeDraft[] = [];
+  for (const { name: smmu } of host.smmus) {
+    const present = [...existing.bridges.values()]
+      .filter((bridge) => bridge.smmu === smmu)
+      .map((bridge) => {
+        const root = bridge.controller.index;
+        const inPlace = domain.hostDevices.filter(
+          (d) => d.address && !d.unassigned && !moving.has(d) && tree.rootOf(d.address.bus) === root,
+        );
+        return { smmu, existing: bridge, freePorts: tree.freePorts(root), inPlace };
+      });
+    const newBridge = { smmu, existing: undefined, freePorts: [], inPlace: [] };
+    const slots = moves.filter((move) => move.smmu === smmu);
+    if (policy.grouping === 'smmu') {
+      const [first, ...others] = present;
+      const wanted = slots.length > 0 || policy.bridges === 'all';
+      if (first || wanted) drafts.push({ ...(first ?? newBridge), joining: slots });
+      drafts.push(...others.map((bridge) => ({ ...bridge, joining: [] })));
+    } else {
+      // A bridge that is there and empty takes a device before a new one is made.
+      const rest = [...slots];
+      const filled = present.map((b) => ({ ...b, joining: b.inPlace.length === 0 ? rest.splice(0, 1) : [] }));
+      drafts.push(...filled, ...rest.map((slot) => ({ ...newBridge, joining: [slot] })));
+      if (policy.bridges === 'all' && filled.length + rest.length === 0) drafts.push({ ...newBridge, joining: [] });
+    }
+  }
+  return drafts;
+}
+
+/** How many ports a draft lacks for what joins it, and how many more for the spare ones. */
+export function lackingPorts(
+  { joining, freePorts }: BridgeDraft,
+  sparePorts: number,
+): { joining: number; spare: number } {
+  const forJoining = Math.max(0, joining.length - freePorts.length);
+  const left = Math.max(0, freePorts.length - joining.length);
+  return { joining: forJoining, spare: Math.max(0, sparePorts - left) };
+}

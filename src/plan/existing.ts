@@ -1,0 +1,83 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { ControllerIndex } from '../domain/address.js';
+import { EXPANDER_MODELS, type PciController } from '../domain/controller.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import type { Iommu } from '../domain/iommu.js';
+import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import type { Host } from '../host/host.js';
+import { smmuOfAlias } from './alias.js';
+
+/** An expander bus that is there already and has a vSMMU, or is one of ours. */
+export interface ExistingBridge {
+  readonly controller: PciController;
+  /** Its vSMMU; none on one of ours that had nothing to serve. */
+  readonly iommu: Iommu | undefined;
+  /** The host's SMMU that it serves: what its alias says, else its devices; undefined where neither tells. */
+  readonly smmu: string | undefined;
+}
+
+/** The bridges of a domain, by controller index, and the `<iommu>`s that are none of theirs. */
+export interface Existing {
+  readonly bridges: ReadonlyMap<ControllerIndex, ExistingBridge>;
+  /** The vSMMU of `pcie.0`: the whole machine's (`pciBus` missing), or that bus's own. */
+  readonly rootIommu: Iommu | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads what a domain has of bridges and IOMMUs, and finds what QEMU would refuse of it (FACTS of QEMU 11.1, libvirt 12.8). */
+export function findExisting(domain: Domain, tree: PciTree, host: Host): Existing {
+  const bridges = new Map<ControllerIndex, ExistingBridge>();
+  const diagnostics: Diagnostic[] = [];
+  const iommuOf = new Map<ControllerIndex, Iommu>();
+  let rootIommu: Iommu | undefined;
+
+  for (const iommu of domain.iommus) {
+    const { model, pciBus, place } = iommu;
+    const complain = (message: string) => diagnostics.push(diagnostic('iommu-conflict', message, { place }));
+    if (model !== 'smmuv3') {
+      complain(`<iommu model='${model}'/> cannot be beside vSMMUs`);
+    } else if (pciBus === undefined || pciBus === ROOT_BUS) {
+      if (rootIommu) complain('pcie.0 has an SMMU already');
+      else rootIommu = iommu;
+    } else if (iommuOf.has(pciBus)) {
+      complain(`two SMMUs name the PCI controller ${pciBus}`);
+    } else if (!EXPANDER_MODELS.has(tree.controller(pciBus)?.model ?? '')) {
+      const what = tree.controller(pciBus)?.model ?? 'not in the domain';
+      complain(`pciBus='${pciBus}' must name a pcie-expander-bus; controller ${pciBus} is ${what}`);
+    } else {
+      iommuOf.set(pciBus, iommu);
+    }
+  }
+
+  for (const controller of tree.expanders) {
+    const iommu = iommuOf.get(controller.index);
+    const named = smmuOfAlias(controller.alias, host.smmus);
+    if (!iommu && !named) continue;
+    bridges.set(controller.index, { controller, iommu, smmu: named ?? ownerOf(controller.index, domain, tree, host) });
+    for (const device of domain.otherDevices) {
+      if (!iommu || !device.address || tree.rootOf(device.address.bus) !== controller.index) continue;
+      diagnostics.push(
+        diagnostic(
+          'emulated-behind-vsmmu',
+          `<${device.name}> is behind the vSMMU of PCI controller ${controller.index}`,
+          {
+            place: device.place,
+          },
+        ),
+      );
+    }
+  }
+  return { bridges, rootIommu, diagnostics };
+}
+
+/** The SMMU that most devices behind a bridge are behind on the host; of several, the one with the lowest address. */
+function ownerOf(bus: ControllerIndex, domain: Domain, tree: PciTree, host: Host): string | undefined {
+  const behind = (device: HostDevice) => device.address && tree.rootOf(device.address.bus) === bus;
+  const smmus = domain.hostDevices.filter(behind).flatMap((d) => host.device(d.bdf)?.smmu ?? []);
+  const count = (name: string) => smmus.filter((smmu) => smmu === name).length;
+  return host.smmus
+    .map((smmu) => smmu.name)
+    .filter((name) => smmus.includes(name))
+    .sort((a, b) => count(b) - count(a))[0];
+}

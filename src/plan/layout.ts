@@ -1,0 +1,226 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import { MAX_CONTROLLER_INDEX, MAX_SLOT, type PciController } from '../domain/controller.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import type { Port } from '../generated/plan.js';
+import { bridgeAlias, portAlias, rootPortAlias } from './alias.js';
+import { Allocator, slotsForRootPorts } from './allocate.js';
+import type { RootDemand } from './bus-numbers.js';
+import { type BridgeDraft, lackingPorts } from './drafts.js';
+import type { SlotMove } from './slots.js';
+
+/** A bridge with everything but its bus number. */
+export interface BridgeLayout {
+  readonly draft: BridgeDraft;
+  readonly controllerIndex: ControllerIndex;
+  readonly address: GuestAddress | null;
+  readonly alias: string | null;
+  readonly ports: readonly Port[];
+}
+
+/** The guest address that a device moves to. */
+export interface NewAddress {
+  readonly address: GuestAddress;
+  readonly multifunction: boolean;
+}
+
+/** Every controller that is to be added, with its index, slot and chassis, and every address that changes. */
+export interface Layout {
+  readonly bridges: readonly BridgeLayout[];
+  readonly rootPorts: readonly Port[];
+  readonly addresses: ReadonlyMap<HostDevice, NewAddress>;
+  readonly rootDemand: RootDemand;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What lay-out needs to know. */
+export interface LayoutRequest {
+  readonly domain: Domain;
+  readonly tree: PciTree;
+  readonly drafts: readonly BridgeDraft[];
+  readonly moves: readonly SlotMove[];
+  /** Spare ports that a bridge is to have. */
+  readonly sparePorts: (draft: BridgeDraft) => number;
+}
+
+/** Gives each bridge its ports and each moving slot its port, with controller indexes after all others (rules 6 and 7). */
+export function layOut(request: LayoutRequest): Layout {
+  return new LayoutBuilder(request).build();
+}
+
+class LayoutBuilder {
+  readonly #request: LayoutRequest;
+  readonly #allocator: Allocator;
+  readonly #addresses = new Map<HostDevice, NewAddress>();
+  readonly #diagnostics: Diagnostic[] = [];
+
+  constructor(request: LayoutRequest) {
+    this.#request = request;
+    this.#allocator = new Allocator(request.domain, request.tree);
+  }
+
+  build(): Layout {
+    const { tree, drafts } = this.#request;
+    const lacking = drafts.map((draft) => lackingPorts(draft, this.#request.sparePorts(draft)));
+    const newSpare = lacking.reduce((sum, { spare }) => sum + spare, 0);
+    const rootPorts = this.#layOutRoot(newSpare);
+    const bridges = drafts.map((draft, i) => {
+      const { joining = 0, spare = 0 } = lacking[i] ?? {};
+      return this.#layOutBridge(draft, joining + spare);
+    });
+    const awaiting = this.#awaiting();
+    this.#checkLimits(awaiting + tree.gaps);
+    return {
+      bridges,
+      rootPorts,
+      addresses: this.#addresses,
+      rootDemand: { buses: tree.busesBelow(ROOT_BUS).length + rootPorts.length, libvirt: awaiting + tree.gaps },
+      diagnostics: this.#diagnostics,
+    };
+  }
+
+  /**
+   * Ports of `pcie.0`: for devices that come back from a bridge, and one for each spare port of a bridge, so that a device
+   * without an address finds them first (libvirt 12.8 gives it the free port with the lowest index).
+   */
+  #layOutRoot(newSpare: number): Port[] {
+    const { tree, moves, drafts } = this.#request;
+    const returning = moves.filter((move) => move.smmu === undefined);
+    const free = tree.freePorts(ROOT_BUS);
+    const leftFree = [...free.slice(returning.length), ...this.#vacatedRootPorts()];
+    const forReturning = Math.max(0, returning.length - free.length);
+
+    const spareOf = (draft: BridgeDraft) => draft.freePorts.slice(draft.joining.length);
+    const keptSpare = drafts.flatMap(spareOf);
+    const lowestSpare = Math.min(...keptSpare.map((c) => c.index));
+    const before = leftFree.filter((c) => c.index < lowestSpare).length;
+    const awaiting = this.#awaiting() + tree.gaps;
+    if (awaiting > 0 && (newSpare > 0 || before < Math.min(awaiting, keptSpare.length))) {
+      this.#diagnostics.push(
+        diagnostic(
+          'spare-port-exposed',
+          `libvirt would give spare ports to what has no address yet (${awaiting} to come)`,
+        ),
+      );
+    }
+    const forSpare = newSpare > 0 ? Math.max(0, newSpare + keptSpare.length - before) : 0;
+
+    const places = this.#allocator.packedRootSlots(forReturning + forSpare);
+    const ports = places.map(({ address, multifunction }) => this.#newPort(address, multifunction, rootPortAlias));
+    const targets = [...free.map((c) => c.index), ...ports.map((p) => p.controllerIndex)];
+    const added = new Map(ports.map((p) => [p.controllerIndex, p]));
+    for (const [i, move] of returning.entries()) {
+      const index = targets[i];
+      if (index === undefined) continue;
+      this.#settle(move, index);
+      added.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
+    }
+    return ports;
+  }
+
+  #layOutBridge(draft: BridgeDraft, newPorts: number): BridgeLayout {
+    const { tree } = this.#request;
+    const { existing, smmu, freePorts, joining } = draft;
+    const controllerIndex = existing?.controller.index ?? this.#allocator.index();
+    const address = existing
+      ? (existing.controller.address ?? null)
+      : { bus: ROOT_BUS, slot: this.#allocator.slot(ROOT_BUS), function: 0 };
+    const below = existing ? tree.busesBelow(controllerIndex).filter((c) => /port$/.test(c.model)) : [];
+    const kept = below.map((c) => this.#keptPort(c, draft));
+    const added: Port[] = [];
+    for (let i = 0; i < newPorts; i++) {
+      const slot = this.#allocator.slot(controllerIndex);
+      added.push(this.#newPort({ bus: controllerIndex, slot, function: 0 }, false, portAlias));
+    }
+    const byIndex = new Map([...kept, ...added].map((port) => [port.controllerIndex, port]));
+    const targets = [...freePorts.map((c) => c.index), ...added.map((p) => p.controllerIndex)];
+    const ordered = [...joining].sort((a, b) => compareMoves(a, b));
+    for (const [i, move] of ordered.entries()) {
+      const index = targets[i];
+      if (index === undefined) continue;
+      this.#settle(move, index);
+      byIndex.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
+    }
+    const alias = existing ? (existing.controller.alias ?? null) : bridgeAlias(smmu, controllerIndex);
+    return { draft, controllerIndex, address, alias, ports: [...byIndex.values()] };
+  }
+
+  #settle(move: SlotMove, port: ControllerIndex): void {
+    for (const { device, function: func, multifunction } of move.functions) {
+      this.#addresses.set(device, { address: { bus: port, slot: 0, function: func }, multifunction });
+    }
+  }
+
+  #newPort(address: GuestAddress, multifunction: boolean, alias: (index: ControllerIndex) => string): Port {
+    const controllerIndex = this.#allocator.index();
+    return {
+      controllerIndex,
+      address,
+      chassis: this.#allocator.chassis(controllerIndex),
+      multifunction,
+      alias: alias(controllerIndex),
+      kept: false,
+      devices: [],
+    };
+  }
+
+  #keptPort(controller: PciController, draft: BridgeDraft): Port {
+    return {
+      controllerIndex: controller.index,
+      address: controller.address ?? { bus: ROOT_BUS, slot: 0, function: 0 },
+      chassis: controller.chassis ?? controller.index,
+      multifunction: controller.element.child('address')?.attribute('multifunction') === 'on',
+      alias: controller.alias ?? null,
+      kept: true,
+      devices: draft.inPlace.filter((d) => d.address?.bus === controller.index).map((d) => d.bdf),
+    };
+  }
+
+  /** Root ports of `pcie.0` that every device leaves. */
+  #vacatedRootPorts(): readonly PciController[] {
+    const { tree, moves } = this.#request;
+    const moving = new Set<unknown>(moves.flatMap((move) => move.functions.map((f) => f.device)));
+    const left = new Set([...moving].map((d) => (d as HostDevice).address?.bus));
+    return tree.busesBelow(ROOT_BUS).filter((c) => {
+      const there = tree.occupants(c.index);
+      return left.has(c.index) && there.length > 0 && there.every((o) => moving.has(o)) && /port$/.test(c.model);
+    });
+  }
+
+  /** Root ports that libvirt will add, or free ones that it will take: one for each device without an address. */
+  #awaiting(): number {
+    const { domain, moves } = this.#request;
+    const moving = new Set(moves.flatMap((move) => move.functions.map((f) => f.device)));
+    const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !moving.has(d));
+    return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
+  }
+
+  #checkLimits(libvirtPorts: number): void {
+    const { indexesLacking, slotsLacking, freeRootSlots } = this.#allocator;
+    if (indexesLacking > 0) {
+      this.#diagnostics.push(
+        diagnostic(
+          'controller-indexes-exhausted',
+          `${MAX_CONTROLLER_INDEX + indexesLacking} PCI controllers are needed; libvirt takes ${MAX_CONTROLLER_INDEX}`,
+        ),
+      );
+    }
+    const short = Math.max(0, slotsForRootPorts(libvirtPorts) - freeRootSlots);
+    if (slotsLacking + short > 0) {
+      this.#diagnostics.push(
+        diagnostic(
+          'slots-exhausted',
+          `${slotsLacking + short} more slots are needed than a bus has (${MAX_SLOT} on pcie.0, ${MAX_SLOT + 1} on a bridge)`,
+        ),
+      );
+    }
+  }
+}
+
+/** By host address, so that ports are in the order in which the host has the devices. */
+function compareMoves(a: SlotMove, b: SlotMove): number {
+  const [x, y] = [a.functions[0]?.device.bdf ?? '', b.functions[0]?.device.bdf ?? ''];
+  return x.length - y.length || (x < y ? -1 : 1);
+}

@@ -1,0 +1,309 @@
+import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
+import { formatGuestAddress } from '../domain/address.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import { MAX_VSMMUS, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { PciTree } from '../domain/pci-tree.js';
+import type { Bridge, Device, Plan } from '../generated/plan.js';
+import type { PciDevice } from '../generated/topology.js';
+import type { Host } from '../host/host.js';
+import { commandlineConflicts, whyNoAcceleration, whyNotOurs } from './applicable.js';
+import { assignBusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
+import { type BridgeDraft, draftBridges } from './drafts.js';
+import { type Existing, findExisting } from './existing.js';
+import { type BridgeLayout, type Layout, layOut } from './layout.js';
+import type { Policy } from './policy.js';
+import { partSlots } from './slots.js';
+import { judgeDevices, type Verdict } from './verdict.js';
+import { missingValues, vsmmuValues } from './vsmmu.js';
+
+/** What a plan may rest on beyond the policy. */
+export interface PlanOptions {
+  /** Takes a domain that is not of type `kvm`: QEMU will not accelerate it. For test labs. */
+  readonly forceTcg?: boolean;
+}
+
+/** A plan and what there is to say about it: warnings and notes. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Plans where each placeable device of a domain goes on a host. A pure function: the same domain, host and policy give
+ * the same plan, and a domain that was rewritten by its plan gives one that changes nothing.
+ * @throws RefusedError where the domain cannot be placed on this host; all reasons that could be found at once
+ */
+export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOptions = {}): Planned {
+  const note = whyNotOurs(domain);
+  if (note) return { plan: emptyPlan(domain, host, new Map()), diagnostics: [note] };
+  if (host.smmus.length === 0) {
+    throw new RefusedError(diagnostic('host-without-smmu', 'the domain has host devices, and this host has no SMMUv3'));
+  }
+  return new Planner(domain, host, policy, options).plan();
+}
+
+class Planner {
+  readonly #domain: Domain;
+  readonly #host: Host;
+  readonly #policy: Policy;
+  readonly #options: PlanOptions;
+  readonly #tree: PciTree;
+  readonly #diagnostics: Diagnostic[] = [];
+
+  constructor(domain: Domain, host: Host, policy: Policy, options: PlanOptions) {
+    this.#domain = domain;
+    this.#host = host;
+    this.#policy = policy;
+    this.#options = options;
+    this.#tree = new PciTree(domain);
+  }
+
+  plan(): Planned {
+    const domain = this.#domain;
+    const verdicts = judgeDevices(domain, this.#host, this.#policy);
+    const existing = findExisting(domain, this.#tree, this.#host);
+    this.#collect(verdicts.diagnostics, existing.diagnostics);
+    if (!this.#policy.ignoreCommandline) this.#collect(commandlineConflicts(domain));
+    this.#refuse();
+
+    const { moves, renumbered } = partSlots(domain, this.#tree, verdicts.of, existing.bridges);
+    const drafts = draftBridges(domain, this.#tree, this.#host, this.#policy, existing, moves);
+    if (drafts.length > 0) this.#collect(whyNoAcceleration(domain, this.#options.forceTcg ?? false));
+    const machineIommu = this.#machineIommu(existing, verdicts.of, drafts.length > 0);
+    this.#refuse();
+
+    const layout = layOut({
+      domain,
+      tree: this.#tree,
+      drafts,
+      moves,
+      sparePorts: (draft) => (this.#isActive(draft) ? this.#policy.sparePorts : 0),
+    });
+    const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
+    const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
+    this.#collect(layout.diagnostics, numbers.diagnostics);
+    const bridges = layout.bridges.map((bridge, i) => this.#bridge(bridge, numbers.windows[i]));
+    this.#checkVsmmus(existing, bridges, machineIommu);
+    this.#refuse();
+
+    const devices = this.#devices(verdicts.of, layout);
+    const changed =
+      machineIommu !== 'none' ||
+      layout.rootPorts.length > 0 ||
+      renumbered.length > 0 ||
+      bridges.some((b) => !b.kept || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept)) ||
+      devices.some((d, i) => layout.addresses.has(domain.hostDevices[i] as HostDevice) || this.#needsIommufd(d, i));
+    const plan: Plan = {
+      version: 1,
+      changed,
+      bridges,
+      rootPorts: [...layout.rootPorts],
+      devices,
+      renumbered: [...renumbered],
+      machineIommu,
+      busNumbers: [...numbers.ledger],
+    };
+    if (changed && bridges.some((b) => b.vsmmuChange === 'add')) {
+      this.#collect([
+        diagnostic('acceleration-cost', 'the domain can no longer be migrated, saved, or snapshotted with its memory'),
+      ]);
+    }
+    return { plan, diagnostics: this.#diagnostics };
+  }
+
+  #collect(...lists: readonly (readonly Diagnostic[])[]): void {
+    this.#diagnostics.push(...lists.flat());
+  }
+
+  /** @throws RefusedError with everything found so far, as soon as an error is among it */
+  #refuse(): void {
+    if (this.#diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(this.#diagnostics);
+  }
+
+  /** What becomes of an SMMU of `pcie.0` (rule 13): QEMU 11.1 takes none for the machine beside those of bridges. */
+  #machineIommu(
+    existing: Existing,
+    verdicts: ReadonlyMap<HostDevice, Verdict>,
+    bridged: boolean,
+  ): Plan['machineIommu'] {
+    const { rootIommu } = existing;
+    if (!rootIommu) return 'none';
+    const { place } = rootIommu;
+    if (rootIommu.values.accel === 'on') {
+      this.#collect([
+        diagnostic('iommu-conflict', 'the SMMU of pcie.0 is accelerated: emulated devices cannot be behind it', {
+          place,
+        }),
+      ]);
+      return 'none';
+    }
+    const staying = [...verdicts].filter(([device, { smmu }]) => smmu === undefined && !device.unassigned);
+    if (staying.length === 0) return bridged && rootIommu.pciBus === undefined ? 'pcie-root' : 'none';
+    if (this.#policy.emulatedIommu === 'drop') return 'drop';
+    const names = staying.map(([device]) => device.bdf).join(', ');
+    this.#collect([
+      diagnostic(
+        'iommu-conflict',
+        `${names} would be behind the emulated SMMU of pcie.0, where no host device can be`,
+        {
+          place,
+          hint: 'remove that <iommu>, or give --emulated-iommu drop',
+        },
+      ),
+    ]);
+    return 'none';
+  }
+
+  /** Whether a bridge is to have a vSMMU: one without a device only where all bridges are wanted or all its values are given. */
+  #isActive(draft: BridgeDraft): boolean {
+    if (draft.inPlace.length + draft.joining.length > 0 || this.#policy.bridges === 'all') return true;
+    return draft.existing?.iommu !== undefined && missingValues(this.#values(draft)).length === 0;
+  }
+
+  #values(draft: BridgeDraft): VsmmuValues {
+    const own = [...draft.inPlace, ...draft.joining.flatMap((m) => m.functions.map((f) => f.device))];
+    const devices: readonly PciDevice[] =
+      own.length > 0 ? own.flatMap((d) => this.#host.device(d.bdf) ?? []) : this.#host.endpointsBehind(draft.smmu);
+    return vsmmuValues(devices, this.#policy, draft.existing?.iommu?.values);
+  }
+
+  #windowRequest({ draft, ports }: BridgeLayout): WindowRequest {
+    const { busWindow } = this.#policy;
+    const kept = draft.existing?.controller;
+    const below = kept ? this.#tree.busesBelow(kept.index).length : 0;
+    const needed = 1 + below + ports.filter((p) => !p.kept).length;
+    const taker = `the bridge of ${draft.smmu}`;
+    if (busWindow > 0 && !kept && needed > busWindow) {
+      this.#collect([
+        diagnostic(
+          'bus-window-too-small',
+          `${taker} needs ${needed} bus numbers, and --bus-window gives it ${busWindow}`,
+          {
+            hint: `give --bus-window ${needed} or more`,
+          },
+        ),
+      ]);
+    }
+    return { controllerIndex: kept?.index, taker, needed, window: busWindow };
+  }
+
+  #bridge(layout: BridgeLayout, window: Window | undefined): Bridge {
+    const { draft, controllerIndex, address, alias, ports } = layout;
+    const { existing, smmu } = draft;
+    const active = this.#isActive(draft);
+    const vsmmu = active ? this.#values(draft) : {};
+    if (active && draft.inPlace.length + draft.joining.length === 0) {
+      const missing = missingValues(vsmmu);
+      if (missing.length > 0) {
+        this.#collect([
+          diagnostic('vsmmu-values-missing', `the bridge of ${smmu} has no device to read ${missing.join(', ')} off`, {
+            hint: `give ${missing.map((name) => `--${name}`).join(' ')}`,
+          }),
+        ]);
+      }
+    }
+    return {
+      smmu,
+      controllerIndex,
+      // Without a window the plan is refused before anybody reads this.
+      busNr: window?.busNr ?? existing?.controller.busNr ?? (0 as Bridge['busNr']),
+      busNumbers: window?.count ?? 1,
+      address,
+      alias,
+      kept: existing !== undefined,
+      vsmmu: { ...vsmmu },
+      vsmmuChange: vsmmuChange(existing?.iommu?.values, active ? vsmmu : undefined),
+      ports: [...ports],
+    };
+  }
+
+  #checkVsmmus(existing: Existing, bridges: readonly Bridge[], machineIommu: Plan['machineIommu']): void {
+    const planned = bridges.filter((b) => b.vsmmuChange !== 'remove' && b.vsmmu.accel === 'on').length;
+    const inPlan = new Set(bridges.map((b) => b.controllerIndex));
+    const others = [...existing.bridges.values()].filter((b) => b.iommu && !inPlan.has(b.controller.index)).length;
+    const root = existing.rootIommu && machineIommu !== 'drop' ? 1 : 0;
+    if (planned + others + root <= MAX_VSMMUS) return;
+    this.#collect([
+      diagnostic(
+        'vsmmus-exhausted',
+        `${planned + others + root} vSMMUs are needed, and QEMU has room for ${MAX_VSMMUS}`,
+      ),
+    ]);
+  }
+
+  #devices(verdicts: ReadonlyMap<HostDevice, Verdict>, layout: Layout): Device[] {
+    return this.#domain.hostDevices.map((device) => {
+      const described = describe(device, this.#host, verdicts.get(device));
+      const moved = layout.addresses.get(device);
+      const placed = described.verdict === 'placed';
+      if (placed && device.iommufd === 'no') {
+        this.#collect([
+          diagnostic(
+            'iommufd-changed',
+            `${device.bdf} has iommufd='no', which becomes 'yes': an accelerated vSMMU needs it`,
+            {
+              place: device.place,
+            },
+          ),
+        ]);
+      }
+      if (moved) {
+        const from = device.address ? `from ${formatGuestAddress(device.address)}` : 'from nowhere yet';
+        const behind = placed ? `behind the vSMMU of ${described.smmu}` : 'behind no vSMMU';
+        this.#collect([
+          diagnostic('device-moved', `${device.bdf} moves ${from} to ${formatGuestAddress(moved.address)}, ${behind}`, {
+            place: device.place,
+          }),
+        ]);
+      }
+      return {
+        ...described,
+        to: moved?.address ?? device.address ?? null,
+        multifunction: moved?.multifunction ?? device.multifunction,
+        iommufd: placed ? 'yes' : (device.iommufd ?? null),
+      };
+    });
+  }
+
+  #needsIommufd(device: Device, i: number): boolean {
+    return device.iommufd === 'yes' && this.#domain.hostDevices[i]?.iommufd !== 'yes';
+  }
+}
+
+function vsmmuChange(before: VsmmuValues | undefined, after: VsmmuValues | undefined): Bridge['vsmmuChange'] {
+  if (!before) return after ? 'add' : 'none';
+  if (!after) return 'remove';
+  return VSMMU_ATTRIBUTES.some((name) => before[name] !== after[name]) ? 'set' : 'none';
+}
+
+/** A placeable device as it is now, with the verdict on it. */
+function describe(device: HostDevice, host: Host, verdict: Verdict | undefined): Device {
+  const onHost = host.device(device.bdf);
+  return {
+    bdf: device.bdf,
+    element: device.name,
+    verdict: verdict?.smmu === undefined ? 'bypassed' : 'placed',
+    reason: verdict?.smmu === undefined ? (verdict?.reason ?? 'domain-not-ours') : null,
+    smmu: onHost?.smmu ?? null,
+    group: onHost?.group ?? null,
+    from: device.address ?? null,
+    to: device.address ?? null,
+    multifunction: device.multifunction,
+    iommufd: device.iommufd ?? null,
+  };
+}
+
+/** The plan that changes nothing. */
+function emptyPlan(domain: Domain, host: Host, verdicts: ReadonlyMap<HostDevice, Verdict>): Plan {
+  return {
+    version: 1,
+    changed: false,
+    bridges: [],
+    rootPorts: [],
+    devices: domain.hostDevices.map((device) => describe(device, host, verdicts.get(device))),
+    renumbered: [],
+    machineIommu: 'none',
+    busNumbers: [],
+  };
+}

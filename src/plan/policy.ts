@@ -1,0 +1,80 @@
+import schema from '../../schemas/policy.schema.json' with { type: 'json' };
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { Policy as PolicyFile } from '../generated/policy.js';
+import { validate } from '../generated/policy.validate.js';
+import { checkJson, parseJson } from '../host/json.js';
+
+/** How to place devices: every key of the policy's schema with a value. */
+export type Policy = Readonly<Required<Omit<PolicyFile, '$schema'>>>;
+
+/** The name of a policy key: `sparePorts`. */
+export type PolicyKey = keyof Policy;
+
+/** What holds where neither a policy file nor an option says otherwise: the defaults of the schema. */
+export const DEFAULT_POLICY: Policy = Object.fromEntries(
+  Object.entries(schema.properties).flatMap(([key, property]) =>
+    'default' in property ? [[key, property.default]] : [],
+  ),
+) as unknown as Policy;
+
+/**
+ * Reads a policy; keys that it does not have keep their defaults.
+ * @param file its name, for what is said about it
+ * @throws InputError `policy-invalid` where it is no JSON or does not fit its schema, with the path in it
+ */
+export function readPolicy(text: string, file: string): Policy {
+  const value = parseJson(text, file, 'policy-invalid');
+  checkJson(value, file, 'policy-invalid', validate);
+  const { $schema: _, ...policy } = value as PolicyFile;
+  return { ...DEFAULT_POLICY, ...policy } as Policy;
+}
+
+/** One key of the policy, as its schema describes it. */
+export interface PolicyKeyInfo {
+  readonly key: PolicyKey;
+  readonly description: string;
+  readonly default: Policy[PolicyKey];
+  /** The values that it may have, where they can be listed; numbers among them mean any in their range. */
+  readonly choices: readonly string[] | undefined;
+  readonly kind: 'text' | 'number' | 'switch' | 'list';
+}
+
+interface SchemaProperty {
+  readonly description: string;
+  readonly default?: Policy[PolicyKey];
+  readonly type?: string;
+  readonly enum?: readonly (string | number)[];
+}
+
+/** Every key of the policy: what the options of the command line and the table of the documentation are made of. */
+export function policyKeys(): readonly PolicyKeyInfo[] {
+  const kinds: Record<string, PolicyKeyInfo['kind']> = { integer: 'number', boolean: 'switch', array: 'list' };
+  return Object.entries(schema.properties as Record<string, SchemaProperty>)
+    .filter(([key]) => key !== '$schema')
+    .map(([key, property]) => ({
+      key: key as PolicyKey,
+      description: property.description,
+      default: property.default as Policy[PolicyKey],
+      choices: property.enum?.map(String),
+      kind: kinds[property.type ?? ''] ?? 'text',
+    }));
+}
+
+/**
+ * The policy with a key set to what an option says.
+ * @throws InputError `usage` where the value does not fit
+ */
+export function withOption(policy: Policy, key: PolicyKey, value: unknown, option: string): Policy {
+  const changed = { ...policy, [key]: value };
+  if (!validate({ [key]: value })) {
+    throw new InputError(diagnostic('usage', `${option} takes ${describeValues(key)}, not ${String(value)}`));
+  }
+  return changed;
+}
+
+function describeValues(key: PolicyKey): string {
+  const property = (schema.properties as Record<string, { enum?: unknown[]; minimum?: number; maximum?: number }>)[key];
+  if (property?.enum) return property.enum.join(', ');
+  if (property?.minimum !== undefined) return `a number from ${property.minimum} to ${property.maximum}`;
+  return key === 'ssidsize' ? 'auto or a number from 0 to 20' : 'PCI addresses (dddd:bb:ss.f)';
+}

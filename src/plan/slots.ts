@@ -1,0 +1,90 @@
+import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import type { Occupant, PciTree } from '../domain/pci-tree.js';
+import type { Renumbered } from '../generated/plan.js';
+import type { ExistingBridge } from './existing.js';
+import type { Verdict } from './verdict.js';
+
+/** The functions of one slot: they move together, to slot 0 of one port. */
+export interface SlotMove {
+  /** The SMMU to whose bridge it goes; undefined: back to `pcie.0`, since it must not stay behind a vSMMU. */
+  readonly smmu: string | undefined;
+  /** By function number; the first has function 0. */
+  readonly functions: readonly {
+    readonly device: HostDevice;
+    readonly function: number;
+    readonly multifunction: boolean;
+  }[];
+}
+
+/** What becomes of the slots that placeable devices are in. */
+export interface SlotMoves {
+  readonly moves: readonly SlotMove[];
+  /** What stays in a slot whose function 0 leaves, and gets that function. */
+  readonly renumbered: readonly Renumbered[];
+}
+
+/**
+ * Takes the guest's slots apart by where their functions go (rule 6): what goes to one SMMU goes together with its
+ * function numbers; where a slot parts, each side keeps a function 0, since a slot without one is not scanned (PCI 3.0, 3.2.2.3.4).
+ */
+export function partSlots(
+  domain: Domain,
+  tree: PciTree,
+  verdicts: ReadonlyMap<HostDevice, Verdict>,
+  bridges: ReadonlyMap<ControllerIndex, ExistingBridge>,
+): SlotMoves {
+  const moves: SlotMove[] = [];
+  const renumbered: Renumbered[] = [];
+  const done = new Set<HostDevice>();
+
+  for (const device of domain.hostDevices) {
+    if (done.has(device)) continue;
+    const occupants: readonly Occupant[] = device.address ? tree.inSlot(device.address) : [device];
+    const bridge = device.address && bridges.get(tree.rootOf(device.address.bus));
+    const leaving = new Map<string | undefined, HostDevice[]>();
+    const staying: Occupant[] = [];
+    for (const occupant of occupants) {
+      if (!isHostDevice(occupant)) {
+        staying.push(occupant);
+        continue;
+      }
+      done.add(occupant);
+      const smmu = verdicts.get(occupant)?.smmu;
+      if (occupant.unassigned || isInPlace(occupant, smmu, bridge)) staying.push(occupant);
+      else leaving.set(smmu, [...(leaving.get(smmu) ?? []), occupant]);
+    }
+    for (const [smmu, devices] of leaving) moves.push({ smmu, functions: numberFunctions(devices) });
+    if (leaving.size > 0) renumbered.push(...keepFunctionZero(staying, occupants));
+  }
+  return { moves, renumbered };
+}
+
+/** Whether a device is where it is to be: on a port of a bridge of its SMMU, or behind no vSMMU if that is the verdict. */
+function isInPlace(device: HostDevice, smmu: string | undefined, bridge: ExistingBridge | undefined): boolean {
+  if (smmu === undefined) return bridge === undefined;
+  return bridge?.smmu === smmu && device.address?.slot === 0 && device.address.bus !== bridge.controller.index;
+}
+
+/** Function numbers for what moves to a slot together: their own, the lowest becoming 0 where none is. */
+function numberFunctions(devices: readonly HostDevice[]): SlotMove['functions'] {
+  return devices.map((device, i) => ({
+    device,
+    function: i === 0 ? 0 : (device.address?.function ?? 0),
+    multifunction: i === 0 && devices.length > 1 ? true : device.multifunction,
+  }));
+}
+
+/** Gives function 0 to the lowest of what stays in a slot that had one and loses it. */
+function keepFunctionZero(staying: readonly Occupant[], before: readonly Occupant[]): Renumbered[] {
+  const [first] = staying;
+  const from = first?.address;
+  if (!from || from.function === 0 || before[0]?.address?.function !== 0) return [];
+  const to: GuestAddress = { ...from, function: 0 };
+  return [{ from, to, multifunction: staying.length > 1 }];
+}
+
+function isHostDevice(occupant: Occupant): occupant is HostDevice {
+  return 'bdf' in occupant;
+}

@@ -1,0 +1,94 @@
+import { type Diagnostic, type DiagnosticCode, diagnostic } from '../diagnostics.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import type { PciDevice } from '../generated/topology.js';
+import type { Host } from '../host/host.js';
+import type { Policy } from './policy.js';
+
+/** What is to become of a placeable device: behind the vSMMU of its SMMU, or behind none, and why. */
+export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; readonly reason: DiagnosticCode };
+
+/** The verdict on each placeable device of a domain, and what there is to say about it. */
+export interface Verdicts {
+  readonly of: ReadonlyMap<HostDevice, Verdict>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Decides for each placeable device by itself, then by IOMMU group, whether it goes behind a vSMMU (rules 3 and 4):
+ * QEMU 11.1 refuses a second endpoint of a group as soon as one of them is behind an accelerated vSMMU.
+ */
+export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdicts {
+  const of = new Map<HostDevice, Verdict>();
+  const diagnostics: Diagnostic[] = [];
+  const stays = (device: HostDevice, code: DiagnosticCode, message: string) => {
+    of.set(device, { smmu: undefined, reason: code });
+    diagnostics.push(diagnostic(code, `${device.bdf} ${message}`, { place: device.place }));
+  };
+
+  for (const device of domain.hostDevices) {
+    const onHost = host.device(device.bdf);
+    if (!onHost) stays(device, 'device-missing', 'is not on this host');
+    else if (device.unassigned) stays(device, 'device-unassigned', 'is held for the guest, not given to it');
+    else if (onHost.group === null)
+      stays(device, 'device-without-group', 'is in no IOMMU group and cannot be assigned');
+    else if (onHost.smmu === null) stays(device, 'device-without-smmu', 'is behind no SMMU and stays where it is');
+    else if (policy.bypass.includes(device.bdf))
+      stays(device, 'device-bypassed', 'stays behind no vSMMU, as the policy says');
+    else of.set(device, { smmu: onHost.smmu });
+  }
+  for (const device of domain.mediatedDevices) {
+    diagnostics.push(diagnostic('device-mediated', 'a mediated device stays where it is', { place: device.place }));
+  }
+
+  judgeGroups(domain, host, policy, of, diagnostics);
+  return { of, diagnostics };
+}
+
+/** Keeps the devices of one group together, and looks at who holds those that the domain does not have. */
+function judgeGroups(
+  domain: Domain,
+  host: Host,
+  policy: Policy,
+  of: Map<HostDevice, Verdict>,
+  diagnostics: Diagnostic[],
+): void {
+  const groups = new Map<number, HostDevice[]>();
+  for (const device of domain.hostDevices) {
+    const group = host.device(device.bdf)?.group ?? null;
+    if (group !== null) groups.set(group, [...(groups.get(group) ?? []), device]);
+  }
+  for (const [group, members] of groups) {
+    const given = members.filter((d) => !d.unassigned);
+    const placed = given.filter((d) => of.get(d)?.smmu !== undefined);
+    const [first] = placed;
+    if (!first) continue;
+    if (given.length > 1) {
+      for (const device of placed) of.set(device, { smmu: undefined, reason: 'group-shared' });
+      diagnostics.push(
+        diagnostic(
+          'group-shared',
+          `${given.map((d) => d.bdf).join(' and ')} share IOMMU group ${group}: only one of them could be behind a vSMMU, so they stay together behind none`,
+          { place: first.place, severity: policy.groupMates === 'error' ? 'error' : undefined },
+        ),
+      );
+      continue;
+    }
+    const inDomain = new Set(members.map((d) => d.bdf));
+    const foreign = host.groupMembers(group).filter((mate) => !inDomain.has(mate.bdf) && !mate.vfio);
+    if (foreign.length > 0) {
+      diagnostics.push(
+        diagnostic(
+          'group-not-viable',
+          `IOMMU group ${group} of ${first.bdf} has ${foreign.map(describeHolder).join(', ')}, not held by vfio`,
+          { place: first.place },
+        ),
+      );
+    }
+  }
+}
+
+/** `0000:11:00.1 (igb)`. */
+function describeHolder({ bdf, driver }: PciDevice): string {
+  return `${bdf} (${driver ?? 'no driver'})`;
+}

@@ -1,0 +1,159 @@
+import { guestAddressAttributes } from '../domain/address.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import { VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
+import type { XmlElement } from '../xml/document.js';
+import type { NewElement, XmlEditor } from '../xml/editor.js';
+import { expanderBus, rootPort, vsmmu } from './elements.js';
+
+/**
+ * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
+ * Decides nothing.
+ * @param domain the one that the plan was made of
+ */
+export function rewrite(domain: Domain, plan: Plan): string {
+  if (!plan.changed) return domain.document.text;
+  return new Rewriter(domain, plan).rewrite();
+}
+
+class Rewriter {
+  readonly #domain: Domain;
+  readonly #plan: Plan;
+  readonly #editor: XmlEditor;
+
+  constructor(domain: Domain, plan: Plan) {
+    this.#domain = domain;
+    this.#plan = plan;
+    this.#editor = domain.document.edit();
+  }
+
+  rewrite(): string {
+    this.#addControllers();
+    for (const [i, device] of this.#plan.devices.entries()) {
+      const present = this.#domain.hostDevices[i];
+      if (present) this.#editDevice(present, device);
+    }
+    this.#renumber();
+    this.#editIommus();
+    return this.#editor.toString();
+  }
+
+  /** After the last PCI controller, as libvirt sorts them: by index. */
+  #addControllers(): void {
+    const { bridges, rootPorts } = this.#plan;
+    const added = [
+      ...rootPorts.map((port) => ({ index: port.controllerIndex, element: rootPort(port) })),
+      ...bridges.flatMap((bridge) => [
+        ...(bridge.kept ? [] : [{ index: bridge.controllerIndex, element: expanderBus(bridge) }]),
+        ...bridge.ports.filter((p) => !p.kept).map((p) => ({ index: p.controllerIndex, element: rootPort(p) })),
+      ]),
+    ].sort((a, b) => a.index - b.index);
+    const last = this.#domain.controllers.at(-1)?.element ?? this.#lastOf(['controller', 'disk', 'emulator']);
+    for (const { element } of added) {
+      if (last) this.#insertAfter(last, element);
+      else this.#append(element);
+    }
+  }
+
+  #editDevice(present: HostDevice, device: Device): void {
+    if (device.to && !sameAddress(device.to, device.from)) {
+      this.#setAddress(present.element, device.to, device.multifunction);
+    } else if (device.to && device.multifunction !== present.multifunction) {
+      this.#setAddress(present.element, device.to, device.multifunction);
+    }
+    if (device.iommufd !== 'yes' || present.iommufd === 'yes') return;
+    const driver = present.element.child('driver');
+    if (driver) this.#editor.setAttribute(driver, 'iommufd', 'yes');
+    else {
+      const element: NewElement = { name: 'driver', attributes: [['iommufd', 'yes']] };
+      const source = present.element.child('source');
+      // libvirt prints a hostdev's <driver> before its <source>, an interface's after it.
+      if (source && present.name === 'hostdev') this.#editor.insertBefore(source, element);
+      else if (source) this.#editor.insertAfter(source, element);
+    }
+  }
+
+  /** What lost the function 0 of its slot, and gets that number. */
+  #renumber(): void {
+    if (this.#plan.renumbered.length === 0) return;
+    const tree = new PciTree(this.#domain);
+    for (const { from, to, multifunction } of this.#plan.renumbered) {
+      const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);
+      if (occupant) this.#setAddress(occupant.element, to, multifunction);
+    }
+  }
+
+  #setAddress(element: XmlElement, to: GuestAddress, multifunction: boolean): void {
+    const address = element.child('address');
+    const attributes = guestAddressAttributes(to, multifunction);
+    if (!address) {
+      this.#editor.append(element, { name: 'address', attributes });
+      return;
+    }
+    for (const [name, value] of attributes) {
+      // What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written.
+      const written = address.attribute(name);
+      if (written === undefined || (written !== value && Number(written) !== Number(value))) {
+        this.#editor.setAttribute(address, name, value);
+      }
+    }
+  }
+
+  #editIommus(): void {
+    const { bridges, machineIommu } = this.#plan;
+    const root = this.#domain.iommus.find((i) => i.pciBus === undefined || i.pciBus === ROOT_BUS);
+    if (root && machineIommu === 'drop') this.#editor.remove(root.element);
+    if (root && machineIommu === 'pcie-root') this.#setDriver(root.element, [['pciBus', String(ROOT_BUS)]]);
+    for (const bridge of bridges) {
+      const iommu = this.#domain.iommus.find((i) => i.pciBus === bridge.controllerIndex);
+      if (bridge.vsmmuChange === 'add') this.#addIommu(bridge);
+      else if (iommu && bridge.vsmmuChange === 'remove') this.#editor.remove(iommu.element);
+      else if (iommu && bridge.vsmmuChange === 'set') {
+        this.#setDriver(iommu.element, changedValues(iommu.values, bridge.vsmmu));
+      }
+    }
+  }
+
+  #addIommu(bridge: Bridge): void {
+    const element = vsmmu(bridge);
+    // libvirt prints <vsock>, <crypto> and <pstore> after <iommu>.
+    const last = this.#domain.iommus.at(-1)?.element;
+    const next = this.#domain.devicesElement?.children.find((e) => ['vsock', 'crypto', 'pstore'].includes(e.name));
+    if (last) this.#insertAfter(last, element);
+    else if (next) this.#editor.insertBefore(next, element);
+    else this.#append(element);
+  }
+
+  #setDriver(iommu: XmlElement, values: readonly (readonly [string, string])[]): void {
+    const driver = iommu.child('driver');
+    if (!driver) this.#editor.append(iommu, { name: 'driver', attributes: values });
+    else for (const [name, value] of values) this.#editor.setAttribute(driver, name, value);
+  }
+
+  #lastOf(names: readonly string[]): XmlElement | undefined {
+    const children = this.#domain.devicesElement?.children ?? [];
+    return names.map((name) => children.filter((e) => e.name === name).at(-1)).find((e) => e !== undefined);
+  }
+
+  #insertAfter(element: XmlElement, added: NewElement): void {
+    this.#editor.insertAfter(element, added);
+  }
+
+  #append(element: NewElement): void {
+    const { devicesElement } = this.#domain;
+    if (devicesElement) this.#editor.append(devicesElement, element);
+  }
+}
+
+function sameAddress(a: GuestAddress, b: GuestAddress | null): boolean {
+  return b !== null && a.bus === b.bus && a.slot === b.slot && a.function === b.function;
+}
+
+function changedValues(before: VsmmuValues, after: VsmmuValues): [string, string][] {
+  return VSMMU_ATTRIBUTES.flatMap((name): [string, string][] => {
+    const value = after[name];
+    return value === undefined || value === before[name] ? [] : [[name, value]];
+  });
+}
