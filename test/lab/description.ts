@@ -18,7 +18,7 @@ export interface DescribedDevice {
   readonly bar?: string;
   /** Binds every function of the slot to vfio-pci; without it the kernel's own driver has it. */
   readonly vfio?: boolean;
-  /** Takes ACS off the port that it is in. */
+  /** Puts it into a root port without ACS. */
   readonly noAcs?: boolean;
   /** What is below a `switch` (each behind a downstream port, without ACS) or a `pci-bridge`. */
   readonly below?: readonly DescribedDevice[];

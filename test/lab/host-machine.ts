@@ -58,15 +58,15 @@ class MachineBuilder {
     this.device(`pxb-pcie,id=${id},bus=pcie.0,bus_nr=${Number.parseInt(complex.bus, 16)}${node}`);
     if (complex.smmu) this.device(`arm-smmuv3,primary-bus=${id},id=smmu${index}`);
     complex.devices.forEach((device) => {
-      this.inPort('pcie-root-port', id, device);
+      // Intel's old port has no ACS capability, QEMU's own has one (QEMU 11.1).
+      this.inPort(device.noAcs ? 'ioh3420' : 'pcie-root-port', id, device);
     });
   }
 
   /** A port of the given kind on a bus, and the device in it. */
   private inPort(port: string, bus: string, device: DescribedDevice): void {
     const slot = ++this.ports;
-    const acs = device.noAcs ? ',disable-acs=on' : '';
-    this.device(`${port},id=port${slot},bus=${bus},chassis=${slot},slot=${slot}${acs}`);
+    this.device(`${port},id=port${slot},bus=${bus},chassis=${slot},slot=${slot}`);
     this.functions(device, `port${slot}`, 0);
     if (device.vfs !== undefined) this.orders.push(`vfs ${slot} ${device.vfs}`);
     for (let fn = 0; device.vfio === true && fn < (device.functions ?? 1); fn++) this.orders.push(`vfio ${slot} ${fn}`);
@@ -91,7 +91,8 @@ class MachineBuilder {
       case 'nic':
         return 'e1000e,romfile=';
       case 'sriov-nic':
-        return 'igb,romfile=';
+        // With ARI, which igb has, Linux finds function 1 only if function 0 says so.
+        return `igb,romfile=${(device.functions ?? 1) > 1 ? ',x-pcie-ari-nextfn-1=on' : ''}`;
       case 'pci-nic':
         return 'e1000,romfile=';
       case 'memory':
