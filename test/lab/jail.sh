@@ -54,9 +54,10 @@ else
   stay='while :; do sleep 3600; done'
 fi
 
-echo "$pid"
+# Its id is told last, from the new root: whoever enters gets the root that this process has at that moment.
 if [ "$mode" = machine ]; then
+  echo "$pid"
   eval "$stay"
 else
-  exec chroot "$root" /bin/sh -c "$stay; exit"
+  exec chroot "$root" /bin/sh -c "echo $pid; $stay; exit"
 fi
