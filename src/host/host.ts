@@ -4,6 +4,8 @@ import type { NumaNode, PciDevice, Smmu, Topology } from '../generated/topology.
 /** A topology with an index on it: what the planner asks of a host, without I/O. */
 export class Host {
   readonly topology: Topology;
+  /** The devices that are no bridges, by address. */
+  readonly endpoints: readonly PciDevice[];
   readonly #devices: ReadonlyMap<Bdf, PciDevice>;
   readonly #smmus: ReadonlyMap<string, Smmu>;
   readonly #groups: ReadonlyMap<number, readonly PciDevice[]>;
@@ -11,11 +13,12 @@ export class Host {
   /** Of a topology that is consistent, as `scanHost` and `readTopology` make it. */
   constructor(topology: Topology) {
     this.topology = topology;
+    this.endpoints = topology.devices.filter((device) => !device.bridge);
     this.#devices = new Map(topology.devices.map((device) => [device.bdf, device]));
     this.#smmus = new Map(topology.smmus.map((smmu) => [smmu.name, smmu]));
     const groups = new Map<number, PciDevice[]>();
-    for (const device of topology.devices) {
-      if (device.group === null || device.bridge) continue;
+    for (const device of this.endpoints) {
+      if (device.group === null) continue;
       const members = groups.get(device.group);
       if (members) members.push(device);
       else groups.set(device.group, [device]);
@@ -31,11 +34,6 @@ export class Host {
   /** The NUMA nodes, by number. */
   get nodes(): readonly NumaNode[] {
     return this.topology.nodes;
-  }
-
-  /** The devices that are no bridges, by address. */
-  get endpoints(): readonly PciDevice[] {
-    return this.topology.devices.filter((device) => !device.bridge);
   }
 
   /** The device of an address, a bridge or an endpoint; undefined where the host, or what was scanned of it, has none. */

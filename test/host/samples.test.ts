@@ -1,15 +1,35 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { validate as isPolicy } from '../../src/generated/policy.validate.js';
 import { scanHost } from '../../src/host/scan.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { bdf, unpackHost } from './fixture.js';
 
-const SAMPLES = new URL('../../samples/hosts/', import.meta.url);
-const host = (name: string) => readTopology(readFileSync(new URL(name, SAMPLES), 'utf8'), name);
+const SAMPLES = new URL('../../samples/', import.meta.url);
+const list = (folder: string) => readdirSync(new URL(folder, SAMPLES));
+const read = (path: string) => readFileSync(new URL(path, SAMPLES), 'utf8');
+const host = (name: string) => readTopology(read(`hosts/${name}`), name);
+
+/** The host that each domain with host devices is for. */
+const HOST_OF: Readonly<Record<string, string>> = {
+  'arm-server-vm.xml': 'arm-server.json',
+  'gb200-vm.xml': 'gb200.json',
+  'gh200-vm.xml': 'gh200.json',
+  'ml-train.xml': 'host-a.json',
+  'qemu-series.xml': 'three-smmus.json',
+  'x86-vm.xml': 'x86.json',
+};
+
+/** The host addresses in a domain that libvirt printed, in its order. */
+function sources(xml: string): string[] {
+  const address =
+    /<source>\s*<address(?: type='pci')? domain='0x(\w+)' bus='0x(\w+)' slot='0x(\w+)' function='0x(\w)'/g;
+  return [...xml.matchAll(address)].map(([, ...parts]) => `${parts.slice(0, 3).join(':')}.${parts[3]}`);
+}
 
 describe('the sample hosts', () => {
-  it.each(readdirSync(SAMPLES))('%s is a snapshot, in order', (name) => {
-    const raw: unknown = JSON.parse(readFileSync(new URL(name, SAMPLES), 'utf8'));
+  it.each(list('hosts'))('%s is a snapshot, in order', (name) => {
+    const raw: unknown = JSON.parse(read(`hosts/${name}`));
     expect(host(name).topology).toEqual(raw);
   });
 
@@ -24,5 +44,24 @@ describe('the sample hosts', () => {
     expect(new Set([...gpus, ...nics].map((address) => gb200.device(bdf(address))?.smmu)).size).toBe(8);
     expect(gb200.smmus).toHaveLength(10);
     expect(gb200.nodes.filter((node) => node.initiator)).toHaveLength(32);
+  });
+});
+
+describe('the sample domains', () => {
+  it.each(Object.entries(HOST_OF))('%s has host devices, all of them of %s', (domain, name) => {
+    const used = sources(read(`domains/${domain}`));
+    expect(used.length).toBeGreaterThan(0);
+    expect(used.filter((address) => !host(name).device(bdf(address)))).toEqual([]);
+  });
+
+  it('are all for a host but the one without host devices', () => {
+    expect(list('domains').filter((name) => !(name in HOST_OF))).toEqual(['virtio-only.xml']);
+    expect(sources(read('domains/virtio-only.xml'))).toEqual([]);
+  });
+});
+
+describe('the sample policies', () => {
+  it.each(list('policies'))('%s fits its schema', (name) => {
+    expect(isPolicy(JSON.parse(read(`policies/${name}`))), JSON.stringify(isPolicy.errors)).toBe(true);
   });
 });
