@@ -29,7 +29,7 @@ export function checkJson(
   path = '',
 ): void {
   if (validate(value)) return;
-  const [below, message] = complaint(validate.errors?.[0]);
+  const [below, message] = complaint(validate.errors ?? []);
   throw misfit(file, code, path + below, message);
 }
 
@@ -43,19 +43,26 @@ function placeOf(text: string, offset: number): Place {
   return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
 }
 
-function complaint(error: ErrorObject | undefined): [path: string, message: string] {
-  const { instancePath = '', keyword, params = {}, message = 'does not fit the schema', data } = error ?? {};
+/** Ajv stops at the first value that does not fit, but tells of each alternative that an `anyOf` has for it. */
+function complaint(errors: readonly ErrorObject[]): [path: string, message: string] {
+  const alternatives = errors.length > 1 ? errors.filter((error) => error.keyword !== 'anyOf') : errors;
+  const [{ instancePath, data } = { instancePath: '', data: undefined }] = alternatives;
+  const value = isScalar(data) ? `, not ${JSON.stringify(data).slice(0, 60)}` : '';
+  return [instancePath, alternatives.map(demand).join(' or ') + value];
+}
+
+function demand({ keyword, params, message = 'does not fit the schema' }: ErrorObject): string {
   switch (keyword) {
     case 'additionalProperties':
-      return [instancePath, `must not have ${JSON.stringify(params.additionalProperty)}`];
+      return `must not have ${JSON.stringify(params.additionalProperty)}`;
     case 'required':
-      return [instancePath, `must have ${JSON.stringify(params.missingProperty)}`];
+      return `must have ${JSON.stringify(params.missingProperty)}`;
     case 'enum':
-      return [instancePath, `must be one of ${params.allowedValues.map((v: unknown) => JSON.stringify(v)).join(', ')}`];
+      return `must be one of ${params.allowedValues.map((value: unknown) => JSON.stringify(value)).join(', ')}`;
     case 'const':
-      return [instancePath, `must be ${JSON.stringify(params.allowedValue)}`];
+      return `must be ${JSON.stringify(params.allowedValue)}`;
     default:
-      return [instancePath, `${message}${isScalar(data) ? `, not ${JSON.stringify(data).slice(0, 60)}` : ''}`];
+      return message;
   }
 }
 

@@ -43,7 +43,8 @@ export function parseList(text: string): number[] {
   return numbers;
 }
 
-const LIST = /^\d+(-\d+)?(,\d+(-\d+)?)*$/;
+/** Linux has 1024 nodes at most (NODES_SHIFT). */
+const LIST = /^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/;
 
 function readSet(sysfs: Sysfs, name: string): Set<number> | undefined {
   const path = `${NODES}/${name}`;
