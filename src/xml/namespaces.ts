@@ -5,6 +5,21 @@ import type { RawAttribute } from './start-tag.js';
 const XML_NAMESPACE = 'http://www.w3.org/XML/1998/namespace';
 const XMLNS_NAMESPACE = 'http://www.w3.org/2000/xmlns/';
 
+/**
+ * URI references (RFC 3986) that libxml2 takes: with a scheme, or relative without a colon in the first segment. It reports any
+ * other namespace as an error, though it goes on.
+ */
+const URI = (() => {
+  const pchar = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})";
+  const segment = `${pchar}*`;
+  const host = "(?:\\[[0-9A-Fa-f:.]+\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)";
+  const authority = `//(?:(?:${pchar.replace('@', '')})*@)?${host}(?::[0-9]{1,5})?(?:/${segment})*`;
+  const path = `/?(?:${pchar}${segment}(?:/${segment})*)?`;
+  const relative = `(?:/(?!/)|(?![^/?#]*:))${path}`;
+  const rest = `(?:\\?(?:${pchar}|[/?])*)?(?:#(?:${pchar}|[/?])*)?`;
+  return new RegExp(`^(?:[A-Za-z][A-Za-z0-9+.-]*:(?:${authority}|${path})|${authority}|${relative})${rest}$`);
+})();
+
 /** The namespace declarations in force at an element: its own, and those around it. */
 export interface Scope {
   readonly outer: Scope | undefined;
@@ -78,5 +93,6 @@ function checkDeclaration(text: string, start: number, prefix: string, namespace
   if (prefix === 'xml') {
     if (namespace !== XML_NAMESPACE) refuse('the prefix xml has a fixed namespace');
   } else if (namespace === XML_NAMESPACE) refuse('this namespace belongs to the prefix xml');
+  else if (namespace !== '' && !URI.test(namespace)) refuse('a namespace is a URI');
   else if (prefix !== '' && namespace === '') refuse('a prefix cannot be declared for no namespace');
 }

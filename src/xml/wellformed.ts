@@ -1,7 +1,7 @@
-import { findIllegalCharacter, qualifiedNameEnd } from './characters.js';
+import { decodeAttributeValue, findIllegalCharacter, isQualifiedName, qualifiedNameEnd } from './characters.js';
 import { checkAttributeNamespaces, NO_SCOPE, namespaceOf, openScope, type Scope } from './namespaces.js';
 import { contentStart, fail, placeOf } from './source.js';
-import { checkReferences, describe, readStartTag, skipSpace } from './start-tag.js';
+import { checkReferences, describe, type RawAttribute, readStartTag, skipSpace } from './start-tag.js';
 
 /** An element as the check found it; offsets into the text. */
 export interface Tag {
@@ -31,10 +31,11 @@ export interface WellFormed {
   readonly quotes: { readonly single: number; readonly double: number };
 }
 
-/** libxml2's limits without XML_PARSE_HUGE, which libvirt does not give: element depth, bytes of a name, of one piece of text. */
+/** libxml2's limits without XML_PARSE_HUGE, which libvirt does not give: depth of elements, bytes of a name. */
 export const MAX_DEPTH = 256;
 const MAX_NAME_BYTES = 50_000;
-const MAX_TEXT_BYTES = 10_000_000;
+/** Bytes of one tag, comment or run of text: libxml2's 10 000 000, less what its buffer may hold around it. */
+const MAX_PIECE_BYTES = 9_000_000;
 
 const DECLARATION =
   /<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][\w.-]*)"|'([A-Za-z][\w.-]*)'))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>/y;
@@ -58,6 +59,7 @@ class Check {
   private readonly tags: Tag[] = [];
   private readonly instructions: Range[] = [];
   private readonly open: Open[] = [];
+  private readonly ids = new Set<string>();
   private single = 0;
   private double = 0;
   /** The next & and the next ]]> not yet passed; Infinity where there is none. */
@@ -103,7 +105,7 @@ class Check {
     if (match === null)
       fail(text, start, "the XML declaration is malformed (expected <?xml version='1.0' encoding='UTF-8'?>)");
     const encoding = match[1] ?? match[2] ?? 'UTF-8';
-    if (encoding.toUpperCase() !== 'UTF-8') {
+    if (!/^utf-?8$/i.test(encoding)) {
       fail(text, start, `the XML declaration says that the encoding is ${encoding}, not UTF-8`, 'xml-encoding');
     }
     return DECLARATION.lastIndex;
@@ -111,12 +113,12 @@ class Check {
 
   private checkText(start: number, end: number): void {
     const { text } = this;
+    this.checkLength(start, end, MAX_PIECE_BYTES, 'a run of text');
     if (this.open.length === 0) {
       const at = skipSpace(text, start);
       if (at < end) this.textOutside(at);
       return;
     }
-    this.checkLength(start, end, MAX_TEXT_BYTES, 'a piece of text');
     if (this.ampersand < start) this.ampersand = indexOrInfinity(text, '&', start);
     if (this.ampersand < end) checkReferences(text, start, end);
     if (this.sectionEnd < start) this.sectionEnd = indexOrInfinity(text, ']]>', start);
@@ -133,6 +135,7 @@ class Check {
     }
     let scope = outer ?? NO_SCOPE;
     let plain = true;
+    this.checkLength(start, end, MAX_PIECE_BYTES, 'a tag');
     this.checkLength(start + 1, start + 1 + name.length, MAX_NAME_BYTES, 'a name');
     for (const attribute of attributes) {
       const { valueStart, valueEnd } = attribute;
@@ -140,12 +143,12 @@ class Check {
       else this.single++;
       if (this.ampersand < end) checkReferences(text, valueStart, valueEnd);
       this.checkLength(attribute.start, attribute.start + attribute.name.length, MAX_NAME_BYTES, 'a name');
-      this.checkLength(valueStart, valueEnd, MAX_TEXT_BYTES, `the value of ${attribute.name}`);
       plain &&= !attribute.name.includes(':') && attribute.name !== 'xmlns';
     }
     if (!plain) {
       scope = openScope(text, attributes, scope);
       checkAttributeNamespaces(text, attributes, scope);
+      this.checkIds(attributes);
     }
     const namespace = namespaceOf(text, name, start + 1, scope);
     const tag = { name, namespace, start, openEnd: end, selfClosing, closeStart: end, end };
@@ -154,6 +157,18 @@ class Check {
       fail(text, start, `elements are nested deeper than ${MAX_DEPTH}, which libxml2 refuses`);
     if (!selfClosing) open.push({ tag, scope });
     return end;
+  }
+
+  /** An xml:id is a name, and the only one of its value. Its white space is not kept (xml:id, section 4). */
+  private checkIds(attributes: readonly RawAttribute[]): void {
+    const { text } = this;
+    for (const { name, start, valueStart, valueEnd } of attributes) {
+      if (name !== 'xml:id') continue;
+      const id = decodeAttributeValue(text.slice(valueStart, valueEnd)).replace(/^ +| +$/g, '');
+      if (id.includes(':') || !isQualifiedName(id)) fail(text, start, `xml:id='${id}' is no name`);
+      if (this.ids.has(id)) fail(text, start, `xml:id='${id}' is there twice`);
+      this.ids.add(id);
+    }
   }
 
   private readEndTag(start: number): number {
@@ -184,13 +199,13 @@ class Check {
       const dashes = text.indexOf('--', start + 4);
       if (dashes === -1) fail(text, start, 'the comment is not closed (-->)');
       if (text.charCodeAt(dashes + 2) !== 0x3e) fail(text, dashes, '-- inside a comment');
-      this.checkLength(start + 4, dashes, MAX_TEXT_BYTES, 'a comment');
+      this.checkLength(start + 4, dashes, MAX_PIECE_BYTES, 'a comment');
       return dashes + 3;
     }
     if (text.startsWith('<![CDATA[', start) && this.open.length > 0) {
       const end = text.indexOf(']]>', start + 9);
       if (end === -1) fail(text, start, 'the CDATA section is not closed (]]>)');
-      this.checkLength(start + 9, end, MAX_TEXT_BYTES, 'a CDATA section');
+      this.checkLength(start + 9, end, MAX_PIECE_BYTES, 'a CDATA section');
       return end + 3;
     }
     if (/^<!doctype/i.test(text.slice(start, start + 9)))
@@ -226,7 +241,7 @@ class Check {
       fail(text, targetEnd, `expected white space or ?> after <?${target}, found ${describe(text, targetEnd)}`);
     }
     this.checkLength(start + 2, targetEnd, MAX_NAME_BYTES, 'a name');
-    this.checkLength(targetEnd, end, MAX_TEXT_BYTES, 'a processing instruction');
+    this.checkLength(targetEnd, end, MAX_PIECE_BYTES, 'a processing instruction');
     this.instructions.push({ start, end: end + 2 });
     return end + 2;
   }
