@@ -2,8 +2,10 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
 import { MAX_BYTES } from '../xml/source.js';
 
-/** What standard input is called in what is said about it. */
-export const STDIN = '<stdin>';
+/** What a domain is called in what is said about it. */
+export function nameOfInput(file: string): string {
+  return file === '-' ? '<stdin>' : file;
+}
 
 const CHUNK = 64 * 1024;
 

@@ -1,40 +1,35 @@
-import type { Options } from 'yargs';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { DEFAULT_POLICY, type Policy, type PolicyKey, policyKeys, readPolicy, withOption } from '../plan/policy.js';
 import { readExisting, readTextFile } from './files.js';
 
-/** The options of a command line as yargs gives them; each by its name in kebab case. */
+/** The options of a command line as they were given; each by its name in kebab case. */
 export type OptionValues = Readonly<Record<string, unknown>>;
 
 /** Where the policy is looked for when nobody names one. */
 export const DEFAULT_POLICY_FILE = '/etc/vsmmu/policy.json';
 
-/**
- * How yargs is to read a command line: values are text (a version `11.10` is no number), and no option swallows the
- * argument after its own.
- */
-export const PARSER_CONFIGURATION = {
-  'parse-numbers': false,
-  'parse-positional-numbers': false,
-  'greedy-arrays': false,
-  'dot-notation': false,
-  'boolean-negation': false,
-  'camel-case-expansion': false,
-  'strip-aliased': true,
-} as const;
-
-/** An option with a value, which is text. */
-export function text(describe: string, more: Options = {}): Options {
-  return { type: 'string', nargs: 1, describe, ...more };
+/** An option as yargs describes it. */
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean';
+  readonly describe: string;
+  readonly alias?: string;
+  /** Another option that it excludes. */
+  readonly conflicts?: string;
+  readonly defaultDescription?: string;
 }
 
-/** An option without a value. (With `nargs: 0` yargs does not take a file called `true` for one.) */
-export function flag(describe: string, more: Options = {}): Options {
-  return { type: 'boolean', nargs: 0, describe, ...more };
+/** An option with a value, which is text. */
+export function text(describe: string, more: Partial<OptionSpec> = {}): OptionSpec {
+  return { type: 'string', describe, ...more };
+}
+
+/** An option without a value. */
+export function flag(describe: string, more: Partial<OptionSpec> = {}): OptionSpec {
+  return { type: 'boolean', describe, ...more };
 }
 
 /** What every command takes. */
-export const OUTPUT_OPTIONS: Readonly<Record<string, Options>> = {
+export const OUTPUT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   json: flag('print one JSON document: changed, diagnostics and the result'),
   strict: flag('take warnings for errors'),
   quiet: flag('say nothing but errors', { conflicts: 'verbose' }),
@@ -42,7 +37,7 @@ export const OUTPUT_OPTIONS: Readonly<Record<string, Options>> = {
 };
 
 /** Where the host is read. */
-export const HOST_OPTIONS: Readonly<Record<string, Options>> = {
+export const HOST_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   sysfs: text('the folder to take for /sys', { defaultDescription: '/sys', conflicts: 'topology' }),
   topology: text('take the host from this snapshot (vsmmu topology --json) instead of sysfs'),
 };
@@ -50,8 +45,8 @@ export const HOST_OPTIONS: Readonly<Record<string, Options>> = {
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 /** The policy file, and an option for each of the policy's keys, described by its schema. */
-export function policyOptions(): Record<string, Options> {
-  const options: Record<string, Options> = {
+export function policyOptions(): Record<string, OptionSpec> {
+  const options: Record<string, OptionSpec> = {
     policy: text('the policy file', { defaultDescription: `${DEFAULT_POLICY_FILE} where it exists` }),
   };
   for (const { key, description, choices, kind, default: value } of policyKeys()) {

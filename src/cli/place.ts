@@ -8,7 +8,7 @@ import { readTopology } from '../host/snapshot.js';
 import { whyNotOurs } from '../plan/applicable.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
-import { readInput, readTextFile, STDIN } from './files.js';
+import { readInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { applyStrictness } from './report.js';
 
@@ -19,11 +19,6 @@ export interface Placed {
   readonly domain: Domain;
   readonly plan: Plan;
   readonly diagnostics: readonly Diagnostic[];
-}
-
-/** What a domain is called in what is said about it. */
-export function nameOfInput(file: string): string {
-  return file === '-' ? STDIN : file;
 }
 
 /**

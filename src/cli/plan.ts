@@ -1,13 +1,18 @@
+import { parseDomain } from '../domain/domain.js';
+import { predictGuest } from '../guest/predict.js';
+import { rewrite } from '../rewrite/rewrite.js';
+import { nameOfInput } from './files.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
-import { nameOfInput, place } from './place.js';
+import { place } from './place.js';
 import { renderPlan } from './plan-table.js';
 import { printJson, report } from './report.js';
 
 /** `vsmmu plan [DOMAIN]`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = soleOperand(operands, 'domain');
-  const { plan, diagnostics } = await place(file, options);
+  const { domain, plan, diagnostics } = await place(file, options);
+  const after = predictGuest(parseDomain(rewrite(domain, plan)));
   report(diagnostics, nameOfInput(file), options);
-  if (isSet(options, 'json')) printJson({ changed: plan.changed, diagnostics, plan });
-  else process.stdout.write(renderPlan(plan));
+  if (isSet(options, 'json')) printJson({ changed: plan.changed, diagnostics, plan, guest: after });
+  else process.stdout.write(renderPlan(plan, { before: predictGuest(domain), after }));
 }

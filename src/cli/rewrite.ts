@@ -1,8 +1,8 @@
 import { diagnostic, InputError } from '../diagnostics.js';
 import { rewrite } from '../rewrite/rewrite.js';
-import { backUp, writeFile } from './files.js';
+import { backUp, nameOfInput, writeFile } from './files.js';
 import { isSet, type OptionValues, soleOperand, value } from './options.js';
-import { nameOfInput, place } from './place.js';
+import { place } from './place.js';
 import { printJson, report } from './report.js';
 
 /** `vsmmu rewrite [DOMAIN]`. */

@@ -1,0 +1,70 @@
+import parse from 'yargs-parser';
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { OptionSpec, OptionValues } from './options.js';
+
+/** A command line, taken apart. */
+export interface CommandLine {
+  readonly operands: readonly string[];
+  readonly options: OptionValues;
+}
+
+/** Values are text (a version `11.10` is no number), and no option swallows the argument after its own. */
+const CONFIGURATION = {
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'greedy-arrays': false,
+  'dot-notation': false,
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'strip-aliased': true,
+} as const;
+
+/**
+ * Takes the arguments of a command apart, with yargs's own parser alone: yargs itself, which takes as long to load as
+ * Node does to start, is for `--help`.
+ * @throws InputError `usage`: an option that there is not (with the nearest that there is), without its value, or
+ * beside one that it excludes
+ */
+export async function parseCommandLine(
+  argv: readonly string[],
+  specs: Readonly<Record<string, OptionSpec>>,
+): Promise<CommandLine> {
+  // Whatever follows `--` is an operand, whatever it looks like.
+  const end = argv.indexOf('--');
+  const head = end < 0 ? argv : argv.slice(0, end);
+  const tail = end < 0 ? [] : argv.slice(end + 1);
+
+  const names = Object.keys(specs);
+  const { argv: parsed, error } = parse.detailed([...head], {
+    configuration: CONFIGURATION,
+    string: names.filter((name) => specs[name]?.type === 'string'),
+    boolean: names.filter((name) => specs[name]?.type === 'boolean'),
+    alias: Object.fromEntries(names.flatMap((name) => (specs[name]?.alias ? [[name, [specs[name].alias]]] : []))),
+    // Without `narg: 0` a switch takes a file called `true` for its value.
+    narg: Object.fromEntries(names.map((name) => [name, specs[name]?.type === 'string' ? 1 : 0])),
+  });
+  if (error) throw usage(error.message.replaceAll('\n', ' '));
+  const { _: operands, ...given } = parsed;
+  for (const name of Object.keys(given)) {
+    if (!(name in specs)) throw await unknown(name, names);
+    const other = specs[name]?.conflicts;
+    if (other !== undefined && given[other] !== undefined) throw usage(`--${name} and --${other} exclude each other`);
+  }
+  return { operands: [...operands.map(String), ...tail], options: given };
+}
+
+function usage(message: string, hint?: string): InputError {
+  return new InputError(diagnostic('usage', message, { hint }));
+}
+
+async function unknown(name: string, names: readonly string[]): Promise<InputError> {
+  const option = name.length > 1 ? `--${name}` : `-${name}`;
+  return usage(`there is no option ${option}`, await suggestion(name, names, '--'));
+}
+
+/** `did you mean --spare-ports?`, or undefined where nothing is near. */
+export async function suggestion(given: string, names: readonly string[], prefix: string): Promise<string | undefined> {
+  const { closest, distance } = await import('fastest-levenshtein');
+  const near = closest(given, names);
+  return distance(given, near) <= Math.max(2, given.length / 3) ? `did you mean ${prefix}${near}?` : undefined;
+}

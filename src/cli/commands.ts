@@ -1,0 +1,63 @@
+import {
+  flag,
+  HOST_OPTIONS,
+  type OptionSpec,
+  type OptionValues,
+  OUTPUT_OPTIONS,
+  policyOptions,
+  text,
+} from './options.js';
+
+/** A command of the tool: its words for `--help`, its options, and how to load the code that runs it. */
+export interface Command {
+  /** Its name and operands. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: () => Readonly<Record<string, OptionSpec>>;
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  readonly load: () => Promise<{ run(operands: readonly string[], options: OptionValues): Promise<void> }>;
+}
+
+/** The commands, by name. */
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  topology: {
+    usage: 'topology',
+    summary: "print the host's SMMUs and what is behind each",
+    options: () => ({ ...HOST_OPTIONS, ...OUTPUT_OPTIONS }),
+    examples: [
+      ['$0 topology', 'this host'],
+      ['$0 topology --json > host.json', 'a snapshot of it, for --topology on another machine'],
+    ],
+    load: () => import('./topology.js'),
+  },
+  rewrite: {
+    usage: 'rewrite [DOMAIN]',
+    summary: 'print the domain with each host device behind the vSMMU of its SMMU',
+    options: () => ({
+      output: text('write to this file instead of standard output', { alias: 'o' }),
+      'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
+      backup: text('with --in-place: keep the old file under its name and this suffix'),
+      diff: flag('print a unified diff instead of the domain'),
+      ...HOST_OPTIONS,
+      ...policyOptions(),
+      ...OUTPUT_OPTIONS,
+    }),
+    examples: [
+      ['virsh dumpxml --inactive vm | $0 rewrite > new.xml', 'for this host'],
+      ['$0 rewrite --diff vm.xml', 'see what would change'],
+      ['$0 rewrite -i --backup .orig vm.xml', 'change the file, keep the old one'],
+      ['$0 rewrite --topology host.json vm.xml', 'for another host'],
+    ],
+    load: () => import('./rewrite.js'),
+  },
+  plan: {
+    usage: 'plan [DOMAIN]',
+    summary: 'print where each device would go and why, without writing anything',
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    examples: [
+      ['$0 plan vm.xml', 'a table'],
+      ['$0 plan --json vm.xml', 'the plan as data'],
+    ],
+    load: () => import('./plan.js'),
+  },
+};

@@ -1,0 +1,127 @@
+import type { Bdf, BusNumber, ControllerIndex } from '../domain/address.js';
+import { formatBdf } from '../domain/address.js';
+import { EXPANDER_MODELS, type PciController } from '../domain/controller.js';
+import type { Domain } from '../domain/domain.js';
+import { type Occupant, PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+
+/** A PCI function that the guest will see. */
+export interface GuestFunction {
+  /** Its address in the guest, `dddd:bb:ss.f` with the guest's bus number. */
+  readonly address: Bdf;
+  /** The element of the domain that it comes from: `hostdev`, `disk`, `controller` … */
+  readonly element: string;
+  /** The host device that it is; null for an emulated one. */
+  readonly host: Bdf | null;
+  /** The bus that it makes, where it is a port or a bridge. */
+  readonly bus: BusNumber | null;
+  /** The place, from 0, of the vSMMU that it is behind among the guest's (`vsmmus`); null: none. */
+  readonly vsmmu: number | null;
+}
+
+/** A vSMMU that the guest will see; libvirt and QEMU number them in the order of the `<iommu>`s. */
+export interface GuestVsmmu {
+  /** libvirt's index of the bridge that it translates for; 0 is `pcie.0`. */
+  readonly controllerIndex: ControllerIndex;
+  /** The first and the last bus in use behind it. */
+  readonly buses: { readonly first: BusNumber; readonly last: BusNumber };
+}
+
+/** A range of requester ids (bus, slot and function in 16 bits) and where the IORT's root complex node sends it. */
+export interface IdMapping {
+  readonly first: number;
+  readonly last: number;
+  /** The place of a vSMMU, or straight to the interrupt translation service. */
+  readonly target: number | 'its';
+}
+
+/** What the guest will see. */
+export interface GuestView {
+  /** By address. The host bridges, which nobody places, are not among them. */
+  readonly functions: readonly GuestFunction[];
+  readonly vsmmus: readonly GuestVsmmu[];
+  /** By id. */
+  readonly iort: readonly IdMapping[];
+  /** False where libvirt is still to choose an address: bus numbers below `pcie.0` may come out otherwise. */
+  readonly complete: boolean;
+}
+
+/** The first requester id of a bus. */
+const idOf = (bus: number): number => bus << 8;
+
+/**
+ * What a guest will see of a domain's PCI devices: firmware numbers buses depth first in slot order, from 0 on `pcie.0`
+ * and from `busNr` on an expander bus (EDK2 under QEMU 11.1); the IORT maps the buses in use behind a vSMMU to it and
+ * every other id to the ITS.
+ */
+export function predictGuest(domain: Domain): GuestView {
+  const tree = new PciTree(domain);
+  const smmuv3 = domain.iommus.filter((iommu) => iommu.model === 'smmuv3');
+  const place = new Map(smmuv3.map((iommu, i) => [iommu.pciBus ?? ROOT_BUS, i]));
+  const functions: GuestFunction[] = [];
+  const lastBus = new Map<ControllerIndex, BusNumber>();
+
+  const enumerate = (root: ControllerIndex, busNr: BusNumber): void => {
+    let last = busNr;
+    const visit = (index: ControllerIndex, bus: BusNumber): void => {
+      for (const occupant of byFunction(tree.occupants(index))) {
+        const { slot = 0, function: func = 0 } = occupant.address ?? {};
+        const makesBus = isController(occupant) && !EXPANDER_MODELS.has(occupant.model);
+        const made = makesBus ? (++last as BusNumber) : null;
+        functions.push({
+          address: formatBdf({ domain: 0, bus, slot, function: func }),
+          element: isController(occupant) ? 'controller' : occupant.name,
+          host: 'bdf' in occupant ? occupant.bdf : null,
+          bus: made,
+          vsmmu: place.get(root) ?? null,
+        });
+        if (made !== null && isController(occupant)) visit(occupant.index, made);
+      }
+    };
+    visit(root, busNr);
+    lastBus.set(root, last);
+  };
+  enumerate(ROOT_BUS, 0 as BusNumber);
+  for (const { index, busNr } of tree.expanders) if (busNr !== undefined) enumerate(index, busNr);
+
+  const vsmmus = smmuv3.map(({ pciBus = ROOT_BUS }) => {
+    const first = tree.controller(pciBus)?.busNr ?? (0 as BusNumber);
+    return { controllerIndex: pciBus, buses: { first, last: lastBus.get(pciBus) ?? first } };
+  });
+  return {
+    functions: functions.sort((a, b) => (a.address < b.address ? -1 : 1)),
+    vsmmus,
+    iort: mapIds(vsmmus),
+    complete: isComplete(domain, tree),
+  };
+}
+
+/** The ranges of the vSMMUs, and what is left between them. */
+function mapIds(vsmmus: readonly GuestVsmmu[]): IdMapping[] {
+  const translated = vsmmus
+    .map(({ buses }, target) => ({ first: idOf(buses.first), last: idOf(buses.last + 1) - 1, target }))
+    .sort((a, b) => a.first - b.first);
+  const mappings: IdMapping[] = [];
+  let next = 0;
+  for (const range of translated) {
+    if (range.first > next) mappings.push({ first: next, last: range.first - 1, target: 'its' });
+    mappings.push(range);
+    next = range.last + 1;
+  }
+  if (next < idOf(256)) mappings.push({ first: next, last: idOf(256) - 1, target: 'its' });
+  return mappings;
+}
+
+function isComplete(domain: Domain, tree: PciTree): boolean {
+  const awaiting = [...domain.hostDevices, ...domain.otherDevices].some((d) => d.awaitsAddress);
+  const homeless = domain.controllers.some((c) => c.index !== ROOT_BUS && !c.address);
+  return !awaiting && !homeless && domain.impliedControllers === 0 && tree.gaps === 0;
+}
+
+function isController(occupant: Occupant): occupant is PciController {
+  return 'model' in occupant;
+}
+
+function byFunction(occupants: readonly Occupant[]): readonly Occupant[] {
+  const key = ({ address }: Occupant) => (address ? address.slot * 8 + address.function : 0);
+  return [...occupants].sort((a, b) => key(a) - key(b));
+}
