@@ -6,7 +6,7 @@ import { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { whyNotOurs } from '../plan/applicable.js';
-import { plan } from '../plan/plan.js';
+import { type Planned, plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { readInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
@@ -29,10 +29,23 @@ export async function place(file: string, options: OptionValues): Promise<Placed
   const policy = policyOf(options);
   const input = await readInput(file);
   const domain = parseDomain(input);
-  const planned = plan(domain, hostFor(domain, policy, options), policy, { forceTcg: isSet(options, 'force-tcg') });
+  const host = hostFor(domain, policy, options);
+  const planned = planAtPlaces(domain, () => plan(domain, host, policy, { forceTcg: isSet(options, 'force-tcg') }));
   const diagnostics = applyStrictness(planned.diagnostics, options);
   if (diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(diagnostics);
   return { input, domain, plan: planned.plan, diagnostics };
+}
+
+/** A plan whose findings all have a place: what is said of the domain as a whole is said of its first line. */
+function planAtPlaces(domain: Domain, make: () => Planned): Planned {
+  const root = domain.document.place(domain.document.root.start);
+  const placed = (found: readonly Diagnostic[]) => found.map((d) => ({ place: root, ...d }));
+  try {
+    const { plan, diagnostics } = make();
+    return { plan, diagnostics: placed(diagnostics) };
+  } catch (error) {
+    throw error instanceof RefusedError ? new RefusedError(placed(error.diagnostics)) : error;
+  }
 }
 
 const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });

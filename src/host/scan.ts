@@ -19,7 +19,9 @@ export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>): Host {
   const tree = new Sysfs(sysfs);
   const names = only ? [...only] : tree.list(PCI_DEVICES);
   if (!names || !tree.has(PCI_DEVICES)) {
-    throw new OutsideError(diagnostic('sysfs-invalid', `${sysfs} has no ${PCI_DEVICES}: it is not a /sys`));
+    throw new OutsideError(
+      diagnostic('sysfs-invalid', `no ${PCI_DEVICES} below it: it is not a /sys`, { file: sysfs }),
+    );
   }
   return new Host({
     version: 1,

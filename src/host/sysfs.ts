@@ -47,7 +47,7 @@ export class Sysfs {
 
   /** Throws that a path does not hold what the kernel puts there. */
   fail(path: string, complaint: string): never {
-    throw new OutsideError(diagnostic('sysfs-unreadable', `${posix.join(this.root, path)} ${complaint}`));
+    throw new OutsideError(diagnostic('sysfs-unreadable', complaint, { file: posix.join(this.root, path) }));
   }
 
   #attempt<T>(path: string, act: (full: string) => T): T | undefined {

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { OutsideError } from '../../src/diagnostics.js';
+import { type Diagnostic, OutsideError } from '../../src/diagnostics.js';
 import type { Host } from '../../src/host/host.js';
 import { scanHost } from '../../src/host/scan.js';
 import { bdf, bdfs, changedHost, deviceOf } from './fixture.js';
@@ -109,7 +109,8 @@ describe('a folder that is no sysfs', () => {
     for (const scan of [() => scanHost(sysfs), () => scanHost(sysfs, new Set([bdf('0000:11:00.0')]))]) {
       expect(complaint(scan)).toMatchObject({
         code: 'sysfs-invalid',
-        message: `${sysfs} has no bus/pci/devices: it is not a /sys`,
+        file: sysfs,
+        message: 'no bus/pci/devices below it: it is not a /sys',
       });
     }
   });
@@ -178,14 +179,14 @@ describe('a folder that is no sysfs', () => {
     ],
   ])('is named by the file that is wrong: %s', (_, change, path, what) => {
     const sys = changedHost(change);
-    const { code, message } = complaint(() => scanHost(sys));
+    const { code, file, message } = complaint(() => scanHost(sys));
     expect(code).toBe('sysfs-unreadable');
-    expect(message.startsWith(`${join(sys, path)} `), message).toBe(true);
+    expect(file).toBe(join(sys, path));
     expect(message).toMatch(what);
   });
 });
 
-function complaint(scan: () => Host): { code: string; message: string } {
+function complaint(scan: () => Host): Diagnostic {
   try {
     scan();
   } catch (error) {

@@ -1,0 +1,128 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { applyPatch } from 'diff';
+import { describe, expect, it } from 'vitest';
+import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
+
+const HOST = ['--topology', 'samples/hosts/host-a.json'];
+const SAMPLE = 'samples/domains/ml-train.xml';
+const before = readFileSync(join(REPOSITORY, SAMPLE), 'utf8');
+const after = vsmmu(['rewrite', ...HOST, SAMPLE]).stdout;
+
+/** A copy of the sample in a folder of its own. */
+function copyOfSample(name = 'vm.xml'): string {
+  const file = join(temporaryFolder(), name);
+  writeFileSync(file, before);
+  return file;
+}
+
+describe('rewrite', () => {
+  it('prints the domain on standard output and nothing else', () => {
+    expect(after).toContain("<iommu model='smmuv3'>");
+    expect(after).not.toBe(before);
+  });
+
+  it('reads standard input where no domain is named, or -', () => {
+    expect(vsmmu(['rewrite', ...HOST], before)).toMatchObject({ code: 0, stdout: after });
+    expect(vsmmu(['rewrite', ...HOST, '-'], before)).toMatchObject({ code: 0, stdout: after });
+  });
+
+  it('calls standard input <stdin> in what it says', () => {
+    expect(vsmmu(['rewrite', ...HOST], before).stderr).toMatch(/^<stdin>:\d+:\d+: warning: /m);
+  });
+
+  it('writes to the file of --output and leaves standard output alone', () => {
+    const output = join(temporaryFolder(), 'new.xml');
+    expect(vsmmu(['rewrite', ...HOST, '-o', output, SAMPLE])).toMatchObject({ code: 0, stdout: '' });
+    expect(readFileSync(output, 'utf8')).toBe(after);
+  });
+
+  it('writes back with --in-place, keeping mode and owner, and leaves nothing beside the file', () => {
+    const file = copyOfSample();
+    chmodSync(file, 0o640);
+    chownSync(file, 1, 2);
+    expect(vsmmu(['rewrite', ...HOST, '-i', file])).toMatchObject({ code: 0, stdout: '' });
+    expect(readFileSync(file, 'utf8')).toBe(after);
+    const { mode, uid, gid } = statSync(file);
+    expect({ mode: mode & 0o777, uid, gid }).toEqual({ mode: 0o640, uid: 1, gid: 2 });
+    expect(readdirSync(join(file, '..'))).toEqual(['vm.xml']);
+  });
+
+  it('keeps the old file under its name and the suffix of --backup, with its mode', () => {
+    const file = copyOfSample();
+    chmodSync(file, 0o600);
+    vsmmu(['rewrite', ...HOST, '-i', '--backup', '.orig', file]);
+    expect(readFileSync(`${file}.orig`, 'utf8')).toBe(before);
+    expect(statSync(`${file}.orig`).mode & 0o777).toBe(0o600);
+  });
+
+  it('does not touch a file that needs no change, nor back it up', () => {
+    const file = join(temporaryFolder(), 'vm.xml');
+    writeFileSync(file, after);
+    const { ino } = statSync(file);
+    expect(vsmmu(['rewrite', ...HOST, '-i', '--backup', '.orig', file]).code).toBe(0);
+    expect(statSync(file).ino).toBe(ino);
+    expect(existsSync(`${file}.orig`)).toBe(false);
+  });
+
+  it('prints a unified diff with --diff, which makes the one of the other', () => {
+    const { stdout } = vsmmu(['rewrite', ...HOST, '--diff', SAMPLE]);
+    expect(stdout.startsWith(`--- ${SAMPLE}\n+++ ${SAMPLE}\n@@ `)).toBe(true);
+    expect(applyPatch(before, stdout)).toBe(after);
+  });
+
+  it('masks passwords in a diff, and only there', () => {
+    const secret = before.replace('  </devices>', "    <graphics type='vnc' passwd='hunter2'/>\n  </devices>");
+    const { stdout } = vsmmu(['rewrite', ...HOST, '--diff', '-'], secret);
+    expect(stdout).toContain(`<graphics type='vnc' passwd='***'/>`);
+    expect(vsmmu(['rewrite', ...HOST, '-'], secret).stdout).toContain("passwd='hunter2'");
+  });
+
+  it('prints one JSON document with --json: what changed, the findings, the domain', () => {
+    const { stdout } = vsmmu(['rewrite', ...HOST, '--json', SAMPLE]);
+    const document = JSON.parse(stdout);
+    expect(document).toMatchObject({ changed: true, xml: after });
+    expect(document.diagnostics).toContainEqual(expect.objectContaining({ code: 'group-shared', severity: 'warning' }));
+    expect(JSON.parse(vsmmu(['rewrite', ...HOST, '--json', '-'], after).stdout)).toMatchObject({ changed: false });
+  });
+
+  it('says nothing but errors with --quiet, and where devices move with --verbose', () => {
+    expect(vsmmu(['rewrite', ...HOST, '--quiet', SAMPLE]).stderr).toBe('');
+    expect(vsmmu(['rewrite', ...HOST, SAMPLE]).stderr).not.toContain('device-moved');
+    expect(vsmmu(['rewrite', ...HOST, '--verbose', SAMPLE]).stderr).toContain(
+      'note: device-moved: 0000:31:10.2 moves from',
+    );
+  });
+
+  it('takes warnings for errors with --strict, and writes nothing', () => {
+    const run = vsmmu(['rewrite', ...HOST, '--strict', SAMPLE]);
+    expect(run).toMatchObject({ code: 1, stdout: '' });
+    expect(run.stderr).toMatch(/error: group-shared:/);
+  });
+
+  it('leaves a file alone that it cannot write back', () => {
+    const file = copyOfSample();
+    mkdirSync(join(file, '..', 'folder'));
+    const run = vsmmu(['rewrite', ...HOST, '-o', join(file, '..', 'folder'), file]);
+    expect(run).toMatchObject({ code: 3, stdout: '' });
+    expect(run.stderr).toMatch(/folder: error: file-unwritable: /);
+  });
+
+  it('ends quietly when whoever reads its output stops reading', () => {
+    const file = join(temporaryFolder(), 'long.xml');
+    writeFileSync(file, before.replace('<devices>', `<!--${'x'.repeat(4_000_000)}--><devices>`));
+    const line = `"$0" bin/vsmmu rewrite --quiet --topology samples/hosts/host-a.json "$1" | head -c 10`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', line, process.execPath, file], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: before.slice(0, 10), stderr: '' });
+  });
+});

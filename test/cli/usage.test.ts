@@ -1,0 +1,144 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, vsmmu } from './run.js';
+
+const SAMPLE = 'samples/domains/ml-train.xml';
+
+describe('the command line', () => {
+  it.each<[title: string, args: string[], says: RegExp]>([
+    ['no command', [], /give a command/],
+    ['a command that there is not, with the nearest', ['rewrit'], /there is no command rewrit; did you mean rewrite\?/],
+    ['a command that is like none', ['frobnicate'], /there is no command frobnicate; see vsmmu --help/],
+    [
+      'an option that there is not, with the nearest',
+      ['rewrite', '--spare-port', '2'],
+      /no option --spare-port; did you mean --spare-ports\?/,
+    ],
+    ['an option of another command', ['topology', '--diff'], /no option --diff/],
+    ['a short option that there is not', ['rewrite', '-x'], /no option -x/],
+    ['an option without its value', ['rewrite', '--policy'], /policy/],
+    ['a switch with a value', ['rewrite', '--diff=yes', SAMPLE], /diff/],
+    ['two domains', ['rewrite', 'a.xml', 'b.xml'], /one domain at a time/],
+    ['an operand too many', ['topology', 'vm.xml'], /takes no operand/],
+    ['--in-place on standard input', ['rewrite', '-i'], /--in-place needs a file/],
+    ['--in-place and --output', ['rewrite', '-i', '-o', 'x', 'vm.xml'], /exclude each other/],
+    ['--backup without --in-place', ['rewrite', '--backup', '.orig', 'vm.xml'], /--backup goes with --in-place/],
+    ['--sysfs and --topology', ['rewrite', '--sysfs', '/sys', '--topology', 'x', 'vm.xml'], /exclude each other/],
+    ['--quiet and --verbose', ['rewrite', '--quiet', '--verbose', 'vm.xml'], /exclude each other/],
+    [
+      'a policy value that is none of its key',
+      ['rewrite', '--grouping', 'socket', SAMPLE],
+      /--grouping takes smmu, device, not socket/,
+    ],
+    [
+      'a number that is none',
+      ['rewrite', '--spare-ports', '1.5', SAMPLE],
+      /--spare-ports takes a number from 0 to 32, not 1\.5/,
+    ],
+    ['a bypass that is no address', ['rewrite', '--bypass', 'gpu', SAMPLE], /--bypass takes PCI addresses .*, not gpu/],
+  ])('is refused with one line and exit code 2: %s', (_, args, says) => {
+    const run = vsmmu(args);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toMatch(/^vsmmu: error: usage: [^\n]*\n$/);
+    expect(run.stderr).toMatch(says);
+  });
+
+  it.each(['true', '12', '--help', 'install', '$(id)'])('takes a file called %s for a file', (name) => {
+    const run = vsmmu(['rewrite', '--diff', '--', name]);
+    expect(run).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: `${name}: error: file-unreadable: no such file or directory\n`,
+    });
+  });
+
+  it('lets no switch swallow the file after it', () => {
+    expect(vsmmu(['rewrite', '--diff', 'true']).stderr).toMatch(/^true: error: file-unreadable/);
+  });
+
+  it('lets the last of two values win', () => {
+    const twice = ['--spare-ports', '7', '--spare-ports', '1'];
+    const { stdout } = vsmmu([
+      'plan',
+      '--json',
+      '--topology',
+      'samples/hosts/gh200.json',
+      ...twice,
+      'samples/domains/gh200-vm.xml',
+    ]);
+    expect(JSON.parse(stdout).plan.bridges.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([2, 2, 2]);
+  });
+
+  it('takes several --bypass, and several addresses in one', () => {
+    const bypass = ['--bypass', '0009:01:00.0', '--bypass', '0006:01:00.0,0000:01:00.2'];
+    const { stdout } = vsmmu([
+      'plan',
+      '--json',
+      '--topology',
+      'samples/hosts/gh200.json',
+      ...bypass,
+      'samples/domains/gh200-vm.xml',
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({ changed: false, plan: { bridges: [] } });
+  });
+
+  it('lets options win over the policy file', () => {
+    const policy = ['--policy', 'samples/policies/hotplug.json', '--spare-ports', '0'];
+    const { stdout } = vsmmu([
+      'plan',
+      '--json',
+      '--topology',
+      'samples/hosts/gh200.json',
+      ...policy,
+      'samples/domains/gh200-vm.xml',
+    ]);
+    expect(JSON.parse(stdout).plan.bridges.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([1, 1, 1]);
+  });
+
+  it.each<[title: string, text: string, says: RegExp]>([
+    ['that is no JSON', '{', /policy-invalid: no JSON/],
+    ['with a key that there is not', '{"spareports": 1}', /policy-invalid: \/: must not have "spareports"/],
+    ['with a value of another type', '{"sparePorts": "2"}', /policy-invalid: \/sparePorts: must be integer/],
+    ['with an address that is none', '{"bypass": ["0000:31:10.2", "31:10"]}', /policy-invalid: \/bypass\/1: /],
+  ])('refuses a policy %s', (_, text, says) => {
+    const file = join(temporaryFolder(), 'policy.json');
+    writeFileSync(file, text);
+    const run = vsmmu(['rewrite', '--policy', file, SAMPLE]);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr.startsWith(`${file}:`)).toBe(true);
+    expect(run.stderr).toMatch(says);
+  });
+
+  it('refuses a snapshot that does not fit its schema, with the path in it', () => {
+    const file = join(temporaryFolder(), 'host.json');
+    writeFileSync(
+      file,
+      JSON.stringify({ version: 1, smmus: [{ name: 'smmu3.0x0', node: '0' }], devices: [], nodes: [] }),
+    );
+    const run = vsmmu(['rewrite', '--topology', file, SAMPLE]);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toMatch(/^[^\n]*topology-invalid: \/smmus\/0\/node: must be[^\n]*\n$/);
+  });
+
+  it('prints help for the tool and for each command, with examples', () => {
+    expect(vsmmu(['--help'])).toMatchObject({ code: 0, stderr: '' });
+    for (const command of ['topology', 'rewrite', 'plan']) {
+      const { code, stdout, stderr } = vsmmu([command, '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain('Examples:');
+      expect(stdout).toContain('--topology');
+    }
+  });
+
+  it('prints the version', () => {
+    expect(vsmmu(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('takes a snapshot that it printed itself', () => {
+    const file = join(temporaryFolder(), 'host.json');
+    writeFileSync(file, vsmmu(['topology', '--json', '--topology', 'samples/hosts/host-a.json']).stdout);
+    const again = vsmmu(['rewrite', '--topology', file, SAMPLE]).stdout;
+    expect(again).toBe(vsmmu(['rewrite', '--topology', 'samples/hosts/host-a.json', SAMPLE]).stdout);
+  });
+});
