@@ -10,7 +10,10 @@ export interface QemuOption {
 /** A `-device`, whichever of QEMU's two syntaxes it came in. Every value is text but in JSON's own types. */
 export type QemuDevice = Readonly<Record<string, unknown>> & { readonly driver: string };
 
-/** What matters of a command line to a plan. Places are libvirt's `pci.N` names, in which N is a controller index. */
+/**
+ * What matters of a command line to a plan. A bus is named as QEMU is told to: by the controller's alias, which is
+ * `pci.N` (N: its index) unless the domain gives it one.
+ */
 export interface PciLayout {
   readonly bridges: readonly { readonly id: string; readonly busNr: number; readonly numaNode: number | undefined }[];
   readonly smmus: readonly { readonly bridge: string; readonly accel: boolean; readonly position: number }[];
@@ -21,7 +24,9 @@ export interface PciLayout {
     readonly chassis: number;
   }[];
   readonly hostDevices: readonly {
-    readonly host: string;
+    /** Which of the domain's hostdevs it is, from 0. With iommufd its host address is not in the command line (libvirt 12.8). */
+    readonly index: number;
+    readonly host: string | undefined;
     readonly bus: string;
     readonly addr: string;
     readonly iommufd: boolean;
@@ -107,7 +112,8 @@ export function pciLayout(options: readonly QemuOption[]): PciLayout {
       chassis: Number(device.chassis),
     })),
     hostDevices: each('vfio-pci', (device, position) => ({
-      host: text(device.host),
+      index: Number(/^hostdev(\d+)$/.exec(text(device.id))?.[1]),
+      host: device.host === undefined ? undefined : text(device.host),
       bus: text(device.bus),
       addr: text(device.addr),
       iommufd: device.iommufd !== undefined,

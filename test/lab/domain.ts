@@ -1,4 +1,8 @@
 /** Concessions that a domain makes to the lab, on XML as libvirt prints it (`dumpxml`: single quotes, one element a line). */
+import { guestFolder } from './guest-files.js';
+
+/** A file that the lab has anyway, as content of disks that nobody reads. */
+const anyFile = `${guestFolder}/vmlinuz`;
 
 /** No KVM for Arm here: the type is `qemu`, and the CPU one that QEMU can emulate. */
 export function asTcg(xml: string): string {
@@ -14,17 +18,58 @@ export function asTcg(xml: string): string {
 }
 
 /**
- * The form of which libvirt can make a command line: an interface that is a host device fails in `domxml-to-native`
- * (libvirt 12.8: it makes a tap device of every interface first), so it becomes the hostdev that it is.
+ * The form of which libvirt can make a command line here. An interface that is a host device fails in `domxml-to-native`
+ * (libvirt 12.8: it makes a tap device of every interface first), so it becomes the hostdev that it is. Memory is bound
+ * to no node of the host, which may have fewer; the guest does not see that.
  */
 export function forCommandLine(xml: string): string {
-  return xml.replace(
-    /<interface type='hostdev'([^>]*)>([\s\S]*?)<\/interface>/g,
-    (_all, managed: string, inner: string) => {
+  return xml
+    .replace(/<numatune>[\s\S]*?<\/numatune>/, '')
+    .replace(/<interface type='hostdev'([^>]*)>([\s\S]*?)<\/interface>/g, (_all, managed: string, inner: string) => {
       const source = /<source>[\s\S]*?<\/source>/.exec(inner)?.[0].replace(/ type='pci'/, '') ?? '';
       const driver = /<driver\b[^>]*\/>/.exec(inner)?.[0] ?? '';
       const address = inner.replace(/<source>[\s\S]*?<\/source>/, '').match(/<address type='pci'[^>]*\/>/)?.[0] ?? '';
       return `<hostdev mode='subsystem' type='pci'${managed}>${driver}${source}${address}</hostdev>`;
-    },
-  );
+    });
+}
+
+/** Host addresses (`dddd:bb:ss.f`) of a domain's PCI hostdevs, in its order, which is how libvirt numbers them. */
+export function hostAddresses(xml: string): string[] {
+  const hostdevs = xml.matchAll(/<hostdev\b[^>]*type='pci'[^>]*>[\s\S]*?<source>\s*<address ([^>]*)\/>/g);
+  return [...hostdevs].map(([, attributes = '']) => {
+    const part = (name: string, digits: number): string => {
+      const value = new RegExp(`${name}='0x([0-9a-f]+)'`).exec(attributes)?.[1] ?? '';
+      return value.padStart(digits, '0');
+    };
+    return `${part('domain', 4)}:${part('bus', 2)}:${part('slot', 2)}.${part('function', 1)}`;
+  });
+}
+
+/** Every device of a domain with its PCI address, as text: its place in the document, and the address's own attributes. */
+export function pciAddresses(xml: string): string[] {
+  const addresses = xml.matchAll(/<address type='pci' ([^>]*)\/>/g);
+  return [...addresses].map(([, attributes = ''], index) => `${index}: ${attributes.trim()}`);
+}
+
+/**
+ * A domain that starts without the host's hardware: host devices are emulated network cards at the same addresses, the
+ * SMMUs are QEMU's own, storage and networks need nothing of the host.
+ */
+export function withEmulatedDevices(xml: string): string {
+  return forCommandLine(xml)
+    .replace(/<hostdev\b[\s\S]*?<\/hostdev>/g, (hostdev) => {
+      const address = hostdev.replace(/<source>[\s\S]*?<\/source>/, '').match(/<address type='pci'[^>]*\/>/)?.[0];
+      return address === undefined ? '' : `<interface type='user'><model type='e1000e'/>${address}</interface>`;
+    })
+    .replace(/<interface type='(?!user)\w+'>([\s\S]*?)<\/interface>/g, (_all, inner: string) => {
+      return `<interface type='user'>${inner.replace(/<source\b[^>]*\/>|<target\b[^>]*\/>/g, '')}</interface>`;
+    })
+    .replace(/(<iommu model='smmuv3'>\s*<driver) [^>]*?(pciBus='\d+')[^>]*\/>/g, '$1 $2/>')
+    .replace(/<iommufd\b[^>]*\/>/, '')
+    .replace(/<disk type='file' device='disk'>([\s\S]*?)<\/disk>/g, (_all, inner: string) => {
+      const disk = inner.replace(/<driver\b[^>]*\/>/, "<driver name='qemu' type='raw'/>");
+      const source = `<source file='${anyFile}'`;
+      return `<disk type='file' device='disk'>${disk.replace(/<source file='[^']*'/, source)}<readonly/></disk>`;
+    })
+    .replace(/(<(?:memory|currentMemory) unit=)'\w+'>\d+</g, "$1'MiB'>256<");
 }

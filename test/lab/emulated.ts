@@ -35,20 +35,28 @@ const droppedDevices = /^(tpm-|hda-|virtio-9p|vhost-)/;
 /** A guest that reports what it sees needs no more than this; libvirt's own sizes may not fit this machine. */
 const memoryLimitBytes = 2 * 1024 ** 3;
 
-/** The bootable variant of a command line, as arguments for QEMU; kernel, firmware and console are the caller's. */
+/** What the guest shows as the subsystem's vendor and device of a stand-in; the device is its number, from 1. */
+export const standInVendor = '1af4';
+
+/**
+ * The bootable variant of a command line, as arguments for QEMU; kernel, firmware and console are the caller's.
+ * The guest tells the stand-ins of host devices apart by their subsystem ids: the n-th `vfio-pci` has device id n.
+ */
 export function emulatedMachine(options: readonly QemuOption[]): string[] {
-  const scale = memoryScale(options);
+  const sizes = smaller(options);
+  let hostDevices = 0;
+  const count = (): number => ++hostDevices;
   return options
-    .flatMap((option) => emulated(option, scale))
+    .flatMap((option) => emulated(option, sizes, count))
     .flatMap(({ name, value }) => (value === undefined ? [name] : [name, value]));
 }
 
-function emulated(option: QemuOption, scale: number): QemuOption[] {
+function emulated(option: QemuOption, sizes: Sizes, count: () => number): QemuOption[] {
   if (dropped.has(option.name)) return [];
   const { name, value = '' } = option;
   switch (name) {
     case '-device': {
-      const device = emulatedDevice(deviceOf(option) ?? { driver: value });
+      const device = emulatedDevice(deviceOf(option) ?? { driver: value }, count);
       return device === undefined ? [] : [{ name, value: JSON.stringify(device) }];
     }
     case '-machine': {
@@ -64,29 +72,33 @@ function emulated(option: QemuOption, scale: number): QemuOption[] {
     case '-chardev':
       return [{ name, value: `null,id=${String(parseProperties(value, 'backend').id)}` }];
     case '-m':
-      return [{ name, value: `size=${bytesOf(value) / scale / 1024}k` }];
+      return [{ name, value: `size=${bytesOf(value) / sizes.memoryScale / 1024}k` }];
     case '-object': {
       const object = parseProperties(value, 'qom-type');
       if (!keptObjects.test(String(object['qom-type']))) return [];
-      return [{ name, value: JSON.stringify(shrunk(object, scale)) }];
+      return [{ name, value: JSON.stringify(shrunk(object, sizes.memoryScale)) }];
     }
+    case '-smp':
+      return [{ name, value: String(sizes.cpus) }];
+    case '-numa':
+      return [{ name, value: value.replace(/cpus=[\d-]+(,cpus=[\d-]+)*/, () => `cpus=${sizes.nextCpu()}`) }];
     default:
       return [option];
   }
 }
 
-/** An NVMe controller without a disk, with its own place: a PCIe endpoint that needs nothing from the host. */
-function emulatedDevice(device: QemuDevice): QemuDevice | undefined {
+/** A host device becomes a network card without a network, in the same place: an endpoint that needs nothing from the host. */
+function emulatedDevice(device: QemuDevice, count: () => number): QemuDevice | undefined {
   if (droppedDevices.test(device.driver)) return undefined;
+  const only = (test: (key: string) => boolean) =>
+    Object.fromEntries(Object.entries(device).filter(([key]) => test(key)));
   if (device.driver === 'arm-smmuv3') {
-    return {
-      ...Object.fromEntries(Object.entries(device).filter(([key]) => !accelerated.includes(key))),
-      driver: device.driver,
-    };
+    return { ...only((key) => !accelerated.includes(key)), driver: device.driver };
   }
   if (device.driver !== 'vfio-pci') return device;
-  const place = Object.entries(device).filter(([key]) => ['id', 'bus', 'addr', 'multifunction'].includes(key));
-  return { driver: 'nvme', serial: String(device.id), ...Object.fromEntries(place) };
+  const identity = { subsys_ven: Number.parseInt(standInVendor, 16), subsys: count() };
+  const place = only((key) => ['id', 'bus', 'addr', 'multifunction', 'acpi-index'].includes(key));
+  return { driver: 'e1000e', romfile: '', ...identity, ...place };
 }
 
 /** Storage becomes a disk of zeros under the same name; a format on top of it becomes `raw`. */
@@ -104,10 +116,24 @@ function shrunk(object: Record<string, unknown>, scale: number): Record<string, 
   return { 'qom-type': 'memory-backend-ram', id: object.id, size: Number(object.size) / scale };
 }
 
-/** The power of two that memory is divided by so that it fits. */
-function memoryScale(options: readonly QemuOption[]): number {
+/** How much smaller than libvirt's the machine is. */
+interface Sizes {
+  /** The power of two that memory is divided by so that it fits. */
+  readonly memoryScale: number;
+  readonly cpus: number;
+  /** Every NUMA node with CPUs gets one, in order. */
+  readonly nextCpu: () => number;
+}
+
+function smaller(options: readonly QemuOption[]): Sizes {
   const total = bytesOf(options.find((option) => option.name === '-m')?.value ?? '');
-  return 2 ** Math.max(0, Math.ceil(Math.log2(total / memoryLimitBytes)));
+  const nodes = options.filter(({ name, value }) => name === '-numa' && value?.includes('cpus='));
+  let cpu = 0;
+  return {
+    memoryScale: 2 ** Math.max(0, Math.ceil(Math.log2(total / memoryLimitBytes))),
+    cpus: Math.max(1, nodes.length),
+    nextCpu: () => cpu++,
+  };
 }
 
 /** Bytes of `-m`'s value, which libvirt gives as `size=4194304k[,slots=…]`. */

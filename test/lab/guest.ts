@@ -22,6 +22,10 @@ export interface GuestDevice {
   readonly vendor: string;
   readonly device: string;
   readonly class: string;
+  /** Vendor and device of its subsystem, `vvvv:dddd`. */
+  readonly subsystem: string;
+  /** Of a bridge: the number of the bus below it, two hexadecimal digits. */
+  readonly secondary: string | undefined;
   /** -1 where the kernel knows none. */
   readonly numaNode: number;
   /** The kernel's name of the SMMU it is behind, and its IOMMU group's number; undefined for none. */
@@ -118,6 +122,8 @@ interface Line {
   readonly vendor?: string;
   readonly device?: string;
   readonly class?: string;
+  readonly subsystem?: string;
+  readonly secondary?: string;
   readonly node?: number;
   readonly smmu?: string;
   readonly group?: string;
@@ -149,6 +155,8 @@ function toDevice(line: Line): GuestDevice {
     vendor: (line.vendor ?? '').replace(/^0x/, ''),
     device: (line.device ?? '').replace(/^0x/, ''),
     class: (line.class ?? '').replace(/^0x/, ''),
+    subsystem: line.subsystem ?? '',
+    secondary: line.secondary || undefined,
     numaNode: line.node ?? -1,
     smmu: line.smmu || undefined,
     group: line.group || undefined,

@@ -40,8 +40,9 @@ if [ "$mode" = readonly ]; then
   mount -t tmpfs -o mode=755 tmpfs "$root/etc/libvirt"
   cp -a "$root/tmp/libvirt/." "$root/etc/libvirt"
   rm -r "$root/tmp/libvirt"
-  # libvirt asks for these two before it makes a command line with a PCI hostdev (libvirt 12.8).
+  # libvirt asks for these before it gives an address to a PCI hostdev, or makes a command line with one (libvirt 12.8).
   : >"$root/dev/vfio/vfio"
+  : >"$root/dev/iommu"
   mount -t tmpfs tmpfs "$root/sys/kernel/iommu_groups"
   mkdir "$root/sys/kernel/iommu_groups/0"
   mount -o remount,bind,ro "$root"

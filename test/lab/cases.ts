@@ -1,0 +1,161 @@
+/**
+ * The domains that the lab tries: the samples, the fixture, and random domains for the captured hosts, the same ones in
+ * every run.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { cacheFolder } from './cache.js';
+import { asTcg } from './domain.js';
+import { output } from './process.js';
+import { type Endpoint, endpointsOf, type ToolOptions } from './vsmmu.js';
+
+export interface Case {
+  readonly title: string;
+  /** For QEMU's own emulation, not yet rewritten. */
+  readonly xml: string;
+  readonly options: ToolOptions;
+}
+
+/** The cases as rows of a table of tests, by their titles. */
+export function titled(cases: readonly Case[]): (readonly [string, Case])[] {
+  return cases.map((each) => [each.title, each] as const);
+}
+
+const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const read = (path: string): string => readFileSync(at(path), 'utf8');
+
+/** Domain and host of each sample that is an Arm domain with host devices. */
+const samples: readonly (readonly [string, string])[] = [
+  ['ml-train', 'host-a'],
+  ['gh200-vm', 'gh200'],
+  ['gb200-vm', 'gb200'],
+  ['arm-server-vm', 'arm-server'],
+  ['qemu-series', 'three-smmus'],
+];
+
+/** Explicit values, without which a vSMMU that has no device cannot start (QEMU 11.1). */
+const explicit = ['--ats', 'off', '--ril', 'on', '--ssidsize', '0', '--oas', '44', '--cmdqv', 'off'];
+
+/** The example of the QEMU series that brought per-bus SMMUs: three of them, one device, bus numbers 0xe5, 0xee, 0xf7. */
+export function seriesExample(): Case {
+  // A domain of its own beside the sample: another name, and an identity that libvirt chooses.
+  const sample = asTcg(read('samples/domains/qemu-series.xml'));
+  const xml = sample.replace(/<name>.*<\/name>/, '<name>three-bridges</name>').replace(/\s*<uuid>.*<\/uuid>/, '');
+  const host = ['--topology', at('samples/hosts/three-smmus.json')];
+  return {
+    title: 'the QEMU series’ example',
+    xml,
+    options: [...host, '--bridges', 'all', '--bus-window', '9', ...explicit],
+  };
+}
+
+/** The samples as they are, and the QEMU series' example. */
+export function sampleCases(): Case[] {
+  const plain = samples.map(([domain, host]): Case => {
+    const xml = asTcg(read(`samples/domains/${domain}.xml`));
+    return { title: `${domain} on ${host}`, xml, options: ['--topology', at(`samples/hosts/${host}.json`)] };
+  });
+  return [...plain, seriesExample()];
+}
+
+/** The captured hosts, unpacked in the cache folder. */
+export class CapturedHosts implements Disposable {
+  private readonly folder = mkdtempSync(join(cacheFolder(), 'hosts-'));
+
+  /** The `sys` folder of a host of test/fixtures/hosts. */
+  async sysfs(name: string): Promise<string> {
+    const target = join(this.folder, name);
+    await output(['mkdir', target]);
+    await output(['tar', 'xzf', at(`test/fixtures/hosts/${name}.sysfs.tar.gz`), '-C', target]);
+    return join(target, 'sys');
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** What is told to the tool; each needs nothing of the domain but an address for every device, which libvirt gives. */
+const optionSets: readonly ToolOptions[] = [
+  [],
+  ['--spare-ports', '1'],
+  ['--bus-window', '5'],
+  ['--grouping', 'device'],
+  ['--bridges', 'all', ...explicit],
+];
+
+const seed = 20_260_101;
+
+/** `count` random domains for one captured host. They have the host's devices, emulated ones, and multifunction slots. */
+export async function randomCases(hosts: CapturedHosts, host: string, count: number): Promise<Case[]> {
+  const sysfs = await hosts.sysfs(host);
+  const endpoints = (await endpointsOf(sysfs)).filter(({ group, smmu }) => group !== null && smmu !== null);
+  const domain = fc.record({
+    devices: fc.shuffledSubarray([...endpoints], { minLength: 1, maxLength: Math.min(12, endpoints.length) }),
+    interfaces: fc.boolean(),
+    shared: fc.boolean(),
+    disks: fc.integer({ min: 0, max: 3 }),
+    networks: fc.integer({ min: 0, max: 2 }),
+    random: fc.boolean(),
+    usb: fc.boolean(),
+    iommufd: fc.constantFrom('', "<driver iommufd='yes'/>", "<driver name='vfio'/>"),
+    options: fc.constantFrom(...optionSets),
+  });
+  return fc.sample(domain, { seed, numRuns: count }).map((made, index) => ({
+    title: `random ${index + 1} on ${host}${made.options.length === 0 ? '' : ` with ${made.options.slice(0, 2).join(' ')}`}`,
+    xml: domainXml(`${host}-${index + 1}`, made),
+    options: ['--sysfs', sysfs, ...made.options],
+  }));
+}
+
+interface RandomDomain {
+  readonly devices: readonly Endpoint[];
+  /** Whether virtual functions are `<interface type='hostdev'>`. */
+  readonly interfaces: boolean;
+  /** Whether the first two devices are functions of one slot. */
+  readonly shared: boolean;
+  readonly disks: number;
+  readonly networks: number;
+  readonly random: boolean;
+  readonly usb: boolean;
+  readonly iommufd: string;
+}
+
+function domainXml(name: string, made: RandomDomain): string {
+  const repeat = (count: number, text: (index: number) => string): string[] =>
+    Array.from({ length: count }, (_, index) => text(index));
+  const sharing = made.shared && made.devices.length > 1;
+  const devices = [
+    '<emulator>/usr/bin/qemu-system-aarch64</emulator>',
+    ...repeat(made.disks, (index) => {
+      const source = `<source file='/var/lib/libvirt/images/${index}.img'/>`;
+      return `<disk type='file' device='disk'><driver name='qemu' type='raw'/>${source}<target dev='vd${'abc'[index]}' bus='virtio'/></disk>`;
+    }),
+    made.usb ? "<controller type='usb' model='qemu-xhci'/>" : "<controller type='usb' model='none'/>",
+    ...repeat(made.networks, () => "<interface type='user'><model type='virtio'/></interface>"),
+    ...made.devices.map((device, index) => hostDevice(device, made, sharing && index < 2 ? index : undefined)),
+    made.random ? "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>" : '',
+    "<memballoon model='none'/>",
+  ];
+  const machine = "<os firmware='efi'><type arch='aarch64' machine='virt'>hvm</type></os>";
+  const cpu = "<features><acpi/><gic version='3'/></features><cpu mode='custom'><model>cortex-a72</model></cpu>";
+  const size = "<memory unit='MiB'>1024</memory><vcpu>1</vcpu>";
+  return `<domain type='qemu'><name>${name}</name>${size}${machine}${cpu}<devices>${devices.join('\n')}</devices></domain>\n`;
+}
+
+function hostDevice(device: Endpoint, made: RandomDomain, sharedFunction: number | undefined): string {
+  const [domain, bus, slot = '', fn] = device.bdf.split(/[:.]/);
+  const place = `domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'`;
+  const many = sharedFunction === 0 ? " multifunction='on'" : '';
+  const guest =
+    sharedFunction === undefined
+      ? ''
+      : `<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x${sharedFunction}'${many}/>`;
+  if (device.physfn !== null && made.interfaces) {
+    const driver = made.iommufd.includes('iommufd') ? made.iommufd : '';
+    return `<interface type='hostdev' managed='yes'>${driver}<source><address type='pci' ${place}/></source>${guest}</interface>`;
+  }
+  return `<hostdev mode='subsystem' type='pci' managed='yes'>${made.iommufd}<source><address ${place}/></source>${guest}</hostdev>`;
+}

@@ -1,0 +1,35 @@
+/** How much was really tried: tests count on their task, and the last line of a run has the sums. */
+import type { TestModule } from 'vitest/node';
+
+export interface Counts {
+  /** Domains that `virsh define --validate` accepted after rewriting. */
+  readonly defined?: number;
+  /** Command lines of libvirt's held against a plan. */
+  readonly compared?: number;
+  /** Guests that booted and reported. */
+  readonly booted?: number;
+  /** Domains that were saved and restored. */
+  readonly restored?: number;
+}
+
+declare module 'vitest' {
+  interface TaskMeta {
+    lab?: Counts;
+  }
+}
+
+const words: readonly (readonly [keyof Counts, string])[] = [
+  ['defined', 'domains defined'],
+  ['compared', 'command lines compared'],
+  ['booted', 'guests booted'],
+  ['restored', 'domains saved and restored'],
+];
+
+/** A vitest reporter that prints the sums over all tests. */
+export class CountReporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const counts = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.meta().lab ?? {}));
+    const sum = (key: keyof Counts): number => counts.reduce((total, each) => total + (each[key] ?? 0), 0);
+    process.stdout.write(`lab: ${words.map(([key, text]) => `${sum(key)} ${text}`).join(', ')}\n`);
+  }
+}

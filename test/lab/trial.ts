@@ -1,0 +1,63 @@
+/** One domain's way through libvirt: given as a user has it, rewritten, defined, read back, made a command line of. */
+import type { Plan } from '../../src/generated/plan.js';
+import { type PciLayout, parseArgv, pciLayout, type QemuOption } from './argv.js';
+import type { Case } from './cases.js';
+import { forCommandLine } from './domain.js';
+import type { Lab } from './lab.js';
+import { LabError } from './process.js';
+import { planOf, rewrite } from './vsmmu.js';
+
+export interface Trial {
+  /** As libvirt printed it before. */
+  readonly original: string;
+  readonly plan: Plan;
+  /** As the tool wrote it. */
+  readonly rewritten: string;
+  /** As libvirt prints that. */
+  readonly dump: string;
+}
+
+/**
+ * Defines the case's domain, so that it is a user's own, rewrites what libvirt prints of it, and defines the result with
+ * `--validate`. Leaves no domain behind. Throws LabError with the words of who refused.
+ */
+export async function tryDomain(lab: Lab, { xml, options }: Case): Promise<Trial> {
+  const original = await definedAs(lab, xml);
+  const plan = await planOf(original, options);
+  const rewritten = await rewrite(original, options);
+  const dump = await definedAs(lab, rewritten);
+  return { original, plan, rewritten, dump };
+}
+
+/** What libvirt prints of a domain once it is defined; it is undefined again. */
+export async function definedAs(lab: Lab, xml: string): Promise<string> {
+  const uuid = await define(lab, xml);
+  const dump = await virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid]);
+  await undefine(lab, uuid);
+  return dump;
+}
+
+/** Defines a domain and gives its UUID. */
+export async function define(lab: Lab, xml: string): Promise<string> {
+  await virsh(lab, ['define', '--validate', '/dev/stdin'], xml);
+  const name = /<name>([^<]*)<\/name>/.exec(xml)?.[1] ?? '';
+  return (await virsh(lab, ['domuuid', name])).trim();
+}
+
+export async function undefine(lab: Lab, uuid: string): Promise<void> {
+  await virsh(lab, ['undefine', '--nvram', uuid]);
+}
+
+/** The command line that libvirt would start a domain with. */
+export async function commandLine(lab: Lab, xml: string): Promise<{ options: QemuOption[]; layout: PciLayout }> {
+  const argv = await virsh(lab, ['domxml-to-native', 'qemu-argv', '/dev/stdin'], forCommandLine(xml));
+  const options = parseArgv(argv);
+  return { options, layout: pciLayout(options) };
+}
+
+/** Runs virsh and gives what it prints. Throws LabError with its first words when it fails. */
+export async function virsh(lab: Lab, args: readonly string[], input?: string): Promise<string> {
+  const { code, stdout, stderr } = await lab.virsh(args, input === undefined ? {} : { input });
+  if (code !== 0) throw new LabError(`virsh ${args[0]}: ${stderr.trim().replaceAll('\n', '; ')}`);
+  return stdout;
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+import { CountReporter } from './counts.js';
+
+// biome-ignore lint/style/noDefaultExport: vitest takes its configuration from there.
+export default defineConfig({
+  test: {
+    include: ['test/lab/**/*.test.ts'],
+    globalSetup: ['test/lab/setup.ts'],
+    // A process each: what a test file started ends with it.
+    pool: 'forks',
+    maxWorkers: 2,
+    maxConcurrency: 2,
+    // Limits for what hangs, not measurements: a guest boots in 5 s on an idle machine.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    reporters: ['default', new CountReporter()],
+  },
+});

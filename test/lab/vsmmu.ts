@@ -1,0 +1,43 @@
+/** The tool itself, run as its users run it: `bin/vsmmu`, another process. */
+import { fileURLToPath } from 'node:url';
+import type { Plan } from '../../src/generated/plan.js';
+import { LabError, run } from './process.js';
+
+const program = fileURLToPath(new URL('../../bin/vsmmu', import.meta.url));
+
+/** Where the tool finds the host and what it is told: `['--sysfs', DIR, '--spare-ports', '2']`. */
+export type ToolOptions = readonly string[];
+
+/** `vsmmu rewrite`: the domain as it comes out. Throws LabError with the tool's own line when it refuses. */
+export async function rewrite(xml: string, options: ToolOptions): Promise<string> {
+  return await vsmmu(['rewrite', '--force-tcg', '--quiet', ...options], xml);
+}
+
+/** `vsmmu plan --json` of the same. */
+export async function planOf(xml: string, options: ToolOptions): Promise<Plan> {
+  const answer = JSON.parse(await vsmmu(['plan', '--json', '--force-tcg', '--quiet', ...options], xml)) as {
+    plan: Plan;
+  };
+  return answer.plan;
+}
+
+/** A host's endpoints, as `vsmmu topology --json` lists them. */
+export async function endpointsOf(sysfs: string): Promise<readonly Endpoint[]> {
+  const answer = JSON.parse(await vsmmu(['topology', '--json', '--quiet', '--sysfs', sysfs])) as {
+    topology: { devices: readonly (Endpoint & { bridge: boolean })[] };
+  };
+  return answer.topology.devices.filter((device) => !device.bridge);
+}
+
+export interface Endpoint {
+  readonly bdf: string;
+  readonly smmu: string | null;
+  readonly group: number | null;
+  readonly physfn: string | null;
+}
+
+async function vsmmu(args: readonly string[], input = ''): Promise<string> {
+  const { code, stdout, stderr } = await run([process.execPath, program, ...args], { input });
+  if (code !== 0) throw new LabError(`vsmmu ${args[0]} ended with ${code}: ${stderr.trim()}`);
+  return stdout;
+}
