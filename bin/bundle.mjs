@@ -16,7 +16,8 @@ else await build();
 
 async function build() {
   const esbuild = await import('esbuild');
-  rmSync(`${root}dist`, { recursive: true, force: true });
+  // V8 takes old code for that of a new bundle of the same length.
+  rmSync(`${bundle}.cache`, { force: true });
   const common = { absWorkingDir: root, bundle: true, platform: 'node', target: 'node20.19', logLevel: 'warning' };
   await esbuild.build({
     ...common,

@@ -1,1 +1,23 @@
-export { parseDomain } from './domain/domain.js';
+/** The library: what the command line is made of, without files and processes. */
+export { CODES, type CodeInfo } from './codes.js';
+export {
+  DiagnosedError,
+  type Diagnostic,
+  type DiagnosticCode,
+  InputError,
+  OutsideError,
+  type Place,
+  RefusedError,
+  type Severity,
+} from './diagnostics.js';
+export type { Bdf, BusNumber, ControllerIndex, GuestAddress } from './domain/address.js';
+export { type Domain, parseDomain } from './domain/domain.js';
+export type { Plan } from './generated/plan.js';
+export type { Topology } from './generated/topology.js';
+export { type GuestView, predictGuest } from './guest/predict.js';
+export { Host } from './host/host.js';
+export { scanHost } from './host/scan.js';
+export { readTopology } from './host/snapshot.js';
+export { type Planned, type PlanOptions, plan } from './plan/plan.js';
+export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
+export { rewrite } from './rewrite/rewrite.js';

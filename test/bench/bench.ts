@@ -1,0 +1,92 @@
+/**
+ * Ratios, each against something measured in the same run: `npm run bench`. A machine's speed is not in them.
+ * Of each thing the fastest of many interleaved runs counts: whatever else the machine does only ever adds.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { XMLParser } from 'fast-xml-parser';
+import { parseDomain } from '../../src/domain/domain.js';
+import { scanHost } from '../../src/host/scan.js';
+import { plan } from '../../src/plan/plan.js';
+import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'vsmmu-bench-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+spawnSync('tar', ['-xzf', join(repository, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder], {
+  stdio: 'inherit',
+});
+
+const sysfs = join(folder, 'sys');
+const fixture = join(repository, 'test/fixtures/domain-a.xml');
+const rewriteFixture = [join(repository, 'bin/vsmmu'), 'rewrite', '--quiet', '--sysfs', sysfs, fixture];
+
+/** Milliseconds that a call takes. */
+function time(call: () => void): number {
+  const start = performance.now();
+  call();
+  return performance.now() - start;
+}
+
+/** The fastest of so many runs of each of two things, one after the other. */
+function fastest(runs: number, one: () => void, other: () => void): [number, number] {
+  let [a, b] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (let i = 0; i < runs; i++) {
+    a = Math.min(a, time(one));
+    b = Math.min(b, time(other));
+  }
+  return [a, b];
+}
+
+/** Starts Node with these arguments and waits for its end. */
+function node(args: readonly string[]): void {
+  const { status, stderr } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  if (status !== 0) throw new Error(`node ${args.join(' ')}: ${stderr}`);
+}
+
+/** Tells the largest resident set of the process that it is loaded into, on standard error when it ends. */
+const teller = join(folder, 'peak.cjs');
+writeFileSync(teller, "process.on('exit', () => process._rawDebug(process.resourceUsage().maxRSS));");
+
+/** The largest resident set of a Node process with these arguments, in KiB. */
+function peakMemory(args: readonly string[]): number {
+  const { status, stderr } = spawnSync(process.execPath, ['-r', teller, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`node ${args.join(' ')}: ${stderr}`);
+  return Number(stderr);
+}
+
+function show(what: string, ratio: number, reach: number | undefined): void {
+  const limit = reach === undefined ? '' : `(reach ${reach.toFixed(1)})`;
+  process.stdout.write(`${what.padEnd(62)} ${ratio.toFixed(2)} ${limit}\n`);
+}
+
+const [whole, bare] = fastest(
+  40,
+  () => node(rewriteFixture),
+  () => node(['-e', '0']),
+);
+show('whole process: vsmmu rewrite / node -e 0', whole / bare, 1.6);
+
+const text = readFileSync(fixture, 'utf8');
+const host = scanHost(sysfs);
+const parser = new XMLParser({
+  preserveOrder: true,
+  captureMetaData: true,
+  ignoreAttributes: false,
+  parseTagValue: false,
+  parseAttributeValue: false,
+  trimValues: false,
+  processEntities: false,
+});
+const rewriteInProcess = () => {
+  const domain = parseDomain(text);
+  rewrite(domain, plan(domain, host, DEFAULT_POLICY).plan);
+};
+const [ours, theirs] = fastest(3000, rewriteInProcess, () => parser.parse(text));
+show("in process: parse, plan, rewrite / fast-xml-parser's parse", ours / theirs, 2.0);
+
+show('peak memory: vsmmu rewrite / node -e 0', peakMemory(rewriteFixture) / peakMemory(['-e', '0']), undefined);
