@@ -11,8 +11,8 @@ interface LineStart {
   readonly indent: string;
 }
 
-/** Comments that stand behind something on its line, up to the line's end. */
-const REST_OF_LINE = /((?:[ \t]*<!--(?:[^\n-]|-[^\n-])*-->)*)([ \t]*)(?=\r?\n|$)/y;
+/** Comments that begin behind something on its line, and nothing else up to a line's end. */
+const REST_OF_LINE = /((?:[ \t]*<!--(?:[^-]|-[^-])*-->)*)([ \t]*)(?=\r?\n|$)/y;
 
 /** How a document is laid out: what a new element has to follow. */
 export class Layout {

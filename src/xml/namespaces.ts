@@ -1,5 +1,5 @@
 import { decodeAttributeValue } from './characters.js';
-import { fail } from './source.js';
+import { brief, fail } from './source.js';
 import type { RawAttribute } from './start-tag.js';
 
 const XML_NAMESPACE = 'http://www.w3.org/XML/1998/namespace';
@@ -87,7 +87,8 @@ export function checkAttributeNamespaces(text: string, attributes: readonly RawA
 }
 
 function checkDeclaration(text: string, start: number, prefix: string, namespace: string): void {
-  const refuse = (why: string): never => fail(text, start, `xmlns${prefix && `:${prefix}`}='${namespace}': ${why}`);
+  const refuse = (why: string): never =>
+    fail(text, start, `xmlns${prefix && `:${prefix}`}='${brief(namespace)}': ${why}`);
   if (prefix === 'xmlns') refuse('the prefix xmlns cannot be declared');
   if (namespace === XMLNS_NAMESPACE) refuse('this namespace belongs to the prefix xmlns');
   if (prefix === 'xml') {

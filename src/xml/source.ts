@@ -10,6 +10,17 @@ export function fail(text: string, offset: number, message: string, code: Diagno
   throw new InputError(diagnostic(code, message, { place: placeOf(text, offset) }));
 }
 
+/** A value of the document in a message: on one line, and not all of a long one. */
+export function brief(value: string): string {
+  const line = value.replace(/[\s\p{C}]+/gu, ' ');
+  return line.length > 60 ? `${line.slice(0, 59)}…` : line;
+}
+
+/** U+0041. */
+export function codeName(codePoint: number): string {
+  return `U+${codePoint.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
 /** The line and column of an offset. Lines end with \n; a byte order mark is no column. */
 export function placeOf(text: string, offset: number): Place {
   const lineStart = offset === 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1;

@@ -1,5 +1,5 @@
 import { qualifiedNameEnd, referenceEnd } from './characters.js';
-import { fail } from './source.js';
+import { codeName, fail } from './source.js';
 
 /** An attribute of a start tag as it stands: offsets into the document's text. */
 export interface RawAttribute {
@@ -69,18 +69,20 @@ export function skipSpace(text: string, at: number): number {
   }
 }
 
-/** What stands at an offset, for a message: a character or two words of it, or the document's end. */
+/** What stands at an offset, for a message: a word or a character of it, or the document's end. */
 export function describe(text: string, at: number): string {
   if (at >= text.length) return 'the end of the document';
-  const [word] = /^[^\s<>&]{1,20}|^./su.exec(text.slice(at, at + 40)) ?? [''];
-  return word.trim() === '' ? 'white space' : word;
+  const [word] = /^[^\s\p{C}<>&]{1,20}|^./su.exec(text.slice(at, at + 40)) ?? [''];
+  if (!/^[\s\p{C}]/u.test(word)) return word;
+  const code = text.codePointAt(at) ?? 0;
+  return code <= 0x20 ? 'white space' : `the character ${codeName(code)}`;
 }
 
 /** Refuses a reference that is not one of XML's own five entities or a character's number. */
 export function checkReferences(text: string, from: number, to: number): void {
   for (let at = text.indexOf('&', from); at !== -1 && at < to; at = text.indexOf('&', at + 1)) {
     if (referenceEnd(text, at) > at) continue;
-    const [reference] = /^&[^\s;<&'"]{0,30};?/.exec(text.slice(at, at + 32)) ?? ['&'];
+    const [reference] = /^&[\w#.:-]{0,30};?/.exec(text.slice(at, at + 32)) ?? ['&'];
     if (!reference.endsWith(';')) fail(text, at, 'an & that begins no reference (write &amp;)');
     if (reference.startsWith('&#')) fail(text, at, `${reference} is no character that XML allows`);
     fail(text, at, `the entity ${reference} is not defined`);

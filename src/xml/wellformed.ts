@@ -1,6 +1,6 @@
 import { decodeAttributeValue, findIllegalCharacter, isQualifiedName, qualifiedNameEnd } from './characters.js';
 import { checkAttributeNamespaces, NO_SCOPE, namespaceOf, openScope, type Scope } from './namespaces.js';
-import { contentStart, fail, placeOf } from './source.js';
+import { brief, codeName, contentStart, fail, placeOf } from './source.js';
 import { checkReferences, describe, type RawAttribute, readStartTag, skipSpace } from './start-tag.js';
 
 /** An element as the check found it; offsets into the text. */
@@ -165,8 +165,8 @@ class Check {
     for (const { name, start, valueStart, valueEnd } of attributes) {
       if (name !== 'xml:id') continue;
       const id = decodeAttributeValue(text.slice(valueStart, valueEnd)).replace(/^ +| +$/g, '');
-      if (id.includes(':') || !isQualifiedName(id)) fail(text, start, `xml:id='${id}' is no name`);
-      if (this.ids.has(id)) fail(text, start, `xml:id='${id}' is there twice`);
+      if (id.includes(':') || !isQualifiedName(id)) fail(text, start, `xml:id='${brief(id)}' is no name`);
+      if (this.ids.has(id)) fail(text, start, `xml:id='${brief(id)}' is there twice`);
       this.ids.add(id);
     }
   }
@@ -211,7 +211,10 @@ class Check {
     if (/^<!doctype/i.test(text.slice(start, start + 9)))
       fail(text, start, 'the document has a DOCTYPE', 'xml-doctype');
     if (text.startsWith('<![CDATA[', start)) fail(text, start, 'a CDATA section outside the root element');
-    if (start + 9 > text.length) fail(text, start, `the document ends inside ${text.slice(start)}`);
+    const rest = text.slice(start, start + 9);
+    if (rest.length < 9 && ('<!--'.startsWith(rest) || '<![CDATA['.startsWith(rest))) {
+      fail(text, start, `the document ends inside ${rest}`);
+    }
     fail(text, start, 'expected a comment or a CDATA section after <!');
   }
 
@@ -261,8 +264,7 @@ class Check {
   }
 
   private illegalCharacter(at: number): never {
-    const code = this.text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0');
-    fail(this.text, at, `the character U+${code} is not allowed in XML`);
+    fail(this.text, at, `the character ${codeName(this.text.charCodeAt(at))} is not allowed in XML`);
   }
 
   private closing(tag: Tag): string {

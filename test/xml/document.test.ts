@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { parseXml } from '../../src/xml/document.js';
+
+describe('an element', () => {
+  it('gives attributes decoded and normalised', () => {
+    const { root } = parseXml(`<a b='&lt;&#10;&quot;' c = "\t\r\n'&#x1F600;" />`);
+    expect(root.attribute('b')).toBe('<\n"');
+    expect(root.attribute('c')).toBe(`  '\u{1F600}`);
+    expect(root.attribute('d')).toBeUndefined();
+    expect(root.attributes.map(({ name }) => name)).toEqual(['b', 'c']);
+  });
+
+  it("gives its own character data, without comments and without its descendants'", () => {
+    const { root } = parseXml('<a>x<!-- < --> &amp;\r\n<b>no</b><![CDATA[<&amp;\r\n]]><?p ]]?>&#13;<c/>y</a>');
+    expect(root.text).toBe('x &\n<&amp;\n\ry');
+  });
+
+  it('finds children of a name in no namespace', () => {
+    const { root } = parseXml('<a xmlns:p="urn:p"><b xmlns="urn:q" n="0"/><p:b n="1"/><b n="2"/><c/><b n="3"/></a>');
+    expect(root.child('b')?.attribute('n')).toBe('2');
+    expect(root.childrenNamed('b').map((b) => b.attribute('n'))).toEqual(['2', '3']);
+    expect(root.child('p:b')).toBeUndefined();
+    expect(root.child('d')).toBeUndefined();
+  });
+
+  it('knows its names and its namespace', () => {
+    const [element] = parseXml('<a xmlns:p="urn:&#112;"><p:b/></a>').root.children;
+    expect(element).toMatchObject({ name: 'p:b', prefix: 'p', localName: 'b', namespace: 'urn:p', selfClosing: true });
+    expect(element?.parent?.parent).toBeUndefined();
+  });
+
+  it('knows its offsets, with CRLF and characters beyond the first plane before it', () => {
+    const text = '\uFEFF<a>\r\n\u{1F600}\r\n<b c="d">\r\n</b ></a>';
+    const { root } = parseXml(text);
+    const [b] = root.children;
+    expect(b && text.slice(b.start, b.openEnd)).toBe('<b c="d">');
+    expect(b && text.slice(b.closeStart, b.end)).toBe('</b >');
+  });
+});
+
+it('places count lines and columns from 1, a byte order mark not counted', () => {
+  const document = parseXml('\uFEFF<a>\r\n  <b/>\n</a>');
+  expect(document.place(document.root.start)).toEqual({ line: 1, column: 1 });
+  expect(document.place(document.root.child('b')?.start ?? 0)).toEqual({ line: 2, column: 3 });
+  expect(document.place(document.text.length)).toEqual({ line: 3, column: 5 });
+});

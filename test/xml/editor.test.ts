@@ -1,0 +1,319 @@
+import { describe, expect, it } from 'vitest';
+import { parseXml, type XmlElement } from '../../src/xml/document.js';
+import type { NewElement, XmlEditor } from '../../src/xml/editor.js';
+
+const PORT: NewElement = {
+  name: 'controller',
+  attributes: [['type', 'pci']],
+  children: [{ name: 'model', attributes: [['name', 'pcie-root-port']] }, { name: 'target' }],
+};
+const NEW: NewElement = { name: 'new' };
+
+/** The text after edits; `find` gives the first element of a name. */
+function edited(text: string, edits: (editor: XmlEditor, find: (name: string) => XmlElement) => void): string {
+  const document = parseXml(text);
+  const editor = document.edit();
+  edits(editor, (name) => {
+    const found = search(document.root, name);
+    if (found === undefined) throw new Error(`no <${name}>`);
+    return found;
+  });
+  return editor.toString();
+}
+
+function search(element: XmlElement, name: string): XmlElement | undefined {
+  if (element.name === name) return element;
+  for (const child of element.children) {
+    const found = search(child, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+describe('attributes', () => {
+  it.each<[title: string, text: string, edits: (editor: XmlEditor, a: XmlElement) => void, result: string]>([
+    [
+      'a value keeps its place and its quotes',
+      `<a b="1"  c='2'/>`,
+      (e, a) => e.setAttribute(a, 'b', '3'),
+      `<a b="3"  c='2'/>`,
+    ],
+    ['an empty value is filled', `<a b=''/>`, (e, a) => e.setAttribute(a, 'b', '3'), `<a b='3'/>`],
+    ['a value is emptied', `<a b='3'/>`, (e, a) => e.setAttribute(a, 'b', ''), `<a b=''/>`],
+    [
+      'the same value, written otherwise, is left as it is written',
+      `<a b='&#65;'/>`,
+      (e, a) => e.setAttribute(a, 'b', 'A'),
+      `<a b='&#65;'/>`,
+    ],
+    [
+      'the last value counts',
+      `<a b='1'/>`,
+      (e, a) => {
+        e.setAttribute(a, 'b', '2');
+        e.setAttribute(a, 'b', '3');
+      },
+      `<a b='3'/>`,
+    ],
+    [
+      "a new one goes last, in its neighbour's quotes",
+      `<a b="1" ><c d='e' f='g' h='i'/></a>`,
+      (e, a) => e.setAttribute(a, 'x', '2'),
+      `<a b="1" x="2" ><c d='e' f='g' h='i'/></a>`,
+    ],
+    [
+      'a new one without a neighbour takes the quotes of the document',
+      `<a><b c="d"/></a>`,
+      (e, a) => e.setAttribute(a, 'x', '2'),
+      `<a x="2"><b c="d"/></a>`,
+    ],
+    [
+      "a new one in a document without any takes libvirt's quotes",
+      '<a />',
+      (e, a) => e.setAttribute(a, 'x', '2'),
+      `<a x='2' />`,
+    ],
+    [
+      'several new ones stand in the order of the calls',
+      '<a/>',
+      (e, a) => {
+        e.setAttribute(a, 'y', '1');
+        e.setAttribute(a, 'x', '2');
+      },
+      `<a y='1' x='2'/>`,
+    ],
+    [
+      'one goes with the white space before it',
+      `<a b='1'\n   c='2' d='3'/>`,
+      (e, a) => e.removeAttribute(a, 'c'),
+      `<a b='1' d='3'/>`,
+    ],
+    [
+      'all go',
+      `<a b='1' c='2'  ></a>`,
+      (e, a) => {
+        e.removeAttribute(a, 'b');
+        e.removeAttribute(a, 'c');
+      },
+      '<a  ></a>',
+    ],
+    [
+      'one goes and another comes',
+      `<a b='1' c='2'/>`,
+      (e, a) => {
+        e.removeAttribute(a, 'c');
+        e.setAttribute(a, 'd', '3');
+      },
+      `<a b='1' d='3'/>`,
+    ],
+    ['one that is not there cannot go', '<a/>', (e, a) => e.removeAttribute(a, 'b'), '<a/>'],
+    [
+      'what XML cannot say between such quotes is escaped',
+      `<a b="" c=''/>`,
+      (e, a) => {
+        e.setAttribute(a, 'b', `<'">&\t\n`);
+        e.setAttribute(a, 'c', `'"`);
+      },
+      `<a b="&lt;'&quot;&gt;&amp;&#9;&#10;" c='&apos;"'/>`,
+    ],
+  ])('%s', (_, text, edits, result) => {
+    const document = parseXml(text);
+    const editor = document.edit();
+    edits(editor, document.root);
+    expect(editor.toString()).toBe(result);
+    expect(editor.changed).toBe(result !== text);
+  });
+});
+
+describe('a new child', () => {
+  it('goes last, on lines of its own, indented as its siblings are', () => {
+    const text = `<domain>\n\t<devices>\n\t\t<disk/>\n\t\t<!-- the end -->\n\t</devices>\n</domain>\n`;
+    expect(edited(text, (editor, find) => editor.append(find('devices'), PORT))).toBe(
+      `<domain>\n\t<devices>\n\t\t<disk/>\n\t\t<!-- the end -->\n\t\t<controller type='pci'>\n\t\t\t<model name='pcie-root-port'/>\n\t\t\t<target/>\n\t\t</controller>\n\t</devices>\n</domain>\n`,
+    );
+  });
+
+  it.each([
+    ['a self-closing element', '<a>\n    <b c="d" />\n</a>', '<a>\n    <b c="d">\n        <new/>\n    </b>\n</a>'],
+    ['an empty element', '<a>\n    <b></b>\n</a>', '<a>\n    <b>\n        <new/>\n    </b>\n</a>'],
+    ['an element of white space', '<a>\n    <b>\n    </b>\n</a>', '<a>\n    <b>\n        <new/>\n    </b>\n</a>'],
+    [
+      'an element that ends behind its last child',
+      '<a>\n <b>\n  <c/></b>\n</a>',
+      '<a>\n <b>\n  <c/>\n  <new/>\n </b>\n</a>',
+    ],
+    ['an element whose children share a line', '<a>\n <b><c/> <d/></b>\n</a>', '<a>\n <b><c/> <d/><new/></b>\n</a>'],
+    ['an element of text', '<a>\n <b>text\n </b>\n</a>', '<a>\n <b>text\n <new/></b>\n</a>'],
+    [
+      'an element of a document on one line',
+      '<?xml version="1.0"?>\n<a><b/></a>\n',
+      '<?xml version="1.0"?>\n<a><b><new/></b></a>\n',
+    ],
+    [
+      'an element of a document without indentation',
+      '<a>\n<b>\n<c/>\n</b>\n</a>',
+      '<a>\n<b>\n<c/>\n<new/>\n</b>\n</a>',
+    ],
+  ])('of %s', (_, text, result) => {
+    expect(edited(text, (editor, find) => editor.append(find('b'), NEW))).toBe(result);
+  });
+
+  it('of the root takes two spaces where none can be seen', () => {
+    expect(edited('<a>\n</a>', (editor, find) => editor.append(find('a'), PORT))).toBe(
+      `<a>\n  <controller type='pci'>\n    <model name='pcie-root-port'/>\n    <target/>\n  </controller>\n</a>`,
+    );
+  });
+
+  it('ends its lines as the document does', () => {
+    expect(
+      edited('<a>\r\n  <b/>\r\n</a>\r\n', (editor, find) => {
+        editor.append(find('a'), NEW);
+        editor.append(find('b'), NEW);
+      }),
+    ).toBe('<a>\r\n  <b>\r\n    <new/>\r\n  </b>\r\n  <new/>\r\n</a>\r\n');
+  });
+
+  it('says text and values so that they read back', () => {
+    const added = { name: 'new', attributes: [['b', `'"<`]] as const, text: 'x < y && ]]>\r' };
+    const text = edited('<a/>', (editor, find) => editor.append(find('a'), added));
+    expect(text).toBe(`<a><new b='&apos;"&lt;'>x &lt; y &amp;&amp; ]]&gt;&#13;</new></a>`);
+    const [child] = parseXml(text).root.children;
+    expect(child?.text).toBe(added.text);
+    expect(child?.attribute('b')).toBe(`'"<`);
+  });
+});
+
+describe('a new sibling', () => {
+  const TEXT = '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n\n  <c/>\n</a>\n';
+
+  it.each<[title: string, edits: (editor: XmlEditor, find: (name: string) => XmlElement) => void, result: string]>([
+    [
+      'before, below the comments that stand above',
+      (e, find) => e.insertBefore(find('b'), NEW),
+      '<a>\n  <!-- first -->\n  <new/>\n  <b/> <!-- of b -->\n\n  <c/>\n</a>\n',
+    ],
+    [
+      'before, below an empty line',
+      (e, find) => e.insertBefore(find('c'), NEW),
+      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n\n  <new/>\n  <c/>\n</a>\n',
+    ],
+    [
+      'after, behind the comment on the line',
+      (e, find) => e.insertAfter(find('b'), NEW),
+      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n  <new/>\n\n  <c/>\n</a>\n',
+    ],
+    [
+      'several in the order of the calls',
+      (e, find) => {
+        e.insertAfter(find('b'), { name: 'n1' });
+        e.insertBefore(find('c'), { name: 'n3' });
+        e.insertAfter(find('b'), { name: 'n2' });
+        e.insertBefore(find('c'), { name: 'n4' });
+        e.append(find('a'), { name: 'n6' });
+        e.insertAfter(find('c'), { name: 'n5' });
+      },
+      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n  <n1/>\n  <n2/>\n\n  <n3/>\n  <n4/>\n  <c/>\n  <n5/>\n  <n6/>\n</a>\n',
+    ],
+  ])('%s', (_, edits, result) => {
+    expect(edited(TEXT, edits)).toBe(result);
+  });
+
+  it('stays on the line in a document on one line', () => {
+    expect(
+      edited('<a><b/><c/></a>', (e, find) => {
+        e.insertBefore(find('c'), { name: 'n2' });
+        e.insertAfter(find('b'), { name: 'n1' });
+        e.insertAfter(find('c'), PORT);
+      }),
+    ).toBe(`<a><b/><n1/><n2/><c/><controller type='pci'><model name='pcie-root-port'/><target/></controller></a>`);
+  });
+});
+
+describe('what goes', () => {
+  it.each([
+    ['with its lines', '<a>\n  <b>\n    <c/>\n  </b>\n  <d/>\n</a>', '<a>\n  <d/>\n</a>'],
+    ['with its lines of CRLF', '<a>\r\n  <b/>  \r\n  <d/>\r\n</a>', '<a>\r\n  <d/>\r\n</a>'],
+    ['but not the comment behind it', '<a>\n  <b/> <!-- c -->\n</a>', '<a>\n   <!-- c -->\n</a>'],
+    ['but not what shares its line', '<a>\n  <b/><d/>\n</a>', '<a>\n  <d/>\n</a>'],
+    ['but no white space of text', '<a>\n  <b/>\n  text</a>', '<a>\n  \n  text</a>'],
+    ['the last one too', '<a>\n  <b/>\n</a>', '<a>\n</a>'],
+  ])('%s', (_, text, result) => {
+    expect(edited(text, (editor, find) => editor.remove(find('b')))).toBe(result);
+  });
+
+  it('leaves what was put beside it', () => {
+    expect(
+      edited('<a>\n  <b/>\n</a>', (e, find) => {
+        e.insertBefore(find('b'), { name: 'n1' });
+        e.insertAfter(find('b'), { name: 'n2' });
+        e.append(find('a'), { name: 'n3' });
+        e.remove(find('b'));
+      }),
+    ).toBe('<a>\n  <n1/>\n  <n2/>\n  <n3/>\n</a>');
+  });
+
+  it('is replaced in its place', () => {
+    expect(edited('<a>\n  <b c="d">\n    <e/>\n  </b> <!-- b -->\n</a>', (e, find) => e.replace(find('b'), PORT))).toBe(
+      '<a>\n  <controller type="pci">\n    <model name="pcie-root-port"/>\n    <target/>\n  </controller> <!-- b -->\n</a>',
+    );
+  });
+});
+
+describe('an editor', () => {
+  it('has changed nothing when the edits come to nothing', () => {
+    const document = parseXml("<a b='1'><c/></a>");
+    const editor = document.edit();
+    editor.setAttribute(document.root, 'b', '2');
+    expect(editor.changed).toBe(true);
+    editor.setAttribute(document.root, 'b', '1');
+    expect(editor.changed).toBe(false);
+    expect(editor.toString()).toBe(document.text);
+  });
+
+  it('can go on after it was asked for the text', () => {
+    const document = parseXml('<a/>');
+    const editor = document.edit();
+    editor.append(document.root, { name: 'b' });
+    expect(editor.toString()).toBe('<a><b/></a>');
+    editor.append(document.root, { name: 'c' });
+    expect(editor.toString()).toBe('<a><b/><c/></a>');
+    expect(document.text).toBe('<a/>');
+  });
+
+  it.each<[title: string, edits: (editor: XmlEditor, root: XmlElement) => void, message: string]>([
+    ['a name that is none', (e, a) => e.append(a, { name: 'b c' }), '"b c" is no name of XML'],
+    ['an attribute name that is none', (e, a) => e.setAttribute(a, '', 'c'), '"" is no name of XML'],
+    [
+      'an attribute twice',
+      (e, a) =>
+        e.append(a, {
+          name: 'b',
+          attributes: [
+            ['c', '1'],
+            ['c', '2'],
+          ],
+        }),
+      'the new element b has the attribute c twice',
+    ],
+    [
+      'a character that XML lacks',
+      (e, a) => e.setAttribute(a, 'b', '\0'),
+      'has a character that XML has no way to say',
+    ],
+    [
+      'half a character',
+      (e, a) => e.append(a, { name: 'b', text: '\uD800' }),
+      'has a character that XML has no way to say',
+    ],
+    ['a sibling of the root', (e, a) => e.insertAfter(a, NEW), '<a> is the root'],
+    ['the root to go', (e, a) => e.remove(a), '<a> is the root'],
+    ['an element of another document', (e) => e.append(parseXml('<b/>').root, NEW), '<b> is of another document'],
+  ])('refuses %s', (_, edits, message) => {
+    const document = parseXml('<a/>');
+    expect(() => {
+      const editor = document.edit();
+      edits(editor, document.root);
+      editor.toString();
+    }).toThrow(message);
+  });
+});

@@ -1,0 +1,249 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { InputError } from '../../src/diagnostics.js';
+import { parseXml } from '../../src/xml/document.js';
+import { complaint } from './libxml2.js';
+import { print, wildModels } from './model.js';
+
+/** What tends to go wrong where it is put. */
+const TOKENS = [
+  ...[
+    '<',
+    '>',
+    '&',
+    '"',
+    "'",
+    '=',
+    '/',
+    '/>',
+    '</',
+    '?>',
+    '<?',
+    '--',
+    '-->',
+    '<!--',
+    ']]>',
+    '<![CDATA[',
+    '<!',
+    ':',
+    ' ',
+    '\n',
+    '\r',
+    '\t',
+  ],
+  ...[
+    '\0',
+    '\u0001',
+    '\uFFFE',
+    '\uFFFF',
+    '\uFEFF',
+    '\u0085',
+    '\u00A0',
+    '\u2028',
+    '\u1680',
+    '\u007F',
+    '·',
+    '0',
+    '-',
+    '.',
+    '\u{1F600}',
+    'é',
+  ],
+  ...[
+    '&amp;',
+    '&nbsp;',
+    '&amp',
+    '&#0;',
+    '&#x110000;',
+    '&#xD800;',
+    '&#xFFFE;',
+    '&#65;',
+    '&#x41;',
+    '&#X41;',
+    '&#;',
+    '&#x;',
+    '& ',
+    '&#-1;',
+  ],
+  ...[
+    '<a>',
+    '</a>',
+    '<a/>',
+    '<b',
+    'a="1"',
+    " a='1'",
+    ' a=1',
+    ' a',
+    ' b="<"',
+    '<p:a/>',
+    ' p:a="1"',
+    '<a:b:c/>',
+    '<:a/>',
+    '<a:/>',
+  ],
+  ...[
+    ' xmlns:p="urn:p"',
+    ' xmlns:q="urn:p"',
+    ' xmlns:p=""',
+    ' xmlns=""',
+    ' xmlns="urn:p"',
+    ' q:a=""',
+    ' xmlns:xml="x"',
+    ' xmlns:xmlns="x"',
+  ],
+  ...[
+    ' xmlns="http://www.w3.org/2000/xmlns/"',
+    ' xmlns:x="http://www.w3.org/XML/1998/namespace"',
+    ' xml:id="i"',
+    ' xml:id="1"',
+    ' xml:lang=""',
+  ],
+  ...[
+    "<?xml version='1.0'?>",
+    "<?xml version='1.0' encoding='UTF-8'?>",
+    '<?xml?>',
+    '<?XML p?>',
+    '<?p?>',
+    '<?p q?>',
+    '<?p:q?>',
+    '<?p"?>',
+    '<?p ??>',
+  ],
+  ...[
+    '<!-- -->',
+    '<!---->',
+    '<!--->',
+    '<!-- -- -->',
+    '<!-- --->',
+    '<![CDATA[]]>',
+    '<![CDATA[ ]]',
+    '<!DOCTYPE a>',
+    '<!doctype a>',
+    'xml',
+    'version',
+  ],
+];
+
+/** How much damage is tried; a long hunt asks for more. */
+const RUNS = Number(process.env.XML_FUZZ_RUNS ?? 5000);
+
+const place = fc.nat({ max: 1_000_000 });
+const damage = fc.oneof(
+  fc.record({ kind: fc.constant('insert' as const), at: place, what: fc.constantFrom(...TOKENS) }),
+  fc.record({
+    kind: fc.constant('insert' as const),
+    at: place,
+    what: fc.string({ unit: 'binary', minLength: 1, maxLength: 2 }),
+  }),
+  fc.record({
+    kind: fc.constant('replace' as const),
+    at: place,
+    length: fc.integer({ min: 0, max: 3 }),
+    what: fc.constantFrom(...TOKENS, ''),
+  }),
+  fc.record({ kind: fc.constant('cut off' as const), at: place }),
+  fc.record({ kind: fc.constant('copy' as const), from: place, length: fc.integer({ min: 1, max: 12 }), at: place }),
+  fc.record({ kind: fc.constant('swap' as const), at: place, length: fc.integer({ min: 1, max: 6 }) }),
+);
+
+function apply(text: string, { kind, ...rest }: typeof damage extends fc.Arbitrary<infer D> ? D : never): string {
+  const offset = (position: number) => position % (text.length + 1);
+  const at = offset('at' in rest ? rest.at : 0);
+  const length = 'length' in rest ? rest.length : 0;
+  const what = 'what' in rest ? rest.what : '';
+  switch (kind) {
+    case 'insert':
+      return text.slice(0, at) + what + text.slice(at);
+    case 'replace':
+      return text.slice(0, at) + what + text.slice(at + length);
+    case 'cut off':
+      return text.slice(0, at);
+    case 'copy': {
+      const from = offset('from' in rest ? rest.from : 0);
+      return text.slice(0, at) + text.slice(from, from + length) + text.slice(at);
+    }
+    case 'swap':
+      return (
+        text.slice(0, at) +
+        text.slice(at + length, at + 2 * length) +
+        text.slice(at, at + length) +
+        text.slice(at + 2 * length)
+      );
+  }
+}
+
+const damaged = fc
+  .tuple(wildModels.map(print), fc.array(damage, { minLength: 1, maxLength: 3 }))
+  .map(([text, damages]) => damages.reduce(apply, text));
+
+/** Whether it is accepted; an error that is no finding about the input fails the test. */
+function accepts(text: string): boolean {
+  try {
+    return parseXml(text).edit().toString() === text;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const [finding] = error.diagnostics;
+    expect(finding?.message).not.toMatch(/[\n\r]/);
+    expect(finding?.place).toBeDefined();
+    return false;
+  }
+}
+
+it('accepts nothing that libxml2 refuses', { timeout: 60_000 }, () => {
+  const seen = { accepted: 0, refused: 0, refusedAlone: 0 };
+  fc.assert(
+    fc.property(damaged, (text) => {
+      const against = complaint(text);
+      const accepted = accepts(text);
+      if (accepted) expect(against).toBeUndefined();
+      if (accepted) seen.accepted++;
+      else if (against === undefined) seen.refusedAlone++;
+      else seen.refused++;
+    }),
+    { numRuns: RUNS },
+  );
+  // The damage has to leave enough of both kinds, and we may refuse little more than libxml2 does (another encoding, say).
+  expect(seen.accepted).toBeGreaterThan(RUNS / 20);
+  expect(seen.refused).toBeGreaterThan(RUNS / 4);
+  expect(seen.refusedAlone).toBeLessThan(RUNS / 200);
+});
+
+it('accepts a namespace only where libxml2 takes it for a URI', () => {
+  const part = fc.constantFrom(
+    ...[
+      'a',
+      'b:',
+      'urn:',
+      'http:',
+      '/',
+      '//',
+      '?',
+      '#',
+      '[',
+      ']',
+      '::1',
+      '@',
+      ':',
+      '80',
+      '%41',
+      '%',
+      '^',
+      '{',
+      '~',
+      '.',
+      '..',
+      '|',
+      ' ',
+      'é',
+      '+',
+      '65536',
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 7 }), (parts) => {
+      const text = `<a xmlns="${parts.join('')}"/>`;
+      if (accepts(text)) expect(complaint(text)).toBeUndefined();
+    }),
+    { numRuns: 3000 },
+  );
+});

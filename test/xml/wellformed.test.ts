@@ -1,0 +1,292 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type Diagnostic, InputError } from '../../src/diagnostics.js';
+import { parseXml } from '../../src/xml/document.js';
+import { complaint } from './libxml2.js';
+
+function refusal(input: string | Uint8Array): Diagnostic {
+  try {
+    parseXml(input);
+  } catch (error) {
+    if (error instanceof InputError && error.diagnostics[0] !== undefined) return error.diagnostics[0];
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+/** `line:column: message`. */
+function told(input: string | Uint8Array): string {
+  const { place, message } = refusal(input);
+  return `${place?.line}:${place?.column}: ${message}`;
+}
+
+describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
+  it.each<[title: string, text: string, told: string]>([
+    ['an empty document', '', '1:1: the document has no element'],
+    ['white space alone', ' \n ', '2:2: the document has no element'],
+    ['what is not XML at all', 'hello world', '1:1: expected an element, found hello'],
+    ['a document cut off in text', '<a>\n<b>\ntext', '3:5: the document ends before </b> (opened at line 2)'],
+    ['a document cut off in a tag', '<a>\n<b c="d"', '2:1: the document ends inside the tag <b'],
+    ['a document cut off in an attribute', '<a>\n<b c="d', '2:6: the value of c has no closing quote'],
+    ['a document cut off before a value', '<a>\n<b c=', '2:4: the document ends inside the tag <b'],
+    ['a document cut off in an end tag', '<a>\n</a', '2:1: the document ends inside the end tag </a'],
+    [
+      'a document cut off in the name of an end tag',
+      '<abc>\n</ab',
+      '2:1: the document ends inside </abc> (opened at line 1)',
+    ],
+    ['a document cut off in a comment', '<a/>\n<!-- b', '2:1: the comment is not closed (-->)'],
+    ['a document cut off in a CDATA section', '<a>\n<![CDATA[ b ]]', '2:1: the CDATA section is not closed (]]>)'],
+    [
+      'a document cut off in a processing instruction',
+      '<a/>\n<?p b',
+      '2:1: the processing instruction <?p is not closed (?>)',
+    ],
+    ['a document cut off after <', '<a><', '1:4: expected a name after <, found the end of the document'],
+    ['a document cut off after <!', '<a><!', '1:4: the document ends inside <!'],
+    ['an end tag of another name', '<a>\n<b>\n</a>', '3:1: expected </b> (opened at line 2), found </a>'],
+    ['an end tag too many', '<a/></a>', '1:5: the end tag </a> ends no element'],
+    ['an end tag with an attribute', '<a></a b="c">', '1:8: expected > after </a, found b="c"'],
+    ['two roots', '<a/>\n<b/>', '2:1: a second root element <b>, after the end of <a>'],
+    ['text after the root', '<a/>\ntext', '2:1: text after the end of <a>: text'],
+    ['a reference after the root', '<a/>&amp;', '1:5: text after the end of <a>: &'],
+    ['a CDATA section outside the root', '<![CDATA[ ]]><a/>', '1:1: a CDATA section outside the root element'],
+    ['an attribute twice', '<a b="1"\nb="2"/>', '2:1: <a> has the attribute b twice'],
+    [
+      'an attribute twice among many',
+      `<a ${[...'bcdefghijkb'].map((n) => `${n}=""`).join(' ')}/>`,
+      '1:54: <a> has the attribute b twice',
+    ],
+    ['an attribute without a value', '<a b/>', "1:5: expected ='…' after the attribute b, found /"],
+    ['an attribute without quotes', '<a b=c/>', '1:6: expected a quote after b=, found c/'],
+    [
+      'attributes without white space between them',
+      `<a b='1'c='2'/>`,
+      "1:9: expected white space between the attributes of <a>, found c='2'/",
+    ],
+    ['a < in a value', '<a b="<"/>', '1:7: < in the value of b (write &lt;), or its closing quote is missing'],
+    ['a tag without its >', '<a>\n<b\n</a>', '3:1: < inside the tag <b>, whose > is missing'],
+    ['a tag with a / inside', '<a / b="c"/>', '1:4: expected an attribute or > in the tag <a>, found /'],
+    ['a < that begins no tag', '<a> 1 < 2 </a>', '1:7: expected a name after <, found white space'],
+    ['a name that begins with a digit', '<1a/>', '1:1: expected a name after <, found 1a/'],
+    ['a name with a character that names lack', '<a$b/>', '1:3: a name cannot go on with $b/ after a'],
+    ['a name with two colons', '<a xmlns:b="urn:b"><b:c:d/></a>', '1:24: a name cannot go on with :d/ after b:c'],
+    ['a name that ends with a colon', '<a:/>', '1:3: a name cannot go on with :/ after a'],
+    ['an & alone', '<a>b & c</a>', '1:6: an & that begins no reference (write &amp;)'],
+    ['an entity that nobody defined', '<a>\n&nbsp;</a>', '2:1: the entity &nbsp; is not defined'],
+    ['an entity in a value that nobody defined', '<a b="&nbsp;"/>', '1:7: the entity &nbsp; is not defined'],
+    ['a reference to NUL', '<a>&#0;</a>', '1:4: &#0; is no character that XML allows'],
+    ['a reference to half a character', '<a>&#xD800;</a>', '1:4: &#xD800; is no character that XML allows'],
+    ['a reference beyond Unicode', '<a b="&#x110000;"/>', '1:7: &#x110000; is no character that XML allows'],
+    [
+      'a reference that would wrap around',
+      '<a>&#4294967361;</a>',
+      '1:4: &#4294967361; is no character that XML allows',
+    ],
+    ['a reference with a capital X', '<a>&#X41;</a>', '1:4: &#X41; is no character that XML allows'],
+    ['NUL', '<a>\n\0</a>', '2:1: the character U+0000 is not allowed in XML'],
+    ['a control character in a comment', '<a><!--\u001B--></a>', '1:8: the character U+001B is not allowed in XML'],
+    ['U+FFFE', '<a>\uFFFE</a>', '1:4: the character U+FFFE is not allowed in XML'],
+    ['half a character', '<a>\uD83D</a>', '1:4: the character U+D83D is not allowed in XML'],
+    ['-- in a comment', '<a><!-- -- --></a>', '1:9: -- inside a comment'],
+    ['a comment that ends with --->', '<a><!-- ---></a>', '1:9: -- inside a comment'],
+    ['a comment that is <!-->', '<!--><a/>', '1:1: the comment is not closed (-->)'],
+    [']]> in text', '<a>]]></a>', '1:4: ]]> in text, outside a CDATA section (write ]]&gt;)'],
+    ['an unknown <!', '<a><!ELEMENT b></a>', '1:4: expected a comment or a CDATA section after <!'],
+    [
+      'white space before the declaration',
+      " <?xml version='1.0'?><a/>",
+      '1:2: an XML declaration that is not at the start of the document',
+    ],
+    [
+      'two declarations',
+      "<?xml version='1.0'?><?xml version='1.0'?><a/>",
+      '1:22: an XML declaration that is not at the start of the document',
+    ],
+    [
+      'a declaration without a version',
+      "<?xml encoding='UTF-8'?><a/>",
+      "1:1: the XML declaration is malformed (expected <?xml version='1.0' encoding='UTF-8'?>)",
+    ],
+    ['a processing instruction called XML', '<a><?XML b?></a>', '1:4: <?XML: the name is reserved'],
+    [
+      'a processing instruction without a name',
+      '<a><? b?></a>',
+      '1:4: expected the name of a processing instruction after <?, without a colon, found white space',
+    ],
+    [
+      'a processing instruction with a colon in its name',
+      '<?a:b?><c/>',
+      '1:1: expected the name of a processing instruction after <?, without a colon, found a:b?',
+    ],
+    [
+      'a processing instruction with its data at its name',
+      '<?a"b"?><c/>',
+      '1:4: expected white space or ?> after <?a, found "b"?',
+    ],
+    [
+      'a prefix that is not declared',
+      '<a>\n<qemu:commandline/></a>',
+      "2:2: the prefix of qemu:commandline is not declared (xmlns:qemu='…')",
+    ],
+    [
+      'an attribute whose prefix is not declared',
+      '<a b:c=""/>',
+      "1:4: the prefix of b:c is not declared (xmlns:b='…')",
+    ],
+    [
+      'one attribute under two prefixes',
+      '<a xmlns:b="urn:b" xmlns:c="urn:b" b:d="" c:d=""/>',
+      '1:43: the attribute c:d is there twice, under two prefixes of one namespace',
+    ],
+    ['a prefix for no namespace', '<a xmlns:b=""/>', "1:4: xmlns:b='': a prefix cannot be declared for no namespace"],
+    [
+      'the prefix xml for something else',
+      '<a xmlns:xml="urn:b"/>',
+      "1:4: xmlns:xml='urn:b': the prefix xml has a fixed namespace",
+    ],
+    ['the prefix xmlns', '<a xmlns:xmlns="urn:b"/>', "1:4: xmlns:xmlns='urn:b': the prefix xmlns cannot be declared"],
+    [
+      "xml's namespace for another prefix",
+      '<a xmlns="http://www.w3.org/XML/1998/namespace"/>',
+      "1:4: xmlns='http://www.w3.org/XML/1998/namespace': this namespace belongs to the prefix xml",
+    ],
+    [
+      "xmlns's namespace",
+      '<a xmlns="http://www.w3.org/2000/xmlns/"/>',
+      "1:4: xmlns='http://www.w3.org/2000/xmlns/': this namespace belongs to the prefix xmlns",
+    ],
+    ['a namespace that is no URI', '<a xmlns="a\nb"/>', "1:4: xmlns='a b': a namespace is a URI"],
+    ['an xml:id twice', '<a xml:id="i"><b xml:id="i"/></a>', "1:18: xml:id='i' is there twice"],
+    ['an xml:id that is no name', '<a xml:id="1"/>', "1:4: xml:id='1' is no name"],
+    [
+      'elements nested too deeply',
+      '<a>'.repeat(257) + '</a>'.repeat(257),
+      '1:769: elements are nested deeper than 256, which libxml2 refuses',
+    ],
+    [
+      'a name of 50 001 bytes',
+      `<${'a'.repeat(50_001)}/>`,
+      '1:2: a name of more than 50000 bytes, which libxml2 refuses',
+    ],
+  ])('%s', (_, text, expected) => {
+    expect(told(text)).toBe(expected);
+    expect(refusal(text).code).toBe('xml-syntax');
+    expect(complaint(text), 'libxml2').toBeDefined();
+  });
+
+  it('a value of 10 000 000 bytes', () => {
+    const text = `<a b="${'é'.repeat(5_000_000)}"/>`;
+    expect(told(text)).toBe('1:1: a tag of more than 9000000 bytes, which libxml2 refuses');
+    expect(complaint(text), 'libxml2').toBeDefined();
+  });
+});
+
+describe('what is XML, but not for us, is refused with its own code', () => {
+  it.each<[title: string, code: string, input: string | Uint8Array, told: string]>([
+    ['a DOCTYPE', 'xml-doctype', '<!DOCTYPE domain>\n<domain/>', '1:1: the document has a DOCTYPE'],
+    [
+      'a DOCTYPE with entities',
+      'xml-doctype',
+      '\n<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+      '2:1: the document has a DOCTYPE',
+    ],
+    ['a DOCTYPE of HTML', 'xml-doctype', '<!doctype html><html/>', '1:1: the document has a DOCTYPE'],
+    [
+      'another encoding declared',
+      'xml-encoding',
+      "<?xml version='1.0' encoding='ISO-8859-1'?><a/>",
+      '1:1: the XML declaration says that the encoding is ISO-8859-1, not UTF-8',
+    ],
+    [
+      'bytes that are not UTF-8',
+      'xml-encoding',
+      Buffer.from('<a>\nh\xE9llo</a>', 'latin1'),
+      '2:2: the bytes here are not UTF-8',
+    ],
+    [
+      'a surrogate in UTF-8',
+      'xml-encoding',
+      Buffer.from([0x3c, 0x61, 0x3e, 0xed, 0xa0, 0x80]),
+      '1:4: the bytes here are not UTF-8',
+    ],
+    [
+      'a character cut off',
+      'xml-encoding',
+      Buffer.from('<a>\u{1F600}').subarray(0, 6),
+      '1:4: the bytes here are not UTF-8',
+    ],
+    [
+      'UTF-16 with its mark',
+      'xml-encoding',
+      Buffer.from('\uFEFF<a/>', 'utf16le'),
+      '1:1: the document is in UTF-16, not in UTF-8',
+    ],
+    [
+      'UTF-16 without a mark',
+      'xml-encoding',
+      Buffer.from('<a/>', 'utf16le').swap16(),
+      '1:1: the document is in UTF-16, not in UTF-8',
+    ],
+    [
+      'UTF-32',
+      'xml-encoding',
+      Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x3c]),
+      '1:1: the document is in UTF-32, not in UTF-8',
+    ],
+  ])('%s', (_, code, input, expected) => {
+    expect(told(input)).toBe(expected);
+    expect(refusal(input).code).toBe(code);
+  });
+
+  it.each([
+    ['bytes', Buffer.alloc(16 * 1024 * 1024 + 1, ' ')],
+    ['text', 'é'.repeat(8 * 1024 * 1024 + 1)],
+  ])('more than 16 MiB, as %s', (_, input) => {
+    expect(refusal(input)).toMatchObject({
+      code: 'xml-too-large',
+      message: 'the document has more than 16 MiB; a domain has a few KB',
+    });
+  });
+});
+
+describe('what libxml2 takes is taken', () => {
+  it.each<[title: string, text: string]>([
+    ['a byte order mark', '\uFEFF<a/>'],
+    ['a byte order mark and a declaration', "\uFEFF<?xml version='1.0' encoding='utf-8'?><a/>"],
+    ['a declaration of the encoding as UTF8', "<?xml version='1.0' encoding='UTF8'?><a/>"],
+    ['a later version of XML 1', "<?xml version='1.1'?><a/>"],
+    ['a style sheet before the root', "<?xml-stylesheet href='a.xsl'?><a/>"],
+    ['a processing instruction with a quote', "<a><?p it's?><b/></a>"],
+    ['a processing instruction that hides a tag from quotes', '<a><?p "?><b/><?p "?></a>'],
+    ['a processing instruction that is all name', '<a><?p?></a>'],
+    ['names that fast-xml-parser refuses', '<__proto__><constructor/><prototype a="b">c</prototype></__proto__>'],
+    ['names of Object.prototype', '<toString><hasOwnProperty valueOf=""/></toString>'],
+    ['a letter that JavaScript takes for white space', '<a\u1680b c=""><\u1681/></a\u1680b>'],
+    ['letters beyond the first plane', '<\u{10400} \u{10401}="\u{10402}">\u{10403}</\u{10400}>'],
+    ['> in a value and in text', "<a b='>'>></a>"],
+    ['/> in a value', '<a b="/>"></a>'],
+    ['quotes of the other kind in values', `<a b='"' c="'"/>`],
+    [']]> in a value', "<a b=']]>'/>"],
+    [']] before a comment and >', '<a>]]<!-- -->></a>'],
+    ['the shortest comment', '<!----><a/>'],
+    ['a reference with leading zeros', '<a>&#00000000000000000065;</a>'],
+    ['white space in an end tag', '<a></a\n>'],
+    ['no namespace again', '<a xmlns="urn:a"><b xmlns=""/></a>'],
+    ['a namespace written with a reference', '<a xmlns:b="urn&#58;b" b:c=""/>'],
+    ['a relative namespace', '<a xmlns="relative/uri"/>'],
+    ["xml's own prefix, declared or not", '<a xmlns:xml="http://www.w3.org/XML/1998/namespace" xml:lang="de"/>'],
+    ['elements nested as deep as it takes', '<a>'.repeat(256) + '</a>'.repeat(256)],
+    ['a name of 50 000 bytes', `<${'a'.repeat(50_000)}/>`],
+  ])('%s', (_, text) => {
+    expect(complaint(text), 'libxml2').toBeUndefined();
+    expect(parseXml(Buffer.from(text)).edit().toString()).toBe(text);
+  });
+
+  it('the captured domain, cut off anywhere, no more', () => {
+    const text = readFileSync(new URL('../fixtures/domain-a.xml', import.meta.url), 'utf8').trimEnd();
+    expect(parseXml(text).root.name).toBe('domain');
+    for (let length = 0; length < text.length; length += 7)
+      expect(refusal(text.slice(0, length)).code).toBe('xml-syntax');
+  });
+});
