@@ -69,9 +69,8 @@ class Rewriter {
     else {
       const element: NewElement = { name: 'driver', attributes: [['iommufd', 'yes']] };
       const source = present.element.child('source');
-      // libvirt prints a hostdev's <driver> before its <source>, an interface's after it.
-      if (source && present.name === 'hostdev') this.#editor.insertBefore(source, element);
-      else if (source) this.#editor.insertAfter(source, element);
+      // Where libvirt 12.8 prints it.
+      if (source) this.#editor.insertBefore(source, element);
     }
   }
 
