@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
@@ -96,7 +96,12 @@ describe('any well-formed document', () => {
   });
 });
 
-it('reads the captured domain as libxml2 does', () => {
-  const text = readFileSync(new URL('../fixtures/domain-a.xml', import.meta.url), 'utf8');
-  expect(plain(parseXml(text).root)).toEqual(plainTree(text));
+const repository = new URL('../../', import.meta.url);
+const samples = readdirSync(new URL('samples/domains/', repository)).map((name) => `samples/domains/${name}`);
+
+it.each(['test/fixtures/domain-a.xml', ...samples])('reads %s as libxml2 does, and gives it back', (path) => {
+  const bytes = readFileSync(new URL(path, repository));
+  const document = parseXml(bytes);
+  expect(plain(document.root)).toEqual(plainTree(bytes.toString()));
+  expect(Buffer.from(document.edit().toString()).equals(bytes)).toBe(true);
 });
