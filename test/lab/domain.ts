@@ -45,9 +45,9 @@ export function hostAddresses(xml: string): string[] {
   });
 }
 
-/** Every device of a domain with its PCI address, as text: its place in the document, and the address's own attributes. */
+/** The guest's PCI addresses in a domain, as text: the number in the document, and the address's own attributes. */
 export function pciAddresses(xml: string): string[] {
-  const addresses = xml.matchAll(/<address type='pci' ([^>]*)\/>/g);
+  const addresses = xml.replace(/<source>[\s\S]*?<\/source>/g, '').matchAll(/<address type='pci' ([^>]*)\/>/g);
   return [...addresses].map(([, attributes = ''], index) => `${index}: ${attributes.trim()}`);
 }
 

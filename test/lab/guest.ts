@@ -40,6 +40,8 @@ export interface GuestView {
   readonly numa: readonly { readonly node: number; readonly cpus: string; readonly distances: readonly number[] }[];
   /** Undefined in a guest without the table. */
   readonly iort: Iort | undefined;
+  /** Memory BARs without a place, `0000:01:00.0 BAR 2`. */
+  readonly unplaced: readonly string[];
   /** What `lspci -tv` prints. */
   readonly lspci: string;
 }
@@ -112,6 +114,7 @@ export function parseView(console: string): GuestView {
       numa === undefined ? [] : [{ node: numa, cpus, distances: distances.trim().split(/\s+/).map(Number) }],
     ),
     iort: iort === undefined ? undefined : parseIort(Buffer.from(iort, 'base64')),
+    unplaced: lines.flatMap((line) => line.unplaced ?? []),
     lspci: lines.flatMap((line) => (line.lspci === undefined ? [] : [line.lspci])).join('\n'),
   };
 }
@@ -131,13 +134,14 @@ interface Line {
   readonly distances?: string;
   readonly cpus?: string;
   readonly iort?: string;
+  readonly unplaced?: string;
   readonly lspci?: string;
   readonly end?: boolean;
 }
 
 function parseLine(text: string): Line[] {
   // Firmware leaves control sequences in front of the first line.
-  const start = text.search(/\{"(pci|smmu|numa|iort|lspci|end)":/);
+  const start = text.search(/\{"(pci|smmu|numa|iort|unplaced|lspci|end)":/);
   if (start < 0) return [];
   try {
     return [JSON.parse(text.slice(start)) as Line];
@@ -174,7 +178,8 @@ function whyItStopped(console: string): string {
   const lines = console.split(/\r?\n/).filter((line) => line.trim() !== '');
   const reason =
     lines.find((line) => /Kernel panic|Unable to handle|Oops/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
-  return reason.trim();
+  // Firmware leaves control sequences in front of it.
+  return reason.replace(/^.*\d[thlHJm](?=\[ *\d+\.\d+\])/, '').trim();
 }
 
 /** The initramfs of a guest: busybox, lspci and what it needs, and guest/init. */

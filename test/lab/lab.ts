@@ -67,6 +67,15 @@ async function startLibvirtd(jail: Jail): Promise<void> {
   if (answer.code !== 0) throw new LabError(`libvirtd does not answer: ${answer.stderr.trim()}`);
 }
 
+/** Ends the lab's libvirtd, its guests left running, and starts another. */
+export async function restartLibvirtd(lab: Lab): Promise<void> {
+  const pid = (await lab.jail.output(['cat', '/run/libvirtd.pid'])).trim();
+  await lab.jail.output(['sh', '-c', 'kill "$1"; while [ -e "/proc/$1" ]; do sleep 0.05; done', 'sh', pid], {
+    limitSeconds: startLimitSeconds,
+  });
+  await startLibvirtd(lab.jail);
+}
+
 export interface Versions {
   readonly libvirt: string;
   readonly qemu: string;

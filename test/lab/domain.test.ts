@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { asTcg, forCommandLine, hostAddresses, pciAddresses } from './domain.js';
+
+const xml = readFileSync(new URL('../fixtures/domain-a.xml', import.meta.url), 'utf8');
+
+describe('concessions to the lab', () => {
+  it('change the domain’s type and its CPU, and nothing else', () => {
+    const lines = xml.split('\n');
+    const changed = asTcg(xml).split('\n');
+    expect(changed.filter((line, index) => line !== lines[index])).toEqual([
+      "<domain type='qemu'>",
+      "  <cpu mode='custom' match='exact'><model>cortex-a72</model></cpu>",
+    ]);
+  });
+
+  it('keep the cells of a CPU that has some', () => {
+    const cpu =
+      "<cpu mode='host-passthrough' check='none'>\n<topology sockets='2'/>\n<numa><cell id='0'/></numa></cpu>";
+    expect(asTcg(cpu)).toBe(
+      "<cpu mode='custom' match='exact'><model>cortex-a72</model><numa><cell id='0'/></numa></cpu>",
+    );
+  });
+
+  it('make a hostdev of an interface that is a host device, in its place', () => {
+    const changed = forCommandLine(xml);
+    expect(hostAddresses(changed)).toEqual([
+      '0000:31:10.2',
+      '0000:91:00.0',
+      '0000:11:00.0',
+      '0000:11:00.1',
+      '0000:00:10.0',
+    ]);
+    expect(pciAddresses(changed)).toEqual(pciAddresses(xml));
+  });
+});

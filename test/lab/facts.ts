@@ -1,0 +1,65 @@
+/**
+ * `npm run test:facts`: repeats what the code rests on, and says which of it changed. A changed fact is a warning, exit
+ * code 0: Debian unstable moves, and whether our output still works is what `npm run test:lab` asks.
+ */
+import type { Fact } from './facts/fact.js';
+import { guestFacts } from './facts/guest.js';
+import { hookFacts } from './facts/hooks.js';
+import { libvirtFacts } from './facts/libvirt.js';
+import { qemuFacts } from './facts/qemu.js';
+import { Lab, sayOnStderr, versions } from './lab.js';
+import { LabError } from './process.js';
+
+const chapters: readonly (readonly [string, readonly Fact[]])[] = [
+  ['QEMU', qemuFacts],
+  ['libvirt', libvirtFacts],
+  ['hooks and virsh', hookFacts],
+  ['the guest', guestFacts],
+];
+
+/** What is seen; a refusal is something seen. */
+async function look(lab: Lab, fact: Fact): Promise<string> {
+  try {
+    return await fact.see(lab);
+  } catch (error) {
+    if (error instanceof LabError) return error.message;
+    throw error;
+  }
+}
+
+function holds({ expected }: Fact, seen: string): boolean {
+  return typeof expected === 'string' ? seen === expected : expected.test(seen);
+}
+
+async function main(): Promise<void> {
+  await using lab = await Lab.start();
+  const { libvirt, qemu } = await versions(lab);
+  const print = (text: string): boolean => process.stdout.write(`${text}\n`);
+  let held = 0;
+  const changed: string[] = [];
+  for (const [chapter, facts] of chapters) {
+    print(`\n${chapter}`);
+    for (const fact of facts) {
+      const seen = await look(lab, fact);
+      if (holds(fact, seen)) {
+        held++;
+        print(`  holds    ${fact.title}`);
+      } else {
+        changed.push(fact.title);
+        print(
+          `  CHANGED  ${fact.title}\n           expected ${String(fact.expected)}\n           seen     ${seen.replaceAll('\n', '\n                    ')}`,
+        );
+      }
+    }
+  }
+  print(`\nlibvirt ${libvirt}, QEMU ${qemu}: ${held} facts hold, ${changed.length} changed`);
+  for (const title of changed) print(`warning: changed: ${title}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof LabError)) throw error;
+  sayOnStderr(error.message);
+  process.exitCode = 3;
+}

@@ -1,0 +1,84 @@
+/** What a guest makes of bus numbers, ports and windows: each fact is a boot. */
+import { bootGuest } from '../guest.js';
+import { formatMapping } from '../iort.js';
+import type { Lab } from '../lab.js';
+import { LabError } from '../process.js';
+import { type Fact, virt } from './fact.js';
+
+/** Boots with these words; a guest that does not get to its end gives its own last words. */
+async function panics(lab: Lab, words: string): Promise<string> {
+  try {
+    await bootGuest(lab, `${virt} -m 1G ${words}`.split(/\s+/));
+    return 'boots';
+  } catch (error) {
+    if (error instanceof LabError) return error.message;
+    throw error;
+  }
+}
+
+const expander = (id: string, busNr: number): string => `-device pxb-pcie,id=${id},bus_nr=${busNr},bus=pcie.0`;
+const ports = (bus: string, chassis: readonly number[]): string => {
+  return chassis.map((each) => `-device pcie-root-port,id=r${each},bus=${bus},chassis=${each}`).join(' ');
+};
+
+const example = [
+  '-device e1000e,romfile=,bus=pcie.0,addr=1',
+  ...[229, 238, 247].map((busNr) => `${expander(`p${busNr}`, busNr)} -device arm-smmuv3,primary-bus=p${busNr}`),
+  `${ports('p238', [1])} -device nvme,serial=a,bus=r1`,
+  `${ports('p247', [2])} -device nvme,serial=b,bus=r2`,
+].join(' ');
+
+/** A BAR of 64 GiB on pcie.0, behind the given window. */
+async function bigBar(lab: Lab, window: string): Promise<string> {
+  const words = `-M virt,gic-version=3,highmem-mmio-size=${window} -cpu cortex-a72 -m 1G ${ports('pcie.0', [1])} -device pci-testdev,membar=64G,bus=r1`;
+  const { unplaced } = await bootGuest(lab, words.split(' '));
+  return unplaced.length === 0 ? 'it has a place' : `no place: ${unplaced.join(', ')}`;
+}
+
+export const guestFacts: readonly Fact[] = [
+  {
+    title: 'an expander bus has its busNr, its ports count up from there, and pcie.0 is behind no SMMU',
+    see: async (lab) => {
+      const { devices } = await bootGuest(lab, `${virt} -m 1G ${example}`.split(' '));
+      return devices
+        .map(({ bdf, smmu }) => `${bdf.slice(5)}${smmu === undefined ? '' : ` ${smmu.slice(-5, -4)}`}`)
+        .join(', ');
+    },
+    expected: '00:00.0, 00:01.0, 00:02.0, 00:03.0, 00:04.0, ee:00.0 2, ef:00.0 2, f7:00.0 4, f8:00.0 4',
+  },
+  {
+    title: 'the IORT maps the buses in use below a bridge to its SMMU and all others to the ITS',
+    see: async (lab) => {
+      const { iort } = await bootGuest(lab, `${virt} -m 1G ${example}`.split(' '));
+      return (iort?.mappings ?? []).map((mapping) => formatMapping(mapping).replace(/smmu3\.0x0+/, '')).join(', ');
+    },
+    expected:
+      'e500+0ff→c000000, ee00+1ff→c020000, f700+1ff→c040000, 0000+e4ff→ITS, e600+7ff→ITS, f000+6ff→ITS, f900+6ff→ITS',
+  },
+  {
+    title: 'two ports below busNr 254 are one bus too many: the guest panics',
+    see: (lab) => panics(lab, `${expander('p', 254)} ${ports('p', [1, 2])}`),
+    expected: /Kernel panic|Unable to handle/,
+  },
+  {
+    title: 'three ports below 238 with the next bridge at 240: the guest panics',
+    see: (lab) =>
+      panics(lab, `${expander('p', 238)} ${expander('q', 240)} ${ports('p', [1, 2, 3])} ${ports('q', [4])}`),
+    expected: /Kernel panic|Unable to handle/,
+  },
+  {
+    title: 'six ports on pcie.0 below a lowest busNr of 4: the guest panics',
+    see: (lab) => panics(lab, `${expander('p', 4)} ${ports('pcie.0', [1, 2, 3, 4, 5, 6])} ${ports('p', [7])}`),
+    expected: /Kernel panic|Unable to handle/,
+  },
+  {
+    title: 'a window of 8 TiB has room for a 64 GiB BAR',
+    see: (lab) => bigBar(lab, '8T'),
+    expected: 'it has a place',
+  },
+  {
+    title: 'in one of 16 TiB, beyond the 44 bits of the CPU, it finds none',
+    see: (lab) => bigBar(lab, '16T'),
+    expected: /^no place/,
+  },
+];

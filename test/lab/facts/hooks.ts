@@ -1,0 +1,138 @@
+/** What libvirt does with the qemu hook's answers, and virsh with an editor's. Each changes files of the lab's libvirtd only. */
+import { pciAddresses } from '../domain.js';
+import { type Lab, restartLibvirtd } from '../lab.js';
+import { define, undefine, virsh } from '../trial.js';
+import { domainXml, type Fact } from './fact.js';
+
+const hookFile = '/etc/libvirt/hooks/qemu';
+const image = '/var/lib/libvirt/qemu/fact.save';
+
+/** Runs `body` with the given shell lines as the qemu hook of a libvirtd that was started with it, and takes it away. */
+async function withHook<T>(lab: Lab, lines: string, body: () => Promise<T>): Promise<T> {
+  await lab.jail.output(['mkdir', '-p', '/etc/libvirt/hooks']);
+  await lab.jail.put(hookFile, `#!/bin/sh\n${lines}\n`);
+  await lab.jail.output(['chmod', '+x', hookFile]);
+  await restartLibvirtd(lab);
+  try {
+    return await body();
+  } finally {
+    await lab.jail.output(['rm', hookFile]);
+    await restartLibvirtd(lab);
+  }
+}
+
+/** Defines a domain, runs `body` with its UUID, and ends and undefines it whatever happens. */
+async function withDomain<T>(lab: Lab, body: (uuid: string) => Promise<T>): Promise<T> {
+  const uuid = await define(lab, domainXml({ name: 'hooked' }));
+  try {
+    return await body(uuid);
+  } finally {
+    await lab.virsh(['destroy', uuid]);
+    await undefine(lab, uuid);
+  }
+}
+
+async function state(lab: Lab, uuid: string): Promise<string> {
+  return (await virsh(lab, ['domstate', uuid])).trim();
+}
+
+/** `virsh edit` with this editor, and whether the domain's title is there afterwards. */
+async function edited(lab: Lab, editor: string): Promise<string> {
+  return await withDomain(lab, async (uuid) => {
+    const { code } = await lab.virsh(['edit', uuid], { env: { EDITOR: editor } });
+    const dump = await virsh(lab, ['dumpxml', '--inactive', uuid]);
+    return `${code === 0 ? 'edited' : 'refused'}, ${dump.includes('<title>new</title>') ? 'changed' : 'as it was'}`;
+  });
+}
+
+export const hookFacts: readonly Fact[] = [
+  {
+    title: 'a hook that fails at prepare refuses the start, with its standard error in libvirt’s',
+    see: (lab) =>
+      withHook(lab, '[ "$2" != prepare ] || { echo "not on this host" >&2; exit 1; }', () =>
+        withDomain(lab, async (uuid) => (await lab.virsh(['start', '--paused', uuid])).stderr.trim()),
+      ),
+    expected: /not on this host/,
+  },
+  {
+    title: 'what a hook prints at start changes nothing',
+    see: (lab) =>
+      withHook(lab, '[ "$2" != start ] || sed "s,</name>,</name><title>new</title>,"', () =>
+        withDomain(lab, async (uuid) => {
+          await virsh(lab, ['start', '--paused', uuid]);
+          return (await virsh(lab, ['dumpxml', uuid])).includes('<title>') ? 'changed' : 'as it was';
+        }),
+      ),
+    expected: 'as it was',
+  },
+  {
+    title: 'what it prints at restore is used instead',
+    see: (lab) =>
+      withHook(lab, '[ "$2" != restore ] || sed "s,</name>,</name><title>new</title>,"', () =>
+        withDomain(lab, async (uuid) => {
+          await virsh(lab, ['start', '--paused', uuid]);
+          await virsh(lab, ['save', uuid, image]);
+          await virsh(lab, ['restore', '--paused', image]);
+          return (await virsh(lab, ['dumpxml', uuid])).includes('<title>new</title>') ? 'changed' : 'as it was';
+        }),
+      ),
+    expected: 'changed',
+  },
+  {
+    title: 'a running guest survives a restart of libvirtd',
+    see: (lab) =>
+      withHook(lab, 'exit 0', () =>
+        withDomain(lab, async (uuid) => {
+          await virsh(lab, ['start', '--paused', uuid]);
+          await restartLibvirtd(lab);
+          return await state(lab, uuid);
+        }),
+      ),
+    expected: 'paused',
+  },
+  {
+    title: 'a hook that fails at reconnect kills it',
+    see: (lab) =>
+      withHook(lab, '[ "$2" != reconnect ] || exit 127', () =>
+        withDomain(lab, async (uuid) => {
+          await virsh(lab, ['start', '--paused', uuid]);
+          await restartLibvirtd(lab);
+          return await settled(lab, uuid);
+        }),
+      ),
+    expected: 'shut off',
+  },
+  {
+    title: 'an editor of several words edits',
+    see: (lab) => edited(lab, "sed -i 's,</name>,</name><title>new</title>,'"),
+    expected: 'edited, changed',
+  },
+  {
+    title: 'one that fails changes nothing',
+    see: (lab) => edited(lab, '/bin/false'),
+    expected: 'refused, as it was',
+  },
+  {
+    title: 'a saved guest’s XML is a plain domain with the same addresses',
+    see: (lab) =>
+      withDomain(lab, async (uuid) => {
+        await virsh(lab, ['start', '--paused', uuid]);
+        const before = pciAddresses(await virsh(lab, ['dumpxml', uuid]));
+        await virsh(lab, ['save', uuid, image]);
+        const saved = await virsh(lab, ['save-image-dumpxml', image]);
+        const same = pciAddresses(saved).join() === before.join();
+        return `${/^<domain [^>]*>/.exec(saved)?.[0]}, ${same ? 'the same addresses' : 'other addresses'}`;
+      }),
+    expected: "<domain type='qemu'>, the same addresses",
+  },
+];
+
+/** `shut off` once the domain is, or its state after fifty looks: libvirtd comes back to its guests after it answers. */
+async function settled(lab: Lab, uuid: string): Promise<string> {
+  let seen = await state(lab, uuid);
+  for (let looks = 0; seen !== 'shut off' && looks < 50; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    seen = await state(lab, uuid);
+  }
+  return seen;
+}
