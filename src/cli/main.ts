@@ -46,9 +46,10 @@ async function unknownCommand(name: string): Promise<InputError> {
   return new InputError(diagnostic('usage', `there is no command ${name}`, { hint }));
 }
 
+/** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */
 function tell(found: readonly Diagnostic[], { operands: [file = '-'], options }: CommandLine): void {
   const diagnostics = applyStrictness(found, options);
-  const told = isSet(options, 'quiet') ? diagnostics.filter((d) => d.severity === 'error') : diagnostics;
+  const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
   const name = nameOfInput(file);
   process.stderr.write(told.map((d) => formatDiagnostic(d, d.code === 'usage' ? 'vsmmu' : name)).join(''));
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics });
