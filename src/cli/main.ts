@@ -48,9 +48,9 @@ async function unknownCommand(name: string): Promise<InputError> {
 
 /** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */
 function tell(found: readonly Diagnostic[], { operands: [file = '-'], options }: CommandLine): void {
-  const diagnostics = applyStrictness(found, options);
-  const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
   const name = nameOfInput(file);
-  process.stderr.write(told.map((d) => formatDiagnostic(d, d.code === 'usage' ? 'vsmmu' : name)).join(''));
+  const diagnostics = applyStrictness(found, options).map((d) => ({ file: d.code === 'usage' ? 'vsmmu' : name, ...d }));
+  const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
+  process.stderr.write(told.map(formatDiagnostic).join(''));
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics });
 }

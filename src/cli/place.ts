@@ -1,16 +1,15 @@
-import type { Diagnostic } from '../diagnostics.js';
-import { RefusedError } from '../diagnostics.js';
+import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { whyNotOurs } from '../plan/applicable.js';
-import { type Planned, plan } from '../plan/plan.js';
+import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
-import { readInput, readTextFile } from './files.js';
+import { nameOfInput, readInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
-import { applyStrictness } from './report.js';
+import { applyStrictness, type Located } from './report.js';
 
 /** A domain with the plan for it. */
 export interface Placed {
@@ -18,7 +17,8 @@ export interface Placed {
   readonly input: Uint8Array;
   readonly domain: Domain;
   readonly plan: Plan;
-  readonly diagnostics: readonly Diagnostic[];
+  /** All with a file and a place: what is said of the domain as a whole is said of its first line. */
+  readonly diagnostics: readonly Located[];
 }
 
 /**
@@ -30,21 +30,16 @@ export async function place(file: string, options: OptionValues): Promise<Placed
   const input = await readInput(file);
   const domain = parseDomain(input);
   const host = hostFor(domain, policy, options);
-  const planned = planAtPlaces(domain, () => plan(domain, host, policy, { forceTcg: isSet(options, 'force-tcg') }));
-  const diagnostics = applyStrictness(planned.diagnostics, options);
-  if (diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(diagnostics);
-  return { input, domain, plan: planned.plan, diagnostics };
-}
-
-/** A plan whose findings all have a place: what is said of the domain as a whole is said of its first line. */
-function planAtPlaces(domain: Domain, make: () => Planned): Planned {
-  const root = domain.document.place(domain.document.root.start);
-  const placed = (found: readonly Diagnostic[]) => found.map((d) => ({ place: root, ...d }));
+  const where = { file: nameOfInput(file), place: domain.document.place(domain.document.root.start) };
+  const locate = (found: readonly Diagnostic[]): readonly Located[] =>
+    applyStrictness(found, options).map((d) => ({ ...where, ...d }));
   try {
-    const { plan, diagnostics } = make();
-    return { plan, diagnostics: placed(diagnostics) };
+    const planned = plan(domain, host, policy, { forceTcg: isSet(options, 'force-tcg') });
+    const diagnostics = locate(planned.diagnostics);
+    if (diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(diagnostics);
+    return { input, domain, plan: planned.plan, diagnostics };
   } catch (error) {
-    throw error instanceof RefusedError ? new RefusedError(placed(error.diagnostics)) : error;
+    throw error instanceof RefusedError ? new RefusedError(locate(error.diagnostics)) : error;
   }
 }
 

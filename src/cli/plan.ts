@@ -1,7 +1,6 @@
 import { parseDomain } from '../domain/domain.js';
 import { predictGuest } from '../guest/predict.js';
 import { rewrite } from '../rewrite/rewrite.js';
-import { nameOfInput } from './files.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
 import { place } from './place.js';
 import { renderPlan } from './plan-table.js';
@@ -12,7 +11,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const file = soleOperand(operands, 'domain');
   const { domain, plan, diagnostics } = await place(file, options);
   const after = predictGuest(parseDomain(rewrite(domain, plan)));
-  report(diagnostics, nameOfInput(file), options);
+  report(diagnostics, options);
   if (isSet(options, 'json')) printJson({ changed: plan.changed, diagnostics, plan, guest: after });
   else process.stdout.write(renderPlan(plan, { before: predictGuest(domain), after }));
 }

@@ -2,11 +2,14 @@ import { CODES } from '../codes.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { isSet, type OptionValues } from './options.js';
 
+/** A finding that says which file it is in: the domain's, or another. */
+export type Located = Diagnostic & { readonly file: string };
+
 /** One finding as compilers print it: `file:line:column: severity: code: message; what to do`. */
-export function formatDiagnostic(d: Diagnostic, file: string): string {
+export function formatDiagnostic(d: Located): string {
   const place = d.place ? `:${d.place.line}:${d.place.column}` : '';
   const hint = d.hint === undefined ? '' : `; ${d.hint}`;
-  return `${printable(`${d.file ?? file}${place}: ${d.severity}: ${d.code}: ${d.message}${hint}`)}\n`;
+  return `${printable(`${d.file}${place}: ${d.severity}: ${d.code}: ${d.message}${hint}`)}\n`;
 }
 
 /** A text on one line, with what a terminal would act on made visible: names in a domain are somebody else's words. */
@@ -15,12 +18,12 @@ function printable(text: string): string {
 }
 
 /** Says on standard error what was found, as much of it as `--quiet` and `--verbose` ask for. */
-export function report(diagnostics: readonly Diagnostic[], file: string, options: OptionValues): void {
+export function report(diagnostics: readonly Located[], options: OptionValues): void {
   const told = diagnostics.filter((d) => {
     if (isSet(options, 'quiet')) return d.severity === 'error';
     return isSet(options, 'verbose') || !CODES[d.code].detail;
   });
-  process.stderr.write(told.map((d) => formatDiagnostic(d, file)).join(''));
+  process.stderr.write(told.map(formatDiagnostic).join(''));
 }
 
 /** With `--strict`, warnings as errors. */

@@ -19,7 +19,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     if (suffix !== undefined && changed) await backUp(file, input, suffix);
     await writeFile(target, xml);
   }
-  report(diagnostics, name, options);
+  report(diagnostics, options);
   if (isSet(options, 'json')) printJson({ changed, diagnostics, xml });
   else if (isSet(options, 'diff')) {
     const { unifiedDiff } = await import('./diff.js');
