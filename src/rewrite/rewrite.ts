@@ -2,6 +2,7 @@ import { guestAddressAttributes } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { parseNumber } from '../domain/number.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
@@ -94,9 +95,9 @@ class Rewriter {
     for (const [name, value] of attributes) {
       // What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written.
       const written = address.attribute(name);
-      if (written === undefined || (written !== value && Number(written) !== Number(value))) {
-        this.#editor.setAttribute(address, name, value);
-      }
+      if (written === value) continue;
+      const number = written === undefined ? undefined : parseNumber(written);
+      if (number === undefined || number !== parseNumber(value)) this.#editor.setAttribute(address, name, value);
     }
   }
 
