@@ -27,5 +27,8 @@ export const ROOT_MODELS: ReadonlySet<string> = new Set(['pcie-root', 'pci-root'
 /** The highest controller index that libvirt takes (a byte of an address). */
 export const MAX_CONTROLLER_INDEX = 255;
 
+/** The highest `busNr` of an expander bus; the lowest is 1 (libvirt 12.8, QEMU 11.1). */
+export const MAX_BUS_NR = 254;
+
 /** The highest slot of a bus; `pcie.0` has its slot 0 taken by the host bridge. */
 export const MAX_SLOT = 31;

@@ -8,7 +8,7 @@ import {
   type GuestAddress,
   readPciAddress,
 } from './address.js';
-import { MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
+import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, impliedControllers } from './device.js';
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
 import { parseNumber } from './number.js';
@@ -119,7 +119,7 @@ class DeviceReader {
     const controller = {
       model: element.attribute('model') ?? '',
       address: this.#guestAddress(element),
-      busNr: this.#number(target, 'busNr', place, 255) as BusNumber | undefined,
+      busNr: this.#number(target, 'busNr', place, MAX_BUS_NR, 1) as BusNumber | undefined,
       chassis: this.#number(target, 'chassis', place, 255),
       alias: element.child('alias')?.attribute('name'),
       place,
@@ -188,12 +188,14 @@ class DeviceReader {
     return { bus: bus as ControllerIndex, slot, function: func };
   }
 
-  #number(element: XmlElement | undefined, name: string, place: Place, max: number): number | undefined {
+  #number(element: XmlElement | undefined, name: string, place: Place, max: number, min = 0): number | undefined {
     const text = element?.attribute(name);
     if (text === undefined) return undefined;
     const value = parseNumber(text);
-    if (value !== undefined && value <= max) return value;
-    throw new InputError(diagnostic('number-invalid', `${name}='${text}' is no number from 0 to ${max}`, { place }));
+    if (value !== undefined && value >= min && value <= max) return value;
+    throw new InputError(
+      diagnostic('number-invalid', `${name}='${text}' is no number from ${min} to ${max}`, { place }),
+    );
   }
 
   /** Gives each controller without an index the lowest free one, in the order of the document (libvirt 12.8). */
