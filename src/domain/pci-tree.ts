@@ -80,10 +80,13 @@ export class PciTree {
     return [...this.#controllers.values()].filter((c) => EXPANDER_MODELS.has(c.model));
   }
 
-  /** The root ports and downstream ports of a root bus that have nothing behind them, by index: libvirt fills the lowest first. */
-  freePorts(root: ControllerIndex): readonly PciController[] {
+  /**
+   * The root ports and downstream ports of a root bus that have nothing behind them, or nothing but what leaves, by index:
+   * libvirt fills the lowest first.
+   */
+  freePorts(root: ControllerIndex, leaving: ReadonlySet<Occupant> = new Set()): readonly PciController[] {
     return this.busesBelow(root)
-      .filter((c) => isPort(c) && this.occupants(c.index).length === 0)
+      .filter((c) => isPort(c) && this.occupants(c.index).every((o) => leaving.has(o)))
       .sort((a, b) => a.index - b.index);
   }
 

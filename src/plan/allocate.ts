@@ -15,6 +15,7 @@ const MAX_CHASSIS = 255;
  */
 export class Allocator {
   readonly #slots = new Map<ControllerIndex, Set<number>>();
+  /** What the ports have that are there, or will get: one without a number gets its index (libvirt 12.8). */
   readonly #chassis: Set<number>;
   readonly #tree: PciTree;
   #nextIndex: number;
@@ -24,6 +25,10 @@ export class Allocator {
     this.#tree = tree;
     this.#nextIndex = tree.highestIndex + 1;
     this.#chassis = new Set(domain.controllers.flatMap((c) => c.chassis ?? []));
+    for (let index = 1; index <= tree.highestIndex; index++) {
+      const chassis = tree.controller(index as ControllerIndex)?.chassis;
+      if (chassis === undefined) this.#chassis.add(index);
+    }
   }
 
   /** The controller index after the highest in use: no gap below it is filled, and none is made (rule 7). */
@@ -72,12 +77,15 @@ export class Allocator {
     return places;
   }
 
-  /** A chassis number for the port of an index: the index itself, as libvirt takes it, unless another port has it. */
+  /**
+   * A chassis number for the port of an index: the index itself, as libvirt takes it, unless another port has it; then one
+   * from the top, since the ports that libvirt will add take their numbers from below.
+   */
   chassis(index: ControllerIndex): number {
     let chassis: number = index;
     if (chassis > MAX_CHASSIS || this.#chassis.has(chassis)) {
-      chassis = 1;
-      while (this.#chassis.has(chassis)) chassis++;
+      chassis = MAX_CHASSIS;
+      while (chassis > 0 && this.#chassis.has(chassis)) chassis--;
     }
     this.#chassis.add(chassis);
     return chassis;

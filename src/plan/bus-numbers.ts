@@ -1,13 +1,11 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { BusNumber, ControllerIndex } from '../domain/address.js';
+import { MAX_BUS_NR } from '../domain/controller.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
 
 /** PCI bus numbers of a guest: 0 to 255. */
 export const BUS_NUMBERS = 256;
-
-/** The highest `busNr` that libvirt and QEMU take for an expander bus (libvirt 12.8). */
-const MAX_BUS_NR = 254;
 
 /** Bus numbers below the lowest expander bus that nobody needs today: for a root port or two that libvirt or a user adds. */
 const RESERVE = 4;
@@ -65,27 +63,28 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
   const diagnostics: Diagnostic[] = [];
   const taken: Window[] = [];
   const kept = new Map<WindowRequest, Window>();
-  let unnumbered = 0;
+  const unnumbered: WindowRequest[] = [];
   for (const request of [...requests, ...others]) {
     if (request.controllerIndex === undefined) continue;
     const busNr = tree.controller(request.controllerIndex)?.busNr;
     if (busNr === undefined) {
-      unnumbered++;
+      unnumbered.push(request);
       continue;
     }
     const window = { busNr, count: request.needed };
     kept.set(request, window);
     taken.push(window);
   }
-  for (const [request, { busNr, count }] of kept) {
-    const limit = Math.min(BUS_NUMBERS, ...[...taken].flatMap((w) => (w.busNr > busNr ? [w.busNr] : [])));
+  for (const [request, window] of kept) {
+    const { busNr, count } = window;
+    const above = taken.filter((other) => other !== window && other.busNr >= busNr);
+    const limit = Math.min(BUS_NUMBERS, ...above.map((other) => other.busNr));
     if (busNr + count <= limit) continue;
+    const has = limit > busNr ? `has bus numbers ${busNr} to ${limit - 1}` : `shares its busNr ${busNr} with another`;
     diagnostics.push(
-      diagnostic(
-        'bus-window-too-small',
-        `${request.taker} has bus numbers ${busNr} to ${limit - 1} and needs ${count}`,
-        { hint: 'give it a lower busNr, or take its devices and ports out, and rewrite again' },
-      ),
+      diagnostic('bus-window-too-small', `${request.taker} ${has} and needs ${count}`, {
+        hint: 'give it a lower busNr, or take its devices and ports out, and rewrite again',
+      }),
     );
   }
 
@@ -101,20 +100,38 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
     } else exhausted = true;
   }
 
+  const lowest = () => Math.min(BUS_NUMBERS, ...taken.map((w) => w.busNr));
+  for (const request of unnumbered.sort((a, b) => (a.controllerIndex ?? 0) - (b.controllerIndex ?? 0))) {
+    const busNr = lowest() - UNNUMBERED_WINDOW;
+    if (busNr < 1) exhausted = true;
+    else {
+      const window = { busNr: busNr as BusNumber, count: UNNUMBERED_WINDOW };
+      taken.push(window);
+      windows.set(request, window);
+    }
+    if (request.needed > UNNUMBERED_WINDOW) {
+      diagnostics.push(
+        diagnostic(
+          'bus-window-too-small',
+          `${request.taker} has no busNr; libvirt would leave it ${UNNUMBERED_WINDOW} bus numbers, and it needs ${request.needed}`,
+          { hint: `give it a busNr with ${request.needed} free from there on` },
+        ),
+      );
+    }
+  }
+
   const ledger: LedgerEntry[] = [
     { taker: 'pcie.0 itself', count: 1 },
     { taker: 'ports and bridges below pcie.0', count: root.buses },
     { taker: 'root ports that libvirt will add', count: root.libvirt },
     { taker: 'in reserve', count: RESERVE },
-    { taker: 'expander buses without a busNr', count: unnumbered * UNNUMBERED_WINDOW },
     ...[...requests, ...others].map((r) => ({
       taker: r.taker,
       count: windows.get(r)?.count ?? Math.max(r.needed, r.window),
     })),
   ].filter((entry) => entry.count > 0);
-  const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0) + unnumbered * UNNUMBERED_WINDOW;
-  const lowest = Math.min(BUS_NUMBERS, ...taken.map((w) => w.busNr));
-  if (exhausted || below > lowest) diagnostics.push(exhaustion(ledger));
+  const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0);
+  if (exhausted || below > lowest()) diagnostics.push(exhaustion(ledger));
   return { windows: requests.map((r) => windows.get(r)), ledger, diagnostics };
 }
 

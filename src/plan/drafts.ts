@@ -3,21 +3,24 @@ import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
+import { isOurs } from './alias.js';
 import type { Existing, ExistingBridge } from './existing.js';
 import type { Policy } from './policy.js';
-import type { SlotMove } from './slots.js';
+import { leavingDevices, type SlotMove } from './slots.js';
 
 /** A bridge before anything has a number: which SMMU it serves, what is there, what joins it. */
 export interface BridgeDraft {
   readonly smmu: string;
   /** The bridge as it is in the domain; undefined: a new one. */
   readonly existing: ExistingBridge | undefined;
-  /** Ports of the existing bridge that have nothing behind them, by index. */
+  /** Ports of the existing bridge that have nothing behind them, or nothing but what leaves, by index. */
   readonly freePorts: readonly PciController[];
   /** Devices that are where they are to be. */
   readonly inPlace: readonly HostDevice[];
   /** Slots of devices that need a port each. */
   readonly joining: readonly SlotMove[];
+  /** Whether it is the one that its SMMU has because all have one (`bridges: "all"`), with a device or without. */
+  readonly forAll: boolean;
 }
 
 /**
@@ -33,7 +36,7 @@ export function draftBridges(
   existing: Existing,
   moves: readonly SlotMove[],
 ): readonly BridgeDraft[] {
-  const moving = new Set(moves.flatMap((move) => move.functions.map((f) => f.device)));
+  const moving = leavingDevices(moves);
   const drafts: BridgeDraft[] = [];
   for (const { name: smmu } of host.smmus) {
     const present = [...existing.bridges.values()]
@@ -43,25 +46,33 @@ export function draftBridges(
         const inPlace = domain.hostDevices.filter(
           (d) => d.address && !d.unassigned && !moving.has(d) && tree.rootOf(d.address.bus) === root,
         );
-        return { smmu, existing: bridge, freePorts: tree.freePorts(root), inPlace };
+        return { smmu, existing: bridge, freePorts: tree.freePorts(root, moving), inPlace, forAll: false };
       });
-    const newBridge = { smmu, existing: undefined, freePorts: [], inPlace: [] };
+    const newBridge = { smmu, existing: undefined, freePorts: [], inPlace: [], forAll: false };
     const slots = moves.filter((move) => move.smmu === smmu);
+    const own: BridgeDraft[] = [];
     if (policy.grouping === 'smmu') {
       const [first, ...others] = present;
-      const wanted = slots.length > 0 || policy.bridges === 'all';
-      if (first || wanted) drafts.push({ ...(first ?? newBridge), joining: slots });
-      drafts.push(...others.map((bridge) => ({ ...bridge, joining: [] })));
+      if (first || slots.length > 0) own.push({ ...(first ?? newBridge), joining: slots });
+      own.push(...others.map((bridge) => ({ ...bridge, joining: [] })));
     } else {
       // A bridge that is there and empty takes a device before a new one is made.
       const rest = [...slots];
       const filled = present.map((b) => ({ ...b, joining: b.inPlace.length === 0 ? rest.splice(0, 1) : [] }));
-      drafts.push(...filled, ...rest.map((slot) => ({ ...newBridge, joining: [slot] })));
-      if (policy.bridges === 'all' && filled.length + rest.length === 0) drafts.push({ ...newBridge, joining: [] });
+      own.push(...filled, ...rest.map((slot) => ({ ...newBridge, joining: [slot] })));
     }
+    if (policy.bridges === 'all' && !own.some(hasDevice)) {
+      // A bridge that is not named after its SMMU is nobody's once its devices are gone.
+      const named = own.findIndex((draft) => isOurs(draft.existing?.controller.alias));
+      const bridge = own[named] ?? { ...newBridge, joining: [] };
+      own.splice(named < 0 ? own.length : named, 1, { ...bridge, forAll: true });
+    }
+    drafts.push(...own);
   }
   return drafts;
 }
+
+const hasDevice = ({ inPlace, joining }: BridgeDraft): boolean => inPlace.length + joining.length > 0;
 
 /** How many ports a draft lacks for what joins it, and how many more for the spare ones. */
 export function lackingPorts(

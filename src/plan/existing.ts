@@ -53,10 +53,14 @@ export function findExisting(domain: Domain, tree: PciTree, host: Host): Existin
   for (const controller of tree.expanders) {
     const iommu = iommuOf.get(controller.index);
     const named = smmuOfAlias(controller.alias, host.smmus);
-    if (!iommu && !named) continue;
-    bridges.set(controller.index, { controller, iommu, smmu: named ?? ownerOf(controller.index, domain, tree, host) });
-    for (const device of domain.otherDevices) {
-      if (!iommu || !device.address || tree.rootOf(device.address.bus) !== controller.index) continue;
+    const emulated = domain.otherDevices.filter((d) => d.address && tree.rootOf(d.address.bus) === controller.index);
+    // One of ours that lost its vSMMU and got something else since is an expander bus like any other.
+    if (!iommu && (!named || emulated.length > 0)) continue;
+    // Behind an SMMU that QEMU emulates, emulated devices are right; it can be no host device's.
+    const isSoftware = iommu?.values.accel !== 'on' && emulated.length > 0;
+    const smmu = isSoftware ? undefined : (named ?? ownerOf(controller.index, domain, tree, host));
+    bridges.set(controller.index, { controller, iommu, smmu });
+    for (const device of isSoftware ? [] : emulated) {
       diagnostics.push(
         diagnostic(
           'emulated-behind-vsmmu',

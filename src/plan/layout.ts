@@ -9,7 +9,7 @@ import { bridgeAlias, portAlias, rootPortAlias } from './alias.js';
 import { Allocator, slotsForRootPorts } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import { type BridgeDraft, lackingPorts } from './drafts.js';
-import type { SlotMove } from './slots.js';
+import { leavingDevices, type SlotMove } from './slots.js';
 
 /** A bridge with everything but its bus number. */
 export interface BridgeLayout {
@@ -41,8 +41,12 @@ export interface LayoutRequest {
   readonly tree: PciTree;
   readonly drafts: readonly BridgeDraft[];
   readonly moves: readonly SlotMove[];
-  /** Spare ports that a bridge is to have. */
-  readonly sparePorts: (draft: BridgeDraft) => number;
+  /** Whether a bridge is to have a vSMMU. */
+  readonly isActive: (draft: BridgeDraft) => boolean;
+  /** Spare ports that a bridge with a vSMMU is to have. */
+  readonly sparePorts: number;
+  /** Expander buses with an accelerated vSMMU that no draft is for. */
+  readonly translated: readonly ControllerIndex[];
 }
 
 /** Gives each bridge its ports and each moving slot its port, with controller indexes after all others (rules 6 and 7). */
@@ -54,16 +58,18 @@ class LayoutBuilder {
   readonly #request: LayoutRequest;
   readonly #allocator: Allocator;
   readonly #addresses = new Map<HostDevice, NewAddress>();
+  readonly #leaving: ReadonlySet<HostDevice>;
   readonly #diagnostics: Diagnostic[] = [];
 
   constructor(request: LayoutRequest) {
     this.#request = request;
+    this.#leaving = leavingDevices(request.moves);
     this.#allocator = new Allocator(request.domain, request.tree);
   }
 
   build(): Layout {
-    const { tree, drafts } = this.#request;
-    const lacking = drafts.map((draft) => lackingPorts(draft, this.#request.sparePorts(draft)));
+    const { tree, drafts, isActive, sparePorts } = this.#request;
+    const lacking = drafts.map((draft) => lackingPorts(draft, isActive(draft) ? sparePorts : 0));
     const newSpare = lacking.reduce((sum, { spare }) => sum + spare, 0);
     const rootPorts = this.#layOutRoot(newSpare);
     const bridges = drafts.map((draft, i) => {
@@ -86,26 +92,14 @@ class LayoutBuilder {
    * without an address finds them first (libvirt 12.8 gives it the free port with the lowest index).
    */
   #layOutRoot(newSpare: number): Port[] {
-    const { tree, moves, drafts } = this.#request;
+    const { tree, moves } = this.#request;
     const returning = moves.filter((move) => move.smmu === undefined);
-    const free = tree.freePorts(ROOT_BUS);
-    const leftFree = [...free.slice(returning.length), ...this.#vacatedRootPorts()];
+    const free = tree.freePorts(ROOT_BUS, this.#leaving);
+    const guards = free.slice(returning.length);
     const forReturning = Math.max(0, returning.length - free.length);
-
-    const spareOf = (draft: BridgeDraft) => draft.freePorts.slice(draft.joining.length);
-    const keptSpare = drafts.flatMap(spareOf);
-    const lowestSpare = Math.min(...keptSpare.map((c) => c.index));
-    const before = leftFree.filter((c) => c.index < lowestSpare).length;
-    const awaiting = this.#awaiting() + tree.gaps;
-    if (awaiting > 0 && (newSpare > 0 || before < Math.min(awaiting, keptSpare.length))) {
-      this.#diagnostics.push(
-        diagnostic(
-          'spare-port-exposed',
-          `libvirt would give spare ports to what has no address yet (${awaiting} to come)`,
-        ),
-      );
-    }
-    const forSpare = newSpare > 0 ? Math.max(0, newSpare + keptSpare.length - before) : 0;
+    const keptSpare = this.#keptSpare();
+    const forSpare = newSpare > 0 ? Math.max(0, newSpare + keptSpare.length - guards.length) : 0;
+    this.#checkSpare(newSpare, keptSpare, guards);
 
     const places = this.#allocator.packedRootSlots(forReturning + forSpare);
     const ports = places.map(({ address, multifunction }) => this.#newPort(address, multifunction, rootPortAlias));
@@ -178,22 +172,36 @@ class LayoutBuilder {
     };
   }
 
-  /** Root ports of `pcie.0` that every device leaves. */
-  #vacatedRootPorts(): readonly PciController[] {
-    const { tree, moves } = this.#request;
-    const moving = new Set<unknown>(moves.flatMap((move) => move.functions.map((f) => f.device)));
-    const left = new Set([...moving].map((d) => (d as HostDevice).address?.bus));
-    return tree.busesBelow(ROOT_BUS).filter((c) => {
-      const there = tree.occupants(c.index);
-      return left.has(c.index) && there.length > 0 && there.every((o) => moving.has(o)) && /port$/.test(c.model);
-    });
+  /** Ports behind vSMMUs that have nothing behind them, and will have nothing. */
+  #keptSpare(): readonly PciController[] {
+    const { drafts, isActive, tree, translated } = this.#request;
+    const ofDrafts = drafts.filter(isActive).flatMap((draft) => draft.freePorts.slice(draft.joining.length));
+    return [...ofDrafts, ...translated.flatMap((bus) => tree.freePorts(bus, this.#leaving))];
+  }
+
+  /** libvirt 12.8 gives whatever has no address yet the free port with the lowest index, behind a vSMMU or not. */
+  #checkSpare(newSpare: number, keptSpare: readonly PciController[], guards: readonly PciController[]): void {
+    const awaiting = this.#awaiting();
+    const lowestSpare = Math.min(...keptSpare.map((c) => c.index));
+    if (awaiting > 0 && newSpare > 0) {
+      this.#diagnostics.push(
+        diagnostic('spare-port-exposed', `libvirt would give spare ports to ${devices(awaiting)} without an address`),
+      );
+    } else if (awaiting > guards.filter((c) => c.index < lowestSpare).length && keptSpare.length > 0) {
+      this.#diagnostics.push(
+        diagnostic(
+          'spare-port-exposed',
+          `libvirt would give the port ${lowestSpare}, which is behind a vSMMU, to one of ${devices(awaiting)} without an address`,
+          { hint: 'give each device an <address> on a port of pcie.0, or take that port out' },
+        ),
+      );
+    }
   }
 
   /** Root ports that libvirt will add, or free ones that it will take: one for each device without an address. */
   #awaiting(): number {
-    const { domain, moves } = this.#request;
-    const moving = new Set(moves.flatMap((move) => move.functions.map((f) => f.device)));
-    const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !moving.has(d));
+    const { domain } = this.#request;
+    const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !this.#leaving.has(d));
     return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
   }
 
@@ -218,6 +226,8 @@ class LayoutBuilder {
     }
   }
 }
+
+const devices = (count: number): string => (count === 1 ? 'a device' : `${count} devices`);
 
 /** By host address, so that ports are in the order in which the host has the devices. */
 function compareMoves(a: SlotMove, b: SlotMove): number {

@@ -1,10 +1,10 @@
 import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
-import { formatGuestAddress } from '../domain/address.js';
+import { type ControllerIndex, formatGuestAddress } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { MAX_VSMMUS, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
 import { PciTree } from '../domain/pci-tree.js';
-import type { Bridge, Device, Plan } from '../generated/plan.js';
+import type { Bridge, Device, Plan, Renumbered } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import { commandlineConflicts, whyNoAcceleration, whyNotOurs } from './applicable.js';
@@ -78,7 +78,9 @@ class Planner {
       tree: this.#tree,
       drafts,
       moves,
-      sparePorts: (draft) => (this.#isActive(draft) ? this.#policy.sparePorts : 0),
+      isActive: (draft) => this.#isActive(draft),
+      sparePorts: this.#policy.sparePorts,
+      translated: this.#translatedByOthers(existing, drafts),
     });
     const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
     const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
@@ -87,7 +89,7 @@ class Planner {
     this.#checkVsmmus(existing, bridges, machineIommu);
     this.#refuse();
 
-    const devices = this.#devices(verdicts.of, layout);
+    const devices = this.#devices(verdicts.of, layout, renumbered);
     const changed =
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
@@ -155,10 +157,32 @@ class Planner {
     return 'none';
   }
 
-  /** Whether a bridge is to have a vSMMU: one without a device only where all bridges are wanted or all its values are given. */
+  /** Whether a bridge is to have a vSMMU: one without a device only where it is wanted for all SMMUs or has all its values. */
   #isActive(draft: BridgeDraft): boolean {
-    if (draft.inPlace.length + draft.joining.length > 0 || this.#policy.bridges === 'all') return true;
+    if (draft.inPlace.length + draft.joining.length > 0 || draft.forAll) return true;
     return draft.existing?.iommu !== undefined && missingValues(this.#values(draft)).length === 0;
+  }
+
+  /**
+   * Expander buses with an accelerated vSMMU that stay as they are, since neither a name nor a device tells whose they
+   * are. It starts only with all its values, since nothing will be behind it.
+   */
+  #translatedByOthers(existing: Existing, drafts: readonly BridgeDraft[]): ControllerIndex[] {
+    const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
+    return [...existing.bridges.values()].flatMap(({ controller, iommu }) => {
+      if (iommu?.values.accel !== 'on' || drafted.has(controller.index)) return [];
+      const missing = missingValues(iommu.values);
+      if (missing.length > 0) {
+        this.#collect([
+          diagnostic(
+            'vsmmu-values-missing',
+            `the vSMMU of PCI controller ${controller.index} has no device to read ${missing.join(', ')} off`,
+            { place: iommu.place, hint: 'remove that <iommu>, or give these values in its <driver>' },
+          ),
+        ]);
+      }
+      return [controller.index];
+    });
   }
 
   #values(draft: BridgeDraft): VsmmuValues {
@@ -232,10 +256,13 @@ class Planner {
     ]);
   }
 
-  #devices(verdicts: ReadonlyMap<HostDevice, Verdict>, layout: Layout): Device[] {
+  #devices(verdicts: ReadonlyMap<HostDevice, Verdict>, layout: Layout, renumbered: readonly Renumbered[]): Device[] {
     return this.#domain.hostDevices.map((device) => {
       const described = describe(device, this.#host, verdicts.get(device));
       const moved = layout.addresses.get(device);
+      const { address } = device;
+      const becomesZero =
+        address && renumbered.find(({ from }) => formatGuestAddress(from) === formatGuestAddress(address));
       const placed = described.verdict === 'placed';
       if (placed && device.iommufd === 'no') {
         this.#collect([
@@ -259,8 +286,8 @@ class Planner {
       }
       return {
         ...described,
-        to: moved?.address ?? device.address ?? null,
-        multifunction: moved?.multifunction ?? device.multifunction,
+        to: moved?.address ?? becomesZero?.to ?? address ?? null,
+        multifunction: moved?.multifunction ?? (device.multifunction || (becomesZero?.multifunction ?? false)),
         iommufd: placed ? 'yes' : (device.iommufd ?? null),
       };
     });

@@ -85,6 +85,11 @@ function keepFunctionZero(staying: readonly Occupant[], before: readonly Occupan
   return [{ from, to, multifunction: staying.length > 1 }];
 }
 
+/** The devices that move. */
+export function leavingDevices(moves: readonly SlotMove[]): ReadonlySet<HostDevice> {
+  return new Set(moves.flatMap((move) => move.functions.map((f) => f.device)));
+}
+
 function isHostDevice(occupant: Occupant): occupant is HostDevice {
   return 'bdf' in occupant;
 }
