@@ -1,0 +1,448 @@
+import type { Plan } from '../../src/generated/plan.js';
+import type { Host } from '../../src/host/host.js';
+import type { Policy } from '../../src/plan/policy.js';
+import { type PlainElement, plainTree } from '../xml/libxml2.js';
+
+/**
+ * A judge of rewritten domains. It reads both texts again, with libxml2, and computes everything by itself: nothing of
+ * the planner is called here, so that a mistake of the planner's is not one of the judge's, too.
+ */
+
+interface Where {
+  readonly bus: number;
+  readonly slot: number;
+  readonly func: number;
+}
+
+interface Controller {
+  readonly index: number;
+  readonly model: string;
+  readonly at: Where | undefined;
+  readonly busNr: number | undefined;
+  readonly chassis: number | undefined;
+  readonly alias: string;
+}
+
+interface Device {
+  readonly element: PlainElement;
+  readonly at: Where | undefined;
+  /** The host device that it is. */
+  readonly bdf: string | undefined;
+  readonly unassigned: boolean;
+  readonly iommufd: string | undefined;
+}
+
+interface Iommu {
+  readonly bus: number | undefined;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** A domain as the judge reads it. */
+export interface Reading {
+  readonly controllers: readonly Controller[];
+  readonly devices: readonly Device[];
+  readonly iommus: readonly Iommu[];
+}
+
+/** C's base 0. */
+function number(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return /^0[0-7]+$/.test(text) ? Number(`0o${text.slice(1)}`) : Number(text);
+}
+
+const child = (element: PlainElement, name: string) => element.children.find((c) => c.name === name);
+
+function whereOf(element: PlainElement): Where | undefined {
+  const { type, bus, slot, function: func } = child(element, 'address')?.attributes ?? {};
+  if (type !== 'pci') return undefined;
+  const at = { bus: number(bus) ?? 0, slot: number(slot) ?? 0, func: number(func) ?? 0 };
+  return at.bus + at.slot + at.func === 0 ? undefined : at;
+}
+
+/** Reads a domain's text. */
+export function readDomain(xml: string): Reading {
+  const controllers: Controller[] = [];
+  const devices: Device[] = [];
+  const iommus: Iommu[] = [];
+  for (const element of child(plainTree(xml), 'devices')?.children ?? []) {
+    const { attributes, name } = element;
+    const at = whereOf(element);
+    if (name === 'iommu') {
+      const { pciBus, ...values } = child(element, 'driver')?.attributes ?? {};
+      iommus.push({ bus: number(pciBus), values });
+    } else if (name === 'controller' && attributes.type === 'pci') {
+      const target = child(element, 'target')?.attributes ?? {};
+      controllers.push({
+        index: number(attributes.index) ?? -1,
+        model: attributes.model ?? '',
+        at,
+        busNr: number(target.busNr),
+        chassis: number(target.chassis),
+        alias: child(element, 'alias')?.attributes.name ?? '',
+      });
+    } else {
+      devices.push({
+        element,
+        at,
+        bdf: hostAddress(element),
+        unassigned: child(element, 'address')?.attributes.type === 'unassigned',
+        iommufd: child(element, 'driver')?.attributes.iommufd,
+      });
+    }
+  }
+  return { controllers, devices, iommus };
+}
+
+function hostAddress(element: PlainElement): string | undefined {
+  const { type } = element.attributes;
+  if (!(element.name === 'hostdev' && type === 'pci') && !(element.name === 'interface' && type === 'hostdev')) {
+    return undefined;
+  }
+  const source = child(element, 'source');
+  const { domain, bus, slot, function: func } = (source && child(source, 'address')?.attributes) ?? {};
+  const hex = (text: string | undefined, digits: number) => (number(text) ?? 0).toString(16).padStart(digits, '0');
+  return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(slot, 2)}.${hex(func, 1)}`;
+}
+
+const nameOf = ({ bus, slot, func }: Where) => `${bus}:${slot}.${func}`;
+const isExpander = ({ model }: Controller) => model === 'pcie-expander-bus';
+const isPort = ({ model }: Controller) => model === 'pcie-root-port' || model === 'pcie-switch-downstream-port';
+
+/** The expander bus that a bus is below, or 0 for `pcie.0`, where libvirt puts what is not there. */
+function rootOf(bus: number, { controllers }: Reading): number {
+  let index = bus;
+  for (let depth = 0; depth < 300; depth++) {
+    const controller = controllers.find((c) => c.index === index);
+    if (!controller?.at || controller.index === 0) return controller && isExpander(controller) ? index : 0;
+    if (isExpander(controller)) return index;
+    index = controller.at.bus;
+  }
+  return 0;
+}
+
+/** Devices and controllers for which libvirt will look for a place. */
+function homeless({ devices }: Reading): number {
+  const wants = ({ element, at, bdf, unassigned }: Device) => {
+    if (at || unassigned) return false;
+    if (bdf !== undefined) return true;
+    if (element.name === 'disk') return child(element, 'target')?.attributes.bus === 'virtio';
+    return ['interface', 'rng', 'controller'].includes(element.name);
+  };
+  return devices.filter(wants).length;
+}
+
+function repeated(keys: readonly (string | number)[]): (string | number)[] {
+  return [...new Set(keys.filter((key, i) => keys.indexOf(key) !== i))];
+}
+
+const highestIndex = ({ controllers, devices }: Reading): number =>
+  Math.max(0, ...controllers.flatMap((c) => [c.index, c.at?.bus ?? 0]), ...devices.flatMap((d) => d.at?.bus ?? 0));
+
+const occupied = ({ controllers, devices }: Reading): Where[] =>
+  [...controllers, ...devices].flatMap(({ at }) => (at ? [at] : []));
+
+/** What is wrong with an output by itself: what QEMU or the guest would fail on. */
+export function wrongWith(output: Reading, host: Host): string[] {
+  return [
+    ...wrongNumbers(output),
+    ...wrongBusNumbers(output),
+    ...wrongIommus(output),
+    ...wrongBehindVsmmus(output, host),
+  ];
+}
+
+function wrongNumbers(output: Reading): string[] {
+  const { controllers } = output;
+  const at = occupied(output);
+  return [
+    ...repeated(at.map(nameOf)).map((key) => `two things at ${key}`),
+    ...repeated(controllers.map((c) => c.index)).map((key) => `two controllers ${key}`),
+    ...at.filter((w) => w.slot > 31 || w.func > 7 || w.bus > 255).map((w) => `no such place: ${nameOf(w)}`),
+    ...controllers.filter((c) => c.index < 0 || c.index > 255).map((c) => `no such index: ${c.index}`),
+    ...at.filter((w) => w.bus === 0 && w.slot === 0).map((w) => `${nameOf(w)} is the host bridge's slot`),
+  ];
+}
+
+function wrongBusNumbers(output: Reading): string[] {
+  const { controllers } = output;
+  const wrong: string[] = [];
+  const below = (root: number) =>
+    controllers.filter((c) => c.index !== 0 && !isExpander(c) && rootOf(c.index, output) === root).length;
+  const expanders = controllers.filter(isExpander);
+  const numbered = expanders.flatMap(({ index, busNr }) =>
+    busNr === undefined ? [] : [{ index, first: busNr, needs: 1 + below(index) }],
+  );
+  // What has no number gets the lowest in use minus 2, by index (libvirt 12.8).
+  for (const { index, busNr } of expanders.toSorted((a, b) => a.index - b.index)) {
+    if (busNr !== undefined) continue;
+    numbered.push({ index, first: Math.min(256, ...numbered.map((w) => w.first)) - 2, needs: 1 + below(index) });
+  }
+  const windows = numbered.sort((a, b) => a.first - b.first);
+  for (const [i, { index, first, needs }] of windows.entries()) {
+    const end = windows[i + 1]?.first ?? 256;
+    if (first < 1 || first > 254) wrong.push(`busNr ${first} of ${index}`);
+    if (first + needs > end) wrong.push(`bus ${index} at ${first} needs ${needs} numbers and has ${end - first}`);
+  }
+  const indexes = new Set(controllers.map((c) => c.index));
+  let gaps = 0;
+  for (let index = 1; index <= highestIndex(output); index++) if (!indexes.has(index)) gaps++;
+  const root = 1 + below(0) + gaps + homeless(output);
+  const lowest = windows[0]?.first ?? 256;
+  if (root > lowest) wrong.push(`pcie.0 needs ${root} bus numbers and has ${lowest}`);
+  return wrong;
+}
+
+function wrongIommus({ iommus, controllers, devices }: Reading): string[] {
+  const wrong: string[] = [];
+  if (iommus.length > 16) wrong.push(`${iommus.length} SMMUs`);
+  if (iommus.length > 1 && iommus.some((i) => i.bus === undefined)) wrong.push('an SMMU for the machine beside others');
+  wrong.push(...repeated(iommus.map((i) => i.bus ?? 0)).map((bus) => `two SMMUs for bus ${bus}`));
+  for (const { bus = 0 } of iommus) {
+    const model = controllers.find((c) => c.index === bus)?.model;
+    if (bus !== 0 && model !== 'pcie-expander-bus') wrong.push(`pciBus=${bus} is ${model}`);
+  }
+  const onRoot = devices.filter((d) => d.bdf !== undefined && !d.unassigned);
+  const emulated = iommus.some((i) => (i.bus ?? 0) === 0);
+  const reading = { iommus, controllers, devices };
+  if (emulated && onRoot.some((d) => rootOf(d.at?.bus ?? 0, reading) === 0)) {
+    wrong.push('a host device behind the emulated SMMU of pcie.0');
+  }
+  return wrong;
+}
+
+function wrongBehindVsmmus(output: Reading, host: Host): string[] {
+  const wrong: string[] = [];
+  const onHost = (bdf: string) => host.topology.devices.find((d) => d.bdf === bdf);
+  const rootOfDevice = (d: Device) => (d.at ? rootOf(d.at.bus, output) : 0);
+  const translated = new Set(output.iommus.flatMap(({ bus = 0 }) => (bus === 0 ? [] : [bus])));
+
+  for (const { bus = 0, values } of output.iommus) {
+    if (bus === 0) continue;
+    const behind = output.devices.filter((d) => rootOfDevice(d) === bus);
+    if (values.accel !== 'on') {
+      if (behind.some((d) => d.bdf !== undefined)) wrong.push(`the vSMMU of ${bus} is not accelerated`);
+      continue;
+    }
+    if (behind.some((d) => d.bdf === undefined)) wrong.push(`an emulated device behind the vSMMU of ${bus}`);
+    if (behind.some((d) => d.iommufd !== 'yes')) wrong.push(`a device without iommufd behind the vSMMU of ${bus}`);
+    if (new Set(behind.map((d) => onHost(d.bdf ?? '')?.smmu ?? null)).size > 1) wrong.push(`several SMMUs on ${bus}`);
+    if (behind.some((d) => !onHost(d.bdf ?? '')?.smmu)) wrong.push(`a device without an SMMU behind that of ${bus}`);
+    const auto = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'].filter((name) => values[name] === undefined);
+    if (behind.length === 0 && auto.length > 0) wrong.push(`nothing to read off for ${bus}`);
+  }
+
+  const given = output.devices.filter((d) => d.bdf !== undefined && !d.unassigned);
+  const groups = given.map((d) => onHost(d.bdf ?? '')?.group ?? -1);
+  for (const [i, device] of given.entries()) {
+    const group = groups[i] ?? -1;
+    const mates = groups.filter((g) => g === group).length - 1;
+    if (group >= 0 && mates > 0 && translated.has(rootOfDevice(device))) {
+      wrong.push(`${device.bdf} is behind a vSMMU with ${mates} of its group in the guest`);
+    }
+  }
+  return wrong;
+}
+
+/** What is wrong with an output as an answer to an input: what moved that must not, what was numbered wrongly. */
+export function wrongChanges(before: Reading, after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
+  return [
+    ...wrongNewControllers(before, after),
+    ...wrongMoves(before, after),
+    ...wrongSlots(before, after),
+    ...wrongVerdicts(after, plan, host, policy),
+    ...exposedPorts(before, after, policy),
+  ];
+}
+
+function wrongNewControllers(before: Reading, after: Reading): string[] {
+  const wrong: string[] = [];
+  const old = before.controllers;
+  const fresh = after.controllers.filter((c) => !old.some((o) => o.index === c.index));
+  const indexes = fresh.map((c) => c.index).sort((a, b) => a - b);
+  const first = highestIndex(before) + 1;
+  if (indexes.some((index, i) => index !== first + i)) wrong.push(`new controllers ${indexes}, not from ${first} on`);
+  for (const { index, model, at, busNr, chassis } of fresh) {
+    if (!at) wrong.push(`the new controller ${index} has no address`);
+    if (model === 'pcie-expander-bus' && busNr === undefined) wrong.push(`the new bus ${index} has no busNr`);
+    if (model === 'pcie-root-port' && chassis === undefined) wrong.push(`the new port ${index} has no chassis`);
+    if (model !== 'pcie-expander-bus' && model !== 'pcie-root-port') wrong.push(`a new ${model}`);
+  }
+  for (const was of old) {
+    const is = after.controllers.find((c) => c.index === was.index);
+    if (!is || is.model !== was.model || is.chassis !== was.chassis || is.alias !== was.alias) {
+      wrong.push(`controller ${was.index} is another`);
+    } else if (was.busNr !== undefined && is.busNr !== was.busNr) wrong.push(`busNr of ${was.index} changed`);
+  }
+  // A port without a chassis gets its index (libvirt 12.8), and so do those that fill gaps.
+  const chassisOf = (reading: Reading) => {
+    const ports = reading.controllers.filter(isPort);
+    const known = new Set(reading.controllers.map((c) => c.index));
+    const added = Array.from({ length: highestIndex(reading) }, (_, i) => i + 1).filter((i) => !known.has(i));
+    return [...ports.map((c) => c.chassis ?? c.index), ...added];
+  };
+  if (repeated(chassisOf(before)).length === 0) {
+    wrong.push(...repeated(chassisOf(after)).map((chassis) => `two ports of chassis ${chassis}`));
+  }
+  return wrong;
+}
+
+/** Emulated devices and controllers stay, but for a function that becomes 0. */
+function wrongMoves(before: Reading, after: Reading): string[] {
+  const wrong: string[] = [];
+  const hadZero = new Set(occupied(before).flatMap((w) => (w.func === 0 ? [`${w.bus}:${w.slot}`] : [])));
+  const leftZero = (from: Where) => {
+    const zero = [...before.devices].find(
+      (d) => d.at?.bus === from.bus && d.at.slot === from.slot && d.at.func === 0 && d.bdf !== undefined,
+    );
+    const now = zero && after.devices.find((d) => d.bdf === zero.bdf)?.at;
+    return hadZero.has(`${from.bus}:${from.slot}`) && now && (now.bus !== from.bus || now.slot !== from.slot);
+  };
+  const check = (name: string, from: Where | undefined, to: Where | undefined) => {
+    if ((from && nameOf(from)) === (to && nameOf(to))) return;
+    const became0 = from && to && to.func === 0 && to.bus === from.bus && to.slot === from.slot && leftZero(from);
+    if (!became0) wrong.push(`${name} moved from ${from && nameOf(from)} to ${to && nameOf(to)}`);
+  };
+  if (before.devices.length !== after.devices.length) return ['devices came or went'];
+  for (const [i, { element, bdf, at }] of before.devices.entries()) {
+    if (bdf === undefined) check(element.name, at, after.devices[i]?.at);
+  }
+  for (const { index, at } of before.controllers) {
+    check(`controller ${index}`, at, after.controllers.find((c) => c.index === index)?.at);
+  }
+  return wrong;
+}
+
+function wrongSlots(before: Reading, after: Reading): string[] {
+  const wrong: string[] = [];
+  const slotsOf = (reading: Reading) => {
+    const slots = new Map<string, number[]>();
+    for (const { bus, slot, func } of occupied(reading)) {
+      slots.set(`${bus}:${slot}`, [...(slots.get(`${bus}:${slot}`) ?? []), func]);
+    }
+    return slots;
+  };
+  const old = slotsOf(before);
+  for (const [slot, functions] of slotsOf(after)) {
+    const had = old.get(slot);
+    if (!functions.includes(0) && (had === undefined || had.includes(0)))
+      wrong.push(`slot ${slot} lost its function 0`);
+  }
+  for (const [i, { bdf, at }] of after.devices.entries()) {
+    const was = before.devices[i]?.at;
+    if (bdf === undefined || !at || (was && nameOf(was) === nameOf(at))) continue;
+    const bus = after.controllers.find((c) => c.index === at.bus);
+    const stayed = was && was.bus === at.bus && was.slot === at.slot;
+    if (!stayed && !(bus && isPort(bus) && at.slot === 0)) wrong.push(`${bdf} moved to ${nameOf(at)}, on no port`);
+  }
+  // Functions of one slot that go to one SMMU stay together, with their numbers.
+  for (const [i, a] of after.devices.entries()) {
+    for (const [j, b] of after.devices.entries()) {
+      const [fromA, fromB] = [before.devices[i]?.at, before.devices[j]?.at];
+      if (i >= j || !fromA || !fromB || !a.at || !b.at || fromA.bus !== fromB.bus || fromA.slot !== fromB.slot)
+        continue;
+      const moved = (from: Where, to: Where) => from.bus !== to.bus || from.slot !== to.slot;
+      if (!moved(fromA, a.at) || !moved(fromB, b.at)) continue;
+      const same = rootOf(a.at.bus, after) === rootOf(b.at.bus, after);
+      if (same && a.at.bus !== b.at.bus) wrong.push(`${a.bdf} and ${b.bdf} shared a slot and were parted`);
+      if (same && fromA.func < fromB.func !== a.at.func < b.at.func) wrong.push(`${a.bdf} and ${b.bdf} changed order`);
+    }
+  }
+  // More than one function in a slot: function 0 says so.
+  for (const { at, element } of after.devices) {
+    if (at?.func !== 0 || (old.get(`${at.bus}:${at.slot}`)?.length ?? 0) > 1) continue;
+    const others = occupied(after).filter((w) => w.bus === at.bus && w.slot === at.slot).length;
+    const says = child(element, 'address')?.attributes.multifunction === 'on';
+    if (others > 1 && !says) wrong.push(`function 0 at ${nameOf(at)} does not say multifunction`);
+  }
+  return wrong;
+}
+
+/** The plan says of each device what the output does, and what host and policy ask for. */
+function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
+  const wrong: string[] = [];
+  const given = after.devices.filter((d) => d.bdf !== undefined);
+  if (plan.devices.map((d) => d.bdf).join() !== given.map((d) => d.bdf).join()) return ['other devices in the plan'];
+  const bridges = new Map<number, (typeof plan.bridges)[number]>(plan.bridges.map((b) => [b.controllerIndex, b]));
+  for (const [i, planned] of plan.devices.entries()) {
+    const { at, iommufd, unassigned } = given[i] as Device;
+    const to = planned.to && { bus: planned.to.bus, slot: planned.to.slot, func: planned.to.function };
+    if ((to ? nameOf(to) : undefined) !== (at && nameOf(at))) wrong.push(`${planned.bdf} is not where the plan says`);
+    if ((planned.iommufd ?? undefined) !== iommufd) wrong.push(`${planned.bdf} has not the iommufd of the plan`);
+    const own = host.topology.devices.find((d) => d.bdf === planned.bdf);
+    const mates = given.filter(
+      (d) => !d.unassigned && host.topology.devices.find((h) => h.bdf === d.bdf)?.group === own?.group,
+    );
+    const placeable =
+      own?.smmu != null &&
+      own.group !== null &&
+      !unassigned &&
+      !policy.bypass.some((bdf) => bdf === planned.bdf) &&
+      mates.length === 1;
+    if ((planned.verdict === 'placed') !== placeable) wrong.push(`${planned.bdf} is ${planned.verdict}`);
+    const root = at ? rootOf(at.bus, after) : 0;
+    const behind = after.iommus.some((iommu) => iommu.bus === root && root !== 0);
+    if (behind !== placeable) wrong.push(`${planned.bdf} is ${behind ? '' : 'not '}behind a vSMMU`);
+    if (behind && bridges.get(root)?.smmu !== own?.smmu) wrong.push(`${planned.bdf} is on another SMMU's bridge`);
+  }
+  for (const { controllerIndex, busNr, smmu, ports } of plan.bridges) {
+    const bridge = after.controllers.find((c) => c.index === controllerIndex);
+    if (bridge?.busNr !== undefined && bridge.busNr !== busNr) wrong.push(`the plan has busNr ${busNr}`);
+    const short = /^ua-vsmmu-smmu-([0-9a-f]+)-/.exec(bridge?.alias ?? '')?.[1];
+    if (short !== undefined && !smmu.endsWith(short)) wrong.push(`${bridge?.alias} serves ${smmu}`);
+    for (const port of ports) {
+      const there = given.filter((d) => d.at?.bus === port.controllerIndex).map((d) => d.bdf);
+      if (there.toSorted().join() !== port.devices.toSorted().join()) {
+        wrong.push(`port ${port.controllerIndex} has ${there}, not ${port.devices}`);
+      }
+    }
+  }
+  if (policy.bridges === 'all' && plan.bridges.length > 0) {
+    const served = new Set(after.iommus.flatMap((i) => bridges.get(i.bus ?? 0)?.smmu ?? []));
+    if (served.size !== host.smmus.length) wrong.push(`bridges for ${served.size} of ${host.smmus.length} SMMUs`);
+  }
+  if (policy.grouping === 'device') {
+    for (const bridge of plan.bridges.filter((b) => !b.kept)) {
+      const slots = bridge.ports.filter((p) => p.devices.length > 0).length;
+      if (slots > 1) wrong.push(`${slots} device slots on the bridge ${bridge.controllerIndex}`);
+    }
+  }
+  return wrong;
+}
+
+/** Ports behind vSMMUs that libvirt would give to something else than a host device of that SMMU. */
+function exposedPorts(before: Reading, after: Reading, policy: Policy): string[] {
+  const free = (reading: Reading) => {
+    const used = new Set(occupied(reading).map((w) => w.bus));
+    return reading.controllers
+      .filter((c) => isPort(c) && !used.has(c.index))
+      .map((c) => ({ index: c.index, root: rootOf(c.index, reading) }))
+      .sort((a, b) => a.index - b.index);
+  };
+  const translated = new Set(after.iommus.filter((i) => i.values.accel === 'on').map((i) => i.bus ?? 0));
+  const isSpare = ({ root }: { root: number }) => root !== 0 && translated.has(root);
+  const wrong: string[] = [];
+  const ports = free(after);
+  const first = ports.slice(0, homeless(after)).find(isSpare);
+  if (first) wrong.push(`libvirt would fill the spare port ${first.index}`);
+  const known = new Set(before.controllers.map((c) => c.index));
+  const spare = ports.filter(isSpare);
+  const added = spare.filter((p) => !known.has(p.index));
+  const guards = ports.filter((p) => p.root === 0 && p.index < (added[0]?.index ?? 0));
+  if (guards.length < added.length) wrong.push(`${guards.length} free ports guard ${added.length} new spare ones`);
+  if (added.length > 0 && policy.sparePorts === 0) wrong.push('spare ports that nobody asked for');
+  return wrong;
+}
+
+/** Lines of the input that no rule touches and that are not in the output, in order. */
+export function lostLines(input: string, output: string): string[] {
+  const touched = /<(?:address|driver|\/?iommu)\b/;
+  const lines = output.split('\n');
+  let at = 0;
+  return input.split('\n').filter((line) => {
+    if (touched.test(line)) return false;
+    const found = lines.indexOf(line, at);
+    if (found < 0) return true;
+    at = found + 1;
+    return false;
+  });
+}
