@@ -1,6 +1,6 @@
 /** The folder outside the repository that the lab keeps its root file systems in, and the lock on it. */
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LabError } from './process.js';
@@ -11,6 +11,17 @@ export function cacheFolder(): string {
   const folder = join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'vsmmu-lab');
   mkdirSync(folder, { recursive: true });
   return folder;
+}
+
+/** A new folder in the cache for this process; the ones of processes that ended without removing theirs go. */
+export function temporaryFolder(): string {
+  for (const name of readdirSync(cacheFolder())) {
+    const pid = /^temporary-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      rmSync(join(cacheFolder(), name), { recursive: true, force: true });
+    }
+  }
+  return mkdtempSync(join(cacheFolder(), `temporary-${process.pid}-`));
 }
 
 /** The file that the lock is on. */

@@ -1,9 +1,9 @@
 /** Boots a described host and brings back the parts of its /sys that a fixture needs. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { cacheFolder } from './cache.js';
+import { temporaryFolder } from './cache.js';
 import { type CpioEntry, packCpio } from './cpio.js';
 import type { HostDescription } from './description.js';
 import { boot, bootArguments, programEntries } from './guest.js';
@@ -36,7 +36,7 @@ export async function captureHost(lab: Lab, host: HostDescription): Promise<Buff
 
 /** The same archive with names in order and no times, so that capturing again gives a diff of what differs. */
 async function repack(archive: Buffer): Promise<Buffer> {
-  const folder = await mkdtemp(join(cacheFolder(), 'capture-'));
+  const folder = temporaryFolder();
   try {
     await writeFile(join(folder, 'in.tar.gz'), archive);
     const tree = ['--directory', folder, '--exclude=./in.tar.gz', '--exclude=./out.tar'];

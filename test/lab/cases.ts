@@ -2,11 +2,11 @@
  * The domains that the lab tries: the samples, the fixture, and random domains for the captured hosts, the same ones in
  * every run.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { cacheFolder } from './cache.js';
+import { temporaryFolder } from './cache.js';
 import { asTcg } from './domain.js';
 import { output } from './process.js';
 import { type Endpoint, endpointsOf, type ToolOptions } from './vsmmu.js';
@@ -62,7 +62,7 @@ export function sampleCases(): Case[] {
 
 /** The captured hosts, unpacked in the cache folder. */
 export class CapturedHosts implements Disposable {
-  private readonly folder = mkdtempSync(join(cacheFolder(), 'hosts-'));
+  private readonly folder = temporaryFolder();
 
   /** The `sys` folder of a host of test/fixtures/hosts. */
   async sysfs(name: string): Promise<string> {

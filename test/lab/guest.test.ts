@@ -8,10 +8,12 @@ import { commandLine, tryDomain } from './trial.js';
 
 const hosts = new CapturedHosts();
 const counts: readonly (readonly [string, number])[] = [
-  ['host-a', 3],
-  ['multifunction', 2],
-  ['sixteen-smmus', 3],
-  ['generic-initiators', 2],
+  ['host-a', 4],
+  ['one-smmu', 2],
+  ['two-smmus', 3],
+  ['multifunction', 3],
+  ['sixteen-smmus', 4],
+  ['generic-initiators', 3],
 ];
 const random = await Promise.all(counts.map(([host, count]) => randomCases(hosts, host, count)));
 

@@ -23,7 +23,7 @@ export function predictedFacts(plan: Plan, layout: PciLayout): Facts {
   for (const { bridge, smmu } of bridges) {
     inSlotOrder(bridge.ports).forEach((port, index) => {
       facts.push(
-        `port ${address(bridge.busNr, port)} behind ${smmu ?? 'none'}, leads to ${hex(bridge.busNr + 1 + index)}`,
+        `port ${address(bridge.busNr, port)} behind ${smmu ?? 'none'}, leads to ${hex(bridge.busNr + 1 + index)}, node ${nodeOf(bridge, layout)}`,
       );
     });
   }
@@ -42,7 +42,7 @@ export function observedFacts(view: GuestView, plan: Plan, layout: PciLayout): F
       (device) => device.root === `0000:${hex(bridge.busNr)}` && device.parent === undefined,
     );
     for (const port of ports) {
-      facts.push(`port ${port.bdf} behind ${port.smmu ?? 'none'}, leads to ${port.secondary}`);
+      facts.push(`port ${port.bdf} behind ${port.smmu ?? 'none'}, leads to ${port.secondary}, node ${port.numaNode}`);
     }
   }
   layout.hostDevices.forEach((device, index) => {
@@ -94,6 +94,11 @@ function placeOf(device: PciLayout['hostDevices'][number], bridges: readonly Bri
 function smmuOf(bridge: Bridge, layout: PciLayout): string | undefined {
   const order = layout.smmus.findIndex((smmu) => smmu.bridge === busName(bridge));
   return order < 0 ? undefined : smmuName(0x0c000000n + BigInt(order) * 0x20000n);
+}
+
+/** The guest's NUMA node of what is below a bridge: the bridge's own, or -1. */
+function nodeOf(bridge: Bridge, layout: PciLayout): number {
+  return layout.bridges.find((each) => each.id === busName(bridge))?.numaNode ?? -1;
 }
 
 function predictedMappings(bridges: readonly BridgeWithSmmu[]): IdMapping[] {
