@@ -93,7 +93,11 @@ class Check {
     if (unclosed !== undefined) {
       fail(text, text.length, `the document ends before ${this.closing(unclosed.tag)}`);
     }
-    if (this.tags.length === 0) fail(text, text.length, 'the document has no element');
+    const [root] = this.tags;
+    if (root === undefined) fail(text, text.length, 'the document has no element');
+    // libxml2 does not empty its buffer between two processing instructions out there.
+    this.checkLength(0, root.start, MAX_PIECE_BYTES, 'something before the root element');
+    this.checkLength(root.end, text.length, MAX_PIECE_BYTES, 'something after the root element');
     return { tags: this.tags, instructions: this.instructions, quotes: { single: this.single, double: this.double } };
   }
 
@@ -187,6 +191,7 @@ class Check {
       if (close >= text.length) fail(text, start, `the document ends inside the end tag </${name}`);
       fail(text, close, `expected > after </${name}, found ${describe(text, close)}`);
     }
+    this.checkLength(start, close, MAX_PIECE_BYTES, 'a tag');
     tag.closeStart = start;
     tag.end = close + 1;
     return close + 1;

@@ -89,23 +89,23 @@ describe('a new child', () => {
 });
 
 describe('a new sibling', () => {
-  const TEXT = '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n\n  <c/>\n</a>\n';
+  const TEXT = '<a>\n  <!-- first -->\n  <b/> <!-- of b --> \n\n  <c/>\n</a>\n';
 
   it.each<[title: string, edits: (editor: XmlEditor, find: (name: string) => XmlElement) => void, result: string]>([
     [
       'before, below the comments that stand above',
       (e, find) => e.insertBefore(find('b'), NEW),
-      '<a>\n  <!-- first -->\n  <new/>\n  <b/> <!-- of b -->\n\n  <c/>\n</a>\n',
+      '<a>\n  <!-- first -->\n  <new/>\n  <b/> <!-- of b --> \n\n  <c/>\n</a>\n',
     ],
     [
       'before, below an empty line',
       (e, find) => e.insertBefore(find('c'), NEW),
-      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n\n  <new/>\n  <c/>\n</a>\n',
+      '<a>\n  <!-- first -->\n  <b/> <!-- of b --> \n\n  <new/>\n  <c/>\n</a>\n',
     ],
     [
       'after, behind the comment on the line',
       (e, find) => e.insertAfter(find('b'), NEW),
-      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n  <new/>\n\n  <c/>\n</a>\n',
+      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n  <new/> \n\n  <c/>\n</a>\n',
     ],
     [
       'several in the order of the calls',
@@ -117,7 +117,7 @@ describe('a new sibling', () => {
         e.append(find('a'), { name: 'n6' });
         e.insertAfter(find('c'), { name: 'n5' });
       },
-      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n  <n1/>\n  <n2/>\n\n  <n3/>\n  <n4/>\n  <c/>\n  <n5/>\n  <n6/>\n</a>\n',
+      '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n  <n1/>\n  <n2/> \n\n  <n3/>\n  <n4/>\n  <c/>\n  <n5/>\n  <n6/>\n</a>\n',
     ],
   ])('%s', (_, edits, result) => {
     expect(edited(TEXT, edits)).toBe(result);

@@ -198,7 +198,7 @@ function elementsIn(element: XmlElement): XmlElement[] {
 it.each([
   ['laid out in lines', tidyModels],
   ['with white space where it falls', wildModels],
-])('edits of a document %s make the document that the same edits of a tree make', (_, models) => {
+])('edits of a document %s make the document that the same edits of a tree make', { timeout: 60_000 }, (_, models) => {
   fc.assert(
     fc.property(models, fc.array(edit, { minLength: 1, maxLength: 6 }), (model, edits) => {
       const text = print(model);
@@ -219,7 +219,7 @@ it.each([
   );
 });
 
-it('an insertion changes no line that was there, in a document laid out in lines', () => {
+it('an insertion changes no line that was there, in a document laid out in lines', { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(tidyModels, fc.nat(30), newElement, fc.boolean(), (model, nth, added, before) => {
       const text = print(model);

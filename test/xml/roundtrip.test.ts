@@ -33,7 +33,7 @@ function declarationsAround(element: XmlElement): string {
   return [...declared].map(([name, value]) => ` ${name}="${value}"`).join('');
 }
 
-describe('any well-formed document', () => {
+describe('any well-formed document', { timeout: 60_000 }, () => {
   it('is accepted, by libxml2 too, and comes back byte for byte', () => {
     fc.assert(
       fc.property(documents, (text) => {

@@ -1,24 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Diagnostic, InputError } from '../../src/diagnostics.js';
 import { parseXml } from '../../src/xml/document.js';
 import { complaint } from './libxml2.js';
-
-function refusal(input: string | Uint8Array): Diagnostic {
-  try {
-    parseXml(input);
-  } catch (error) {
-    if (error instanceof InputError && error.diagnostics[0] !== undefined) return error.diagnostics[0];
-    throw error;
-  }
-  throw new Error('it was accepted');
-}
-
-/** `line:column: message`. */
-function told(input: string | Uint8Array): string {
-  const { place, message } = refusal(input);
-  return `${place?.line}:${place?.column}: ${message}`;
-}
+import { refusal, told } from './refusal.js';
 
 describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
   it.each<[title: string, text: string, told: string]>([
@@ -159,25 +143,9 @@ describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
     ['a namespace that is no URI', '<a xmlns="a\nb"/>', "1:4: xmlns='a b': a namespace is a URI"],
     ['an xml:id twice', '<a xml:id="i"><b xml:id="i"/></a>', "1:18: xml:id='i' is there twice"],
     ['an xml:id that is no name', '<a xml:id="1"/>', "1:4: xml:id='1' is no name"],
-    [
-      'elements nested too deeply',
-      '<a>'.repeat(257) + '</a>'.repeat(257),
-      '1:769: elements are nested deeper than 256, which libxml2 refuses',
-    ],
-    [
-      'a name of 50 001 bytes',
-      `<${'a'.repeat(50_001)}/>`,
-      '1:2: a name of more than 50000 bytes, which libxml2 refuses',
-    ],
   ])('%s', (_, text, expected) => {
     expect(told(text)).toBe(expected);
     expect(refusal(text).code).toBe('xml-syntax');
-    expect(complaint(text), 'libxml2').toBeDefined();
-  });
-
-  it('a value of 10 000 000 bytes', () => {
-    const text = `<a b="${'é'.repeat(5_000_000)}"/>`;
-    expect(told(text)).toBe('1:1: a tag of more than 9000000 bytes, which libxml2 refuses');
     expect(complaint(text), 'libxml2').toBeDefined();
   });
 });
@@ -276,8 +244,6 @@ describe('what libxml2 takes is taken', () => {
     ['a namespace written with a reference', '<a xmlns:b="urn&#58;b" b:c=""/>'],
     ['a relative namespace', '<a xmlns="relative/uri"/>'],
     ["xml's own prefix, declared or not", '<a xmlns:xml="http://www.w3.org/XML/1998/namespace" xml:lang="de"/>'],
-    ['elements nested as deep as it takes', '<a>'.repeat(256) + '</a>'.repeat(256)],
-    ['a name of 50 000 bytes', `<${'a'.repeat(50_000)}/>`],
   ])('%s', (_, text) => {
     expect(complaint(text), 'libxml2').toBeUndefined();
     expect(parseXml(Buffer.from(text)).edit().toString()).toBe(text);

@@ -1,0 +1,19 @@
+import { type Diagnostic, InputError } from '../../src/diagnostics.js';
+import { parseXml } from '../../src/xml/document.js';
+
+/** What the input is refused for; an Error where it is not. */
+export function refusal(input: string | Uint8Array): Diagnostic {
+  try {
+    parseXml(input);
+  } catch (error) {
+    if (error instanceof InputError && error.diagnostics[0] !== undefined) return error.diagnostics[0];
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+/** The same as `line:column: message`. */
+export function told(input: string | Uint8Array): string {
+  const { place, message } = refusal(input);
+  return `${place?.line}:${place?.column}: ${message}`;
+}
