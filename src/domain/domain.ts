@@ -183,8 +183,17 @@ class DeviceReader {
   #guestAddress(element: XmlElement): GuestAddress | undefined {
     const address = element.child('address');
     if (address?.attribute('type') !== 'pci') return undefined;
-    const { domain, bus, slot, function: func } = readPciAddress(address, this.#document.place(address.start));
-    if (domain === 0 && bus === 0 && slot === 0 && func === 0) return undefined;
+    const place = this.#document.place(address.start);
+    const { domain, bus, slot, function: func } = readPciAddress(address, place);
+    if (domain !== 0) {
+      throw new InputError(
+        diagnostic('address-invalid', `domain='${address.attribute('domain')}' is no PCI domain of a guest`, {
+          place,
+          hint: 'libvirt has only domain 0 for guests',
+        }),
+      );
+    }
+    if (bus === 0 && slot === 0 && func === 0) return undefined;
     return { bus: bus as ControllerIndex, slot, function: func };
   }
 
