@@ -109,7 +109,7 @@ const emulated: fc.Arbitrary<EmulatedSpec> = fc.record({
       weight: 12,
       arbitrary: fc.constantFrom('port', 'port', 'slot', 'shared', 'numa', 'pci-bridge', 'beside-port', 'missing'),
     },
-    { weight: 1, arbitrary: fc.constantFrom('nowhere', 'empty-address', 'vsmmu') },
+    { weight: 2, arbitrary: fc.constantFrom('nowhere', 'empty-address', 'vsmmu') },
   ),
 });
 
