@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Plan } from '../../src/generated/plan.js';
+import type { Bridge, Plan, Port } from '../../src/generated/plan.js';
 import { addrText, type PciLayout } from './argv.js';
 import { CapturedHosts, randomCases, sampleCases, titled } from './cases.js';
 import { forCommandLine, hostAddresses, pciAddresses } from './domain.js';
 import { Lab } from './lab.js';
-import { busName } from './prediction.js';
 import { commandLine, tryDomain } from './trial.js';
 import { rewrite } from './vsmmu.js';
 
@@ -42,6 +41,11 @@ describe('libvirt takes what the tool writes', () => {
     expect(smmusAfterTheirDevices(layout), 'an SMMU precedes what is behind it').toEqual([]);
   });
 });
+
+/** The name by which QEMU knows the bus that a controller makes: its alias, or libvirt's own. */
+function busName(controller: Bridge | Port): string {
+  return controller.alias ?? `pci.${controller.controllerIndex}`;
+}
 
 /** Expander buses and SMMUs, as sentences. */
 function bridgesOf(plan: Plan): string[] {
