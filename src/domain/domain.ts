@@ -223,10 +223,10 @@ class DeviceReader {
     const findings: Diagnostic[] = [];
     const unique = <T>(
       things: readonly T[],
-      key: (t: T) => string | undefined,
+      key: (t: T) => string | number | undefined,
       report: (first: T, again: T) => Diagnostic,
     ) => {
-      const seen = new Map<string, T>();
+      const seen = new Map<string | number, T>();
       for (const thing of things) {
         const k = key(thing);
         if (k === undefined) continue;
@@ -237,7 +237,7 @@ class DeviceReader {
     };
     unique(
       this.controllers,
-      (c) => String(c.index),
+      (c) => c.index,
       (first, again) =>
         diagnostic(
           'controller-index-duplicate',
@@ -249,7 +249,7 @@ class DeviceReader {
     );
     unique(
       [...this.controllers, ...this.hostDevices, ...this.otherDevices],
-      (d) => d.address && formatGuestAddress(d.address),
+      ({ address }) => address && (address.bus << 8) | (address.slot << 3) | address.function,
       (first, again) =>
         diagnostic(
           'guest-address-duplicate',
