@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CapturedHosts, randomCases, sampleCases, seriesExample, titled } from './cases.js';
+import { CapturedHosts, randomCases, sampleCases, seriesExample, specialCases, titled } from './cases.js';
 import { forCommandLine, hostAddresses } from './domain.js';
 import { emulatedMachine } from './emulated.js';
 import { bootGuest } from './guest.js';
@@ -16,6 +16,7 @@ const counts: readonly (readonly [string, number])[] = [
   ['sixteen-smmus', 4],
   ['generic-initiators', 3],
 ];
+const special = await specialCases(hosts);
 const random = await Promise.all(counts.map(([host, count]) => randomCases(hosts, host, count)));
 
 let lab: Lab;
@@ -28,7 +29,7 @@ afterAll(async () => {
 });
 
 describe('a guest sees what the plan says', () => {
-  it.concurrent.for(titled([...sampleCases(), ...random.flat()]))('%s', async ([, each], { task }) => {
+  it.concurrent.for(titled([...sampleCases(), ...special, ...random.flat()]))('%s', async ([, each], { task }) => {
     const { prediction, dump } = await tryDomain(lab, each);
     expect(prediction.complete, 'every address is known').toBe(true);
     const { options, layout } = await commandLine(lab, dump);
