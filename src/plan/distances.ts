@@ -39,6 +39,7 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
   if (diagnostics.length > 0) return { added: [], diagnostics };
 
   const distances: Distance[] = [];
+  const missing: string[] = [];
   for (const { id: cell, distances: given } of cells) {
     for (const { id: sibling, distances: back } of cells) {
       const [from, to] = [nodes.get(cell), nodes.get(sibling)];
@@ -47,15 +48,17 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
       // What a cell says of another holds both ways where that says nothing (libvirt 12.8).
       const value = back.get(cell) ?? onHost;
       if (value === undefined || value < LOCAL_DISTANCE || value > MAX_DISTANCE) {
-        const message = `the host has no distance from node ${from} to node ${to}, which cells ${cell} and ${sibling} stand for`;
-        diagnostics.push(diagnostic('numa-distance-missing', message));
+        missing.push(`from node ${from} to node ${to}, which cells ${cell} and ${sibling} stand for`);
         continue;
       }
       // Linux shows 10 between nodes of one device, too.
       distances.push({ cell, sibling, value: cell === sibling ? value : Math.max(value, LOCAL_DISTANCE + 1) });
     }
   }
-  return { added: distances, diagnostics };
+  const [first] = missing;
+  if (first === undefined) return { added: distances, diagnostics };
+  const more = missing.length > 1 ? `, and ${missing.length - 1} more` : '';
+  return { added: [], diagnostics: [diagnostic('numa-distance-missing', `the host has no distance ${first}${more}`)] };
 }
 
 /** Two cells for one node of the host: neither is the one whose distances are meant. */

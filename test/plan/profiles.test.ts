@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { validate } from '../../src/generated/profiles.validate.js';
 import { DEFAULT_POLICY } from '../../src/plan/policy.js';
-import data from '../../src/plan/profiles.json' with { type: 'json' };
 import { PROFILES, profileOf } from '../../src/plan/profiles.js';
+import data from '../../src/plan/profiles.json' with { type: 'json' };
 import { invalidValues, vsmmuValues } from '../../src/plan/vsmmu.js';
 import { pciDevice } from './devices.js';
 
