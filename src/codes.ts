@@ -197,6 +197,12 @@ const codes = {
     meaning: 'more NUMA cells than QEMU has room for (128)',
     hint: 'give the domain fewer such devices, or --initiators none',
   },
+  'numa-cells-many': {
+    severity: 'note',
+    meaning:
+      'the guest gets more NUMA cells than an arm64 Linux is built for unless told otherwise (16); its kernel drops the rest',
+    hint: 'see that its kernel has CONFIG_NODES_SHIFT=6 or more',
+  },
   'initiators-left-out': {
     severity: 'warning',
     meaning: 'a device has Generic Initiators, and the guest no NUMA cells to which theirs could be added',

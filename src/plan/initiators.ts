@@ -12,6 +12,9 @@ import { profileOf } from './profiles.js';
 /** The most NUMA nodes that QEMU gives a guest (11.1, `MAX_NODES`). */
 const MAX_CELLS = 128;
 
+/** The NUMA nodes that an arm64 Linux has room for by default (`CONFIG_NODES_SHIFT=4`; Debian's 7.2 is built so). */
+const USUAL_NODES = 16;
+
 /** The Generic Initiators of a domain's devices: which cells they have, and which are to be added. */
 export interface Initiators {
   readonly added: readonly InitiatorCell[];
@@ -83,6 +86,8 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   if (next > MAX_CELLS) {
     const message = `${next} NUMA cells are needed, and QEMU has room for ${MAX_CELLS}`;
     diagnostics.push(diagnostic('numa-cells-exhausted', message));
+  } else if (next > USUAL_NODES) {
+    diagnostics.push(diagnostic('numa-cells-many', `the guest gets ${next} NUMA cells`));
   }
   return { ...result, diagnostics };
 }
