@@ -124,7 +124,6 @@ const codes = {
   'bus-numbers-exhausted': {
     severity: 'error',
     meaning: "the guest's 256 PCI bus numbers do not suffice; the message says who takes how many",
-    hint: 'save some with fewer --spare-ports, a smaller --bus-window, or --grouping smmu',
   },
   'bus-window-too-small': {
     severity: 'error',
@@ -133,17 +132,14 @@ const codes = {
   'controller-indexes-exhausted': {
     severity: 'error',
     meaning: "libvirt's 255 PCI controller indexes do not suffice",
-    hint: 'give fewer --spare-ports, or close gaps in the indexes of the domain',
   },
   'slots-exhausted': {
     severity: 'error',
     meaning: 'a PCI bus has fewer free slots than are needed',
-    hint: 'give fewer --spare-ports, or --grouping smmu',
   },
   'vsmmus-exhausted': {
     severity: 'error',
     meaning: 'more vSMMUs than QEMU has room for (16)',
-    hint: 'give --grouping smmu or --bridges used, or put devices on the --bypass list',
   },
   'spare-port-exposed': {
     severity: 'error',

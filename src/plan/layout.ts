@@ -1,12 +1,12 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
-import { MAX_CONTROLLER_INDEX, MAX_SLOT, type PciController } from '../domain/controller.js';
+import type { PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port } from '../generated/plan.js';
 import { bridgeAlias, portAlias, rootPortAlias } from './alias.js';
-import { Allocator, slotsForRootPorts } from './allocate.js';
+import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import { type BridgeDraft, lackingPorts } from './drafts.js';
 import { leavingDevices, type SlotMove } from './slots.js';
@@ -77,7 +77,6 @@ class LayoutBuilder {
       return this.#layOutBridge(draft, joining + spare);
     });
     const awaiting = this.#awaiting();
-    this.#checkLimits(awaiting + tree.gaps);
     return {
       bridges,
       rootPorts,
@@ -206,27 +205,6 @@ class LayoutBuilder {
     const { domain } = this.#request;
     const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !this.#leaving.has(d));
     return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
-  }
-
-  #checkLimits(libvirtPorts: number): void {
-    const { indexesLacking, slotsLacking, freeRootSlots } = this.#allocator;
-    if (indexesLacking > 0) {
-      this.#diagnostics.push(
-        diagnostic(
-          'controller-indexes-exhausted',
-          `${MAX_CONTROLLER_INDEX + indexesLacking} PCI controllers are needed; libvirt takes ${MAX_CONTROLLER_INDEX}`,
-        ),
-      );
-    }
-    const short = Math.max(0, slotsForRootPorts(libvirtPorts) - freeRootSlots);
-    if (slotsLacking + short > 0) {
-      this.#diagnostics.push(
-        diagnostic(
-          'slots-exhausted',
-          `${slotsLacking + short} more slots are needed than a bus has (${MAX_SLOT} on pcie.0, ${MAX_SLOT + 1} on a bridge)`,
-        ),
-      );
-    }
   }
 }
 

@@ -2,18 +2,20 @@ import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
 import { type ControllerIndex, formatGuestAddress } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { MAX_VSMMUS, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
 import { PciTree } from '../domain/pci-tree.js';
 import type { Bridge, Device, Plan, Renumbered } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import { commandlineConflicts, whyNoAcceleration, whyNotOurs } from './applicable.js';
-import { assignBusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
+import { type Budget, layoutBudgets, overruns, type Saving, vsmmuBudget } from './budgets.js';
+import { assignBusNumbers, BUS_NUMBERS, type BusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
 import { type BridgeDraft, draftBridges } from './drafts.js';
 import { type Existing, findExisting } from './existing.js';
 import { type BridgeLayout, type Layout, layOut } from './layout.js';
 import type { Policy } from './policy.js';
-import { partSlots } from './slots.js';
+import { findSavings, mergeFunctions } from './savings.js';
+import { partSlots, type SlotMove } from './slots.js';
 import { judgeDevices, type Verdict } from './verdict.js';
 import { missingValues, vsmmuValues } from './vsmmu.js';
 
@@ -73,20 +75,9 @@ class Planner {
     const machineIommu = this.#machineIommu(existing, verdicts.of, drafts.length > 0);
     this.#refuse();
 
-    const layout = layOut({
-      domain,
-      tree: this.#tree,
-      drafts,
-      moves,
-      isActive: (draft) => this.#isActive(draft),
-      sparePorts: this.#policy.sparePorts,
-      translated: this.#translatedByOthers(existing, drafts),
-    });
-    const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
-    const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
-    this.#collect(layout.diagnostics, numbers.diagnostics);
+    const { layout, numbers, budgets } = this.#allot(existing, drafts, moves, machineIommu);
     const bridges = layout.bridges.map((bridge, i) => this.#bridge(bridge, numbers.windows[i]));
-    this.#checkVsmmus(existing, bridges, machineIommu);
+    this.#collect(overruns(budgets, () => this.#savings(moves, machineIommu)));
     this.#refuse();
 
     const devices = this.#devices(verdicts.of, layout, renumbered);
@@ -113,6 +104,57 @@ class Planner {
       ]);
     }
     return { plan, diagnostics: this.#diagnostics };
+  }
+
+  /** Gives everything that is to be added its place and its numbers; nothing here fails. */
+  #allot(
+    existing: Existing,
+    drafts: readonly BridgeDraft[],
+    moves: readonly SlotMove[],
+    machineIommu: Plan['machineIommu'],
+  ): { layout: Layout; numbers: BusNumbers; budgets: readonly Budget[]; narrow: boolean } {
+    const translated = this.#translatedByOthers(existing, drafts);
+    const layout = layOut({
+      domain: this.#domain,
+      tree: this.#tree,
+      drafts,
+      moves,
+      isActive: (draft) => this.#isActive(draft),
+      sparePorts: this.#policy.sparePorts,
+      translated,
+    });
+    const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
+    const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
+    this.#collect(layout.diagnostics, numbers.diagnostics);
+    const { ledger, fits } = numbers;
+    const active = drafts.filter((draft) => this.#isActive(draft)).length;
+    const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
+    const others = [...existing.bridges.values()].filter((b) => b.iommu && !drafted.has(b.controller.index)).length;
+    const root = existing.rootIommu && machineIommu !== 'drop' ? 1 : 0;
+    const budgets = [
+      { code: 'bus-numbers-exhausted', what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits } as const,
+      ...layoutBudgets(this.#tree, layout),
+      vsmmuBudget(active, others, root),
+    ];
+    return { layout, numbers, budgets, narrow: requests.some(outgrows) };
+  }
+
+  /** What would save something of what does not suffice, found by planning as if. */
+  #savings(moves: readonly SlotMove[], machineIommu: Plan['machineIommu']): readonly Saving[] {
+    return findSavings(this.#policy, moves, (policy, merge) =>
+      new Planner(this.#domain, this.#host, policy, this.#options).#budgets(
+        merge ? mergeFunctions(moves) : moves,
+        machineIommu,
+      ),
+    );
+  }
+
+  #budgets(moves: readonly SlotMove[], machineIommu: Plan['machineIommu']): readonly Budget[] {
+    const existing = findExisting(this.#domain, this.#tree, this.#host);
+    const drafts = draftBridges(this.#domain, this.#tree, this.#host, this.#policy, existing, moves);
+    const { budgets, narrow } = this.#allot(existing, drafts, moves, machineIommu);
+    // Windows that the policy makes too small are no way out.
+    return narrow ? budgets.map((each) => ({ ...each, fits: false })) : budgets;
   }
 
   #collect(...lists: readonly (readonly Diagnostic[])[]): void {
@@ -199,7 +241,8 @@ class Planner {
     const below = kept ? this.#tree.busesBelow(kept.index).length : 0;
     const needed = 1 + below + ports.filter((p) => !p.kept).length;
     const taker = `the bridge of ${draft.smmu}`;
-    if (busWindow > 0 && !kept && needed > busWindow) {
+    const request = { controllerIndex: kept?.index, taker, needed, window: busWindow };
+    if (outgrows(request)) {
       this.#collect([
         diagnostic(
           'bus-window-too-small',
@@ -210,7 +253,7 @@ class Planner {
         ),
       ]);
     }
-    return { controllerIndex: kept?.index, taker, needed, window: busWindow };
+    return request;
   }
 
   #bridge(layout: BridgeLayout, window: Window | undefined): Bridge {
@@ -241,20 +284,6 @@ class Planner {
       vsmmuChange: vsmmuChange(existing?.iommu?.values, active ? vsmmu : undefined),
       ports: [...ports],
     };
-  }
-
-  #checkVsmmus(existing: Existing, bridges: readonly Bridge[], machineIommu: Plan['machineIommu']): void {
-    const planned = bridges.filter((b) => b.vsmmuChange !== 'remove' && b.vsmmu.accel === 'on').length;
-    const inPlan = new Set(bridges.map((b) => b.controllerIndex));
-    const others = [...existing.bridges.values()].filter((b) => b.iommu && !inPlan.has(b.controller.index)).length;
-    const root = existing.rootIommu && machineIommu !== 'drop' ? 1 : 0;
-    if (planned + others + root <= MAX_VSMMUS) return;
-    this.#collect([
-      diagnostic(
-        'vsmmus-exhausted',
-        `${planned + others + root} vSMMUs are needed, and QEMU has room for ${MAX_VSMMUS}`,
-      ),
-    ]);
   }
 
   #devices(verdicts: ReadonlyMap<HostDevice, Verdict>, layout: Layout, renumbered: readonly Renumbered[]): Device[] {
@@ -306,6 +335,11 @@ class Planner {
   #needsIommufd(device: Device, i: number): boolean {
     return device.iommufd === 'yes' && this.#domain.hostDevices[i]?.iommufd !== 'yes';
   }
+}
+
+/** Whether a new bridge needs more bus numbers than the policy gives each. */
+function outgrows({ controllerIndex, needed, window }: WindowRequest): boolean {
+  return window > 0 && controllerIndex === undefined && needed > window;
 }
 
 function vsmmuChange(before: VsmmuValues | undefined, after: VsmmuValues | undefined): Bridge['vsmmuChange'] {
