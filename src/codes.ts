@@ -107,7 +107,11 @@ const codes = {
   'group-not-viable': {
     severity: 'warning',
     meaning: 'a device shares its IOMMU group with one that a host driver holds; VFIO refuses such a group',
-    hint: "bind it to vfio-pci, or add it to the domain with <address type='unassigned'/>",
+    hint: "bind it to vfio-pci, or add it to the domain with <address type='unassigned'/>, as --complete-groups does",
+  },
+  'group-completed': {
+    severity: 'note',
+    meaning: "a device of a placed device's IOMMU group is added to the domain, hidden from the guest",
   },
   'device-moved': { severity: 'note', meaning: 'where a device is in the guest before and after', detail: true },
   'emulated-behind-vsmmu': {

@@ -85,6 +85,7 @@ class Planner {
     const changed =
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
+      verdicts.companions.length > 0 ||
       renumbered.length > 0 ||
       bridges.some((b) => !b.kept || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept)) ||
       devices.some((d, i) => layout.addresses.has(domain.hostDevices[i] as HostDevice) || this.#needsIommufd(d, i));
@@ -94,6 +95,7 @@ class Planner {
       bridges,
       rootPorts: [...layout.rootPorts],
       devices,
+      companions: [...verdicts.companions],
       renumbered: [...renumbered],
       machineIommu,
       busNumbers: [...numbers.ledger],
@@ -373,6 +375,7 @@ function emptyPlan(domain: Domain, host: Host, verdicts: ReadonlyMap<HostDevice,
     bridges: [],
     rootPorts: [],
     devices: domain.hostDevices.map((device) => describe(device, host, verdicts.get(device))),
+    companions: [],
     renumbered: [],
     machineIommu: 'none',
     busNumbers: [],

@@ -1,4 +1,4 @@
-import { guestAddressAttributes } from '../domain/address.js';
+import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import type { Bridge, GuestAddress, Port } from '../generated/plan.js';
 import type { NewElement } from '../xml/editor.js';
@@ -31,6 +31,25 @@ export function rootPort(port: Port): NewElement {
     ...alias(port.alias),
     address(port.address, port.multifunction),
   ]);
+}
+
+/** A host device that is held for the guest and not given to it: `<hostdev>` with `<address type='unassigned'/>` (libvirt 6.0). */
+export function companion(bdf: Bdf): NewElement {
+  return hostdev(bdf, [{ name: 'address', attributes: [['type', 'unassigned']] }]);
+}
+
+/** A `<hostdev>` for a PCI device that libvirt binds to vfio itself, with these children after and before its source. */
+export function hostdev(bdf: Bdf, after: readonly NewElement[], before: readonly NewElement[] = []): NewElement {
+  const source = { name: 'source', children: [{ name: 'address', attributes: bdfAttributes(bdf) }] };
+  return {
+    name: 'hostdev',
+    attributes: [
+      ['mode', 'subsystem'],
+      ['type', 'pci'],
+      ['managed', 'yes'],
+    ],
+    children: [...before, source, ...after],
+  };
 }
 
 /** A vSMMU: `<iommu model='smmuv3'>`. */

@@ -7,7 +7,7 @@ import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { expanderBus, rootPort, vsmmu } from './elements.js';
+import { companion, expanderBus, rootPort, vsmmu } from './elements.js';
 
 /**
  * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
@@ -18,6 +18,10 @@ export function rewrite(domain: Domain, plan: Plan): string {
   if (!plan.changed) return domain.document.text;
   return new Rewriter(domain, plan).rewrite();
 }
+
+/** The children of `<devices>` that libvirt 12.8 prints after `<hostdev>`. */
+const AFTER_HOSTDEVS: readonly string[] =
+  'redirdev redirfilter hub watchdog memballoon rng nvram panic shmem memory iommu vsock crypto pstore'.split(' ');
 
 class Rewriter {
   readonly #domain: Domain;
@@ -36,6 +40,7 @@ class Rewriter {
       const present = this.#domain.hostDevices[i];
       if (present) this.#editDevice(present, device);
     }
+    this.#addCompanions();
     this.#renumber();
     this.#editIommus();
     return this.#editor.toString();
@@ -72,6 +77,17 @@ class Rewriter {
       const source = present.element.child('source');
       // Where libvirt 12.8 prints it.
       if (source) this.#editor.insertBefore(source, element);
+    }
+  }
+
+  /** After the last `<hostdev>`, where libvirt 12.8 prints them. */
+  #addCompanions(): void {
+    const last = this.#lastOf(['hostdev']);
+    const next = this.#firstOf(AFTER_HOSTDEVS);
+    for (const bdf of this.#plan.companions) {
+      if (last) this.#insertAfter(last, companion(bdf));
+      else if (next) this.#editor.insertBefore(next, companion(bdf));
+      else this.#append(companion(bdf));
     }
   }
 
@@ -120,7 +136,7 @@ class Rewriter {
     const element = vsmmu(bridge);
     // libvirt prints <vsock>, <crypto> and <pstore> after <iommu>.
     const last = this.#domain.iommus.at(-1)?.element;
-    const next = this.#domain.devicesElement?.children.find((e) => ['vsock', 'crypto', 'pstore'].includes(e.name));
+    const next = this.#firstOf(['vsock', 'crypto', 'pstore']);
     if (last) this.#insertAfter(last, element);
     else if (next) this.#editor.insertBefore(next, element);
     else this.#append(element);
@@ -130,6 +146,10 @@ class Rewriter {
     const driver = iommu.child('driver');
     if (!driver) this.#editor.append(iommu, { name: 'driver', attributes: values });
     else for (const [name, value] of values) this.#editor.setAttribute(driver, name, value);
+  }
+
+  #firstOf(names: readonly string[]): XmlElement | undefined {
+    return this.#domain.devicesElement?.children.find((e) => names.includes(e.name));
   }
 
   #lastOf(names: readonly string[]): XmlElement | undefined {
