@@ -37,6 +37,8 @@ export interface Domain {
   /** Mediated devices (`<hostdev type='mdev'>`): not placed, but told of. */
   readonly mediatedDevices: readonly GuestDevice[];
   readonly iommus: readonly Iommu[];
+  /** `<iommufd>` below `<domain>`: whether host devices use iommufd where they do not say otherwise (libvirt 12.2). */
+  readonly iommufd: { readonly enabled: boolean; readonly place: Place; readonly element: XmlElement } | undefined;
   /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
   readonly impliedControllers: number;
   /** The arguments of `<qemu:commandline>`. */
@@ -66,6 +68,7 @@ export function parseDomain(input: string | Uint8Array): Domain {
   reader.numberControllers();
   reader.checkAddresses();
 
+  const iommufd = root.child('iommufd');
   const os = root.child('os')?.child('type');
   return {
     document,
@@ -80,6 +83,11 @@ export function parseDomain(input: string | Uint8Array): Domain {
     otherDevices: reader.otherDevices,
     mediatedDevices: reader.otherDevices.filter((d) => d.name === 'hostdev' && d.element.attribute('type') === 'mdev'),
     iommus: reader.iommus,
+    iommufd: iommufd && {
+      enabled: iommufd.attribute('enabled') === 'yes',
+      place: document.place(iommufd.start),
+      element: iommufd,
+    },
     impliedControllers: impliedControllers(children),
     commandline: commandline(document),
   };

@@ -12,6 +12,7 @@ import { type Budget, layoutBudgets, overruns, type Saving, vsmmuBudget } from '
 import { assignBusNumbers, BUS_NUMBERS, type BusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
 import { type BridgeDraft, draftBridges } from './drafts.js';
 import { type Existing, findExisting } from './existing.js';
+import { type Backends, decideBackends } from './iommufd.js';
 import { type BridgeLayout, type Layout, layOut } from './layout.js';
 import type { Policy } from './policy.js';
 import { findSavings, mergeFunctions } from './savings.js';
@@ -80,15 +81,18 @@ class Planner {
     this.#collect(overruns(budgets, () => this.#savings(moves, machineIommu)));
     this.#refuse();
 
-    const devices = this.#devices(verdicts.of, layout, renumbered);
+    const backends = decideBackends(domain, this.#host, this.#policy, verdicts.of);
+    this.#collect(backends.diagnostics);
+    const devices = this.#devices(verdicts.of, layout, renumbered, backends);
     this.#tellRenumbered(renumbered);
     const changed =
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
       verdicts.companions.length > 0 ||
+      backends.domain !== 'none' ||
       renumbered.length > 0 ||
       bridges.some((b) => !b.kept || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept)) ||
-      devices.some((d, i) => layout.addresses.has(domain.hostDevices[i] as HostDevice) || this.#needsIommufd(d, i));
+      domain.hostDevices.some((device) => layout.addresses.has(device) || backends.devices.has(device));
     const plan: Plan = {
       version: 1,
       changed,
@@ -97,6 +101,7 @@ class Planner {
       devices,
       companions: [...verdicts.companions],
       renumbered: [...renumbered],
+      iommufd: backends.domain,
       machineIommu,
       busNumbers: [...numbers.ledger],
     };
@@ -288,7 +293,12 @@ class Planner {
     };
   }
 
-  #devices(verdicts: ReadonlyMap<HostDevice, Verdict>, layout: Layout, renumbered: readonly Renumbered[]): Device[] {
+  #devices(
+    verdicts: ReadonlyMap<HostDevice, Verdict>,
+    layout: Layout,
+    renumbered: readonly Renumbered[],
+    backends: Backends,
+  ): Device[] {
     return this.#domain.hostDevices.map((device) => {
       const described = describe(device, this.#host, verdicts.get(device));
       const moved = layout.addresses.get(device);
@@ -296,17 +306,6 @@ class Planner {
       const becomesZero =
         address && renumbered.find(({ from }) => formatGuestAddress(from) === formatGuestAddress(address));
       const placed = described.verdict === 'placed';
-      if (placed && device.iommufd === 'no') {
-        this.#collect([
-          diagnostic(
-            'iommufd-changed',
-            `${device.bdf} has iommufd='no', which becomes 'yes': an accelerated vSMMU needs it`,
-            {
-              place: device.place,
-            },
-          ),
-        ]);
-      }
       if (moved) {
         const from = device.address ? `from ${formatGuestAddress(device.address)}` : 'from nowhere yet';
         const behind = placed ? `behind the vSMMU of ${described.smmu}` : 'behind no vSMMU';
@@ -320,7 +319,7 @@ class Planner {
         ...described,
         to: moved?.address ?? becomesZero?.to ?? address ?? null,
         multifunction: moved?.multifunction ?? (device.multifunction || (becomesZero?.multifunction ?? false)),
-        iommufd: placed ? 'yes' : (device.iommufd ?? null),
+        iommufd: backends.devices.has(device) ? 'yes' : (device.iommufd ?? null),
       };
     });
   }
@@ -332,10 +331,6 @@ class Planner {
       const move = `moves from ${formatGuestAddress(from)} to ${formatGuestAddress(to)}, since function 0 of its slot leaves`;
       this.#collect([diagnostic('device-moved', `${name} ${move}`, { place: occupant?.place })]);
     }
-  }
-
-  #needsIommufd(device: Device, i: number): boolean {
-    return device.iommufd === 'yes' && this.#domain.hostDevices[i]?.iommufd !== 'yes';
   }
 }
 
@@ -377,6 +372,7 @@ function emptyPlan(domain: Domain, host: Host, verdicts: ReadonlyMap<HostDevice,
     devices: domain.hostDevices.map((device) => describe(device, host, verdicts.get(device))),
     companions: [],
     renumbered: [],
+    iommufd: 'none',
     machineIommu: 'none',
     busNumbers: [],
   };

@@ -23,6 +23,9 @@ export function rewrite(domain: Domain, plan: Plan): string {
 const AFTER_HOSTDEVS: readonly string[] =
   'redirdev redirfilter hub watchdog memballoon rng nvram panic shmem memory iommu vsock crypto pstore'.split(' ');
 
+/** The children of `<domain>` that libvirt 12.8 prints after `<iommufd>`. */
+const AFTER_IOMMUFD: readonly string[] = 'resource sysinfo bootloader os idmap features cpu clock devices'.split(' ');
+
 class Rewriter {
   readonly #domain: Domain;
   readonly #plan: Plan;
@@ -40,6 +43,7 @@ class Rewriter {
       const present = this.#domain.hostDevices[i];
       if (present) this.#editDevice(present, device);
     }
+    this.#enableIommufd();
     this.#addCompanions();
     this.#renumber();
     this.#editIommus();
@@ -78,6 +82,17 @@ class Rewriter {
       // Where libvirt 12.8 prints it.
       if (source) this.#editor.insertBefore(source, element);
     }
+  }
+
+  /** `<iommufd>` below `<domain>`, where libvirt 12.8 prints it: after everything of memory, CPUs and NUMA. */
+  #enableIommufd(): void {
+    if (this.#plan.iommufd === 'none') return;
+    const { document, iommufd } = this.#domain;
+    const next = document.root.children.find((e) => AFTER_IOMMUFD.includes(e.name));
+    const element: NewElement = { name: 'iommufd', attributes: [['enabled', 'yes']] };
+    if (iommufd) this.#editor.setAttribute(iommufd.element, 'enabled', 'yes');
+    else if (next) this.#editor.insertBefore(next, element);
+    else this.#editor.append(document.root, element);
   }
 
   /** After the last `<hostdev>`, where libvirt 12.8 prints them. */
