@@ -69,6 +69,14 @@ const codes = {
     meaning: 'the host has no SMMUv3, so no device of it can be behind a vSMMU',
     hint: 'run this for the host that the domain is for (--sysfs, --topology), and see that its firmware offers the SMMUs',
   },
+  'target-without-acceleration': {
+    severity: 'error',
+    meaning: 'the libvirt or the QEMU that the domain is for has no accelerated vSMMU',
+  },
+  'target-value-unsupported': {
+    severity: 'warning',
+    meaning: 'the libvirt or the QEMU that the domain is for cannot be given a value, which is left out',
+  },
   'commandline-conflict': {
     severity: 'error',
     meaning: '`<qemu:commandline>` adds expander buses, SMMUs or host devices that nothing else knows of',
@@ -167,6 +175,10 @@ const codes = {
 
   // The host
   'topology-invalid': { severity: 'error', meaning: 'the host snapshot is no JSON, or does not fit its schema' },
+  'target-unknown': {
+    severity: 'error',
+    meaning: 'libvirt or QEMU is not installed here, so what it can do cannot be asked',
+  },
   'sysfs-invalid': {
     severity: 'error',
     meaning: 'the folder given with `--sysfs` is not a /sys',

@@ -5,6 +5,7 @@ import {
   type OptionValues,
   OUTPUT_OPTIONS,
   policyOptions,
+  TARGET_OPTIONS,
   text,
 } from './options.js';
 
@@ -40,6 +41,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       diff: flag('print a unified diff instead of the domain'),
       ...HOST_OPTIONS,
       ...policyOptions(),
+      ...TARGET_OPTIONS,
       ...OUTPUT_OPTIONS,
     }),
     examples: [
@@ -53,7 +55,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   plan: {
     usage: 'plan [DOMAIN]',
     summary: 'print where each device would go and why, without writing anything',
-    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [
       ['$0 plan vm.xml', 'a table'],
       ['$0 plan --json vm.xml', 'the plan as data'],

@@ -150,7 +150,8 @@ class DeviceReader {
     const camel = driver?.attribute('ssidSize');
     if (camel !== undefined) values.ssidsize ??= camel;
     const pciBus = this.#number(driver, 'pciBus', place, MAX_CONTROLLER_INDEX) as ControllerIndex | undefined;
-    this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, place, element });
+    const spellings = (['ssidsize', 'ssidSize'] as const).filter((name) => driver?.attribute(name) !== undefined);
+    this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, spellings, place, element });
     // A virtio-iommu is a PCI device itself.
     this.#readDevice(element, place);
   }

@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
 import { type ControllerIndex, formatGuestAddress } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
 import { PciTree } from '../domain/pci-tree.js';
 import type { Bridge, Device, Plan, Renumbered } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
@@ -17,13 +17,16 @@ import { type BridgeLayout, type Layout, layOut } from './layout.js';
 import type { Policy } from './policy.js';
 import { findSavings, mergeFunctions } from './savings.js';
 import { partSlots, type SlotMove } from './slots.js';
+import { type Target, UPSTREAM, whyNoTarget } from './target.js';
 import { judgeDevices, type Verdict } from './verdict.js';
-import { missingValues, vsmmuValues } from './vsmmu.js';
+import { missingValues, unsupportedValues, vsmmuValues } from './vsmmu.js';
 
 /** What a plan may rest on beyond the policy. */
 export interface PlanOptions {
   /** Takes a domain that is not of type `kvm`: QEMU will not accelerate it. For test labs. */
   readonly forceTcg?: boolean;
+  /** The libvirt and the QEMU that the domain is for; today's upstream where it is missing. */
+  readonly target?: Target;
 }
 
 /** A plan and what there is to say about it: warnings and notes. */
@@ -51,6 +54,7 @@ class Planner {
   readonly #host: Host;
   readonly #policy: Policy;
   readonly #options: PlanOptions;
+  readonly #target: Target;
   readonly #tree: PciTree;
   readonly #diagnostics: Diagnostic[] = [];
 
@@ -59,6 +63,7 @@ class Planner {
     this.#host = host;
     this.#policy = policy;
     this.#options = options;
+    this.#target = options.target ?? UPSTREAM;
     this.#tree = new PciTree(domain);
   }
 
@@ -72,7 +77,12 @@ class Planner {
 
     const { moves, renumbered } = partSlots(domain, this.#tree, verdicts.of, existing.bridges);
     const drafts = draftBridges(domain, this.#tree, this.#host, this.#policy, existing, moves);
-    if (drafts.length > 0) this.#collect(whyNoAcceleration(domain, this.#options.forceTcg ?? false));
+    if (drafts.length > 0) {
+      this.#collect(
+        whyNoAcceleration(domain, this.#options.forceTcg ?? false),
+        whyNoTarget(this.#target, this.#policy),
+      );
+    }
     const machineIommu = this.#machineIommu(existing, verdicts.of, drafts.length > 0);
     this.#refuse();
 
@@ -102,6 +112,7 @@ class Planner {
       companions: [...verdicts.companions],
       renumbered: [...renumbered],
       iommufd: backends.domain,
+      ssidsizeAttribute: this.#target.libvirt.ssidsize,
       machineIommu,
       busNumbers: [...numbers.ledger],
     };
@@ -210,7 +221,7 @@ class Planner {
   /** Whether a bridge is to have a vSMMU: one without a device only where it is wanted for all SMMUs or has all its values. */
   #isActive(draft: BridgeDraft): boolean {
     if (draft.inPlace.length + draft.joining.length > 0 || draft.forAll) return true;
-    return draft.existing?.iommu !== undefined && missingValues(this.#values(draft)).length === 0;
+    return draft.existing?.iommu !== undefined && missingValues(this.#values(draft), this.#target).length === 0;
   }
 
   /**
@@ -221,7 +232,7 @@ class Planner {
     const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
     return [...existing.bridges.values()].flatMap(({ controller, iommu }) => {
       if (iommu?.values.accel !== 'on' || drafted.has(controller.index)) return [];
-      const missing = missingValues(iommu.values);
+      const missing = missingValues(iommu.values, this.#target);
       if (missing.length > 0) {
         this.#collect([
           diagnostic(
@@ -235,11 +246,15 @@ class Planner {
     });
   }
 
-  #values(draft: BridgeDraft): VsmmuValues {
+  /** The host's devices behind a bridge; of one without, those that could be. */
+  #devicesBehind(draft: BridgeDraft): readonly PciDevice[] {
     const own = [...draft.inPlace, ...draft.joining.flatMap((m) => m.functions.map((f) => f.device))];
-    const devices: readonly PciDevice[] =
-      own.length > 0 ? own.flatMap((d) => this.#host.device(d.bdf) ?? []) : this.#host.endpointsBehind(draft.smmu);
-    return vsmmuValues(devices, this.#policy, draft.existing?.iommu?.values);
+    if (own.length === 0) return this.#host.endpointsBehind(draft.smmu);
+    return own.flatMap((device) => this.#host.device(device.bdf) ?? []);
+  }
+
+  #values(draft: BridgeDraft): VsmmuValues {
+    return vsmmuValues(this.#devicesBehind(draft), this.#policy, this.#target, draft.existing?.iommu?.values);
   }
 
   #windowRequest({ draft, ports }: BridgeLayout): WindowRequest {
@@ -268,8 +283,9 @@ class Planner {
     const { existing, smmu } = draft;
     const active = this.#isActive(draft);
     const vsmmu = active ? this.#values(draft) : {};
+    if (active) this.#tellUnsupported(draft);
     if (active && draft.inPlace.length + draft.joining.length === 0) {
-      const missing = missingValues(vsmmu);
+      const missing = missingValues(vsmmu, this.#target);
       if (missing.length > 0) {
         this.#collect([
           diagnostic('vsmmu-values-missing', `the bridge of ${smmu} has no device to read ${missing.join(', ')} off`, {
@@ -288,7 +304,7 @@ class Planner {
       alias,
       kept: existing !== undefined,
       vsmmu: { ...vsmmu },
-      vsmmuChange: vsmmuChange(existing?.iommu?.values, active ? vsmmu : undefined),
+      vsmmuChange: vsmmuChange(existing?.iommu, active ? vsmmu : undefined, this.#target),
       ports: [...ports],
     };
   }
@@ -324,6 +340,15 @@ class Planner {
     });
   }
 
+  #tellUnsupported(draft: BridgeDraft): void {
+    const { libvirt, qemu } = this.#target;
+    for (const { name, value, severity } of unsupportedValues(this.#devicesBehind(draft), this.#policy, this.#target)) {
+      const who = libvirt.vsmmu.has(name) ? qemu.name : libvirt.name;
+      const message = `${who} cannot give the vSMMU of ${draft.smmu} ${name}='${value}'`;
+      this.#collect([diagnostic('target-value-unsupported', message, { severity })]);
+    }
+  }
+
   #tellRenumbered(renumbered: readonly Renumbered[]): void {
     for (const { from, to } of renumbered) {
       const occupant = this.#tree.inSlot(from).find((o) => o.address?.function === from.function);
@@ -339,10 +364,11 @@ function outgrows({ controllerIndex, needed, window }: WindowRequest): boolean {
   return window > 0 && controllerIndex === undefined && needed > window;
 }
 
-function vsmmuChange(before: VsmmuValues | undefined, after: VsmmuValues | undefined): Bridge['vsmmuChange'] {
+function vsmmuChange(before: Iommu | undefined, after: VsmmuValues | undefined, target: Target): Bridge['vsmmuChange'] {
   if (!before) return after ? 'add' : 'none';
   if (!after) return 'remove';
-  return VSMMU_ATTRIBUTES.some((name) => before[name] !== after[name]) ? 'set' : 'none';
+  const respelled = before.spellings.some((name) => name !== target.libvirt.ssidsize);
+  return respelled || VSMMU_ATTRIBUTES.some((name) => before.values[name] !== after[name]) ? 'set' : 'none';
 }
 
 /** A placeable device as it is now, with the verdict on it. */
@@ -373,6 +399,7 @@ function emptyPlan(domain: Domain, host: Host, verdicts: ReadonlyMap<HostDevice,
     companions: [],
     renumbered: [],
     iommufd: 'none',
+    ssidsizeAttribute: 'ssidsize',
     machineIommu: 'none',
     busNumbers: [],
   };

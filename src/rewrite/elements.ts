@@ -1,5 +1,5 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
-import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
+import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import type { Bridge, GuestAddress, Port } from '../generated/plan.js';
 import type { NewElement } from '../xml/editor.js';
 
@@ -53,10 +53,10 @@ export function hostdev(bdf: Bdf, after: readonly NewElement[], before: readonly
 }
 
 /** A vSMMU: `<iommu model='smmuv3'>`. */
-export function vsmmu({ controllerIndex, vsmmu: values }: Bridge): NewElement {
+export function vsmmu({ controllerIndex, vsmmu: values }: Bridge, ssidsize: SsidsizeSpelling): NewElement {
   const given = VSMMU_ATTRIBUTES.flatMap((name): [string, string][] => {
     const value = values[name];
-    return value === undefined ? [] : [[name, value]];
+    return value === undefined ? [] : [[name === 'ssidsize' ? ssidsize : name, value]];
   });
   return {
     name: 'iommu',

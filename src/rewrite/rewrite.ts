@@ -1,7 +1,7 @@
 import { guestAddressAttributes } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
 import { parseNumber } from '../domain/number.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
@@ -142,13 +142,28 @@ class Rewriter {
       if (bridge.vsmmuChange === 'add') this.#addIommu(bridge);
       else if (iommu && bridge.vsmmuChange === 'remove') this.#editor.remove(iommu.element);
       else if (iommu && bridge.vsmmuChange === 'set') {
-        this.#setDriver(iommu.element, changedValues(iommu.values, bridge.vsmmu));
+        this.#setVsmmu(iommu, bridge.vsmmu);
       }
     }
   }
 
+  /** Gives a vSMMU its values, `ssidsize` in the target's spelling and in no other. */
+  #setVsmmu({ element, values, spellings }: Iommu, wanted: VsmmuValues): void {
+    const { ssidsizeAttribute } = this.#plan;
+    const changed = changedValues(values, wanted).filter(([name]) => name !== 'ssidsize');
+    const { ssidsize } = wanted;
+    if (ssidsize !== undefined && element.child('driver')?.attribute(ssidsizeAttribute) !== ssidsize) {
+      changed.push([ssidsizeAttribute, ssidsize]);
+    }
+    this.#setDriver(element, changed);
+    const driver = element.child('driver');
+    for (const name of spellings) {
+      if (driver && name !== ssidsizeAttribute) this.#editor.removeAttribute(driver, name);
+    }
+  }
+
   #addIommu(bridge: Bridge): void {
-    const element = vsmmu(bridge);
+    const element = vsmmu(bridge, this.#plan.ssidsizeAttribute);
     // libvirt prints <vsock>, <crypto> and <pstore> after <iommu>.
     const last = this.#domain.iommus.at(-1)?.element;
     const next = this.#firstOf(['vsock', 'crypto', 'pstore']);
