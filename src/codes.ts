@@ -162,6 +162,10 @@ const codes = {
     severity: 'error',
     meaning: 'a vSMMU without a device needs all its values given, since QEMU has nothing to read them off',
   },
+  'attach-impossible': {
+    severity: 'error',
+    meaning: 'a device cannot be plugged into the domain as it is; the message says why',
+  },
   'acceleration-cost': {
     severity: 'note',
     meaning: 'what a domain with an accelerated vSMMU cannot do: be migrated, saved, snapshotted with its memory',

@@ -62,4 +62,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     load: () => import('./plan.js'),
   },
+  attach: {
+    usage: 'attach DOMAIN BDF',
+    summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    examples: [
+      ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
+    ],
+    load: () => import('./attach.js'),
+  },
 };

@@ -1,6 +1,7 @@
 import type { Bdf } from '../domain/address.js';
-import type { Plan } from '../generated/plan.js';
+import type { Plan, Port } from '../generated/plan.js';
 import type { GuestView } from '../guest/predict.js';
+import { formatSize } from '../plan/spare-memory.js';
 
 /** What a plan is shown with: what the guest sees before it and after it. */
 export interface Views {
@@ -28,7 +29,7 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
     );
     for (const port of bridge.ports) {
       const label = `  port ${port.controllerIndex}`.padEnd(11);
-      const devices = port.devices.length > 0 ? port.devices.map((bdf) => `${bdf}  ${move(bdf)}`) : ['spare'];
+      const devices = port.devices.length > 0 ? port.devices.map((bdf) => `${bdf}  ${move(bdf)}`) : [spareLabel(port)];
       for (const [i, device] of devices.entries()) lines.push((i === 0 ? label : ' '.repeat(11)) + device);
     }
   }
@@ -44,6 +45,10 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
   }
   lines.push(plan.changed ? 'the domain changes' : 'nothing to do');
   return `${lines.join('\n')}\n`;
+}
+
+function spareLabel({ reserve }: Port): string {
+  return reserve === 0 ? 'spare' : `spare, keeps ${formatSize(reserve)} free`;
 }
 
 function addresses(view: GuestView): ReadonlyMap<Bdf, Bdf> {

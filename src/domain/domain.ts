@@ -12,9 +12,7 @@ import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } fro
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, impliedControllers } from './device.js';
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
 import { parseNumber } from './number.js';
-
-/** The namespace of `<qemu:commandline>` (libvirt: drvqemu, "Pass-through of arbitrary qemu commands"). */
-const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
+import { type Overrides, QEMU_NAMESPACE, readOverrides } from './overrides.js';
 
 /** A domain: what of it matters for placing its host devices, each part with its place and its element in the document. */
 export interface Domain {
@@ -41,6 +39,8 @@ export interface Domain {
   readonly iommufd: { readonly enabled: boolean; readonly place: Place; readonly element: XmlElement } | undefined;
   /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
   readonly impliedControllers: number;
+  /** What `<qemu:override>` gives to QEMU's devices. */
+  readonly overrides: Overrides;
   /** The arguments of `<qemu:commandline>`. */
   readonly commandline: readonly { readonly value: string; readonly place: Place }[];
 }
@@ -90,6 +90,7 @@ export function parseDomain(input: string | Uint8Array): Domain {
     },
     impliedControllers: impliedControllers(children),
     commandline: commandline(document),
+    overrides: readOverrides(document),
   };
 }
 

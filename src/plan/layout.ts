@@ -3,6 +3,7 @@ import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
+import { reserveOf } from '../domain/overrides.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port } from '../generated/plan.js';
 import { bridgeAlias, portAlias, rootPortAlias } from './alias.js';
@@ -45,6 +46,8 @@ export interface LayoutRequest {
   readonly isActive: (draft: BridgeDraft) => boolean;
   /** Spare ports that a bridge with a vSMMU is to have. */
   readonly sparePorts: number;
+  /** Bytes that a spare port is to reserve. */
+  readonly spareMemory: number;
   /** Expander buses with an accelerated vSMMU that no draft is for. */
   readonly translated: readonly ControllerIndex[];
 }
@@ -137,7 +140,23 @@ class LayoutBuilder {
       byIndex.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
     }
     const alias = existing ? (existing.controller.alias ?? null) : bridgeAlias(smmu, controllerIndex);
-    return { draft, controllerIndex, address, alias, ports: [...byIndex.values()] };
+    return {
+      draft,
+      controllerIndex,
+      address,
+      alias,
+      ports: [...byIndex.values()].map((port) => this.#reserve(port, draft)),
+    };
+  }
+
+  /** Memory for what is plugged in: on ports without a device, and on those that have some already. */
+  #reserve(port: Port, draft: BridgeDraft): Port {
+    const { domain, isActive, spareMemory } = this.#request;
+    const { alias, devices: behind, kept, controllerIndex } = port;
+    const empty = behind.length === 0 && (!kept || draft.freePorts.some((c) => c.index === controllerIndex));
+    // Without an alias of its own a port has no name that an override could call it by.
+    const named = alias?.startsWith('ua-') && empty && isActive(draft);
+    return { ...port, reserve: Math.max(reserveOf(domain.overrides, alias), named ? spareMemory : 0) };
   }
 
   #settle(move: SlotMove, port: ControllerIndex): void {
@@ -156,6 +175,7 @@ class LayoutBuilder {
       alias: alias(controllerIndex),
       kept: false,
       devices: [],
+      reserve: 0,
     };
   }
 
@@ -168,6 +188,7 @@ class LayoutBuilder {
       alias: controller.alias ?? null,
       kept: true,
       devices: draft.inPlace.filter((d) => d.address?.bus === controller.index).map((d) => d.bdf),
+      reserve: 0,
     };
   }
 

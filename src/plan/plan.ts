@@ -3,6 +3,7 @@ import { type ControllerIndex, formatGuestAddress } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { reserveOf } from '../domain/overrides.js';
 import { PciTree } from '../domain/pci-tree.js';
 import type { Bridge, Device, Plan, Renumbered } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
@@ -17,6 +18,7 @@ import { type BridgeLayout, type Layout, layOut } from './layout.js';
 import type { Policy } from './policy.js';
 import { findSavings, mergeFunctions } from './savings.js';
 import { partSlots, type SlotMove } from './slots.js';
+import { spareBytes } from './spare-memory.js';
 import { type Target, UPSTREAM, whyNoTarget } from './target.js';
 import { judgeDevices, type Verdict } from './verdict.js';
 import { missingValues, unsupportedValues, vsmmuValues } from './vsmmu.js';
@@ -99,6 +101,7 @@ class Planner {
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
       verdicts.companions.length > 0 ||
+      bridges.some((b) => b.ports.some((p) => p.reserve !== reserveOf(domain.overrides, p.alias))) ||
       backends.domain !== 'none' ||
       renumbered.length > 0 ||
       bridges.some((b) => !b.kept || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept)) ||
@@ -139,6 +142,7 @@ class Planner {
       moves,
       isActive: (draft) => this.#isActive(draft),
       sparePorts: this.#policy.sparePorts,
+      spareMemory: spareBytes(this.#policy),
       translated,
     });
     const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));

@@ -1,6 +1,7 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import type { Bridge, GuestAddress, Port } from '../generated/plan.js';
+import type { Attachment } from '../plan/attach.js';
 import type { NewElement } from '../xml/editor.js';
 
 /** The elements that a plan adds, with children and attributes in the order in which libvirt 12.8 prints them. */
@@ -31,6 +32,12 @@ export function rootPort(port: Port): NewElement {
     ...alias(port.alias),
     address(port.address, port.multifunction),
   ]);
+}
+
+/** A host device to be plugged in: `<hostdev>` for `virsh attach-device`. */
+export function attachedDevice({ bdf, address: at, iommufd }: Attachment): NewElement {
+  const driver: NewElement = { name: 'driver', attributes: [['iommufd', 'yes']] };
+  return hostdev(bdf, [address(at)], iommufd ? [driver] : []);
 }
 
 /** A host device that is held for the guest and not given to it: `<hostdev>` with `<address type='unassigned'/>` (libvirt 6.0). */

@@ -8,6 +8,7 @@ import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { companion, expanderBus, rootPort, vsmmu } from './elements.js';
+import { reserveMemory } from './overrides.js';
 
 /**
  * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
@@ -47,6 +48,11 @@ class Rewriter {
     this.#addCompanions();
     this.#renumber();
     this.#editIommus();
+    reserveMemory(
+      this.#domain,
+      this.#editor,
+      this.#plan.bridges.flatMap((bridge) => bridge.ports),
+    );
     return this.#editor.toString();
   }
 
