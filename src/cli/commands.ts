@@ -5,6 +5,7 @@ import {
   type OptionValues,
   OUTPUT_OPTIONS,
   policyOptions,
+  TARGET_OPTIONS,
   text,
 } from './options.js';
 
@@ -40,6 +41,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       diff: flag('print a unified diff instead of the domain'),
       ...HOST_OPTIONS,
       ...policyOptions(),
+      ...TARGET_OPTIONS,
       ...OUTPUT_OPTIONS,
     }),
     examples: [
@@ -53,11 +55,20 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   plan: {
     usage: 'plan [DOMAIN]',
     summary: 'print where each device would go and why, without writing anything',
-    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [
       ['$0 plan vm.xml', 'a table'],
       ['$0 plan --json vm.xml', 'the plan as data'],
     ],
     load: () => import('./plan.js'),
+  },
+  attach: {
+    usage: 'attach DOMAIN BDF',
+    summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    examples: [
+      ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
+    ],
+    load: () => import('./attach.js'),
   },
 };

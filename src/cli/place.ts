@@ -8,6 +8,7 @@ import { whyNotOurs } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
+import { type Target, UPSTREAM } from '../plan/target.js';
 import { nameOfInput, readInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { applyStrictness, type Located } from './report.js';
@@ -28,6 +29,7 @@ export interface Placed {
  */
 export async function place(file: string, options: OptionValues): Promise<Placed> {
   const policy = policyOf(options);
+  const target = await targetOf(options);
   const input = await readInput(file);
   const domain = parseDomain(input);
   const host = hostFor(domain, policy, options);
@@ -35,7 +37,7 @@ export async function place(file: string, options: OptionValues): Promise<Placed
   const locate = (found: readonly Diagnostic[]): readonly Located[] =>
     applyStrictness(found, options).map((d) => ({ ...where, ...d }));
   try {
-    const planned = plan(domain, host, policy, { forceTcg: isSet(options, 'force-tcg') });
+    const planned = plan(domain, host, policy, { forceTcg: isSet(options, 'force-tcg'), target });
     const diagnostics = locate(planned.diagnostics);
     if (diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(diagnostics);
     return { input, domain, plan: planned.plan, diagnostics };
@@ -56,6 +58,14 @@ function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   if (policy.bridges === 'all') return scanHost(sysfs);
   const host = scanHost(sysfs, own);
   return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs) : host;
+}
+
+/** The libvirt and the QEMU that the result is for. */
+async function targetOf(options: OptionValues): Promise<Target> {
+  const asked = { libvirt: value(options, 'libvirt'), qemu: value(options, 'qemu') };
+  if (asked.libvirt === undefined && asked.qemu === undefined) return UPSTREAM;
+  const { askTarget } = await import('../libvirt/installed.js');
+  return askTarget(asked);
 }
 
 /** The folder to take for `/sys`. */
