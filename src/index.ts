@@ -20,4 +20,5 @@ export { scanHost } from './host/scan.js';
 export { readTopology } from './host/snapshot.js';
 export { type Planned, type PlanOptions, plan } from './plan/plan.js';
 export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
+export { type Reverted, type RevertOptions, revert } from './rewrite/revert.js';
 export { rewrite } from './rewrite/rewrite.js';

@@ -8,6 +8,9 @@ import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { expanderBus, rootPort, vsmmu } from './elements.js';
+import { seal } from './print-form.js';
+import { readRecord } from './record.js';
+import { remember } from './remember.js';
 
 /**
  * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
@@ -38,7 +41,8 @@ class Rewriter {
     }
     this.#renumber();
     this.#editIommus();
-    return this.#editor.toString();
+    remember(this.#editor, this.#domain.document, readRecord(this.#domain));
+    return seal(this.#editor.toString());
   }
 
   /** After the last PCI controller, as libvirt sorts them: by index. */

@@ -122,7 +122,10 @@ describe('rewrite', () => {
     const file = join(temporaryFolder(), 'long.xml');
     writeFileSync(file, before.replace('<devices>', `<!--${'x'.repeat(4_000_000)}--><devices>`));
     const line = `"$0" bin/vsmmu rewrite --quiet --topology samples/hosts/host-a.json "$1" | head -c 10`;
-    const { stdout, stderr } = spawnSync('sh', ['-c', line, process.execPath, file], { cwd: REPOSITORY, encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync('sh', ['-c', line, process.execPath, file], {
+      cwd: REPOSITORY,
+      encoding: 'utf8',
+    });
     expect({ stdout, stderr }).toEqual({ stdout: before.slice(0, 10), stderr: '' });
   });
 });

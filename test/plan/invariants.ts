@@ -435,7 +435,7 @@ function exposedPorts(before: Reading, after: Reading, policy: Policy): string[]
 
 /** Lines of the input that no rule touches and that are not in the output, in order. */
 export function lostLines(input: string, output: string): string[] {
-  const touched = /<(?:address|driver|\/?iommu)\b/;
+  const touched = /<(?:address|driver|\/?iommu|\/?vsmmu:\w+)\b/;
   const lines = output.split('\n');
   let at = 0;
   return input.split('\n').filter((line) => {
