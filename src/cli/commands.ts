@@ -5,7 +5,7 @@ import {
   type OptionValues,
   OUTPUT_OPTIONS,
   policyOptions,
-  text,
+  RESULT_OPTIONS,
 } from './options.js';
 
 /** A command of the tool: its words for `--help`, its options, and how to load the code that runs it. */
@@ -34,10 +34,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: 'rewrite [DOMAIN]',
     summary: 'print the domain with each host device behind the vSMMU of its SMMU',
     options: () => ({
-      output: text('write to this file instead of standard output', { alias: 'o' }),
-      'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
-      backup: text('with --in-place: keep the old file under its name and this suffix'),
-      diff: flag('print a unified diff instead of the domain'),
+      ...RESULT_OPTIONS,
       ...HOST_OPTIONS,
       ...policyOptions(),
       ...OUTPUT_OPTIONS,
@@ -59,5 +56,20 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 plan --json vm.xml', 'the plan as data'],
     ],
     load: () => import('./plan.js'),
+  },
+  revert: {
+    usage: 'revert [DOMAIN]',
+    summary: 'print the domain as it was before rewrite changed it',
+    options: () => ({
+      ...RESULT_OPTIONS,
+      force: flag('take out bridges for vSMMUs that no record tells of; libvirt then places the devices anew'),
+      ...OUTPUT_OPTIONS,
+    }),
+    examples: [
+      ['virsh dumpxml --inactive --security-info vm | $0 revert > old.xml', 'a domain of libvirt'],
+      ['$0 revert --diff vm.xml', 'see what would change'],
+      ['$0 revert -i vm.xml', 'change the file'],
+    ],
+    load: () => import('./revert.js'),
   },
 };

@@ -13,6 +13,11 @@ export async function rewrite(xml: string, options: ToolOptions): Promise<string
   return await vsmmu(['rewrite', '--force-tcg', '--quiet', ...options], xml);
 }
 
+/** `vsmmu revert`: the domain as it was. */
+export async function revert(xml: string): Promise<string> {
+  return await vsmmu(['revert', '--quiet'], xml);
+}
+
 /** `vsmmu plan --json` of the same. */
 export async function planOf(xml: string, options: ToolOptions): Promise<Plan> {
   const answer = JSON.parse(await vsmmu(['plan', '--json', '--force-tcg', '--quiet', ...options], xml)) as {
