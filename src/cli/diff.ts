@@ -9,7 +9,8 @@ export function unifiedDiff(file: string, before: string, after: string): string
     headerOptions: FILE_HEADERS_ONLY,
   });
   const masked = patch.replace(/\b(passwd\s*=\s*)("[^"]*"|'[^']*')/g, (_, name: string) => `${name}'***'`);
-  return pc.isColorSupported ? masked.split('\n').map(colour).join('\n') : masked;
+  // picocolors takes CI for a terminal; a patch that is kept in a file is no place for colour.
+  return process.stdout.isTTY && pc.isColorSupported ? masked.split('\n').map(colour).join('\n') : masked;
 }
 
 function colour(line: string): string {

@@ -42,7 +42,9 @@ function readFileBytes(file: string): Uint8Array {
       const chunks: Buffer[] = [];
       let size = 0;
       for (;;) {
-        const chunk = Buffer.allocUnsafe(Math.max(CHUNK, size === 0 ? fstatSync(fd).size + 1 : 0) % (MAX_BYTES + 2));
+        const chunk = Buffer.allocUnsafe(
+          Math.min(Math.max(CHUNK, size === 0 ? fstatSync(fd).size + 1 : 0), MAX_BYTES + 2),
+        );
         const count = readSync(fd, chunk);
         if (count === 0) break;
         chunks.push(chunk.subarray(0, count));

@@ -183,8 +183,17 @@ class DeviceReader {
   #guestAddress(element: XmlElement): GuestAddress | undefined {
     const address = element.child('address');
     if (address?.attribute('type') !== 'pci') return undefined;
-    const { domain, bus, slot, function: func } = readPciAddress(address, this.#document.place(address.start));
-    if (domain === 0 && bus === 0 && slot === 0 && func === 0) return undefined;
+    const place = this.#document.place(address.start);
+    const { domain, bus, slot, function: func } = readPciAddress(address, place);
+    if (domain !== 0) {
+      throw new InputError(
+        diagnostic('address-invalid', `domain='${address.attribute('domain')}' is no PCI domain of a guest`, {
+          place,
+          hint: 'libvirt has only domain 0 for guests',
+        }),
+      );
+    }
+    if (bus === 0 && slot === 0 && func === 0) return undefined;
     return { bus: bus as ControllerIndex, slot, function: func };
   }
 
@@ -214,10 +223,10 @@ class DeviceReader {
     const findings: Diagnostic[] = [];
     const unique = <T>(
       things: readonly T[],
-      key: (t: T) => string | undefined,
+      key: (t: T) => string | number | undefined,
       report: (first: T, again: T) => Diagnostic,
     ) => {
-      const seen = new Map<string, T>();
+      const seen = new Map<string | number, T>();
       for (const thing of things) {
         const k = key(thing);
         if (k === undefined) continue;
@@ -228,7 +237,7 @@ class DeviceReader {
     };
     unique(
       this.controllers,
-      (c) => String(c.index),
+      (c) => c.index,
       (first, again) =>
         diagnostic(
           'controller-index-duplicate',
@@ -240,7 +249,7 @@ class DeviceReader {
     );
     unique(
       [...this.controllers, ...this.hostDevices, ...this.otherDevices],
-      (d) => d.address && formatGuestAddress(d.address),
+      ({ address }) => address && (address.bus << 8) | (address.slot << 3) | address.function,
       (first, again) =>
         diagnostic(
           'guest-address-duplicate',

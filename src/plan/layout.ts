@@ -185,13 +185,16 @@ class LayoutBuilder {
     const lowestSpare = Math.min(...keptSpare.map((c) => c.index));
     if (awaiting > 0 && newSpare > 0) {
       this.#diagnostics.push(
-        diagnostic('spare-port-exposed', `libvirt would give spare ports to ${devices(awaiting)} without an address`),
+        diagnostic(
+          'spare-port-exposed',
+          `libvirt would give spare ports to what has no address yet (${devices(awaiting)})`,
+        ),
       );
     } else if (awaiting > guards.filter((c) => c.index < lowestSpare).length && keptSpare.length > 0) {
       this.#diagnostics.push(
         diagnostic(
           'spare-port-exposed',
-          `libvirt would give the port ${lowestSpare}, which is behind a vSMMU, to one of ${devices(awaiting)} without an address`,
+          `libvirt would give the port ${lowestSpare}, which is behind a vSMMU, to what has no address yet (${devices(awaiting)})`,
           { hint: 'give each device an <address> on a port of pcie.0, or take that port out' },
         ),
       );

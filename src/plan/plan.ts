@@ -90,6 +90,7 @@ class Planner {
     this.#refuse();
 
     const devices = this.#devices(verdicts.of, layout, renumbered);
+    this.#tellRenumbered(renumbered);
     const changed =
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
@@ -291,6 +292,15 @@ class Planner {
         iommufd: placed ? 'yes' : (device.iommufd ?? null),
       };
     });
+  }
+
+  #tellRenumbered(renumbered: readonly Renumbered[]): void {
+    for (const { from, to } of renumbered) {
+      const occupant = this.#tree.inSlot(from).find((o) => o.address?.function === from.function);
+      const name = occupant && 'bdf' in occupant ? occupant.bdf : `<${occupant?.element.name}>`;
+      const move = `moves from ${formatGuestAddress(from)} to ${formatGuestAddress(to)}, since function 0 of its slot leaves`;
+      this.#collect([diagnostic('device-moved', `${name} ${move}`, { place: occupant?.place })]);
+    }
   }
 
   #needsIommufd(device: Device, i: number): boolean {

@@ -65,11 +65,13 @@ function judgeGroups(
     if (!first) continue;
     if (given.length > 1) {
       for (const device of placed) of.set(device, { smmu: undefined, reason: 'group-shared' });
+      const refused = policy.groupMates === 'error';
+      const outcome = refused ? '' : ', so they stay together behind none';
       diagnostics.push(
         diagnostic(
           'group-shared',
-          `${given.map((d) => d.bdf).join(' and ')} share IOMMU group ${group}: only one of them could be behind a vSMMU, so they stay together behind none`,
-          { place: first.place, severity: policy.groupMates === 'error' ? 'error' : undefined },
+          `${given.map((d) => d.bdf).join(' and ')} share IOMMU group ${group}: only one of them could be behind a vSMMU${outcome}`,
+          { place: first.place, severity: refused ? 'error' : undefined },
         ),
       );
       continue;

@@ -84,8 +84,22 @@ export function below(path: string, step: string): string {
 export function find(root: XmlElement, path: string): XmlElement | undefined {
   if (path === ROOT_PATH) return root;
   let at: XmlElement | undefined = root;
-  for (const step of path.split('/')) at = at?.children.find((child) => stepOf(child) === step);
+  for (const step of path.split('/')) at = at && childrenBySteps(at).get(step);
   return at;
+}
+
+const STEPS = new WeakMap<XmlElement, ReadonlyMap<string, XmlElement>>();
+
+function childrenBySteps(element: XmlElement): ReadonlyMap<string, XmlElement> {
+  const known = STEPS.get(element);
+  if (known) return known;
+  const children = new Map<string, XmlElement>();
+  for (const child of element.children) {
+    const step = stepOf(child);
+    if (!children.has(step)) children.set(step, child);
+  }
+  STEPS.set(element, children);
+  return children;
 }
 
 /** The step of an element as the edits will have made it. */

@@ -65,7 +65,8 @@ class Undoing {
     this.#closeMetadata();
     for (const { element: path, added, tail } of this.#record.changed) {
       const element = find(this.#root, path);
-      if (!element || (added.length === 0 && tail === undefined)) continue;
+      // <devices> was never empty: what is ours there was put beside something, which somebody has taken out since.
+      if (!element || path === 'devices' || (added.length === 0 && tail === undefined)) continue;
       this.#cuts.close(element, this.#form === 'libvirt' ? undefined : tail);
     }
     // Comes last: a stretch that is overwritten takes what was put at its end with it.

@@ -114,7 +114,7 @@ export class Layout {
     return this.seenUnit;
   }
 
-  /** The longest-lived habit: the first child that is deeper than its parent; '' when all are flush with theirs. */
+  /** How much deeper the first child is that is deeper than its parent; '' when all are flush with theirs. */
   private firstUnit(elements: readonly XmlElement[]): string | undefined {
     let flush: string | undefined;
     for (const element of elements) {

@@ -22,7 +22,7 @@ export function vsmmu(args: readonly string[], input: string | Uint8Array = ''):
     input,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, CI: 'true' },
   });
   return { code: status, stdout, stderr };
 }

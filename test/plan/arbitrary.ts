@@ -46,7 +46,8 @@ interface Style {
   readonly quote: "'" | '"';
   readonly indent: string;
   readonly lineEnd: '\n' | '\r\n';
-  readonly decimal: boolean;
+  /** How numbers of addresses are written. */
+  readonly octal: boolean;
 }
 
 interface DomainSpec {
@@ -108,7 +109,7 @@ const emulated: fc.Arbitrary<EmulatedSpec> = fc.record({
       weight: 12,
       arbitrary: fc.constantFrom('port', 'port', 'slot', 'shared', 'numa', 'pci-bridge', 'beside-port', 'missing'),
     },
-    { weight: 1, arbitrary: fc.constantFrom('nowhere', 'empty-address', 'vsmmu') },
+    { weight: 2, arbitrary: fc.constantFrom('nowhere', 'empty-address', 'vsmmu') },
   ),
 });
 
@@ -119,6 +120,7 @@ const expander: fc.Arbitrary<ExpanderSpec> = fc.record({
   room: fc.oneof(
     { weight: 9, arbitrary: fc.integer({ min: 0, max: 16 }) },
     { weight: 1, arbitrary: fc.constantFrom(-1, 'unnumbered' as const) },
+    { weight: 1, arbitrary: fc.integer({ min: 200, max: 250 }) },
   ),
   values: often('accel', 'none', 'off', 'all'),
 });
@@ -127,7 +129,7 @@ const style: fc.Arbitrary<Style> = fc.record({
   quote: fc.constantFrom("'", '"'),
   indent: fc.constantFrom('  ', '\t', ''),
   lineEnd: often('\n', '\r\n'),
-  decimal: often(false, true),
+  octal: often(false, true),
 });
 
 const few = <T>(arbitrary: fc.Arbitrary<T>, maxLength: number) => fc.array(arbitrary, { maxLength, size: 'max' });
@@ -167,7 +169,7 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
         grouping: often('smmu', 'device'),
         bridges: often('used', 'all'),
         sparePorts: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) }),
-        busWindow: often(0, 3, 9),
+        busWindow: often(0, 3, 9, 40),
         bypass: bdfs.length === 0 ? fc.constant([]) : fc.subarray(bdfs, { maxLength: Math.min(3, bdfs.length) }),
         groupMates: often('bypass', 'error'),
         emulatedIommu: fc.constantFrom('drop', 'error'),
@@ -467,11 +469,12 @@ class DomainWriter {
 
   #address(address: Address | undefined): void {
     if (!address) return;
-    const written = (n: number) => (this.#spec.style.decimal ? String(n) : `0x${n.toString(16).padStart(2, '0')}`);
+    const { octal } = this.#spec.style;
+    const written = (n: number) => (octal ? `0${n.toString(8)}` : `0x${n.toString(16).padStart(2, '0')}`);
     this.#empty('address', {
       type: 'pci',
       bus: written(address.bus),
-      slot: this.#spec.style.decimal && address.slot === 8 ? '010' : written(address.slot),
+      slot: written(address.slot),
       function: written(address.function),
       ...(address.function === 0 && address.slot % 2 === 1 ? { multifunction: 'on' } : {}),
     });

@@ -10,7 +10,7 @@ import { applyChange, arbitraryCase, arbitraryStory, type Case } from './arbitra
 import { lostLines, readDomain, wrongChanges, wrongWith } from './invariants.js';
 
 /** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
-const RUNS = Number(process.env.VSMMU_RUNS ?? 400);
+const RUNS = Number(process.env.VSMMU_RUNS ?? 800);
 
 interface Result {
   readonly xml: string;

@@ -1,0 +1,212 @@
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../../src/diagnostics.js';
+import { type Domain, parseDomain } from '../../src/domain/domain.js';
+
+const domainOf = (...devices: string[]): string =>
+  ['<domain type="kvm">', '<devices>', ...devices, '</devices>', '</domain>'].join('\n');
+
+const hostdev = (source: string, rest = ''): string =>
+  `<hostdev mode='subsystem' type='pci'><source><address ${source}/></source>${rest}</hostdev>`;
+
+const controller = (attributes: string, children = ''): string =>
+  `<controller type='pci' ${attributes}>${children}</controller>`;
+
+/** The findings of a domain that is refused, each as `line:column code: message`. */
+function complaints(xml: string): string[] {
+  try {
+    parseDomain(xml);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return error.diagnostics.map(({ code, message, place }) => `${place?.line}:${place?.column} ${code}: ${message}`);
+  }
+  return [];
+}
+
+describe('the source address of a host device', () => {
+  it.each([
+    [
+      'is lower case with a domain of four digits',
+      "domain='0x0000' bus='0xC1' slot='0x00' function='0x0'",
+      '0000:c1:00.0',
+    ],
+    ['has domain 0 where none is given', "bus='0x31' slot='0x10' function='0x2'", '0000:31:10.2'],
+    ['takes a domain of five digits', "domain='0x10000' bus='0x01' slot='0x00' function='0x0'", '10000:01:00.0'],
+    ['is in C base 0: 010 is 8', "bus='010' slot='010' function='01'", '0000:08:08.1'],
+    ['is in C base 0: decimal without a prefix', "bus='49' slot='16' function='2'", '0000:31:10.2'],
+    ['takes 0X, too', "bus='0X1F' slot='0' function='0'", '0000:1f:00.0'],
+    ['is 0 in every part that is not given', "bus='1'", '0000:01:00.0'],
+  ])('%s', (_title, source, bdf) => {
+    expect(parseDomain(domainOf(hostdev(source))).hostDevices.map((d) => d.bdf)).toEqual([bdf]);
+  });
+
+  it.each([
+    ['a slot over 31', "bus='1' slot='0x20'", "slot='0x20' is no PCI slot"],
+    ['a function over 7', "bus='1' function='9'", "function='9' is no PCI function"],
+    ['a bus over 255', "bus='0x100'", "bus='0x100' is no PCI bus"],
+    ['an octal number with an 8', "bus='1' slot='08'", "slot='08' is no PCI slot"],
+    ['a word', "bus='one'", "bus='one' is no PCI bus"],
+    ['a sign', "bus='-1'", "bus='-1' is no PCI bus"],
+    ['nothing', "bus=''", "bus='' is no PCI bus"],
+    ['hexadecimal without its prefix', "bus='1f'", "bus='1f' is no PCI bus"],
+  ])('is refused with its place: %s', (_title, source, message) => {
+    expect(complaints(domainOf(hostdev(source)))).toEqual([`3:46 address-invalid: ${message}`]);
+  });
+});
+
+describe('a guest address', () => {
+  it('is in PCI domain 0, as libvirt has no other for guests', () => {
+    const rng = "<rng model='virtio'><address type='pci' domain='0x0001' bus='1'/></rng>";
+    expect(complaints(domainOf(rng))).toEqual(["3:21 address-invalid: domain='0x0001' is no PCI domain of a guest"]);
+  });
+});
+
+describe('what there may be one of only', () => {
+  it.each([
+    [
+      'a controller index',
+      [controller("index='1' model='pcie-root-port'"), controller("index='0x1' model='pcie-root-port'")],
+      '4:1 controller-index-duplicate: PCI controller index 1 is taken already, in line 3',
+    ],
+    [
+      'a guest address, however it is written',
+      [
+        hostdev("bus='1'", "<address type='pci' bus='0x08' slot='0x00' function='0x0'/>"),
+        "<rng model='virtio'><address type='pci' bus='010'/></rng>",
+      ],
+      '4:1 guest-address-duplicate: guest address 08:00.0 is taken already, in line 3',
+    ],
+    [
+      'a guest address of a controller',
+      [
+        controller("index='1' model='pcie-root-port'", "<address type='pci' slot='1'/>"),
+        "<rng model='virtio'><address type='pci' slot='1'/></rng>",
+      ],
+      '4:1 guest-address-duplicate: guest address 00:01.0 is taken already, in line 3',
+    ],
+    [
+      'a host device, be it a hostdev or an interface',
+      [hostdev("bus='0x31'"), "<interface type='hostdev'><source><address type='pci' bus='49'/></source></interface>"],
+      '4:1 host-device-duplicate: host device 0000:31:00.0 is in the domain already, in line 3',
+    ],
+  ])('%s', (_title, devices, complaint) => {
+    expect(complaints(domainOf(...devices))).toEqual([complaint]);
+  });
+
+  it('is told of everything at once', () => {
+    const twice = [hostdev("bus='1'"), hostdev("bus='1'"), hostdev("bus='2'"), hostdev("bus='2'")];
+    expect(complaints(domainOf(...twice))).toHaveLength(2);
+  });
+});
+
+describe('a controller', () => {
+  it('without an index gets the lowest that is free, as libvirt gives it', () => {
+    const domain = parseDomain(
+      domainOf(
+        controller("model='pcie-root-port'"),
+        controller("model='pcie-root'"),
+        controller("index='1' model='pcie-root-port'"),
+        controller("model='pcie-root-port'"),
+      ),
+    );
+    const byPlace = domain.controllers.toSorted((a, b) => a.place.line - b.place.line);
+    expect(byPlace.map((c) => c.index)).toEqual([2, 0, 1, 3]);
+  });
+
+  it.each([
+    ["index='256' model='pcie-root-port'", '', "index='256' is no number from 0 to 255"],
+    ["index='1' model='pcie-expander-bus'", "<target busNr='255'/>", "busNr='255' is no number from 1 to 254"],
+    ["index='1' model='pcie-expander-bus'", "<target busNr='0'/>", "busNr='0' is no number from 1 to 254"],
+    ["index='1' model='pcie-root-port'", "<target chassis='256'/>", "chassis='256' is no number from 0 to 255"],
+  ])('%s %s is refused', (attributes, children, message) => {
+    expect(complaints(domainOf(controller(attributes, children)))).toEqual([`3:1 number-invalid: ${message}`]);
+  });
+});
+
+describe('a device', () => {
+  const only = (xml: string): Domain => parseDomain(domainOf(xml));
+
+  it.each([
+    ['no address', ''],
+    ['an address with nothing in it', "<address type='pci'/>"],
+    ['an address of zeros', "<address type='pci' domain='0x0000' bus='0x00' slot='0x00' function='0x0'/>"],
+  ])('with %s awaits one', (_title, address) => {
+    const [device] = only(hostdev("bus='1'", address)).hostDevices;
+    expect(device).toMatchObject({ address: undefined, awaitsAddress: true, unassigned: false });
+  });
+
+  it('with an unassigned address is held, and awaits none', () => {
+    const [device] = only(hostdev("bus='1'", "<address type='unassigned'/>")).hostDevices;
+    expect(device).toMatchObject({ address: undefined, awaitsAddress: false, unassigned: true });
+  });
+
+  it.each([
+    ['a hostdev of a USB device', "<hostdev mode='subsystem' type='usb'><source/></hostdev>"],
+    ['a mediated device', "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source/></hostdev>"],
+    ['an interface of a network', "<interface type='network'><source network='default'/></interface>"],
+    ['a hostdev without a source', "<hostdev mode='subsystem' type='pci'/>"],
+  ])('is not placeable: %s', (_title, xml) => {
+    expect(only(xml).hostDevices).toEqual([]);
+  });
+
+  it.each([
+    ['a disk on virtio', "<disk><target dev='vda' bus='virtio'/></disk>", 1],
+    ['a disk on SATA', "<disk><target dev='sda' bus='sata'/></disk>", 0],
+    ['an interface', "<interface type='network'/>", 1],
+    ['a random number generator', "<rng model='virtio'/>", 1],
+    ['a memory balloon', "<memballoon model='virtio'/>", 1],
+    ['no memory balloon', "<memballoon model='none'/>", 0],
+    ['a USB controller', "<controller type='usb' model='qemu-xhci'/>", 1],
+    ['no USB controller', "<controller type='usb' model='none'/>", 0],
+    ['a USB tablet', "<input type='tablet' bus='usb'/>", 0],
+    ['a serial port', "<serial type='pty'/>", 0],
+    ['a mediated device', "<hostdev mode='subsystem' type='mdev' model='vfio-pci'/>", 1],
+    ['a TPM', "<tpm model='tpm-tis'/>", 0],
+  ])('without an address: %s awaits %s', (_title, xml, count) => {
+    expect(only(xml).otherDevices.filter((d) => d.awaitsAddress)).toHaveLength(count);
+  });
+
+  it.each([
+    ['SCSI for a disk', "<disk><target dev='sda' bus='scsi'/></disk>", 1],
+    ['USB for a tablet', "<input type='tablet' bus='usb'/>", 1],
+    ['serial for an agent', "<channel type='unix'><target type='virtio' name='agent'/></channel>", 1],
+    ['none that is there', "<controller type='scsi'/><disk><target dev='sda' bus='scsi'/></disk>", 0],
+    ['none for virtio', "<disk><target dev='vda' bus='virtio'/></disk>", 0],
+  ])('brings controllers that libvirt adds: %s', (_title, xml, count) => {
+    expect(only(xml).impliedControllers).toBe(count);
+  });
+
+  it.each(['yes', 'no', undefined])('with iommufd=%s', (iommufd) => {
+    const driver = iommufd === undefined ? "<driver name='vfio'/>" : `<driver iommufd='${iommufd}'/>`;
+    expect(only(hostdev("bus='1'", driver)).hostDevices[0]?.iommufd).toBe(iommufd);
+  });
+});
+
+describe('an SMMU', () => {
+  it('is of the machine, or of a bus by its index', () => {
+    const { iommus } = parseDomain(
+      domainOf("<iommu model='smmuv3'/>", "<iommu model='smmuv3'><driver pciBus='0x0a' accel='on' oas='44'/></iommu>"),
+    );
+    expect(iommus.map((i) => [i.pciBus, i.values])).toEqual([
+      [undefined, {}],
+      [10, { accel: 'on', oas: '44' }],
+    ]);
+  });
+
+  it('takes the spelling of patched libvirts for ssidsize', () => {
+    const { iommus } = parseDomain(domainOf("<iommu model='smmuv3'><driver pciBus='1' ssidSize='20'/></iommu>"));
+    expect(iommus[0]?.values).toEqual({ ssidsize: '20' });
+  });
+});
+
+describe('arguments for QEMU', () => {
+  it('are read whatever their prefix is', () => {
+    const xml =
+      "<domain xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:commandline><q:arg value='-device'/></q:commandline></domain>";
+    expect(parseDomain(xml).commandline.map((a) => a.value)).toEqual(['-device']);
+  });
+
+  it('are none in another namespace', () => {
+    const xml = "<domain xmlns:q='urn:other'><q:commandline><q:arg value='-device'/></q:commandline></domain>";
+    expect(parseDomain(xml).commandline).toEqual([]);
+  });
+});
