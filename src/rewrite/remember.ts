@@ -129,7 +129,7 @@ class Notebook {
   record(): Omit<DomainRecord, 'digest'> {
     const changed = [...this.#entries].flatMap(
       ([element, { kept, added: fresh, attributes, tail }]): ChangedElement[] => {
-        const added = new Set([...[...kept].map((child) => editedStep(child, this.#edits)), ...fresh]);
+        const added = new Set([...[...kept].map((child) => editedStep(child, this.#edits)), ...fresh].sort(byName));
         if (added.size + attributes.size === 0 && tail === undefined) return [];
         const path = pathOf(element, this.#edits);
         const entry = { element: path, added: [...added], attributes: Object.fromEntries(attributes) };
@@ -251,4 +251,10 @@ class Notebook {
       this.#entry(element).tail = text.slice(contentEnd, element.end);
     }
   }
+}
+
+/** Controllers before IOMMUs; those of one name stay in their order. */
+function byName(a: string, b: string): number {
+  const [x = '', y = ''] = [a.split('[')[0], b.split('[')[0]];
+  return x < y ? -1 : x > y ? 1 : 0;
 }
