@@ -11,7 +11,9 @@ import {
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, impliedControllers } from './device.js';
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
+import { type CellId, type GuestNuma, readNuma } from './numa.js';
 import { parseNumber } from './number.js';
+import { type PciHole64, readPciHole64 } from './pcihole64.js';
 
 /** The namespace of `<qemu:commandline>` (libvirt: drvqemu, "Pass-through of arbitrary qemu commands"). */
 const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
@@ -39,6 +41,9 @@ export interface Domain {
   readonly iommus: readonly Iommu[];
   /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
   readonly impliedControllers: number;
+  readonly numa: GuestNuma;
+  /** The guest's space for 64-bit BARs, where `pcie-root` says how much. */
+  readonly pciHole64: PciHole64 | undefined;
   /** The arguments of `<qemu:commandline>`. */
   readonly commandline: readonly { readonly value: string; readonly place: Place }[];
 }
@@ -81,6 +86,11 @@ export function parseDomain(input: string | Uint8Array): Domain {
     mediatedDevices: reader.otherDevices.filter((d) => d.name === 'hostdev' && d.element.attribute('type') === 'mdev'),
     iommus: reader.iommus,
     impliedControllers: impliedControllers(children),
+    numa: readNuma(document),
+    pciHole64: readPciHole64(
+      document,
+      reader.controllers.find((c) => c.index === 0),
+    ),
     commandline: commandline(document),
   };
 }
@@ -91,6 +101,12 @@ function commandline(document: XmlDocument): Domain['commandline'] {
     .filter((e) => e.localName === 'commandline' && e.namespace === QEMU_NAMESPACE)
     .flatMap((e) => e.children.filter((arg) => arg.localName === 'arg'))
     .map((arg) => ({ value: arg.attribute('value') ?? '', place: document.place(arg.start) }));
+}
+
+/** The cell that an expander bus's `<target>` names; undefined where it names none that there can be. */
+function cellOf(target: XmlElement | undefined): CellId | undefined {
+  const text = target?.child('node')?.text.trim() ?? '';
+  return /^\d{1,5}$/.test(text) ? (Number(text) as CellId) : undefined;
 }
 
 /** Sorts the children of `<devices>` by what they are to PCI, and checks what must be unique. */
@@ -121,6 +137,7 @@ class DeviceReader {
       address: this.#guestAddress(element),
       busNr: this.#number(target, 'busNr', place, MAX_BUS_NR, 1) as BusNumber | undefined,
       chassis: this.#number(target, 'chassis', place, 255),
+      node: cellOf(target),
       alias: element.child('alias')?.attribute('name'),
       place,
       element,

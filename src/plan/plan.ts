@@ -11,7 +11,10 @@ import { commandlineConflicts, whyNoAcceleration, whyNotOurs } from './applicabl
 import { assignBusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
 import { type BridgeDraft, draftBridges } from './drafts.js';
 import { type Existing, findExisting } from './existing.js';
+import { nodesetOf } from './initiators.js';
 import { type BridgeLayout, type Layout, layOut } from './layout.js';
+import { type CellMap, mapCells } from './numa.js';
+import { cellOfDraft, planPlatform } from './platform.js';
 import type { Policy } from './policy.js';
 import { partSlots } from './slots.js';
 import { judgeDevices, type Verdict } from './verdict.js';
@@ -73,6 +76,7 @@ class Planner {
     const machineIommu = this.#machineIommu(existing, verdicts.of, drafts.length > 0);
     this.#refuse();
 
+    const cells = mapCells(domain.numa, this.#host, drafts.length > 0 ? this.#policy.numa : 'existing');
     const layout = layOut({
       domain,
       tree: this.#tree,
@@ -85,27 +89,46 @@ class Planner {
     const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
     const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
     this.#collect(layout.diagnostics, numbers.diagnostics);
-    const bridges = layout.bridges.map((bridge, i) => this.#bridge(bridge, numbers.windows[i]));
+    const bridges = layout.bridges.map((bridge, i) => this.#bridge(bridge, numbers.windows[i], cells));
     this.#checkVsmmus(existing, bridges, machineIommu);
     this.#refuse();
 
-    const devices = this.#devices(verdicts.of, layout, renumbered);
+    const { devices, numa, pcihole64, diagnostics } = planPlatform({
+      domain,
+      tree: this.#tree,
+      host: this.#host,
+      policy: this.#policy,
+      cells,
+      bridges,
+      drafts,
+      devices: this.#devices(verdicts.of, layout, renumbered),
+    });
+    this.#collect(diagnostics);
+    this.#refuse();
+
     this.#tellRenumbered(renumbered);
     const changed =
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
       renumbered.length > 0 ||
-      bridges.some((b) => !b.kept || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept)) ||
+      pcihole64 !== null ||
+      numa.created !== null ||
+      numa.initiators.length > 0 ||
+      bridges.some(
+        (b) => !b.kept || b.node !== b.nodeBefore || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept),
+      ) ||
       devices.some((d, i) => layout.addresses.has(domain.hostDevices[i] as HostDevice) || this.#needsIommufd(d, i));
     const plan: Plan = {
       version: 1,
       changed,
       bridges,
       rootPorts: [...layout.rootPorts],
-      devices,
+      devices: [...devices],
       renumbered: [...renumbered],
       machineIommu,
       busNumbers: [...numbers.ledger],
+      numa,
+      pcihole64,
     };
     if (changed && bridges.some((b) => b.vsmmuChange === 'add')) {
       this.#collect([
@@ -213,11 +236,14 @@ class Planner {
     return { controllerIndex: kept?.index, taker, needed, window: busWindow };
   }
 
-  #bridge(layout: BridgeLayout, window: Window | undefined): Bridge {
+  #bridge(layout: BridgeLayout, window: Window | undefined, cells: CellMap): Bridge {
     const { draft, controllerIndex, address, alias, ports } = layout;
     const { existing, smmu } = draft;
     const active = this.#isActive(draft);
     const vsmmu = active ? this.#values(draft) : {};
+    const nodeBefore = existing?.controller.node ?? null;
+    const cell = active ? cellOfDraft(draft, this.#host, cells) : { node: nodeBefore, diagnostics: [] };
+    this.#collect(cell.diagnostics);
     if (active && draft.inPlace.length + draft.joining.length === 0) {
       const missing = missingValues(vsmmu);
       if (missing.length > 0) {
@@ -239,6 +265,8 @@ class Planner {
       kept: existing !== undefined,
       vsmmu: { ...vsmmu },
       vsmmuChange: vsmmuChange(existing?.iommu?.values, active ? vsmmu : undefined),
+      node: cell.node,
+      nodeBefore,
       ports: [...ports],
     };
   }
@@ -328,6 +356,7 @@ function describe(device: HostDevice, host: Host, verdict: Verdict | undefined):
     to: device.address ?? null,
     multifunction: device.multifunction,
     iommufd: device.iommufd ?? null,
+    nodeset: nodesetOf(device) ?? null,
   };
 }
 
@@ -342,5 +371,7 @@ function emptyPlan(domain: Domain, host: Host, verdicts: ReadonlyMap<HostDevice,
     renumbered: [],
     machineIommu: 'none',
     busNumbers: [],
+    numa: { created: null, initiators: [], distances: [] },
+    pcihole64: null,
   };
 }

@@ -45,6 +45,12 @@ export class Cuts {
     else this.#put(attribute.valueStart, attribute.valueEnd, raw);
   }
 
+  /** Puts the text of an attribute in, with the white space before it, behind the attribute of that name or as the first. */
+  putAttribute(element: XmlElement, after: string, text: string): void {
+    const end = element.attributes.find((a) => a.name === after)?.end ?? element.start + 1 + element.name.length;
+    if (!this.isGone(element)) this.#target.appendLeft(end, text);
+  }
+
   /** Puts a text in the place of an element. */
   put(element: XmlElement, text: string): void {
     if (!this.isGone(element)) this.#put(element.start, element.end, text);

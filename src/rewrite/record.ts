@@ -1,4 +1,6 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { readPciAddress } from '../domain/address.js';
+import { ROOT_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import type { ChangedElement, DomainRecord, RemovedElement } from '../generated/metadata.js';
 import { validate } from '../generated/metadata.validate.js';
@@ -19,7 +21,7 @@ export interface FoundRecord {
 }
 
 /** The elements that we ever take out or replace. */
-const TAKEN_OUT: ReadonlySet<string> = new Set(['iommu', 'pcihole64']);
+const TAKEN_OUT: ReadonlySet<string> = new Set(['iommu', 'pcihole64', 'numa']);
 
 /** What was at an attribute and what is, as one text: `0x03 to 0x0b`, `to on` for one that was not there. */
 const CHANGE = /^(?:(.*) )?to(?: (.*))?$/s;
@@ -65,11 +67,12 @@ function toJson(element: XmlElement): unknown {
 }
 
 function changedToJson(element: XmlElement): unknown {
-  const { element: path, added, tail, ...changes } = plainAttributes(element);
+  const { element: path, added, tail, lost, ...changes } = plainAttributes(element);
   return {
     element: path,
     added: added === undefined ? [] : added.split(' '),
     ...(tail !== undefined && { tail }),
+    ...(lost !== undefined && { lost }),
     attributes: Object.fromEntries(
       Object.entries(changes).map(([name, value]) => {
         const match = CHANGE.exec(value);
@@ -87,26 +90,61 @@ function plainAttributes(element: XmlElement): Record<string, string> {
 
 /** What a record claims that the domain belies: that it would have us take out, or put in, what is none of ours. */
 function findLie({ changed, removed, replaced }: DomainRecord, domain: Domain): string | undefined {
-  const controllers = new Map(domain.controllers.map((c) => [c.element, c]));
-  const isOurs = (index: number | undefined) =>
-    domain.controllers.every((c) => c.index !== index || isOurAlias(c.alias));
-  for (const { element: path, added } of changed) {
+  for (const { element: path, added, tail, attributes } of changed) {
     for (const step of added) {
       const element = find(domain.document.root, below(path, step));
-      if (!element) continue;
-      const controller = controllers.get(element);
-      if (controller && !isOurAlias(controller.alias)) return `controller ${controller.index} is not ours`;
-      if (element.name === 'controller' && !controller) return `${step} is not ours`;
-      const iommu = domain.iommus.find((i) => i.element === element);
-      if (iommu && !isOurs(iommu.pciBus)) return `the <iommu> of controller ${iommu.pciBus} is not ours`;
-      const device = domain.hostDevices.find((d) => d.element === element);
-      if (element.name === 'hostdev' && !device?.unassigned) return `${step} is not ours`;
-      if (element.name === 'cell' && Number(element.attribute('memory') ?? 0) > 0) return `${step} has memory`;
+      if (element && !isPlausible(element, domain)) return `${below(path, step)} is not ours`;
     }
+    for (const [key, change] of Object.entries(attributes)) {
+      if (change && !isWriting(key, change.was)) return `${key} of ${path} cannot have been ${change.was}`;
+    }
+    const [, name] = /<\/\s*([^\s>]+)/.exec(tail ?? '') ?? [];
+    if (name !== undefined && name !== find(domain.document.root, path)?.name) return `${path} has another end`;
   }
   const putIn = [...removed.map(({ text }) => rootName(text)), ...replaced.map(({ was }) => rootName(was))];
   const stranger = putIn.find((name) => name === undefined || !TAKEN_OUT.has(name));
   return putIn.includes(stranger) ? 'it would put in an element that we never take out' : undefined;
+}
+
+/** Whether an element may be one that we added, as far as it can be told. */
+function isPlausible(element: XmlElement, domain: Domain): boolean {
+  const isOurs = (index: number | undefined) =>
+    domain.controllers.every((c) => c.index !== index || isOurAlias(c.alias));
+  switch (element.name) {
+    case 'controller': {
+      const controller = domain.controllers.find((c) => c.element === element);
+      return controller !== undefined && (isOurAlias(controller.alias) || ROOT_MODELS.has(controller.model));
+    }
+    case 'iommu':
+      return isOurs(domain.iommus.find((i) => i.element === element)?.pciBus);
+    case 'hostdev':
+      return domain.hostDevices.some((d) => d.element === element && d.unassigned);
+    case 'cell':
+      return Number(element.attribute('memory') ?? 0) === 0;
+    case 'cpu':
+    case 'numa': {
+      const cells = (element.child('numa') ?? element).childrenNamed('cell');
+      // We make one cell of all CPUs, and others without any.
+      return cells.filter((cell) => cell.attribute('cpus') !== undefined).length <= 1;
+    }
+    default:
+      return true;
+  }
+}
+
+/** Whether a text can have been between the quotes of an attribute, and for a part of an address can have been that part. */
+function isWriting(key: string, was: string | null): boolean {
+  if (was === null) return true;
+  try {
+    const value = parseXml(`<a b="${was}"/>`).root.attribute('b') ?? '';
+    if (/^address\.(domain|bus|slot|function)$/.test(key)) {
+      const bare = parseXml(`<address ${key.slice('address.'.length)}="${was}"/>`).root;
+      readPciAddress(bare, { line: 1, column: 1 });
+    }
+    return value !== '' || was === '';
+  } catch {
+    return false;
+  }
 }
 
 /** The name of the one element that a text is; undefined where it is no such text. */
@@ -142,7 +180,7 @@ export function recordElement({ changed, removed, replaced }: Omit<DomainRecord,
   };
 }
 
-function changedElement({ element, attributes, added, tail }: ChangedElement): NewElement {
+function changedElement({ element, attributes, added, tail, lost }: ChangedElement): NewElement {
   return {
     name: 'vsmmu:changed',
     attributes: [
@@ -153,6 +191,7 @@ function changedElement({ element, attributes, added, tail }: ChangedElement): N
       ]),
       ...(added.length > 0 ? [['added', added.join(' ')] as const] : []),
       ...(tail === undefined ? [] : [['tail', tail] as const]),
+      ...(lost === undefined ? [] : [['lost', lost] as const]),
     ],
   };
 }

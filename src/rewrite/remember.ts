@@ -1,5 +1,5 @@
 import type { ChangedElement, DomainRecord } from '../generated/metadata.js';
-import type { XmlDocument, XmlElement } from '../xml/document.js';
+import type { XmlAttribute, XmlDocument, XmlElement } from '../xml/document.js';
 import type { ElementEdits, NewElement, XmlEditor } from '../xml/editor.js';
 import { Layout } from '../xml/layout.js';
 import { Cuts } from './cuts.js';
@@ -16,6 +16,7 @@ interface Entry {
   readonly kept: Set<XmlElement>;
   readonly attributes: Map<string, { was: string | null; now: string | null }>;
   tail: string | undefined;
+  lost: string | undefined;
 }
 
 /**
@@ -70,7 +71,7 @@ class Notebook {
   /** Takes over an earlier record: the first word about an element is the one that counts. */
   carryOver({ changed, removed, replaced }: DomainRecord, form: Form): void {
     const { root } = this.#document;
-    for (const { element: path, added, tail, attributes } of changed) {
+    for (const { element: path, added, tail, lost, attributes } of changed) {
       const element = find(root, path);
       if (!element) continue;
       const entry = this.#entry(element);
@@ -81,6 +82,7 @@ class Notebook {
         this.#ours.add(child);
       }
       if (form !== 'libvirt') entry.tail = tail;
+      entry.lost = lost;
       for (const [key, { was, now }] of Object.entries(attributes)) {
         const [child = '', name = ''] = key.split(/\.(.*)/s);
         const target = child === 'self' ? element : element.child(child);
@@ -128,12 +130,12 @@ class Notebook {
 
   record(): Omit<DomainRecord, 'digest'> {
     const changed = [...this.#entries].flatMap(
-      ([element, { kept, added: fresh, attributes, tail }]): ChangedElement[] => {
+      ([element, { kept, added: fresh, attributes, tail, lost }]): ChangedElement[] => {
         const added = new Set([...[...kept].map((child) => editedStep(child, this.#edits)), ...fresh].sort(byName));
-        if (added.size + attributes.size === 0 && tail === undefined) return [];
+        if (added.size + attributes.size === 0 && (tail ?? lost) === undefined) return [];
         const path = pathOf(element, this.#edits);
         const entry = { element: path, added: [...added], attributes: Object.fromEntries(attributes) };
-        return [tail === undefined ? entry : { ...entry, tail }];
+        return [{ ...entry, ...(tail !== undefined && { tail }), ...(lost !== undefined && { lost }) }];
       },
     );
     const inOrder = (a: ChangedElement, b: ChangedElement) =>
@@ -147,6 +149,7 @@ class Notebook {
       kept: new Set<XmlElement>(),
       attributes: new Map(),
       tail: undefined,
+      lost: undefined,
     };
     this.#entries.set(element, entry);
     return entry;
@@ -228,12 +231,27 @@ class Notebook {
     for (const [name, value] of values) {
       const key = `${prefix}.${name}`;
       const written = element.attributes.find((a) => a.name === name);
+      if (written && value === undefined) {
+        const known = entry.attributes.get(key);
+        entry.attributes.delete(key);
+        if (!known || known.was !== null) entry.lost ??= this.#lostText(element, written, known?.was ?? undefined);
+        continue;
+      }
       const raw = written ? this.#document.text.slice(written.valueStart, written.valueEnd) : null;
       const was = entry.attributes.has(key) ? (entry.attributes.get(key)?.was ?? null) : raw;
       const now = value ?? null;
       if (was === now) entry.attributes.delete(key);
       else entry.attributes.set(key, { was, now });
     }
+  }
+
+  /** What is written down of an attribute that goes. */
+  #lostText(element: XmlElement, { name, start, valueStart, valueEnd, end }: XmlAttribute, was?: string): string {
+    const { text } = this.#document;
+    const before = element.attributes[element.attributes.findIndex((a) => a.name === name) - 1];
+    const from = before?.end ?? element.start + 1 + element.name.length;
+    const raw = was ?? text.slice(valueStart, valueEnd);
+    return `${element.name}/${before?.name ?? ''}${text.slice(from, start)}${text.slice(start, valueStart)}${raw}${text.slice(valueEnd, end)}`;
   }
 
   /** The end of an element that gets its first children from us, or its first line end, where revert could not tell. */

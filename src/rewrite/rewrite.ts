@@ -8,6 +8,8 @@ import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { expanderBus, rootPort, vsmmu } from './elements.js';
+import { editNuma } from './numa.js';
+import { editPciHole64 } from './pcihole64.js';
 import { seal } from './print-form.js';
 import { readRecord } from './record.js';
 import { remember } from './remember.js';
@@ -34,6 +36,8 @@ class Rewriter {
   }
 
   rewrite(): string {
+    editPciHole64(this.#editor, this.#domain, this.#plan);
+    editNuma(this.#editor, this.#domain, this.#plan);
     this.#addControllers();
     for (const [i, device] of this.#plan.devices.entries()) {
       const present = this.#domain.hostDevices[i];

@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import { formatGuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
-import type { Occupant } from '../domain/pci-tree.js';
+import { type Occupant, ROOT_BUS } from '../domain/pci-tree.js';
 import type { ChangedElement, DomainRecord } from '../generated/metadata.js';
 import type { XmlElement } from '../xml/document.js';
 import { Cuts } from './cuts.js';
@@ -52,7 +52,8 @@ class Undoing {
     this.#cuts = new Cuts(domain.document);
     this.#form = formOf(domain.document, record.digest);
     this.#leaving = new Set([...taken, ...this.#added()]);
-    this.#buses = new Set(domain.controllers.flatMap((c) => (this.#leaving.has(c.element) ? [c.index] : [])));
+    const leaving = domain.controllers.filter((c) => this.#leaving.has(c.element) && c.index !== ROOT_BUS);
+    this.#buses = new Set(leaving.map((c) => c.index));
     for (const { pciBus, element } of domain.iommus) {
       if (pciBus !== undefined && this.#buses.has(pciBus)) this.#leaving.add(element);
     }
@@ -68,6 +69,10 @@ class Undoing {
       // <devices> was never empty: what is ours there was put beside something, which somebody has taken out since.
       if (!element || path === 'devices' || (added.length === 0 && tail === undefined)) continue;
       this.#cuts.close(element, this.#form === 'libvirt' ? undefined : tail);
+    }
+    const root = this.#domain.controllers.find((c) => c.index === ROOT_BUS)?.element;
+    if (root && this.#form === 'libvirt' && this.#record.changed.some((e) => e.added.includes('controller[0]'))) {
+      this.#cuts.close(root, undefined);
     }
     // Comes last: a stretch that is overwritten takes what was put at its end with it.
     this.#putBack();
@@ -153,7 +158,7 @@ class Undoing {
     return this.#form === 'libvirt' ? printedAttribute(element, name, was) : was;
   }
 
-  #undoChanges({ element: path, added, attributes }: ChangedElement): void {
+  #undoChanges({ element: path, added, attributes, lost }: ChangedElement): void {
     const element = find(this.#root, path);
     if (!element || this.#cuts.isGone(element)) return;
     for (const [key, change] of Object.entries(attributes)) {
@@ -164,6 +169,9 @@ class Undoing {
         this.#cuts.setRaw(target, name, this.#writing(child, name, change.was));
       }
     }
+    const [, child = '', after = '', text = ''] = /^(\w+)\/(\w*)(.*)$/s.exec(lost ?? '') ?? [];
+    const loser = element.child(child);
+    if (loser) this.#cuts.putAttribute(loser, after, this.#form === 'libvirt' ? text.replaceAll('"', "'") : text);
     const driver = added.includes('driver') ? element.child('driver') : undefined;
     if (driver) for (const name of ['iommufd', 'pciBus']) this.#cuts.setRaw(driver, name, null);
   }

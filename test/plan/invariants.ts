@@ -257,7 +257,8 @@ export function wrongChanges(before: Reading, after: Reading, plan: Plan, host: 
 function wrongNewControllers(before: Reading, after: Reading): string[] {
   const wrong: string[] = [];
   const old = before.controllers;
-  const fresh = after.controllers.filter((c) => !old.some((o) => o.index === c.index));
+  // A pcie-root that nobody wrote is there all the same; it is written where it is to say its pcihole64.
+  const fresh = after.controllers.filter((c) => c.model !== 'pcie-root' && !old.some((o) => o.index === c.index));
   const indexes = fresh.map((c) => c.index).sort((a, b) => a - b);
   const first = highestIndex(before) + 1;
   if (indexes.some((index, i) => index !== first + i)) wrong.push(`new controllers ${indexes}, not from ${first} on`);
@@ -435,12 +436,14 @@ function exposedPorts(before: Reading, after: Reading, policy: Policy): string[]
 
 /** Lines of the input that no rule touches and that are not in the output, in order. */
 export function lostLines(input: string, output: string): string[] {
-  const touched = /<(?:address|driver|\/?iommu|\/?vsmmu:\w+)\b/;
+  const touched = /<(?:address|driver|\/?iommu|pcihole64|\/?vsmmu:\w+)\b/;
   const lines = output.split('\n');
   let at = 0;
   return input.split('\n').filter((line) => {
     if (touched.test(line)) return false;
-    const found = lines.indexOf(line, at);
+    // An element that was empty and gets a child keeps its start tag.
+    const opened = line.replace('/>', '>');
+    const found = lines.findIndex((other, i) => i >= at && (other === line || other === opened));
     if (found < 0) return true;
     at = found + 1;
     return false;
