@@ -52,7 +52,7 @@ export function fatesOfAddresses(
       fates.set(occupant, 'restored');
       continue;
     }
-    fates.set(occupant, taken.has(place) || buses.has(to.bus) ? 'dropped' : 'restored');
+    fates.set(occupant, taken.has(place) ? 'dropped' : 'restored');
     taken.add(place);
   }
   return fates;

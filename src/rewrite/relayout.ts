@@ -15,7 +15,11 @@ export interface Cleared {
  */
 export function clear(domain: Domain): Cleared {
   const { xml, diagnostics } = revert(domain, { force: true });
-  const found = diagnostics.filter((d) => d.code !== 'revert-nothing');
+  // Where host devices go, the plan says.
+  const planned = domain.hostDevices.map((d) => d.place);
+  const isAnswered = ({ code, place }: Diagnostic) =>
+    code === 'revert-nothing' || (code === 'address-dropped' && planned.some((p) => p.line === place?.line));
+  const found = diagnostics.filter((d) => !isAnswered(d));
   if (xml !== domain.document.text && readRecord(domain).record === undefined) {
     found.push(
       diagnostic('relayout-unrecorded', 'bridges go that no record tells of: revert will not bring them back'),

@@ -31,7 +31,8 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
     return { xml: domain.document.text, diagnostics: [diagnostic('revert-nothing', 'nothing in it is of vsmmu')] };
   }
   if (unrecorded[0] && !options.force) {
-    const message = 'the domain has bridges for vSMMUs, and no record of what was there before';
+    const why = diagnostics[0]?.message ?? 'no record of what was there before';
+    const message = `the domain has bridges for vSMMUs, and ${why}`;
     throw new RefusedError([...diagnostics, diagnostic('revert-unrecorded', message, { place: unrecorded[0].place })]);
   }
   const taken = unrecorded.map((c) => c.element);

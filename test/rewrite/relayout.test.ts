@@ -110,7 +110,7 @@ describe('a domain that was made by hand', () => {
 
   it('is relaid out with a warning, since nothing tells what was there before', () => {
     const { xml, codes } = relaidOut(HAND_MADE);
-    expect(codes).toEqual(['address-dropped', 'relayout-unrecorded']);
+    expect(codes).toEqual(['relayout-unrecorded']);
     const after = parseDomain(xml);
     expect(after.controllers.map((c) => [c.index, c.busNr])).toEqual([
       [0, undefined],
