@@ -131,6 +131,8 @@ class Edition {
   private readonly layout: Layout;
   private readonly target: MagicString;
   private readonly insertions: { readonly at: number; readonly text: string }[] = [];
+  /** The last stretch that was removed, and those right before it. */
+  private gap = { start: -1, end: -1 };
 
   constructor(
     private readonly document: XmlDocument,
@@ -159,12 +161,24 @@ class Edition {
       for (const child of element.children) this.visit(child);
       this.append(element, change.appended);
     } else if (change.fate === 'goes') {
-      const { start, end } = this.layout.removal(element);
-      this.target.remove(start, end);
+      this.takeOut(this.layout.removal(element));
     } else {
       this.cut(element.start, element.end, this.printNew(change.fate, this.layout.linesOf(element)));
     }
     this.insertAfter(element, change.after);
+  }
+
+  /** Removes a stretch. Text on both sides becomes one: `]]` and `>` must not meet in it (XML 1.0, section 2.4). */
+  private takeOut({ start, end }: { readonly start: number; readonly end: number }): void {
+    this.target.remove(start, end);
+    const joins = this.gap.end === start && !this.insertions.some(({ at }) => at === start);
+    this.gap = { start: joins ? this.gap.start : start, end };
+    const before = this.text.slice(Math.max(0, this.gap.start - 2), this.gap.start);
+    const after = this.text.slice(end, end + 2);
+    const bracket = (before + after).indexOf(']]>');
+    if (bracket === -1) return;
+    const at = end + bracket + 2 - before.length;
+    this.target.overwrite(at, at + 1, '&gt;');
   }
 
   private changeAttributes(element: XmlElement, values: ReadonlyMap<string, string | undefined>): void {

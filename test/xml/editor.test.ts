@@ -158,6 +158,18 @@ describe('what goes', () => {
     ).toBe('<a>\n  <n1/>\n  <n2/>\n  <n3/>\n</a>');
   });
 
+  it.each([
+    ['<a>]]<b/>></a>', '<a>]]&gt;</a>'],
+    ['<a>]<b/>]></a>', '<a>]]&gt;</a>'],
+    ['<a>]]<b/><c/>></a>', '<a>]]&gt;</a>'],
+  ])('leaves no ]]> in the text around it: %s', (text, result) => {
+    const after = edited(text, (editor, find) => {
+      for (const { name } of find('a').children) editor.remove(find(name));
+    });
+    expect(after).toBe(result);
+    parseXml(after);
+  });
+
   it('is replaced in its place', () => {
     expect(edited('<a>\n  <b c="d">\n    <e/>\n  </b> <!-- b -->\n</a>', (e, find) => e.replace(find('b'), PORT))).toBe(
       '<a>\n  <controller type="pci">\n    <model name="pcie-root-port"/>\n    <target/>\n  </controller> <!-- b -->\n</a>',
