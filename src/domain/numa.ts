@@ -1,4 +1,4 @@
-import { diagnostic, InputError } from '../diagnostics.js';
+import { diagnostic, InputError, type Place } from '../diagnostics.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type KiB, parseSize } from './size.js';
 
@@ -18,6 +18,7 @@ export interface GuestCell {
   readonly distances: ReadonlyMap<CellId, number>;
   /** Undefined for one that is still to be made. */
   readonly element: XmlElement | undefined;
+  readonly place: Place | undefined;
 }
 
 /** What a domain says of NUMA: its cells, and what binds their memory and vCPUs to the host. */
@@ -92,6 +93,7 @@ class NumaReader {
           ]),
         ),
         element,
+        place: this.#document.place(element.start),
       }))
       .sort((a, b) => a.id - b.id);
   }

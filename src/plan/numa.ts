@@ -28,6 +28,7 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
     memory: numa.memory,
     distances: new Map(),
     element: undefined,
+    place: undefined,
   };
   const cells = creates ? [only] : numa.cells;
   const hostNodes = new Map<CellId, HostNode>();

@@ -75,7 +75,7 @@ function guestBars({ domain, tree, host, bridges, drafts, devices }: PlatformReq
     if (!onHost || device.unassigned) return [];
     const address = devices[i]?.to ?? undefined;
     const root = rootOf.get(device) ?? (address ? tree.rootOf(address.bus) : ROOT_BUS);
-    return [{ device: onHost, address, root }];
+    return [{ device: onHost, address, root, placed: devices[i]?.verdict === 'placed' }];
   });
 }
 
