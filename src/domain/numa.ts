@@ -25,6 +25,8 @@ export interface GuestCell {
 export interface GuestNuma {
   /** By id. */
   readonly cells: readonly GuestCell[];
+  /** The outermost element that the domain lacks for a new cell: `<cpu>`, `<numa>` in it, or the `<cell>` alone. */
+  readonly lacks: 'cpu' | 'numa' | 'cell';
   /** `<numatune><memnode>`: the host nodes that each cell's memory comes from. */
   readonly memnodes: ReadonlyMap<CellId, readonly HostNode[]>;
   /** `<numatune><memory nodeset>`: the host nodes of all memory. */
@@ -48,6 +50,7 @@ const MAX_LISTED = 65535;
 export function readNuma(document: XmlDocument): GuestNuma {
   const { root } = document;
   const reader = new NumaReader(document);
+  const cpu = root.child('cpu');
   const vcpu = root.child('vcpu');
   const tune = root.child('numatune');
   const everywhere = reader.list(vcpu, 'cpuset');
@@ -63,10 +66,11 @@ export function readNuma(document: XmlDocument): GuestNuma {
   });
   const vcpus = Number(vcpu?.text.trim() || '1');
   return {
-    cells: reader.cells(root.child('cpu')?.child('numa')),
+    cells: reader.cells(cpu?.child('numa')),
+    lacks: cpu === undefined ? 'cpu' : cpu.child('numa') === undefined ? 'numa' : 'cell',
     memnodes: new Map(memnodes),
     nodeset: reader.list(tune?.child('memory'), 'nodeset') as readonly HostNode[] | undefined,
-    pinning: (cpu) => pins.get(cpu) ?? everywhere,
+    pinning: (n) => pins.get(n) ?? everywhere,
     vcpus: Number.isInteger(vcpus) ? vcpus : 1,
     memory: reader.size(root.child('memory')),
   };
