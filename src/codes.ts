@@ -256,6 +256,11 @@ const codes = {
     meaning: 'the host has fewer Generic Initiator nodes than its devices need',
     hint: 'see that its kernel shows them (/sys/devices/system/node/has_generic_initiator), or give --initiators none',
   },
+  'initiator-cell-missing': {
+    severity: 'error',
+    meaning: "a device's `<acpi nodeset>` names a NUMA cell that the guest does not have; QEMU refuses it",
+    hint: 'add the <cell>, or remove the <acpi nodeset>',
+  },
   'pcihole64-off': {
     severity: 'error',
     meaning: '`<pcihole64>` is 0, which switches off the space that devices with 64-bit prefetchable BARs need',

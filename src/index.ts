@@ -12,6 +12,8 @@ export {
 } from './diagnostics.js';
 export type { Bdf, BusNumber, ControllerIndex, GuestAddress } from './domain/address.js';
 export { type Domain, parseDomain } from './domain/domain.js';
+export type { CellId, HostNode } from './domain/numa.js';
+export type { KiB } from './domain/size.js';
 export type { Plan } from './generated/plan.js';
 export type { Topology } from './generated/topology.js';
 export { type GuestView, predictGuest } from './guest/predict.js';

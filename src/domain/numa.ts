@@ -1,4 +1,4 @@
-import { diagnostic, InputError } from '../diagnostics.js';
+import { diagnostic, InputError, type Place } from '../diagnostics.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type KiB, parseSize } from './size.js';
 
@@ -18,12 +18,15 @@ export interface GuestCell {
   readonly distances: ReadonlyMap<CellId, number>;
   /** Undefined for one that is still to be made. */
   readonly element: XmlElement | undefined;
+  readonly place: Place | undefined;
 }
 
 /** What a domain says of NUMA: its cells, and what binds their memory and vCPUs to the host. */
 export interface GuestNuma {
   /** By id. */
   readonly cells: readonly GuestCell[];
+  /** The outermost element that the domain lacks for a new cell: `<cpu>`, `<numa>` in it, or the `<cell>` alone. */
+  readonly lacks: 'cpu' | 'numa' | 'cell';
   /** `<numatune><memnode>`: the host nodes that each cell's memory comes from. */
   readonly memnodes: ReadonlyMap<CellId, readonly HostNode[]>;
   /** `<numatune><memory nodeset>`: the host nodes of all memory. */
@@ -47,6 +50,7 @@ const MAX_LISTED = 65535;
 export function readNuma(document: XmlDocument): GuestNuma {
   const { root } = document;
   const reader = new NumaReader(document);
+  const cpu = root.child('cpu');
   const vcpu = root.child('vcpu');
   const tune = root.child('numatune');
   const everywhere = reader.list(vcpu, 'cpuset');
@@ -62,10 +66,11 @@ export function readNuma(document: XmlDocument): GuestNuma {
   });
   const vcpus = Number(vcpu?.text.trim() || '1');
   return {
-    cells: reader.cells(root.child('cpu')?.child('numa')),
+    cells: reader.cells(cpu?.child('numa')),
+    lacks: cpu === undefined ? 'cpu' : cpu.child('numa') === undefined ? 'numa' : 'cell',
     memnodes: new Map(memnodes),
     nodeset: reader.list(tune?.child('memory'), 'nodeset') as readonly HostNode[] | undefined,
-    pinning: (cpu) => pins.get(cpu) ?? everywhere,
+    pinning: (n) => pins.get(n) ?? everywhere,
     vcpus: Number.isInteger(vcpus) ? vcpus : 1,
     memory: reader.size(root.child('memory')),
   };
@@ -92,6 +97,7 @@ class NumaReader {
           ]),
         ),
         element,
+        place: this.#document.place(element.start),
       }))
       .sort((a, b) => a.id - b.id);
   }

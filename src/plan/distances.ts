@@ -29,13 +29,12 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
     ...map.cells,
     ...added.map(({ cell }) => ({ id: cell, distances: new Map() })),
   ];
-  for (const { id, memory } of map.cells) {
+  for (const { id, memory, place } of map.cells) {
     if (memory === 0 || nodes.has(id)) continue;
-    diagnostics.push(
-      diagnostic('numa-node-unknown', `NUMA cell ${id} of the guest is bound to no one node of the host`),
-    );
+    const message = `NUMA cell ${id} of the guest is bound to no one node of the host`;
+    diagnostics.push(diagnostic('numa-node-unknown', message, { place }));
   }
-  diagnostics.push(...sharedNodes(nodes));
+  diagnostics.push(...sharedNodes(nodes, map));
   if (diagnostics.length > 0) return { added: [], diagnostics };
 
   const distances: Distance[] = [];
@@ -62,7 +61,7 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
 }
 
 /** Two cells for one node of the host: neither is the one whose distances are meant. */
-function sharedNodes(nodes: ReadonlyMap<CellId, HostNode>): Diagnostic[] {
+function sharedNodes(nodes: ReadonlyMap<CellId, HostNode>, { cells }: CellMap): Diagnostic[] {
   const first = new Map<HostNode, CellId>();
   const diagnostics: Diagnostic[] = [];
   for (const [cell, node] of [...nodes].sort(([a], [b]) => a - b)) {
@@ -70,7 +69,8 @@ function sharedNodes(nodes: ReadonlyMap<CellId, HostNode>): Diagnostic[] {
     if (other === undefined) first.set(node, cell);
     else {
       const message = `NUMA cells ${other} and ${cell} of the guest both stand for node ${node} of the host`;
-      diagnostics.push(diagnostic('numa-node-shared', message));
+      const place = cells.find(({ id }) => id === cell)?.place;
+      diagnostics.push(diagnostic('numa-node-shared', message, { place }));
     }
   }
   return diagnostics;

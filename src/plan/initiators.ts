@@ -61,7 +61,7 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   if (lacking.length === 0 || found.nodes.size === 0) return { ...result, diagnostics: found.diagnostics };
   if (map.cells.length === 0) {
     const names = lacking.map(({ bdf }) => bdf).join(', ');
-    const message = `${names} get no NUMA cells for their Generic Initiators, since the guest has no NUMA cell`;
+    const message = `the Generic Initiators of ${names} are left out, since the guest has no NUMA cells`;
     return { ...result, diagnostics: [diagnostic('initiators-left-out', message, { place: lacking[0]?.place })] };
   }
 

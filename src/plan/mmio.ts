@@ -23,6 +23,8 @@ export interface GuestBars {
   readonly address: GuestAddress | undefined;
   /** The root bus that it is below. */
   readonly root: ControllerIndex;
+  /** Whether it is behind a vSMMU. */
+  readonly placed: boolean;
 }
 
 /** What becomes of `pcihole64`, and what there is to say about it. */
@@ -35,7 +37,7 @@ export interface PciHolePlan {
 export interface PciHoleRequest {
   readonly domain: Domain;
   readonly bridges: readonly Bridge[];
-  /** Every host device that the guest gets: those behind no vSMMU take of the same space. */
+  /** Every host device that the guest gets: the BARs of those behind no vSMMU take of the same space. */
   readonly devices: readonly GuestBars[];
   readonly policy: Policy;
 }
@@ -46,8 +48,9 @@ export interface PciHoleRequest {
  */
 export function planPciHole64({ domain, bridges, devices, policy }: PciHoleRequest): PciHolePlan {
   const none: PciHolePlan = { change: null, diagnostics: [] };
+  const placed = devices.filter((device) => device.placed);
+  if (neededKiB(placed, bridges, policy) === 0) return none;
   const needed = neededKiB(devices, bridges, policy);
-  if (bridges.length === 0 || needed === 0) return none;
   const before = domain.pciHole64;
   const place = before && domain.document.place(before.element.start);
   if (before?.size === 0) {
@@ -88,7 +91,7 @@ function neededKiB(devices: readonly GuestBars[], bridges: readonly Bridge[], po
   for (const root of roots) {
     const below = devices.filter((device) => device.root === root);
     const spare = bridges.find((bridge) => bridge.controllerIndex === root)?.ports ?? [];
-    const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, { device }) => sum + minimumBytes(device), 0);
+    const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
     bytes += Math.max(pack(ports(below, spare)).size, minimum);
   }
   return Math.ceil(bytes / 1024) as KiB;
@@ -122,8 +125,9 @@ function asStretch({ size }: Bar): Stretch {
   return { size, alignment: size };
 }
 
-function minimumBytes(device: PciDevice): number {
-  return (profileOf(device)?.minimumMmioGiB ?? 0) * 2 ** 30;
+/** What a device's platform asks behind a vSMMU, whatever its BARs take. */
+function minimumBytes({ device, placed }: GuestBars): number {
+  return placed ? (profileOf(device)?.minimumMmioGiB ?? 0) * 2 ** 30 : 0;
 }
 
 function powerOfTwoFrom(size: number): KiB {

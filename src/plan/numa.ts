@@ -28,6 +28,7 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
     memory: numa.memory,
     distances: new Map(),
     element: undefined,
+    place: undefined,
   };
   const cells = creates ? [only] : numa.cells;
   const hostNodes = new Map<CellId, HostNode>();
@@ -35,7 +36,9 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
     const node = boundNode(cell, numa) ?? pinnedNode(cell, numa, host);
     if (node !== undefined && node !== 'several') hostNodes.set(cell.id, node);
   }
-  const created = creates ? { cell: only.id, cpus: formatNodeset(cpus), memory: only.memory } : null;
+  const created = creates
+    ? { cell: only.id, cpus: formatNodeset(cpus), memory: only.memory, outermost: numa.lacks }
+    : null;
   return { cells, hostNodes, created };
 }
 
@@ -62,8 +65,9 @@ function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | un
 export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host): HostNode | undefined {
   const nodes = new Set(devices.flatMap((device) => device.node ?? []));
   if (nodes.size > 1) return undefined;
-  const [own] = nodes;
-  return ((own ?? host.smmuNode(smmu)) as HostNode | null) ?? undefined;
+  // What others behind the SMMU say is not asked: a scan for one domain does not have them.
+  const [own = devices.length > 0 ? host.smmu(smmu)?.node : host.smmuNode(smmu)] = nodes;
+  return (own as HostNode | null | undefined) ?? undefined;
 }
 
 /** The cell that a bridge is put on, and what there is to say about it. */

@@ -1,12 +1,13 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
+import { formatNodeset, parseNodeset } from '../domain/numa.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Bridge, Device, Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { projectDistances } from './distances.js';
 import { type BridgeDraft, draftDevices } from './drafts.js';
-import { planInitiators } from './initiators.js';
+import { nodesetOf, planInitiators } from './initiators.js';
 import { type GuestBars, planPciHole64 } from './mmio.js';
 import { type BridgeNode, type CellMap, chooseCell } from './numa.js';
 import type { Policy } from './policy.js';
@@ -50,6 +51,7 @@ export function planPlatform(request: PlatformRequest): Platform {
       ...initiators.diagnostics,
       ...distances.diagnostics,
       ...hole.diagnostics,
+      ...missingCells(domain, cells),
       ...badValues(domain, bridges),
     ],
   };
@@ -75,7 +77,18 @@ function guestBars({ domain, tree, host, bridges, drafts, devices }: PlatformReq
     if (!onHost || device.unassigned) return [];
     const address = devices[i]?.to ?? undefined;
     const root = rootOf.get(device) ?? (address ? tree.rootOf(address.bus) : ROOT_BUS);
-    return [{ device: onHost, address, root }];
+    return [{ device: onHost, address, root, placed: devices[i]?.verdict === 'placed' }];
+  });
+}
+
+/** Devices whose Generic Initiators are in cells that are not there. */
+function missingCells({ hostDevices }: Domain, { cells }: CellMap): Diagnostic[] {
+  const present = new Set<number>(cells.map(({ id }) => id));
+  return hostDevices.flatMap((device) => {
+    const missing = (parseNodeset(nodesetOf(device) ?? '') ?? []).filter((id) => !present.has(id));
+    if (missing.length === 0) return [];
+    const message = `the Generic Initiators of ${device.bdf} are in NUMA cells ${formatNodeset(missing)}, which the guest does not have`;
+    return [diagnostic('initiator-cell-missing', message, { place: device.place })];
   });
 }
 

@@ -28,9 +28,9 @@ export function unpackHost(name: string): string {
   return sys;
 }
 
-/** The `sys` folder of a copy of host A after a change to it; `at` gives the full path of one below `sys`. */
-export function changedHost(change: (at: (path: string) => string) => void): string {
-  const sys = unpackAnew('host-a', NOT_SCANNED);
+/** The `sys` folder of a copy of a host after a change to it; `at` gives the full path of one below `sys`. */
+export function changedHost(change: (at: (path: string) => string) => void, name = 'host-a'): string {
+  const sys = unpackAnew(name, NOT_SCANNED);
   change((path) => join(sys, path));
   return sys;
 }

@@ -7,6 +7,7 @@ import { emulatedMachine } from './emulated.js';
 import { bootGuest, type GuestView } from './guest.js';
 import { Lab } from './lab.js';
 import { commandLine, tryDomain } from './trial.js';
+import { rewrite } from './vsmmu.js';
 
 const samples = sampleCases().filter(({ title }) => /^g[bh]200-vm/.test(title));
 /** The one that has no NUMA cells of its own. */
@@ -45,6 +46,7 @@ afterAll(async () => {
 describe('a guest has the NUMA nodes, distances and places for BARs that the plan says', () => {
   it.for(cases)('%s', async ([, each], { task }) => {
     const { plan, dump } = await tryDomain(lab, each);
+    expect(await rewrite(dump, each.options), 'the second run changes nothing').toBe(dump);
     const { options } = await commandLine(lab, dump);
     expect(initiatorsIn(options), 'libvirt gives QEMU each Generic Initiator').toBe(plan.numa.initiators.length);
     expect(machine(options)).toEqual(plan.pcihole64 ? [`highmem-mmio-size=${plan.pcihole64.after}K`] : []);

@@ -187,6 +187,15 @@ describe('a domain is refused', () => {
   });
 });
 
+describe('an <acpi nodeset>', () => {
+  it('that names a cell that is not there is refused', () => {
+    const xml = domainOf([NIC], guest).replace('</source>', "</source><acpi nodeset='1-3'/>");
+    expect(refusals(xml, inOrder).map(({ message }) => message)).toEqual([
+      `the Generic Initiators of ${NIC} are in NUMA cells 2-3, which the guest does not have`,
+    ]);
+  });
+});
+
 describe('the whole host is needed', () => {
   it.for<[string, string, Host, boolean]>([
     ['for a device whose nodes are told by order', FIRST, inOrder, true],

@@ -18,14 +18,17 @@ interface Guest {
   readonly hole?: string;
   readonly oas?: '44' | '48';
   readonly policy?: Partial<Policy>;
+  /** How many of them are behind a vSMMU; all, unless said. */
+  readonly placed?: number;
 }
 
-function planned({ count, bars, ids, hole = '', oas, policy }: Guest): PciHolePlan {
+function planned({ count, bars, ids, hole = '', oas, policy, placed: behind = count }: Guest): PciHolePlan {
   const root = `<controller type='pci' index='0' model='pcie-root'>${hole}</controller>`;
   const devices = Array.from({ length: count }, (_, i): GuestBars => {
     const device = pciDevice({ ...ids, bars: bars.map((size, index) => largeBar(size, index)) });
     const bus = (10 + i) as ControllerIndex;
-    return { device, address: { bus, slot: 0, function: 0 }, root: (100 + i) as ControllerIndex };
+    const placed = i < behind;
+    return { device, address: { bus, slot: 0, function: 0 }, root: (100 + i) as ControllerIndex, placed };
   });
   return planPciHole64({
     domain: parseDomain(`<domain><devices>${root}</devices></domain>`),
@@ -66,6 +69,9 @@ describe('the space for 64-bit BARs', () => {
       { count: 1, ids: grace, bars: [1024 * GIB] },
       2048,
     ],
+    ['has room for the BARs of devices behind no vSMMU', { count: 6, bars: [128 * GIB], placed: 1 }, 1024],
+    ['asks the minimum for devices behind a vSMMU', { count: 4, bars: [GIB], ids: grace, placed: 1 }, 1024],
+    ['is not touched where no device is behind one', { count: 6, bars: [128 * GIB], placed: 0 }, undefined],
     [
       'asks no minimum without profiles',
       { count: 4, ids: grace, bars: [16 * GIB], policy: { profile: 'none' } },
@@ -122,7 +128,12 @@ describe('the space for 64-bit BARs', () => {
   it('holds the BARs of functions in one slot in one window', () => {
     const devices = [128 * GIB, 32 * MIB].map((bar): GuestBars => {
       const device = pciDevice({ bars: [largeBar(bar)] });
-      return { device, address: { bus: 9 as ControllerIndex, slot: 0, function: 0 }, root: 8 as ControllerIndex };
+      return {
+        device,
+        address: { bus: 9 as ControllerIndex, slot: 0, function: 0 },
+        root: 8 as ControllerIndex,
+        placed: true,
+      };
     });
     const domain = parseDomain('<domain/>');
     const three = [8, 9, 10].flatMap((n) => {

@@ -105,12 +105,12 @@ describe('numa: "create"', () => {
   const bound = tune("<memory mode='strict' nodeset='1'/>");
 
   it.for([
-    ['to a <cpu> that has none', "<cpu mode='host-passthrough' check='none'/>"],
-    ['in a <cpu> of its own', ''],
-    ['to a <numa> that is empty', '<cpu><numa/></cpu>'],
-  ])('adds a cell of all CPUs and memory, %s', ([, cpu = '']) => {
+    ['to a <cpu> that has none', "<cpu mode='host-passthrough' check='none'/>", 'numa'],
+    ['in a <cpu> of its own', '', 'cpu'],
+    ['to a <numa> that is empty', '<cpu><numa/></cpu>', 'cell'],
+  ] as const)('adds a cell of all CPUs and memory, %s', ([, cpu, outermost]) => {
     const { plan, xml } = place(domainOf([GPU, NIC], size + bound + cpu), host, { numa: 'create' });
-    expect(plan.numa.created).toEqual({ cell: 0, cpus: '0-7', memory: 4 * 2 ** 20 });
+    expect(plan.numa.created).toEqual({ cell: 0, cpus: '0-7', memory: 4 * 2 ** 20, outermost });
     expect(plan.bridges.map(({ node }) => node)).toEqual([null, 0]);
     expect(xml).toContain("<cell id='0' cpus='0-7' memory='4194304' unit='KiB'/>");
     expect(place(xml, host, { numa: 'create' }).xml).toBe(xml);

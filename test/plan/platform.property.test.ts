@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
+import { validate } from '../../src/generated/plan.validate.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { largeBar } from './devices.js';
@@ -91,6 +92,16 @@ describe('whatever the devices, the cells and what binds them', () => {
       }),
     );
     expect(done).toBeGreaterThan(20);
+  });
+
+  it('the plan fits its schema', () => {
+    fc.assert(
+      fc.property(scene, (made) => {
+        const result = placed(made);
+        if (result)
+          expect(validate(JSON.parse(JSON.stringify(result.plan))), JSON.stringify(validate.errors)).toBe(true);
+      }),
+    );
   });
 
   it('every cell has an id of its own, in order, and every distance is one that libvirt takes', () => {

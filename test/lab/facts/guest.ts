@@ -35,6 +35,19 @@ async function bigBar(lab: Lab, window: string): Promise<string> {
   return unplaced.length === 0 ? 'it has a place' : `no place: ${unplaced.join(', ')}`;
 }
 
+/** Three bridges with a port each and, behind it, BARs of 128 GiB and 32 MiB, in two functions of a slot. */
+async function unevenBars(lab: Lab, window: string): Promise<string> {
+  const bridge = (n: number): string => {
+    const bars = ['128G', '32M'].map((size, fn) => {
+      return `-device pci-testdev,membar=${size},bus=r${n},addr=0.${fn}${fn === 0 ? ',multifunction=on' : ''}`;
+    });
+    return [expander(`p${n}`, 200 + 4 * n), ports(`p${n}`, [n]), ...bars].join(' ');
+  };
+  const machine = `-M virt,gic-version=3,acpi=on,highmem-mmio-size=${window} -cpu cortex-a72 -m 1G`;
+  const { unplaced } = await bootGuest(lab, [machine, ...[1, 2, 3].map(bridge)].join(' ').split(' '));
+  return unplaced.length === 0 ? 'all have a place' : `no place: ${unplaced.join(', ')}`;
+}
+
 export const guestFacts: readonly Fact[] = [
   {
     title: 'an expander bus has its busNr, its ports count up from there, and pcie.0 is behind no SMMU',
@@ -80,5 +93,15 @@ export const guestFacts: readonly Fact[] = [
     title: 'in one of 16 TiB, beyond the 44 bits of the CPU, it finds none',
     see: (lab) => bigBar(lab, '16T'),
     expected: /^no place/,
+  },
+  {
+    title: 'a port takes a multiple of its largest BAR: three of 128 GiB and 32 MiB do not fit 512 GiB',
+    see: (lab) => unevenBars(lab, '512G'),
+    expected: /^no place/,
+  },
+  {
+    title: 'they fit 1 TiB',
+    see: (lab) => unevenBars(lab, '1T'),
+    expected: 'all have a place',
   },
 ];

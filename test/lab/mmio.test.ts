@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ControllerIndex } from '../../src/domain/address.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import { type GuestBars, planPciHole64 } from '../../src/plan/mmio.js';
+import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { largeBar, pciDevice } from '../plan/devices.js';
+import { bootGuest } from './guest.js';
+import { Lab } from './lab.js';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** Ports of each bridge, and the BARs behind each port, one in each function of its slot. */
+interface Guest {
+  readonly title: string;
+  readonly bridges: number;
+  readonly ports: number;
+  readonly bars: readonly number[];
+}
+
+const guests: readonly Guest[] = [
+  { title: 'three bridges with 128 GiB and 32 MiB', bridges: 3, ports: 1, bars: [128 * GIB, 32 * MIB] },
+  { title: 'four bridges with 128 GiB', bridges: 4, ports: 1, bars: [128 * GIB] },
+  { title: 'five bridges with 64 GiB and 32 MiB', bridges: 5, ports: 1, bars: [64 * GIB, 32 * MIB] },
+  {
+    title: 'two bridges with three ports of 64 GiB, 1 GiB and 2 MiB',
+    bridges: 2,
+    ports: 3,
+    bars: [64 * GIB, GIB, 2 * MIB],
+  },
+];
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.start();
+});
+afterAll(async () => {
+  await lab[Symbol.asyncDispose]();
+});
+
+describe('all BARs have a place in the pcihole64 that is planned', () => {
+  it.for(guests.map((guest) => [guest.title, guest] as const))('%s', async ([, guest], { task }) => {
+    const view = await bootGuest(lab, machine(guest));
+    task.meta.lab = { booted: 1 };
+    expect(view.unplaced).toEqual([]);
+  });
+});
+
+/** The window that the planner gives such a guest, in KiB; the default where it asks for none. */
+function windowOf({ bridges, ports, bars }: Guest): number {
+  const devices: GuestBars[] = [];
+  for (let bridge = 0; bridge < bridges; bridge++) {
+    for (let port = 0; port < ports; port++) {
+      const bus = (100 + bridge * ports + port) as ControllerIndex;
+      for (const [fn, size] of bars.entries()) {
+        const address = { bus, slot: 0, function: fn };
+        devices.push({
+          device: pciDevice({ bars: [largeBar(size)] }),
+          address,
+          root: (1 + bridge) as ControllerIndex,
+          placed: true,
+        });
+      }
+    }
+  }
+  const domain = parseDomain('<domain/>');
+  return planPciHole64({ domain, bridges: [], devices, policy: DEFAULT_POLICY }).change?.after ?? 512 * MIB;
+}
+
+function machine(guest: Guest): string[] {
+  const words = [`-M virt,gic-version=3,acpi=on,highmem-mmio-size=${windowOf(guest)}K -cpu cortex-a72 -m 1G`];
+  let chassis = 0;
+  for (let bridge = 0; bridge < guest.bridges; bridge++) {
+    words.push(`-device pxb-pcie,id=p${bridge},bus_nr=${100 + 20 * bridge},bus=pcie.0`);
+    for (let port = 0; port < guest.ports; port++) {
+      const id = `r${++chassis}`;
+      words.push(`-device pcie-root-port,id=${id},bus=p${bridge},chassis=${chassis}`);
+      for (const [fn, size] of guest.bars.entries()) {
+        const many = fn === 0 && guest.bars.length > 1 ? ',multifunction=on' : '';
+        words.push(`-device pci-testdev,membar=${size},bus=${id},addr=0.${fn}${many}`);
+      }
+    }
+  }
+  // An emulated device takes of the same space.
+  words.push('-device pcie-root-port,id=virtio,bus=pcie.0,chassis=99 -device virtio-rng-pci,bus=virtio');
+  return words.join(' ').split(' ');
+}
