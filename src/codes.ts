@@ -69,6 +69,14 @@ const codes = {
     meaning: 'the host has no SMMUv3, so no device of it can be behind a vSMMU',
     hint: 'run this for the host that the domain is for (--sysfs, --topology), and see that its firmware offers the SMMUs',
   },
+  'target-without-acceleration': {
+    severity: 'error',
+    meaning: 'the libvirt or the QEMU that the domain is for has no accelerated vSMMU',
+  },
+  'target-value-unsupported': {
+    severity: 'warning',
+    meaning: 'the libvirt or the QEMU that the domain is for cannot be given a value, which is left out',
+  },
   'commandline-conflict': {
     severity: 'error',
     meaning: '`<qemu:commandline>` adds expander buses, SMMUs or host devices that nothing else knows of',
@@ -107,7 +115,11 @@ const codes = {
   'group-not-viable': {
     severity: 'warning',
     meaning: 'a device shares its IOMMU group with one that a host driver holds; VFIO refuses such a group',
-    hint: "bind it to vfio-pci, or add it to the domain with <address type='unassigned'/>",
+    hint: "bind it to vfio-pci, or add it to the domain with <address type='unassigned'/>, as --complete-groups does",
+  },
+  'group-completed': {
+    severity: 'note',
+    meaning: "a device of a placed device's IOMMU group is added to the domain, hidden from the guest",
   },
   'device-moved': { severity: 'note', meaning: 'where a device is in the guest before and after', detail: true },
   'emulated-behind-vsmmu': {
@@ -124,7 +136,6 @@ const codes = {
   'bus-numbers-exhausted': {
     severity: 'error',
     meaning: "the guest's 256 PCI bus numbers do not suffice; the message says who takes how many",
-    hint: 'save some with fewer --spare-ports, a smaller --bus-window, or --grouping smmu',
   },
   'bus-window-too-small': {
     severity: 'error',
@@ -133,17 +144,14 @@ const codes = {
   'controller-indexes-exhausted': {
     severity: 'error',
     meaning: "libvirt's 255 PCI controller indexes do not suffice",
-    hint: 'give fewer --spare-ports, or close gaps in the indexes of the domain',
   },
   'slots-exhausted': {
     severity: 'error',
     meaning: 'a PCI bus has fewer free slots than are needed',
-    hint: 'give fewer --spare-ports, or --grouping smmu',
   },
   'vsmmus-exhausted': {
     severity: 'error',
     meaning: 'more vSMMUs than QEMU has room for (16)',
-    hint: 'give --grouping smmu or --bridges used, or put devices on the --bypass list',
   },
   'spare-port-exposed': {
     severity: 'error',
@@ -158,6 +166,10 @@ const codes = {
     severity: 'error',
     meaning: 'a vSMMU has a value that QEMU does not take; libvirt does not look',
     hint: 'give ssidsize as 0 to 20, oas as 44 or 48, the others as on or off',
+  },
+  'attach-impossible': {
+    severity: 'error',
+    meaning: 'a device cannot be plugged into the domain as it is; the message says why',
   },
   'acceleration-cost': {
     severity: 'note',
@@ -263,6 +275,10 @@ const codes = {
 
   // The host
   'topology-invalid': { severity: 'error', meaning: 'the host snapshot is no JSON, or does not fit its schema' },
+  'target-unknown': {
+    severity: 'error',
+    meaning: 'libvirt or QEMU is not installed here, so what it can do cannot be asked',
+  },
   'sysfs-invalid': {
     severity: 'error',
     meaning: 'the folder given with `--sysfs` is not a /sys',

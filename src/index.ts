@@ -18,6 +18,7 @@ export { type GuestView, predictGuest } from './guest/predict.js';
 export { Host } from './host/host.js';
 export { scanHost } from './host/scan.js';
 export { readTopology } from './host/snapshot.js';
+export { type Attachment, planAttachment } from './plan/attach.js';
 export { type Planned, type PlanOptions, plan } from './plan/plan.js';
 export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
 export { type Reverted, type RevertOptions, revert } from './rewrite/revert.js';

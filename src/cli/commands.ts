@@ -6,6 +6,7 @@ import {
   OUTPUT_OPTIONS,
   policyOptions,
   RESULT_OPTIONS,
+  TARGET_OPTIONS,
 } from './options.js';
 
 /** A command of the tool: its words for `--help`, its options, and how to load the code that runs it. */
@@ -37,6 +38,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ...RESULT_OPTIONS,
       ...HOST_OPTIONS,
       ...policyOptions(),
+      ...TARGET_OPTIONS,
       ...OUTPUT_OPTIONS,
     }),
     examples: [
@@ -50,7 +52,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   plan: {
     usage: 'plan [DOMAIN]',
     summary: 'print where each device would go and why, without writing anything',
-    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [
       ['$0 plan vm.xml', 'a table'],
       ['$0 plan --json vm.xml', 'the plan as data'],
@@ -71,5 +73,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 revert -i vm.xml', 'change the file'],
     ],
     load: () => import('./revert.js'),
+  },
+  attach: {
+    usage: 'attach DOMAIN BDF',
+    summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    examples: [
+      ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
+    ],
+    load: () => import('./attach.js'),
   },
 };

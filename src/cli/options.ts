@@ -50,6 +50,16 @@ export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   diff: flag('print a unified diff instead of the domain'),
 };
 
+/** The libvirt and the QEMU that the result is for. */
+export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  libvirt: text("the libvirt that the result is for: a version, or here for this machine's", {
+    defaultDescription: "today's",
+  }),
+  qemu: text("the QEMU that the result is for: a version, or here for this machine's", {
+    defaultDescription: "today's",
+  }),
+};
+
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 /** The policy file, and an option for each of the policy's keys, described by its schema. */

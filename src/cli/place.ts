@@ -8,6 +8,7 @@ import { whyNotOurs } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
+import { type Target, UPSTREAM } from '../plan/target.js';
 import { readRecord } from '../rewrite/record.js';
 import { readInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
@@ -32,6 +33,7 @@ export interface Placed {
  */
 export async function place(file: string, options: OptionValues): Promise<Placed> {
   const policy = policyOf(options);
+  const target = await targetOf(options);
   const input = await readInput(file);
   const given = parseDomain(input);
   const relayout = isSet(options, 'relayout');
@@ -40,7 +42,10 @@ export async function place(file: string, options: OptionValues): Promise<Placed
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
   const planned = refuseErrors(located(given, file, options), () => {
-    const { plan: made, diagnostics: found } = plan(domain, host, policy, { forceTcg: isSet(options, 'force-tcg') });
+    const { plan: made, diagnostics: found } = plan(domain, host, policy, {
+      forceTcg: isSet(options, 'force-tcg'),
+      target,
+    });
     // The lines of a domain that is nowhere but here say nothing to anybody.
     return { plan: made, diagnostics: [...diagnostics, ...found.map((d) => (relayout ? withoutPlace(d) : d))] };
   });
@@ -63,6 +68,14 @@ function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   if (policy.bridges === 'all') return scanHost(sysfs);
   const host = scanHost(sysfs, own);
   return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs) : host;
+}
+
+/** The libvirt and the QEMU that the result is for. */
+async function targetOf(options: OptionValues): Promise<Target> {
+  const asked = { libvirt: value(options, 'libvirt'), qemu: value(options, 'qemu') };
+  if (asked.libvirt === undefined && asked.qemu === undefined) return UPSTREAM;
+  const { askTarget } = await import('../libvirt/installed.js');
+  return askTarget(asked);
 }
 
 /** The folder to take for `/sys`. */

@@ -1,7 +1,8 @@
 import type { Bdf } from '../domain/address.js';
 import { formatKib } from '../domain/size.js';
-import type { Plan } from '../generated/plan.js';
+import type { Plan, Port } from '../generated/plan.js';
 import type { GuestView } from '../guest/predict.js';
+import { formatSize } from '../plan/spare-memory.js';
 
 /** What a plan is shown with: what the guest sees before it and after it. */
 export interface Views {
@@ -29,7 +30,7 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
     );
     for (const port of bridge.ports) {
       const label = `  port ${port.controllerIndex}`.padEnd(11);
-      const devices = port.devices.length > 0 ? port.devices.map((bdf) => `${bdf}  ${move(bdf)}`) : ['spare'];
+      const devices = port.devices.length > 0 ? port.devices.map((bdf) => `${bdf}  ${move(bdf)}`) : [spareLabel(port)];
       for (const [i, device] of devices.entries()) lines.push((i === 0 ? label : ' '.repeat(11)) + device);
     }
   }
@@ -63,6 +64,10 @@ function memoryLines({ numa, pcihole64, devices }: Plan): string[] {
   }
   if (pcihole64) lines.push(`64-bit MMIO space: ${formatKib(pcihole64.after)}`);
   return lines;
+}
+
+function spareLabel({ reserve }: Port): string {
+  return reserve === 0 ? 'spare' : `spare, keeps ${formatSize(reserve)} free`;
 }
 
 function addresses(view: GuestView): ReadonlyMap<Bdf, Bdf> {

@@ -57,6 +57,17 @@ export function formatGuestAddress({ bus, slot, function: func }: GuestAddress):
   return `${hex(bus, 2)}:${hex(slot, 2)}.${func}`;
 }
 
+/** The attributes of the `<address>` in a host device's `<source>`, in libvirt's order and form. */
+export function bdfAttributes(bdf: Bdf): [name: string, value: string][] {
+  const [domain = '', bus = '', slot = '', func = ''] = bdf.split(/[:.]/);
+  return [
+    ['domain', `0x${domain}`],
+    ['bus', `0x${bus}`],
+    ['slot', `0x${slot}`],
+    ['function', `0x${func}`],
+  ];
+}
+
 /** The attributes of a guest's `<address type='pci'/>`, in libvirt's order and form. */
 export function guestAddressAttributes(
   { bus, slot, function: func }: GuestAddress,

@@ -13,10 +13,8 @@ import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, 
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
 import { type CellId, type GuestNuma, readNuma } from './numa.js';
 import { parseNumber } from './number.js';
+import { type Overrides, QEMU_NAMESPACE, readOverrides } from './overrides.js';
 import { type PciHole64, readPciHole64 } from './pcihole64.js';
-
-/** The namespace of `<qemu:commandline>` (libvirt: drvqemu, "Pass-through of arbitrary qemu commands"). */
-const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
 
 /** A domain: what of it matters for placing its host devices, each part with its place and its element in the document. */
 export interface Domain {
@@ -39,11 +37,15 @@ export interface Domain {
   /** Mediated devices (`<hostdev type='mdev'>`): not placed, but told of. */
   readonly mediatedDevices: readonly GuestDevice[];
   readonly iommus: readonly Iommu[];
+  /** `<iommufd>` below `<domain>`: whether host devices use iommufd where they do not say otherwise (libvirt 12.2). */
+  readonly iommufd: { readonly enabled: boolean; readonly place: Place; readonly element: XmlElement } | undefined;
   /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
   readonly impliedControllers: number;
   readonly numa: GuestNuma;
   /** The guest's space for 64-bit BARs, where `pcie-root` says how much. */
   readonly pciHole64: PciHole64 | undefined;
+  /** What `<qemu:override>` gives to QEMU's devices. */
+  readonly overrides: Overrides;
   /** The arguments of `<qemu:commandline>`. */
   readonly commandline: readonly { readonly value: string; readonly place: Place }[];
 }
@@ -71,6 +73,7 @@ export function parseDomain(input: string | Uint8Array): Domain {
   reader.numberControllers();
   reader.checkAddresses();
 
+  const iommufd = root.child('iommufd');
   const os = root.child('os')?.child('type');
   return {
     document,
@@ -85,6 +88,11 @@ export function parseDomain(input: string | Uint8Array): Domain {
     otherDevices: reader.otherDevices,
     mediatedDevices: reader.otherDevices.filter((d) => d.name === 'hostdev' && d.element.attribute('type') === 'mdev'),
     iommus: reader.iommus,
+    iommufd: iommufd && {
+      enabled: iommufd.attribute('enabled') === 'yes',
+      place: document.place(iommufd.start),
+      element: iommufd,
+    },
     impliedControllers: impliedControllers(children),
     numa: readNuma(document),
     pciHole64: readPciHole64(
@@ -92,6 +100,7 @@ export function parseDomain(input: string | Uint8Array): Domain {
       reader.controllers.find((c) => c.index === 0),
     ),
     commandline: commandline(document),
+    overrides: readOverrides(document),
   };
 }
 
@@ -159,7 +168,8 @@ class DeviceReader {
     const camel = driver?.attribute('ssidSize');
     if (camel !== undefined) values.ssidsize ??= camel;
     const pciBus = this.#number(driver, 'pciBus', place, MAX_CONTROLLER_INDEX) as ControllerIndex | undefined;
-    this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, place, element });
+    const spellings = (['ssidsize', 'ssidSize'] as const).filter((name) => driver?.attribute(name) !== undefined);
+    this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, spellings, place, element });
     // A virtio-iommu is a PCI device itself.
     this.#readDevice(element, place);
   }

@@ -8,6 +8,9 @@ export const VSMMU_ATTRIBUTES = ['accel', 'cmdqv', 'ats', 'ril', 'ssidsize', 'oa
 /** One of them, by libvirt's name. */
 export type VsmmuAttribute = (typeof VSMMU_ATTRIBUTES)[number];
 
+/** How `ssidsize` is spelled: upstream's way (libvirt 12.7), and that of patched older ones, which KubeVirt pins. */
+export type SsidsizeSpelling = 'ssidsize' | 'ssidSize';
+
 /** The values of a vSMMU's `<driver>` as text; what is missing is QEMU's to choose. */
 export type VsmmuValues = { readonly [attribute in VsmmuAttribute]?: string };
 
@@ -17,6 +20,8 @@ export interface Iommu {
   /** The root bus it translates for; undefined: the whole machine. */
   readonly pciBus: ControllerIndex | undefined;
   readonly values: VsmmuValues;
+  /** The ways in which its `ssidsize` is written; empty where it has none. */
+  readonly spellings: readonly SsidsizeSpelling[];
   readonly place: Place;
   readonly element: XmlElement;
 }

@@ -1,5 +1,4 @@
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
-import { MAX_CONTROLLER_INDEX, MAX_SLOT } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 
@@ -19,7 +18,6 @@ export class Allocator {
   readonly #chassis: Set<number>;
   readonly #tree: PciTree;
   #nextIndex: number;
-  #slotsLacking = 0;
 
   constructor(domain: Domain, tree: PciTree) {
     this.#tree = tree;
@@ -36,32 +34,13 @@ export class Allocator {
     return this.#nextIndex++ as ControllerIndex;
   }
 
-  /** How many controller indexes above 255 were given out. */
-  get indexesLacking(): number {
-    return Math.max(0, this.#nextIndex - 1 - MAX_CONTROLLER_INDEX);
-  }
-
   /** The lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge's. */
   slot(bus: ControllerIndex): number {
     const taken = this.#taken(bus);
     let slot = bus === ROOT_BUS ? 1 : 0;
     while (taken.has(slot)) slot++;
-    if (slot > MAX_SLOT) {
-      this.#slotsLacking++;
-      return MAX_SLOT;
-    }
     taken.add(slot);
     return slot;
-  }
-
-  /** How many slots were asked for of a bus that had none left. */
-  get slotsLacking(): number {
-    return this.#slotsLacking;
-  }
-
-  /** Slots of `pcie.0` that are still free. */
-  get freeRootSlots(): number {
-    return MAX_SLOT - [...this.#taken(ROOT_BUS)].filter((slot) => slot > 0).length;
   }
 
   /** Places for so many root ports on `pcie.0`, packed into as few slots as libvirt would. */

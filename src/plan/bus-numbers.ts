@@ -43,6 +43,8 @@ export interface RootDemand {
 export interface BusNumbers {
   readonly windows: readonly (Window | undefined)[];
   readonly ledger: readonly LedgerEntry[];
+  /** Whether they suffice. */
+  readonly fits: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -131,8 +133,8 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
     })),
   ].filter((entry) => entry.count > 0);
   const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0);
-  if (exhausted || below > lowest()) diagnostics.push(exhaustion(ledger));
-  return { windows: requests.map((r) => windows.get(r)), ledger, diagnostics };
+  const fits = !exhausted && below <= lowest();
+  return { windows: requests.map((r) => windows.get(r)), ledger, fits, diagnostics };
 }
 
 /** The highest free range of so many bus numbers, the first of them one that a `busNr` may be. */
@@ -145,12 +147,6 @@ function highestGap(taken: readonly Window[], count: number): Window | undefined
   }
   const start = Math.min(end - count, MAX_BUS_NR);
   return start >= 1 ? { busNr: start as BusNumber, count } : undefined;
-}
-
-function exhaustion(ledger: readonly LedgerEntry[]): Diagnostic {
-  const sum = ledger.reduce((total, entry) => total + entry.count, 0);
-  const parts = ledger.map(({ taker, count }) => `${count} ${taker}`).join(', ');
-  return diagnostic('bus-numbers-exhausted', `${sum} of ${BUS_NUMBERS} PCI bus numbers are needed: ${parts}`);
 }
 
 /** What `pcie.0` needs, with the ports that are to be added to it. */

@@ -1,12 +1,13 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
-import { MAX_CONTROLLER_INDEX, MAX_SLOT, type PciController } from '../domain/controller.js';
+import type { PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
+import { reserveOf } from '../domain/overrides.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port } from '../generated/plan.js';
 import { bridgeAlias, portAlias, rootPortAlias } from './alias.js';
-import { Allocator, slotsForRootPorts } from './allocate.js';
+import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import { type BridgeDraft, lackingPorts } from './drafts.js';
 import { leavingDevices, type SlotMove } from './slots.js';
@@ -45,6 +46,8 @@ export interface LayoutRequest {
   readonly isActive: (draft: BridgeDraft) => boolean;
   /** Spare ports that a bridge with a vSMMU is to have. */
   readonly sparePorts: number;
+  /** Bytes that a spare port is to reserve. */
+  readonly spareMemory: number;
   /** Expander buses with an accelerated vSMMU that no draft is for. */
   readonly translated: readonly ControllerIndex[];
 }
@@ -77,7 +80,6 @@ class LayoutBuilder {
       return this.#layOutBridge(draft, joining + spare);
     });
     const awaiting = this.#awaiting();
-    this.#checkLimits(awaiting + tree.gaps);
     return {
       bridges,
       rootPorts,
@@ -138,7 +140,23 @@ class LayoutBuilder {
       byIndex.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
     }
     const alias = existing ? (existing.controller.alias ?? null) : bridgeAlias(smmu, controllerIndex);
-    return { draft, controllerIndex, address, alias, ports: [...byIndex.values()] };
+    return {
+      draft,
+      controllerIndex,
+      address,
+      alias,
+      ports: [...byIndex.values()].map((port) => this.#reserve(port, draft)),
+    };
+  }
+
+  /** Memory for what is plugged in: on ports without a device, and on those that have some already. */
+  #reserve(port: Port, draft: BridgeDraft): Port {
+    const { domain, isActive, spareMemory } = this.#request;
+    const { alias, devices: behind, kept, controllerIndex } = port;
+    const empty = behind.length === 0 && (!kept || draft.freePorts.some((c) => c.index === controllerIndex));
+    // Without an alias of its own a port has no name that an override could call it by.
+    const named = alias?.startsWith('ua-') && empty && isActive(draft);
+    return { ...port, reserve: Math.max(reserveOf(domain.overrides, alias), named ? spareMemory : 0) };
   }
 
   #settle(move: SlotMove, port: ControllerIndex): void {
@@ -157,6 +175,7 @@ class LayoutBuilder {
       alias: alias(controllerIndex),
       kept: false,
       devices: [],
+      reserve: 0,
     };
   }
 
@@ -169,6 +188,7 @@ class LayoutBuilder {
       alias: controller.alias ?? null,
       kept: true,
       devices: draft.inPlace.filter((d) => d.address?.bus === controller.index).map((d) => d.bdf),
+      reserve: 0,
     };
   }
 
@@ -206,27 +226,6 @@ class LayoutBuilder {
     const { domain } = this.#request;
     const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !this.#leaving.has(d));
     return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
-  }
-
-  #checkLimits(libvirtPorts: number): void {
-    const { indexesLacking, slotsLacking, freeRootSlots } = this.#allocator;
-    if (indexesLacking > 0) {
-      this.#diagnostics.push(
-        diagnostic(
-          'controller-indexes-exhausted',
-          `${MAX_CONTROLLER_INDEX + indexesLacking} PCI controllers are needed; libvirt takes ${MAX_CONTROLLER_INDEX}`,
-        ),
-      );
-    }
-    const short = Math.max(0, slotsForRootPorts(libvirtPorts) - freeRootSlots);
-    if (slotsLacking + short > 0) {
-      this.#diagnostics.push(
-        diagnostic(
-          'slots-exhausted',
-          `${slotsLacking + short} more slots are needed than a bus has (${MAX_SLOT} on pcie.0, ${MAX_SLOT + 1} on a bridge)`,
-        ),
-      );
-    }
   }
 }
 

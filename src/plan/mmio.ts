@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB } from '../domain/size.js';
-import type { Bridge, PciHoleChange } from '../generated/plan.js';
+import type { Bridge, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
@@ -46,7 +46,7 @@ export interface PciHoleRequest {
  */
 export function planPciHole64({ domain, bridges, devices, policy }: PciHoleRequest): PciHolePlan {
   const none: PciHolePlan = { change: null, diagnostics: [] };
-  const needed = neededKiB(devices, policy);
+  const needed = neededKiB(devices, bridges, policy);
   if (bridges.length === 0 || needed === 0) return none;
   const before = domain.pciHole64;
   const place = before && domain.document.place(before.element.start);
@@ -82,29 +82,28 @@ interface Stretch {
  * What the devices need, in KiB. Firmware gives a port, and a root bus, one window for all below it, whose length is a
  * multiple of the largest BAR in it (EDK2 under QEMU 11.1: three ports with 128 GiB and 32 MiB each do not fit 512 GiB).
  */
-function neededKiB(devices: readonly GuestBars[], policy: Policy): KiB {
-  const roots = new Map<ControllerIndex, GuestBars[]>();
-  for (const device of devices) {
-    const there = roots.get(device.root);
-    if (there) there.push(device);
-    else roots.set(device.root, [device]);
-  }
+function neededKiB(devices: readonly GuestBars[], bridges: readonly Bridge[], policy: Policy): KiB {
+  const roots = new Set([...devices.map(({ root }) => root), ...bridges.map((bridge) => bridge.controllerIndex)]);
   let bytes = 0;
-  for (const below of roots.values()) {
+  for (const root of roots) {
+    const below = devices.filter((device) => device.root === root);
+    const spare = bridges.find((bridge) => bridge.controllerIndex === root)?.ports ?? [];
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, { device }) => sum + minimumBytes(device), 0);
-    bytes += Math.max(pack(ports(below).map((port) => pack(port))).size, minimum);
+    bytes += Math.max(pack(ports(below, spare)).size, minimum);
   }
   return Math.ceil(bytes / 1024) as KiB;
 }
 
-/** The BARs below one root bus, by port. */
-function ports(devices: readonly GuestBars[]): Stretch[][] {
+/** What the ports below one root bus need each: for the BARs behind it, or what it keeps free for a device to come. */
+function ports(devices: readonly GuestBars[], planned: readonly Port[]): Stretch[] {
   const byPort = new Map<string, Stretch[]>();
   for (const { device, address } of devices) {
     const key = address ? `${address.bus}` : device.bdf;
     byPort.set(key, [...(byPort.get(key) ?? []), ...device.bars.filter(isLarge).map(asStretch)]);
   }
-  return [...byPort.values()];
+  const used = [...byPort.values()].map((bars) => pack(bars));
+  const kept = planned.filter((port) => port.reserve > 0 && port.devices.length === 0).map(({ reserve }) => reserve);
+  return [...used, ...kept.map((size) => ({ size, alignment: size }))];
 }
 
 function pack(parts: readonly Stretch[]): Stretch {

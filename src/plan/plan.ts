@@ -2,28 +2,36 @@ import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
 import { type ControllerIndex, formatGuestAddress } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { MAX_VSMMUS, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { reserveOf } from '../domain/overrides.js';
 import { PciTree } from '../domain/pci-tree.js';
 import type { Bridge, Device, Plan, Renumbered } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import { commandlineConflicts, whyNoAcceleration, whyNotOurs } from './applicable.js';
-import { assignBusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
+import { type Budget, layoutBudgets, overruns, type Saving, vsmmuBudget } from './budgets.js';
+import { assignBusNumbers, BUS_NUMBERS, type BusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
 import { type BridgeDraft, draftBridges } from './drafts.js';
 import { type Existing, findExisting } from './existing.js';
 import { nodesetOf } from './initiators.js';
+import { type Backends, decideBackends } from './iommufd.js';
 import { type BridgeLayout, type Layout, layOut } from './layout.js';
 import { type CellMap, mapCells } from './numa.js';
 import { cellOfDraft, planPlatform } from './platform.js';
 import type { Policy } from './policy.js';
-import { partSlots } from './slots.js';
+import { findSavings, mergeFunctions } from './savings.js';
+import { partSlots, type SlotMove } from './slots.js';
+import { spareBytes } from './spare-memory.js';
+import { type Target, UPSTREAM, whyNoTarget } from './target.js';
 import { judgeDevices, type Verdict } from './verdict.js';
-import { missingValues, vsmmuValues } from './vsmmu.js';
+import { missingValues, unsupportedValues, vsmmuValues } from './vsmmu.js';
 
 /** What a plan may rest on beyond the policy. */
 export interface PlanOptions {
   /** Takes a domain that is not of type `kvm`: QEMU will not accelerate it. For test labs. */
   readonly forceTcg?: boolean;
+  /** The libvirt and the QEMU that the domain is for; today's upstream where it is missing. */
+  readonly target?: Target;
 }
 
 /** A plan and what there is to say about it: warnings and notes. */
@@ -51,6 +59,7 @@ class Planner {
   readonly #host: Host;
   readonly #policy: Policy;
   readonly #options: PlanOptions;
+  readonly #target: Target;
   readonly #tree: PciTree;
   readonly #diagnostics: Diagnostic[] = [];
 
@@ -59,6 +68,7 @@ class Planner {
     this.#host = host;
     this.#policy = policy;
     this.#options = options;
+    this.#target = options.target ?? UPSTREAM;
     this.#tree = new PciTree(domain);
   }
 
@@ -72,27 +82,23 @@ class Planner {
 
     const { moves, renumbered } = partSlots(domain, this.#tree, verdicts.of, existing.bridges);
     const drafts = draftBridges(domain, this.#tree, this.#host, this.#policy, existing, moves);
-    if (drafts.length > 0) this.#collect(whyNoAcceleration(domain, this.#options.forceTcg ?? false));
+    if (drafts.length > 0) {
+      this.#collect(
+        whyNoAcceleration(domain, this.#options.forceTcg ?? false),
+        whyNoTarget(this.#target, this.#policy),
+      );
+    }
     const machineIommu = this.#machineIommu(existing, verdicts.of, drafts.length > 0);
     this.#refuse();
 
     const cells = mapCells(domain.numa, this.#host, drafts.length > 0 ? this.#policy.numa : 'existing');
-    const layout = layOut({
-      domain,
-      tree: this.#tree,
-      drafts,
-      moves,
-      isActive: (draft) => this.#isActive(draft),
-      sparePorts: this.#policy.sparePorts,
-      translated: this.#translatedByOthers(existing, drafts),
-    });
-    const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
-    const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
-    this.#collect(layout.diagnostics, numbers.diagnostics);
+    const { layout, numbers, budgets } = this.#allot(existing, drafts, moves, machineIommu);
     const bridges = layout.bridges.map((bridge, i) => this.#bridge(bridge, numbers.windows[i], cells));
-    this.#checkVsmmus(existing, bridges, machineIommu);
+    this.#collect(overruns(budgets, () => this.#savings(moves, machineIommu)));
     this.#refuse();
 
+    const backends = decideBackends(domain, this.#host, this.#policy, verdicts.of);
+    this.#collect(backends.diagnostics);
     const { devices, numa, pcihole64, diagnostics } = planPlatform({
       domain,
       tree: this.#tree,
@@ -101,7 +107,7 @@ class Planner {
       cells,
       bridges,
       drafts,
-      devices: this.#devices(verdicts.of, layout, renumbered),
+      devices: this.#devices(verdicts.of, layout, renumbered, backends),
     });
     this.#collect(diagnostics);
     this.#refuse();
@@ -110,6 +116,9 @@ class Planner {
     const changed =
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
+      verdicts.companions.length > 0 ||
+      bridges.some((b) => b.ports.some((p) => p.reserve !== reserveOf(domain.overrides, p.alias))) ||
+      backends.domain !== 'none' ||
       renumbered.length > 0 ||
       pcihole64 !== null ||
       numa.created !== null ||
@@ -117,14 +126,17 @@ class Planner {
       bridges.some(
         (b) => !b.kept || b.node !== b.nodeBefore || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept),
       ) ||
-      devices.some((d, i) => layout.addresses.has(domain.hostDevices[i] as HostDevice) || this.#needsIommufd(d, i));
+      domain.hostDevices.some((device) => layout.addresses.has(device) || backends.devices.has(device));
     const plan: Plan = {
       version: 1,
       changed,
       bridges,
       rootPorts: [...layout.rootPorts],
       devices: [...devices],
+      companions: [...verdicts.companions],
       renumbered: [...renumbered],
+      iommufd: backends.domain,
+      ssidsizeAttribute: this.#target.libvirt.ssidsize,
       machineIommu,
       busNumbers: [...numbers.ledger],
       numa,
@@ -136,6 +148,58 @@ class Planner {
       ]);
     }
     return { plan, diagnostics: this.#diagnostics };
+  }
+
+  /** Gives everything that is to be added its place and its numbers; nothing here fails. */
+  #allot(
+    existing: Existing,
+    drafts: readonly BridgeDraft[],
+    moves: readonly SlotMove[],
+    machineIommu: Plan['machineIommu'],
+  ): { layout: Layout; numbers: BusNumbers; budgets: readonly Budget[]; narrow: boolean } {
+    const translated = this.#translatedByOthers(existing, drafts);
+    const layout = layOut({
+      domain: this.#domain,
+      tree: this.#tree,
+      drafts,
+      moves,
+      isActive: (draft) => this.#isActive(draft),
+      sparePorts: this.#policy.sparePorts,
+      spareMemory: spareBytes(this.#policy),
+      translated,
+    });
+    const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
+    const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
+    this.#collect(layout.diagnostics, numbers.diagnostics);
+    const { ledger, fits } = numbers;
+    const active = drafts.filter((draft) => this.#isActive(draft)).length;
+    const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
+    const others = [...existing.bridges.values()].filter((b) => b.iommu && !drafted.has(b.controller.index)).length;
+    const root = existing.rootIommu && machineIommu !== 'drop' ? 1 : 0;
+    const budgets = [
+      { code: 'bus-numbers-exhausted', what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits } as const,
+      ...layoutBudgets(this.#tree, layout),
+      vsmmuBudget(active, others, root),
+    ];
+    return { layout, numbers, budgets, narrow: requests.some(outgrows) };
+  }
+
+  /** What would save something of what does not suffice, found by planning as if. */
+  #savings(moves: readonly SlotMove[], machineIommu: Plan['machineIommu']): readonly Saving[] {
+    return findSavings(this.#policy, moves, (policy, merge) =>
+      new Planner(this.#domain, this.#host, policy, this.#options).#budgets(
+        merge ? mergeFunctions(moves) : moves,
+        machineIommu,
+      ),
+    );
+  }
+
+  #budgets(moves: readonly SlotMove[], machineIommu: Plan['machineIommu']): readonly Budget[] {
+    const existing = findExisting(this.#domain, this.#tree, this.#host);
+    const drafts = draftBridges(this.#domain, this.#tree, this.#host, this.#policy, existing, moves);
+    const { budgets, narrow } = this.#allot(existing, drafts, moves, machineIommu);
+    // Windows that the policy makes too small are no way out.
+    return narrow ? budgets.map((each) => ({ ...each, fits: false })) : budgets;
   }
 
   #collect(...lists: readonly (readonly Diagnostic[])[]): void {
@@ -184,7 +248,7 @@ class Planner {
   /** Whether a bridge is to have a vSMMU: one without a device only where it is wanted for all SMMUs or has all its values. */
   #isActive(draft: BridgeDraft): boolean {
     if (draft.inPlace.length + draft.joining.length > 0 || draft.forAll) return true;
-    return draft.existing?.iommu !== undefined && missingValues(this.#values(draft)).length === 0;
+    return draft.existing?.iommu !== undefined && missingValues(this.#values(draft), this.#target).length === 0;
   }
 
   /**
@@ -195,7 +259,7 @@ class Planner {
     const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
     return [...existing.bridges.values()].flatMap(({ controller, iommu }) => {
       if (iommu?.values.accel !== 'on' || drafted.has(controller.index)) return [];
-      const missing = missingValues(iommu.values);
+      const missing = missingValues(iommu.values, this.#target);
       if (missing.length > 0) {
         this.#collect([
           diagnostic(
@@ -209,11 +273,15 @@ class Planner {
     });
   }
 
-  #values(draft: BridgeDraft): VsmmuValues {
+  /** The host's devices behind a bridge; of one without, those that could be. */
+  #devicesBehind(draft: BridgeDraft): readonly PciDevice[] {
     const own = [...draft.inPlace, ...draft.joining.flatMap((m) => m.functions.map((f) => f.device))];
-    const devices: readonly PciDevice[] =
-      own.length > 0 ? own.flatMap((d) => this.#host.device(d.bdf) ?? []) : this.#host.endpointsBehind(draft.smmu);
-    return vsmmuValues(devices, this.#policy, draft.existing?.iommu?.values);
+    if (own.length === 0) return this.#host.endpointsBehind(draft.smmu);
+    return own.flatMap((device) => this.#host.device(device.bdf) ?? []);
+  }
+
+  #values(draft: BridgeDraft): VsmmuValues {
+    return vsmmuValues(this.#devicesBehind(draft), this.#policy, this.#target, draft.existing?.iommu?.values);
   }
 
   #windowRequest({ draft, ports }: BridgeLayout): WindowRequest {
@@ -222,7 +290,8 @@ class Planner {
     const below = kept ? this.#tree.busesBelow(kept.index).length : 0;
     const needed = 1 + below + ports.filter((p) => !p.kept).length;
     const taker = `the bridge of ${draft.smmu}`;
-    if (busWindow > 0 && !kept && needed > busWindow) {
+    const request = { controllerIndex: kept?.index, taker, needed, window: busWindow };
+    if (outgrows(request)) {
       this.#collect([
         diagnostic(
           'bus-window-too-small',
@@ -233,7 +302,7 @@ class Planner {
         ),
       ]);
     }
-    return { controllerIndex: kept?.index, taker, needed, window: busWindow };
+    return request;
   }
 
   #bridge(layout: BridgeLayout, window: Window | undefined, cells: CellMap): Bridge {
@@ -244,8 +313,9 @@ class Planner {
     const nodeBefore = existing?.controller.node ?? null;
     const cell = active ? cellOfDraft(draft, this.#host, cells) : { node: nodeBefore, diagnostics: [] };
     this.#collect(cell.diagnostics);
+    if (active) this.#tellUnsupported(draft);
     if (active && draft.inPlace.length + draft.joining.length === 0) {
-      const missing = missingValues(vsmmu);
+      const missing = missingValues(vsmmu, this.#target);
       if (missing.length > 0) {
         this.#collect([
           diagnostic('vsmmu-values-missing', `the bridge of ${smmu} has no device to read ${missing.join(', ')} off`, {
@@ -264,28 +334,19 @@ class Planner {
       alias,
       kept: existing !== undefined,
       vsmmu: { ...vsmmu },
-      vsmmuChange: vsmmuChange(existing?.iommu?.values, active ? vsmmu : undefined),
+      vsmmuChange: vsmmuChange(existing?.iommu, active ? vsmmu : undefined, this.#target),
       node: cell.node,
       nodeBefore,
       ports: [...ports],
     };
   }
 
-  #checkVsmmus(existing: Existing, bridges: readonly Bridge[], machineIommu: Plan['machineIommu']): void {
-    const planned = bridges.filter((b) => b.vsmmuChange !== 'remove' && b.vsmmu.accel === 'on').length;
-    const inPlan = new Set(bridges.map((b) => b.controllerIndex));
-    const others = [...existing.bridges.values()].filter((b) => b.iommu && !inPlan.has(b.controller.index)).length;
-    const root = existing.rootIommu && machineIommu !== 'drop' ? 1 : 0;
-    if (planned + others + root <= MAX_VSMMUS) return;
-    this.#collect([
-      diagnostic(
-        'vsmmus-exhausted',
-        `${planned + others + root} vSMMUs are needed, and QEMU has room for ${MAX_VSMMUS}`,
-      ),
-    ]);
-  }
-
-  #devices(verdicts: ReadonlyMap<HostDevice, Verdict>, layout: Layout, renumbered: readonly Renumbered[]): Device[] {
+  #devices(
+    verdicts: ReadonlyMap<HostDevice, Verdict>,
+    layout: Layout,
+    renumbered: readonly Renumbered[],
+    backends: Backends,
+  ): Device[] {
     return this.#domain.hostDevices.map((device) => {
       const described = describe(device, this.#host, verdicts.get(device));
       const moved = layout.addresses.get(device);
@@ -293,17 +354,6 @@ class Planner {
       const becomesZero =
         address && renumbered.find(({ from }) => formatGuestAddress(from) === formatGuestAddress(address));
       const placed = described.verdict === 'placed';
-      if (placed && device.iommufd === 'no') {
-        this.#collect([
-          diagnostic(
-            'iommufd-changed',
-            `${device.bdf} has iommufd='no', which becomes 'yes': an accelerated vSMMU needs it`,
-            {
-              place: device.place,
-            },
-          ),
-        ]);
-      }
       if (moved) {
         const from = device.address ? `from ${formatGuestAddress(device.address)}` : 'from nowhere yet';
         const behind = placed ? `behind the vSMMU of ${described.smmu}` : 'behind no vSMMU';
@@ -317,9 +367,18 @@ class Planner {
         ...described,
         to: moved?.address ?? becomesZero?.to ?? address ?? null,
         multifunction: moved?.multifunction ?? (device.multifunction || (becomesZero?.multifunction ?? false)),
-        iommufd: placed ? 'yes' : (device.iommufd ?? null),
+        iommufd: backends.devices.has(device) ? 'yes' : (device.iommufd ?? null),
       };
     });
+  }
+
+  #tellUnsupported(draft: BridgeDraft): void {
+    const { libvirt, qemu } = this.#target;
+    for (const { name, value, severity } of unsupportedValues(this.#devicesBehind(draft), this.#policy, this.#target)) {
+      const who = libvirt.vsmmu.has(name) ? qemu.name : libvirt.name;
+      const message = `${who} cannot give the vSMMU of ${draft.smmu} ${name}='${value}'`;
+      this.#collect([diagnostic('target-value-unsupported', message, { severity })]);
+    }
   }
 
   #tellRenumbered(renumbered: readonly Renumbered[]): void {
@@ -330,16 +389,18 @@ class Planner {
       this.#collect([diagnostic('device-moved', `${name} ${move}`, { place: occupant?.place })]);
     }
   }
-
-  #needsIommufd(device: Device, i: number): boolean {
-    return device.iommufd === 'yes' && this.#domain.hostDevices[i]?.iommufd !== 'yes';
-  }
 }
 
-function vsmmuChange(before: VsmmuValues | undefined, after: VsmmuValues | undefined): Bridge['vsmmuChange'] {
+/** Whether a new bridge needs more bus numbers than the policy gives each. */
+function outgrows({ controllerIndex, needed, window }: WindowRequest): boolean {
+  return window > 0 && controllerIndex === undefined && needed > window;
+}
+
+function vsmmuChange(before: Iommu | undefined, after: VsmmuValues | undefined, target: Target): Bridge['vsmmuChange'] {
   if (!before) return after ? 'add' : 'none';
   if (!after) return 'remove';
-  return VSMMU_ATTRIBUTES.some((name) => before[name] !== after[name]) ? 'set' : 'none';
+  const respelled = before.spellings.some((name) => name !== target.libvirt.ssidsize);
+  return respelled || VSMMU_ATTRIBUTES.some((name) => before.values[name] !== after[name]) ? 'set' : 'none';
 }
 
 /** A placeable device as it is now, with the verdict on it. */
@@ -368,7 +429,10 @@ function emptyPlan(domain: Domain, host: Host, verdicts: ReadonlyMap<HostDevice,
     bridges: [],
     rootPorts: [],
     devices: domain.hostDevices.map((device) => describe(device, host, verdicts.get(device))),
+    companions: [],
     renumbered: [],
+    iommufd: 'none',
+    ssidsizeAttribute: 'ssidsize',
     machineIommu: 'none',
     busNumbers: [],
     numa: { created: null, initiators: [], distances: [] },

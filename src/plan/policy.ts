@@ -76,5 +76,6 @@ function describeValues(key: PolicyKey): string {
   const property = (schema.properties as Record<string, { enum?: unknown[]; minimum?: number; maximum?: number }>)[key];
   if (property?.enum) return property.enum.join(', ');
   if (property?.minimum !== undefined) return `a number from ${property.minimum} to ${property.maximum}`;
+  if (key === 'spareMemory') return '0 or a size such as 128G';
   return key === 'ssidsize' ? 'auto or a number from 0 to 20' : 'PCI addresses (dddd:bb:ss.f)';
 }

@@ -1,4 +1,5 @@
 import { type Diagnostic, type DiagnosticCode, diagnostic } from '../diagnostics.js';
+import type { Bdf } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciDevice } from '../generated/topology.js';
@@ -11,6 +12,8 @@ export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; re
 /** The verdict on each placeable device of a domain, and what there is to say about it. */
 export interface Verdicts {
   readonly of: ReadonlyMap<HostDevice, Verdict>;
+  /** Endpoints of placed devices' groups that are to be added, unassigned (`completeGroups`). */
+  readonly companions: readonly Bdf[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -41,18 +44,22 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
     diagnostics.push(diagnostic('device-mediated', 'a mediated device stays where it is', { place: device.place }));
   }
 
-  judgeGroups(domain, host, policy, of, diagnostics);
-  return { of, diagnostics };
+  const companions = judgeGroups(domain, host, policy, of, diagnostics);
+  return { of, companions, diagnostics };
 }
 
-/** Keeps the devices of one group together, and looks at who holds those that the domain does not have. */
+/**
+ * Keeps the devices of one group together, and looks at who holds those that the domain does not have.
+ * @returns those that are to be added to it
+ */
 function judgeGroups(
   domain: Domain,
   host: Host,
   policy: Policy,
   of: Map<HostDevice, Verdict>,
   diagnostics: Diagnostic[],
-): void {
+): readonly Bdf[] {
+  const companions: Bdf[] = [];
   const groups = new Map<number, HostDevice[]>();
   for (const device of domain.hostDevices) {
     const group = host.device(device.bdf)?.group ?? null;
@@ -77,7 +84,20 @@ function judgeGroups(
       continue;
     }
     const inDomain = new Set(members.map((d) => d.bdf));
-    const foreign = host.groupMembers(group).filter((mate) => !inDomain.has(mate.bdf) && !mate.vfio);
+    const missing = host.groupMembers(group).filter((mate) => !inDomain.has(mate.bdf));
+    if (policy.completeGroups) {
+      companions.push(...missing.map((mate) => mate.bdf));
+      for (const mate of missing) {
+        const holder = mate.vfio || mate.driver === null ? '' : `; libvirt takes it from ${mate.driver} at each start`;
+        diagnostics.push(
+          diagnostic('group-completed', `${mate.bdf} of IOMMU group ${group} goes with ${first.bdf}${holder}`, {
+            place: first.place,
+          }),
+        );
+      }
+      continue;
+    }
+    const foreign = missing.filter((mate) => !mate.vfio);
     if (foreign.length > 0) {
       diagnostics.push(
         diagnostic(
@@ -88,6 +108,7 @@ function judgeGroups(
       );
     }
   }
+  return companions;
 }
 
 /** `0000:11:00.1 (igb)`. */

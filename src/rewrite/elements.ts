@@ -1,6 +1,7 @@
-import { guestAddressAttributes } from '../domain/address.js';
-import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
+import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
+import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import type { Bridge, GuestAddress, Port } from '../generated/plan.js';
+import type { Attachment } from '../plan/attach.js';
 import type { NewElement } from '../xml/editor.js';
 
 /** The elements that a plan adds, with children and attributes in the order in which libvirt 12.8 prints them. */
@@ -42,11 +43,36 @@ export function rootPort(port: Port): NewElement {
   ]);
 }
 
+/** A host device to be plugged in: `<hostdev>` for `virsh attach-device`. */
+export function attachedDevice({ bdf, address: at, iommufd }: Attachment): NewElement {
+  const driver: NewElement = { name: 'driver', attributes: [['iommufd', 'yes']] };
+  return hostdev(bdf, [address(at)], iommufd ? [driver] : []);
+}
+
+/** A host device that is held for the guest and not given to it: `<hostdev>` with `<address type='unassigned'/>` (libvirt 6.0). */
+export function companion(bdf: Bdf): NewElement {
+  return hostdev(bdf, [{ name: 'address', attributes: [['type', 'unassigned']] }]);
+}
+
+/** A `<hostdev>` for a PCI device that libvirt binds to vfio itself, with these children after and before its source. */
+export function hostdev(bdf: Bdf, after: readonly NewElement[], before: readonly NewElement[] = []): NewElement {
+  const source = { name: 'source', children: [{ name: 'address', attributes: bdfAttributes(bdf) }] };
+  return {
+    name: 'hostdev',
+    attributes: [
+      ['mode', 'subsystem'],
+      ['type', 'pci'],
+      ['managed', 'yes'],
+    ],
+    children: [...before, source, ...after],
+  };
+}
+
 /** A vSMMU: `<iommu model='smmuv3'>`. */
-export function vsmmu({ controllerIndex, vsmmu: values }: Bridge): NewElement {
+export function vsmmu({ controllerIndex, vsmmu: values }: Bridge, ssidsize: SsidsizeSpelling): NewElement {
   const given = VSMMU_ATTRIBUTES.flatMap((name): [string, string][] => {
     const value = values[name];
-    return value === undefined ? [] : [[name, value]];
+    return value === undefined ? [] : [[name === 'ssidsize' ? ssidsize : name, value]];
   });
   return {
     name: 'iommu',

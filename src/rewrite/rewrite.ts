@@ -1,14 +1,15 @@
 import { guestAddressAttributes } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
+import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
 import { parseNumber } from '../domain/number.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { expanderBus, rootPort, vsmmu } from './elements.js';
+import { companion, expanderBus, rootPort, vsmmu } from './elements.js';
 import { editNuma } from './numa.js';
+import { reserveMemory } from './overrides.js';
 import { editPciHole64 } from './pcihole64.js';
 import { seal } from './print-form.js';
 import { readRecord } from './record.js';
@@ -23,6 +24,13 @@ export function rewrite(domain: Domain, plan: Plan): string {
   if (!plan.changed) return domain.document.text;
   return new Rewriter(domain, plan).rewrite();
 }
+
+/** The children of `<devices>` that libvirt 12.8 prints after `<hostdev>`. */
+const AFTER_HOSTDEVS: readonly string[] =
+  'redirdev redirfilter hub watchdog memballoon rng nvram panic shmem memory iommu vsock crypto pstore'.split(' ');
+
+/** The children of `<domain>` that libvirt 12.8 prints after `<iommufd>`. */
+const AFTER_IOMMUFD: readonly string[] = 'resource sysinfo bootloader os idmap features cpu clock devices'.split(' ');
 
 class Rewriter {
   readonly #domain: Domain;
@@ -43,8 +51,15 @@ class Rewriter {
       const present = this.#domain.hostDevices[i];
       if (present) this.#editDevice(present, device);
     }
+    this.#enableIommufd();
+    this.#addCompanions();
     this.#renumber();
     this.#editIommus();
+    reserveMemory(
+      this.#domain,
+      this.#editor,
+      this.#plan.bridges.flatMap((bridge) => bridge.ports),
+    );
     remember(this.#editor, this.#domain.document, readRecord(this.#domain));
     return seal(this.#editor.toString());
   }
@@ -80,6 +95,28 @@ class Rewriter {
       const source = present.element.child('source');
       // Where libvirt 12.8 prints it.
       if (source) this.#editor.insertBefore(source, element);
+    }
+  }
+
+  /** `<iommufd>` below `<domain>`, where libvirt 12.8 prints it: after everything of memory, CPUs and NUMA. */
+  #enableIommufd(): void {
+    if (this.#plan.iommufd === 'none') return;
+    const { document, iommufd } = this.#domain;
+    const next = document.root.children.find((e) => AFTER_IOMMUFD.includes(e.name));
+    const element: NewElement = { name: 'iommufd', attributes: [['enabled', 'yes']] };
+    if (iommufd) this.#editor.setAttribute(iommufd.element, 'enabled', 'yes');
+    else if (next) this.#editor.insertBefore(next, element);
+    else this.#editor.append(document.root, element);
+  }
+
+  /** After the last `<hostdev>`, where libvirt 12.8 prints them. */
+  #addCompanions(): void {
+    const last = this.#lastOf(['hostdev']);
+    const next = this.#firstOf(AFTER_HOSTDEVS);
+    for (const bdf of this.#plan.companions) {
+      if (last) this.#insertAfter(last, companion(bdf));
+      else if (next) this.#editor.insertBefore(next, companion(bdf));
+      else this.#append(companion(bdf));
     }
   }
 
@@ -119,16 +156,31 @@ class Rewriter {
       if (bridge.vsmmuChange === 'add') this.#addIommu(bridge);
       else if (iommu && bridge.vsmmuChange === 'remove') this.#editor.remove(iommu.element);
       else if (iommu && bridge.vsmmuChange === 'set') {
-        this.#setDriver(iommu.element, changedValues(iommu.values, bridge.vsmmu));
+        this.#setVsmmu(iommu, bridge.vsmmu);
       }
     }
   }
 
+  /** Gives a vSMMU its values, `ssidsize` in the target's spelling and in no other. */
+  #setVsmmu({ element, values, spellings }: Iommu, wanted: VsmmuValues): void {
+    const { ssidsizeAttribute } = this.#plan;
+    const changed = changedValues(values, wanted).filter(([name]) => name !== 'ssidsize');
+    const { ssidsize } = wanted;
+    if (ssidsize !== undefined && element.child('driver')?.attribute(ssidsizeAttribute) !== ssidsize) {
+      changed.push([ssidsizeAttribute, ssidsize]);
+    }
+    this.#setDriver(element, changed);
+    const driver = element.child('driver');
+    for (const name of spellings) {
+      if (driver && name !== ssidsizeAttribute) this.#editor.removeAttribute(driver, name);
+    }
+  }
+
   #addIommu(bridge: Bridge): void {
-    const element = vsmmu(bridge);
+    const element = vsmmu(bridge, this.#plan.ssidsizeAttribute);
     // libvirt prints <vsock>, <crypto> and <pstore> after <iommu>.
     const last = this.#domain.iommus.at(-1)?.element;
-    const next = this.#domain.devicesElement?.children.find((e) => ['vsock', 'crypto', 'pstore'].includes(e.name));
+    const next = this.#firstOf(['vsock', 'crypto', 'pstore']);
     if (last) this.#insertAfter(last, element);
     else if (next) this.#editor.insertBefore(next, element);
     else this.#append(element);
@@ -138,6 +190,10 @@ class Rewriter {
     const driver = iommu.child('driver');
     if (!driver) this.#editor.append(iommu, { name: 'driver', attributes: values });
     else for (const [name, value] of values) this.#editor.setAttribute(driver, name, value);
+  }
+
+  #firstOf(names: readonly string[]): XmlElement | undefined {
+    return this.#domain.devicesElement?.children.find((e) => names.includes(e.name));
   }
 
   #lastOf(names: readonly string[]): XmlElement | undefined {

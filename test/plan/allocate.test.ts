@@ -19,14 +19,6 @@ describe('a controller index', () => {
     const give = allocator(...devices);
     expect([give.index(), give.index()]).toEqual([index, index + 1]);
   });
-
-  it('is lacking above 255', () => {
-    const give = allocator(rng(at(253)));
-    for (let i = 0; i < 2; i++) give.index();
-    expect(give.indexesLacking).toBe(0);
-    give.index();
-    expect(give.indexesLacking).toBe(1);
-  });
 });
 
 describe('a slot', () => {
@@ -34,18 +26,6 @@ describe('a slot', () => {
     const give = allocator(port(1, at(0, 1)), rng(at(0, 3)), expander(5, 200), hostdev(1, at(5, 0)));
     expect([give.slot(ROOT_BUS), give.slot(ROOT_BUS), give.slot(ROOT_BUS)]).toEqual([2, 4, 6]);
     expect([give.slot(5 as ControllerIndex), give.slot(6 as ControllerIndex)]).toEqual([1, 0]);
-  });
-
-  it.each([
-    ['pcie.0', 0, 31],
-    ['a bridge', 5, 32],
-  ])('is lacking when %s is full', (_title, bus, count) => {
-    const give = allocator();
-    const slots = Array.from({ length: count }, () => give.slot(bus as ControllerIndex));
-    expect(new Set(slots).size).toBe(count);
-    expect([Math.max(...slots), give.slotsLacking]).toEqual([31, 0]);
-    give.slot(bus as ControllerIndex);
-    expect(give.slotsLacking).toBe(1);
   });
 });
 

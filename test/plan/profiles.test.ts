@@ -3,6 +3,7 @@ import { validate } from '../../src/generated/profiles.validate.js';
 import { DEFAULT_POLICY } from '../../src/plan/policy.js';
 import { PROFILES, profileOf } from '../../src/plan/profiles.js';
 import data from '../../src/plan/profiles.json' with { type: 'json' };
+import { UPSTREAM } from '../../src/plan/target.js';
 import { invalidValues, vsmmuValues } from '../../src/plan/vsmmu.js';
 import { pciDevice } from './devices.js';
 
@@ -30,7 +31,7 @@ describe('the profiles of known platforms', () => {
   it('have values that QEMU takes', () => {
     for (const { devices } of PROFILES) {
       const [vendor = '', device = ''] = devices[0]?.split(':') ?? [];
-      expect(invalidValues(vsmmuValues([pciDevice({ vendor, device })], DEFAULT_POLICY))).toEqual([]);
+      expect(invalidValues(vsmmuValues([pciDevice({ vendor, device })], DEFAULT_POLICY, UPSTREAM))).toEqual([]);
     }
   });
 });
@@ -40,11 +41,11 @@ describe('the values of a vSMMU', () => {
   const profile = { accel: 'on', ats: 'on', ril: 'off', ssidsize: '20', oas: '48' };
 
   it('come from the profile of a device behind it', () => {
-    expect(vsmmuValues([pciDevice({}), grace], DEFAULT_POLICY)).toEqual(profile);
+    expect(vsmmuValues([pciDevice({}), grace], DEFAULT_POLICY, UPSTREAM)).toEqual(profile);
   });
 
   it('come from the policy before the profile', () => {
-    expect(vsmmuValues([grace], { ...DEFAULT_POLICY, ssidsize: 8, cmdqv: 'on' })).toEqual({
+    expect(vsmmuValues([grace], { ...DEFAULT_POLICY, ssidsize: 8, cmdqv: 'on' }, UPSTREAM)).toEqual({
       ...profile,
       ssidsize: '8',
       cmdqv: 'on',
@@ -52,7 +53,7 @@ describe('the values of a vSMMU', () => {
   });
 
   it('come from no profile where the policy says so', () => {
-    expect(vsmmuValues([grace], { ...DEFAULT_POLICY, profile: 'none' })).toEqual({ accel: 'on' });
+    expect(vsmmuValues([grace], { ...DEFAULT_POLICY, profile: 'none' }, UPSTREAM)).toEqual({ accel: 'on' });
   });
 
   it.for([

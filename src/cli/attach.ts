@@ -1,0 +1,43 @@
+import { type Diagnostic, diagnostic, InputError, RefusedError } from '../diagnostics.js';
+import { type Bdf, parseBdf } from '../domain/address.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
+import type { Host } from '../host/host.js';
+import { scanHost } from '../host/scan.js';
+import { readTopology } from '../host/snapshot.js';
+import { planAttachment } from '../plan/attach.js';
+import { attachedDevice } from '../rewrite/elements.js';
+import { printElement } from '../xml/print.js';
+import { nameOfInput, readInput, readTextFile } from './files.js';
+import { isSet, type OptionValues, policyOf, value } from './options.js';
+import { sysfsOf } from './place.js';
+import { printJson } from './report.js';
+
+/** `vsmmu attach DOMAIN BDF`. */
+export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  const [file, name, ...more] = operands;
+  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  if (file === undefined || name === undefined || more.length > 0) {
+    throw wrong('attach takes a domain and the address of a host device');
+  }
+  const bdf = parseBdf(name);
+  if (bdf === undefined) throw wrong(`${name} is no PCI address (dddd:bb:ss.f)`);
+  const policy = policyOf(options);
+  const domain = parseDomain(await readInput(file));
+  const host = hostFor(domain, bdf, options);
+  try {
+    const element = attachedDevice(planAttachment(domain, host, bdf, policy));
+    const xml = `${printElement(element, "'", { lineEnd: '\n', indent: '', unit: '  ' })}\n`;
+    if (isSet(options, 'json')) printJson({ changed: true, diagnostics: [], xml });
+    else process.stdout.write(xml);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    const where = { file: nameOfInput(file), place: domain.document.place(domain.document.root.start) };
+    throw new RefusedError(error.diagnostics.map((found: Diagnostic) => ({ ...where, ...found })));
+  }
+}
+
+function hostFor(domain: Domain, bdf: Bdf, options: OptionValues): Host {
+  const file = value(options, 'topology');
+  if (file !== undefined) return readTopology(readTextFile(file), file);
+  return scanHost(sysfsOf(options), new Set([bdf, ...domain.hostDevices.map((device) => device.bdf)]));
+}

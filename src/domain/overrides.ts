@@ -1,0 +1,55 @@
+import type { XmlDocument, XmlElement } from '../xml/document.js';
+import { parseNumber } from './number.js';
+
+/** The namespace of `<qemu:commandline>` and `<qemu:override>` (libvirt: drvqemu, "Pass-through of arbitrary qemu commands"). */
+export const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
+
+/** QEMU's property of a root port for 64-bit prefetchable memory that firmware is to keep free behind it, in bytes. */
+export const RESERVE_PROPERTY = 'pref64-reserve';
+
+/** What `<qemu:override>` says of one device: `<qemu:device alias='…'><qemu:frontend><qemu:property …/>`. */
+export interface DeviceOverride {
+  readonly element: XmlElement;
+  readonly frontend: XmlElement | undefined;
+  /** `pref64-reserve`, where it has one. */
+  readonly reserve: { readonly element: XmlElement; readonly bytes: number } | undefined;
+}
+
+/** The properties that a domain gives to QEMU's devices by hand (libvirt 8.2). */
+export interface Overrides {
+  /** `<qemu:override>`, whatever prefix it has. */
+  readonly element: XmlElement | undefined;
+  /** By the alias of the device. */
+  readonly devices: ReadonlyMap<string, DeviceOverride>;
+}
+
+/** Reads what a domain has of `<qemu:override>`. */
+export function readOverrides({ root }: XmlDocument): Overrides {
+  const named = (parent: XmlElement | undefined, name: string): readonly XmlElement[] =>
+    (parent?.children ?? []).filter((e) => e.localName === name && e.namespace === QEMU_NAMESPACE);
+  const [element] = named(root, 'override');
+  const devices = named(element, 'device').map((device): [string, DeviceOverride] => {
+    const [frontend] = named(device, 'frontend');
+    const property = named(frontend, 'property').find((e) => e.attribute('name') === RESERVE_PROPERTY);
+    const bytes = property && parseSize(property.attribute('value') ?? '');
+    return [
+      device.attribute('alias') ?? '',
+      { element: device, frontend, reserve: property && { element: property, bytes: bytes ?? 0 } },
+    ];
+  });
+  return { element, devices: new Map(devices) };
+}
+
+/** How many bytes the port of an alias reserves; 0 where nobody says so. */
+export function reserveOf({ devices }: Overrides, alias: string | null): number {
+  return (alias === null ? undefined : devices.get(alias)?.reserve?.bytes) ?? 0;
+}
+
+const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** A size as QEMU writes it, in bytes: a number, or one with `K`, `M`, `G` or `T` behind it, powers of 1024. */
+export function parseSize(text: string): number | undefined {
+  const [, digits = '', unit = ''] = /^(\w+?)([KMGT]?)$/i.exec(text) ?? [];
+  const number = parseNumber(digits);
+  return number === undefined ? undefined : number * (UNITS[unit.toUpperCase()] ?? 1);
+}

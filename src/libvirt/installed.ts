@@ -1,0 +1,119 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
+import {
+  isVersion,
+  type LibvirtAbility,
+  libvirtOfVersion,
+  type QemuAbility,
+  qemuOfVersion,
+  type Target,
+  UPSTREAM,
+} from '../plan/target.js';
+
+/** What a machine has installed, in its own words; undefined where it has none. */
+export interface Installed {
+  /** libvirt's RELAX NG schema of a domain, all its files in one text. */
+  schema(): Promise<string | undefined>;
+  /** What `qemu-system-aarch64 -M virt -device arm-smmuv3,help` prints, in an error, too. */
+  smmuHelp(): Promise<string | undefined>;
+}
+
+/** Where libvirt installs its schemas, which `virsh define --validate` checks against. */
+const SCHEMA = '/usr/share/libvirt/schemas/domaincommon.rng';
+
+/** The files of it that say what is asked; a host device's `<driver>` is in the second (libvirt 12.8). */
+export const SCHEMA_FILES: readonly string[] = [SCHEMA, '/usr/share/libvirt/schemas/basictypes.rng'];
+
+/** QEMU for Arm: under its own name, and as RHEL and its kin call the only one that they have. */
+const EMULATORS = ['qemu-system-aarch64', '/usr/libexec/qemu-kvm'];
+
+/** This machine. */
+export const HERE: Installed = {
+  schema: async () => {
+    try {
+      const texts = await Promise.all(SCHEMA_FILES.map((file) => readFile(file, 'utf8')));
+      return texts.join('\n');
+    } catch {
+      return undefined;
+    }
+  },
+  smmuHelp: async () => {
+    for (const program of EMULATORS) {
+      const help = await helpOf(program);
+      if (help !== undefined) return help;
+    }
+    return undefined;
+  },
+};
+
+function helpOf(program: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(program, ['-M', 'virt', '-device', 'arm-smmuv3,help'], { timeout: 10_000 }, (error, stdout, stderr) =>
+      resolve((error as NodeJS.ErrnoException | null)?.code === 'ENOENT' ? undefined : stdout + stderr),
+    );
+  });
+}
+
+/**
+ * The target of a command line: each of the two a version, or `here` for what is installed; today's upstream where
+ * neither is given.
+ * @throws InputError `usage` for anything else; OutsideError `target-unknown` where nothing is installed to ask
+ */
+export async function askTarget(
+  asked: { readonly libvirt: string | undefined; readonly qemu: string | undefined },
+  installed: Installed = HERE,
+): Promise<Target> {
+  for (const [option, text] of Object.entries(asked)) {
+    if (text === undefined || text === 'here' || isVersion(text)) continue;
+    const message = `--${option} takes a version such as 12.8.0, or here, not ${text}`;
+    throw new InputError(diagnostic('usage', message));
+  }
+  const { libvirt, qemu } = asked;
+  return {
+    libvirt:
+      libvirt === 'here'
+        ? readSchema(await installed.schema())
+        : libvirt === undefined
+          ? UPSTREAM.libvirt
+          : libvirtOfVersion(libvirt),
+    qemu:
+      qemu === 'here' ? readHelp(await installed.smmuHelp()) : qemu === undefined ? UPSTREAM.qemu : qemuOfVersion(qemu),
+  };
+}
+
+/** What a libvirt can say, by its schema. */
+export function readSchema(schema: string | undefined): LibvirtAbility {
+  if (schema === undefined) throw unknown(SCHEMA, 'libvirt', 'libvirt (Debian: libvirt-common)');
+  // Names such as `ats` are other elements' attributes, too.
+  const iommu = /<define name="iommu">[\s\S]*?<\/define>/.exec(schema)?.[0] ?? '';
+  const saysOf = (text: string, name: string) => text.includes(`<attribute name="${name}">`);
+  const camel = saysOf(iommu, 'ssidSize');
+  const vsmmu = VSMMU_ATTRIBUTES.filter((name) => saysOf(iommu, name) || (name === 'ssidsize' && camel));
+  return {
+    name: 'the installed libvirt',
+    vsmmu: new Set(vsmmu),
+    ssidsize: camel && !saysOf(iommu, 'ssidsize') ? 'ssidSize' : 'ssidsize',
+    deviceIommufd: saysOf(schema, 'iommufd'),
+    domainIommufd: schema.includes('<element name="iommufd">'),
+  };
+}
+
+/** What a QEMU can do, by the help on its arm-smmuv3: a line a property, `  accel=<bool> …`. */
+export function readHelp(help: string | undefined): QemuAbility {
+  if (help === undefined) throw unknown('qemu-system-aarch64', 'QEMU', 'QEMU for Arm (Debian: qemu-system-arm)');
+  return {
+    name: 'the installed QEMU',
+    vsmmu: new Set(VSMMU_ATTRIBUTES.filter((name) => new RegExp(`^\\s*${name}=`, 'm').test(help))),
+  };
+}
+
+function unknown(file: string, program: string, what: string): OutsideError {
+  return new OutsideError(
+    diagnostic('target-unknown', `it is not here, so what ${program} can do cannot be asked`, {
+      file,
+      hint: `install ${what}, or say --${program.toLowerCase()} VERSION`,
+    }),
+  );
+}

@@ -1,0 +1,134 @@
+import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
+import type { Bdf, ControllerIndex, GuestAddress } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import { reserveOf } from '../domain/overrides.js';
+import { PciTree } from '../domain/pci-tree.js';
+import type { PciDevice } from '../generated/topology.js';
+import type { Host } from '../host/host.js';
+import { whyNotOurs } from './applicable.js';
+import { findExisting } from './existing.js';
+import type { Policy } from './policy.js';
+import { bytesNeeded, formatSize } from './spare-memory.js';
+
+/** Where a device can be plugged in while the guest runs. */
+export interface Attachment {
+  readonly bdf: Bdf;
+  readonly address: GuestAddress;
+  /** Whether its `<driver>` has to ask for iommufd; false where the domain gives it to all. */
+  readonly iommufd: boolean;
+}
+
+/** Memory that EDK2 keeps behind a port with nothing on it, for any BAR that fits there (OvmfPkg, PciHotPlugInitDxe: 2 MB). */
+const EMPTY_PORT_MEMORY = 2 * 2 ** 20;
+
+/** The smallest size that the policy takes. */
+const SMALLEST_SPARE = 2 ** 20;
+
+/** A free port behind an accelerated vSMMU. */
+interface FreePort {
+  readonly index: ControllerIndex;
+  /** Bytes of 64-bit prefetchable memory that it reserves. */
+  readonly reserve: number;
+  /** Whether it could be made to reserve some: only an alias of the user's tells libvirt's override which port is meant. */
+  readonly named: boolean;
+}
+
+/**
+ * Finds a device that is to be plugged in a place behind the vSMMU of its own SMMU: behind another, QEMU 11.1 takes it
+ * without an error, and it does not work.
+ * @param domain as it runs
+ * @throws RefusedError why there is none, with what to rewrite the domain with so that there is one
+ */
+export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Policy): Attachment {
+  const note = whyNotOurs(domain);
+  if (note && note.code !== 'domain-without-host-device') throw refuse(bdf, note.message);
+  if (domain.hostDevices.some((device) => device.bdf === bdf)) throw refuse(bdf, 'the domain has it already');
+  const device = host.device(bdf);
+  if (!device) throw new RefusedError(diagnostic('device-missing', `${bdf} is not on this host`));
+  const { smmu } = device;
+  if (device.bridge) throw refuse(bdf, 'it is a bridge, and bridges cannot be assigned');
+  if (policy.bypass.includes(bdf)) throw refuse(bdf, 'the policy has it on its bypass list');
+  checkGroup(domain, host, device);
+  if (smmu === null) {
+    throw refuse(bdf, 'it is behind no SMMU', 'virsh attach-device takes it without an address: it goes on pcie.0');
+  }
+  const { index } = choosePort(device, smmu, freePorts(domain, host, smmu));
+  return { bdf, address: { bus: index, slot: 0, function: 0 }, iommufd: domain.iommufd?.enabled !== true };
+}
+
+/** Whether the device may go alone (rule 3): no endpoint of its group is in the guest, or held by a host driver. */
+function checkGroup(domain: Domain, host: Host, device: PciDevice): void {
+  const { bdf, group } = device;
+  if (group === null) {
+    const message = `${bdf} is in no IOMMU group and cannot be assigned`;
+    throw new RefusedError(diagnostic('device-without-group', message, { severity: 'error' }));
+  }
+  for (const mate of host.groupMates(device)) {
+    const present = domain.hostDevices.find((each) => each.bdf === mate.bdf);
+    if (present && !present.unassigned) {
+      throw refuse(bdf, `${mate.bdf} of its IOMMU group ${group} is in the guest, and only one of them can be`);
+    }
+    if (present || mate.vfio) continue;
+    const message = `${mate.bdf} of its IOMMU group ${group} is held by ${mate.driver ?? 'no driver'}, not by vfio`;
+    throw refuse(bdf, message, `bind it to vfio-pci (virsh nodedev-detach) first`);
+  }
+}
+
+/** The ports with nothing behind them, behind the accelerated vSMMUs of an SMMU; undefined: it has no such vSMMU. */
+function freePorts(domain: Domain, host: Host, smmu: string): readonly FreePort[] | undefined {
+  const tree = new PciTree(domain);
+  const bridges = [...findExisting(domain, tree, host).bridges.values()].filter(
+    (bridge) => bridge.smmu === smmu && bridge.iommu?.values.accel === 'on',
+  );
+  if (bridges.length === 0) return undefined;
+  return bridges.flatMap(({ controller }) =>
+    tree.freePorts(controller.index).map(({ index, alias = '' }) => ({
+      index,
+      reserve: reserveOf(domain.overrides, alias),
+      named: alias.startsWith('ua-'),
+    })),
+  );
+}
+
+/** The port that reserves least of those that reserve enough; of several, the one with the lowest index. */
+function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] | undefined): FreePort {
+  const { bdf } = device;
+  const needed = bytesNeeded(device);
+  const other = otherMemory(device);
+  const anywhere = needed + other <= EMPTY_PORT_MEMORY;
+  const memory = anywhere ? '' : ` --spare-memory ${formatSize(Math.max(needed, SMALLEST_SPARE))}`;
+  if (other > EMPTY_PORT_MEMORY) {
+    throw refuse(
+      bdf,
+      `its ${other} bytes of 32-bit memory do not fit in the ${formatSize(EMPTY_PORT_MEMORY)} behind an empty port`,
+      'have it in the domain when the guest starts',
+    );
+  }
+  if (ports === undefined) {
+    throw refuse(
+      bdf,
+      `the domain has no accelerated vSMMU for ${smmu}`,
+      `rewrite it with --bridges all --spare-ports 1${memory} and start it anew`,
+    );
+  }
+  const spare = ports.some(({ named }) => named) ? ports.length : ports.length + 1;
+  const remedy = `rewrite it with --spare-ports ${spare}${memory} and start it anew`;
+  if (ports.length === 0) throw refuse(bdf, `the bridge of ${smmu} has no free port`, remedy);
+  const fitting = ports.filter(({ reserve }) => anywhere || reserve >= needed);
+  const [best] = fitting.toSorted((a, b) => a.reserve - b.reserve || a.index - b.index);
+  if (best) return best;
+  const most = Math.max(...ports.map(({ reserve }) => reserve));
+  const has = most === 0 ? 'no free port reserves any' : `no free port reserves more than ${formatSize(most)}`;
+  throw refuse(bdf, `it needs ${formatSize(needed)} of 64-bit prefetchable memory, and ${has}`, remedy);
+}
+
+/** Bytes of the memory BARs that cannot go into a 64-bit prefetchable window. */
+function otherMemory({ bars }: PciDevice): number {
+  const others = bars.filter((bar) => bar.kind === 'memory' && !(bar.bits === 64 && bar.prefetchable));
+  return others.reduce((total, { size }) => total + size, 0);
+}
+
+function refuse(bdf: Bdf, why: string, hint?: string): RefusedError {
+  const finding: Diagnostic = diagnostic('attach-impossible', `${bdf} cannot be plugged in: ${why}`, { hint });
+  return new RefusedError(finding);
+}

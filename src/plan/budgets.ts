@@ -1,0 +1,109 @@
+import { type Diagnostic, type DiagnosticCode, diagnostic } from '../diagnostics.js';
+import { MAX_CONTROLLER_INDEX, MAX_SLOT } from '../domain/controller.js';
+import { MAX_VSMMUS } from '../domain/iommu.js';
+import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import type { LedgerEntry } from '../generated/plan.js';
+import { slotsForRootPorts } from './allocate.js';
+import type { Layout } from './layout.js';
+
+/** Something there is a fixed number of, and who takes how many. */
+export interface Budget {
+  /** What it is an error of, where it does not suffice. */
+  readonly code: DiagnosticCode;
+  /** In words, in the plural: `PCI bus numbers`. The same thing has the same words in every plan. */
+  readonly what: string;
+  readonly limit: number;
+  readonly ledger: readonly LedgerEntry[];
+  /** Whether it suffices. Bus numbers may not where their sum does: those of a bridge must be in one piece. */
+  readonly fits: boolean;
+}
+
+/** A change to the policy or the domain, and the budgets as they would be then. */
+export interface Saving {
+  /** In words: `--spare-ports 0`. */
+  readonly how: string;
+  readonly budgets: readonly Budget[];
+}
+
+/** What a ledger sums up to. */
+export function sumOf(ledger: readonly LedgerEntry[]): number {
+  return ledger.reduce((total, { count }) => total + count, 0);
+}
+
+/** A budget whose sum alone decides. */
+export function budget(
+  code: DiagnosticCode,
+  what: string,
+  limit: number,
+  entries: readonly (readonly [taker: string, count: number])[],
+): Budget {
+  const ledger = entries.filter(([, count]) => count > 0).map(([taker, count]) => ({ taker, count }));
+  return { code, what, limit, ledger, fits: sumOf(ledger) <= limit };
+}
+
+/** What a layout takes of controller indexes, of the slots of `pcie.0` and of those of each bridge. */
+export function layoutBudgets(tree: PciTree, { bridges, rootPorts, rootDemand }: Layout): readonly Budget[] {
+  const fresh = bridges.filter(({ draft }) => draft.existing === undefined).length;
+  const newPorts = bridges.map(({ ports }) => ports.filter((port) => !port.kept).length);
+  const rootSlots = [...tree.takenSlots(ROOT_BUS)].filter((slot) => slot > 0).length;
+  return [
+    budget('controller-indexes-exhausted', 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
+      ['in use or below one in use', tree.highestIndex],
+      ['new bridges', fresh],
+      ['new ports on bridges', newPorts.reduce((sum, count) => sum + count, 0)],
+      ['new root ports on pcie.0', rootPorts.length],
+      // A gap in the indexes is below one in use.
+      ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
+    ]),
+    budget('slots-exhausted', 'slots of pcie.0', MAX_SLOT, [
+      ['in use', rootSlots],
+      ['new bridges', fresh],
+      ['new root ports', slotsForRootPorts(rootPorts.length)],
+      ['root ports that libvirt will add', slotsForRootPorts(rootDemand.libvirt)],
+    ]),
+    ...bridges.map(({ draft, controllerIndex }, i) =>
+      budget('slots-exhausted', `slots of a bridge of ${draft.smmu}`, MAX_SLOT + 1, [
+        ['in use', draft.existing ? tree.takenSlots(controllerIndex).size : 0],
+        ['new ports', newPorts[i] ?? 0],
+      ]),
+    ),
+  ];
+}
+
+/** What the vSMMUs take of QEMU's room for them. */
+export function vsmmuBudget(ofBridges: number, others: number, ofRoot: number): Budget {
+  return budget('vsmmus-exhausted', 'vSMMUs', MAX_VSMMUS, [
+    ['of bridges', ofBridges],
+    ['that are nobody’s', others],
+    ['of pcie.0', ofRoot],
+  ]);
+}
+
+/** The errors for what does not suffice; each says the sum, who takes how many, and what would save how many of it. */
+export function overruns(budgets: readonly Budget[], savings: () => readonly Saving[]): readonly Diagnostic[] {
+  const over = budgets.filter((each) => !each.fits);
+  if (over.length === 0) return [];
+  const known = savings();
+  return over.map((each) => {
+    const sum = sumOf(each.ledger);
+    const parts = each.ledger.map(({ taker, count }) => `${count} ${taker}`).join(', ');
+    const apart = sum <= each.limit ? ', and those that are free are not in one piece' : '';
+    return diagnostic(each.code, `${sum} of ${each.limit} ${each.what} are needed: ${parts}${apart}`, {
+      hint: advice(each, known),
+    });
+  });
+}
+
+const LAST_RESORT = 'put devices on the --bypass list, or remove some from the domain';
+
+/** What would help, as one line: of each saving that helps how much, and which is enough alone, for this and for all else. */
+function advice(over: Budget, savings: readonly Saving[]): string {
+  const words: string[] = [];
+  for (const { how, budgets } of savings) {
+    // With another grouping there may be several bridges of one SMMU: the fullest counts.
+    const same = budgets.filter(({ what }) => what === over.what);
+    const saved = sumOf(over.ledger) - Math.max(0, ...same.map(({ ledger }) => sumOf(ledger)));
+    if (saved > 0) words.push(`${how} saves ${saved}${budgets.every(({ fits }) => fits) ? ', which is enough' : ''}`);
+  }
+  return words.length > 0 ? words.join('; ') : LAST_RESORT;
+}

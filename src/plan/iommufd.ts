@@ -1,0 +1,59 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import type { Plan } from '../generated/plan.js';
+import type { Host } from '../host/host.js';
+import type { Policy } from './policy.js';
+import type { Verdict } from './verdict.js';
+
+/** What becomes of the VFIO backends of a domain (rule 8). */
+export interface Backends {
+  /** What becomes of `<iommufd>` below `<domain>`, every host device's default (libvirt 12.2). */
+  readonly domain: Plan['iommufd'];
+  /** The devices whose `<driver>` is to say `iommufd='yes'` and does not yet. */
+  readonly devices: ReadonlySet<HostDevice>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Gives every placed device an iommufd backend, which is the only one that QEMU 11.1 takes behind an accelerated vSMMU. With
+ * `iommufd: "domain"` the devices that stay on `pcie.0` get it, too; those of one group must not differ in it: the kernel
+ * gives a group to one owner, so the second device would be busy.
+ */
+export function decideBackends(
+  domain: Domain,
+  host: Host,
+  policy: Policy,
+  verdicts: ReadonlyMap<HostDevice, Verdict>,
+): Backends {
+  const placed = domain.hostDevices.filter((device) => verdicts.get(device)?.smmu !== undefined);
+  const devices = new Set<HostDevice>();
+  const diagnostics: Diagnostic[] = [];
+  const change = (device: HostDevice, why: string) => {
+    devices.add(device);
+    if (device.iommufd !== 'no') return;
+    const message = `${device.bdf} has iommufd='no', which becomes 'yes': ${why}`;
+    diagnostics.push(diagnostic('iommufd-changed', message, { place: device.place }));
+  };
+
+  const present = domain.iommufd;
+  const enable = policy.iommufd === 'domain' && placed.length > 0 && present?.enabled !== true;
+  if (enable && present) {
+    const message = "<iommufd enabled='no'/> becomes 'yes', as the policy says";
+    diagnostics.push(diagnostic('iommufd-changed', message, { place: present.place }));
+  }
+  const byDefault = enable || present?.enabled === true;
+  for (const device of placed) {
+    if ((device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'no') change(device, 'an accelerated vSMMU needs it');
+  }
+  if (enable) {
+    for (const device of domain.hostDevices) {
+      if (device.iommufd !== 'no' || device.unassigned || placed.includes(device)) continue;
+      const onHost = host.device(device.bdf);
+      const mates = onHost ? host.groupMates(onHost).map((mate) => mate.bdf) : [];
+      const gains = domain.hostDevices.some((d) => mates.includes(d.bdf) && !d.unassigned && d.iommufd !== 'no');
+      if (gains) change(device, 'a device of its IOMMU group has iommufd now');
+    }
+  }
+  return { domain: enable ? 'enable' : 'none', devices, diagnostics };
+}

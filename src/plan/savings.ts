@@ -1,0 +1,74 @@
+import type { Bdf } from '../domain/address.js';
+import type { Budget, Saving } from './budgets.js';
+import type { Policy } from './policy.js';
+import type { SlotMove } from './slots.js';
+
+/** Budgets as they would be with another policy, and, on request, with functions of one host device in one guest slot. */
+export type Trial = (policy: Policy, mergeFunctions: boolean) => readonly Budget[];
+
+/** The changes that may save something, each with what the budgets would be. */
+export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: Trial): readonly Saving[] {
+  const savings: Saving[] = [];
+  const tryPolicy = (how: string, change: Partial<Policy>) => {
+    const saving = { how, budgets: trial({ ...policy, ...change }, false) };
+    savings.push(saving);
+    return saving;
+  };
+  /** The highest number below the one given that is enough, else the lowest. */
+  const fewer = (option: string, given: number, lowest: number, change: (n: number) => Partial<Policy>) => {
+    for (let n = given - 1; n >= lowest; n--) {
+      const saving = { how: `${option} ${n}`, budgets: trial({ ...policy, ...change(n) }, false) };
+      if (n > lowest && saving.budgets.some(({ fits }) => !fits)) continue;
+      savings.push(saving);
+      return;
+    }
+  };
+  fewer('--spare-ports', policy.sparePorts, 0, (sparePorts) => ({ sparePorts }));
+  // 0 gives each bridge as many as it needs.
+  fewer('--bus-window', policy.busWindow, 0, (busWindow) => ({ busWindow }));
+  if (policy.grouping === 'device') tryPolicy('--grouping smmu', { grouping: 'smmu' });
+  if (policy.bridges === 'all') tryPolicy('--bridges used', { bridges: 'used' });
+  const shared = functionsApart(moves);
+  if (shared.length > 0) {
+    const names = shared.map((host) => `${host}.*`).join(', ');
+    savings.push({ how: `one guest slot for the functions of each of ${names}`, budgets: trial(policy, true) });
+  }
+  return savings;
+}
+
+/** The host slot of a function: `0000:31:10` of `0000:31:10.2`. */
+function hostSlot(bdf: Bdf): string {
+  return bdf.slice(0, -2);
+}
+
+/** Host devices of which several functions go to one bridge, each in a slot of its own. */
+function functionsApart(moves: readonly SlotMove[]): readonly string[] {
+  return [...mergeable(moves).entries()].filter(([, same]) => same.length > 1).map(([key]) => key.split(' ')[1] ?? '');
+}
+
+/** Single functions that go to a bridge, by its SMMU and by host slot. */
+function mergeable(moves: readonly SlotMove[]): ReadonlyMap<string, readonly SlotMove[]> {
+  const by = new Map<string, SlotMove[]>();
+  for (const move of moves) {
+    const [only, second] = move.functions;
+    if (!only || second || move.smmu === undefined) continue;
+    const key = `${move.smmu} ${hostSlot(only.device.bdf)}`;
+    by.set(key, [...(by.get(key) ?? []), move]);
+  }
+  return by;
+}
+
+/** The moves with functions of one host device in one slot, as they would be were they so in the domain. */
+export function mergeFunctions(moves: readonly SlotMove[]): readonly SlotMove[] {
+  const groups = [...mergeable(moves).values()];
+  const merged = new Set(groups.flat());
+  return [
+    ...moves.filter((move) => !merged.has(move)),
+    ...groups.map((same) => ({
+      smmu: same[0]?.smmu,
+      functions: same
+        .flatMap((move) => move.functions)
+        .map((each, i) => ({ ...each, function: i, multifunction: i === 0 && same.length > 1 })),
+    })),
+  ];
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sampleCases } from './cases.js';
+import { withEmulatedDevices } from './domain.js';
+import { Lab } from './lab.js';
+import { define, definedAs, undefine, virsh } from './trial.js';
+import { attach, rewrite } from './vsmmu.js';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.start();
+});
+afterAll(() => lab[Symbol.asyncDispose]());
+
+const [ml] = sampleCases();
+if (!ml) throw new Error('there is no sample');
+
+/** A virtual function of host-a that the sample domain does not have, behind an SMMU that it has a bridge for. */
+const NEW = '0000:31:10.4';
+const spare = ['--spare-ports', '2', '--spare-memory', '128G'];
+
+describe('spare ports that keep memory free', () => {
+  it('are taken by libvirt as they are written, and reach QEMU', async ({ task }) => {
+    const dump = await definedAs(lab, await rewrite(await definedAs(lab, ml.xml), [...ml.options, ...spare]));
+    expect(await rewrite(dump, [...ml.options, ...spare]), 'the second run changes nothing').toBe(dump);
+    const ports = [...dump.matchAll(/<qemu:device alias='(ua-vsmmu-port-\d+)'>/g)].map(([, alias]) => alias);
+    expect(ports).toHaveLength(4);
+    const argv = await virsh(lab, ['domxml-to-native', 'qemu-argv', '/dev/stdin'], withEmulatedDevices(dump));
+    for (const alias of ports) {
+      expect(argv).toMatch(
+        new RegExp(`"driver":"pcie-root-port"[^}]*"id":"${alias}"[^}]*"pref64-reserve":${2 ** 37}}`),
+      );
+    }
+    task.meta.lab = { defined: 1, compared: 1 };
+  });
+});
+
+describe('a device to be plugged in', () => {
+  it('is taken by virsh attach-device and detach-device for the next start, where the tool says', async ({ task }) => {
+    const uuid = await define(lab, await rewrite(await definedAs(lab, ml.xml), [...ml.options, ...spare]));
+    const before = await virsh(lab, ['dumpxml', '--inactive', uuid]);
+    const device = await attach(before, NEW, ml.options);
+    await virsh(lab, ['attach-device', uuid, '/dev/stdin', '--config'], device);
+    const after = await virsh(lab, ['dumpxml', '--inactive', uuid]);
+    const [address] = /<address type='pci'[^>]*>/.exec(device) ?? [];
+    expect(before).not.toContain(address);
+    expect(after).toContain(address);
+    expect(await rewrite(after, [...ml.options, '--spare-ports', '1', '--spare-memory', '128G'])).toBe(after);
+
+    await virsh(lab, ['detach-device', uuid, '/dev/stdin', '--config'], device);
+    expect(await virsh(lab, ['dumpxml', '--inactive', uuid])).toBe(before);
+    await undefine(lab, uuid);
+    task.meta.lab = { defined: 1 };
+  });
+
+  it('finds its port free in the running guest: an emulated one in its place is taken and let go', async ({ task }) => {
+    const rewritten = await definedAs(lab, await rewrite(await definedAs(lab, ml.xml), [...ml.options, ...spare]));
+    const [address] = /<address type='pci'[^>]*>/.exec(await attach(rewritten, NEW, ml.options)) ?? [];
+    const uuid = await define(lab, withEmulatedDevices(rewritten));
+    await virsh(lab, ['start', '--paused', uuid]);
+    const mac = '52:54:00:00:00:99';
+    const device = `<interface type='user'><mac address='${mac}'/><model type='e1000e'/>${address}</interface>`;
+    await virsh(lab, ['attach-device', uuid, '/dev/stdin', '--live'], device);
+    const dump = await virsh(lab, ['dumpxml', uuid]);
+    expect(dump.slice(dump.indexOf(mac))).toContain(address);
+    await virsh(lab, ['detach-device', uuid, '/dev/stdin', '--live'], device);
+    await virsh(lab, ['destroy', uuid]);
+    await undefine(lab, uuid);
+    task.meta.lab = { defined: 1 };
+  });
+});

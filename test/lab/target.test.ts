@@ -1,0 +1,25 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { askTarget, SCHEMA_FILES } from '../../src/libvirt/installed.js';
+import { UPSTREAM } from '../../src/plan/target.js';
+import { Lab } from './lab.js';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.start();
+});
+afterAll(() => lab[Symbol.asyncDispose]());
+
+it('the libvirt and the QEMU of the lab, asked what they can do, can do what today’s upstream can', async () => {
+  const target = await askTarget(
+    { libvirt: 'here', qemu: 'here' },
+    {
+      schema: () => lab.jail.output(['cat', ...SCHEMA_FILES]),
+      smmuHelp: () => lab.jail.output(['qemu-system-aarch64', '-M', 'virt', '-device', 'arm-smmuv3,help']),
+    },
+  );
+  const { libvirt, qemu } = UPSTREAM;
+  expect(target).toEqual({
+    libvirt: { ...libvirt, name: 'the installed libvirt' },
+    qemu: { ...qemu, name: 'the installed QEMU' },
+  });
+});

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { InputError, OutsideError } from '../../src/diagnostics.js';
+import { askTarget, type Installed, readHelp, readSchema } from '../../src/libvirt/installed.js';
+
+/** libvirt's schema, as far as it is asked; virtio's options come after, with an `ats` of their own. */
+function schema(attributes: readonly string[], more = ''): string {
+  const said = attributes.map(
+    (name) => `<optional><attribute name="${name}"><ref name="virOnOff"/></attribute></optional>`,
+  );
+  return `<grammar>${more}<define name="iommu"><element name="iommu">${said.join('\n')}</element></define>
+<define name="virtioOptions"><attribute name="ats"/><attribute name="accel3d"/></define></grammar>`;
+}
+
+const NEW = ['pciBus', 'accel', 'ats', 'ril', 'ssidsize', 'oas', 'cmdqv'];
+const HELP = `arm-smmuv3 options:
+  accel=<bool>           - Enable SMMUv3 accelerator support (default: off)
+  ats=<OnOffAuto>        - Enable/disable ATS support (for accel=on). (default: auto)
+  ssidsize=<SsidSizeMode> - (default: auto)
+`;
+
+const machine = (rng: string | undefined, help: string | undefined): Installed => ({
+  schema: async () => rng,
+  smmuHelp: async () => help,
+});
+
+describe('what the installed libvirt can say is in its schema', () => {
+  it('all of it', () => {
+    const more = '<define name="iommufd"><element name="iommufd"><empty/></element></define><attribute name="iommufd">';
+    expect(readSchema(schema(NEW, more))).toEqual({
+      name: 'the installed libvirt',
+      vsmmu: new Set(['accel', 'cmdqv', 'ats', 'ril', 'ssidsize', 'oas']),
+      ssidsize: 'ssidsize',
+      deviceIommufd: true,
+      domainIommufd: true,
+    });
+  });
+
+  it('nothing of it, where it says the same words of other devices', () => {
+    const { vsmmu, deviceIommufd, domainIommufd } = readSchema(schema(['pciBus']));
+    expect({ vsmmu, deviceIommufd, domainIommufd }).toEqual({
+      vsmmu: new Set(),
+      deviceIommufd: false,
+      domainIommufd: false,
+    });
+  });
+
+  it('in the spelling of a patched one', () => {
+    const { vsmmu, ssidsize } = readSchema(schema(['accel', 'ssidSize']));
+    expect([[...vsmmu], ssidsize]).toEqual([['accel', 'ssidsize'], 'ssidSize']);
+  });
+});
+
+describe('what the installed QEMU can do is in its help', () => {
+  it('a property a line', () => expect(readHelp(HELP).vsmmu).toEqual(new Set(['accel', 'ats', 'ssidsize'])));
+
+  it('nothing, where it has no such device', () => {
+    expect(readHelp("qemu-system-aarch64: Device 'arm-smmuv3' not found").vsmmu).toEqual(new Set());
+  });
+});
+
+describe('who is asked', () => {
+  it('nobody, for versions', async () => {
+    const target = await askTarget({ libvirt: '12.1', qemu: '10.2' }, machine(undefined, undefined));
+    expect([target.libvirt.name, target.qemu.name]).toEqual(['libvirt 12.1', 'QEMU 10.2']);
+  });
+
+  it('the machine, for here', async () => {
+    const target = await askTarget({ libvirt: 'here', qemu: 'here' }, machine(schema(NEW), HELP));
+    expect([target.libvirt.name, target.qemu.name]).toEqual(['the installed libvirt', 'the installed QEMU']);
+  });
+
+  it.each(['libvirt', 'qemu'])('an outside error says what to install where there is no %s', async (which) => {
+    const asked = { libvirt: undefined, qemu: undefined, [which]: 'here' };
+    await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(OutsideError);
+  });
+
+  it.each(['12', 'there', ''])('nothing but a version or here is taken: %j', async (text) => {
+    const asked = { libvirt: text, qemu: undefined };
+    await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(InputError);
+  });
+});

@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { RefusedError } from '../../src/diagnostics.js';
+import type { Bdf } from '../../src/domain/address.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import type { Bar } from '../../src/generated/topology.js';
+import type { Host } from '../../src/host/host.js';
+import { type Attachment, planAttachment } from '../../src/plan/attach.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { bar64, type DeviceSpec, domainXml, hostdev, hostOf, planned, smmuName } from './build.js';
+
+const THERE = '0000:01:00.0';
+const NEW = '0000:02:00.0';
+const GIB = 2 ** 30;
+
+const hostWith = (spec: Partial<DeviceSpec> = {}, ...more: readonly DeviceSpec[]): Host =>
+  hostOf(2, [{ bdf: THERE, group: 1 }, { bdf: NEW, group: 2, ...spec }, ...more]);
+
+const rootPort = `    <controller type='pci' index='1' model='pcie-root-port'><address type='pci' bus='0' slot='1'/></controller>\n`;
+
+/** A domain as it runs: rewritten with this policy. */
+function running(policy: Partial<Policy>, devices = hostdev(THERE), host = hostWith()): string {
+  const xml = domainXml(rootPort + devices);
+  return rewrite(parseDomain(xml), planned(xml, host, policy).plan);
+}
+
+function attach(xml: string, host: Host, policy: Partial<Policy> = {}, bdf = NEW): Attachment | string {
+  try {
+    return planAttachment(parseDomain(xml), host, bdf as Bdf, { ...DEFAULT_POLICY, ...policy });
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return error.diagnostics.map(({ message, hint }) => `${message}; ${hint}`).join('\n');
+  }
+}
+
+const bar32 = (size: number): Bar => ({ index: 0, size, kind: 'memory', bits: 32, prefetchable: false });
+
+describe('a device is plugged in', () => {
+  it('on the free port with the lowest index behind the vSMMU of its own SMMU', () => {
+    const xml = running({ sparePorts: 2 });
+    const [, spare] = [
+      ...xml.matchAll(
+        /index='(\d+)'[^>]*>\s*<model name='pcie-root-port'\/>\s*<target[^>]*>\s*<alias name='ua-vsmmu-port/g,
+      ),
+    ];
+    expect(attach(xml, hostWith())).toEqual({
+      bdf: NEW,
+      address: { bus: Number(spare?.[1]), slot: 0, function: 0 },
+      iommufd: true,
+    });
+  });
+
+  it('without asking for iommufd where all host devices have it', () => {
+    expect(attach(running({ sparePorts: 1, iommufd: 'domain' }), hostWith())).toMatchObject({ iommufd: false });
+  });
+
+  it('with small BARs on any port, since firmware keeps 2 MiB behind each', () => {
+    const host = hostWith({ bars: [bar64(2 ** 20), { ...bar64(2 ** 19), index: 2 }] });
+    expect(attach(running({ sparePorts: 1 }), host)).toMatchObject({ bdf: NEW });
+  });
+
+  it('with large BARs on the port that keeps least of those that keep enough', () => {
+    const xml = running({ sparePorts: 2, spareMemory: '256G' });
+    const second = xml.replace("value='274877906944'", "value='68719476736'");
+    const [first, other] = [xml, second].map((text) => attach(text, hostWith({ bars: [bar64(64 * GIB)] })));
+    expect(first).toMatchObject({ bdf: NEW });
+    expect(other).toEqual(first);
+    const large = attach(second, hostWith({ bars: [bar64(100 * GIB)] }));
+    expect(large).toMatchObject({ bdf: NEW });
+    expect(large).not.toEqual(first);
+  });
+
+  it('although its group has another endpoint, where that is held by vfio or for the guest', () => {
+    const mate = { bdf: '0000:02:00.1', group: 2 };
+    expect(attach(running({ sparePorts: 1 }), hostWith({}, mate))).toMatchObject({ bdf: NEW });
+    const held = hostWith({}, { ...mate, driver: 'igb' });
+    const both = hostdev(THERE) + hostdev(mate.bdf, '', "<address type='unassigned'/>");
+    expect(attach(running({ sparePorts: 1 }, both, held), held)).toMatchObject({ bdf: NEW });
+  });
+});
+
+describe('a device is not plugged in, and the message says why and what to do:', () => {
+  const spare = { sparePorts: 1 } as const;
+  const mate = { bdf: '0000:02:00.1', group: 2, driver: 'igb' };
+
+  it.each<[string, Host, Partial<Policy>, string]>([
+    ['the host does not have it', hostOf(1, [{ bdf: THERE }]), spare, 'is not on this host'],
+    ['it is a bridge', hostWith({ bridge: true }), spare, 'it is a bridge'],
+    ['it is in no group', hostWith({ group: null }), spare, 'is in no IOMMU group'],
+    ['it is behind no SMMU', hostWith({ smmu: null }), spare, 'it is behind no SMMU; virsh attach-device takes it'],
+    [
+      'a host driver holds a device of its group',
+      hostWith({}, mate),
+      spare,
+      '0000:02:00.1 of its IOMMU group 2 is held by igb, not by vfio; bind it to vfio-pci',
+    ],
+    [
+      'its SMMU has no bridge',
+      hostWith({ smmu: 1 }),
+      spare,
+      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --bridges all --spare-ports 1 and`,
+    ],
+    [
+      'no port is free',
+      hostWith(),
+      {},
+      `the bridge of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 and start it anew`,
+    ],
+    [
+      'no port keeps memory for its BAR',
+      hostWith({ bars: [bar64(128 * GIB)] }),
+      spare,
+      'it needs 128G of 64-bit prefetchable memory, and no free port reserves any; rewrite it with --spare-ports 1 --spare-memory 128G',
+    ],
+    [
+      'no port keeps enough memory for its BARs, rounded up together',
+      hostWith({ bars: [bar64(64 * GIB), { ...bar64(GIB), index: 2 }] }),
+      { ...spare, spareMemory: '64G' },
+      'it needs 128G of 64-bit prefetchable memory, and no free port reserves more than 64G',
+    ],
+    ['its other memory fits nowhere', hostWith({ bars: [bar32(2 ** 24)] }), spare, 'have it in the domain when'],
+  ])('%s', (_, host, policy, expected) => {
+    expect(attach(running(policy), host)).toEqual(expect.stringContaining(expected));
+  });
+
+  it('it is in the domain already', () => {
+    expect(attach(running(spare), hostWith(), {}, THERE)).toContain('the domain has it already');
+  });
+
+  it('a device of its group is in the guest', () => {
+    expect(attach(running(spare), hostWith({ group: 1 }))).toContain(`${THERE} of its IOMMU group 1 is in the guest`);
+  });
+
+  it('the policy leaves it out', () => {
+    expect(attach(running(spare), hostWith(), { bypass: [NEW as Bdf] })).toContain('on its bypass list');
+  });
+
+  it('the domain is for another architecture', () => {
+    expect(attach(domainXml('').replace('aarch64', 'x86_64'), hostWith())).toContain('the domain is for x86_64');
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { Policy } from '../../src/plan/policy.js';
+import { type DeviceSpec, domainXml, hostdev, hostOf, refusals, smmuName } from './build.js';
+
+const VALUES: Partial<Policy> = { ats: 'off', ril: 'on', ssidsize: 0, oas: 44, cmdqv: 'off' };
+
+/** So many devices, each in a host slot of its own, dealt out to the SMMUs in turn. */
+function devices(count: number, smmus: number): DeviceSpec[] {
+  return Array.from({ length: count }, (_, n) => ({
+    bdf: `0000:${(1 + n).toString(16).padStart(2, '0')}:00.0`,
+    smmu: n % smmus,
+  }));
+}
+
+function refused(smmus: number, specs: readonly DeviceSpec[], policy: Partial<Policy>, before = '') {
+  const xml = domainXml(before + specs.map(({ bdf }) => hostdev(bdf)).join(''));
+  return refusals(xml, hostOf(smmus, specs), policy);
+}
+
+const rootPorts = (count: number, first = 1): string =>
+  Array.from({ length: count }, (_, n) => {
+    const [slot, func] = [1 + (n >> 3), n & 7];
+    return `    <controller type='pci' index='${first + n}' model='pcie-root-port'><address type='pci' bus='0' slot='${slot}' function='${func}'/></controller>\n`;
+  }).join('');
+
+describe('what does not suffice is told with its sum, its takers and what would save some', () => {
+  it('bus numbers, for spare ports: the most of them that would fit', () => {
+    const found = refused(8, devices(8, 8), { sparePorts: 20 });
+    expect(found.find(({ code }) => code === 'bus-numbers-exhausted')).toMatchObject({
+      code: 'bus-numbers-exhausted',
+      message: expect.stringMatching(/^341 of 256 PCI bus numbers are needed: 1 pcie\.0 itself, 160 ports and bridges/),
+      hint: '--spare-ports 14 saves 96, which is enough',
+    });
+  });
+
+  it('bus numbers, for wide windows: the widest that would fit', () => {
+    const [only] = refused(4, devices(4, 4), { busWindow: 70 });
+    expect(only).toMatchObject({ code: 'bus-numbers-exhausted', hint: '--bus-window 62 saves 32, which is enough' });
+  });
+
+  it('bus numbers, for a bridge a device: what one bridge an SMMU would save, enough or not', () => {
+    const hints = refused(4, devices(126, 4), { grouping: 'device' }).map(({ code, hint }) => [code, hint]);
+    expect(hints).toContainEqual(['bus-numbers-exhausted', '--grouping smmu saves 122, which is enough']);
+    expect(hints).toContainEqual(['slots-exhausted', '--grouping smmu saves 122, which is enough']);
+    expect(hints).toContainEqual(['vsmmus-exhausted', '--grouping smmu saves 122, which is enough']);
+  });
+
+  it('bus numbers, for functions of one host device: what one guest slot for them would save', () => {
+    const specs = devices(16, 16).flatMap(({ bdf, smmu = 0 }) =>
+      Array.from({ length: 8 }, (_, f) => ({ bdf: bdf.replace(/0$/, String(f)), smmu })),
+    );
+    const [only] = refused(16, specs, {}, rootPorts(120));
+    expect(only).toMatchObject({
+      code: 'bus-numbers-exhausted',
+      hint: expect.stringMatching(
+        /^one guest slot for the functions of each of 0000:01:00\.\*, .* saves 112, which is enough$/,
+      ),
+    });
+  });
+
+  it('controller indexes, which a high one in the domain uses up', () => {
+    const controller = rootPorts(1, 250);
+    const found = refused(3, devices(3, 3), { sparePorts: 1 }, controller).find(({ code }) => code.includes('index'));
+    expect(found).toMatchObject({
+      code: 'controller-indexes-exhausted',
+      message:
+        '261 of 255 PCI controller indexes are needed: 250 in use or below one in use, 3 new bridges, 6 new ports on bridges, 2 new root ports on pcie.0',
+      hint: '--spare-ports 0 saves 5',
+    });
+  });
+
+  it('slots of pcie.0', () => {
+    const endpoints = Array.from(
+      { length: 29 },
+      (_, n) => `    <rng model='virtio'><address type='pci' bus='0' slot='${n + 1}'/></rng>\n`,
+    ).join('');
+    expect(refused(3, devices(3, 3), {}, endpoints)).toMatchObject([
+      {
+        code: 'slots-exhausted',
+        message: '32 of 31 slots of pcie.0 are needed: 29 in use, 3 new bridges',
+        hint: 'put devices on the --bypass list, or remove some from the domain',
+      },
+    ]);
+  });
+
+  it('slots of a bridge', () => {
+    expect(refused(1, devices(30, 1), { sparePorts: 5 })).toMatchObject([
+      {
+        code: 'slots-exhausted',
+        message: `35 of 32 slots of a bridge of ${smmuName(0)} are needed: 35 new ports`,
+        hint: '--spare-ports 2 saves 3, which is enough',
+      },
+    ]);
+  });
+
+  it('vSMMUs', () => {
+    expect(refused(17, devices(2, 17), { bridges: 'all', ...VALUES })).toMatchObject([
+      {
+        code: 'vsmmus-exhausted',
+        message: '17 of 16 vSMMUs are needed: 17 of bridges',
+        hint: '--bridges used saves 15, which is enough',
+      },
+    ]);
+  });
+
+  it('nothing is told where all of it suffices', () => {
+    expect(refused(16, devices(40, 16), { sparePorts: 1 })).toEqual([]);
+  });
+});

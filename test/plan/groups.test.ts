@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { type DeviceSpec, domainXml, hostdev, hostOf, planned } from './build.js';
+
+const DEVICE = '0000:31:00.0';
+const MATE = '0000:31:00.1';
+const PORT = '0000:30:00.0';
+
+/** A host whose device shares its group with another function and the port above both. */
+function hostWithMate(driver: string | null): ReturnType<typeof hostOf> {
+  const specs: DeviceSpec[] = [
+    { bdf: PORT, group: 7, bridge: true, driver: 'pcieport' },
+    { bdf: DEVICE, group: 7, parent: PORT },
+    { bdf: MATE, group: 7, parent: PORT, driver },
+  ];
+  return hostOf(1, specs);
+}
+
+const codes = (found: readonly { readonly code: string }[]): string[] => found.map(({ code }) => code);
+
+describe('a group whose other endpoint the domain does not have', () => {
+  it.each(['vfio-pci', 'nvgrace_gpu_vfio_pci', 'mlx5_vfio_pci', 'hisi-acc-vfio-pci', 'pds_vfio_pci'])(
+    'is taken where %s holds it; the port above holds nothing back',
+    (driver) => {
+      const { diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver));
+      expect(codes(diagnostics)).not.toContain('group-not-viable');
+    },
+  );
+
+  it.each(['igb', 'snd_hda_intel', 'pci-stub'])('is warned of where %s holds it', (driver) => {
+    const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver));
+    expect(diagnostics).toContainEqual(
+      expect.objectContaining({ code: 'group-not-viable', message: expect.stringContaining(`${MATE} (${driver})`) }),
+    );
+    expect(plan.companions).toEqual([]);
+  });
+});
+
+describe('with completeGroups', () => {
+  const policy = { completeGroups: true };
+
+  it.each(['igb', 'vfio-pci', null])('the domain gets it, unassigned, whoever holds it: %s', (driver) => {
+    const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver), policy);
+    expect(plan.companions).toEqual([MATE]);
+    expect(codes(diagnostics)).toContain('group-completed');
+    expect(codes(diagnostics)).not.toContain('group-not-viable');
+  });
+
+  it('it stands after the last <hostdev>, and the second run changes nothing', () => {
+    const domain = parseDomain(domainXml(`${hostdev(DEVICE)}    <memballoon model='none'/>\n`));
+    const host = hostWithMate('igb');
+    const text = rewrite(domain, planned(domain.document.text, host, policy).plan);
+    expect(text).toContain(`    </hostdev>
+${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'/>
+`);
+    const again = planned(text, host, policy).plan;
+    expect(again.changed).toBe(false);
+    expect(rewrite(parseDomain(text), again)).toBe(text);
+  });
+
+  it('it stands before what libvirt prints after hostdevs, where the domain has none', () => {
+    const source = hostdev(DEVICE)
+      .replaceAll('hostdev', 'interface')
+      .replace(/<interface[^>]*>/, "<interface type='hostdev'>");
+    const xml = domainXml(`${source.replace('<address ', "<address type='pci' ")}    <memballoon model='none'/>\n`);
+    const text = rewrite(parseDomain(xml), planned(xml, hostWithMate('igb'), policy).plan);
+    expect(text).toContain(`${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'/>\n`);
+  });
+
+  it('a device that stays behind no vSMMU brings nothing along', () => {
+    const stays = planned(domainXml(hostdev(DEVICE)), hostWithMate('igb'), { ...policy, bypass: parseBypass() });
+    expect(stays.plan.companions).toEqual([]);
+  });
+
+  it('what the domain has already, unassigned, is not added again', () => {
+    const xml = domainXml(hostdev(DEVICE) + hostdev(MATE, '', "<address type='unassigned'/>"));
+    expect(planned(xml, hostWithMate('igb'), policy).plan.companions).toEqual([]);
+  });
+});
+
+function parseBypass() {
+  return planned(domainXml(hostdev(DEVICE)), hostWithMate(null)).plan.devices.map(({ bdf }) => bdf);
+}
