@@ -38,7 +38,7 @@ export async function place(file: string, options: OptionValues): Promise<Placed
   const given = parseDomain(input);
   const relayout = isSet(options, 'relayout');
   const { domain, diagnostics } = relayout
-    ? (await import('../rewrite/relayout.js')).clear(given)
+    ? (await import('../rewrite/relayout.js')).withoutBridges(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
   const planned = refuseErrors(located(given, file, options), () => {
