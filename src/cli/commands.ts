@@ -59,15 +59,6 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     load: () => import('./plan.js'),
   },
-  attach: {
-    usage: 'attach DOMAIN BDF',
-    summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
-    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
-    examples: [
-      ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
-    ],
-    load: () => import('./attach.js'),
-  },
   revert: {
     usage: 'revert [DOMAIN]',
     summary: 'print the domain as it was before rewrite changed it',
@@ -82,5 +73,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 revert -i vm.xml', 'change the file'],
     ],
     load: () => import('./revert.js'),
+  },
+  attach: {
+    usage: 'attach DOMAIN BDF',
+    summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
+    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    examples: [
+      ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
+    ],
+    load: () => import('./attach.js'),
   },
 };

@@ -42,6 +42,14 @@ export const HOST_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   topology: text('take the host from this snapshot (vsmmu topology --json) instead of sysfs'),
 };
 
+/** Where a command that makes a domain of a domain writes it. */
+export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  output: text('write to this file instead of standard output', { alias: 'o' }),
+  'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
+  backup: text('with --in-place: keep the old file under its name and this suffix'),
+  diff: flag('print a unified diff instead of the domain'),
+};
+
 /** The libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   libvirt: text("the libvirt that the result is for: a version, or here for this machine's", {
@@ -50,14 +58,6 @@ export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   qemu: text("the QEMU that the result is for: a version, or here for this machine's", {
     defaultDescription: "today's",
   }),
-};
-
-/** Where a command that makes a domain of a domain writes it. */
-export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  output: text('write to this file instead of standard output', { alias: 'o' }),
-  'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
-  backup: text('with --in-place: keep the old file under its name and this suffix'),
-  diff: flag('print a unified diff instead of the domain'),
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);

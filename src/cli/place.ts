@@ -38,12 +38,14 @@ export async function place(file: string, options: OptionValues): Promise<Placed
   const given = parseDomain(input);
   const relayout = isSet(options, 'relayout');
   const { domain, diagnostics } = relayout
-    ? (await import('../rewrite/relayout.js')).clear(given)
+    ? (await import('../rewrite/relayout.js')).withoutBridges(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
   const planned = refuseErrors(located(given, file, options), () => {
-    const forceTcg = isSet(options, 'force-tcg');
-    const { plan: made, diagnostics: found } = plan(domain, host, policy, { forceTcg, target });
+    const { plan: made, diagnostics: found } = plan(domain, host, policy, {
+      forceTcg: isSet(options, 'force-tcg'),
+      target,
+    });
     // The lines of a domain that is nowhere but here say nothing to anybody.
     return { plan: made, diagnostics: [...diagnostics, ...found.map((d) => (relayout ? withoutPlace(d) : d))] };
   });

@@ -12,14 +12,15 @@ export interface Filled {
 }
 
 /**
- * Puts a plain root port on pcie.0 for each of these controller indexes that is free and below another in use: libvirt 12.8
- * would add the same, and to number the controllers above it anew would break whatever names them.
+ * Puts a plain root port on pcie.0 for each of these controller indexes, which others in use come after: libvirt 12.8 would
+ * add the same, and to number the controllers above it anew would break whatever names them.
  */
 export function fillGaps(xml: string, freed: readonly number[]): Filled {
+  if (freed.length === 0) return { xml, diagnostics: [] };
   const domain = parseDomain(xml);
   const tree = new PciTree(domain);
   const present = new Set<number>(domain.controllers.map((c) => c.index));
-  const gaps = freed.filter((index) => index < tree.highestIndex && !present.has(index)).sort((a, b) => a - b);
+  const gaps = freed.filter((index) => !present.has(index)).sort((a, b) => a - b);
   if (gaps.length === 0) return { xml, diagnostics: [] };
   const allocator = new Allocator(domain, tree);
   const editor = domain.document.edit();
@@ -34,8 +35,8 @@ export function fillGaps(xml: string, freed: readonly number[]): Filled {
       multifunction,
       alias: null,
       kept: false,
-      reserve: 0,
       devices: [],
+      reserve: 0,
     });
     const before = lastBelow(domain, controllerIndex);
     if (before) editor.insertAfter(before, port);

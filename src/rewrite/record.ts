@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import { readPciAddress } from '../domain/address.js';
 import { ROOT_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
+import { QEMU_NAMESPACE } from '../domain/overrides.js';
 import type { ChangedElement, DomainRecord, RemovedElement } from '../generated/metadata.js';
 import { validate } from '../generated/metadata.validate.js';
 import { isOurAlias } from '../plan/alias.js';
@@ -21,7 +22,7 @@ export interface FoundRecord {
 }
 
 /** The elements that we ever take out or replace. */
-const TAKEN_OUT: ReadonlySet<string> = new Set(['iommu', 'pcihole64', 'numa']);
+const TAKEN_OUT: ReadonlySet<string> = new Set(['iommu', 'pcihole64', 'numa', 'property']);
 
 /** What was at an attribute and what is, as one text: `0x03 to 0x0b`, `to on` for one that was not there. */
 const CHANGE = /^(?:(.*) )?to(?: (.*))?$/s;
@@ -76,7 +77,7 @@ function changedToJson(element: XmlElement): unknown {
     attributes: Object.fromEntries(
       Object.entries(changes).map(([name, value]) => {
         const match = CHANGE.exec(value);
-        return [name.replace('..', ':'), match && { was: match[1] ?? null, now: match[2] ?? null }];
+        return [name.replace('xmlns-', 'xmlns:'), match && { was: match[1] ?? null, now: match[2] ?? null }];
       }),
     ),
   };
@@ -150,7 +151,10 @@ function isWriting(key: string, was: string | null): boolean {
 /** The name of the one element that a text is; undefined where it is no such text. */
 function rootName(text: string): string | undefined {
   try {
-    return parseXml(text.trim()).root.name;
+    const [, prefix] = /^\s*<(\w+):/.exec(text) ?? [];
+    const declared = prefix === undefined ? '' : ` xmlns:${prefix}="${QEMU_NAMESPACE}"`;
+    const { children } = parseXml(`<x${declared}>${text}</x>`).root;
+    return children.length === 1 ? children[0]?.localName : undefined;
   } catch {
     return undefined;
   }
@@ -186,8 +190,7 @@ function changedElement({ element, attributes, added, tail, lost }: ChangedEleme
     attributes: [
       ['element', element],
       ...Object.entries(attributes).map(([name, { was, now }]): [string, string] => [
-        // `xmlns:qemu` would be a declaration here, too.
-        name.replace(':', '..'),
+        name.replace(':', '-'),
         [...(was === null ? [] : [was]), 'to', ...(now === null ? [] : [now])].join(' '),
       ]),
       ...(added.length > 0 ? [['added', added.join(' ')] as const] : []),

@@ -13,7 +13,7 @@ export interface Cleared {
  * The domain without any bridge for a vSMMU, so that all of it can be planned anew: as it was before the first rewriting,
  * or, where no record tells, without what can be told to be such a bridge.
  */
-export function clear(domain: Domain): Cleared {
+export function withoutBridges(domain: Domain): Cleared {
   const { xml, diagnostics } = revert(domain, { force: true });
   // Where host devices go, the plan says.
   const planned = domain.hostDevices.map((d) => d.place);

@@ -12,7 +12,7 @@ import { type Form, formOf, printedAttribute, printedElement } from './print-for
 /** A domain's text without what we did, and what there is to say about it. */
 export interface Undone {
   readonly xml: string;
-  /** Controller indexes that are no more. */
+  /** Controller indexes that are no more, below others that somebody uses and did not use before. */
   readonly freed: readonly number[];
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -43,6 +43,7 @@ class Undoing {
   readonly #leaving: Set<XmlElement>;
   readonly #buses: Set<number>;
   readonly #diagnostics: Diagnostic[] = [];
+  #highest = 0;
 
   constructor(domain: Domain, record: DomainRecord, records: readonly XmlElement[], taken: readonly XmlElement[]) {
     this.#domain = domain;
@@ -76,7 +77,11 @@ class Undoing {
     }
     // Comes last: a stretch that is overwritten takes what was put at its end with it.
     this.#putBack();
-    return { xml: this.#cuts.toString(), freed: [...this.#buses], diagnostics: this.#diagnostics };
+    return {
+      xml: this.#cuts.toString(),
+      freed: [...this.#buses].filter((index) => index < this.#highest),
+      diagnostics: this.#diagnostics,
+    };
   }
 
   /** What we added and is to go as a whole: not `<metadata>` with something else in it, nor a driver that got more. */
@@ -106,6 +111,9 @@ class Undoing {
       }),
     );
     const fates = fatesOfAddresses(this.#domain, this.#leaving, this.#buses, changes, given);
+    const staying = [...fates].flatMap(([{ address }, fate]) => (address && fate === 'stays' ? [address.bus] : []));
+    const controllers = this.#domain.controllers.filter((c) => !this.#leaving.has(c.element));
+    this.#highest = Math.max(0, ...staying, ...controllers.map((c) => c.index));
     for (const [occupant, fate] of fates) {
       this.#undoAddress(occupant, fate, changes.get(occupant.element), given.has(occupant.element));
     }
@@ -165,6 +173,7 @@ class Undoing {
       const [child = '', name = ''] = key.split(/\.(.*)/s);
       if (child === 'address' || !change) continue;
       const target = child === 'self' ? element : element.child(child);
+      if (name.startsWith('xmlns:') && this.#uses(name.slice('xmlns:'.length), this.#root)) continue;
       if (target && isSame(target.attribute(name), change.now)) {
         this.#cuts.setRaw(target, name, this.#writing(child, name, change.was));
       }
@@ -174,6 +183,13 @@ class Undoing {
     if (loser) this.#cuts.putAttribute(loser, after, this.#form === 'libvirt' ? text.replaceAll('"', "'") : text);
     const driver = added.includes('driver') ? element.child('driver') : undefined;
     if (driver) for (const name of ['iommufd', 'pciBus']) this.#cuts.setRaw(driver, name, null);
+  }
+
+  /** Whether something that stays has a prefix in its name. */
+  #uses(prefix: string, element: XmlElement): boolean {
+    if (this.#cuts.isGone(element)) return false;
+    const names = [element.name, ...element.attributes.map((a) => a.name)];
+    return names.some((n) => n.startsWith(`${prefix}:`)) || element.children.some((e) => this.#uses(prefix, e));
   }
 
   #putBack(): void {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CapturedHosts, randomCases, sampleCases, titled } from './cases.js';
+import { CapturedHosts, type Case, randomCases, sampleCases, titled } from './cases.js';
 import { Lab } from './lab.js';
 import { definedAs } from './trial.js';
 import { revert, rewrite } from './vsmmu.js';
@@ -17,30 +17,74 @@ afterAll(async () => {
 });
 
 describe('what libvirt stored and printed in between', () => {
-  it.for(titled([...sampleCases(), ...random]))(
-    'is reverted to what it printed before: %s',
+  const plain = titled([...sampleCases(), ...random, ...sampleCases().slice(0, 2).map(withMachineSmmu)]);
+
+  it.for(plain)('is reverted to what it printed before: %s', async ([, each], { task }) => {
+    const original = await definedAs(lab, each.xml);
+    const rewritten = await rewrite(original, each.options);
+    expect(await revert(rewritten), 'without libvirt').toBe(original);
+    const dump = await definedAs(lab, rewritten);
+    task.meta.lab = { defined: 2 };
+    expect(dump, 'our record is written as libvirt prints it').toBe(rewritten);
+    expect(await revert(dump)).toBe(original);
+  });
+
+  it.for(titled(sampleCases()))(
+    'and was in another hand before, is reverted to libvirt’s: %s',
     async ([, each], { task }) => {
       const original = await definedAs(lab, each.xml);
-      const rewritten = await rewrite(original, each.options);
-      expect(await revert(rewritten), 'without libvirt').toBe(original);
-      const dump = await definedAs(lab, rewritten);
+      const dump = await definedAs(lab, await rewrite(inAnotherHand(original), each.options));
       task.meta.lab = { defined: 2 };
-      expect(dump, 'our record is written as libvirt prints it').toBe(rewritten);
       expect(await revert(dump)).toBe(original);
     },
   );
 
   it.for(titled(sampleCases()))(
-    'is reverted to what it would have printed of a domain in another hand: %s',
+    'and got devices in between, is reverted to what libvirt changes no more: %s',
     async ([, each], { task }) => {
       const original = await definedAs(lab, each.xml);
-      const foreign = inAnotherHand(original);
-      const dump = await definedAs(lab, await rewrite(foreign, each.options));
-      task.meta.lab = { defined: 2 };
-      expect(await revert(dump)).toBe(original);
+      const more = Array.from(
+        { length: 12 },
+        () => "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
+      );
+      const rewritten = await rewrite(original, each.options);
+      const dump = await definedAs(lab, rewritten.replace('</devices>', `${more.join('')}</devices>`));
+      const reverted = await revert(dump);
+      task.meta.lab = { defined: 3 };
+      expect(reverted).not.toMatch(/vsmmu/);
+      expect(controllers(await definedAs(lab, reverted)), 'libvirt adds none').toEqual(controllers(reverted));
     },
   );
+
+  it('is a domain that libvirt takes, where it had no addresses before', async ({ task }) => {
+    const { xml, options } = sampleCases()[0] as Case;
+    const bare = xml
+      .replace(/ *<address type='pci'[^>]*\/>\n/g, '')
+      .replace(/ *<controller type='pci'(?:[^>]*\/>|[^>]*[^/]>[\s\S]*?<\/controller>)\n/g, '');
+    const withSource = bare.replace(/<interface type='hostdev'[\s\S]*?<\/interface>\n/, '');
+    const dump = await definedAs(lab, await rewrite(withSource, options));
+    const reverted = await revert(dump);
+    task.meta.lab = { defined: 2 };
+    expect(reverted).not.toMatch(/vsmmu|iommu/);
+    await definedAs(lab, reverted);
+  });
 });
+
+/** A case whose domain has an emulated SMMU for the whole machine. */
+function withMachineSmmu({ title, xml, options }: Case): Case {
+  return {
+    title: `${title}, an SMMU for the whole machine`,
+    xml: xml.replace('  </devices>', "    <iommu model='smmuv3'/>\n  </devices>"),
+    options: [...options, '--emulated-iommu', 'drop'],
+  };
+}
+
+/** The PCI controllers by index and model. */
+function controllers(xml: string): string[] {
+  return [...xml.matchAll(/<controller type='pci' index='(\d+)' model='([^']*)'/g)]
+    .map(([, index, model]) => `${index} ${model}`)
+    .sort();
+}
 
 /** The same domain as no libvirt would print it. */
 function inAnotherHand(xml: string): string {

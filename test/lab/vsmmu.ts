@@ -14,14 +14,14 @@ export async function rewrite(xml: string, options: ToolOptions): Promise<string
   return await vsmmu(['rewrite', '--force-tcg', '--quiet', ...options], xml);
 }
 
-/** `vsmmu attach`: the device to be plugged in. */
-export async function attach(xml: string, bdf: string, options: ToolOptions): Promise<string> {
-  return await vsmmu(['attach', '--quiet', ...options, '-', bdf], xml);
-}
-
 /** `vsmmu revert`: the domain as it was. */
 export async function revert(xml: string): Promise<string> {
   return await vsmmu(['revert', '--quiet'], xml);
+}
+
+/** `vsmmu attach`: the device to be plugged in. */
+export async function attach(xml: string, bdf: string, options: ToolOptions): Promise<string> {
+  return await vsmmu(['attach', '--quiet', ...options, '-', bdf], xml);
 }
 
 /** `vsmmu plan --json` of the same: the plan, and the guest that comes of it. */

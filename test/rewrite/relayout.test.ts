@@ -3,7 +3,7 @@ import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { clear } from '../../src/rewrite/relayout.js';
+import { withoutBridges } from '../../src/rewrite/relayout.js';
 import { revert } from '../../src/rewrite/revert.js';
 import { rewrite } from '../../src/rewrite/rewrite.js';
 import { at, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
@@ -27,7 +27,7 @@ function rewritten(xml: string, policy: Partial<Policy> = {}): string {
 }
 
 function relaidOut(xml: string, policy: Partial<Policy> = {}): { xml: string; codes: string[] } {
-  const { domain: cleared, diagnostics } = clear(parseDomain(xml));
+  const { domain: cleared, diagnostics } = withoutBridges(parseDomain(xml));
   const { plan: made } = plan(cleared, host, { ...DEFAULT_POLICY, ...policy });
   return { xml: rewrite(cleared, made), codes: diagnostics.map((d) => d.code) };
 }

@@ -71,6 +71,16 @@ describe('a domain that was rewritten', () => {
         "<iommu model='smmuv3'><driver pciBus='2' accel='off'/></iommu>",
       ],
     ],
+    [
+      'with a vSMMU in the spelling of patched libvirts',
+      [
+        ...[port(1), expander(2, 200), port(3, at(2)), hostdev(1, at(3))],
+        '<iommu model="smmuv3"><driver pciBus="2"  ssidSize="8" accel="on"/></iommu>',
+      ],
+      { ssidsize: 9 },
+    ],
+    ['with memory kept for spare ports', [port(1), hostdev(1, at(1))], { sparePorts: 1, spareMemory: '64G' }],
+    ['with iommufd for all of it', [port(1), hostdev(1, at(1))], { iommufd: 'domain' }],
   ])('%s comes back', (_title, devices, policy) => {
     const before = domain(...devices);
     const after = rewritten(before, policy);
@@ -171,6 +181,24 @@ describe('after an edit by hand', () => {
     const mine = "<iommu model='smmuv3'><driver pciBus='2' accel='on' ats='off'/></iommu>";
     const { added, codes } = afterEdit(PLAIN, (xml) => xml.replace(/<iommu[\s\S]*<\/iommu>/, mine));
     expect({ added, codes }).toEqual({ added: [], codes: [] });
+  });
+});
+
+describe('a namespace that was declared for us', () => {
+  const policy: Partial<Policy> = { sparePorts: 1, spareMemory: '64G' };
+  const qemu = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
+
+  it('stays where somebody uses it now', () => {
+    const after = rewritten(PLAIN, policy);
+    expect(after).toContain(qemu);
+    const used = after.replace(
+      '<qemu:override>',
+      "<qemu:commandline><qemu:arg value='-s'/></qemu:commandline><qemu:override>",
+    );
+    const { xml } = reverted(used);
+    expect(xml).toContain(qemu);
+    expect(xml).toContain("<qemu:arg value='-s'/>");
+    expect(xml).not.toContain('override');
   });
 });
 

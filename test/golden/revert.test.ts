@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { REPOSITORY, vsmmu } from '../cli/run.js';
+
+const FOLDER = fileURLToPath(new URL('.', import.meta.url));
+
+/** The command lines of the golden runs that give a domain, each with the domain that it is given. */
+const runs = readdirSync(FOLDER, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => {
+    const [, command, ...args] = readFileSync(join(FOLDER, name, 'command'), 'utf8')
+      .trim()
+      .split(' ');
+    const file = args.find((arg) => arg.endsWith('.xml')) ?? '';
+    return { name, command, file, args: args.filter((arg) => arg !== '--diff' && arg !== '--verbose') };
+  })
+  .filter(({ name, command, args }) => {
+    const code = readFileSync(join(FOLDER, name, 'report'), 'utf8');
+    return command === 'rewrite' && !args.includes('--relayout') && code.endsWith('exit code 0\n');
+  });
+
+describe('what a golden run rewrote is reverted', () => {
+  it.for(runs)('$name', ({ file, args }) => {
+    const before = readFileSync(join(REPOSITORY, file), 'utf8');
+    const after = vsmmu(['rewrite', '--quiet', ...args]).stdout;
+    expect(vsmmu(['revert', '--quiet'], after)).toEqual({ code: 0, stdout: before, stderr: '' });
+    // Once more, in another hand: double quotes, line ends of DOS, no white space at the end of empty elements.
+    const other = before.replaceAll("'", '"').replaceAll('/>', ' />').replace(/\r?\n/g, '\r\n');
+    const again = vsmmu(['rewrite', '--quiet', ...args.map((arg) => (arg === file ? '-' : arg))], other).stdout;
+    expect(vsmmu(['revert', '--quiet'], again)).toEqual({ code: 0, stdout: other, stderr: '' });
+  });
+});
