@@ -13,7 +13,11 @@ const out = fileURLToPath(new URL('../src/generated/', import.meta.url));
 mkdirSync(out, { recursive: true });
 
 const BANNER = '// Made from schemas/ by `npm run generate`: edit the schema, not this file.';
-const UNITS = "import type { Bdf, BusNumber, ControllerIndex } from '../domain/address.js';";
+const UNITS = [
+  "import type { Bdf, BusNumber, ControllerIndex } from '../domain/address.js';",
+  "import type { CellId, HostNode } from '../domain/numa.js';",
+  "import type { KiB } from '../domain/size.js';",
+].join('\n');
 
 /** The schema without what only people read, so that validators do not carry it. */
 const withoutDescriptions = (schema: object): object =>

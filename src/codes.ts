@@ -166,9 +166,79 @@ const codes = {
     severity: 'error',
     meaning: 'a device cannot be plugged into the domain as it is; the message says why',
   },
+  'vsmmu-value-invalid': {
+    severity: 'error',
+    meaning: 'a vSMMU has a value that QEMU does not take; libvirt does not look',
+    hint: 'give ssidsize as 0 to 20, oas as 44 or 48, the others as on or off',
+  },
   'acceleration-cost': {
     severity: 'note',
     meaning: 'what a domain with an accelerated vSMMU cannot do: be migrated, saved, snapshotted with its memory',
+  },
+
+  // NUMA and memory
+  'numa-cell-unknown': {
+    severity: 'note',
+    meaning: "a bridge is put on no NUMA cell, since none is known to stand for its devices' node of the host",
+    hint: 'bind each cell to one node of the host: <numatune><memnode cellid nodeset>, or pin its vCPUs to it',
+  },
+  'numa-cell-differs': {
+    severity: 'warning',
+    meaning: 'a bridge that is there already is on another NUMA cell than its devices are nearest to',
+    hint: 'change the <node> in its <target>, or remove it for vsmmu to choose',
+  },
+  'numa-node-unknown': {
+    severity: 'error',
+    meaning:
+      'a NUMA cell with memory stands for no known node of the host, so its distances to Generic Initiators cannot be told',
+    hint: 'bind it with <numatune><memnode cellid nodeset>, or give --initiators none',
+  },
+  'numa-node-shared': {
+    severity: 'error',
+    meaning:
+      'two NUMA cells of the guest stand for one node of the host, so distances to Generic Initiators cannot be told',
+    hint: 'bind each cell to a node of its own, or give --initiators none',
+  },
+  'numa-distance-missing': {
+    severity: 'error',
+    meaning: 'the host does not say how far two of its NUMA nodes are from each other',
+    hint: 'see `vsmmu topology` for what it says, or give --initiators none',
+  },
+  'numa-cells-exhausted': {
+    severity: 'error',
+    meaning: 'more NUMA cells than QEMU has room for (128)',
+    hint: 'give the domain fewer such devices, or --initiators none',
+  },
+  'numa-cells-many': {
+    severity: 'note',
+    meaning:
+      'the guest gets more NUMA cells than an arm64 Linux is built for unless told otherwise (16); its kernel drops the rest',
+    hint: 'see that its kernel has CONFIG_NODES_SHIFT=6 or more',
+  },
+  'initiators-left-out': {
+    severity: 'warning',
+    meaning: 'a device has Generic Initiators, and the guest no NUMA cells to which theirs could be added',
+    hint: 'give --numa create, or --initiators none to be content with that',
+  },
+  'initiator-nodes-partial': {
+    severity: 'error',
+    meaning: 'the host says of some devices which Generic Initiator nodes are theirs, and not of others',
+    hint: "see that the devices' host driver is loaded, or give --initiators none",
+  },
+  'initiator-nodes-missing': {
+    severity: 'error',
+    meaning: 'the host has fewer Generic Initiator nodes than its devices need',
+    hint: 'see that its kernel shows them (/sys/devices/system/node/has_generic_initiator), or give --initiators none',
+  },
+  'pcihole64-off': {
+    severity: 'error',
+    meaning: '`<pcihole64>` is 0, which switches off the space that devices with 64-bit prefetchable BARs need',
+    hint: 'remove the <pcihole64>',
+  },
+  'pcihole64-exhausted': {
+    severity: 'error',
+    meaning: "the devices' BARs do not fit into the guest's address space",
+    hint: 'give the domain fewer such devices, or --oas 48 where the host has 48-bit addresses',
   },
 
   // Policy, command line, files

@@ -5,6 +5,7 @@ import { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { whyNotOurs } from '../plan/applicable.js';
+import { needsWholeHost } from '../plan/initiators.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
@@ -53,7 +54,10 @@ function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   if (file !== undefined) return readTopology(readTextFile(file), file);
   if (whyNotOurs(domain)) return NO_HOST;
   const own = new Set(domain.hostDevices.map((d) => d.bdf));
-  return scanHost(sysfsOf(options), policy.bridges === 'all' ? undefined : own);
+  const sysfs = sysfsOf(options);
+  if (policy.bridges === 'all') return scanHost(sysfs);
+  const host = scanHost(sysfs, own);
+  return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs) : host;
 }
 
 /** The libvirt and the QEMU that the result is for. */

@@ -1,4 +1,5 @@
 import type { Bdf } from '../domain/address.js';
+import { formatKib } from '../domain/size.js';
 import type { Plan, Port } from '../generated/plan.js';
 import type { GuestView } from '../guest/predict.js';
 import { formatSize } from '../plan/spare-memory.js';
@@ -24,7 +25,7 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
     const last = bridge.busNr + bridge.busNumbers - 1;
     const values = Object.entries(bridge.vsmmu).map(([name, value]) => `${name}=${value}`);
     lines.push(
-      `${bridge.smmu}: bridge ${bridge.controllerIndex}, buses ${hex(bridge.busNr)}-${hex(last)}${bridge.kept ? '' : ', new'}`,
+      `${bridge.smmu}: bridge ${bridge.controllerIndex}, buses ${hex(bridge.busNr)}-${hex(last)}${cell(bridge)}${bridge.kept ? '' : ', new'}`,
       `  vSMMU ${values.join(' ') || 'none, since nothing is behind it'}`,
     );
     for (const port of bridge.ports) {
@@ -39,6 +40,7 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
   if (plan.rootPorts.length > 0) {
     lines.push(`new ports on pcie.0: ${plan.rootPorts.map((port) => port.controllerIndex).join(' ')}`);
   }
+  lines.push(...memoryLines(plan));
   if (plan.busNumbers.length > 0) {
     lines.push('bus numbers:');
     for (const { taker, count } of plan.busNumbers) lines.push(`  ${String(count).padStart(3)}  ${taker}`);
@@ -49,6 +51,23 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
 
 function spareLabel({ reserve }: Port): string {
   return reserve === 0 ? 'spare' : `spare, keeps ${formatSize(reserve)} free`;
+}
+
+function cell({ node }: Plan['bridges'][number]): string {
+  return node === null ? '' : `, NUMA cell ${node}`;
+}
+
+/** What the guest gets of NUMA cells and of space for 64-bit BARs. */
+function memoryLines({ numa, pcihole64, devices }: Plan): string[] {
+  const lines: string[] = [];
+  const { created } = numa;
+  if (created) lines.push(`new NUMA cell ${created.cell}: CPUs ${created.cpus}, ${formatKib(created.memory)}`);
+  const added = new Set(numa.initiators.map(({ device }) => device));
+  for (const { bdf, nodeset } of devices) {
+    if (added.has(bdf)) lines.push(`new NUMA cells ${nodeset}: the Generic Initiators of ${bdf}`);
+  }
+  if (pcihole64) lines.push(`64-bit MMIO space: ${formatKib(pcihole64.after)}`);
+  return lines;
 }
 
 function addresses(view: GuestView): ReadonlyMap<Bdf, Bdf> {

@@ -1,6 +1,7 @@
 import type { Place } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { BusNumber, ControllerIndex, GuestAddress } from './address.js';
+import type { CellId } from './numa.js';
 
 /** A `<controller type='pci'>`: the bus that it makes has its index for a name. */
 export interface PciController {
@@ -13,6 +14,8 @@ export interface PciController {
   readonly busNr: BusNumber | undefined;
   /** `chassis` of a port, 0–255. */
   readonly chassis: number | undefined;
+  /** The NUMA cell of an expander bus. */
+  readonly node: CellId | undefined;
   readonly alias: string | undefined;
   readonly place: Place;
   readonly element: XmlElement;

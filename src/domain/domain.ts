@@ -11,8 +11,10 @@ import {
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, impliedControllers } from './device.js';
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
+import { type CellId, type GuestNuma, readNuma } from './numa.js';
 import { parseNumber } from './number.js';
 import { type Overrides, QEMU_NAMESPACE, readOverrides } from './overrides.js';
+import { type PciHole64, readPciHole64 } from './pcihole64.js';
 
 /** A domain: what of it matters for placing its host devices, each part with its place and its element in the document. */
 export interface Domain {
@@ -41,6 +43,9 @@ export interface Domain {
   readonly impliedControllers: number;
   /** What `<qemu:override>` gives to QEMU's devices. */
   readonly overrides: Overrides;
+  readonly numa: GuestNuma;
+  /** The guest's space for 64-bit BARs, where `pcie-root` says how much. */
+  readonly pciHole64: PciHole64 | undefined;
   /** The arguments of `<qemu:commandline>`. */
   readonly commandline: readonly { readonly value: string; readonly place: Place }[];
 }
@@ -89,6 +94,11 @@ export function parseDomain(input: string | Uint8Array): Domain {
       element: iommufd,
     },
     impliedControllers: impliedControllers(children),
+    numa: readNuma(document),
+    pciHole64: readPciHole64(
+      document,
+      reader.controllers.find((c) => c.index === 0),
+    ),
     commandline: commandline(document),
     overrides: readOverrides(document),
   };
@@ -100,6 +110,12 @@ function commandline(document: XmlDocument): Domain['commandline'] {
     .filter((e) => e.localName === 'commandline' && e.namespace === QEMU_NAMESPACE)
     .flatMap((e) => e.children.filter((arg) => arg.localName === 'arg'))
     .map((arg) => ({ value: arg.attribute('value') ?? '', place: document.place(arg.start) }));
+}
+
+/** The cell that an expander bus's `<target>` names; undefined where it names none that there can be. */
+function cellOf(target: XmlElement | undefined): CellId | undefined {
+  const text = target?.child('node')?.text.trim() ?? '';
+  return /^\d{1,5}$/.test(text) ? (Number(text) as CellId) : undefined;
 }
 
 /** Sorts the children of `<devices>` by what they are to PCI, and checks what must be unique. */
@@ -130,6 +146,7 @@ class DeviceReader {
       address: this.#guestAddress(element),
       busNr: this.#number(target, 'busNr', place, MAX_BUS_NR, 1) as BusNumber | undefined,
       chassis: this.#number(target, 'chassis', place, 255),
+      node: cellOf(target),
       alias: element.child('alias')?.attribute('name'),
       place,
       element,
@@ -233,10 +250,10 @@ class DeviceReader {
     const findings: Diagnostic[] = [];
     const unique = <T>(
       things: readonly T[],
-      key: (t: T) => string | undefined,
+      key: (t: T) => string | number | undefined,
       report: (first: T, again: T) => Diagnostic,
     ) => {
-      const seen = new Map<string, T>();
+      const seen = new Map<string | number, T>();
       for (const thing of things) {
         const k = key(thing);
         if (k === undefined) continue;
@@ -247,7 +264,7 @@ class DeviceReader {
     };
     unique(
       this.controllers,
-      (c) => String(c.index),
+      (c) => c.index,
       (first, again) =>
         diagnostic(
           'controller-index-duplicate',
@@ -259,7 +276,7 @@ class DeviceReader {
     );
     unique(
       [...this.controllers, ...this.hostDevices, ...this.otherDevices],
-      (d) => d.address && formatGuestAddress(d.address),
+      ({ address }) => address && (address.bus << 8) | (address.slot << 3) | address.function,
       (first, again) =>
         diagnostic(
           'guest-address-duplicate',

@@ -83,3 +83,8 @@ export function lackingPorts(
   const left = Math.max(0, freePorts.length - joining.length);
   return { joining: forJoining, spare: Math.max(0, sparePorts - left) };
 }
+
+/** Every device that will be behind a draft's bridge. */
+export function draftDevices({ inPlace, joining }: BridgeDraft): readonly HostDevice[] {
+  return [...inPlace, ...joining.flatMap((move) => move.functions.map((f) => f.device))];
+}

@@ -13,8 +13,11 @@ import { type Budget, layoutBudgets, overruns, type Saving, vsmmuBudget } from '
 import { assignBusNumbers, BUS_NUMBERS, type BusNumbers, type Window, type WindowRequest } from './bus-numbers.js';
 import { type BridgeDraft, draftBridges } from './drafts.js';
 import { type Existing, findExisting } from './existing.js';
+import { nodesetOf } from './initiators.js';
 import { type Backends, decideBackends } from './iommufd.js';
 import { type BridgeLayout, type Layout, layOut } from './layout.js';
+import { type CellMap, mapCells } from './numa.js';
+import { cellOfDraft, planPlatform } from './platform.js';
 import type { Policy } from './policy.js';
 import { findSavings, mergeFunctions } from './savings.js';
 import { partSlots, type SlotMove } from './slots.js';
@@ -88,14 +91,27 @@ class Planner {
     const machineIommu = this.#machineIommu(existing, verdicts.of, drafts.length > 0);
     this.#refuse();
 
+    const cells = mapCells(domain.numa, this.#host, drafts.length > 0 ? this.#policy.numa : 'existing');
     const { layout, numbers, budgets } = this.#allot(existing, drafts, moves, machineIommu);
-    const bridges = layout.bridges.map((bridge, i) => this.#bridge(bridge, numbers.windows[i]));
+    const bridges = layout.bridges.map((bridge, i) => this.#bridge(bridge, numbers.windows[i], cells));
     this.#collect(overruns(budgets, () => this.#savings(moves, machineIommu)));
     this.#refuse();
 
     const backends = decideBackends(domain, this.#host, this.#policy, verdicts.of);
     this.#collect(backends.diagnostics);
-    const devices = this.#devices(verdicts.of, layout, renumbered, backends);
+    const { devices, numa, pcihole64, diagnostics } = planPlatform({
+      domain,
+      tree: this.#tree,
+      host: this.#host,
+      policy: this.#policy,
+      cells,
+      bridges,
+      drafts,
+      devices: this.#devices(verdicts.of, layout, renumbered, backends),
+    });
+    this.#collect(diagnostics);
+    this.#refuse();
+
     this.#tellRenumbered(renumbered);
     const changed =
       machineIommu !== 'none' ||
@@ -104,20 +120,27 @@ class Planner {
       bridges.some((b) => b.ports.some((p) => p.reserve !== reserveOf(domain.overrides, p.alias))) ||
       backends.domain !== 'none' ||
       renumbered.length > 0 ||
-      bridges.some((b) => !b.kept || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept)) ||
+      pcihole64 !== null ||
+      numa.created !== null ||
+      numa.initiators.length > 0 ||
+      bridges.some(
+        (b) => !b.kept || b.node !== b.nodeBefore || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept),
+      ) ||
       domain.hostDevices.some((device) => layout.addresses.has(device) || backends.devices.has(device));
     const plan: Plan = {
       version: 1,
       changed,
       bridges,
       rootPorts: [...layout.rootPorts],
-      devices,
+      devices: [...devices],
       companions: [...verdicts.companions],
       renumbered: [...renumbered],
       iommufd: backends.domain,
       ssidsizeAttribute: this.#target.libvirt.ssidsize,
       machineIommu,
       busNumbers: [...numbers.ledger],
+      numa,
+      pcihole64,
     };
     if (changed && bridges.some((b) => b.vsmmuChange === 'add')) {
       this.#collect([
@@ -282,12 +305,15 @@ class Planner {
     return request;
   }
 
-  #bridge(layout: BridgeLayout, window: Window | undefined): Bridge {
+  #bridge(layout: BridgeLayout, window: Window | undefined, cells: CellMap): Bridge {
     const { draft, controllerIndex, address, alias, ports } = layout;
     const { existing, smmu } = draft;
     const active = this.#isActive(draft);
     const vsmmu = active ? this.#values(draft) : {};
     if (active) this.#tellUnsupported(draft);
+    const nodeBefore = existing?.controller.node ?? null;
+    const cell = active ? cellOfDraft(draft, this.#host, cells) : { node: nodeBefore, diagnostics: [] };
+    this.#collect(cell.diagnostics);
     if (active && draft.inPlace.length + draft.joining.length === 0) {
       const missing = missingValues(vsmmu, this.#target);
       if (missing.length > 0) {
@@ -309,6 +335,8 @@ class Planner {
       kept: existing !== undefined,
       vsmmu: { ...vsmmu },
       vsmmuChange: vsmmuChange(existing?.iommu, active ? vsmmu : undefined, this.#target),
+      node: cell.node,
+      nodeBefore,
       ports: [...ports],
     };
   }
@@ -389,6 +417,7 @@ function describe(device: HostDevice, host: Host, verdict: Verdict | undefined):
     to: device.address ?? null,
     multifunction: device.multifunction,
     iommufd: device.iommufd ?? null,
+    nodeset: nodesetOf(device) ?? null,
   };
 }
 
@@ -406,5 +435,7 @@ function emptyPlan(domain: Domain, host: Host, verdicts: ReadonlyMap<HostDevice,
     ssidsizeAttribute: 'ssidsize',
     machineIommu: 'none',
     busNumbers: [],
+    numa: { created: null, initiators: [], distances: [] },
+    pcihole64: null,
   };
 }

@@ -1,28 +1,18 @@
-import type { VsmmuAttribute } from '../domain/iommu.js';
+import type { Profile, Profiles } from '../generated/profiles.js';
 import type { PciDevice } from '../generated/topology.js';
+import data from './profiles.json' with { type: 'json' };
 
-/** What a platform's vSMMUs are known to need, and the devices by which it is told. */
-export interface Profile {
-  readonly name: string;
-  /** Vendor and device id as sysfs has them, joined by a colon: `0x10de:0x2342`. */
-  readonly devices: readonly string[];
-  readonly values: { readonly [attribute in VsmmuAttribute]?: string };
+export type { Profile } from '../generated/profiles.js';
+
+/** The platforms that are known, by the devices by which they are told: data that fits `schemas/profiles.schema.json`. */
+export const PROFILES: readonly Profile[] = (data as Profiles).profiles;
+
+/** The profile of a device: what its platform needs. */
+export function profileOf({ vendor, device }: PciDevice): Profile | undefined {
+  return PROFILES.find((profile) => profile.devices.includes(`${vendor}:${device}`));
 }
 
-/**
- * The platforms that are known. NVIDIA Grace: the ids and the values are those that KubeVirt uses for its GPUs, which need
- * ATS and a PASID of 20 bits, 48-bit addresses, and whose SMMU has no range invalidation.
- */
-export const PROFILES: readonly Profile[] = [
-  {
-    name: 'grace',
-    devices: ['0x10de:0x2342', '0x10de:0x2348', '0x10de:0x2941'],
-    values: { ats: 'on', ril: 'off', ssidsize: '20', oas: '48' },
-  },
-];
-
 /** The profile that any of these devices calls for. */
-export function profileOf(devices: readonly PciDevice[]): Profile | undefined {
-  const ids = new Set(devices.map((d) => `${d.vendor}:${d.device}`));
-  return PROFILES.find((profile) => profile.devices.some((id) => ids.has(id)));
+export function profileOfAny(devices: readonly PciDevice[]): Profile | undefined {
+  return PROFILES.find((profile) => devices.some((device) => profileOf(device) === profile));
 }

@@ -10,10 +10,19 @@ import type { NewElement } from '../xml/editor.js';
 export function expanderBus(bridge: Bridge): NewElement {
   return pciController(bridge.controllerIndex, 'pcie-expander-bus', [
     { name: 'model', attributes: [['name', 'pxb-pcie']] },
-    { name: 'target', attributes: [['busNr', String(bridge.busNr)]] },
+    {
+      name: 'target',
+      attributes: [['busNr', String(bridge.busNr)]],
+      children: bridge.node === null ? [] : [cellNode(bridge.node)],
+    },
     ...alias(bridge.alias),
     ...(bridge.address ? [address(bridge.address)] : []),
   ]);
+}
+
+/** The NUMA cell of a bridge, in its `<target>`. */
+export function cellNode(cell: number): NewElement {
+  return { name: 'node', text: String(cell) };
 }
 
 /** A port: `<controller type='pci' model='pcie-root-port'>`. */

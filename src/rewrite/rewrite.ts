@@ -8,7 +8,9 @@ import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { companion, expanderBus, rootPort, vsmmu } from './elements.js';
+import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
+import { editPciHole64 } from './pcihole64.js';
 
 /**
  * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
@@ -39,6 +41,8 @@ class Rewriter {
   }
 
   rewrite(): string {
+    editPciHole64(this.#editor, this.#domain, this.#plan);
+    editNuma(this.#editor, this.#domain, this.#plan);
     this.#addControllers();
     for (const [i, device] of this.#plan.devices.entries()) {
       const present = this.#domain.hostDevices[i];

@@ -1,9 +1,7 @@
 import { decodeAttributeValue, decodeText, normalizeLineEnds } from './characters.js';
 import type { XmlAttribute, XmlElement } from './document.js';
+import { skipSpace } from './start-tag.js';
 import type { Tag } from './wellformed.js';
-
-/** `name = "value"`, in a tag that is known to be well-formed. */
-const ATTRIBUTE = /([^ \t\r\n=]+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/g;
 
 /** What may stand between two child elements, one after the other: a comment, an instruction, a CDATA section, text. */
 const CONTENT = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|([^<]+)/g;
@@ -47,7 +45,7 @@ export class ElementNode implements XmlElement {
   }
 
   get attributes(): readonly XmlAttribute[] {
-    this.knownAttributes ??= readAttributes(this.source, this.start + 1 + this.name.length, this.openEnd);
+    this.knownAttributes ??= readAttributes(this.source, this.start + 1 + this.name.length);
     return this.knownAttributes;
   }
 
@@ -79,24 +77,28 @@ export class ElementNode implements XmlElement {
   }
 }
 
-function readAttributes(source: string, nameEnd: number, openEnd: number): readonly XmlAttribute[] {
-  const tag = source.slice(nameEnd, openEnd);
+/** The attributes between the name and the end of a start tag that is known to be well-formed. */
+function readAttributes(source: string, nameEnd: number): readonly XmlAttribute[] {
   const attributes: XmlAttribute[] = [];
-  for (const match of tag.matchAll(ATTRIBUTE)) {
-    const [whole, name = '', double, single = ''] = match;
-    const raw = double ?? single;
-    const start = nameEnd + match.index;
-    const end = start + whole.length;
+  let at = nameEnd;
+  for (;;) {
+    const start = skipSpace(source, at);
+    const first = source.charAt(start);
+    if (first === '/' || first === '>') return attributes;
+    const equals = source.indexOf('=', start);
+    const opening = skipSpace(source, equals + 1);
+    const valueStart = opening + 1;
+    const valueEnd = source.indexOf(source.charAt(opening), valueStart);
+    at = valueEnd + 1;
     attributes.push({
-      name,
-      value: decodeAttributeValue(raw),
+      name: source.slice(start, equals).trimEnd(),
+      value: decodeAttributeValue(source.slice(valueStart, valueEnd)),
       start,
-      end,
-      valueStart: end - 1 - raw.length,
-      valueEnd: end - 1,
+      end: at,
+      valueStart,
+      valueEnd,
     });
   }
-  return attributes;
 }
 
 /** The character data of a piece of content that holds no element. */

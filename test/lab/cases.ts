@@ -2,7 +2,7 @@
  * The domains that the lab tries: the samples, the fixture, and random domains for the captured hosts, the same ones in
  * every run.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -67,6 +67,7 @@ export class CapturedHosts implements Disposable {
   /** The `sys` folder of a host of test/fixtures/hosts. */
   async sysfs(name: string): Promise<string> {
     const target = join(this.folder, name);
+    if (existsSync(target)) return join(target, 'sys');
     await output(['mkdir', target]);
     await output(['tar', 'xzf', at(`test/fixtures/hosts/${name}.sysfs.tar.gz`), '-C', target]);
     return join(target, 'sys');
@@ -86,7 +87,33 @@ const optionSets: readonly ToolOptions[] = [
   ['--bridges', 'all', ...explicit],
 ];
 
-const seed = 20_260_101;
+/** The same domains in every run; VSMMU_LAB_SEED has others made. */
+const seed = Number(process.env.VSMMU_LAB_SEED ?? 20_260_101);
+
+const port = (index: number, bus = 0): string => {
+  const address = bus === 0 ? '' : `<address type='pci' domain='0x0000' bus='0x0${bus}' slot='0x00' function='0x0'/>`;
+  return `<controller type='pci' index='${index}' model='pcie-root-port'>${address}</controller>`;
+};
+const randomIn = (bus: number): string =>
+  `<rng model='virtio'><backend model='random'>/dev/urandom</backend><address type='pci' domain='0x0000' bus='0x0${bus}' slot='0x00' function='0x0'/></rng>`;
+
+/** What else a user's PCI tree may have; each part has the controllers from index 2 on to itself. */
+const furniture: readonly string[] = [
+  '',
+  // A conventional device, for which libvirt adds a PCIe-to-PCI bridge.
+  "<watchdog model='i6300esb' action='none'/>",
+  "<controller type='scsi' model='virtio-scsi'/><controller type='virtio-serial'/>",
+  // An expander bus of the user's own, with a device and without an SMMU.
+  `<controller type='pci' index='2' model='pcie-expander-bus'><target busNr='100'/></controller>${port(3, 2)}${randomIn(3)}`,
+  // A PCIe switch with a device below it.
+  [
+    port(2),
+    "<controller type='pci' index='3' model='pcie-switch-upstream-port'><address type='pci' bus='0x02' slot='0x00'/></controller>",
+    "<controller type='pci' index='4' model='pcie-switch-downstream-port'><address type='pci' bus='0x03' slot='0x00'/></controller>",
+    "<controller type='pci' index='5' model='pcie-switch-downstream-port'><address type='pci' bus='0x03' slot='0x01'/></controller>",
+    randomIn(5),
+  ].join(''),
+];
 
 /** `count` random domains for one captured host. They have the host's devices, emulated ones, and multifunction slots. */
 export async function randomCases(hosts: CapturedHosts, host: string, count: number): Promise<Case[]> {
@@ -100,6 +127,7 @@ export async function randomCases(hosts: CapturedHosts, host: string, count: num
     networks: fc.integer({ min: 0, max: 2 }),
     random: fc.boolean(),
     usb: fc.boolean(),
+    furniture: fc.constantFrom(...furniture),
     iommufd: fc.constantFrom('', "<driver iommufd='yes'/>", "<driver name='vfio'/>"),
     options: fc.constantFrom(...optionSets),
   });
@@ -108,6 +136,38 @@ export async function randomCases(hosts: CapturedHosts, host: string, count: num
     xml: domainXml(`${host}-${index + 1}`, made),
     options: ['--sysfs', sysfs, ...made.options],
   }));
+}
+
+const plain: Omit<RandomDomain, 'devices'> = {
+  interfaces: false,
+  shared: false,
+  disks: 1,
+  networks: 1,
+  random: true,
+  usb: false,
+  furniture: '',
+  iommufd: '',
+};
+
+/** Domains that random ones are not likely to be: as large as it gets, and one that has an SMMU for everything already. */
+export async function specialCases(hosts: CapturedHosts): Promise<Case[]> {
+  const all = async (host: string): Promise<Case> => {
+    const sysfs = await hosts.sysfs(host);
+    const devices = (await endpointsOf(sysfs)).filter(({ group }) => group !== null);
+    return {
+      title: `every device of ${host}`,
+      xml: domainXml(`all-${host}`, { ...plain, devices }),
+      options: ['--sysfs', sysfs],
+    };
+  };
+  const sysfs = await hosts.sysfs('one-smmu');
+  const devices = (await endpointsOf(sysfs)).filter(({ smmu }) => smmu !== null);
+  const machineWide = domainXml('machine-wide', { ...plain, devices, furniture: "<iommu model='smmuv3'/>" });
+  return [
+    await all('host-a'),
+    await all('sixteen-smmus'),
+    { title: 'an SMMU for the whole machine', xml: machineWide, options: ['--sysfs', sysfs] },
+  ];
 }
 
 interface RandomDomain {
@@ -120,6 +180,7 @@ interface RandomDomain {
   readonly networks: number;
   readonly random: boolean;
   readonly usb: boolean;
+  readonly furniture: string;
   readonly iommufd: string;
 }
 
@@ -136,6 +197,8 @@ function domainXml(name: string, made: RandomDomain): string {
     made.usb ? "<controller type='usb' model='qemu-xhci'/>" : "<controller type='usb' model='none'/>",
     ...repeat(made.networks, () => "<interface type='user'><model type='virtio'/></interface>"),
     ...made.devices.map((device, index) => hostDevice(device, made, sharing && index < 2 ? index : undefined)),
+    port(1),
+    made.furniture,
     made.random ? "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>" : '',
     "<memballoon model='none'/>",
   ];

@@ -25,11 +25,9 @@ const words: readonly (readonly [keyof Counts, string])[] = [
   ['restored', 'domains saved and restored'],
 ];
 
-/** A vitest reporter that prints the sums over all tests. */
-export class CountReporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
-    const counts = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.meta().lab ?? {}));
-    const sum = (key: keyof Counts): number => counts.reduce((total, each) => total + (each[key] ?? 0), 0);
-    process.stdout.write(`lab: ${words.map(([key, text]) => `${sum(key)} ${text}`).join(', ')}\n`);
-  }
+/** The sums over all tests of a run. */
+export function sumUp(modules: readonly TestModule[]): string {
+  const counts = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.meta().lab ?? {}));
+  const sum = (key: keyof Counts): number => counts.reduce((total, each) => total + (each[key] ?? 0), 0);
+  return words.map(([key, text]) => `${sum(key)} ${text}`).join(', ');
 }

@@ -1,9 +1,11 @@
-/** Before any test: the root is there, or one line says why it cannot be. */
+/** Before any test: the root is there, or one line says why it cannot be. After the last: what was really tried. */
+import type { TestProject } from 'vitest/node';
+import { sumUp } from './counts.js';
 import { sayOnStderr } from './lab.js';
 import { LabError } from './process.js';
 import { openRoot } from './rootfs.js';
 
-export async function setup(): Promise<void> {
+export async function setup(project: TestProject): Promise<() => void> {
   try {
     const root = await openRoot(sayOnStderr);
     await root.release();
@@ -12,4 +14,6 @@ export async function setup(): Promise<void> {
     sayOnStderr(error.message);
     process.exit(3);
   }
+  // Not a reporter: a command line that names reporters replaces those of the configuration.
+  return () => void process.stdout.write(`lab: ${sumUp(project.vitest.state.getTestModules())}\n`);
 }

@@ -1,8 +1,10 @@
 /** One domain's way through libvirt: given as a user has it, rewritten, defined, read back, made a command line of. */
 import type { Plan } from '../../src/generated/plan.js';
+import type { GuestView as Prediction } from '../../src/guest/predict.js';
 import { type PciLayout, parseArgv, pciLayout, type QemuOption } from './argv.js';
 import type { Case } from './cases.js';
 import { forCommandLine } from './domain.js';
+import { withInterfacesInPlace } from './interfaces.js';
 import type { Lab } from './lab.js';
 import { LabError } from './process.js';
 import { planOf, rewrite } from './vsmmu.js';
@@ -11,6 +13,7 @@ export interface Trial {
   /** As libvirt printed it before. */
   readonly original: string;
   readonly plan: Plan;
+  readonly prediction: Prediction;
   /** As the tool wrote it. */
   readonly rewritten: string;
   /** As libvirt prints that. */
@@ -23,10 +26,10 @@ export interface Trial {
  */
 export async function tryDomain(lab: Lab, { xml, options }: Case): Promise<Trial> {
   const original = await definedAs(lab, xml);
-  const plan = await planOf(original, options);
+  const { plan, guest: prediction } = await planOf(original, options);
   const rewritten = await rewrite(original, options);
   const dump = await definedAs(lab, rewritten);
-  return { original, plan, rewritten, dump };
+  return { original, plan, prediction, rewritten, dump };
 }
 
 /** What libvirt prints of a domain once it is defined; it is undefined again. */
@@ -48,10 +51,10 @@ export async function undefine(lab: Lab, uuid: string): Promise<void> {
   await virsh(lab, ['undefine', '--nvram', uuid]);
 }
 
-/** The command line that libvirt would start a domain with. */
+/** The command line that libvirt would start a domain with, from a dump in which every device has its address. */
 export async function commandLine(lab: Lab, xml: string): Promise<{ options: QemuOption[]; layout: PciLayout }> {
   const argv = await virsh(lab, ['domxml-to-native', 'qemu-argv', '/dev/stdin'], forCommandLine(xml));
-  const options = parseArgv(argv);
+  const options = withInterfacesInPlace(parseArgv(argv), xml);
   return { options, layout: pciLayout(options) };
 }
 

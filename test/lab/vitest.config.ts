@@ -1,5 +1,4 @@
 import { defineConfig } from 'vitest/config';
-import { CountReporter } from './counts.js';
 
 // biome-ignore lint/style/noDefaultExport: vitest takes its configuration from there.
 export default defineConfig({
@@ -13,6 +12,5 @@ export default defineConfig({
     // Limits for what hangs, not measurements: a guest boots in 5 s on an idle machine.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    reporters: ['default', new CountReporter()],
   },
 });

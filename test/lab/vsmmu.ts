@@ -1,6 +1,7 @@
 /** The tool itself, run as its users run it: `bin/vsmmu`, another process. */
 import { fileURLToPath } from 'node:url';
 import type { Plan } from '../../src/generated/plan.js';
+import type { GuestView as Prediction } from '../../src/guest/predict.js';
 import { LabError, run } from './process.js';
 
 const program = fileURLToPath(new URL('../../bin/vsmmu', import.meta.url));
@@ -18,12 +19,10 @@ export async function attach(xml: string, bdf: string, options: ToolOptions): Pr
   return await vsmmu(['attach', '--quiet', ...options, '-', bdf], xml);
 }
 
-/** `vsmmu plan --json` of the same. */
-export async function planOf(xml: string, options: ToolOptions): Promise<Plan> {
-  const answer = JSON.parse(await vsmmu(['plan', '--json', '--force-tcg', '--quiet', ...options], xml)) as {
-    plan: Plan;
-  };
-  return answer.plan;
+/** `vsmmu plan --json` of the same: the plan, and the guest that comes of it. */
+export async function planOf(xml: string, options: ToolOptions): Promise<{ plan: Plan; guest: Prediction }> {
+  const json = await vsmmu(['plan', '--json', '--force-tcg', '--quiet', ...options], xml);
+  return JSON.parse(json) as { plan: Plan; guest: Prediction };
 }
 
 /** A host's endpoints, as `vsmmu topology --json` lists them. */

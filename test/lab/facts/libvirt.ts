@@ -179,6 +179,16 @@ export const libvirtFacts: readonly Fact[] = [
     expected: /argument key 'driver' must not have null value/,
   },
   {
+    title: 'any other interface loses its address on the way to a command line, and gets the lowest free port',
+    see: async (lab) => {
+      const card = `<interface type='user'><model type='virtio'/>${slot('0x03')}</interface>`;
+      const xml = domainXml({ devices: port(1) + port(2) + port(3) + card });
+      const argv = await virsh(lab, ['domxml-to-native', 'qemu-argv', '/dev/stdin'], xml);
+      return /"virtio-net-pci"[^}]*"bus":"([^"]*)"/.exec(argv)?.[1] ?? argv;
+    },
+    expected: 'pci.1',
+  },
+  {
     title: 'pcihole64 becomes highmem-mmio-size',
     see: async (lab) => {
       const devices =

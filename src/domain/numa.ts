@@ -1,0 +1,149 @@
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { XmlDocument, XmlElement } from '../xml/document.js';
+import { type KiB, parseSize } from './size.js';
+
+/** The number of a guest's NUMA cell, from 0: what `id` of a `<cell>` and `<node>` of a bridge say. */
+export type CellId = number & { readonly __unit: 'guest cell' };
+
+/** The number of a NUMA node of the host: what `<numatune>` names. */
+export type HostNode = number & { readonly __unit: 'host node' };
+
+/** A `<cell>` of `<cpu><numa>`. */
+export interface GuestCell {
+  readonly id: CellId;
+  /** Its vCPUs; a cell may have none. */
+  readonly cpus: readonly number[];
+  readonly memory: KiB;
+  /** The distances that it gives, by the other cell. */
+  readonly distances: ReadonlyMap<CellId, number>;
+  /** Undefined for one that is still to be made. */
+  readonly element: XmlElement | undefined;
+}
+
+/** What a domain says of NUMA: its cells, and what binds their memory and vCPUs to the host. */
+export interface GuestNuma {
+  /** By id. */
+  readonly cells: readonly GuestCell[];
+  /** `<numatune><memnode>`: the host nodes that each cell's memory comes from. */
+  readonly memnodes: ReadonlyMap<CellId, readonly HostNode[]>;
+  /** `<numatune><memory nodeset>`: the host nodes of all memory. */
+  readonly nodeset: readonly HostNode[] | undefined;
+  /** The CPUs of the host that a vCPU may run on; undefined where nothing pins it. */
+  readonly pinning: (vcpu: number) => readonly number[] | undefined;
+  /** How many vCPUs it may have. */
+  readonly vcpus: number;
+  /** `<memory>`: all of it. */
+  readonly memory: KiB;
+}
+
+/** The highest number that libvirt's bitmaps of CPUs and nodes hold here; it keeps `0-4000000000` from becoming a list. */
+const MAX_LISTED = 65535;
+
+/**
+ * Reads a domain's NUMA cells, memory policy and pinning (libvirt 12.8: formatdomain, "CPU model and topology", "NUMA Node
+ * Tuning", "CPU Tuning").
+ * @throws InputError `number-invalid` where a number or a list of numbers is none
+ */
+export function readNuma(document: XmlDocument): GuestNuma {
+  const { root } = document;
+  const reader = new NumaReader(document);
+  const vcpu = root.child('vcpu');
+  const tune = root.child('numatune');
+  const everywhere = reader.list(vcpu, 'cpuset');
+  const pins = new Map(
+    (root.child('cputune')?.childrenNamed('vcpupin') ?? []).map((pin) => [
+      reader.number(pin, 'vcpu'),
+      reader.list(pin, 'cpuset'),
+    ]),
+  );
+  const memnodes = (tune?.childrenNamed('memnode') ?? []).flatMap((memnode) => {
+    const nodes = reader.list(memnode, 'nodeset');
+    return nodes ? [[reader.number(memnode, 'cellid') as CellId, nodes as readonly HostNode[]] as const] : [];
+  });
+  const vcpus = Number(vcpu?.text.trim() || '1');
+  return {
+    cells: reader.cells(root.child('cpu')?.child('numa')),
+    memnodes: new Map(memnodes),
+    nodeset: reader.list(tune?.child('memory'), 'nodeset') as readonly HostNode[] | undefined,
+    pinning: (cpu) => pins.get(cpu) ?? everywhere,
+    vcpus: Number.isInteger(vcpus) ? vcpus : 1,
+    memory: reader.size(root.child('memory')),
+  };
+}
+
+class NumaReader {
+  readonly #document: XmlDocument;
+
+  constructor(document: XmlDocument) {
+    this.#document = document;
+  }
+
+  /** The cells; one without an `id` has its place for a number. */
+  cells(numa: XmlElement | undefined): GuestCell[] {
+    return (numa?.childrenNamed('cell') ?? [])
+      .map((element, place) => ({
+        id: (element.attribute('id') === undefined ? place : this.number(element, 'id')) as CellId,
+        cpus: this.list(element, 'cpus') ?? [],
+        memory: this.#sizeOf(element, element.attribute('memory') ?? '0', element.attribute('unit')),
+        distances: new Map(
+          (element.child('distances')?.childrenNamed('sibling') ?? []).map((sibling) => [
+            this.number(sibling, 'id') as CellId,
+            this.number(sibling, 'value'),
+          ]),
+        ),
+        element,
+      }))
+      .sort((a, b) => a.id - b.id);
+  }
+
+  number(element: XmlElement, name: string): number {
+    const text = element.attribute(name) ?? '';
+    return /^\d{1,5}$/.test(text) ? Number(text) : this.#fail(element, name, text, 'number');
+  }
+
+  /** A list in libvirt's form, `0-3,^2,8`; undefined where the attribute or the element is not there. */
+  list(element: XmlElement | undefined, name: string): readonly number[] | undefined {
+    const text = element?.attribute(name);
+    if (element === undefined || text === undefined) return undefined;
+    return parseNodeset(text) ?? this.#fail(element, name, text, 'list of numbers');
+  }
+
+  /** The size that an element has for its text. */
+  size(element: XmlElement | undefined): KiB {
+    return element ? this.#sizeOf(element, element.text, element.attribute('unit')) : (0 as KiB);
+  }
+
+  #sizeOf(element: XmlElement, text: string, unit: string | undefined): KiB {
+    return parseSize(text, unit) ?? this.#fail(element, 'memory', `${text} ${unit ?? ''}`.trim(), 'size');
+  }
+
+  #fail(element: XmlElement, name: string, text: string, what: string): never {
+    const place = this.#document.place(element.start);
+    throw new InputError(
+      diagnostic('number-invalid', `${name}='${text}' of <${element.name}> is no ${what}`, { place }),
+    );
+  }
+}
+
+/** The numbers of a list as libvirt reads it: ranges, and `^n` for all but n; in order. Undefined where it is no list. */
+export function parseNodeset(text: string): readonly number[] | undefined {
+  const numbers = new Set<number>();
+  for (const part of text.split(',')) {
+    const [, not, first = '', last = first] = /^\s*(\^?)\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?\s*$/.exec(part) ?? [];
+    if (not === undefined || Number(last) < Number(first) || Number(last) > MAX_LISTED) return undefined;
+    if (not === '^') numbers.delete(Number(first));
+    else for (let n = Number(first); n <= Number(last); n++) numbers.add(n);
+  }
+  return [...numbers].sort((a, b) => a - b);
+}
+
+/** Such a list of numbers, as short as libvirt prints it: `0-3,8`. */
+export function formatNodeset(numbers: readonly number[]): string {
+  const ranges: [first: number, last: number][] = [];
+  for (const n of [...numbers].sort((a, b) => a - b)) {
+    const range = ranges.at(-1);
+    if (range && n <= range[1] + 1) range[1] = n;
+    else ranges.push([n, n]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}

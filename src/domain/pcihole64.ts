@@ -1,0 +1,29 @@
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { XmlDocument, XmlElement } from '../xml/document.js';
+import type { PciController } from './controller.js';
+import { type KiB, parseSize } from './size.js';
+
+/** The `<pcihole64>` of a domain's `pcie-root`: the guest's space for 64-bit BARs. */
+export interface PciHole64 {
+  /** 0 switches it off on x86; QEMU's `virt` does not start with it. */
+  readonly size: KiB;
+  /** As written, for going back to it. */
+  readonly text: string;
+  readonly unit: string | undefined;
+  readonly element: XmlElement;
+}
+
+/**
+ * Reads the `<pcihole64>` of a `pcie-root` controller; undefined where it has none.
+ * @throws InputError `number-invalid` where it is no size
+ */
+export function readPciHole64(document: XmlDocument, root: PciController | undefined): PciHole64 | undefined {
+  const element = root?.element.child('pcihole64');
+  if (!element) return undefined;
+  const unit = element.attribute('unit');
+  const text = element.text.trim();
+  const size = parseSize(text, unit);
+  if (size !== undefined) return { size, text, unit, element };
+  const place = document.place(element.start);
+  throw new InputError(diagnostic('number-invalid', `<pcihole64> '${text} ${unit ?? ''}' is no size`, { place }));
+}

@@ -1,0 +1,39 @@
+/** A size in units of 1024 bytes, as libvirt prints sizes. */
+export type KiB = number & { readonly __unit: 'KiB' };
+
+/** The powers of the unit letters. */
+const POWERS = 'kmgtpe';
+
+/** Everything that fits libvirt's unsigned long long, in bytes. */
+const LIMIT = 2n ** 64n;
+
+/**
+ * A size as libvirt reads it (12.8, `virScaleInteger`): a decimal number of units, the unit in any case: `b`, `byte`,
+ * `bytes`; `k` or `KiB` for 1024 bytes and `KB` for 1000, and so on to `EB`; KiB where none is given. Rounded up to KiB.
+ * Undefined where it is none.
+ */
+export function parseSize(text: string, unit = 'KiB'): KiB | undefined {
+  const factor = bytesOfUnit(unit.trim().toLowerCase());
+  if (factor === undefined || !/^\s*\d{1,20}\s*$/.test(text)) return undefined;
+  const bytes = BigInt(text.trim()) * factor;
+  return bytes < LIMIT ? (Number((bytes + 1023n) / 1024n) as KiB) : undefined;
+}
+
+function bytesOfUnit(unit: string): bigint | undefined {
+  if (['b', 'byte', 'bytes'].includes(unit)) return 1n;
+  const [, letter = '', rest] = /^([kmgtpe])(ib|b)?$/.exec(unit) ?? [];
+  if (letter === '') return undefined;
+  return (rest === 'b' ? 1000n : 1024n) ** BigInt(POWERS.indexOf(letter) + 1);
+}
+
+/** So many KiB for people: in the largest unit that divides them, `512 GiB`. */
+export function formatKib(size: KiB): string {
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let value: number = size;
+  let i = 0;
+  while (value > 0 && value % 1024 === 0 && i < units.length - 1) {
+    value /= 1024;
+    i++;
+  }
+  return `${value} ${units[i]}`;
+}

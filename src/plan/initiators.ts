@@ -1,0 +1,143 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { type Bdf, compareBdf } from '../domain/address.js';
+import type { HostDevice } from '../domain/device.js';
+import { type CellId, formatNodeset, type HostNode, parseNodeset } from '../domain/numa.js';
+import type { InitiatorCell } from '../generated/plan.js';
+import type { PciDevice } from '../generated/topology.js';
+import type { Host } from '../host/host.js';
+import type { CellMap } from './numa.js';
+import type { Policy } from './policy.js';
+import { profileOf } from './profiles.js';
+
+/** The most NUMA nodes that QEMU gives a guest (11.1, `MAX_NODES`). */
+const MAX_CELLS = 128;
+
+/** The NUMA nodes that an arm64 Linux has room for by default (`CONFIG_NODES_SHIFT=4`; Debian's 7.2 is built so). */
+const USUAL_NODES = 16;
+
+/** The Generic Initiators of a domain's devices: which cells they have, and which are to be added. */
+export interface Initiators {
+  readonly added: readonly InitiatorCell[];
+  /** The cells of each device that is to get some, for its `<acpi nodeset>`. */
+  readonly nodesets: ReadonlyMap<Bdf, string>;
+  /** The host's node of each cell that is a Generic Initiator's, added or there already. */
+  readonly hostNodes: ReadonlyMap<CellId, HostNode>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What a device's `<acpi nodeset>` says; undefined where it has none. */
+export function nodesetOf({ element }: HostDevice): string | undefined {
+  return element.child('acpi')?.attribute('nodeset');
+}
+
+/** How many Generic Initiators a device's platform has for it. */
+function initiatorsOf(device: PciDevice | undefined, policy: Policy): number {
+  if (policy.profile === 'none' || policy.initiators === 'none' || !device) return 0;
+  return profileOf(device)?.initiators ?? 0;
+}
+
+/**
+ * Whether the host has to be known with all its devices: nodes that sysfs links to no device are told apart by the place
+ * of each device among its like.
+ */
+export function needsWholeHost(devices: readonly HostDevice[], host: Host, policy: Policy): boolean {
+  const linked = new Set(host.nodes.flatMap(({ initiator, device }) => (initiator && device ? [device] : [])));
+  return devices.some(({ bdf }) => initiatorsOf(host.device(bdf), policy) > 0 && !linked.has(bdf));
+}
+
+/**
+ * Gives each of these devices whose platform has Generic Initiators cells without CPUs and memory (rule 12), numbered
+ * after the guest's others. A device that has an `<acpi nodeset>` keeps it.
+ * @param devices the placed ones, in the order of the domain
+ */
+export function planInitiators(devices: readonly HostDevice[], host: Host, map: CellMap, policy: Policy): Initiators {
+  const wanting = devices.filter(({ bdf }) => initiatorsOf(host.device(bdf), policy) > 0);
+  const lacking = wanting.filter((device) => nodesetOf(device) === undefined);
+  const found: Correlation = lacking.length > 0 ? correlate(wanting, host, policy) : NOTHING_FOUND;
+  const added: InitiatorCell[] = [];
+  const nodesets = new Map<Bdf, string>();
+  const hostNodes = new Map<CellId, HostNode>();
+  const result = { added, nodesets, hostNodes };
+  if (lacking.length === 0 || found.nodes.size === 0) return { ...result, diagnostics: found.diagnostics };
+  if (map.cells.length === 0) {
+    const names = lacking.map(({ bdf }) => bdf).join(', ');
+    const message = `${names} get no NUMA cells for their Generic Initiators, since the guest has no NUMA cell`;
+    return { ...result, diagnostics: [diagnostic('initiators-left-out', message, { place: lacking[0]?.place })] };
+  }
+
+  for (const device of wanting) {
+    const cells = parseNodeset(nodesetOf(device) ?? '') ?? [];
+    const nodes = found.nodes.get(device.bdf) ?? [];
+    if (cells.length !== nodes.length) continue;
+    for (const [i, cell] of cells.entries()) hostNodes.set(cell as CellId, nodes[i] as HostNode);
+  }
+  let next = Math.max(...map.cells.map((cell) => cell.id)) + 1;
+  for (const { bdf } of lacking) {
+    const own = (found.nodes.get(bdf) ?? []).map((hostNode) => ({
+      cell: next++ as CellId,
+      device: bdf,
+      hostNode,
+    }));
+    for (const { cell, hostNode } of own) hostNodes.set(cell, hostNode);
+    added.push(...own);
+    nodesets.set(bdf, formatNodeset(own.map(({ cell }) => cell)));
+  }
+  const diagnostics = [...found.diagnostics];
+  if (next > MAX_CELLS) {
+    const message = `${next} NUMA cells are needed, and QEMU has room for ${MAX_CELLS}`;
+    diagnostics.push(diagnostic('numa-cells-exhausted', message));
+  } else if (next > USUAL_NODES) {
+    diagnostics.push(diagnostic('numa-cells-many', `the guest gets ${next} NUMA cells`));
+  }
+  return { ...result, diagnostics };
+}
+
+/** The host's nodes of each device, by address. */
+interface Correlation {
+  readonly nodes: ReadonlyMap<Bdf, readonly HostNode[]>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const NOTHING_FOUND: Correlation = { nodes: new Map(), diagnostics: [] };
+
+/** Finds the host's nodes of each device: those that sysfs links to it; where it links none of them, in order. */
+function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {
+  const initiators = host.nodes.filter((node) => node.initiator);
+  const linked = initiators.filter((node) => node.device !== null);
+  if (linked.length === 0) return inOrder(devices, host, policy);
+
+  const nodes = new Map<Bdf, readonly HostNode[]>();
+  const diagnostics: Diagnostic[] = [];
+  for (const { bdf, place } of devices) {
+    const own = linked.filter((node) => node.device === bdf).map((node) => node.id as HostNode);
+    const wanted = initiatorsOf(host.device(bdf), policy);
+    if (own.length === wanted) {
+      nodes.set(bdf, own);
+      continue;
+    }
+    const message =
+      own.length === 0
+        ? `the host links Generic Initiator nodes to ${linked[0]?.device}, and none to ${bdf}`
+        : `the host links ${own.length} Generic Initiator nodes to ${bdf}, which needs ${wanted}`;
+    diagnostics.push(diagnostic('initiator-nodes-partial', message, { place }));
+  }
+  return { nodes, diagnostics };
+}
+
+/** The n-th device of the host that has Generic Initiators has the n-th of their nodes, as firmware numbers both. */
+function inOrder(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {
+  const initiators = host.nodes.filter((node) => node.initiator).map((node) => node.id as HostNode);
+  const nodes = new Map<Bdf, readonly HostNode[]>();
+  let next = 0;
+  for (const device of host.endpoints.toSorted((a, b) => compareBdf(a.bdf, b.bdf))) {
+    const count = initiatorsOf(device, policy);
+    if (count > 0) nodes.set(device.bdf, initiators.slice(next, next + count));
+    next += count;
+  }
+  const short = devices.filter(({ bdf }) => nodes.get(bdf)?.length !== initiatorsOf(host.device(bdf), policy));
+  const [first] = short;
+  if (!first) return { nodes, diagnostics: [] };
+  const names = short.map(({ bdf }) => bdf).join(', ');
+  const message = `the host has ${initiators.length} Generic Initiator nodes, and its devices need ${next}: none are left for ${names}`;
+  return { nodes, diagnostics: [diagnostic('initiator-nodes-missing', message, { place: first.place })] };
+}

@@ -1,0 +1,148 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import { formatKib, type KiB } from '../domain/size.js';
+import type { Bridge, PciHoleChange } from '../generated/plan.js';
+import type { Bar, PciDevice } from '../generated/topology.js';
+import type { Policy } from './policy.js';
+import { profileOf } from './profiles.js';
+
+/** What QEMU's `virt` machine has for 64-bit BARs unless told otherwise, and the least that it takes (11.1). */
+const DEFAULT_HOLE = (512 * 2 ** 20) as KiB;
+
+/** For what the guest has besides host devices: 1 GiB, as KubeVirt has it. Emulated devices take some MiB. */
+const MARGIN = (1 * 2 ** 20) as KiB;
+
+/** Bits of the address space that QEMU 11.1 gives a `virt` guest where nothing says more, and with 48-bit addresses. */
+const ADDRESS_BITS = { usual: 44, large: 48 } as const;
+
+/** A device that the guest gets, and where. */
+export interface GuestBars {
+  readonly device: PciDevice;
+  /** Undefined: libvirt is to choose, a port of its own. */
+  readonly address: GuestAddress | undefined;
+  /** The root bus that it is below. */
+  readonly root: ControllerIndex;
+}
+
+/** What becomes of `pcihole64`, and what there is to say about it. */
+export interface PciHolePlan {
+  readonly change: PciHoleChange | null;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What planning the space for 64-bit BARs needs to know. */
+export interface PciHoleRequest {
+  readonly domain: Domain;
+  readonly bridges: readonly Bridge[];
+  /** Every host device that the guest gets: those behind no vSMMU take of the same space. */
+  readonly devices: readonly GuestBars[];
+  readonly policy: Policy;
+}
+
+/**
+ * Grows `pcihole64` to what the devices' 64-bit prefetchable BARs need (rule 11): a power of two, 512 GiB at least, and
+ * small enough that it fits below the end of the address space. Never less than it is.
+ */
+export function planPciHole64({ domain, bridges, devices, policy }: PciHoleRequest): PciHolePlan {
+  const none: PciHolePlan = { change: null, diagnostics: [] };
+  const needed = neededKiB(devices, bridges, policy);
+  if (bridges.length === 0 || needed === 0) return none;
+  const before = domain.pciHole64;
+  const place = before && domain.document.place(before.element.start);
+  if (before?.size === 0) {
+    const message = `pcihole64 is switched off, and the guest's devices need ${formatKib(needed)} of 64-bit MMIO space`;
+    return { change: null, diagnostics: [diagnostic('pcihole64-off', message, { place })] };
+  }
+  const present = before?.size ?? DEFAULT_HOLE;
+  const size = powerOfTwoFrom(Math.max(needed + MARGIN, DEFAULT_HOLE, present));
+  if (size === present) return none;
+  const bits = bridges.some((b) => b.vsmmu.oas === '48') ? ADDRESS_BITS.large : ADDRESS_BITS.usual;
+  // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
+  const limit = (2 ** (bits - 1) / 1024) as KiB;
+  if (size > limit) {
+    const message = `the guest's devices need ${formatKib(size)} of 64-bit MMIO space, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
+    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { place })] };
+  }
+  const change: PciHoleChange = {
+    before: before ? { text: before.text, unit: before.unit ?? null } : null,
+    after: size,
+    controllerAdded: !domain.controllers.some((c) => c.model === 'pcie-root'),
+  };
+  return { change, diagnostics: [] };
+}
+
+/** A stretch of the address space, in bytes: it begins at a multiple of its alignment. */
+interface Stretch {
+  readonly size: number;
+  readonly alignment: number;
+}
+
+/**
+ * What the devices need, in KiB. Firmware gives a port, and a root bus, one window for all below it, whose length is a
+ * multiple of the largest BAR in it (EDK2 under QEMU 11.1: three ports with 128 GiB and 32 MiB each do not fit 512 GiB).
+ */
+function neededKiB(devices: readonly GuestBars[], bridges: readonly Bridge[], policy: Policy): KiB {
+  const reserved = bridges.filter((bridge) => bridge.ports.some((port) => port.reserve > 0));
+  const roots = new Map<ControllerIndex, GuestBars[]>(reserved.map((bridge) => [bridge.controllerIndex, []]));
+  for (const device of devices) {
+    const there = roots.get(device.root);
+    if (there) there.push(device);
+    else roots.set(device.root, [device]);
+  }
+  let bytes = 0;
+  for (const [root, below] of roots) {
+    const spare = spaceKept(bridges.find((bridge) => bridge.controllerIndex === root));
+    const kept = [...spare.values()].reduce((sum, size) => sum + size, 0);
+    const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, { device }) => sum + minimumBytes(device), 0);
+    bytes += Math.max(pack(ports(below, spare)).size, minimum + kept);
+  }
+  return Math.ceil(bytes / 1024) as KiB;
+}
+
+/** What the ports of a bridge keep free for devices that are plugged in, by controller index: bytes, a power of two. */
+function spaceKept(bridge: Bridge | undefined): ReadonlyMap<string, number> {
+  const kept = (bridge?.ports ?? []).filter((port) => port.reserve > 0);
+  return new Map(kept.map(({ controllerIndex, reserve }) => [`${controllerIndex}`, reserve]));
+}
+
+/** The windows of the ports below one root bus: for the BARs behind each, and no less than it keeps free. */
+function ports(devices: readonly GuestBars[], spare: ReadonlyMap<string, number>): Stretch[] {
+  const byPort = new Map<string, Stretch[]>();
+  for (const { device, address } of devices) {
+    const key = address ? `${address.bus}` : device.bdf;
+    byPort.set(key, [...(byPort.get(key) ?? []), ...device.bars.filter(isLarge).map(asStretch)]);
+  }
+  const keys = new Set([...byPort.keys(), ...spare.keys()]);
+  return [...keys].map((key) => {
+    const { size, alignment } = pack(byPort.get(key) ?? []);
+    const kept = spare.get(key) ?? 0;
+    return { size: Math.max(size, kept), alignment: Math.max(alignment, kept) };
+  });
+}
+
+function pack(parts: readonly Stretch[]): Stretch {
+  const alignment = Math.max(1, ...parts.map((part) => part.alignment));
+  const sum = parts.reduce((total, { size }) => total + size, 0);
+  return { size: Math.ceil(sum / alignment) * alignment, alignment };
+}
+
+/** BARs that firmware puts above 4 GiB. */
+function isLarge({ kind, bits, prefetchable }: Bar): boolean {
+  return kind === 'memory' && bits === 64 && prefetchable;
+}
+
+/** A BAR is aligned to its size, which is a power of two. */
+function asStretch({ size }: Bar): Stretch {
+  return { size, alignment: size };
+}
+
+function minimumBytes(device: PciDevice): number {
+  return (profileOf(device)?.minimumMmioGiB ?? 0) * 2 ** 30;
+}
+
+function powerOfTwoFrom(size: number): KiB {
+  let power = 1;
+  while (power < size) power *= 2;
+  return power as KiB;
+}

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { formatNodeset, parseNodeset } from '../../src/domain/numa.js';
+
+const numaOf = (content: string) => parseDomain(`<domain type='kvm'>${content}</domain>`).numa;
+
+describe('a list of nodes or CPUs', () => {
+  it.for([
+    ['0', [0]],
+    ['0-3,8', [0, 1, 2, 3, 8]],
+    ['0-3,^2', [0, 1, 3]],
+    ['8, 1 - 2', [1, 2, 8]],
+  ] as const)('%s is %j', ([text, numbers]) => {
+    expect(parseNodeset(text)).toEqual(numbers);
+  });
+
+  it.for(['', '3-1', 'a', '0,,1', '-1', '0-99999'])('%j is none', (text) => {
+    expect(parseNodeset(text)).toBeUndefined();
+  });
+
+  it('is read as it is written', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(200), { minLength: 1 }), (numbers) => {
+        expect(parseNodeset(formatNodeset(numbers))).toEqual(numbers.toSorted((a, b) => a - b));
+      }),
+    );
+  });
+});
+
+describe('the NUMA cells of a domain', () => {
+  it('have their place for a number where they give none, and their memory in KiB', () => {
+    const { cells } = numaOf(
+      "<cpu><numa><cell cpus='0-1' memory='1' unit='GiB'/><cell memory='0'/><cell id='2' cpus='2' memory='5'/></numa></cpu>",
+    );
+    expect(cells.map(({ id, cpus, memory }) => [id, cpus, memory])).toEqual([
+      [0, [0, 1], 2 ** 20],
+      [1, [], 0],
+      [2, [2], 5],
+    ]);
+  });
+
+  it('say how far others are', () => {
+    const { cells } = numaOf(
+      "<cpu><numa><cell memory='1'><distances><sibling id='0' value='10'/><sibling id='1' value='40'/></distances></cell></numa></cpu>",
+    );
+    expect([...(cells[0]?.distances ?? [])]).toEqual([
+      [0, 10],
+      [1, 40],
+    ]);
+  });
+
+  it('are bound by numatune and pinned by cputune, a vCPU without a pin by the cpuset of all', () => {
+    const numa = numaOf(`<vcpu cpuset='4-7'>4</vcpu><memory unit='MiB'>2</memory>
+      <cputune><vcpupin vcpu='1' cpuset='2'/></cputune>
+      <numatune><memory nodeset='0-1'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>`);
+    expect(numa.nodeset).toEqual([0, 1]);
+    expect([...numa.memnodes]).toEqual([[1, [1]]]);
+    expect([numa.pinning(0), numa.pinning(1)]).toEqual([[4, 5, 6, 7], [2]]);
+    expect([numa.vcpus, numa.memory]).toEqual([4, 2048]);
+  });
+
+  it.for([
+    ["<cpu><numa><cell id='x' memory='1'/></numa></cpu>", "id='x' of <cell> is no number"],
+    ["<cpu><numa><cell cpus='3-1' memory='1'/></numa></cpu>", "cpus='3-1' of <cell> is no list of numbers"],
+    ["<numatune><memory nodeset='all'/></numatune>", "nodeset='all' of <memory> is no list of numbers"],
+    ["<cpu><numa><cell memory='1' unit='acre'/></numa></cpu>", "memory='1 acre' of <cell> is no size"],
+  ] as const)('%s is refused', ([content, message]) => {
+    expect(() => numaOf(content)).toThrow(message);
+  });
+});
+
+describe('pcihole64', () => {
+  const holeOf = (content: string) =>
+    parseDomain(`<domain><devices><controller type='pci' model='pcie-root'>${content}</controller></devices></domain>`)
+      .pciHole64;
+
+  it.for([
+    ["<pcihole64 unit='GiB'>512</pcihole64>", 2 ** 29],
+    ['<pcihole64>1048576</pcihole64>', 2 ** 20],
+    ["<pcihole64 unit='KiB'>0</pcihole64>", 0],
+    ['', undefined],
+  ] as const)('%s is %i KiB', ([content, size]) => {
+    expect(holeOf(content)?.size).toBe(size);
+  });
+
+  it('that is no size is refused', () => {
+    expect(() => holeOf('<pcihole64>much</pcihole64>')).toThrow("<pcihole64> 'much ' is no size");
+  });
+});

@@ -1,0 +1,56 @@
+/**
+ * Where a domain's interfaces are. `domxml-to-native` forgets it: it gives each the free port with the lowest index, which
+ * may be one below a bridge, while a start keeps its address (libvirt 12.8).
+ */
+import { addrText, deviceOf, type QemuOption } from './argv.js';
+
+interface Place {
+  readonly bus: string;
+  readonly addr: string;
+  readonly multifunction: boolean;
+}
+
+/** The command line with each network card back in the place that the domain gives it. */
+export function withInterfacesInPlace(options: readonly QemuOption[], xml: string): QemuOption[] {
+  const places = interfacePlaces(xml);
+  return options.map((option) => {
+    const device = deviceOf(option);
+    const place = device?.netdev === undefined ? undefined : places.get(String(device.mac));
+    if (device === undefined || place === undefined) return option;
+    const { bus, addr, multifunction } = place;
+    return {
+      name: '-device',
+      value: JSON.stringify({ ...device, bus, addr, ...(multifunction ? { multifunction } : {}) }),
+    };
+  });
+}
+
+/** By MAC address. */
+function interfacePlaces(xml: string): Map<string, Place> {
+  const aliases = controllerAliases(xml);
+  const places = new Map<string, Place>();
+  for (const [, inner = ''] of xml.matchAll(/<interface\b[^>]*>([\s\S]*?)<\/interface>/g)) {
+    const mac = /<mac address='([^']*)'/.exec(inner)?.[1];
+    const address = /<address type='pci' ([^>]*)\/>/.exec(inner.replace(/<source>[\s\S]*?<\/source>/, ''))?.[1];
+    if (mac === undefined || address === undefined) continue;
+    const part = (name: string): number => Number(new RegExp(`${name}='(0x[0-9a-f]+)'`).exec(address)?.[1] ?? 0);
+    const bus = part('bus');
+    places.set(mac, {
+      bus: bus === 0 ? 'pcie.0' : (aliases.get(bus) ?? `pci.${bus}`),
+      addr: addrText(part('slot'), part('function')),
+      multifunction: address.includes("multifunction='on'"),
+    });
+  }
+  return places;
+}
+
+/** The aliases of PCI controllers that have one of the user's, by index. */
+function controllerAliases(xml: string): Map<number, string> {
+  const controllers = xml.matchAll(/<controller type='pci' index='(\d+)'[^>/]*>([\s\S]*?)<\/controller>/g);
+  return new Map(
+    [...controllers].flatMap(([, index, inner = '']) => {
+      const alias = /<alias name='(ua-[^']*)'/.exec(inner)?.[1];
+      return alias === undefined ? [] : [[Number(index), alias] as const];
+    }),
+  );
+}

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import type { ControllerIndex } from '../../src/domain/address.js';
+import { PciTree } from '../../src/domain/pci-tree.js';
+import { assignBusNumbers, type BusNumbers, type WindowRequest } from '../../src/plan/bus-numbers.js';
+import { at, domainWith, expander, port } from './example.js';
+
+const fresh = (needed: number, window = 0): WindowRequest => ({
+  controllerIndex: undefined,
+  taker: 'a bridge',
+  needed,
+  window,
+});
+
+const kept = (index: number, needed: number): WindowRequest => ({
+  controllerIndex: index as ControllerIndex,
+  taker: `the bridge ${index}`,
+  needed,
+  window: 0,
+});
+
+function assign(requests: readonly WindowRequest[], devices: readonly string[] = [], buses = 0, libvirt = 0) {
+  return assignBusNumbers(new PciTree(domainWith(...devices)), requests, { buses, libvirt });
+}
+
+const first = ({ windows }: BusNumbers) => windows.map((w) => w?.busNr);
+const codes = ({ diagnostics }: BusNumbers) => diagnostics.map((d) => d.code);
+const repeat = (count: number, request: WindowRequest) => Array.from({ length: count }, () => ({ ...request }));
+
+describe('new bridges', () => {
+  it.each([
+    ['one with a port takes the two topmost numbers', [fresh(2)], [254]],
+    ['one without a port starts at 254, since busNr ends there', [fresh(1)], [254]],
+    ['the last is topmost', [fresh(3), fresh(2), fresh(4)], [247, 250, 252]],
+    ['each has the window that was asked for', repeat(3, fresh(2, 9)), [229, 238, 247]],
+    ['each has what it needs where the window is less', [fresh(5, 2)], [251]],
+    ['sixteen with a port each', repeat(16, fresh(2)), Array.from({ length: 16 }, (_, i) => 224 + 2 * i)],
+  ])('%s', (_title, requests, numbers) => {
+    const assigned = assign(requests);
+    expect(first(assigned)).toEqual(numbers);
+    expect(codes(assigned)).toEqual([]);
+  });
+
+  it.each([
+    ['below one that is there', [expander(9, 254)], [252]],
+    ['between two, where there is room', [expander(8, 100), expander(9, 200)], [254]],
+    ['below two that leave one number free', [expander(8, 252), expander(9, 255 - 1)], [250]],
+    [
+      'in a gap of the right size',
+      [expander(7, 249), expander(8, 252), port(10, at(8)), expander(9, 254), port(11, at(9))],
+      [250],
+    ],
+  ])('go %s', (_title, devices, numbers) => {
+    const assigned = assign([fresh(2)], devices);
+    expect(first(assigned)).toEqual(numbers);
+    expect(codes(assigned)).toEqual([]);
+  });
+});
+
+describe('what pcie.0 needs below the lowest bridge', () => {
+  // 256 = 1 for pcie.0, 4 in reserve, 200 for a bridge, and 51 more.
+  it.each([
+    ['fits to the last number', 51, 0, true],
+    ['is one too many', 52, 0, false],
+    ['counts the ports that libvirt adds', 26, 25, true],
+    ['counts them to the last', 26, 26, false],
+  ])('%s', (_title, buses, libvirt, expected) => {
+    expect(assign([fresh(200)], [], buses, libvirt).fits).toBe(expected);
+  });
+
+  it('needs no reserve where no bridge is new', () => {
+    expect(assign([kept(1, 1)], [expander(1, 20)], 19).fits).toBe(true);
+    expect(assign([kept(1, 1)], [expander(1, 20)], 20).fits).toBe(false);
+  });
+
+  it('is told with who takes how many', () => {
+    const { ledger } = assign([fresh(100), fresh(2, 100), fresh(100)], [], 5, 3);
+    expect(ledger.map(({ count, taker }) => `${count} ${taker}`)).toEqual([
+      '1 pcie.0 itself',
+      '5 ports and bridges below pcie.0',
+      '3 root ports that libvirt will add',
+      '4 in reserve',
+      '100 a bridge',
+      '100 a bridge',
+      '100 a bridge',
+    ]);
+    expect(ledger.reduce((sum, { count }) => sum + count, 0)).toBe(313);
+  });
+});
+
+describe('a bridge that is there', () => {
+  it('keeps its number', () => {
+    const assigned = assign([kept(1, 2), fresh(2)], [expander(1, 100), port(2, at(1))]);
+    expect(first(assigned)).toEqual([100, 254]);
+  });
+
+  it.each([
+    ['up to the next', [expander(1, 100), expander(2, 102)], 2, []],
+    ['not over the next', [expander(1, 100), expander(2, 102)], 3, ['bus-window-too-small']],
+    ['up to 255', [expander(1, 254)], 2, []],
+    ['not over 255', [expander(1, 254)], 3, ['bus-window-too-small']],
+    [
+      'not with the number of another',
+      [expander(1, 100), expander(2, 100)],
+      1,
+      ['bus-window-too-small', 'bus-window-too-small'],
+    ],
+  ])('may grow %s', (_title, devices, needed, expected) => {
+    expect(codes(assign([kept(1, needed)], devices))).toEqual(expected);
+  });
+
+  it('is held to its window when nobody asks for it, too', () => {
+    expect(codes(assign([], [expander(1, 254), port(2, at(1)), port(3, at(1, 1))]))).toEqual(['bus-window-too-small']);
+  });
+});
+
+describe('an expander bus without a number', () => {
+  it('will get the lowest minus 2, after the new ones have theirs', () => {
+    const assigned = assign([kept(1, 2), fresh(4), kept(2, 1)], [expander(2, undefined), expander(1, undefined)]);
+    expect(first(assigned)).toEqual([250, 252, 248]);
+    expect(codes(assigned)).toEqual([]);
+  });
+
+  it('has no room for two ports', () => {
+    expect(codes(assign([kept(1, 3)], [expander(1, undefined)]))).toEqual(['bus-window-too-small']);
+  });
+});

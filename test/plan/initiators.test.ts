@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import type { PciDevice } from '../../src/generated/topology.js';
+import type { Host } from '../../src/host/host.js';
+import { needsWholeHost } from '../../src/plan/initiators.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { domainOf, hostOf, list, type NodeSpec, place, refusals } from './guest.js';
+
+const grace = { vendor: '0x10de', device: '0x2941' } satisfies Partial<PciDevice>;
+const [FIRST, SECOND, NIC] = ['0008:01:00.0', '0009:01:00.0', '0000:03:00.0'] as const;
+const sockets: NodeSpec[] = [{ cpus: '0-3' }, { cpus: '4-7' }];
+const initiators = (device?: string, count = 8): NodeSpec[] =>
+  Array.from({ length: count }, () => ({ initiator: true, ...(device && { device }) }));
+
+const devices = { [NIC]: { node: 0 }, [FIRST]: { ...grace, node: 0 }, [SECOND]: { ...grace, node: 1 } };
+/** Each pair of nodes at a distance of its own. */
+const apart = (from: number, to: number): number => (from === to ? 10 : 20 + from + to);
+const inOrder = hostOf(devices, [...sockets, ...initiators(), ...initiators()], apart);
+const linked = hostOf(devices, [...sockets, ...initiators(SECOND), ...initiators(FIRST)], apart);
+
+const guest = `<numatune><memnode cellid='0' mode='strict' nodeset='0'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>
+  <cpu><numa><cell id='0' cpus='0-1' memory='1024'/><cell id='1' cpus='2-3' memory='1024'/></numa></cpu>`;
+const only = `<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatune>
+  <cpu><numa><cell id='0' cpus='0-1' memory='1024'/></numa></cpu>`;
+
+describe('the Generic Initiators of a device', () => {
+  it('are cells without CPUs and memory, numbered after the others', () => {
+    const { plan, xml } = place(domainOf([SECOND], guest), inOrder);
+    expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9']);
+    expect(xml).toContain("<acpi nodeset='2-9'/>");
+    expect(xml.match(/<cell id='\d+' memory='0' unit='KiB'>/g)).toHaveLength(8);
+  });
+
+  it.for([
+    ['in order where the host links none to a device', inOrder, [10, 11, 12, 13, 14, 15, 16, 17]],
+    ['as the host links them', linked, [2, 3, 4, 5, 6, 7, 8, 9]],
+  ] as const)('stand for nodes of the host: %s', ([, host, nodes]) => {
+    const { plan } = place(domainOf([SECOND], guest), host);
+    expect(plan.numa.initiators.map(({ hostNode }) => hostNode)).toEqual(nodes);
+  });
+
+  it.for<[string, string[], Partial<Policy>]>([
+    ['a device whose platform has none', [NIC], {}],
+    ['a device that stays behind no vSMMU', [FIRST], { bypass: [FIRST as PciDevice['bdf']] }],
+    ['initiators: "none"', [FIRST], { initiators: 'none' }],
+    ['profile: "none"', [FIRST], { profile: 'none' }],
+  ])('are left out for %s', ([, given, policy]) => {
+    expect(place(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
+  });
+
+  it('stay where a device has some by hand', () => {
+    const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi nodeset='1'/>");
+    const { plan } = place(xml, inOrder);
+    expect([plan.devices[0]?.nodeset, plan.numa]).toEqual(['1', { created: null, initiators: [], distances: [] }]);
+  });
+
+  it('stay when a second device comes, which gets cells after them', () => {
+    const first = place(domainOf([FIRST], guest), inOrder).xml;
+    const hostdev = domainOf([SECOND]).match(/ {4}<hostdev[\s\S]*<\/hostdev>\n/)?.[0] ?? '';
+    const both = first.replace('    <iommu', `${hostdev}    <iommu`);
+    const { plan, xml } = place(both, inOrder);
+    expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
+    expect(place(xml, inOrder).xml).toBe(xml);
+    const among = plan.numa.distances.filter(({ cell, sibling }) => cell === 2 && sibling === 17);
+    expect(among.map(({ value }) => value)).toEqual([apart(2, 17)]);
+  });
+
+  it('keep an acpi-index that is there', () => {
+    const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi index='7'/>");
+    expect(place(xml, inOrder).xml).toContain("<acpi index='7' nodeset='2-9'/>");
+  });
+
+  it('are added to the one cell that --numa create makes', () => {
+    const xml = domainOf([FIRST], "<memory>1024</memory><vcpu>2</vcpu><numatune><memory nodeset='0'/></numatune>");
+    const { plan } = place(xml, inOrder, { numa: 'create' });
+    expect(list(plan.devices[0]?.nodeset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(plan.numa.distances).toHaveLength(81);
+  });
+
+  it('are left out with a warning where the guest has no cells', () => {
+    const { plan, diagnostics } = place(domainOf([FIRST]), inOrder);
+    expect(plan.numa.initiators).toEqual([]);
+    expect(diagnostics.filter((d) => d.severity === 'warning').map((d) => d.code)).toEqual(['initiators-left-out']);
+  });
+
+  it('are made once: the second run changes nothing', () => {
+    for (const host of [inOrder, linked]) {
+      const { xml } = place(domainOf([FIRST, NIC, SECOND], guest), host);
+      expect(place(xml, host).xml).toBe(xml);
+    }
+  });
+});
+
+describe('distances', () => {
+  const value = (host: Host, from: number, to: number, content = guest) =>
+    place(domainOf([FIRST], content), host).plan.numa.distances.find((d) => d.cell === from && d.sibling === to)?.value;
+
+  it('are those between the nodes that cells stand for, both ways, and 10 for a cell itself', () => {
+    const { distances } = place(domainOf([FIRST], guest), inOrder).plan.numa;
+    expect(distances).toHaveLength(100);
+    for (const { cell, sibling, value: found } of distances) expect(found).toBe(apart(cell, sibling));
+  });
+
+  it('follow the map from host to guest', () => {
+    const swapped = guest.replace(/nodeset='(\d)'/g, (_, node) => `nodeset='${1 - Number(node)}'`);
+    expect(value(inOrder, 0, 2, swapped)).toBe(apart(1, 2));
+  });
+
+  it('of 10 between different nodes become 11', () => {
+    const close = hostOf(devices, [...sockets, ...initiators(), ...initiators()], () => 10);
+    expect([value(close, 2, 2), value(close, 2, 3), value(close, 0, 2)]).toEqual([10, 11, 11]);
+  });
+
+  it('that the domain gives stay', () => {
+    const given = guest.replace(
+      "memory='1024'/>",
+      "memory='1024'><distances><sibling id='0' value='10'/><sibling id='1' value='77'/></distances></cell>",
+    );
+    const { plan, xml } = place(domainOf([FIRST], given), inOrder);
+    expect(xml).toContain("<sibling id='1' value='77'/>");
+    expect(value(inOrder, 0, 1, given)).toBeUndefined();
+    expect(value(inOrder, 1, 0, given)).toBe(77);
+    expect(plan.numa.distances).toHaveLength(98);
+  });
+
+  it('leave out cells without memory that stand for no node', () => {
+    const { plan } = place(domainOf([FIRST], only.replace('</numa>', "<cell memory='0'/></numa>")), inOrder);
+    expect(plan.devices[0]?.nodeset).toBe('2-9');
+    expect(plan.numa.distances).toHaveLength(81);
+    expect(plan.numa.distances.some(({ cell, sibling }) => cell === 1 || sibling === 1)).toBe(false);
+  });
+});
+
+describe('a domain is refused', () => {
+  const partly = hostOf(devices, [...sockets, ...initiators(FIRST), ...initiators()], apart);
+  const few = hostOf(devices, [...sockets, ...initiators()], apart);
+  const seven = hostOf(devices, [...sockets, ...initiators(FIRST, 7)], apart);
+  const unknown = hostOf(devices, [...sockets, ...initiators(), ...initiators()], (a, b) =>
+    a === 1 && b === 2 ? 0 : 20,
+  );
+  const crowd = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`000${i.toString(16)}:01:00.0`, grace]));
+  const crowded = hostOf(crowd, [...sockets, ...Array.from({ length: 16 }, () => initiators()).flat()]);
+
+  it.for<[string, Host, readonly string[], string, string]>([
+    [
+      'where the host links nodes to some of the devices only',
+      partly,
+      [FIRST, SECOND],
+      guest,
+      'initiator-nodes-partial',
+    ],
+    [
+      'where the host links fewer nodes to a device than its platform has',
+      seven,
+      [FIRST],
+      guest,
+      'initiator-nodes-partial',
+    ],
+    ['where the host has too few nodes', few, [SECOND], guest, 'initiator-nodes-missing'],
+    ['where the host has none', hostOf(devices, sockets), [FIRST], guest, 'initiator-nodes-missing'],
+    [
+      'where a cell with memory stands for no known node',
+      inOrder,
+      [FIRST],
+      guest.replace("'1'/></numatune>", "'0-1'/></numatune>"),
+      'numa-node-unknown',
+    ],
+    [
+      'where two cells stand for one node',
+      inOrder,
+      [FIRST],
+      guest.replace("nodeset='1'", "nodeset='0'"),
+      'numa-node-shared',
+    ],
+    ['where the host does not say a distance', unknown, [FIRST], guest, 'numa-distance-missing'],
+    [
+      'where a cell is bound to a node that the host does not have',
+      inOrder,
+      [FIRST],
+      only.replace("nodeset='0'", "nodeset='99'"),
+      'numa-distance-missing',
+    ],
+    ['with more cells than QEMU has room for', crowded, Object.keys(crowd), guest, 'numa-cells-exhausted'],
+  ])('%s', ([, host, given, content, code]) => {
+    expect([...new Set(refusals(domainOf(given, content), host).map((d) => d.code))]).toEqual([code]);
+    expect(refusals(domainOf(given, content), host, { initiators: 'none' })).toEqual([]);
+  });
+});
+
+describe('the whole host is needed', () => {
+  it.for<[string, string, Host, boolean]>([
+    ['for a device whose nodes are told by order', FIRST, inOrder, true],
+    ['not for one that the host links nodes to', FIRST, linked, false],
+    ['not for one whose platform has none', NIC, inOrder, false],
+  ])('%s', ([, bdf, host, needed]) => {
+    expect(needsWholeHost(parseDomain(domainOf([bdf])).hostDevices, host, DEFAULT_POLICY)).toBe(needed);
+  });
+});

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import type { ControllerIndex } from '../../src/domain/address.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import type { Bridge } from '../../src/generated/plan.js';
+import type { PciDevice } from '../../src/generated/topology.js';
+import { type GuestBars, type PciHolePlan, planPciHole64 } from '../../src/plan/mmio.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { largeBar, pciDevice } from './devices.js';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** Bytes of 64-bit prefetchable BARs, and how many such devices, each below a bridge of its own. */
+interface Guest {
+  readonly count: number;
+  readonly bars: readonly number[];
+  readonly ids?: Partial<PciDevice>;
+  readonly hole?: string;
+  readonly oas?: '44' | '48';
+  readonly policy?: Partial<Policy>;
+}
+
+function planned({ count, bars, ids, hole = '', oas, policy }: Guest): PciHolePlan {
+  const root = `<controller type='pci' index='0' model='pcie-root'>${hole}</controller>`;
+  const devices = Array.from({ length: count }, (_, i): GuestBars => {
+    const device = pciDevice({ ...ids, bars: bars.map((size, index) => largeBar(size, index)) });
+    const bus = (10 + i) as ControllerIndex;
+    return { device, address: { bus, slot: 0, function: 0 }, root: (100 + i) as ControllerIndex };
+  });
+  return planPciHole64({
+    domain: parseDomain(`<domain><devices>${root}</devices></domain>`),
+    bridges: [{ vsmmu: oas ? { oas } : {}, ports: [] as Bridge['ports'] } as Bridge],
+    devices,
+    policy: { ...DEFAULT_POLICY, ...policy },
+  });
+}
+
+const size = (guest: Guest): number | undefined => {
+  const kib = planned(guest).change?.after;
+  return kib && kib / MIB;
+};
+
+const grace = { vendor: '0x10de', device: '0x2941' };
+const gb300 = { vendor: '0x10de', device: '0x31c2' };
+
+describe("KubeVirt's table of pcihole64 for GPUs with 16 GiB BARs comes out, in TiB", () => {
+  it.for([
+    [1, grace, 1],
+    [2, grace, 2],
+    [4, grace, 4],
+    [1, gb300, 2],
+    [4, gb300, 8],
+  ] as const)('%i of %o: %i', ([count, ids, tib]) => {
+    expect(size({ count, ids, bars: [16 * GIB] })).toBe(tib * 1024);
+  });
+});
+
+describe('the space for 64-bit BARs', () => {
+  it.for<[string, Guest, number | undefined]>([
+    ['stays at the default of 512 GiB where that suffices', { count: 3, bars: [128 * GIB] }, undefined],
+    ['grows when the margin no longer fits', { count: 4, bars: [128 * GIB] }, 1024],
+    ['has room for windows that are a multiple of their largest BAR', { count: 3, bars: [128 * GIB, 32 * MIB] }, 1024],
+    ['is not touched for devices without such BARs', { count: 8, bars: [] }, undefined],
+    [
+      'counts what the BARs take where that is more than the platform asks',
+      { count: 1, ids: grace, bars: [1024 * GIB] },
+      2048,
+    ],
+    [
+      'asks no minimum without profiles',
+      { count: 4, ids: grace, bars: [16 * GIB], policy: { profile: 'none' } },
+      undefined,
+    ],
+    [
+      'grows from what the domain says',
+      { count: 1, ids: grace, bars: [GIB], hole: "<pcihole64 unit='GiB'>512</pcihole64>" },
+      1024,
+    ],
+    ['never shrinks', { count: 1, ids: grace, bars: [GIB], hole: "<pcihole64 unit='TiB'>4</pcihole64>" }, undefined],
+    [
+      'becomes a power of two, which QEMU asks for',
+      { count: 1, ids: grace, bars: [GIB], hole: "<pcihole64 unit='TiB'>3</pcihole64>" },
+      4096,
+    ],
+    [
+      'becomes 512 GiB where the domain says less',
+      { count: 1, bars: [GIB], hole: '<pcihole64>1048576</pcihole64>' },
+      512,
+    ],
+    ['is the upper half of 44 bits at most', { count: 16, bars: [256 * GIB] }, 8192],
+    ['is more with 48-bit addresses', { count: 16, bars: [512 * GIB], oas: '48' }, 16384],
+  ])('%s', ([, guest, gib]) => {
+    expect(size(guest)).toBe(gib);
+    expect(planned(guest).diagnostics).toEqual([]);
+  });
+
+  it.for<[string, Guest, string]>([
+    ['switched off', { count: 1, bars: [GIB], hole: '<pcihole64>0</pcihole64>' }, 'pcihole64-off'],
+    ['beyond 44 bits', { count: 16, bars: [512 * GIB] }, 'pcihole64-exhausted'],
+    ['beyond 44 bits, as the vSMMUs say', { count: 16, bars: [512 * GIB], oas: '44' }, 'pcihole64-exhausted'],
+    ['beyond 48 bits', { count: 32, bars: [4096 * GIB], oas: '48' }, 'pcihole64-exhausted'],
+  ])('%s is refused where devices need it', ([, guest, code]) => {
+    const { change, diagnostics } = planned(guest);
+    expect(change).toBeNull();
+    expect(diagnostics.map((d) => d.code)).toEqual([code]);
+  });
+
+  it('may be switched off where no device needs it', () => {
+    expect(planned({ count: 1, bars: [], hole: '<pcihole64>0</pcihole64>' })).toEqual({
+      change: null,
+      diagnostics: [],
+    });
+  });
+
+  it('says what it was, as it was written', () => {
+    const was = (hole: string) => planned({ count: 1, ids: grace, bars: [GIB], hole }).change?.before;
+    expect(was('')).toBeNull();
+    expect(was("<pcihole64 unit='gb'> 600 </pcihole64>")).toEqual({ text: '600', unit: 'gb' });
+    expect(was('<pcihole64>536870912</pcihole64>')).toEqual({ text: '536870912', unit: null });
+  });
+
+  it('holds the BARs of functions in one slot in one window', () => {
+    const devices = [128 * GIB, 32 * MIB].map((bar): GuestBars => {
+      const device = pciDevice({ bars: [largeBar(bar)] });
+      return { device, address: { bus: 9 as ControllerIndex, slot: 0, function: 0 }, root: 8 as ControllerIndex };
+    });
+    const domain = parseDomain('<domain/>');
+    const three = [8, 9, 10].flatMap((n) => {
+      const root = n as ControllerIndex;
+      return devices.map((d) => ({ ...d, root, address: { bus: root, slot: 0, function: 0 } }));
+    });
+    const plan = planPciHole64({
+      domain,
+      bridges: [{ vsmmu: {}, ports: [] as Bridge['ports'] } as Bridge],
+      devices: three,
+      policy: DEFAULT_POLICY,
+    });
+    expect(plan.change).toEqual({ before: null, after: 1024 * MIB, controllerAdded: true });
+  });
+});

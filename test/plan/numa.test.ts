@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { domainOf, hostOf, type NodeSpec, place } from './guest.js';
+
+const GPU = '0000:01:00.0';
+const NIC = '0001:01:00.0';
+const twoSockets: NodeSpec[] = [{ cpus: '0-3' }, { cpus: '4-7' }];
+const host = hostOf({ [GPU]: { node: 0 }, [NIC]: { node: 1 } }, twoSockets);
+
+const cells = (count: number): string =>
+  `<cpu><numa>${Array.from({ length: count }, (_, i) => `<cell id='${i}' cpus='${i}' memory='1024' unit='KiB'/>`).join('')}</numa></cpu>`;
+const memnode = (cell: number, nodes: string): string => `<memnode cellid='${cell}' mode='strict' nodeset='${nodes}'/>`;
+const tune = (content: string): string => `<numatune>${content}</numatune>`;
+const pins = (...cpus: string[]): string =>
+  `<cputune>${cpus.map((cpu, i) => `<vcpupin vcpu='${i}' cpuset='${cpu}'/>`).join('')}</cputune>`;
+
+/** The cells of the two bridges, by SMMU. */
+const nodes = (content: string, given = host) =>
+  place(domainOf([GPU, NIC], content), given).plan.bridges.map(({ node }) => node);
+const codes = (content: string, given = host) =>
+  place(domainOf([GPU, NIC], content), given).diagnostics.map(({ code }) => code);
+
+describe('a bridge is put on', () => {
+  it.for<[string, string, (number | null)[]]>([
+    ["the cell that memnode binds to its devices' node", cells(2) + tune(memnode(0, '0') + memnode(1, '1')), [0, 1]],
+    [
+      'the cell that memnode binds to it, whatever its number',
+      cells(2) + tune(memnode(0, '1') + memnode(1, '0')),
+      [1, 0],
+    ],
+    ['the one cell, where all memory is on that node', cells(1) + tune("<memory nodeset='1'/>"), [null, 0]],
+    ['the cell whose vCPUs are pinned to the node', cells(2) + pins('0-3', '4,6'), [0, 1]],
+    [
+      'the cell that memnode says, though its vCPUs are pinned elsewhere',
+      cells(2) + pins('0', '4') + tune(memnode(0, '1') + memnode(1, '0')),
+      [1, 0],
+    ],
+    [
+      'the pinned cell, where all memory may be anywhere',
+      cells(2) + pins('0', '4') + tune("<memory nodeset='0-1'/>"),
+      [0, 1],
+    ],
+    ['the cell that the cpuset of all vCPUs is on', `${cells(1)}<vcpu cpuset='5-6'>1</vcpu>`, [null, 0]],
+    ['no cell, where the guest has none', '', [null, null]],
+    ['no cell, where nothing binds them', cells(2), [null, null]],
+    [
+      'no cell, where memnode names several nodes',
+      cells(2) + pins('0', '4') + tune(memnode(0, '0-1') + memnode(1, '0,1')),
+      [null, null],
+    ],
+    ['no cell, where vCPUs are pinned to CPUs of two nodes', cells(1) + pins('3-4'), [null, null]],
+    [
+      'no cell, where only some vCPUs are pinned',
+      `<cpu><numa><cell cpus='0-1' memory='1'/></numa></cpu>${pins('0')}`,
+      [null, null],
+    ],
+    ['no cell, where two cells are on that node', cells(2) + tune("<memory nodeset='0'/>"), [null, null]],
+  ])('%s', ([, content, wanted]) => {
+    expect(nodes(content)).toEqual(wanted);
+  });
+
+  it("no cell, with a note, where one is there but none for its devices' node", () => {
+    expect(codes(cells(1) + tune(memnode(0, '1')))).toContain('numa-cell-unknown');
+    expect(codes('')).not.toContain('numa-cell-unknown');
+  });
+
+  it("the cell of the SMMU's node where its devices have none", () => {
+    const given = hostOf({ [GPU]: { node: null }, [NIC]: { node: null } }, twoSockets);
+    const named = hostOf({ [GPU]: {}, [NIC]: {} }, twoSockets);
+    for (const [i, smmu] of named.topology.smmus.entries()) smmu.node = 1 - i;
+    const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
+    expect(nodes(content, named)).toEqual([1, 0]);
+    expect(nodes(content, given)).toEqual([null, null]);
+    expect(codes(content, given)).not.toContain('numa-cell-unknown');
+  });
+});
+
+describe('a bridge that is there already', () => {
+  const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
+  const first = place(domainOf([GPU, NIC], content), host).xml;
+
+  it('keeps its cell', () => {
+    expect(place(first, host).xml).toBe(first);
+  });
+
+  it('gets its cell where it names none, and nothing else changes', () => {
+    const without = first.replace(/<target busNr='254'>\s*<node>1<\/node>\s*<\/target>/, "<target busNr='254'/>");
+    const { plan, xml } = place(without, host);
+    expect(plan.bridges.map(({ node, nodeBefore }) => [node, nodeBefore])).toEqual([
+      [0, 0],
+      [1, null],
+    ]);
+    expect(xml).toBe(first);
+  });
+
+  it('keeps another cell than it would get, with a warning', () => {
+    const other = first.replace('<node>1</node>', '<node>0</node>');
+    const { xml, diagnostics } = place(other, host);
+    expect(xml).toBe(other);
+    expect(diagnostics.map(({ code, severity }) => `${severity} ${code}`)).toEqual(['warning numa-cell-differs']);
+  });
+});
+
+describe('numa: "create"', () => {
+  const size = "<memory unit='GiB'>4</memory><vcpu>8</vcpu>";
+  const bound = tune("<memory mode='strict' nodeset='1'/>");
+
+  it.for([
+    ['to a <cpu> that has none', "<cpu mode='host-passthrough' check='none'/>"],
+    ['in a <cpu> of its own', ''],
+    ['to a <numa> that is empty', '<cpu><numa/></cpu>'],
+  ])('adds a cell of all CPUs and memory, %s', ([, cpu = '']) => {
+    const { plan, xml } = place(domainOf([GPU, NIC], size + bound + cpu), host, { numa: 'create' });
+    expect(plan.numa.created).toEqual({ cell: 0, cpus: '0-7', memory: 4 * 2 ** 20 });
+    expect(plan.bridges.map(({ node }) => node)).toEqual([null, 0]);
+    expect(xml).toContain("<cell id='0' cpus='0-7' memory='4194304' unit='KiB'/>");
+    expect(place(xml, host, { numa: 'create' }).xml).toBe(xml);
+  });
+
+  it('leaves a guest that has cells as it is', () => {
+    expect(place(domainOf([GPU], size + bound + cells(1)), host, { numa: 'create' }).plan.numa.created).toBeNull();
+  });
+
+  it('leaves a guest as it is that gets no bridge', () => {
+    const xml = domainOf([GPU], size + bound);
+    expect(place(xml, host, { numa: 'create', bypass: [GPU as never] }).xml).toBe(xml);
+  });
+});

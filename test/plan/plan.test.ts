@@ -1,0 +1,205 @@
+import { describe, expect, it } from 'vitest';
+import { RefusedError } from '../../src/diagnostics.js';
+import { type Domain, parseDomain } from '../../src/domain/domain.js';
+import type { Host } from '../../src/host/host.js';
+import { plan } from '../../src/plan/plan.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { at, domainWith, expander, hostdev, hostWith, port, rng, smmuName, vsmmu } from './example.js';
+
+const ALL_VALUES = { ats: 'off', ril: 'on', ssidsize: 0, oas: 48, cmdqv: 'off' } as const;
+const GIVEN = "accel='on' cmdqv='off' ats='off' ril='on' ssidsize='0' oas='48'";
+
+/** A host with a device on bus 1 + n behind each SMMU n. */
+const hostOf = (smmus: number): Host =>
+  hostWith(smmus, Object.fromEntries(Array.from({ length: smmus }, (_, n) => [1 + n, { smmu: n }])));
+
+const made = (domain: Domain, host: Host, policy: Partial<Policy> = {}) =>
+  plan(domain, host, { ...DEFAULT_POLICY, ...policy }).plan;
+
+/** The errors for which a domain is refused. */
+function errors(domain: Domain, host: Host, policy: Partial<Policy> = {}): string[] {
+  try {
+    made(domain, host, policy);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return error.diagnostics.filter((d) => d.severity === 'error').map((d) => d.code);
+  }
+  return [];
+}
+
+const all = { bridges: 'all', ...ALL_VALUES } as const;
+
+describe('vSMMUs', () => {
+  it.each([
+    ['sixteen are the most', [hostdev(1)], 16, []],
+    ['seventeen are one too many', [hostdev(1)], 17, ['vsmmus-exhausted']],
+    ["pcie.0's own counts", [hostdev(1), "<iommu model='smmuv3'/>"], 16, ['vsmmus-exhausted']],
+    ['one that serves nobody counts', [expander(1, 100), vsmmu(1, GIVEN), hostdev(1)], 16, ['vsmmus-exhausted']],
+  ])('%s', (_title, devices, smmus, expected) => {
+    expect(errors(domainWith(...devices), hostOf(smmus), all)).toEqual(expected);
+  });
+});
+
+describe('an expander bus with a vSMMU', () => {
+  const host = hostOf(2);
+
+  it('is the bridge of the SMMU that most of its devices are behind', () => {
+    const domain = domainWith(expander(1, 200), port(2, at(1)), port(3, at(1, 1)), hostdev(2, at(2)), vsmmu(1));
+    expect(made(domain, host).bridges.map((b) => [b.smmu, b.kept, b.controllerIndex])).toEqual([
+      [smmuName(1), true, 1],
+    ]);
+  });
+
+  it('is the bridge of the SMMU that our alias names', () => {
+    const domain = domainWith(expander(1, 200, 'ua-vsmmu-smmu-c020000-1'), port(2, at(1)), hostdev(2));
+    const [bridge, ...others] = made(domain, host).bridges;
+    expect(bridge).toMatchObject({ smmu: smmuName(1), kept: true, vsmmuChange: 'add' });
+    expect(bridge?.ports.map((p) => p.devices)).toEqual([['0000:02:00.0']]);
+    expect(others).toEqual([]);
+  });
+
+  it('loses its vSMMU when its last device goes, and keeps its ports', () => {
+    const alias = 'ua-vsmmu-smmu-c020000-1';
+    const domain = domainWith(expander(1, 200, alias), port(2, at(1)), vsmmu(1), port(3), hostdev(1, at(3)));
+    const [, idle] = made(domain, host).bridges;
+    expect(idle).toMatchObject({ smmu: smmuName(1), vsmmuChange: 'remove', vsmmu: {} });
+  });
+
+  it('keeps its vSMMU for hot-plug when all its values are given', () => {
+    const alias = 'ua-vsmmu-smmu-c020000-1';
+    const domain = domainWith(expander(1, 200, alias), vsmmu(1, GIVEN), hostdev(1));
+    expect(made(domain, host).bridges.map((b) => b.vsmmuChange)).toEqual(['add', 'none']);
+  });
+
+  it('is refused when nothing tells whose it is and its values are not given', () => {
+    expect(errors(domainWith(expander(1, 200), vsmmu(1), hostdev(1)), host)).toEqual(['vsmmu-values-missing']);
+    expect(errors(domainWith(expander(1, 200), vsmmu(1, GIVEN), hostdev(1)), host)).toEqual([]);
+  });
+
+  it('is refused with an emulated device behind it', () => {
+    const domain = domainWith(expander(1, 200), port(2, at(1)), rng(at(2)), vsmmu(1), hostdev(1));
+    expect(errors(domain, host)).toEqual(['emulated-behind-vsmmu']);
+  });
+
+  it('is left alone with an emulated device where QEMU emulates the SMMU, too', () => {
+    const domain = domainWith(expander(1, 200), port(2, at(1)), rng(at(2)), vsmmu(1, ''), hostdev(1));
+    expect(made(domain, host).bridges.map((b) => b.kept)).toEqual([false]);
+  });
+
+  it('is an expander bus like any other once it is ours, idle, and has an emulated device', () => {
+    const alias = 'ua-vsmmu-smmu-c000000-1';
+    const domain = domainWith(expander(1, 200, alias), port(2, at(1)), rng(at(2)), hostdev(1));
+    expect(made(domain, host).bridges.map((b) => [b.kept, b.controllerIndex])).toEqual([[false, 3]]);
+  });
+
+  it('gives back what is behind no SMMU', () => {
+    const mixed = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: null } });
+    const ports = [port(4), expander(1, 200), port(2, at(1)), port(3, at(1, 1))];
+    const domain = domainWith(...ports, hostdev(1, at(2)), hostdev(2, at(3)), vsmmu(1));
+    expect(made(domain, mixed).devices.map((d) => d.to)).toEqual([
+      { bus: 2, slot: 0, function: 0 },
+      { bus: 4, slot: 0, function: 0 },
+    ]);
+  });
+
+  it('swaps devices with another by the ports that each leaves', () => {
+    const bridges = [expander(1, 200, 'ua-vsmmu-smmu-c000000-1'), expander(2, 210, 'ua-vsmmu-smmu-c020000-2')];
+    const domain = domainWith(...bridges, port(3, at(1)), port(4, at(2)), hostdev(1, at(4)), hostdev(2, at(3)));
+    const { devices, bridges: planned } = made(domain, host);
+    expect(devices.map((d) => d.to?.bus)).toEqual([3, 4]);
+    expect(planned.flatMap((b) => b.ports).every((p) => p.kept)).toBe(true);
+  });
+});
+
+describe('an SMMU for every SMMU of the host', () => {
+  it.each(Object.keys(ALL_VALUES))('is refused without %s', (key) => {
+    expect(errors(domainWith(hostdev(1)), hostOf(2), { ...all, [key]: 'auto' })).toEqual(['vsmmu-values-missing']);
+  });
+
+  it('is not the one that a hand-made bridge had before its devices left', () => {
+    const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1, group: 9 }, 3: { smmu: 1, group: 9 } });
+    const domain = domainWith(
+      expander(1, 200),
+      port(2, at(1)),
+      port(3),
+      hostdev(2, at(2)),
+      hostdev(3, at(3)),
+      vsmmu(1),
+    );
+    const bridges = made(domain, host, all).bridges.map((b) => [b.smmu, b.kept, b.vsmmuChange]);
+    expect(bridges).toContainEqual([smmuName(1), false, 'add']);
+  });
+});
+
+describe('spare ports', () => {
+  const host = hostOf(1);
+  const placed = (...more: string[]) => domainWith(port(1), hostdev(1, at(1)), ...more);
+
+  it('have as many free ports on pcie.0 before them', () => {
+    const { rootPorts, bridges } = made(placed(), host, { sparePorts: 3 });
+    // The port that the device leaves is the third.
+    expect(rootPorts.map((p) => p.controllerIndex)).toEqual([2, 3]);
+    expect(bridges[0]?.ports.map((p) => [p.controllerIndex, p.devices.length])).toEqual([
+      [5, 1],
+      [6, 0],
+      [7, 0],
+      [8, 0],
+    ]);
+  });
+
+  it('need no more of them than are missing', () => {
+    expect(made(placed(port(2), port(3)), host, { sparePorts: 3 }).rootPorts).toEqual([]);
+  });
+
+  it('are refused while a device has no address', () => {
+    expect(errors(placed(rng()), host, { sparePorts: 1 })).toEqual(['spare-port-exposed']);
+  });
+
+  it('that are there are refused when a device without an address would get them', () => {
+    const bridge = [expander(2, 200), port(3, at(2)), port(4, at(2, 1)), hostdev(1, at(3)), vsmmu(2)];
+    expect(errors(domainWith(...bridge, rng()), host)).toEqual(['spare-port-exposed']);
+    expect(errors(domainWith(port(1), ...bridge, rng()), host)).toEqual([]);
+    expect(errors(domainWith(port(1), ...bridge, rng(), rng()), host)).toEqual(['spare-port-exposed']);
+  });
+});
+
+describe('what runs out besides bus numbers', () => {
+  it('controller indexes', () => {
+    expect(errors(domainWith(hostdev(1), rng(at(253))), hostOf(1))).toEqual(
+      expect.arrayContaining(['bus-numbers-exhausted']),
+    );
+    expect(errors(domainWith(hostdev(1), rng(at(254))), hostOf(1))).toEqual(
+      expect.arrayContaining(['controller-indexes-exhausted']),
+    );
+  });
+
+  it('slots of pcie.0', () => {
+    const full = Array.from({ length: 30 }, (_, i) => rng(at(0, 1 + i)));
+    expect(errors(domainWith(...full, hostdev(1)), hostOf(1))).toEqual([]);
+    expect(errors(domainWith(...full, hostdev(1), hostdev(2)), hostOf(2))).toEqual(['slots-exhausted']);
+    expect(errors(domainWith(...full, hostdev(1), rng()), hostOf(1))).toEqual(['slots-exhausted']);
+  });
+
+  it('slots of a bridge', () => {
+    const host = hostWith(1, Object.fromEntries(Array.from({ length: 33 }, (_, n) => [1 + n, { smmu: 0 }])));
+    const devices = Array.from({ length: 33 }, (_, n) => hostdev(1 + n));
+    expect(errors(domainWith(...devices.slice(1)), host)).toEqual([]);
+    expect(errors(domainWith(...devices), host)).toEqual(['slots-exhausted']);
+  });
+});
+
+describe('a domain that is not ours to change', () => {
+  it.each([
+    ['of another architecture', "arch='x86_64' machine='q35'", 'domain-not-aarch64'],
+    ['of another machine', "arch='aarch64' machine='raspi4b'", 'domain-not-virt'],
+  ])('%s gets an empty plan and a note', (_title, type, code) => {
+    const domain = parseDomain(`<domain><os><type ${type}>hvm</type></os><devices>${hostdev(1)}</devices></domain>`);
+    const { plan: empty, diagnostics } = plan(domain, hostOf(1), DEFAULT_POLICY);
+    expect(diagnostics.map((d) => `${d.severity} ${d.code}`)).toEqual([`note ${code}`]);
+    expect(empty).toMatchObject({ changed: false, bridges: [], rootPorts: [] });
+  });
+
+  it('is still refused where the host has no SMMU and the domain would need one', () => {
+    expect(errors(domainWith(hostdev(1)), hostWith(0, { 1: { smmu: null } }))).toEqual(['host-without-smmu']);
+  });
+});
