@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleCases } from './cases.js';
+import { forCommandLine } from './domain.js';
 import { Lab } from './lab.js';
-import { commandLine, definedAs } from './trial.js';
+import { commandLine, definedAs, virsh } from './trial.js';
 import { rewrite } from './vsmmu.js';
 
 let lab: Lab;
@@ -52,5 +53,23 @@ describe('libvirt takes, and prints where the tool puts it', () => {
     expect(await rewrite(dump, [...hostA, '--complete-groups']), 'the second run changes nothing').toBe(dump);
     const [one, other] = [await commandLine(lab, dump), await commandLine(lab, without)];
     expect(one.layout.hostDevices).toEqual(other.layout.hostDevices);
+  });
+
+  it('a switch for devices that are below one on the host', async () => {
+    const { xml } = sample('ml-train on host-a');
+    // Two devices below the switch of host-a in the place of two that are not.
+    const from = [/bus='0x31' slot='0x10' function='0x2'/, /bus='0x91' slot='0x00' function='0x0'/];
+    const below = xml
+      .replace(from[0] ?? '', "bus='0x53' slot='0x00' function='0x0'")
+      .replace(from[1] ?? '', "bus='0x54' slot='0x00' function='0x0'");
+    const how = [...hostA, '--mirror-switches'];
+    const rewritten = await rewrite(await definedAs(lab, below), how);
+    const dump = await definedAs(lab, rewritten);
+    expect(dump).toBe(rewritten);
+    expect(dump.match(/model='pcie-switch-(?:up|down)stream-port'/g)).toHaveLength(3);
+    expect(await rewrite(dump, how), 'the second run changes nothing').toBe(dump);
+    const argv = await virsh(lab, ['domxml-to-native', 'qemu-argv', '/dev/stdin'], forCommandLine(dump));
+    expect(argv).toMatch(/"driver":"x3130-upstream","id":"ua-vsmmu-switch-\d+","bus":"ua-vsmmu-port-\d+"/);
+    expect(argv.match(/"driver":"xio3130-downstream"[^}]*"bus":"ua-vsmmu-switch-\d+"/g)).toHaveLength(2);
   });
 });

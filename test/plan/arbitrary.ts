@@ -169,6 +169,7 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
         grouping: often('smmu', 'device'),
         bridges: often('used', 'all'),
         spareMemory: often<Policy['spareMemory']>(0, '1G', '96G'),
+        mirrorSwitches: often(false, true),
         completeGroups: often(false, true),
         iommufd: often('device', 'domain'),
         sparePorts: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) }),

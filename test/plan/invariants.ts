@@ -270,7 +270,7 @@ function wrongNewControllers(before: Reading, after: Reading): string[] {
     if (!at) wrong.push(`the new controller ${index} has no address`);
     if (model === 'pcie-expander-bus' && busNr === undefined) wrong.push(`the new bus ${index} has no busNr`);
     if (model === 'pcie-root-port' && chassis === undefined) wrong.push(`the new port ${index} has no chassis`);
-    if (model !== 'pcie-expander-bus' && model !== 'pcie-root-port') wrong.push(`a new ${model}`);
+    if (!/^pcie-(?:expander-bus|root-port|switch-(?:up|down)stream-port)$/.test(model)) wrong.push(`a new ${model}`);
   }
   for (const was of old) {
     const is = after.controllers.find((c) => c.index === was.index);
