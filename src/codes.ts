@@ -162,14 +162,14 @@ const codes = {
     severity: 'error',
     meaning: 'a vSMMU without a device needs all its values given, since QEMU has nothing to read them off',
   },
-  'attach-impossible': {
-    severity: 'error',
-    meaning: 'a device cannot be plugged into the domain as it is; the message says why',
-  },
   'vsmmu-value-invalid': {
     severity: 'error',
     meaning: 'a vSMMU has a value that QEMU does not take; libvirt does not look',
     hint: 'give ssidsize as 0 to 20, oas as 44 or 48, the others as on or off',
+  },
+  'attach-impossible': {
+    severity: 'error',
+    meaning: 'a device cannot be plugged into the domain as it is; the message says why',
   },
   'acceleration-cost': {
     severity: 'note',

@@ -41,11 +41,11 @@ export interface Domain {
   readonly iommufd: { readonly enabled: boolean; readonly place: Place; readonly element: XmlElement } | undefined;
   /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
   readonly impliedControllers: number;
-  /** What `<qemu:override>` gives to QEMU's devices. */
-  readonly overrides: Overrides;
   readonly numa: GuestNuma;
   /** The guest's space for 64-bit BARs, where `pcie-root` says how much. */
   readonly pciHole64: PciHole64 | undefined;
+  /** What `<qemu:override>` gives to QEMU's devices. */
+  readonly overrides: Overrides;
   /** The arguments of `<qemu:commandline>`. */
   readonly commandline: readonly { readonly value: string; readonly place: Place }[];
 }

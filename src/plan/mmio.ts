@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB } from '../domain/size.js';
-import type { Bridge, PciHoleChange } from '../generated/plan.js';
+import type { Bridge, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
@@ -83,42 +83,27 @@ interface Stretch {
  * multiple of the largest BAR in it (EDK2 under QEMU 11.1: three ports with 128 GiB and 32 MiB each do not fit 512 GiB).
  */
 function neededKiB(devices: readonly GuestBars[], bridges: readonly Bridge[], policy: Policy): KiB {
-  const reserved = bridges.filter((bridge) => bridge.ports.some((port) => port.reserve > 0));
-  const roots = new Map<ControllerIndex, GuestBars[]>(reserved.map((bridge) => [bridge.controllerIndex, []]));
-  for (const device of devices) {
-    const there = roots.get(device.root);
-    if (there) there.push(device);
-    else roots.set(device.root, [device]);
-  }
+  const roots = new Set([...devices.map(({ root }) => root), ...bridges.map((bridge) => bridge.controllerIndex)]);
   let bytes = 0;
-  for (const [root, below] of roots) {
-    const spare = spaceKept(bridges.find((bridge) => bridge.controllerIndex === root));
-    const kept = [...spare.values()].reduce((sum, size) => sum + size, 0);
+  for (const root of roots) {
+    const below = devices.filter((device) => device.root === root);
+    const spare = bridges.find((bridge) => bridge.controllerIndex === root)?.ports ?? [];
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, { device }) => sum + minimumBytes(device), 0);
-    bytes += Math.max(pack(ports(below, spare)).size, minimum + kept);
+    bytes += Math.max(pack(ports(below, spare)).size, minimum);
   }
   return Math.ceil(bytes / 1024) as KiB;
 }
 
-/** What the ports of a bridge keep free for devices that are plugged in, by controller index: bytes, a power of two. */
-function spaceKept(bridge: Bridge | undefined): ReadonlyMap<string, number> {
-  const kept = (bridge?.ports ?? []).filter((port) => port.reserve > 0);
-  return new Map(kept.map(({ controllerIndex, reserve }) => [`${controllerIndex}`, reserve]));
-}
-
-/** The windows of the ports below one root bus: for the BARs behind each, and no less than it keeps free. */
-function ports(devices: readonly GuestBars[], spare: ReadonlyMap<string, number>): Stretch[] {
+/** What the ports below one root bus need each: for the BARs behind it, or what it keeps free for a device to come. */
+function ports(devices: readonly GuestBars[], planned: readonly Port[]): Stretch[] {
   const byPort = new Map<string, Stretch[]>();
   for (const { device, address } of devices) {
     const key = address ? `${address.bus}` : device.bdf;
     byPort.set(key, [...(byPort.get(key) ?? []), ...device.bars.filter(isLarge).map(asStretch)]);
   }
-  const keys = new Set([...byPort.keys(), ...spare.keys()]);
-  return [...keys].map((key) => {
-    const { size, alignment } = pack(byPort.get(key) ?? []);
-    const kept = spare.get(key) ?? 0;
-    return { size: Math.max(size, kept), alignment: Math.max(alignment, kept) };
-  });
+  const used = [...byPort.values()].map((bars) => pack(bars));
+  const kept = planned.filter((port) => port.reserve > 0 && port.devices.length === 0).map(({ reserve }) => reserve);
+  return [...used, ...kept.map((size) => ({ size, alignment: size }))];
 }
 
 function pack(parts: readonly Stretch[]): Stretch {

@@ -318,10 +318,10 @@ class Planner {
     const { existing, smmu } = draft;
     const active = this.#isActive(draft);
     const vsmmu = active ? this.#values(draft) : {};
-    if (active) this.#tellUnsupported(draft);
     const nodeBefore = existing?.controller.node ?? null;
     const cell = active ? cellOfDraft(draft, this.#host, cells) : { node: nodeBefore, diagnostics: [] };
     this.#collect(cell.diagnostics);
+    if (active) this.#tellUnsupported(draft);
     if (active && draft.inPlace.length + draft.joining.length === 0) {
       const missing = missingValues(vsmmu, this.#target);
       if (missing.length > 0) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bridge, Plan, Port } from '../../src/generated/plan.js';
 import { addrText, type PciLayout } from './argv.js';
-import { CapturedHosts, randomCases, sampleCases, specialCases, titled } from './cases.js';
+import { CapturedHosts, goldenCases, randomCases, sampleCases, specialCases, titled } from './cases.js';
 import { forCommandLine, hostAddresses, pciAddresses } from './domain.js';
 import { Lab } from './lab.js';
 import { commandLine, tryDomain } from './trial.js';
@@ -29,18 +29,21 @@ afterAll(async () => {
 });
 
 describe('libvirt takes what the tool writes', () => {
-  it.for(titled([...sampleCases(), ...special, ...random.flat()]))('%s', async ([, each], { task }) => {
-    const { plan, rewritten, dump } = await tryDomain(lab, each);
-    task.meta.lab = { defined: 1 };
-    expect(pciAddresses(dump), 'libvirt keeps every address').toEqual(pciAddresses(rewritten));
-    expect(await rewrite(dump, each.options), 'the second run changes nothing').toBe(dump);
+  it.for(titled([...sampleCases(), ...goldenCases(), ...special, ...random.flat()]))(
+    '%s',
+    async ([, each], { task }) => {
+      const { plan, rewritten, dump } = await tryDomain(lab, each);
+      task.meta.lab = { defined: 1 };
+      expect(pciAddresses(dump), 'libvirt keeps every address').toEqual(pciAddresses(rewritten));
+      expect(await rewrite(dump, each.options), 'the second run changes nothing').toBe(dump);
 
-    const { layout } = await commandLine(lab, dump);
-    task.meta.lab = { defined: 1, compared: 1 };
-    expect(bridgesIn(layout)).toEqual(bridgesOf(plan));
-    expect(devicesIn(layout, hostAddresses(forCommandLine(dump)))).toEqual(devicesOf(plan));
-    expect(smmusAfterTheirDevices(layout), 'an SMMU precedes what is behind it').toEqual([]);
-  });
+      const { layout } = await commandLine(lab, dump);
+      task.meta.lab = { defined: 1, compared: 1 };
+      expect(bridgesIn(layout)).toEqual(bridgesOf(plan));
+      expect(devicesIn(layout, hostAddresses(forCommandLine(dump)))).toEqual(devicesOf(plan));
+      expect(smmusAfterTheirDevices(layout), 'an SMMU precedes what is behind it').toEqual([]);
+    },
+  );
 });
 
 /** The name by which QEMU knows the bus that a controller makes: its alias, or libvirt's own. */

@@ -60,6 +60,40 @@ export function sampleCases(): Case[] {
   return [...plain, seriesExample()];
 }
 
+/** Golden files whose domains show one rule each; `test/golden/NAME/command` says with which options. */
+const golden: readonly string[] = [
+  'bridge-by-hand',
+  'bypass',
+  'crlf',
+  'group-mates',
+  'grouping-device',
+  'iommufd-no',
+  'machine-wide-smmu',
+  'multifunction-parts',
+  'multifunction-together',
+  'spare-ports',
+  'two-smmus',
+];
+
+/** The golden files' domains, with what libvirt wants of a domain beside what a reader is to judge. */
+export function goldenCases(): Case[] {
+  return golden.map((name) => {
+    const folder = `test/golden/${name}`;
+    const [, , ...words] = read(`${folder}/command`).trim().split(' ');
+    const options = words.filter((word) => !['--diff', '--verbose', `${folder}/domain.xml`].includes(word));
+    const xml = asTcg(read(`${folder}/domain.xml`))
+      .replace('</name>', "</name><memory unit='MiB'>1024</memory><vcpu>1</vcpu>")
+      .replace('<os>', "<os firmware='efi'>")
+      .replace('<acpi/>', "<acpi/><gic version='3'/>")
+      .replace('</features>', "</features><cpu mode='custom'><model>cortex-a72</model></cpu>");
+    return {
+      title: `the golden file ${name}`,
+      xml,
+      options: options.map((word) => (word.startsWith('samples/') ? at(word) : word)),
+    };
+  });
+}
+
 /** The captured hosts, unpacked in the cache folder. */
 export class CapturedHosts implements Disposable {
   private readonly folder = temporaryFolder();

@@ -63,8 +63,8 @@ describe('what pcie.0 needs below the lowest bridge', () => {
     ['is one too many', 52, 0, false],
     ['counts the ports that libvirt adds', 26, 25, true],
     ['counts them to the last', 26, 26, false],
-  ])('%s', (_title, buses, libvirt, expected) => {
-    expect(assign([fresh(200)], [], buses, libvirt).fits).toBe(expected);
+  ])('%s', (_title, buses, libvirt, fits) => {
+    expect(assign([fresh(200)], [], buses, libvirt).fits).toBe(fits);
   });
 
   it('needs no reserve where no bridge is new', () => {
@@ -74,7 +74,7 @@ describe('what pcie.0 needs below the lowest bridge', () => {
 
   it('is told with who takes how many', () => {
     const { ledger } = assign([fresh(100), fresh(2, 100), fresh(100)], [], 5, 3);
-    expect(ledger.map(({ count, taker }) => `${count} ${taker}`)).toEqual([
+    expect(ledger.map(({ taker, count }) => `${count} ${taker}`)).toEqual([
       '1 pcie.0 itself',
       '5 ports and bridges below pcie.0',
       '3 root ports that libvirt will add',
@@ -83,7 +83,6 @@ describe('what pcie.0 needs below the lowest bridge', () => {
       '100 a bridge',
       '100 a bridge',
     ]);
-    expect(ledger.reduce((sum, { count }) => sum + count, 0)).toBe(313);
   });
 });
 
