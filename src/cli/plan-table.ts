@@ -30,7 +30,8 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
     );
     for (const port of bridge.ports) {
       const label = `  port ${port.controllerIndex}`.padEnd(11);
-      const devices = port.devices.length > 0 ? port.devices.map((bdf) => `${bdf}  ${move(bdf)}`) : [spareLabel(port)];
+      const devices =
+        port.devices.length > 0 ? port.devices.map((bdf) => `${bdf}  ${move(bdf)}`) : [emptyLabel(port, bridge.ports)];
       for (const [i, device] of devices.entries()) lines.push((i === 0 ? label : ' '.repeat(11)) + device);
     }
   }
@@ -49,6 +50,12 @@ export function renderPlan(plan: Plan, { before, after }: Views): string {
   return `${lines.join('\n')}\n`;
 }
 
+function emptyLabel({ controllerIndex, reserve }: Port, all: readonly Port[]): string {
+  const below = all.filter((port) => port.address.bus === controllerIndex).map((port) => port.controllerIndex);
+  if (below.length > 0) return `above port ${below.join(', ')}`;
+  return reserve === 0 ? 'spare' : `spare, keeps ${formatSize(reserve)} free`;
+}
+
 function cell({ node }: Plan['bridges'][number]): string {
   return node === null ? '' : `, NUMA cell ${node}`;
 }
@@ -64,10 +71,6 @@ function memoryLines({ numa, pcihole64, devices }: Plan): string[] {
   }
   if (pcihole64) lines.push(`64-bit MMIO space: ${formatKib(pcihole64.after)}`);
   return lines;
-}
-
-function spareLabel({ reserve }: Port): string {
-  return reserve === 0 ? 'spare' : `spare, keeps ${formatSize(reserve)} free`;
 }
 
 function addresses(view: GuestView): ReadonlyMap<Bdf, Bdf> {

@@ -22,6 +22,11 @@ export function portAlias(index: ControllerIndex): string {
   return `${PREFIX}port-${index}`;
 }
 
+/** The alias of the upstream port of a switch on a bridge: `ua-vsmmu-switch-14`. */
+export function switchAlias(index: ControllerIndex): string {
+  return `${PREFIX}switch-${index}`;
+}
+
 /** The alias of a port that we add to `pcie.0`: `ua-vsmmu-root-port-10`. */
 export function rootPortAlias(index: ControllerIndex): string {
   return `${PREFIX}root-port-${index}`;

@@ -45,6 +45,9 @@ export function budget(
 export function layoutBudgets(tree: PciTree, { bridges, rootPorts, rootDemand }: Layout): readonly Budget[] {
   const fresh = bridges.filter(({ draft }) => draft.existing === undefined).length;
   const newPorts = bridges.map(({ ports }) => ports.filter((port) => !port.kept).length);
+  const onBridge = bridges.map(
+    ({ ports, controllerIndex }) => ports.filter((p) => !p.kept && p.address.bus === controllerIndex).length,
+  );
   const rootSlots = [...tree.takenSlots(ROOT_BUS)].filter((slot) => slot > 0).length;
   return [
     budget('controller-indexes-exhausted', 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
@@ -64,7 +67,7 @@ export function layoutBudgets(tree: PciTree, { bridges, rootPorts, rootDemand }:
     ...bridges.map(({ draft, controllerIndex }, i) =>
       budget('slots-exhausted', `slots of a bridge of ${draft.smmu}`, MAX_SLOT + 1, [
         ['in use', draft.existing ? tree.takenSlots(controllerIndex).size : 0],
-        ['new ports', newPorts[i] ?? 0],
+        ['new ports', onBridge[i] ?? 0],
       ]),
     ),
   ];

@@ -1,12 +1,12 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
-import type { PciController } from '../domain/controller.js';
+import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port } from '../generated/plan.js';
-import { bridgeAlias, portAlias, rootPortAlias } from './alias.js';
+import { bridgeAlias, portAlias, rootPortAlias, switchAlias } from './alias.js';
 import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import { type BridgeDraft, lackingPorts } from './drafts.js';
@@ -46,6 +46,8 @@ export interface LayoutRequest {
   readonly isActive: (draft: BridgeDraft) => boolean;
   /** Spare ports that a bridge with a vSMMU is to have. */
   readonly sparePorts: number;
+  /** The switch of the host that a move's devices are below, where it is to be mirrored. */
+  readonly switchOf: (move: SlotMove) => string | undefined;
   /** Bytes that a spare port is to reserve. */
   readonly spareMemory: number;
   /** Expander buses with an accelerated vSMMU that no draft is for. */
@@ -72,7 +74,9 @@ class LayoutBuilder {
 
   build(): Layout {
     const { tree, drafts, isActive, sparePorts } = this.#request;
-    const lacking = drafts.map((draft) => lackingPorts(draft, isActive(draft) ? sparePorts : 0));
+    const lacking = drafts.map((draft) =>
+      lackingPorts({ ...draft, joining: this.#split(draft).singles }, isActive(draft) ? sparePorts : 0),
+    );
     const newSpare = lacking.reduce((sum, { spare }) => sum + spare, 0);
     const rootPorts = this.#layOutRoot(newSpare);
     const bridges = drafts.map((draft, i) => {
@@ -118,7 +122,8 @@ class LayoutBuilder {
 
   #layOutBridge(draft: BridgeDraft, newPorts: number): BridgeLayout {
     const { tree } = this.#request;
-    const { existing, smmu, freePorts, joining } = draft;
+    const { existing, smmu, freePorts } = draft;
+    const { singles, switches } = this.#split(draft);
     const controllerIndex = existing?.controller.index ?? this.#allocator.index();
     const address = existing
       ? (existing.controller.address ?? null)
@@ -132,12 +137,14 @@ class LayoutBuilder {
     }
     const byIndex = new Map([...kept, ...added].map((port) => [port.controllerIndex, port]));
     const targets = [...freePorts.map((c) => c.index), ...added.map((p) => p.controllerIndex)];
-    const ordered = [...joining].sort((a, b) => compareMoves(a, b));
-    for (const [i, move] of ordered.entries()) {
+    for (const [i, move] of singles.entries()) {
       const index = targets[i];
       if (index === undefined) continue;
       this.#settle(move, index);
       byIndex.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
+    }
+    for (const moves of switches) {
+      for (const port of this.#layOutSwitch(controllerIndex, moves)) byIndex.set(port.controllerIndex, port);
     }
     const alias = existing ? (existing.controller.alias ?? null) : bridgeAlias(smmu, controllerIndex);
     return {
@@ -145,18 +152,50 @@ class LayoutBuilder {
       controllerIndex,
       address,
       alias,
-      ports: [...byIndex.values()].map((port) => this.#reserve(port, draft)),
+      ports: [...byIndex.values()].map((port, _, all) => this.#reserve(port, draft, all)),
     };
   }
 
   /** Memory for what is plugged in: on ports without a device, and on those that have some already. */
-  #reserve(port: Port, draft: BridgeDraft): Port {
+  #reserve(port: Port, draft: BridgeDraft, all: readonly Port[]): Port {
     const { domain, isActive, spareMemory } = this.#request;
     const { alias, devices: behind, kept, controllerIndex } = port;
-    const empty = behind.length === 0 && (!kept || draft.freePorts.some((c) => c.index === controllerIndex));
+    const carries = all.some((other) => other.address.bus === controllerIndex);
+    const empty =
+      behind.length === 0 && !carries && (!kept || draft.freePorts.some((c) => c.index === controllerIndex));
     // Without an alias of its own a port has no name that an override could call it by.
     const named = alias?.startsWith('ua-') && empty && isActive(draft);
     return { ...port, reserve: Math.max(reserveOf(domain.overrides, alias), named ? spareMemory : 0) };
+  }
+
+  /** What joins a bridge: by itself, or with others that are below the same switch on the host; each in host order. */
+  #split({ joining }: BridgeDraft): { singles: readonly SlotMove[]; switches: readonly (readonly SlotMove[])[] } {
+    const ordered = [...joining].sort((a, b) => compareMoves(a, b));
+    const below = new Map<string, SlotMove[]>();
+    for (const move of ordered) {
+      const above = this.#request.switchOf(move);
+      if (above !== undefined) below.set(above, [...(below.get(above) ?? []), move]);
+    }
+    // A slot of an upstream port has 32 places; one device alone is near to none.
+    const switches = [...below.values()].filter(({ length }) => length > 1 && length <= MAX_SLOT + 1);
+    const mirrored = new Set(switches.flat());
+    return { singles: ordered.filter((move) => !mirrored.has(move)), switches };
+  }
+
+  /** A switch on a port of a bridge, with a downstream port for each move. */
+  #layOutSwitch(bridge: ControllerIndex, moves: readonly SlotMove[]): readonly Port[] {
+    const slot = this.#allocator.slot(bridge);
+    const root = this.#newPort({ bus: bridge, slot, function: 0 }, false, portAlias);
+    const upstreamAddress = { bus: root.controllerIndex, slot: 0, function: 0 };
+    const upstream = this.#newPort(upstreamAddress, false, switchAlias, 'pcie-switch-upstream-port');
+    const downstream = moves.map((move, i) => {
+      const address = { bus: upstream.controllerIndex, slot: i, function: 0 };
+      const port = this.#newPort(address, false, portAlias, 'pcie-switch-downstream-port');
+      this.#settle(move, port.controllerIndex);
+      port.devices.push(...move.functions.map((f) => f.device.bdf));
+      return port;
+    });
+    return [root, upstream, ...downstream];
   }
 
   #settle(move: SlotMove, port: ControllerIndex): void {
@@ -165,12 +204,18 @@ class LayoutBuilder {
     }
   }
 
-  #newPort(address: GuestAddress, multifunction: boolean, alias: (index: ControllerIndex) => string): Port {
+  #newPort(
+    address: GuestAddress,
+    multifunction: boolean,
+    alias: (index: ControllerIndex) => string,
+    model: Port['model'] = 'pcie-root-port',
+  ): Port {
     const controllerIndex = this.#allocator.index();
     return {
       controllerIndex,
+      model,
       address,
-      chassis: this.#allocator.chassis(controllerIndex),
+      chassis: model === 'pcie-switch-upstream-port' ? null : this.#allocator.chassis(controllerIndex),
       multifunction,
       alias: alias(controllerIndex),
       kept: false,
@@ -182,6 +227,7 @@ class LayoutBuilder {
   #keptPort(controller: PciController, draft: BridgeDraft): Port {
     return {
       controllerIndex: controller.index,
+      model: controller.model as Port['model'],
       address: controller.address ?? { bus: ROOT_BUS, slot: 0, function: 0 },
       chassis: controller.chassis ?? controller.index,
       multifunction: controller.element.child('address')?.attribute('multifunction') === 'on',
@@ -195,7 +241,9 @@ class LayoutBuilder {
   /** Ports behind vSMMUs that have nothing behind them, and will have nothing. */
   #keptSpare(): readonly PciController[] {
     const { drafts, isActive, tree, translated } = this.#request;
-    const ofDrafts = drafts.filter(isActive).flatMap((draft) => draft.freePorts.slice(draft.joining.length));
+    const ofDrafts = drafts
+      .filter(isActive)
+      .flatMap((draft) => draft.freePorts.slice(this.#split(draft).singles.length));
     return [...ofDrafts, ...translated.flatMap((bus) => tree.freePorts(bus, this.#leaving))];
   }
 

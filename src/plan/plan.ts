@@ -165,6 +165,7 @@ class Planner {
       moves,
       isActive: (draft) => this.#isActive(draft),
       sparePorts: this.#policy.sparePorts,
+      switchOf: (move) => (this.#policy.mirrorSwitches ? this.#switchOf(move) : undefined),
       spareMemory: spareBytes(this.#policy),
       translated,
     });
@@ -182,6 +183,13 @@ class Planner {
       vsmmuBudget(active, others, root),
     ];
     return { layout, numbers, budgets, narrow: requests.some(outgrows) };
+  }
+
+  /** The upstream port of the switch that a device is below on the host; a port of a root complex alone is no switch. */
+  #switchOf({ functions: [first] }: SlotMove): string | undefined {
+    const device = first && this.#host.device(first.device.bdf);
+    const [downstream, upstream, root] = device ? this.#host.bridgesAbove(device) : [];
+    return downstream && root && upstream?.bdf;
   }
 
   /** What would save something of what does not suffice, found by planning as if. */

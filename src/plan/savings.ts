@@ -28,6 +28,7 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
   fewer('--bus-window', policy.busWindow, 0, (busWindow) => ({ busWindow }));
   if (policy.grouping === 'device') tryPolicy('--grouping smmu', { grouping: 'smmu' });
   if (policy.bridges === 'all') tryPolicy('--bridges used', { bridges: 'used' });
+  if (policy.mirrorSwitches) tryPolicy('no --mirror-switches', { mirrorSwitches: false });
   const shared = functionsApart(moves);
   if (shared.length > 0) {
     const names = shared.map((host) => `${host}.*`).join(', ');

@@ -25,19 +25,27 @@ export function cellNode(cell: number): NewElement {
   return { name: 'node', text: String(cell) };
 }
 
-/** A port: `<controller type='pci' model='pcie-root-port'>`. */
-export function rootPort(port: Port): NewElement {
+/** QEMU's device for each model of a port. */
+const PORT_DEVICES: Readonly<Record<Port['model'], string>> = {
+  'pcie-root-port': 'pcie-root-port',
+  'pcie-switch-upstream-port': 'x3130-upstream',
+  'pcie-switch-downstream-port': 'xio3130-downstream',
+};
+
+/** A port: `<controller type='pci' model='pcie-root-port'>`, or one of a switch. */
+export function pciePort(port: Port): NewElement {
   const { slot, function: func } = port.address;
-  return pciController(port.controllerIndex, 'pcie-root-port', [
-    { name: 'model', attributes: [['name', 'pcie-root-port']] },
-    {
-      name: 'target',
-      attributes: [
-        ['chassis', String(port.chassis)],
-        // What libvirt itself gives a port: its slot and function in one number.
-        ['port', `0x${((slot << 3) | func).toString(16)}`],
-      ],
-    },
+  const target: NewElement = {
+    name: 'target',
+    attributes: [
+      ['chassis', String(port.chassis)],
+      // What libvirt itself gives a port: its slot and function in one number.
+      ['port', `0x${((slot << 3) | func).toString(16)}`],
+    ],
+  };
+  return pciController(port.controllerIndex, port.model, [
+    { name: 'model', attributes: [['name', PORT_DEVICES[port.model]]] },
+    ...(port.chassis === null ? [] : [target]),
     ...alias(port.alias),
     address(port.address, port.multifunction),
   ]);

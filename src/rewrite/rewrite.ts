@@ -7,7 +7,7 @@ import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { companion, expanderBus, rootPort, vsmmu } from './elements.js';
+import { companion, expanderBus, pciePort, vsmmu } from './elements.js';
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
 import { editPciHole64 } from './pcihole64.js';
@@ -68,10 +68,10 @@ class Rewriter {
   #addControllers(): void {
     const { bridges, rootPorts } = this.#plan;
     const added = [
-      ...rootPorts.map((port) => ({ index: port.controllerIndex, element: rootPort(port) })),
+      ...rootPorts.map((port) => ({ index: port.controllerIndex, element: pciePort(port) })),
       ...bridges.flatMap((bridge) => [
         ...(bridge.kept ? [] : [{ index: bridge.controllerIndex, element: expanderBus(bridge) }]),
-        ...bridge.ports.filter((p) => !p.kept).map((p) => ({ index: p.controllerIndex, element: rootPort(p) })),
+        ...bridge.ports.filter((p) => !p.kept).map((p) => ({ index: p.controllerIndex, element: pciePort(p) })),
       ]),
     ].sort((a, b) => a.index - b.index);
     const last = this.#domain.controllers.at(-1)?.element ?? this.#lastOf(['controller', 'disk', 'emulator']);

@@ -168,6 +168,10 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
       fc.record({
         grouping: often('smmu', 'device'),
         bridges: often('used', 'all'),
+        spareMemory: often<Policy['spareMemory']>(0, '1G', '96G'),
+        mirrorSwitches: often(false, true),
+        completeGroups: often(false, true),
+        iommufd: often('device', 'domain'),
         sparePorts: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) }),
         busWindow: often(0, 3, 9, 40),
         bypass: bdfs.length === 0 ? fc.constant([]) : fc.subarray(bdfs, { maxLength: Math.min(3, bdfs.length) }),

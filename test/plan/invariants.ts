@@ -42,6 +42,8 @@ export interface Reading {
   readonly controllers: readonly Controller[];
   readonly devices: readonly Device[];
   readonly iommus: readonly Iommu[];
+  /** Whether host devices have iommufd where they do not say otherwise. */
+  readonly iommufd: string | undefined;
 }
 
 /** C's base 0. */
@@ -64,7 +66,8 @@ export function readDomain(xml: string): Reading {
   const controllers: Controller[] = [];
   const devices: Device[] = [];
   const iommus: Iommu[] = [];
-  for (const element of child(plainTree(xml), 'devices')?.children ?? []) {
+  const root = plainTree(xml);
+  for (const element of child(root, 'devices')?.children ?? []) {
     const { attributes, name } = element;
     const at = whereOf(element);
     if (name === 'iommu') {
@@ -90,7 +93,7 @@ export function readDomain(xml: string): Reading {
       });
     }
   }
-  return { controllers, devices, iommus };
+  return { controllers, devices, iommus, iommufd: child(root, 'iommufd')?.attributes.enabled };
 }
 
 function hostAddress(element: PlainElement): string | undefined {
@@ -192,7 +195,8 @@ function wrongBusNumbers(output: Reading): string[] {
   return wrong;
 }
 
-function wrongIommus({ iommus, controllers, devices }: Reading): string[] {
+function wrongIommus(reading: Reading): string[] {
+  const { iommus, controllers, devices } = reading;
   const wrong: string[] = [];
   if (iommus.length > 16) wrong.push(`${iommus.length} SMMUs`);
   if (iommus.length > 1 && iommus.some((i) => i.bus === undefined)) wrong.push('an SMMU for the machine beside others');
@@ -203,7 +207,6 @@ function wrongIommus({ iommus, controllers, devices }: Reading): string[] {
   }
   const onRoot = devices.filter((d) => d.bdf !== undefined && !d.unassigned);
   const emulated = iommus.some((i) => (i.bus ?? 0) === 0);
-  const reading = { iommus, controllers, devices };
   if (emulated && onRoot.some((d) => rootOf(d.at?.bus ?? 0, reading) === 0)) {
     wrong.push('a host device behind the emulated SMMU of pcie.0');
   }
@@ -224,7 +227,8 @@ function wrongBehindVsmmus(output: Reading, host: Host): string[] {
       continue;
     }
     if (behind.some((d) => d.bdf === undefined)) wrong.push(`an emulated device behind the vSMMU of ${bus}`);
-    if (behind.some((d) => d.iommufd !== 'yes')) wrong.push(`a device without iommufd behind the vSMMU of ${bus}`);
+    if (behind.some((d) => (d.iommufd ?? output.iommufd) !== 'yes'))
+      wrong.push(`a device without iommufd behind the vSMMU of ${bus}`);
     if (new Set(behind.map((d) => onHost(d.bdf ?? '')?.smmu ?? null)).size > 1) wrong.push(`several SMMUs on ${bus}`);
     if (behind.some((d) => !onHost(d.bdf ?? '')?.smmu)) wrong.push(`a device without an SMMU behind that of ${bus}`);
     const auto = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'].filter((name) => values[name] === undefined);
@@ -247,7 +251,7 @@ function wrongBehindVsmmus(output: Reading, host: Host): string[] {
 export function wrongChanges(before: Reading, after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
   return [
     ...wrongNewControllers(before, after),
-    ...wrongMoves(before, after),
+    ...wrongMoves(before, after, plan.companions),
     ...wrongSlots(before, after),
     ...wrongVerdicts(after, plan, host, policy),
     ...exposedPorts(before, after, policy),
@@ -266,7 +270,7 @@ function wrongNewControllers(before: Reading, after: Reading): string[] {
     if (!at) wrong.push(`the new controller ${index} has no address`);
     if (model === 'pcie-expander-bus' && busNr === undefined) wrong.push(`the new bus ${index} has no busNr`);
     if (model === 'pcie-root-port' && chassis === undefined) wrong.push(`the new port ${index} has no chassis`);
-    if (model !== 'pcie-expander-bus' && model !== 'pcie-root-port') wrong.push(`a new ${model}`);
+    if (!/^pcie-(?:expander-bus|root-port|switch-(?:up|down)stream-port)$/.test(model)) wrong.push(`a new ${model}`);
   }
   for (const was of old) {
     const is = after.controllers.find((c) => c.index === was.index);
@@ -288,7 +292,7 @@ function wrongNewControllers(before: Reading, after: Reading): string[] {
 }
 
 /** Emulated devices and controllers stay, but for a function that becomes 0. */
-function wrongMoves(before: Reading, after: Reading): string[] {
+function wrongMoves(before: Reading, after: Reading, companions: readonly string[]): string[] {
   const wrong: string[] = [];
   const hadZero = new Set(occupied(before).flatMap((w) => (w.func === 0 ? [`${w.bus}:${w.slot}`] : [])));
   const leftZero = (from: Where) => {
@@ -303,9 +307,10 @@ function wrongMoves(before: Reading, after: Reading): string[] {
     const became0 = from && to && to.func === 0 && to.bus === from.bus && to.slot === from.slot && leftZero(from);
     if (!became0) wrong.push(`${name} moved from ${from && nameOf(from)} to ${to && nameOf(to)}`);
   };
-  if (before.devices.length !== after.devices.length) return ['devices came or went'];
+  const stayed = after.devices.filter((d) => !companions.includes(d.bdf ?? ''));
+  if (before.devices.length !== stayed.length) return ['devices came or went'];
   for (const [i, { element, bdf, at }] of before.devices.entries()) {
-    if (bdf === undefined) check(element.name, at, after.devices[i]?.at);
+    if (bdf === undefined) check(element.name, at, stayed[i]?.at);
   }
   for (const { index, at } of before.controllers) {
     check(`controller ${index}`, at, after.controllers.find((c) => c.index === index)?.at);
@@ -358,10 +363,24 @@ function wrongSlots(before: Reading, after: Reading): string[] {
   return wrong;
 }
 
+/** With `completeGroups`, all endpoints of a placed device's group are in the domain. */
+function incompleteGroups(all: readonly Device[], plan: Plan, host: Host, policy: Policy): string[] {
+  if (!policy.completeGroups) return [];
+  const has = new Set(all.map((d) => d.bdf));
+  const groups = new Set(plan.devices.flatMap((d) => (d.verdict === 'placed' ? [d.group] : [])));
+  const members = host.topology.devices.filter((d) => !d.bridge && groups.has(d.group));
+  return members.flatMap(({ bdf }) => (has.has(bdf) ? [] : [`${bdf} of a placed group is not in the domain`]));
+}
+
 /** The plan says of each device what the output does, and what host and policy ask for. */
 function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
   const wrong: string[] = [];
-  const given = after.devices.filter((d) => d.bdf !== undefined);
+  const companions: readonly string[] = plan.companions;
+  const all = after.devices.filter((d) => d.bdf !== undefined);
+  const given = all.filter((d) => !companions.includes(d.bdf ?? ''));
+  const added = all.filter((d) => companions.includes(d.bdf ?? '') && d.unassigned);
+  if (added.map((d) => d.bdf).join() !== companions.join()) wrong.push('other companions than the plan says');
+  wrong.push(...incompleteGroups(all, plan, host, policy));
   if (plan.devices.map((d) => d.bdf).join() !== given.map((d) => d.bdf).join()) return ['other devices in the plan'];
   const bridges = new Map<number, (typeof plan.bridges)[number]>(plan.bridges.map((b) => [b.controllerIndex, b]));
   for (const [i, planned] of plan.devices.entries()) {
@@ -436,7 +455,7 @@ function exposedPorts(before: Reading, after: Reading, policy: Policy): string[]
 
 /** Lines of the input that no rule touches and that are not in the output, in order. */
 export function lostLines(input: string, output: string): string[] {
-  const touched = /<(?:address|driver|\/?iommu|pcihole64|\/?vsmmu:\w+)\b/;
+  const touched = /<(?:domain|address|driver|\/?iommu|pcihole64|\/?vsmmu:\w+)\b/;
   const lines = output.split('\n');
   let at = 0;
   return input.split('\n').filter((line) => {

@@ -32,7 +32,7 @@ function planned({ count, bars, ids, hole = '', oas, policy, placed: behind = co
   });
   return planPciHole64({
     domain: parseDomain(`<domain><devices>${root}</devices></domain>`),
-    bridges: [{ vsmmu: oas ? { oas } : {} } as Bridge],
+    bridges: [{ vsmmu: oas ? { oas } : {}, ports: [] as Bridge['ports'] } as Bridge],
     devices,
     policy: { ...DEFAULT_POLICY, ...policy },
   });
@@ -140,7 +140,12 @@ describe('the space for 64-bit BARs', () => {
       const root = n as ControllerIndex;
       return devices.map((d) => ({ ...d, root, address: { bus: root, slot: 0, function: 0 } }));
     });
-    const plan = planPciHole64({ domain, bridges: [{ vsmmu: {} } as Bridge], devices: three, policy: DEFAULT_POLICY });
+    const plan = planPciHole64({
+      domain,
+      bridges: [{ vsmmu: {}, ports: [] as Bridge['ports'] } as Bridge],
+      devices: three,
+      policy: DEFAULT_POLICY,
+    });
     expect(plan.change).toEqual({ before: null, after: 1024 * MIB, controllerAdded: true });
   });
 });

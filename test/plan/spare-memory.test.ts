@@ -83,6 +83,15 @@ describe('memory that spare ports keep free', () => {
     expect(text).toContain('<qemu1:override>');
   });
 
+  it.each([
+    ['256G', 1, null],
+    ['512G', 1, 2 ** 30],
+    ['256G', 4, 2 ** 31],
+  ])('is counted in the space for 64-bit BARs: %s on %i ports', (spareMemory, sparePorts, kib) => {
+    const { plan } = planned(xml, host, { sparePorts, spareMemory });
+    expect(plan.pcihole64?.after ?? null).toBe(kib);
+  });
+
   it('is left out on a port that libvirt named itself', () => {
     const ports = planned(xml, host, { sparePorts: 1 }).plan.bridges[0]?.ports ?? [];
     const unnamed = write(xml, { sparePorts: 1 }).replace(`      <alias name='${ports[1]?.alias}'/>\n`, '');

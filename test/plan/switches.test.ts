@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { type DeviceSpec, domainXml, hostdev, hostOf, planned } from './build.js';
+
+const bridge = (bdf: string, parent?: string): DeviceSpec => ({
+  bdf,
+  bridge: true,
+  driver: 'pcieport',
+  ...(parent !== undefined && { parent }),
+});
+
+/** A root port, a switch with three downstream ports below it and a device behind each; one device on a port of its own. */
+const host = hostOf(1, [
+  bridge('0000:00:00.0'),
+  bridge('0000:01:00.0', '0000:00:00.0'),
+  ...[0, 1, 2].flatMap((n) => [
+    bridge(`0000:02:0${n}.0`, '0000:01:00.0'),
+    { bdf: `0000:0${n + 3}:00.0`, parent: `0000:02:0${n}.0` },
+  ]),
+  bridge('0000:00:01.0'),
+  { bdf: '0000:08:00.0', parent: '0000:00:01.0' },
+]);
+const policy = { mirrorSwitches: true } as const;
+const all = ['0000:03:00.0', '0000:04:00.0', '0000:05:00.0', '0000:08:00.0'];
+const xmlOf = (bdfs: readonly string[]): string => domainXml(bdfs.map((bdf) => hostdev(bdf)).join(''));
+
+function portsOf(bdfs: readonly string[], how = {}) {
+  const { plan } = planned(xmlOf(bdfs), host, { ...policy, ...how });
+  const [only] = plan.bridges;
+  const ports = only?.ports.map((p) => [
+    p.controllerIndex,
+    p.model.slice(5),
+    p.address.bus,
+    p.address.slot,
+    ...p.devices,
+  ]);
+  return { ports, busNumbers: only?.busNumbers };
+}
+
+describe('devices below one switch of the host', () => {
+  it('get a switch on their bridge, a downstream port each, and bus numbers for it; others get a root port', () => {
+    expect(portsOf(all)).toEqual({
+      ports: [
+        [2, 'root-port', 1, 0, '0000:08:00.0'],
+        [3, 'root-port', 1, 1],
+        [4, 'switch-upstream-port', 3, 0],
+        [5, 'switch-downstream-port', 4, 0, '0000:03:00.0'],
+        [6, 'switch-downstream-port', 4, 1, '0000:04:00.0'],
+        [7, 'switch-downstream-port', 4, 2, '0000:05:00.0'],
+      ],
+      busNumbers: 7,
+    });
+  });
+
+  it('get root ports where the policy does not ask for a switch', () => {
+    expect(portsOf(all, { mirrorSwitches: false }).ports?.map(([, model]) => model)).toEqual(
+      Array(4).fill('root-port'),
+    );
+  });
+
+  it('are near to nobody where there is only one', () => {
+    expect(portsOf(['0000:03:00.0', '0000:08:00.0']).ports?.map(([, model]) => model)).toEqual([
+      'root-port',
+      'root-port',
+    ]);
+  });
+
+  it('get a bridge each, and no switch, with grouping "device"', () => {
+    const { plan } = planned(xmlOf(all), host, { ...policy, grouping: 'device' });
+    expect(plan.bridges.flatMap(({ ports }) => ports.map(({ model }) => model))).toEqual(
+      Array(4).fill('pcie-root-port'),
+    );
+  });
+
+  it('stay there in the second run, whoever joins them; spare ports are root ports and keep memory free', () => {
+    const how = { ...policy, sparePorts: 1, spareMemory: '1G' };
+    const xml = xmlOf(all.slice(0, 2));
+    const once = rewrite(parseDomain(xml), planned(xml, host, how).plan);
+    expect(planned(once, host, how).plan.changed).toBe(false);
+    expect(once.match(/pref64-reserve/g)).toHaveLength(1);
+    const joined = once.replace('    <iommu', `${hostdev('0000:05:00.0')}    <iommu`);
+    // It takes the spare port; another would not fit in the bridge's bus numbers.
+    const { plan } = planned(joined, host, policy);
+    const devices = plan.devices.filter(({ from, to }) => from && to).map(({ from, to }) => [from, to]);
+    expect(devices).toHaveLength(2);
+    for (const [from, to] of devices) expect(to).toEqual(from);
+    const twice = rewrite(parseDomain(joined), plan);
+    expect(planned(twice, host, policy).plan.changed).toBe(false);
+  });
+
+  it('are written as libvirt prints them', () => {
+    const xml = xmlOf(all.slice(0, 2));
+    expect(rewrite(parseDomain(xml), planned(xml, host, policy).plan)).toContain(`
+    <controller type='pci' index='3' model='pcie-switch-upstream-port'>
+      <model name='x3130-upstream'/>
+      <alias name='ua-vsmmu-switch-3'/>
+      <address type='pci' domain='0x0000' bus='0x02' slot='0x00' function='0x0'/>
+    </controller>
+    <controller type='pci' index='4' model='pcie-switch-downstream-port'>
+      <model name='xio3130-downstream'/>
+      <target chassis='4' port='0x0'/>
+      <alias name='ua-vsmmu-port-4'/>
+      <address type='pci' domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>
+    </controller>`);
+  });
+});
