@@ -3,7 +3,7 @@ import type { ControllerIndex } from '../domain/address.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import { PciTree } from '../domain/pci-tree.js';
 import { Allocator } from '../plan/allocate.js';
-import { rootPort } from './elements.js';
+import { pciePort } from './elements.js';
 
 /** A domain's text, and what there is to say about it. */
 export interface Filled {
@@ -28,7 +28,8 @@ export function fillGaps(xml: string, freed: readonly number[]): Filled {
   for (const [i, { address, multifunction }] of places.entries()) {
     const controllerIndex = gaps[i] as ControllerIndex;
     const chassis = allocator.chassis(controllerIndex);
-    const port = rootPort({
+    const port = pciePort({
+      model: 'pcie-root-port',
       controllerIndex,
       address,
       chassis,
