@@ -176,6 +176,32 @@ const codes = {
     meaning: 'what a domain with an accelerated vSMMU cannot do: be migrated, saved, snapshotted with its memory',
   },
 
+  // What an earlier run did
+  'metadata-invalid': {
+    severity: 'warning',
+    meaning:
+      "what vsmmu wrote down in the domain's `<metadata>` is broken or does not fit the domain, and is not believed",
+  },
+  'revert-nothing': { severity: 'note', meaning: 'nothing in the domain is of vsmmu; nothing changes' },
+  'revert-unrecorded': {
+    severity: 'error',
+    meaning: 'the domain has bridges for vSMMUs, and no record says what was there before',
+    hint: 'give --force to take them out all the same; libvirt then chooses new places for the devices behind them',
+  },
+  'address-dropped': {
+    severity: 'warning',
+    meaning: 'a device loses its guest address, and libvirt chooses it a new one when the domain is defined',
+  },
+  'revert-port-left': {
+    severity: 'note',
+    meaning: 'plain root ports stay for controller indexes that others come after, where libvirt would add them itself',
+  },
+  'relayout-unrecorded': {
+    severity: 'warning',
+    meaning: '`--relayout` takes out bridges that no record tells of; `vsmmu revert` will not bring them back',
+    hint: 'keep the domain as it is now (rewrite --in-place --backup)',
+  },
+
   // NUMA and memory
   'numa-cell-unknown': {
     severity: 'note',

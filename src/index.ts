@@ -21,4 +21,5 @@ export { readTopology } from './host/snapshot.js';
 export { type Attachment, planAttachment } from './plan/attach.js';
 export { type Planned, type PlanOptions, plan } from './plan/plan.js';
 export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
+export { type Reverted, type RevertOptions, revert } from './rewrite/revert.js';
 export { rewrite } from './rewrite/rewrite.js';

@@ -5,8 +5,8 @@ import {
   type OptionValues,
   OUTPUT_OPTIONS,
   policyOptions,
+  RESULT_OPTIONS,
   TARGET_OPTIONS,
-  text,
 } from './options.js';
 
 /** A command of the tool: its words for `--help`, its options, and how to load the code that runs it. */
@@ -35,10 +35,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: 'rewrite [DOMAIN]',
     summary: 'print the domain with each host device behind the vSMMU of its SMMU',
     options: () => ({
-      output: text('write to this file instead of standard output', { alias: 'o' }),
-      'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
-      backup: text('with --in-place: keep the old file under its name and this suffix'),
-      diff: flag('print a unified diff instead of the domain'),
+      ...RESULT_OPTIONS,
       ...HOST_OPTIONS,
       ...policyOptions(),
       ...TARGET_OPTIONS,
@@ -70,5 +67,20 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
     ],
     load: () => import('./attach.js'),
+  },
+  revert: {
+    usage: 'revert [DOMAIN]',
+    summary: 'print the domain as it was before rewrite changed it',
+    options: () => ({
+      ...RESULT_OPTIONS,
+      force: flag('take out bridges for vSMMUs that no record tells of; libvirt then places the devices anew'),
+      ...OUTPUT_OPTIONS,
+    }),
+    examples: [
+      ['virsh dumpxml --inactive --security-info vm | $0 revert > old.xml', 'a domain of libvirt'],
+      ['$0 revert --diff vm.xml', 'see what would change'],
+      ['$0 revert -i vm.xml', 'change the file'],
+    ],
+    load: () => import('./revert.js'),
   },
 };

@@ -52,6 +52,14 @@ export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   }),
 };
 
+/** Where a command that makes a domain of a domain writes it. */
+export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  output: text('write to this file instead of standard output', { alias: 'o' }),
+  'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
+  backup: text('with --in-place: keep the old file under its name and this suffix'),
+  diff: flag('print a unified diff instead of the domain'),
+};
+
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 /** The policy file, and an option for each of the policy's keys, described by its schema. */
@@ -68,6 +76,7 @@ export function policyOptions(): Record<string, OptionSpec> {
         ? flag(describe)
         : text(choices ? `${describe} (${choices.join(', ')})` : describe, { defaultDescription });
   }
+  options.relayout = flag('plan from nothing: as if no bridge for a vSMMU were there yet');
   options['force-tcg'] = flag('take a domain that is not of type kvm; QEMU will not accelerate it (for test labs)');
   return options;
 }

@@ -1,4 +1,4 @@
-import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
@@ -9,14 +9,18 @@ import { needsWholeHost } from '../plan/initiators.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
-import { nameOfInput, readInput, readTextFile } from './files.js';
+import { readRecord } from '../rewrite/record.js';
+import { readInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
-import { applyStrictness, type Located } from './report.js';
+import { type Located, located, refuseErrors } from './report.js';
 
 /** A domain with the plan for it. */
 export interface Placed {
   /** The bytes that came in. */
   readonly input: Uint8Array;
+  /** Their text. */
+  readonly before: string;
+  /** What the plan is of: with `--relayout` the domain as it was before any bridge. */
   readonly domain: Domain;
   readonly plan: Plan;
   /** All with a file and a place: what is said of the domain as a whole is said of its first line. */
@@ -31,19 +35,23 @@ export async function place(file: string, options: OptionValues): Promise<Placed
   const policy = policyOf(options);
   const target = await targetOf(options);
   const input = await readInput(file);
-  const domain = parseDomain(input);
+  const given = parseDomain(input);
+  const relayout = isSet(options, 'relayout');
+  const { domain, diagnostics } = relayout
+    ? (await import('../rewrite/relayout.js')).clear(given)
+    : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
-  const where = { file: nameOfInput(file), place: domain.document.place(domain.document.root.start) };
-  const locate = (found: readonly Diagnostic[]): readonly Located[] =>
-    applyStrictness(found, options).map((d) => ({ ...where, ...d }));
-  try {
-    const planned = plan(domain, host, policy, { forceTcg: isSet(options, 'force-tcg'), target });
-    const diagnostics = locate(planned.diagnostics);
-    if (diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(diagnostics);
-    return { input, domain, plan: planned.plan, diagnostics };
-  } catch (error) {
-    throw error instanceof RefusedError ? new RefusedError(locate(error.diagnostics)) : error;
-  }
+  const planned = refuseErrors(located(given, file, options), () => {
+    const forceTcg = isSet(options, 'force-tcg');
+    const { plan: made, diagnostics: found } = plan(domain, host, policy, { forceTcg, target });
+    // The lines of a domain that is nowhere but here say nothing to anybody.
+    return { plan: made, diagnostics: [...diagnostics, ...found.map((d) => (relayout ? withoutPlace(d) : d))] };
+  });
+  return { input, before: given.document.text, domain, plan: planned.plan, diagnostics: planned.diagnostics };
+}
+
+function withoutPlace({ place: _, ...found }: Diagnostic): Diagnostic {
+  return found;
 }
 
 const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });

@@ -9,9 +9,10 @@ import { printJson, report } from './report.js';
 /** `vsmmu plan [DOMAIN]`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = soleOperand(operands, 'domain');
-  const { domain, plan, diagnostics } = await place(file, options);
-  const after = predictGuest(parseDomain(rewrite(domain, plan)));
+  const { before, domain, plan, diagnostics } = await place(file, options);
+  const xml = rewrite(domain, plan);
+  const after = predictGuest(parseDomain(xml));
   report(diagnostics, options);
-  if (isSet(options, 'json')) printJson({ changed: plan.changed, diagnostics, plan, guest: after });
-  else process.stdout.write(renderPlan(plan, { before: predictGuest(domain), after }));
+  if (isSet(options, 'json')) printJson({ changed: xml !== before, diagnostics, plan, guest: after });
+  else process.stdout.write(renderPlan(plan, { before: predictGuest(parseDomain(before)), after }));
 }

@@ -1,5 +1,7 @@
 import { CODES } from '../codes.js';
-import type { Diagnostic } from '../diagnostics.js';
+import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import type { Domain } from '../domain/domain.js';
+import { nameOfInput } from './files.js';
 import { isSet, type OptionValues } from './options.js';
 
 /** A finding that says which file it is in: the domain's, or another. */
@@ -30,6 +32,32 @@ export function report(diagnostics: readonly Located[], options: OptionValues): 
 export function applyStrictness(diagnostics: readonly Diagnostic[], options: OptionValues): readonly Diagnostic[] {
   if (!isSet(options, 'strict')) return diagnostics;
   return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
+}
+
+/** Makes findings say where they are: what is said of a domain as a whole is said of its first line. */
+export type Locate = (found: readonly Diagnostic[]) => readonly Located[];
+
+/** How findings of a domain in a file are told, as strictly as the options ask. */
+export function located({ document }: Domain, file: string, options: OptionValues): Locate {
+  const where = { file: nameOfInput(file), place: document.place(document.root.start) };
+  return (found) => applyStrictness(found, options).map((d) => ({ ...where, ...d }));
+}
+
+/**
+ * What a step gives, with its findings located.
+ * @throws RefusedError where one of them is an error
+ */
+export function refuseErrors<T extends { readonly diagnostics: readonly Diagnostic[] }>(
+  locate: Locate,
+  step: () => T,
+): T & { readonly diagnostics: readonly Located[] } {
+  try {
+    const result = step();
+    if (locate(result.diagnostics).some((d) => d.severity === 'error')) throw new RefusedError(result.diagnostics);
+    return { ...result, diagnostics: locate(result.diagnostics) };
+  } catch (error) {
+    throw error instanceof RefusedError ? new RefusedError(locate(error.diagnostics)) : error;
+  }
 }
 
 /** Prints the one document of `--json`. */

@@ -42,3 +42,8 @@ export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): 
   const [, address] = /^ua-vsmmu-smmu-([0-9a-f]+)-\d+$/.exec(alias ?? '') ?? [];
   return address === undefined ? undefined : smmus.find(({ name }) => shortAddress(name) === address)?.name;
 }
+
+/** Whether a controller's alias is one that we give. */
+export function isOurAlias(alias: string | undefined): boolean {
+  return alias?.startsWith(PREFIX) ?? false;
+}

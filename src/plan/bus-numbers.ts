@@ -85,7 +85,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
     const has = limit > busNr ? `has bus numbers ${busNr} to ${limit - 1}` : `shares its busNr ${busNr} with another`;
     diagnostics.push(
       diagnostic('bus-window-too-small', `${request.taker} ${has} and needs ${count}`, {
-        hint: 'give it a lower busNr, or take its devices and ports out, and rewrite again',
+        hint: 'give --relayout, which numbers all bridges anew, or give this one a lower busNr',
       }),
     );
   }
@@ -116,7 +116,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
         diagnostic(
           'bus-window-too-small',
           `${request.taker} has no busNr; libvirt would leave it ${UNNUMBERED_WINDOW} bus numbers, and it needs ${request.needed}`,
-          { hint: `give it a busNr with ${request.needed} free from there on` },
+          { hint: `give --relayout, or give it a busNr with ${request.needed} free from there on` },
         ),
       );
     }

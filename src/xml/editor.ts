@@ -9,10 +9,22 @@ export interface NewElement {
   readonly attributes?: readonly (readonly [name: string, value: string])[];
   readonly children?: readonly NewElement[];
   readonly text?: string;
+  /** For its attributes and those of what is in it, whatever the document has. */
+  readonly quote?: "'" | '"';
+}
+
+/** What is asked of one element. */
+export interface ElementEdits {
+  /** New values; undefined: the attribute goes. */
+  readonly attributes: ReadonlyMap<string, string | undefined>;
+  readonly before: readonly NewElement[];
+  readonly appended: readonly NewElement[];
+  readonly after: readonly NewElement[];
+  readonly fate: 'stays' | 'goes' | NewElement;
 }
 
 /** What is to become of one element. */
-interface Change {
+interface Change extends ElementEdits {
   /** New values; undefined: the attribute goes. */
   readonly attributes: Map<string, string | undefined>;
   readonly before: NewElement[];
@@ -68,6 +80,11 @@ export class XmlEditor {
   /** Puts another element in the place of this one. */
   replace(element: XmlElement, replacement: NewElement): void {
     this.changeOf(element).fate = replacement;
+  }
+
+  /** Everything that was asked for so far, by the element that it was asked of. */
+  get edits(): ReadonlyMap<XmlElement, ElementEdits> {
+    return this.changes;
   }
 
   /** Whether the edits make another text. */

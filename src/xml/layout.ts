@@ -76,13 +76,14 @@ export class Layout {
 
   /**
    * The stretch that goes when an element is removed: with the white space and the line end before it when it is alone on its
-   * lines, so that what stands behind it keeps its own line.
+   * lines, so that what stands behind it keeps its own line. White space behind it on its line stays: it may have been there
+   * before the element was.
    */
   removal(element: XmlElement): { readonly start: number; readonly end: number } {
     const start = this.lineStart(element);
     const rest = this.restOfLine(element.end);
     if (start === undefined || rest === undefined || rest.commentsEnd > element.end) return element;
-    return { start: start.breakStart, end: rest.end };
+    return { start: start.breakStart, end: element.end };
   }
 
   /** Where something goes that follows an element on a line of its own: after the comments that stand behind it. */

@@ -30,19 +30,20 @@ const ESCAPES: Readonly<Record<string, string>> = {
  */
 export function printElement(element: NewElement, quote: Quote, lines: Lines | undefined): string {
   const { name, attributes = [], children = [], text = '' } = element;
+  const quoted = element.quote ?? quote;
   checkName(name);
   let tag = `<${name}`;
   const seen = new Set<string>();
   for (const [attribute, value] of attributes) {
     if (seen.has(attribute)) throw new Error(`the new element ${name} has the attribute ${attribute} twice`);
     seen.add(attribute);
-    tag += ` ${printAttribute(attribute, value, quote)}`;
+    tag += ` ${printAttribute(attribute, value, quoted)}`;
   }
   if (children.length === 0 && text === '') return `${tag}/>`;
   // White space beside text would become part of the text.
   const inner = lines === undefined || text !== '' ? undefined : { ...lines, indent: lines.indent + lines.unit };
   const lead = inner === undefined ? '' : inner.lineEnd + inner.indent;
-  const content = children.map((child) => lead + printElement(child, quote, inner)).join('');
+  const content = children.map((child) => lead + printElement(child, quoted, inner)).join('');
   const end = inner === undefined || lines === undefined ? '' : lines.lineEnd + lines.indent;
   return `${tag}>${escapeText(text)}${content}${end}</${name}>`;
 }

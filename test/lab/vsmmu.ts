@@ -19,6 +19,11 @@ export async function attach(xml: string, bdf: string, options: ToolOptions): Pr
   return await vsmmu(['attach', '--quiet', ...options, '-', bdf], xml);
 }
 
+/** `vsmmu revert`: the domain as it was. */
+export async function revert(xml: string): Promise<string> {
+  return await vsmmu(['revert', '--quiet'], xml);
+}
+
 /** `vsmmu plan --json` of the same: the plan, and the guest that comes of it. */
 export async function planOf(xml: string, options: ToolOptions): Promise<{ plan: Plan; guest: Prediction }> {
   const json = await vsmmu(['plan', '--json', '--force-tcg', '--quiet', ...options], xml);

@@ -455,7 +455,7 @@ function exposedPorts(before: Reading, after: Reading, policy: Policy): string[]
 
 /** Lines of the input that no rule touches and that are not in the output, in order. */
 export function lostLines(input: string, output: string): string[] {
-  const touched = /<(?:domain|address|driver|\/?iommu|pcihole64)\b/;
+  const touched = /<(?:domain|address|driver|\/?iommu|pcihole64|\/?vsmmu:\w+)\b/;
   const lines = output.split('\n');
   let at = 0;
   return input.split('\n').filter((line) => {

@@ -137,7 +137,8 @@ describe('a new sibling', () => {
 describe('what goes', () => {
   it.each([
     ['with its lines', '<a>\n  <b>\n    <c/>\n  </b>\n  <d/>\n</a>', '<a>\n  <d/>\n</a>'],
-    ['with its lines of CRLF', '<a>\r\n  <b/>  \r\n  <d/>\r\n</a>', '<a>\r\n  <d/>\r\n</a>'],
+    ['with its lines of CRLF', '<a>\r\n  <b/>\r\n  <d/>\r\n</a>', '<a>\r\n  <d/>\r\n</a>'],
+    ['but not the white space behind it', '<a>\n  <b/>  \n  <d/>\n</a>', '<a>  \n  <d/>\n</a>'],
     ['but not the comment behind it', '<a>\n  <b/> <!-- c -->\n</a>', '<a>\n   <!-- c -->\n</a>'],
     ['but not what shares its line', '<a>\n  <b/><d/>\n</a>', '<a>\n  <d/>\n</a>'],
     ['but no white space of text', '<a>\n  <b/>\n  text</a>', '<a>\n  \n  text</a>'],

@@ -1,0 +1,213 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { formatGuestAddress } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import { type Occupant, ROOT_BUS } from '../domain/pci-tree.js';
+import type { ChangedElement, DomainRecord } from '../generated/metadata.js';
+import type { XmlElement } from '../xml/document.js';
+import { Cuts } from './cuts.js';
+import { below, find, ROOT_PATH } from './path.js';
+import { type Fate, fatesOfAddresses, isSame } from './places.js';
+import { type Form, formOf, printedAttribute, printedElement } from './print-form.js';
+
+/** A domain's text without what we did, and what there is to say about it. */
+export interface Undone {
+  readonly xml: string;
+  /** Controller indexes that are no more. */
+  readonly freed: readonly number[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const NOTHING: DomainRecord = { digest: '', changed: [], removed: [], replaced: [] };
+
+/**
+ * Takes out of a domain what is ours and puts back what was there.
+ * @param elements of our namespace in `<metadata>`, which go
+ * @param taken further controllers that are to go, with their IOMMUs, whoever made them
+ */
+export function undo(
+  domain: Domain,
+  record: DomainRecord | undefined,
+  elements: readonly XmlElement[],
+  taken: readonly XmlElement[],
+): Undone {
+  return new Undoing(domain, record ?? NOTHING, elements, taken).undo();
+}
+
+class Undoing {
+  readonly #domain: Domain;
+  readonly #record: DomainRecord;
+  readonly #records: readonly XmlElement[];
+  readonly #root: XmlElement;
+  readonly #cuts: Cuts;
+  readonly #form: Form;
+  readonly #leaving: Set<XmlElement>;
+  readonly #buses: Set<number>;
+  readonly #diagnostics: Diagnostic[] = [];
+
+  constructor(domain: Domain, record: DomainRecord, records: readonly XmlElement[], taken: readonly XmlElement[]) {
+    this.#domain = domain;
+    this.#record = record;
+    this.#records = records;
+    this.#root = domain.document.root;
+    this.#cuts = new Cuts(domain.document);
+    this.#form = formOf(domain.document, record.digest);
+    this.#leaving = new Set([...taken, ...this.#added()]);
+    const leaving = domain.controllers.filter((c) => this.#leaving.has(c.element) && c.index !== ROOT_BUS);
+    this.#buses = new Set(leaving.map((c) => c.index));
+    for (const { pciBus, element } of domain.iommus) {
+      if (pciBus !== undefined && this.#buses.has(pciBus)) this.#leaving.add(element);
+    }
+  }
+
+  undo(): Undone {
+    for (const element of this.#leaving) this.#cuts.takeOut(element);
+    this.#undoAddresses();
+    for (const each of this.#record.changed) this.#undoChanges(each);
+    this.#closeMetadata();
+    for (const { element: path, added, tail } of this.#record.changed) {
+      const element = find(this.#root, path);
+      // <devices> was never empty: what is ours there was put beside something, which somebody has taken out since.
+      if (!element || path === 'devices' || (added.length === 0 && tail === undefined)) continue;
+      this.#cuts.close(element, this.#form === 'libvirt' ? undefined : tail);
+    }
+    const root = this.#domain.controllers.find((c) => c.index === ROOT_BUS)?.element;
+    if (root && this.#form === 'libvirt' && this.#record.changed.some((e) => e.added.includes('controller[0]'))) {
+      this.#cuts.close(root, undefined);
+    }
+    // Comes last: a stretch that is overwritten takes what was put at its end with it.
+    this.#putBack();
+    return { xml: this.#cuts.toString(), freed: [...this.#buses], diagnostics: this.#diagnostics };
+  }
+
+  /** What we added and is to go as a whole: not `<metadata>` with something else in it, nor a driver that got more. */
+  #added(): XmlElement[] {
+    return this.#record.changed.flatMap(({ element: path, added }) =>
+      added.flatMap((step) => {
+        const element = find(this.#root, below(path, step));
+        const stays =
+          !element || ['metadata', 'address'].includes(step) || (step === 'driver' && this.#isShared(element));
+        return stays ? [] : [element];
+      }),
+    );
+  }
+
+  /** Whether a driver that we added has got something that we do not write. */
+  #isShared(driver: XmlElement): boolean {
+    return driver.children.length > 0 || driver.attributes.some(({ name }) => name !== 'iommufd' && name !== 'pciBus');
+  }
+
+  #undoAddresses(): void {
+    const changes = new Map(this.#changedAddresses());
+    const given = new Set(
+      this.#record.changed.flatMap(({ element: path, added }) => {
+        const written = added.find((step) => step.startsWith('address['));
+        const present = written === undefined ? undefined : find(this.#root, below(path, written));
+        return present?.parent ? [present.parent] : [];
+      }),
+    );
+    const fates = fatesOfAddresses(this.#domain, this.#leaving, this.#buses, changes, given);
+    for (const [occupant, fate] of fates) {
+      this.#undoAddress(occupant, fate, changes.get(occupant.element), given.has(occupant.element));
+    }
+  }
+
+  #changedAddresses(): [XmlElement, ChangedElement['attributes']][] {
+    return this.#record.changed.flatMap(({ element: path, attributes }) => {
+      const element = find(this.#root, path);
+      const isAddress = Object.keys(attributes).some((key) => key.startsWith('address.'));
+      return element && isAddress ? [[element, attributes] as [XmlElement, ChangedElement['attributes']]] : [];
+    });
+  }
+
+  #undoAddress(
+    { element, address, place }: Occupant,
+    fate: Fate,
+    changes: ChangedElement['attributes'] = {},
+    isGiven: boolean,
+  ): void {
+    const written = element.child('address');
+    if (!written || fate === 'stays') return;
+    if (fate === 'dropped') {
+      this.#cuts.takeOut(written);
+      if (isGiven || !address) return;
+      this.#diagnostics.push(
+        diagnostic(
+          'address-dropped',
+          `<${element.name}> loses its address ${formatGuestAddress(address)}: libvirt chooses a new one`,
+          { place },
+        ),
+      );
+      return;
+    }
+    const parts = Object.entries(changes).flatMap(([key, change]) => {
+      const [child, name = ''] = key.split('.');
+      return child === 'address' && change ? [{ name, was: this.#writing('address', name, change.was) }] : [];
+    });
+    // All zero is libvirt's word for none, which it then does not print.
+    const isNone =
+      this.#form === 'libvirt' &&
+      ['bus', 'slot', 'function'].every((name) => {
+        const raw = parts.find((part) => part.name === name)?.was ?? written.attribute(name) ?? '0';
+        return Number(raw) === 0;
+      });
+    if (isNone) this.#cuts.takeOut(written);
+    else for (const { name, was } of parts) this.#cuts.setRaw(written, name, was);
+  }
+
+  #writing(element: string, name: string, was: string | null): string | null {
+    return this.#form === 'libvirt' ? printedAttribute(element, name, was) : was;
+  }
+
+  #undoChanges({ element: path, added, attributes, lost }: ChangedElement): void {
+    const element = find(this.#root, path);
+    if (!element || this.#cuts.isGone(element)) return;
+    for (const [key, change] of Object.entries(attributes)) {
+      const [child = '', name = ''] = key.split(/\.(.*)/s);
+      if (child === 'address' || !change) continue;
+      const target = child === 'self' ? element : element.child(child);
+      if (target && isSame(target.attribute(name), change.now)) {
+        this.#cuts.setRaw(target, name, this.#writing(child, name, change.was));
+      }
+    }
+    const [, child = '', after = '', text = ''] = /^(\w+)\/(\w*)(.*)$/s.exec(lost ?? '') ?? [];
+    const loser = element.child(child);
+    if (loser) this.#cuts.putAttribute(loser, after, this.#form === 'libvirt' ? text.replaceAll('"', "'") : text);
+    const driver = added.includes('driver') ? element.child('driver') : undefined;
+    if (driver) for (const name of ['iommufd', 'pciBus']) this.#cuts.setRaw(driver, name, null);
+  }
+
+  #putBack(): void {
+    for (const { from, after, gap, text } of this.#record.removed) {
+      const parent = find(this.#root, from);
+      if (!parent) continue;
+      const previous = after === null ? undefined : (find(this.#root, after) ?? lastBefore(parent));
+      const indent = `${this.#cuts.indentOf(parent)}  `;
+      if (this.#form === 'as-left') this.#cuts.putAfter({ parent, after: previous }, gap, text);
+      else {
+        const printed = this.#form === 'libvirt' ? printedElement(text, indent) : text.trim();
+        this.#cuts.putAfter({ parent, after: previous }, 0, `\n${indent}${printed}`);
+      }
+    }
+    for (const { element: path, was, now } of this.#record.replaced) {
+      const element = find(this.#root, path);
+      if (!element || element.text.trim() !== now) continue;
+      this.#cuts.put(element, this.#form === 'libvirt' ? printedElement(was, this.#cuts.indentOf(element)) : was);
+    }
+  }
+
+  /** Our elements go from `<metadata>`, and that too where we made it and nobody has put anything else in. */
+  #closeMetadata(): void {
+    const metadata = this.#root.child('metadata');
+    if (!metadata || this.#records.length === 0) return;
+    for (const element of this.#records) this.#cuts.takeOut(element);
+    const { changed } = this.#record;
+    const isOurs = changed.some((each) => each.element === ROOT_PATH && each.added.includes('metadata'));
+    if (isOurs && this.#cuts.isEmpty(metadata)) this.#cuts.takeOut(metadata);
+    else if (!changed.some((each) => each.element === 'metadata')) this.#cuts.close(metadata, undefined);
+  }
+}
+
+/** What an `<iommu>` comes after where its neighbour is no more: all but what libvirt 12.8 prints behind it. */
+function lastBefore(devices: XmlElement): XmlElement | undefined {
+  return devices.children.findLast(({ name }) => !['vsock', 'crypto', 'pstore'].includes(name));
+}

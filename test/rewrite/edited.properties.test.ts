@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { InputError, RefusedError } from '../../src/diagnostics.js';
+import { type Domain, parseDomain } from '../../src/domain/domain.js';
+import { PciTree } from '../../src/domain/pci-tree.js';
+import type { Host } from '../../src/host/host.js';
+import { plan } from '../../src/plan/plan.js';
+import type { Policy } from '../../src/plan/policy.js';
+import { clear } from '../../src/rewrite/relayout.js';
+import { revert } from '../../src/rewrite/revert.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { applyChange, arbitraryCase, arbitraryStory } from '../plan/arbitrary.js';
+
+/** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
+const RUNS = Number(process.env.VSMMU_RUNS ?? 200);
+
+function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
+  return unlessRefused(() => {
+    const domain = parseDomain(xml);
+    return rewrite(domain, plan(domain, host, policy).plan);
+  });
+}
+
+function unlessRefused<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof RefusedError || error instanceof InputError) return undefined;
+    throw error;
+  }
+}
+
+/** What somebody may do to the domain by hand, beside adding and taking out devices. */
+const byHand: fc.Arbitrary<(xml: string) => string> = fc
+  .record({ bus: fc.nat(40), index: fc.nat(3), kind: fc.constantFrom('on a port', 'port', 'port on bus', 'no alias') })
+  .map(({ bus, index, kind }) => (xml: string) => {
+    const { highestIndex } = new PciTree(parseDomain(xml));
+    const free = highestIndex + 1 + index;
+    const address = (on: number, slot: number) => `<address type='pci' bus='${on}' slot='${slot}' function='3'/>`;
+    const port = (at: string) => `<controller type='pci' index='${free}' model='pcie-root-port'>${at}</controller>`;
+    const added = {
+      'on a port': `<rng model='virtio'>${address(bus, 0)}</rng>`,
+      port: port(''),
+      'port on bus': port(address(bus, 30)),
+      'no alias': '',
+    }[kind];
+    const text = kind === 'no alias' ? xml.replace(/<alias name=.ua-vsmmu-port-\d+.\/>/, '') : xml;
+    return text.replace('</devices>', `${added}</devices>`);
+  });
+
+/** Controllers, host devices and other devices by what tells them from each other. */
+function inventory(domain: Domain): string[] {
+  return [
+    ...domain.hostDevices.map((d) => d.bdf),
+    ...domain.otherDevices.map((d) => d.name),
+    ...domain.iommus.filter((i) => i.pciBus === undefined || i.pciBus === 0).map((i) => i.model),
+  ].sort();
+}
+
+/** Indexes below the highest in use that no controller has. */
+function gaps(domain: Domain): number[] {
+  const present = new Set<number>(domain.controllers.map((c) => c.index));
+  const { highestIndex } = new PciTree(domain);
+  return Array.from({ length: highestIndex }, (_, i) => i + 1).filter((index) => !present.has(index));
+}
+
+describe('a rewritten domain that somebody edited', () => {
+  it('is reverted to one without anything of ours, with everything of theirs, and without a new gap', () => {
+    let reverted = 0;
+    fc.assert(
+      fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
+        const first = rewritten(xml, host, policy);
+        fc.pre(first !== undefined && first !== xml);
+        const edited = edit(applyChange(first, host, change));
+        const before = unlessRefused(() => parseDomain(edited));
+        fc.pre(before !== undefined);
+        const out = unlessRefused(() => revert(before));
+        fc.pre(out !== undefined);
+        reverted++;
+        const after = parseDomain(out.xml);
+        expect(out.xml).not.toContain('urn:vsmmu');
+        expect(inventory(after)).toEqual(
+          inventory(parseDomain(applyChange(xml, host, change).replace('</devices>', theirs(edited)))),
+        );
+        const known = [...gaps(before), ...gaps(parseDomain(xml))];
+        expect(gaps(after).filter((index) => !known.includes(index))).toEqual([]);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(reverted).toBeGreaterThan(RUNS / 2);
+  }, 600_000);
+
+  it('is planned from nothing as the domain before it, where nobody edited it', () => {
+    fc.assert(
+      fc.property(arbitraryCase, ({ xml, host, policy }) => {
+        const first = rewritten(xml, host, policy);
+        fc.pre(first?.includes('urn:vsmmu') ?? false);
+        const { domain } = clear(parseDomain(first ?? ''));
+        expect(domain.document.text).toBe(xml);
+      }),
+      { numRuns: RUNS / 2 },
+    );
+  }, 600_000);
+});
+
+/** What the edit by hand put at the end of `<devices>`. */
+function theirs(edited: string): string {
+  return /(<rng [^\n]*<\/rng>|<controller [^\n]*<\/controller>)?<\/devices>/.exec(edited)?.[0] ?? '</devices>';
+}

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import { RefusedError } from '../../src/diagnostics.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import { plan } from '../../src/plan/plan.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { clear } from '../../src/rewrite/relayout.js';
+import { revert } from '../../src/rewrite/revert.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { at, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
+
+const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 0 }, 4: { smmu: null } });
+
+const domain = (...devices: string[]): string => `<domain type='kvm'>
+  <name>vm</name>
+  <os><type arch='aarch64' machine='virt'>hvm</type></os>
+  <features><acpi/></features>
+  <devices>
+    <controller type='pci' index='0' model='pcie-root'/>
+    ${devices.join('\n    ')}
+  </devices>
+</domain>
+`;
+
+function rewritten(xml: string, policy: Partial<Policy> = {}): string {
+  const read = parseDomain(xml);
+  return rewrite(read, plan(read, host, { ...DEFAULT_POLICY, ...policy }).plan);
+}
+
+function relaidOut(xml: string, policy: Partial<Policy> = {}): { xml: string; codes: string[] } {
+  const { domain: cleared, diagnostics } = clear(parseDomain(xml));
+  const { plan: made } = plan(cleared, host, { ...DEFAULT_POLICY, ...policy });
+  return { xml: rewrite(cleared, made), codes: diagnostics.map((d) => d.code) };
+}
+
+/** The codes for which a domain is refused. */
+function refusal(run: () => unknown): string[] {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof RefusedError) {
+      return error.diagnostics.filter((d) => d.severity === 'error').map((d) => d.code);
+    }
+    throw error;
+  }
+  return [];
+}
+
+const add = (xml: string, device: string) => xml.replace('  </devices>', `  ${device}\n  </devices>`);
+const remove = (xml: string, bus: number) =>
+  xml.replace(new RegExp(` *<hostdev[^\\n]*bus='${bus}'/></source>[\\s\\S]*?</hostdev>\\n`), '');
+
+const ONE = domain(port(1), port(2), hostdev(1, at(1)));
+
+describe('a domain that was rewritten', () => {
+  it('is planned from nothing as the domain before it', () => {
+    const policy: Partial<Policy> = { grouping: 'device', sparePorts: 1 };
+    expect(relaidOut(rewritten(ONE), policy)).toEqual({ xml: rewritten(ONE, policy), codes: [] });
+  });
+
+  it('stays as it is where it is as it would be planned', () => {
+    expect(relaidOut(rewritten(ONE)).xml).toBe(rewritten(ONE));
+  });
+
+  it('takes a further device on the bridge that it has, where that has bus numbers left', () => {
+    const more = add(rewritten(ONE, { busWindow: 9 }), hostdev(3));
+    const [bridge, ...others] = plan(parseDomain(more), host, DEFAULT_POLICY).plan.bridges;
+    expect(others).toEqual([]);
+    expect(bridge).toMatchObject({ kept: true, ports: [{ kept: true }, { kept: false }] });
+    const after = rewritten(more);
+    expect(rewritten(after)).toBe(after);
+    expect(revert(parseDomain(after)).xml).toBe(add(ONE, hostdev(3)));
+  });
+
+  it('is refused with a further device where it has none left, and relaid out', () => {
+    const more = add(rewritten(ONE), hostdev(3));
+    expect(refusal(() => rewritten(more))).toEqual(['bus-window-too-small']);
+    const { xml, codes } = relaidOut(more);
+    expect(codes).toEqual([]);
+    expect(xml).toBe(rewritten(add(ONE, hostdev(3))));
+    expect(rewritten(xml)).toBe(xml);
+  });
+
+  it('loses the vSMMU of a bridge that lost its last device, and keeps its ports for another', () => {
+    const two = add(rewritten(add(ONE, hostdev(2, at(2)))), '');
+    const less = remove(two, 2);
+    const after = parseDomain(rewritten(less));
+    expect(after.iommus.map((i) => i.pciBus)).toEqual([3]);
+    expect(after.controllers.map((c) => c.index)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const again = parseDomain(rewritten(add(after.document.text, hostdev(2))));
+    expect(again.iommus.map((i) => i.pciBus)).toEqual([3, 5]);
+    expect(again.hostDevices.map((d) => d.address?.bus)).toEqual([4, 6]);
+    expect(again.controllers.length).toBe(7);
+  });
+
+  it('is cleared of a bridge that lost its last device when relaid out', () => {
+    const less = remove(rewritten(add(ONE, hostdev(2, at(2)))), 2);
+    expect(relaidOut(less).xml).toBe(rewritten(ONE));
+  });
+});
+
+describe('a domain that was made by hand', () => {
+  const HAND_MADE = domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2));
+
+  it('keeps the bridge that is right, and gets what is missing', () => {
+    const after = rewritten(HAND_MADE);
+    expect(parseDomain(after).controllers.map((c) => c.busNr)).toEqual([undefined, undefined, 240, undefined]);
+    expect(parseDomain(after).hostDevices[0]?.iommufd).toBe('yes');
+    expect(revert(parseDomain(after)).xml).toBe(HAND_MADE);
+  });
+
+  it('is relaid out with a warning, since nothing tells what was there before', () => {
+    const { xml, codes } = relaidOut(HAND_MADE);
+    expect(codes).toEqual(['relayout-unrecorded']);
+    const after = parseDomain(xml);
+    expect(after.controllers.map((c) => [c.index, c.busNr])).toEqual([
+      [0, undefined],
+      [1, undefined],
+      [2, 254],
+      [3, undefined],
+    ]);
+    expect(after.controllers.at(-1)?.alias).toBe('ua-vsmmu-port-3');
+  });
+
+  it('is refused where its bus numbers are too narrow, as libvirt makes them, and relaid out', () => {
+    const narrow = domain(
+      ...[port(1), expander(2, 254), port(3, at(2)), port(4, at(2, 1)), expander(5, 252), port(6, at(5))],
+      ...[hostdev(1, at(3)), hostdev(3, at(4)), hostdev(2, at(6)), vsmmu(2), vsmmu(5)],
+    );
+    expect(refusal(() => rewritten(narrow))).toEqual(['bus-window-too-small']);
+    const after = parseDomain(relaidOut(narrow).xml);
+    expect(after.controllers.flatMap((c) => c.busNr ?? [])).toEqual([251, 254]);
+  });
+
+  it('keeps what is on an expander bus without a vSMMU', () => {
+    const numa = domain(port(1), expander(2, 200), port(3, at(2)), rng(at(3)), hostdev(1, at(1)));
+    const after = parseDomain(relaidOut(rewritten(numa)).xml);
+    expect(after.otherDevices.map((d) => d.address?.bus)).toEqual([3]);
+    expect(after.controllers.find((c) => c.index === 2)?.busNr).toBe(200);
+  });
+});
+
+describe('an SMMU of the whole machine', () => {
+  const machine = "<iommu model='smmuv3'/>";
+
+  it.each([
+    ['before the others', domain(machine, port(1), hostdev(1, at(1)))],
+    ['after the devices', domain(port(1), hostdev(1, at(1)), machine)],
+    ['beside a bridge', domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), machine)],
+  ])('comes to serve pcie.0 alone, and back: %s', (_title, before) => {
+    const after = rewritten(before);
+    expect(
+      parseDomain(after)
+        .iommus.map((i) => i.pciBus)
+        .sort(),
+    ).toEqual([0, 2]);
+    expect(rewritten(after)).toBe(after);
+    expect(revert(parseDomain(after)).xml).toBe(before);
+  });
+
+  it('is as it was when the domain is relaid out with another answer', () => {
+    const before = domain(port(1), port(2), hostdev(1, at(1)), hostdev(4, at(2)), machine);
+    expect(refusal(() => rewritten(before))).toEqual(['iommu-conflict']);
+    const dropped = rewritten(before, { emulatedIommu: 'drop' });
+    expect(parseDomain(dropped).iommus.map((i) => i.pciBus)).toEqual([3]);
+    expect(refusal(() => relaidOut(dropped))).toEqual(['iommu-conflict']);
+    expect(relaidOut(dropped, { emulatedIommu: 'drop' }).xml).toBe(dropped);
+  });
+});
+
+describe('what nobody may have beside it', () => {
+  it.each([
+    ['another model', "<iommu model='virtio'/>", 'iommu-conflict'],
+    ['an accelerated SMMU of pcie.0', vsmmu(0), 'iommu-conflict'],
+    ['an SMMU that names a root port', vsmmu(1), 'iommu-conflict'],
+    ['an SMMU that names nothing', vsmmu(9), 'iommu-conflict'],
+  ])('%s is an error, relaid out too', (_title, device, code) => {
+    const xml = domain(port(1), hostdev(1, at(1)), device);
+    expect(refusal(() => rewritten(xml))).toContain(code);
+    expect(refusal(() => relaidOut(xml))).toContain(code);
+  });
+
+  it('arguments of QEMU by hand are an error, unless they are to be ignored', () => {
+    const xml = domain(port(1), hostdev(1, at(1))).replace(
+      '</domain>',
+      "  <q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg value='-device'/><q:arg value='pxb-pcie,bus_nr=9'/></q:commandline>\n</domain>",
+    );
+    expect(refusal(() => rewritten(xml))).toEqual(['commandline-conflict']);
+    const after = rewritten(xml, { ignoreCommandline: true });
+    expect(revert(parseDomain(after)).xml).toBe(xml);
+  });
+});

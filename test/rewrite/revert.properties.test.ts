@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { InputError, RefusedError } from '../../src/diagnostics.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import type { Host } from '../../src/host/host.js';
+import { plan } from '../../src/plan/plan.js';
+import type { Policy } from '../../src/plan/policy.js';
+import { revert } from '../../src/rewrite/revert.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { applyChange, arbitraryCase, arbitraryPolicy, arbitraryStory } from '../plan/arbitrary.js';
+
+/** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
+const RUNS = Number(process.env.VSMMU_RUNS ?? 300);
+
+/** What rewriting gives, or undefined where the domain is refused. */
+function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
+  try {
+    const domain = parseDomain(xml);
+    return rewrite(domain, plan(domain, host, policy).plan);
+  } catch (error) {
+    if (error instanceof RefusedError || error instanceof InputError) return undefined;
+    throw error;
+  }
+}
+
+/** What reverting gives of a domain whose bridges were all there before, too: that has no record, so it stays. */
+function reverted(xml: string): string {
+  return xml.includes('urn:vsmmu:domain:1') ? revert(parseDomain(xml)).xml : xml;
+}
+
+/** Elements on lines of their own, so that a difference can be read. */
+function lines(xml: string): string {
+  return xml.replaceAll('><', '>\n<');
+}
+
+/** The lines of a text in an order of their own. */
+function sorted(xml: string): string[] {
+  return lines(xml)
+    .split('\n')
+    .map((line) => line.trim())
+    .sort();
+}
+
+/** What somebody's editor may have made of a text: all of it the same XML. */
+const manner: fc.Arbitrary<(xml: string) => string> = fc.constantFrom(
+  (xml: string) => xml,
+  (xml: string) => xml.replace(/\r?\n[ \t]*/g, ''),
+  (xml: string) => xml.replace(/(\r?\n)/g, ' \t$1'),
+  (xml: string) => xml.replace(/(\r?\n)/g, ' <!-- so --> $1'),
+  (xml: string) => xml.replaceAll('/>', ' />').replace(/<name>.*<\/name>/, '$&<metadata />'),
+  (xml: string) => xml.replace(/<name>.*<\/name>/, '$&<metadata >\n</metadata >'),
+  (xml: string) => xml.replace(/<name>.*<\/name>/, "$&<metadata><a:b xmlns:a='urn:a'/></metadata>"),
+  (xml: string) => xml.replace(/<iommu model=.smmuv3.\/>/, '$&\n\n'),
+);
+
+describe('revert', () => {
+  it('gives back what was rewritten, byte for byte', () => {
+    let changed = 0;
+    fc.assert(
+      fc.property(arbitraryCase, manner, ({ xml, host, policy }, write) => {
+        const before = write(xml);
+        const after = rewritten(before, host, policy);
+        fc.pre(after !== undefined && after !== before);
+        changed++;
+        expect(lines(reverted(after))).toBe(lines(before));
+      }),
+      { numRuns: RUNS },
+    );
+    expect(changed).toBeGreaterThan(RUNS / 10);
+  }, 600_000);
+
+  it('gives back the first of several, whatever the policies of the others', () => {
+    const policies = arbitraryCase.chain((given) => fc.tuple(fc.constant(given), arbitraryPolicy(given.host)));
+    fc.assert(
+      fc.property(policies, manner, ([{ xml, host, policy }, other], write) => {
+        const before = write(xml);
+        const first = rewritten(before, host, policy);
+        fc.pre(first !== undefined && first !== before);
+        const second = rewritten(first, host, other);
+        fc.pre(second !== undefined);
+        expect(lines(reverted(second))).toBe(lines(before));
+      }),
+      { numRuns: RUNS },
+    );
+  }, 600_000);
+
+  it('keeps the devices that came and went in between', () => {
+    fc.assert(
+      fc.property(arbitraryStory, ({ change, host, ...given }) => {
+        // A companion counts as a device of the domain: the change would be of others with it and without.
+        fc.pre(!given.policy.completeGroups && !change.policy.completeGroups);
+        const first = rewritten(given.xml, host, given.policy);
+        fc.pre(first !== undefined && first !== given.xml);
+        const second = rewritten(applyChange(first, host, change), host, change.policy);
+        fc.pre(second !== undefined);
+        // What was taken out between two devices that are gone has no place of its own any more.
+        expect(sorted(reverted(second))).toEqual(sorted(applyChange(given.xml, host, change)));
+      }),
+      { numRuns: RUNS },
+    );
+  }, 600_000);
+});

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { plan } from '../../src/plan/plan.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { type RevertOptions, revert } from '../../src/rewrite/revert.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { at, expander, hostdev, hostWith, port, rng } from '../plan/example.js';
+
+const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 0 }, 4: { smmu: null } });
+
+const domain = (...devices: string[]): string => `<domain type='kvm'>
+  <name>vm</name>
+  <os><type arch='aarch64' machine='virt'>hvm</type></os>
+  <features><acpi/></features>
+  <devices>
+    <controller type='pci' index='0' model='pcie-root'/>
+    ${devices.join('\n    ')}
+  </devices>
+</domain>
+`;
+
+function rewritten(xml: string, policy: Partial<Policy> = {}): string {
+  const read = parseDomain(xml);
+  return rewrite(read, plan(read, host, { ...DEFAULT_POLICY, ...policy }).plan);
+}
+
+function reverted(xml: string, options: RevertOptions = {}): { xml: string; codes: string[] } {
+  const { xml: out, diagnostics } = revert(parseDomain(xml), options);
+  return { xml: out, codes: diagnostics.map((d) => d.code) };
+}
+
+/** What an edit of the rewritten domain leaves behind once it is reverted, as far as it is not what there was before. */
+function afterEdit(
+  before: string,
+  edit: (xml: string) => string,
+): { added: string[]; lost: string[]; codes: string[] } {
+  const edited = edit(rewritten(before));
+  expect(edited, 'the edit does something').not.toBe(rewritten(before));
+  const { xml, codes } = reverted(edited);
+  const [was, is] = [before.split('\n'), xml.split('\n')];
+  return { added: is.filter((line) => !was.includes(line)), lost: was.filter((line) => !is.includes(line)), codes };
+}
+
+const PLAIN = domain(port(1), hostdev(1, at(1)), rng(at(0, 2)));
+
+describe('a domain that was rewritten', () => {
+  it.each<[title: string, devices: string[], policy?: Partial<Policy>]>([
+    ['with a device that had no address', [port(1), hostdev(1)]],
+    ['with a device whose address had nothing in it', [port(1), hostdev(1, "<address type='pci'/>")]],
+    ['with numbers in every base', [port(8), hostdev(1, "<address type='pci' bus='010' slot='0x0' function='0'/>")]],
+    ['with a driver of its own', [port(1), hostdev(1, `<driver name='vfio' iommufd='no'/>${at(1)}`)]],
+    [
+      'with devices that part, and one that gets function 0',
+      [port(1), hostdev(1, at(1)), hostdev(4, at(1, 0, 1)), rng(at(1, 0, 2))],
+    ],
+    ['with an SMMU for the whole machine', [port(1), "<iommu model='smmuv3' />", hostdev(1, at(1))]],
+    [
+      'with an SMMU for the whole machine that had to go',
+      [port(1), port(2), "<iommu   model='smmuv3'></iommu>", hostdev(1, at(1)), hostdev(4, at(2))],
+      { emulatedIommu: 'drop' },
+    ],
+    ['with spare ports', [port(1), hostdev(1, at(1))], { sparePorts: 2 }],
+    [
+      'with a bridge that was there before',
+      [
+        port(1),
+        expander(2, 200),
+        port(3, at(2)),
+        hostdev(1, at(3)),
+        hostdev(3, at(1)),
+        "<iommu model='smmuv3'><driver pciBus='2' accel='off'/></iommu>",
+      ],
+    ],
+  ])('%s comes back', (_title, devices, policy) => {
+    const before = domain(...devices);
+    const after = rewritten(before, policy);
+    expect(after).not.toBe(before);
+    expect(reverted(after)).toEqual({ xml: before, codes: [] });
+  });
+
+  it('comes back from the last of several runs, each with another device and policy', () => {
+    const first = rewritten(PLAIN);
+    const more = first.replace('  </devices>', `  ${hostdev(2)}\n  </devices>`);
+    const second = rewritten(more, { ats: 'on', sparePorts: 0 });
+    const third = rewritten(second, { ats: 'off', oas: 48 });
+    expect(new Set([first, second, third]).size).toBe(3);
+    expect(reverted(third).xml).toBe(PLAIN.replace('  </devices>', `  ${hostdev(2)}\n  </devices>`));
+  });
+
+  it('is told of with one element, one line for each device', () => {
+    const xml = rewritten(domain(port(1), port(2), hostdev(1, at(1)), hostdev(2, at(2))));
+    const [record = ''] = /<vsmmu:placement[\s\S]*<\/vsmmu:placement>/.exec(xml) ?? [];
+    expect(record.replace(/digest="\w+"/, 'digest="…"').split('\n')).toEqual([
+      '<vsmmu:placement xmlns:vsmmu="urn:vsmmu:domain:1" digest="…">',
+      '      <vsmmu:changed element="devices/hostdev[0000:01:00.0]" address.domain="to 0x0000" address.bus="1 to 0x04" added="driver"/>',
+      '      <vsmmu:changed element="devices/hostdev[0000:02:00.0]" address.domain="to 0x0000" address.bus="2 to 0x06" added="driver"/>',
+      '      <vsmmu:changed element="devices" added="controller[3] controller[4] controller[5] controller[6] iommu[3] iommu[5]"/>',
+      '      <vsmmu:changed element="." added="metadata"/>',
+      '    </vsmmu:placement>',
+    ]);
+  });
+
+  it('keeps the metadata of others', () => {
+    const before = PLAIN.replace('<os>', '<metadata><a:b xmlns:a="urn:a"/></metadata>\n  <os>');
+    expect(reverted(rewritten(before)).xml).toBe(before);
+    const more = (xml: string) => xml.replace('</metadata>', '<c:d xmlns:c="urn:c"/></metadata>');
+    expect(reverted(more(rewritten(before))).xml).toContain('<a:b xmlns:a="urn:a"/>');
+    const kept = reverted(more(rewritten(PLAIN))).xml;
+    expect(kept).toContain('<c:d xmlns:c="urn:c"/>');
+    expect(kept).not.toContain('vsmmu');
+  });
+});
+
+describe('after an edit by hand', () => {
+  it('what else changed is kept', () => {
+    const edit = (xml: string) => xml.replace("<rng model='virtio'>", "<rng model='virtio-transitional'>");
+    expect(afterEdit(PLAIN, edit)).toMatchObject({ added: [expect.stringContaining('transitional')], codes: [] });
+  });
+
+  it('a device that is gone stays gone', () => {
+    expect(afterEdit(PLAIN, (xml) => xml.replace(/ *<hostdev[\s\S]*<\/hostdev>\n/, ''))).toEqual({
+      added: [],
+      lost: [expect.stringContaining('<hostdev')],
+      codes: [],
+    });
+  });
+
+  it('a device that was moved elsewhere stays there', () => {
+    const move = (xml: string) => xml.replace(/(<source><address bus='1'\/><\/source>)<address[^>]*>/, `$1${at(0, 9)}`);
+    expect(afterEdit(PLAIN, move)).toMatchObject({ added: [expect.stringContaining(at(0, 9))], codes: [] });
+  });
+
+  it('a device that was put on a port of ours loses its address', () => {
+    const put = (xml: string) => xml.replace('  </devices>', `  ${hostdev(3, at(3, 0, 1))}\n  </devices>`);
+    const { added, codes } = afterEdit(PLAIN, put);
+    expect(added).toEqual([`  ${hostdev(3)}`]);
+    expect(codes).toEqual(['address-dropped']);
+  });
+
+  it('a device whose place another has now loses its address', () => {
+    const take = (xml: string) => xml.replace('  </devices>', `  ${rng(at(1))}\n  </devices>`);
+    const { added, codes } = afterEdit(PLAIN, take);
+    expect(added).toEqual([`    ${hostdev(1)}`, `  ${rng(at(1))}`]);
+    expect(codes).toEqual(['address-dropped']);
+  });
+
+  it('a port that was put on a bridge of ours is left to libvirt, and its device stays on it', () => {
+    const put = (xml: string) =>
+      xml.replace('  </devices>', `  ${port(4, at(2, 5))}\n    ${hostdev(3, at(4))}\n  </devices>`);
+    const { added, codes } = afterEdit(PLAIN, (xml) => put(xml));
+    expect(added.join('\n')).toContain(hostdev(3, at(4)));
+    expect(codes).toEqual(['address-dropped', 'revert-port-left']);
+  });
+
+  it('no gap is left below a controller that came after ours', () => {
+    const put = (xml: string) => xml.replace('  </devices>', `  ${port(4, at(0, 9))}\n    ${rng(at(4))}\n  </devices>`);
+    const { added, codes } = afterEdit(PLAIN, put);
+    expect(codes).toEqual(['revert-port-left']);
+    const after = parseDomain(PLAIN.replace('  </devices>', `${added.join('\n')}\n  </devices>`));
+    expect(after.controllers.map((c) => c.index).sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(after.controllers.filter((c) => c.alias).length).toBe(0);
+  });
+
+  it('a driver that got more keeps that', () => {
+    const more = (xml: string) => xml.replace("<driver iommufd='yes'/>", "<driver name='vfio' iommufd='yes'/>");
+    const { added } = afterEdit(PLAIN, more);
+    expect(added).toEqual([expect.stringContaining("<driver name='vfio'/>")]);
+  });
+
+  it('an SMMU that was put in for ours goes with the bridge', () => {
+    const mine = "<iommu model='smmuv3'><driver pciBus='2' accel='on' ats='off'/></iommu>";
+    const { added, codes } = afterEdit(PLAIN, (xml) => xml.replace(/<iommu[\s\S]*<\/iommu>/, mine));
+    expect({ added, codes }).toEqual({ added: [], codes: [] });
+  });
+});
+
+describe('a domain without a record', () => {
+  const foreign = rewritten(PLAIN).replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
+
+  it('stays as it is where nothing in it is of vsmmu', () => {
+    expect(reverted(PLAIN)).toEqual({ xml: PLAIN, codes: ['revert-nothing'] });
+  });
+
+  it('is refused where it has bridges', () => {
+    expect(() => reverted(foreign)).toThrow('no record of what was there before');
+  });
+
+  it('loses the bridges by force, and its devices their addresses', () => {
+    const { xml, codes } = reverted(foreign, { force: true });
+    expect(codes).toEqual(['address-dropped']);
+    const after = parseDomain(xml);
+    expect(after.iommus).toEqual([]);
+    expect(after.controllers.map((c) => c.index)).toEqual([0, 1]);
+    expect(after.hostDevices.map((d) => d.awaitsAddress)).toEqual([true]);
+    expect(after.otherDevices.map((d) => d.address?.slot)).toEqual([2]);
+  });
+
+  it('loses by force the bridges that somebody made by hand, and only those with an accelerated vSMMU', () => {
+    const xml = domain(
+      ...[expander(1, 200), port(2, at(1)), expander(3, 100), port(4, at(3)), hostdev(1, at(2)), rng(at(4))],
+      "<iommu model='smmuv3'><driver pciBus='1' accel='on'/></iommu>",
+    );
+    const after = parseDomain(reverted(xml, { force: true }).xml);
+    expect(after.controllers.map((c) => [c.index, c.model, c.address?.bus])).toEqual(
+      [
+        [0, 'pcie-root', undefined],
+        [3, 'pcie-expander-bus', 0],
+        [4, 'pcie-root-port', 3],
+        ...[1, 2].map((index) => [index, 'pcie-root-port', 0]),
+      ].sort((a, b) => Number(a[0]) - Number(b[0])),
+    );
+    expect(after.iommus).toEqual([]);
+    expect(after.hostDevices[0]?.address).toBeUndefined();
+  });
+});
