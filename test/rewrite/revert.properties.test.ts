@@ -87,6 +87,8 @@ describe('revert', () => {
   it('keeps the devices that came and went in between', () => {
     fc.assert(
       fc.property(arbitraryStory, ({ change, host, ...given }) => {
+        // A companion counts as a device of the domain: the change would be of others with it and without.
+        fc.pre(!given.policy.completeGroups && !change.policy.completeGroups);
         const first = rewritten(given.xml, host, given.policy);
         fc.pre(first !== undefined && first !== given.xml);
         const second = rewritten(applyChange(first, host, change), host, change.policy);
