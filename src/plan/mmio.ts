@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB } from '../domain/size.js';
-import type { Bridge, PciHoleChange, Port } from '../generated/plan.js';
+import type { Bridge, PciHoleChange } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
@@ -84,6 +84,7 @@ interface Stretch {
 /**
  * What the devices need, in KiB. Firmware gives a port, and a root bus, one window for all below it, whose length is a
  * multiple of the largest BAR in it (EDK2 under QEMU 11.1: three ports with 128 GiB and 32 MiB each do not fit 512 GiB).
+ * What spare ports keep free comes on top of what a platform asks for its devices.
  */
 function neededKiB(devices: readonly GuestBars[], bridges: readonly Bridge[], policy: Policy): KiB {
   const roots = new Set([...devices.map(({ root }) => root), ...bridges.map((bridge) => bridge.controllerIndex)]);
@@ -91,22 +92,22 @@ function neededKiB(devices: readonly GuestBars[], bridges: readonly Bridge[], po
   for (const root of roots) {
     const below = devices.filter((device) => device.root === root);
     const spare = bridges.find((bridge) => bridge.controllerIndex === root)?.ports ?? [];
+    const kept = spare.filter((port) => port.devices.length === 0).map(({ reserve }) => reserve);
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
-    bytes += Math.max(pack(ports(below, spare)).size, minimum);
+    const stretches = [...ports(below), ...kept.map((size) => ({ size, alignment: size }))];
+    bytes += Math.max(pack(stretches).size, minimum + kept.reduce((sum, size) => sum + size, 0));
   }
   return Math.ceil(bytes / 1024) as KiB;
 }
 
-/** What the ports below one root bus need each: for the BARs behind it, or what it keeps free for a device to come. */
-function ports(devices: readonly GuestBars[], planned: readonly Port[]): Stretch[] {
+/** What the ports below one root bus need each for the BARs behind it. */
+function ports(devices: readonly GuestBars[]): Stretch[] {
   const byPort = new Map<string, Stretch[]>();
   for (const { device, address } of devices) {
     const key = address ? `${address.bus}` : device.bdf;
     byPort.set(key, [...(byPort.get(key) ?? []), ...device.bars.filter(isLarge).map(asStretch)]);
   }
-  const used = [...byPort.values()].map((bars) => pack(bars));
-  const kept = planned.filter((port) => port.reserve > 0 && port.devices.length === 0).map(({ reserve }) => reserve);
-  return [...used, ...kept.map((size) => ({ size, alignment: size }))];
+  return [...byPort.values()].map((bars) => pack(bars));
 }
 
 function pack(parts: readonly Stretch[]): Stretch {
