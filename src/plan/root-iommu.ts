@@ -1,0 +1,42 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Plan } from '../generated/plan.js';
+import type { Existing } from './existing.js';
+import type { Policy } from './policy.js';
+import type { Verdict } from './verdict.js';
+
+/** What becomes of an SMMU of `pcie.0`, and what there is to say about it. */
+export interface RootIommuPlan {
+  readonly change: Plan['machineIommu'];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Decides on an SMMU of `pcie.0`, the whole machine's or that bus's own (rule 13): QEMU 11.1 takes none for the machine
+ * beside those of bridges, and no host device behind one that is emulated.
+ * @param bridged whether the domain has, or gets, a bridge
+ */
+export function planRootIommu(
+  { rootIommu }: Existing,
+  verdicts: ReadonlyMap<HostDevice, Verdict>,
+  policy: Policy,
+  bridged: boolean,
+): RootIommuPlan {
+  if (!rootIommu) return { change: 'none', diagnostics: [] };
+  const conflict = (message: string, hint?: string): RootIommuPlan => ({
+    change: 'none',
+    diagnostics: [diagnostic('iommu-conflict', message, { place: rootIommu.place, hint })],
+  });
+  if (rootIommu.values.accel === 'on') {
+    return conflict('the SMMU of pcie.0 is accelerated: emulated devices cannot be behind it');
+  }
+  const staying = [...verdicts].filter(([device, { smmu }]) => smmu === undefined && !device.unassigned);
+  if (staying.length === 0) {
+    return { change: bridged && rootIommu.pciBus === undefined ? 'pcie-root' : 'none', diagnostics: [] };
+  }
+  if (policy.emulatedIommu === 'drop') return { change: 'drop', diagnostics: [] };
+  return conflict(
+    `${staying.map(([device]) => device.bdf).join(', ')} would be behind the emulated SMMU of pcie.0, where no host device can be`,
+    'remove that <iommu>, or give --emulated-iommu drop',
+  );
+}
