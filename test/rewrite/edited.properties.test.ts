@@ -69,6 +69,8 @@ describe('a rewritten domain that somebody edited', () => {
     let reverted = 0;
     fc.assert(
       fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
+        // Companions of a group shift which devices `applyChange` picks.
+        fc.pre(!policy.completeGroups);
         const first = rewritten(xml, host, policy);
         fc.pre(first !== undefined && first !== xml);
         const edited = edit(applyChange(first, host, change));
