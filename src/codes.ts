@@ -158,6 +158,12 @@ const codes = {
     meaning: 'libvirt would put an emulated device on a spare port behind a vSMMU, and QEMU would refuse it',
     hint: 'define the domain first, so that every device has an address, and rewrite what `virsh dumpxml --inactive` prints',
   },
+  'spare-port-unguarded': {
+    severity: 'warning',
+    meaning:
+      'a free port behind a vSMMU has no free port of `pcie.0` with a lower index before it, which libvirt would take first',
+    hint: '--relayout puts enough of them there',
+  },
   'vsmmu-values-missing': {
     severity: 'error',
     meaning: 'a vSMMU without a device needs all its values given, since QEMU has nothing to read them off',

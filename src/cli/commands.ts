@@ -1,4 +1,5 @@
 import {
+  attachOptions,
   flag,
   HOST_OPTIONS,
   type OptionSpec,
@@ -77,7 +78,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   attach: {
     usage: 'attach DOMAIN BDF',
     summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
-    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...OUTPUT_OPTIONS }),
+    options: () => ({ ...HOST_OPTIONS, ...attachOptions(), ...OUTPUT_OPTIONS }),
     examples: [
       ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
     ],

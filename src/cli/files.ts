@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
 import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
 import { MAX_BYTES } from '../xml/source.js';
 
@@ -67,10 +67,17 @@ function readFileBytes(file: string): Uint8Array {
 export async function writeFile(file: string, content: string | Uint8Array): Promise<void> {
   const { default: writeFileAtomic } = await import('write-file-atomic');
   try {
-    writeFileAtomic.sync(file, content instanceof Uint8Array ? Buffer.from(content) : content);
+    if (!isReplaceable(file)) writeFileSync(file, content);
+    else writeFileAtomic.sync(file, content instanceof Uint8Array ? Buffer.from(content) : content);
   } catch (error) {
     throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
   }
+}
+
+/** Whether a file may be put in the place of what is there: a device, a pipe, a link to nothing are written to instead. */
+function isReplaceable(file: string): boolean {
+  const target = statSync(file, { throwIfNoEntry: false });
+  return target ? target.isFile() : lstatSync(file, { throwIfNoEntry: false }) === undefined;
 }
 
 /** Keeps a copy of a file beside it, with its mode and owner. @throws OutsideError `file-unwritable` */
@@ -91,5 +98,5 @@ export async function backUp(file: string, content: Uint8Array, suffix: string):
 /** An error of the system in its own words, without the path and the call: `no such file or directory`. */
 export function describeIoError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?( -> '.*')?$/, '');
+  return message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?( -> '.*')?$/s, '');
 }

@@ -1,5 +1,5 @@
 import { diagnostic, InputError } from '../diagnostics.js';
-import { DEFAULT_POLICY, type Policy, type PolicyKey, policyKeys, readPolicy, withOption } from '../plan/policy.js';
+import { DEFAULT_POLICY, type Policy, policyKeys, readPolicy, withOption } from '../plan/policy.js';
 import { readExisting, readTextFile } from './files.js';
 
 /** The options of a command line as they were given; each by its name in kebab case. */
@@ -81,6 +81,12 @@ export function policyOptions(): Record<string, OptionSpec> {
   return options;
 }
 
+/** Of the policy's options, those that matter to a device that is plugged in. */
+export function attachOptions(): Record<string, OptionSpec> {
+  const { policy, bypass } = policyOptions();
+  return { ...(policy && { policy }), ...(bypass && { bypass }) };
+}
+
 /** The last value of an option that was given, or undefined. */
 export function value(options: OptionValues, name: string): string | undefined {
   const given = options[name];
@@ -124,5 +130,3 @@ export function soleOperand(operands: readonly string[], what: string): string {
   if (second === undefined) return first;
   throw new InputError(diagnostic('usage', `one ${what} at a time, not ${operands.length}`));
 }
-
-export type { PolicyKey };

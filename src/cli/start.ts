@@ -2,8 +2,9 @@ import { main } from './main.js';
 
 // Whoever reads our output may stop reading (`| head`): that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`vsmmu: error: file-unwritable: standard output: ${error.code ?? error.message}\n`);
+  process.exit(3);
 });
 
 void main(process.argv.slice(2)).then((exitCode) => {

@@ -83,7 +83,12 @@ export function awaitsPciAddress(element: XmlElement): boolean {
 
 /** A controller that libvirt adds, with a PCI address, when a device needs it and the domain has none of its type. */
 const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlElement) => boolean }[] = [
-  { type: 'scsi', neededBy: (e) => e.name === 'disk' && e.child('target')?.attribute('bus') === 'scsi' },
+  {
+    type: 'scsi',
+    neededBy: (e) =>
+      (e.name === 'disk' && e.child('target')?.attribute('bus') === 'scsi') ||
+      (e.name === 'hostdev' && e.attribute('type') === 'scsi'),
+  },
   { type: 'sata', neededBy: (e) => e.name === 'disk' && e.child('target')?.attribute('bus') === 'sata' },
   {
     type: 'usb',
@@ -103,8 +108,11 @@ const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlEleme
   },
 ];
 
-/** How many PCI controllers of other kinds (USB, SCSI …) libvirt will add for the devices of a domain. */
+/** How many PCI devices libvirt will add for what a domain has: controllers of other kinds (USB, SCSI …), a video card. */
 export function impliedControllers(devices: readonly XmlElement[]): number {
   const has = (type: string) => devices.some((e) => e.name === 'controller' && e.attribute('type') === type);
-  return IMPLIED_CONTROLLERS.filter(({ type, neededBy }) => !has(type) && devices.some(neededBy)).length;
+  const controllers = IMPLIED_CONTROLLERS.filter(({ type, neededBy }) => !has(type) && devices.some(neededBy)).length;
+  // A domain with a display and no video card gets one.
+  const video = devices.some((e) => e.name === 'graphics') && !devices.some((e) => e.name === 'video') ? 1 : 0;
+  return controllers + video;
 }

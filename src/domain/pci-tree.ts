@@ -1,4 +1,4 @@
-import type { BusNumber, ControllerIndex, GuestAddress } from './address.js';
+import type { ControllerIndex, GuestAddress } from './address.js';
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from './controller.js';
 import type { GuestDevice, HostDevice } from './device.js';
 import type { Domain } from './domain.js';
@@ -103,10 +103,4 @@ export class PciTree {
 /** A controller with one slot below it, for one device. */
 function isPort({ model }: PciController): boolean {
   return model === 'pcie-root-port' || model === 'pcie-switch-downstream-port';
-}
-
-/** The lowest `busNr` of the expander buses that have one; undefined without any. */
-export function lowestBusNr(expanders: readonly PciController[]): BusNumber | undefined {
-  const numbers = expanders.flatMap((c) => (c.busNr === undefined ? [] : [c.busNr]));
-  return numbers.length > 0 ? (Math.min(...numbers) as BusNumber) : undefined;
 }

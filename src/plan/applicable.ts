@@ -41,10 +41,13 @@ export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly D
 /** The names of QEMU's devices that our bridges are made of. */
 const OUR_DEVICES = /(?:^|[,={"'\s:])(pxb-pcie|arm-smmuv3|vfio-pci(?:-nohotplug)?)(?=$|[,}"'\s])/;
 
+/** The machine-wide SMMU as `-machine` has it; QEMU 11.1 takes none beside those of bridges. */
+const MACHINE_IOMMU = /(?:^|,)(iommu=smmuv3)(?=$|,)/;
+
 /** Arguments of `<qemu:commandline>` that put devices where we would not see them (rule 13). */
 export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
   return domain.commandline.flatMap(({ value, place }) => {
-    const [, device] = OUR_DEVICES.exec(value) ?? [];
+    const [, device] = OUR_DEVICES.exec(value) ?? MACHINE_IOMMU.exec(value) ?? [];
     return device ? [diagnostic('commandline-conflict', `<qemu:commandline> adds ${device} by hand`, { place })] : [];
   });
 }

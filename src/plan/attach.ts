@@ -108,7 +108,7 @@ function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] 
     throw refuse(
       bdf,
       `the domain has no accelerated vSMMU for ${smmu}`,
-      `rewrite it with --bridges all --spare-ports 1${memory} and start it anew`,
+      `rewrite it with --bridges all --spare-ports 1, with values for --ats --ril --ssidsize --oas --cmdqv,${memory} and start it anew`,
     );
   }
   const spare = ports.some(({ named }) => named) ? ports.length : ports.length + 1;

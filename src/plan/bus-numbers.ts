@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { BusNumber, ControllerIndex } from '../domain/address.js';
 import { MAX_BUS_NR } from '../domain/controller.js';
-import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
 
 /** PCI bus numbers of a guest: 0 to 255. */
@@ -147,9 +147,4 @@ function highestGap(taken: readonly Window[], count: number): Window | undefined
   }
   const start = Math.min(end - count, MAX_BUS_NR);
   return start >= 1 ? { busNr: start as BusNumber, count } : undefined;
-}
-
-/** What `pcie.0` needs, with the ports that are to be added to it. */
-export function rootDemand(tree: PciTree, newRootPorts: number, awaiting: number): RootDemand {
-  return { buses: tree.busesBelow(ROOT_BUS).length + newRootPorts, libvirt: awaiting + tree.gaps };
 }

@@ -266,6 +266,9 @@ class LayoutBuilder {
           { hint: 'give each device an <address> on a port of pcie.0, or take that port out' },
         ),
       );
+    } else if (keptSpare.length > guards.filter((c) => c.index < lowestSpare).length) {
+      const message = `libvirt would give the port ${lowestSpare}, which is behind a vSMMU, to a device that is added without an address`;
+      this.#diagnostics.push(diagnostic('spare-port-unguarded', message));
     }
   }
 

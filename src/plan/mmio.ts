@@ -48,11 +48,19 @@ export interface PciHoleRequest {
  */
 export function planPciHole64({ domain, bridges, devices, policy }: PciHoleRequest): PciHolePlan {
   const none: PciHolePlan = { change: null, diagnostics: [] };
+  if (bridges.length === 0) return none;
+  const before = domain.pciHole64;
+  const place = before && domain.document.place(before.element.start);
+  const bits = bridges.some((b) => b.vsmmu.oas === '48') ? ADDRESS_BITS.large : ADDRESS_BITS.usual;
+  // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
+  const limit = (2 ** (bits - 1) / 1024) as KiB;
+  if (before && before.size > limit) {
+    const message = `pcihole64 is ${formatKib(before.size)}, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
+    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { place })] };
+  }
   const placed = devices.filter((device) => device.placed);
   if (neededKiB(placed, bridges, policy) === 0) return none;
   const needed = neededKiB(devices, bridges, policy);
-  const before = domain.pciHole64;
-  const place = before && domain.document.place(before.element.start);
   if (before?.size === 0) {
     const message = `pcihole64 is switched off, and the guest's devices need ${formatKib(needed)} of 64-bit MMIO space`;
     return { change: null, diagnostics: [diagnostic('pcihole64-off', message, { place })] };
@@ -60,9 +68,6 @@ export function planPciHole64({ domain, bridges, devices, policy }: PciHoleReque
   const present = before?.size ?? DEFAULT_HOLE;
   const size = powerOfTwoFrom(Math.max(needed + MARGIN, DEFAULT_HOLE, present));
   if (size === present) return none;
-  const bits = bridges.some((b) => b.vsmmu.oas === '48') ? ADDRESS_BITS.large : ADDRESS_BITS.usual;
-  // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
-  const limit = (2 ** (bits - 1) / 1024) as KiB;
   if (size > limit) {
     const message = `the guest's devices need ${formatKib(size)} of 64-bit MMIO space, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
     return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { place })] };

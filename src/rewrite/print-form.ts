@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type GuestAddress, guestAddressAttributes } from '../domain/address.js';
 import { parseNumber } from '../domain/number.js';
+import { parseSize } from '../domain/size.js';
 import { decodeAttributeValue } from '../xml/characters.js';
 import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import type { NewElement } from '../xml/editor.js';
@@ -79,18 +80,6 @@ export function printedAttribute(element: string, name: string, was: string | nu
   return `0x${value.toString(16).padStart(digits, '0')}`;
 }
 
-/** KiB of the units that libvirt 12.8 reads (`virScaleInteger`); none is KiB where the element says so. */
-const KIB: Readonly<Record<string, number>> = {
-  kib: 1,
-  k: 1,
-  mib: 1024,
-  m: 1024,
-  gib: 1024 ** 2,
-  g: 1024 ** 2,
-  tib: 1024 ** 3,
-  t: 1024 ** 3,
-};
-
 /** An element's text as libvirt 12.8 would have printed it at that depth; as it is where it is no XML by itself. */
 export function printedElement(text: string, indent: string): string {
   let root: XmlElement;
@@ -104,10 +93,8 @@ export function printedElement(text: string, indent: string): string {
 
 function asNew(element: XmlElement): NewElement {
   const text = element.text.trim();
-  const size = KIB[element.attribute('unit')?.toLowerCase() ?? 'kib'];
-  if (element.name === 'pcihole64' && size !== undefined && /^\d+$/.test(text)) {
-    return { name: 'pcihole64', attributes: [['unit', 'KiB']], text: String(Number(text) * size) };
-  }
+  const size = element.name === 'pcihole64' ? parseSize(text, element.attribute('unit')) : undefined;
+  if (size !== undefined) return { name: 'pcihole64', attributes: [['unit', 'KiB']], text: String(size) };
   const isAddress = element.name === 'address' && element.attribute('type') === 'pci';
   return {
     name: element.name,

@@ -200,8 +200,9 @@ class Undoing {
       const indent = `${this.#cuts.indentOf(parent)}  `;
       if (this.#form === 'as-left') this.#cuts.putAfter({ parent, after: previous }, gap, text);
       else {
-        const printed = this.#form === 'libvirt' ? printedElement(text, indent) : text.trim();
-        this.#cuts.putAfter({ parent, after: previous }, 0, `\n${indent}${printed}`);
+        const edited = /^\s/.test(text) ? text.trimEnd() : `\n${indent}${text.trim()}`;
+        const printed = this.#form === 'libvirt' ? `\n${indent}${printedElement(text, indent)}` : edited;
+        this.#cuts.putAfter({ parent, after: previous }, 0, printed);
       }
     }
     for (const { element: path, was, now } of this.#record.replaced) {

@@ -3,10 +3,12 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -116,6 +118,32 @@ describe('rewrite', () => {
     const run = vsmmu(['rewrite', ...HOST, '-o', join(file, '..', 'folder'), file]);
     expect(run).toMatchObject({ code: 3, stdout: '' });
     expect(run.stderr).toMatch(/folder: error: file-unwritable: /);
+  });
+
+  it('writes into a pipe that --output names, and leaves it a pipe', () => {
+    const pipe = join(temporaryFolder(), 'pipe');
+    spawnSync('mkfifo', [pipe]);
+    const line = `cat "$1" & "$0" bin/vsmmu rewrite --quiet --topology samples/hosts/host-a.json -o "$1" ${SAMPLE}; wait`;
+    const { stdout } = spawnSync('sh', ['-c', line, process.execPath, pipe], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect(stdout).toBe(after);
+    expect(statSync(pipe).isFIFO()).toBe(true);
+  });
+
+  it('makes the file that a link leads to', () => {
+    const link = join(temporaryFolder(), 'link.xml');
+    symlinkSync('target.xml', link);
+    expect(vsmmu(['rewrite', ...HOST, '-o', link, SAMPLE]).code).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(link, '..', 'target.xml'), 'utf8')).toBe(after);
+  });
+
+  it('says in one line that standard output cannot be written', () => {
+    const line = `"$0" bin/vsmmu rewrite --quiet --topology samples/hosts/host-a.json ${SAMPLE} > /dev/full`;
+    const { status, stderr } = spawnSync('sh', ['-c', line, process.execPath], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({
+      status: 3,
+      stderr: 'vsmmu: error: file-unwritable: standard output: ENOSPC\n',
+    });
   });
 
   it('ends quietly when whoever reads its output stops reading', () => {

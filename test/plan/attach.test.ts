@@ -98,7 +98,7 @@ describe('a device is not plugged in, and the message says why and what to do:',
       'its SMMU has no bridge',
       hostWith({ smmu: 1 }),
       spare,
-      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --bridges all --spare-ports 1 and`,
+      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --bridges all --spare-ports 1, with values for`,
     ],
     [
       'no port is free',
