@@ -48,13 +48,12 @@ export interface PciHoleRequest {
  */
 export function planPciHole64({ domain, bridges, devices, policy }: PciHoleRequest): PciHolePlan {
   const none: PciHolePlan = { change: null, diagnostics: [] };
-  if (bridges.length === 0) return none;
   const before = domain.pciHole64;
   const place = before && domain.document.place(before.element.start);
   const bits = bridges.some((b) => b.vsmmu.oas === '48') ? ADDRESS_BITS.large : ADDRESS_BITS.usual;
   // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
   const limit = (2 ** (bits - 1) / 1024) as KiB;
-  if (before && before.size > limit) {
+  if (bridges.length > 0 && before && before.size > limit) {
     const message = `pcihole64 is ${formatKib(before.size)}, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
     return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { place })] };
   }
