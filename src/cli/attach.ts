@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic, InputError, RefusedError } from '../diagnostics.js';
+import { diagnostic, InputError } from '../diagnostics.js';
 import { type Bdf, parseBdf } from '../domain/address.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
@@ -7,10 +7,10 @@ import { readTopology } from '../host/snapshot.js';
 import { planAttachment } from '../plan/attach.js';
 import { attachedDevice } from '../rewrite/elements.js';
 import { printElement } from '../xml/print.js';
-import { nameOfInput, readInput, readTextFile } from './files.js';
+import { readInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { sysfsOf } from './place.js';
-import { printJson } from './report.js';
+import { located, printJson, refuseErrors } from './report.js';
 
 /** `vsmmu attach DOMAIN BDF`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
@@ -24,16 +24,12 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const policy = policyOf(options);
   const domain = parseDomain(await readInput(file));
   const host = hostFor(domain, bdf, options);
-  try {
+  const { xml } = refuseErrors(located(domain, file, options), () => {
     const element = attachedDevice(planAttachment(domain, host, bdf, policy));
-    const xml = `${printElement(element, "'", { lineEnd: '\n', indent: '', unit: '  ' })}\n`;
-    if (isSet(options, 'json')) printJson({ changed: true, diagnostics: [], xml });
-    else process.stdout.write(xml);
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    const where = { file: nameOfInput(file), place: domain.document.place(domain.document.root.start) };
-    throw new RefusedError(error.diagnostics.map((found: Diagnostic) => ({ ...where, ...found })));
-  }
+    return { xml: `${printElement(element, "'", { lineEnd: '\n', indent: '', unit: '  ' })}\n`, diagnostics: [] };
+  });
+  if (isSet(options, 'json')) printJson({ changed: true, diagnostics: [], xml });
+  else process.stdout.write(xml);
 }
 
 function hostFor(domain: Domain, bdf: Bdf, options: OptionValues): Host {

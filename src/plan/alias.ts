@@ -32,11 +32,6 @@ export function rootPortAlias(index: ControllerIndex): string {
   return `${PREFIX}root-port-${index}`;
 }
 
-/** Whether an alias is one that we gave. */
-export function isOurs(alias: string | undefined): boolean {
-  return alias?.startsWith(PREFIX) ?? false;
-}
-
 /** The SMMU that the alias of one of our bridges names, where this host has it. */
 export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): string | undefined {
   const [, address] = /^ua-vsmmu-smmu-([0-9a-f]+)-\d+$/.exec(alias ?? '') ?? [];

@@ -3,7 +3,7 @@ import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
-import { isOurs } from './alias.js';
+import { isOurAlias } from './alias.js';
 import type { Existing, ExistingBridge } from './existing.js';
 import type { Policy } from './policy.js';
 import { leavingDevices, type SlotMove } from './slots.js';
@@ -63,7 +63,7 @@ export function draftBridges(
     }
     if (policy.bridges === 'all' && !own.some(hasDevice)) {
       // A bridge that is not named after its SMMU is nobody's once its devices are gone.
-      const named = own.findIndex((draft) => isOurs(draft.existing?.controller.alias));
+      const named = own.findIndex((draft) => isOurAlias(draft.existing?.controller.alias));
       const bridge = own[named] ?? { ...newBridge, joining: [] };
       own.splice(named < 0 ? own.length : named, 1, { ...bridge, forAll: true });
     }

@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
-import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import { type ControllerIndex, compareBdf, type GuestAddress } from '../domain/address.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
@@ -284,6 +284,6 @@ const devices = (count: number): string => (count === 1 ? 'a device' : `${count}
 
 /** By host address, so that ports are in the order in which the host has the devices. */
 function compareMoves(a: SlotMove, b: SlotMove): number {
-  const [x, y] = [a.functions[0]?.device.bdf ?? '', b.functions[0]?.device.bdf ?? ''];
-  return x.length - y.length || (x < y ? -1 : 1);
+  const [x, y] = [a.functions[0]?.device.bdf, b.functions[0]?.device.bdf];
+  return x && y ? compareBdf(x, y) : 0;
 }

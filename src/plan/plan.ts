@@ -156,7 +156,7 @@ class Planner {
     return { plan, diagnostics: this.#diagnostics };
   }
 
-  /** Gives everything that is to be added its place and its numbers; nothing here fails. */
+  /** Gives everything that is to be added its place and its numbers, and collects what is wrong with them. */
   #allot(
     existing: Existing,
     drafts: readonly BridgeDraft[],

@@ -34,7 +34,7 @@ export interface PolicyKeyInfo {
   readonly key: PolicyKey;
   readonly description: string;
   readonly default: Policy[PolicyKey];
-  /** The values that it may have, where they can be listed; numbers among them mean any in their range. */
+  /** The values that it may have, where they can be listed. */
   readonly choices: readonly string[] | undefined;
   readonly kind: 'text' | 'number' | 'switch' | 'list';
 }
