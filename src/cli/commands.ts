@@ -84,4 +84,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     load: () => import('./attach.js'),
   },
+  explain: {
+    usage: 'explain [CODE]',
+    summary: 'print what a diagnostic means, why it happens and what to do about it; without a code, list all',
+    options: () => ({ json: flag('print one JSON document') }),
+    examples: [
+      ['$0 explain group-shared', 'what vm.xml:113:5: warning: group-shared: … is about'],
+      ['$0 explain | less', 'all there are'],
+    ],
+    load: () => import('./explain.js'),
+  },
 };

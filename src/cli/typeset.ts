@@ -1,0 +1,29 @@
+import pc from 'picocolors';
+
+/** How wide what people read is. */
+export const WIDTH = 80;
+
+/** Colours where standard output is a terminal that wants them; else none. */
+export function colours(): ReturnType<typeof pc.createColors> {
+  // picocolors takes CI for a terminal; what is kept in a file is no place for colour.
+  return pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
+}
+
+/** Words in lines that fit the width, indented, each with a line end. */
+export function paragraph(text: string, indent = '  ', width = WIDTH): string {
+  const lines: string[] = [];
+  let line = indent;
+  for (const word of text.split(/\s+/).filter((w) => w !== '')) {
+    if (line.length > indent.length && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent;
+    }
+    line += (line.length > indent.length ? ' ' : '') + word;
+  }
+  return `${[...lines, line].join('\n')}\n`;
+}
+
+/** A title and, below it, what is said of it. */
+export function listItem(title: string, text: string): string {
+  return `${title}\n${paragraph(text)}`;
+}

@@ -1,0 +1,119 @@
+import type { DiagnosticCode } from '../codes.js';
+import type { Explanation } from '../explanations.js';
+
+/** Each device and its IOMMU group. */
+export const devices = {
+  'device-missing': {
+    why: `The host has no PCI device at that address. Addresses change when cards are moved, firmware is updated or the
+      number of virtual functions is 0 since the last boot.`,
+    remedy: `See what is there now, and name that. Virtual functions have to be made first: write their number to the
+      physical function's sriov_numvfs.`,
+    example: `vsmmu topology
+echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
+  },
+  'device-unassigned': {
+    why: `libvirt takes such a device from its host driver and gives it to nobody: that makes an IOMMU group viable of which
+      the guest gets one device only. The guest does not see it, so it has no place.`,
+    remedy: `Nothing, if that is what it is there for.`,
+    example: `<hostdev mode='subsystem' type='pci' managed='yes'>
+  <source>
+    <address domain='0x0000' bus='0x11' slot='0x00' function='0x1'/>
+  </source>
+  <address type='unassigned'/>
+</hostdev>`,
+  },
+  'device-without-group': {
+    why: `The kernel has put the device in no IOMMU group, since no IOMMU translates for it. Without one VFIO cannot keep its
+      DMA inside the guest, and does not assign it at all.`,
+    remedy: `Remove it from the domain, or put the card in a slot that is behind an SMMU.`,
+    example: `readlink /sys/bus/pci/devices/0000:00:10.0/iommu_group`,
+  },
+  'device-without-smmu': {
+    why: `The device's requests pass no SMMUv3 on the host, so that no vSMMU could stand for one. Behind a bridge with
+      acceleration QEMU would refuse it.`,
+    remedy: `Nothing: on pcie.0 it works as it did. In a slot behind an SMMU it would be placed.`,
+    example: `vsmmu topology | sed -n '/Behind no SMMUv3/,/^$/p'`,
+  },
+  'device-bypassed': {
+    why: `The policy names it among those that stay on pcie.0, where the host alone translates for it: no ATS, no PASID, and
+      no cost of a guest's own mappings.`,
+    remedy: `Take it off the list to have it placed.`,
+    example: `vsmmu rewrite --bypass 0006:01:00.0 vm.xml`,
+  },
+  'device-mediated': {
+    why: `A mediated device is made by a driver of the host, and its DMA is that driver's. It is behind no SMMU of its own.`,
+    remedy: `Nothing: it stays on pcie.0.`,
+    example: `<hostdev mode='subsystem' type='mdev' model='vfio-pci'>…</hostdev>`,
+  },
+  'group-shared': {
+    why: `Devices of one IOMMU group cannot be told apart by the SMMU, or could reach each other without passing it: functions
+      of one card, or everything below a switch or port without ACS. The kernel attaches a group to one address space
+      only, and QEMU (11.1) fails with "Invalid argument" as soon as one of two such devices is behind an accelerated
+      vSMMU, wherever the other one is. Together on pcie.0 they work.`,
+    remedy: `Give the domain only one of them, the rest with <address type='unassigned'/>. Where the platform has ACS, switch it
+      on: it is a setting of the firmware, or of the switch. A card with SR-IOV often has groups of their own for its
+      virtual functions.`,
+    example: `vsmmu topology            # which devices share a group
+vsmmu rewrite --group-mates error vm.xml`,
+  },
+  'group-not-viable': {
+    why: `VFIO hands out whole groups. While a host driver holds another device of the group, that driver could reach
+      the guest's memory, so the kernel refuses: "Operation not permitted" when the domain starts.`,
+    remedy: `Bind the others to vfio-pci, or let libvirt do it when the domain starts: --complete-groups adds them as devices
+      that the guest does not see. The host loses them meanwhile, so look at what they are.`,
+    example: `vsmmu rewrite --complete-groups vm.xml
+virsh nodedev-detach pci_0000_11_00_1`,
+  },
+  'group-completed': {
+    why: `--complete-groups adds the other endpoints of a placed device's group, so that libvirt takes them from their drivers
+      while the guest runs. The host cannot use them in that time.`,
+    remedy: `See that the host can do without them: its own disk or network card may be among them.`,
+    example: `<hostdev mode='subsystem' type='pci' managed='yes'>
+  <source>
+    <address domain='0x0000' bus='0x11' slot='0x00' function='0x1'/>
+  </source>
+  <address type='unassigned'/>
+</hostdev>`,
+  },
+  'device-moved': {
+    why: `A device behind a vSMMU is on another bus than before, so the guest sees it at another PCI address. Names that
+      follow from the address change with it: a NIC called enp3s0 may come to be enp253s0.`,
+    remedy: `See what the guest has written down by address or by name: network configuration, udev rules, GPU lists. A rule
+      by MAC address does not mind.`,
+    example: `vsmmu plan vm.xml
+[Match]
+MACAddress=52:54:00:11:22:33`,
+  },
+  'emulated-behind-vsmmu': {
+    why: `An accelerated vSMMU has the host's SMMU translate, and what QEMU emulates is behind no SMMU of the host: "Emulated
+      endpoint devices are not allowed when using arm-smmuv3,accel=on". It gets there by hand, or since libvirt gave a
+      new device the free port with the lowest index.`,
+    remedy: `Remove its <address>; libvirt then finds it a port on pcie.0. See that pcie.0 has a free one.`,
+    example: `<disk type='file' device='disk'>
+  <target dev='vdb' bus='virtio'/>
+  <address type='pci' domain='0x0000' bus='0x0b' slot='0x00' function='0x0'/>   <!-- remove this -->
+</disk>`,
+  },
+  'iommufd-changed': {
+    why: `Behind an accelerated vSMMU QEMU takes a host device with an iommufd backend only: the older VFIO container cannot
+      nest a guest's translation.`,
+    remedy: `Nothing, unless the device was kept off iommufd for a reason; then put it on the bypass list.`,
+    example: `<driver name='vfio' iommufd='yes'/>`,
+  },
+  'attach-impossible': {
+    why: `A device can be plugged in behind the vSMMU of its own SMMU only, on a free port with room for its BARs: firmware
+      gave each bridge its memory window at boot. A device of another SMMU would be taken without an error and would
+      not work.`,
+    remedy: `Give the bridges spare ports before the domain is started, with memory kept free for large BARs.`,
+    example: `vsmmu rewrite -i --spare-ports 2 --spare-memory 128G vm.xml
+vsmmu attach vm.xml 0009:01:00.0 > device.xml`,
+  },
+  'acceleration-cost': {
+    why: `The state of the host's SMMU that a guest uses cannot be carried over, so QEMU says "Migration not supported with
+      SMMUv3 accelerator mode enabled" to live migration, save, managed save and snapshots with memory. Snapshots of the
+      disks alone work.`,
+    remedy: `Nothing, if the domain can be shut down instead. vsmmu revert gives back the domain as it was.`,
+    example: `virsh snapshot-create-as vm before --disk-only
+vsmmu revert -i vm.xml`,
+  },
+} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;

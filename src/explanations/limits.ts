@@ -1,0 +1,63 @@
+import type { DiagnosticCode } from '../codes.js';
+import type { Explanation } from '../explanations.js';
+
+/** What may run out, and what a vSMMU may be given. */
+export const limits = {
+  'bus-numbers-exhausted': {
+    why: `A guest has 256 PCI bus numbers. Every port below pcie.0 takes one, every bridge one for itself and one for each of
+      its ports, spare ones counted. Where two ranges meet, the guest's kernel panics while it looks for its devices, so
+      such a domain is never written. The message says who takes how many.`,
+    remedy: `Do what the message says saves most: fewer spare ports, a smaller --bus-window, several functions in one slot,
+      --grouping smmu. Ports on pcie.0 that nothing is on take one each, too.`,
+    example: `vsmmu plan --spare-ports 0 --bus-window 0 vm.xml`,
+  },
+  'bus-window-too-small': {
+    why: `From its busNr on a bridge has the numbers up to the next bridge's: it needs its own and one for each port. With
+      fewer, neither libvirt nor QEMU complains, and the guest's kernel panics.`,
+    remedy: `Give --bus-window as many as the message says, or 0 for as many as are needed. In a domain written by hand, choose
+      a lower busNr.`,
+    example: `<target busNr='251'/>   <!-- 251, and 252 to 254 for three ports -->`,
+  },
+  'controller-indexes-exhausted': {
+    why: `libvirt numbers PCI controllers from 0 to 255, and each bridge and each port is one. Where numbers are left out it
+      adds root ports, so gaps cost as much.`,
+    remedy: `Remove ports that nothing is on, or put several functions of a device in one slot.`,
+    example: `grep -c "type='pci' index=" vm.xml`,
+  },
+  'slots-exhausted': {
+    why: `A PCI bus has 32 slots, and slot 0 of pcie.0 is the host bridge's. Every expander bus takes one there, and so does
+      every root port that has no function of another's slot.`,
+    remedy: `Let root ports share slots as functions of one (multifunction='on'), eight in each, as libvirt does by itself.`,
+    example: `<address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0' multifunction='on'/>`,
+  },
+  'vsmmus-exhausted': {
+    why: `QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes four, so there is room for 16; one for
+      pcie.0 counts.`,
+    remedy: `Use --grouping smmu where each device has a bridge, and --bridges used; or put some devices on the bypass list.`,
+    example: `vsmmu plan --grouping smmu --bridges used vm.xml`,
+  },
+  'spare-port-exposed': {
+    why: `libvirt gives a device without an <address> the free port with the lowest index, ours included. An emulated device
+      on a spare port behind an accelerated vSMMU keeps the domain from starting.`,
+    remedy: `Define the domain first, so that each device has an address, and rewrite what libvirt then prints.`,
+    example: `virsh define vm.xml
+virsh dumpxml --inactive --security-info vm | vsmmu rewrite --spare-ports 2 > new.xml`,
+  },
+  'spare-port-unguarded': {
+    why: `The next virtio disk that somebody attaches gets the free port with the lowest index. Where that one is behind a
+      vSMMU, the domain starts no more. As many free ports on pcie.0 with lower indexes keep it away.`,
+    remedy: `Plan from nothing: --relayout puts them there. Or give such a device an <address> on pcie.0 yourself.`,
+    example: `vsmmu rewrite --relayout --spare-ports 2 vm.xml`,
+  },
+  'vsmmu-values-missing': {
+    why: `QEMU reads what a vSMMU can do off the host, by a device that is behind it when the domain starts. Where none is,
+      it says "'auto' properties requires at least one cold-plugged VFIO device" and ends.`,
+    remedy: `Give all five values, as the host's SMMU has them, or leave out the bridge until a device is behind it.`,
+    example: `vsmmu rewrite --bridges all --ats on --ril off --ssidsize 20 --oas 48 --cmdqv off vm.xml`,
+  },
+  'vsmmu-value-invalid': {
+    why: `libvirt takes any number for ssidsize and oas, and QEMU refuses all but 0 to 20 and 44 or 48 when the domain starts.`,
+    remedy: `Give a value that there is, or remove the attribute, so that QEMU takes the host's.`,
+    example: `<driver pciBus='10' accel='on' ssidsize='20' oas='48'/>`,
+  },
+} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;

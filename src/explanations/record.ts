@@ -1,0 +1,44 @@
+import type { DiagnosticCode } from '../codes.js';
+import type { Explanation } from '../explanations.js';
+
+/** What an earlier run wrote down, and the way back. */
+export const record = {
+  'metadata-invalid': {
+    why: `What was done is written down in the domain's <metadata>, with a digest. Here it does not fit its schema or the
+      domain any more: somebody edited it, or copied the domain's <metadata> into another one. So it is not believed, and
+      what is there is judged by itself.`,
+    remedy: `Nothing, for placing. To have a way back again, plan from nothing, which writes the record anew, and keep the old
+      file.`,
+    example: `vsmmu rewrite -i --backup .orig --relayout vm.xml`,
+  },
+  'revert-nothing': {
+    why: `The domain has no record of a rewrite and no bridge with a vSMMU, so it is as it was.`,
+    remedy: `Nothing.`,
+    example: `vsmmu revert --diff vm.xml`,
+  },
+  'revert-unrecorded': {
+    why: `Bridges with a vSMMU are there, made by hand or with their record removed, so nobody knows where the devices were
+      before.`,
+    remedy: `Take them out all the same with --force: the devices lose their addresses, and libvirt finds them new ones on
+      pcie.0.`,
+    example: `vsmmu revert --force --diff vm.xml`,
+  },
+  'address-dropped': {
+    why: `The place where the device was before is taken by another since, or was on a controller that is gone. Without an
+      address libvirt gives it the first free place, so the guest may see it elsewhere than it was before.`,
+    remedy: `Nothing, unless the guest has its address written down; then give it one yourself.`,
+    example: `<address type='pci' domain='0x0000' bus='0x04' slot='0x00' function='0x0'/>`,
+  },
+  'revert-port-left': {
+    why: `libvirt fills gaps in the controllers' indexes with root ports of its own. Where controllers came after ours
+      meanwhile, taking ours out would leave such gaps, so plain root ports stay in their place.`,
+    remedy: `Nothing: they are what libvirt would add. Each takes one bus number.`,
+    example: `<controller type='pci' index='12' model='pcie-root-port'/>`,
+  },
+  'relayout-unrecorded': {
+    why: `--relayout takes out the bridges that are there and plans anew. Those that were made by hand are in no record, so
+      revert gives back the domain without them.`,
+    remedy: `Keep a copy of the domain as it is.`,
+    example: `vsmmu rewrite -i --backup .by-hand --relayout vm.xml`,
+  },
+} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;

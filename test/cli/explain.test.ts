@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../../src/cli/command-line.js';
+import { COMMANDS } from '../../src/cli/commands.js';
+import { explain, renderExplanation } from '../../src/cli/explain.js';
+import { CODES, type DiagnosticCode } from '../../src/codes.js';
+import { EXPLANATIONS } from '../../src/explanations.js';
+import { parseXml } from '../../src/xml/document.js';
+import { vsmmu } from './run.js';
+
+/** What is wrong in these is that it is no XML, or a start tag is all that there is to show. */
+const NOT_XML = new Set<string>(['xml-syntax', 'xml-doctype', 'domain-without-kvm'] satisfies DiagnosticCode[]);
+
+const explanations = Object.entries(EXPLANATIONS);
+
+/** Where people see the end of a line. */
+const COLUMNS = 80;
+
+describe('explain', () => {
+  it('says what a code means, why it happens, what to do, and shows a case', () => {
+    const { code, stdout, stderr } = vsmmu(['explain', 'vsmmus-exhausted']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatchInlineSnapshot(`
+      "vsmmus-exhausted  error
+        more vSMMUs than QEMU has room for (16)
+
+      Why
+        QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes
+        four, so there is room for 16; one for pcie.0 counts.
+
+      What to do
+        Use --grouping smmu where each device has a bridge, and --bridges used; or put
+        some devices on the bypass list.
+
+      Example
+          vsmmu plan --grouping smmu --bridges used vm.xml
+      "
+    `);
+  });
+
+  it('gives the same as JSON', () => {
+    const { stdout } = vsmmu(['explain', '--json', 'vsmmus-exhausted']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      changed: false,
+      diagnostics: [],
+      code: { code: 'vsmmus-exhausted', severity: 'error', meaning: CODES['vsmmus-exhausted'].meaning },
+    });
+  });
+
+  it('lists every code, in the order of the documentation', () => {
+    const { stdout } = vsmmu(['explain']);
+    const titles = stdout.split('\n').flatMap((line) => /^([a-z0-9-]+) {2}(error|warning|note)$/.exec(line)?.[1] ?? []);
+    expect(titles).toEqual(Object.keys(CODES));
+  });
+
+  it('fits 80 columns, but for what is typed as it is', () => {
+    const texts = (Object.keys(CODES) as DiagnosticCode[]).map((code) => renderExplanation(explain(code)));
+    texts.push(vsmmu(['explain']).stdout);
+    const long = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > COLUMNS);
+    expect(long.filter((line) => !line.startsWith('    '))).toEqual([]);
+  });
+
+  it.each([
+    ['group-share', /there is no code group-share; did you mean group-shared\?/],
+    ['quux', /there is no code quux; vsmmu explain lists all there are/],
+    ['constructor', /there is no code constructor/],
+    ['$(id)', /there is no code \$\(id\)/],
+    ['', /there is no code ;/],
+  ])('knows no code %j, and says which there is', (name, says) => {
+    const run = vsmmu(['explain', name]);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toMatch(says);
+  });
+
+  it('explains one code at a time', () => {
+    expect(vsmmu(['explain', 'usage', 'group-shared'])).toMatchObject({ code: 2, stdout: '' });
+  });
+});
+
+describe('explanations', () => {
+  it.each(explanations)('have sentences for why and what to do: %s', (_, { why, remedy }) => {
+    expect([why, remedy].filter((text) => !/^[A-Za-z<"-].*\.$/s.test(text))).toEqual([]);
+  });
+
+  const commands = explanations.flatMap(([code, { example }]) =>
+    [...example.replace(/ --help$/m, '').matchAll(/\bvsmmu ([^\n|>#]*)/g)].map(
+      ([, line = '']) => [code, line.trim()] as const,
+    ),
+  );
+  it.each(commands)('show commands that there are: %s: vsmmu %s', async (_, line) => {
+    const [name = '', ...args] = line.split(/\s+/);
+    const command = COMMANDS[name];
+    if (!command) throw new Error(`there is no command ${name}`);
+    await expect(parseCommandLine(args, command.options())).resolves.toBeDefined();
+  });
+
+  const documents = explanations.filter(([code, { example }]) => example.startsWith('<') && !NOT_XML.has(code));
+  it.each(documents)('show XML that is well-formed: %s', (_, { example }) => {
+    expect(parseXml(`<domain xmlns:qemu="urn:q">${example}</domain>`).root.children.length).toBeGreaterThan(0);
+  });
+});
