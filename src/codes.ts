@@ -127,6 +127,17 @@ const codes = {
     meaning: 'an emulated device is behind a vSMMU; QEMU refuses it behind an accelerated one',
     hint: 'remove its <address>, so that libvirt puts it on pcie.0',
   },
+  'device-behind-other-smmu': {
+    severity: 'error',
+    meaning:
+      'a device is behind the vSMMU of another SMMU: the guest starts, and every device behind that vSMMU fails in it',
+    hint: 'move it to a bridge of its own SMMU, as `vsmmu rewrite` does',
+  },
+  'device-without-iommufd': {
+    severity: 'error',
+    meaning: 'a host device behind an accelerated vSMMU does not use iommufd; QEMU takes no other backend there',
+    hint: "give it <driver iommufd='yes'/>",
+  },
   'iommufd-changed': {
     severity: 'warning',
     meaning: "`iommufd='no'` of a device becomes `'yes'`: QEMU takes no other backend behind an accelerated vSMMU",

@@ -1,4 +1,5 @@
 /** The library: what the command line is made of, without files and processes. */
+export { type CheckOptions, check } from './check/check.js';
 export { CODES, type CodeInfo } from './codes.js';
 export {
   DiagnosedError,

@@ -1,5 +1,6 @@
 import {
   attachOptions,
+  checkOptions,
   flag,
   HOST_OPTIONS,
   type OptionSpec,
@@ -17,8 +18,11 @@ export interface Command {
   readonly summary: string;
   readonly options: () => Readonly<Record<string, OptionSpec>>;
   readonly examples: readonly (readonly [line: string, what: string])[];
-  readonly load: () => Promise<{ run(operands: readonly string[], options: OptionValues): Promise<void> }>;
+  readonly load: () => Promise<{ run: Run }>;
 }
+
+/** Runs a command with its operands and options; one whose answer may be no gives its exit code. */
+type Run = (operands: readonly string[], options: OptionValues) => Promise<void> | Promise<number>;
 
 /** The commands, by name. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -59,6 +63,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 plan --json vm.xml', 'the plan as data'],
     ],
     load: () => import('./plan.js'),
+  },
+  check: {
+    usage: 'check [DOMAIN...]',
+    summary: 'say what is wrong with domains on this host, converted or not',
+    options: () => ({ ...HOST_OPTIONS, ...checkOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
+    examples: [
+      ['$0 check vm.xml', 'for this host'],
+      ['$0 check --no-host domains/*.xml', 'only what can be told from the XML, on any machine'],
+    ],
+    load: () => import('./check.js'),
   },
   revert: {
     usage: 'revert [DOMAIN]',

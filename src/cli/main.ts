@@ -1,7 +1,8 @@
-import { DiagnosedError, type Diagnostic, diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { VERSION } from '../version.js';
 import { type CommandLine, parseCommandLine, suggestion } from './command-line.js';
 import { COMMANDS } from './commands.js';
+import { exitCodeOf } from './exit-code.js';
 import { nameOfInput } from './files.js';
 import { isSet } from './options.js';
 import { applyStrictness, formatDiagnostic, printJson } from './report.js';
@@ -26,13 +27,13 @@ export async function main(argv: readonly string[]): Promise<number> {
       if (!command) throw await unknownCommand(name);
       line = await parseCommandLine(rest, command.options());
       const { run } = await command.load();
-      await run(line.operands, line.options);
+      return (await run(line.operands, line.options)) ?? 0;
     }
     return 0;
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
     tell(error.diagnostics, line);
-    return error instanceof InputError ? 2 : error instanceof OutsideError ? 3 : 1;
+    return exitCodeOf(error);
   }
 }
 

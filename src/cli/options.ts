@@ -87,6 +87,15 @@ export function attachOptions(): Record<string, OptionSpec> {
   return { ...(policy && { policy }), ...(bypass && { bypass }) };
 }
 
+/** Of the policy's options, those that matter to a check, and its own. */
+export function checkOptions(): Record<string, OptionSpec> {
+  const { 'force-tcg': forceTcg } = policyOptions();
+  return {
+    'no-host': flag('look only at what the domain tells by itself, on any machine'),
+    ...(forceTcg && { 'force-tcg': forceTcg }),
+  };
+}
+
 /** The last value of an option that was given, or undefined. */
 export function value(options: OptionValues, name: string): string | undefined {
   const given = options[name];

@@ -71,7 +71,7 @@ function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
 }
 
 /** The libvirt and the QEMU that the result is for. */
-async function targetOf(options: OptionValues): Promise<Target> {
+export async function targetOf(options: OptionValues): Promise<Target> {
   const asked = { libvirt: value(options, 'libvirt'), qemu: value(options, 'qemu') };
   if (asked.libvirt === undefined && asked.qemu === undefined) return UPSTREAM;
   const { askTarget } = await import('../libvirt/installed.js');

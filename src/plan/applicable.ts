@@ -1,6 +1,12 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 
+/** Whether a domain is for the machine whose SMMUs are ours: QEMU's `virt` for `aarch64`. */
+export function isVirtMachine(domain: Domain): boolean {
+  const code = whyNotOurs(domain)?.code;
+  return code !== 'domain-not-aarch64' && code !== 'domain-not-virt';
+}
+
 /** Why a domain is not ours to change (rule 1), as a note; undefined: it is. */
 export function whyNotOurs(domain: Domain): Diagnostic | undefined {
   if (domain.arch !== 'aarch64') {

@@ -1,0 +1,70 @@
+import { check } from '../check/check.js';
+import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
+import type { Host } from '../host/host.js';
+import { scanHost } from '../host/scan.js';
+import { readTopology } from '../host/snapshot.js';
+import { isVirtMachine } from '../plan/applicable.js';
+import type { Target } from '../plan/target.js';
+import { exitCodeOf } from './exit-code.js';
+import { nameOfInput, readInput, readTextFile } from './files.js';
+import { isSet, type OptionValues, value } from './options.js';
+import { sysfsOf, targetOf } from './place.js';
+import { applyStrictness, type Located, located, printJson, report } from './report.js';
+
+/** What became of one file: what was found, and the exit code that it alone would give. */
+interface Verdict {
+  readonly diagnostics: readonly Located[];
+  readonly exitCode: number;
+}
+
+/**
+ * `vsmmu check [DOMAIN…]`. Looks at every file, whatever is wrong with one of them.
+ * @returns the highest exit code of all of them
+ */
+export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const files = operands.length > 0 ? operands : ['-'];
+  const hostOf = hostReader(options);
+  const target = await targetOf(options);
+  const verdicts: Verdict[] = [];
+  for (const file of files) {
+    const verdict = await judge(file, hostOf, target, options);
+    report(verdict.diagnostics, options);
+    verdicts.push(verdict);
+  }
+  if (isSet(options, 'json')) printJson({ changed: false, diagnostics: verdicts.flatMap((v) => v.diagnostics) });
+  return Math.max(...verdicts.map(({ exitCode }) => exitCode));
+}
+
+async function judge(file: string, hostOf: HostReader, target: Target, options: OptionValues): Promise<Verdict> {
+  try {
+    const domain = parseDomain(await readInput(file));
+    const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
+    const diagnostics = located(domain, file, options)(found);
+    return { diagnostics, exitCode: diagnostics.some((d) => d.severity === 'error') ? 1 : 0 };
+  } catch (error) {
+    if (!(error instanceof DiagnosedError)) throw error;
+    const diagnostics = applyStrictness(error.diagnostics, options).map((d) => ({ file: nameOfInput(file), ...d }));
+    return { diagnostics, exitCode: exitCodeOf(error) };
+  }
+}
+
+/** The host that a domain is checked against; undefined for one that is none of ours, and with `--no-host`. */
+type HostReader = (domain: Domain) => Host | undefined;
+
+function hostReader(options: OptionValues): HostReader {
+  const file = value(options, 'topology');
+  if (isSet(options, 'no-host')) {
+    const other = ['sysfs', 'topology'].find((name) => options[name] !== undefined);
+    if (other !== undefined) {
+      throw new InputError(diagnostic('usage', `--no-host and --${other} exclude each other`));
+    }
+    return () => undefined;
+  }
+  const snapshot = file === undefined ? undefined : readTopology(readTextFile(file), file);
+  const sysfs = sysfsOf(options);
+  return (domain) => {
+    if (snapshot || !isVirtMachine(domain)) return snapshot;
+    return scanHost(sysfs, new Set(domain.hostDevices.map((d) => d.bdf)));
+  };
+}

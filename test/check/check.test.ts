@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { check } from '../../src/check/check.js';
+import { at, domainWith, expander, hostdev, hostWith, port, rng, smmuName, vsmmu } from '../plan/example.js';
+
+const DRIVER = "<driver iommufd='yes'/>";
+
+/** What is found, as `line:column code`. */
+const found = (...args: Parameters<typeof check>) =>
+  check(...args).map(({ place, code }) => `${place?.line}:${place?.column} ${code}`);
+
+describe('check', () => {
+  it('finds nothing in a domain without a vSMMU', () => {
+    const domain = domainWith(port(1), hostdev(1, at(1)));
+    expect(check(domain, hostWith(1, { 1: { smmu: 0 } }))).toEqual([]);
+  });
+
+  it('finds nothing in a domain with each device behind the vSMMU of its SMMU', () => {
+    const domain = domainWith(expander(1, 250), port(2, at(1)), hostdev(1, DRIVER + at(2)), vsmmu(1));
+    expect(check(domain, hostWith(1, { 1: { smmu: 0 } }))).toEqual([]);
+  });
+
+  it('says of everything where it is, in the order of the document', () => {
+    const domain = domainWith(
+      expander(1, 250),
+      port(2, at(1, 0)),
+      port(3, at(1, 1)),
+      hostdev(1, at(2)),
+      rng(at(3)),
+      vsmmu(1),
+    );
+    expect(found(domain, undefined)).toEqual(['8:5 device-without-iommufd', '9:24 emulated-behind-vsmmu']);
+  });
+
+  it('does not judge domains for other machines', () => {
+    const emulated = [expander(1, 250), port(2, at(1)), rng(at(2)), vsmmu(1)];
+    const domain = domainWith(...emulated);
+    expect(found(domain, undefined)).toEqual(['7:24 emulated-behind-vsmmu']);
+    expect(found({ ...domain, arch: 'x86_64' }, undefined)).toEqual([]);
+    expect(found({ ...domain, machine: 'sbsa-ref' }, undefined)).toEqual([]);
+  });
+
+  it('tells the device of another SMMU from the two that the bridge is for', () => {
+    const domain = domainWith(
+      expander(1, 240),
+      port(2, at(1, 0)),
+      port(3, at(1, 1)),
+      port(4, at(1, 2)),
+      hostdev(1, DRIVER + at(2)),
+      hostdev(2, DRIVER + at(3)),
+      hostdev(3, DRIVER + at(4)),
+      vsmmu(1),
+    );
+    const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 1 } });
+    const [finding, ...more] = check(domain, host);
+    expect(finding?.message).toBe(
+      `0000:01:00.0 is behind ${smmuName(0)} on the host, and behind the vSMMU of PCI controller 1, which serves ${smmuName(1)}`,
+    );
+    expect(more).toEqual([]);
+  });
+});
