@@ -1,4 +1,5 @@
 import type { DiagnosticCode } from './codes.js';
+import { check } from './explanations/check.js';
 import { devices } from './explanations/devices.js';
 import { document } from './explanations/document.js';
 import { limits } from './explanations/limits.js';
@@ -20,6 +21,7 @@ export interface Explanation {
 export const EXPLANATIONS: Readonly<Record<DiagnosticCode, Explanation>> = {
   ...document,
   ...devices,
+  ...check,
   ...limits,
   ...record,
   ...numa,

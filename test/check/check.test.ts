@@ -28,13 +28,13 @@ describe('check', () => {
       rng(at(3)),
       vsmmu(1),
     );
-    expect(found(domain, undefined)).toEqual(['8:5 device-without-iommufd', '9:24 emulated-behind-vsmmu']);
+    expect(found(domain, undefined)).toEqual(['8:5 device-without-iommufd', '9:25 emulated-behind-vsmmu']);
   });
 
   it('does not judge domains for other machines', () => {
     const emulated = [expander(1, 250), port(2, at(1)), rng(at(2)), vsmmu(1)];
     const domain = domainWith(...emulated);
-    expect(found(domain, undefined)).toEqual(['7:24 emulated-behind-vsmmu']);
+    expect(found(domain, undefined)).toEqual(['7:25 emulated-behind-vsmmu']);
     expect(found({ ...domain, arch: 'x86_64' }, undefined)).toEqual([]);
     expect(found({ ...domain, machine: 'sbsa-ref' }, undefined)).toEqual([]);
   });
