@@ -10,7 +10,7 @@ export const check = {
       placed ones, too ("CMD_SYNC timeout").`,
     remedy: `Move the device to a port of a bridge whose vSMMU serves its own SMMU, or to pcie.0: vsmmu rewrite does that.`,
     example: `vsmmu topology            # which device is behind which SMMU
-vsmmu check --fix vm.xml`,
+vsmmu rewrite -i vm.xml`,
   },
   'device-without-iommufd': {
     why: `Acceleration means that the host's SMMU walks the guest's own page tables, and /dev/iommu is the only way to tell it
@@ -18,7 +18,6 @@ vsmmu check --fix vm.xml`,
       iommufd backend not allowed when using arm-smmuv3,accel=on".`,
     remedy: `Give the device the driver below (libvirt 12.1), or all host devices of the domain <iommufd enabled='yes'/>
       (libvirt 12.2). The host's kernel needs CONFIG_IOMMUFD.`,
-    example: `<hostdev mode='subsystem' type='pci' managed='yes'>
-  <driver iommufd='yes'/>`,
+    example: `<driver iommufd='yes'/>`,
   },
 } as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
