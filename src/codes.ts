@@ -307,6 +307,14 @@ const codes = {
     hint: 'give the folder that has bus/pci below it',
   },
   'sysfs-unreadable': { severity: 'error', meaning: 'a file of sysfs could not be read' },
+
+  // libvirt
+  'domain-unknown': { severity: 'error', meaning: 'the libvirt of `--connect` has no domain of that name or UUID' },
+  'libvirt-unreachable': {
+    severity: 'error',
+    meaning: 'libvirt does not answer: virsh is not installed, cannot connect, or takes too long',
+  },
+  'libvirt-refused': { severity: 'error', meaning: 'libvirt answers a command with an error, which is told' },
 } as const satisfies Record<string, CodeInfo>;
 
 /** The name of a kind of finding: never renamed, never given another meaning. */

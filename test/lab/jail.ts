@@ -103,6 +103,12 @@ export class Jail implements AsyncDisposable {
     await closed;
   }
 
+  /** The command line with which the machine runs a program in the jail, for those who do not wait for its end. */
+  argv(argv: readonly string[]): string[] {
+    const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    return ['env', '-i', ...settings, ...this.enter(argv)];
+  }
+
   private enter(argv: readonly string[]): string[] {
     const namespaces = ['--mount', '--pid', '--net', '--ipc', '--uts'];
     return ['nsenter', '--target', String(this.pid), ...namespaces, '--root', '--wdns=/', '--', ...argv];

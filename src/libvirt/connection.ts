@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { type Answer, Virsh, VirshGone } from './virsh.js';
+
+/** A domain's UUID, lower-case with dashes: what a domain is addressed by, since a name may be another's id or an option. */
+export type DomainUuid = string & { readonly brand: 'DomainUuid' };
+
+/** What a domain is doing. `other`: crashed, dying, suspended. */
+export type DomainState = 'running' | 'paused' | 'shutoff' | 'other';
+
+/** A domain of a connection. */
+export interface DomainEntry {
+  readonly uuid: DomainUuid;
+  readonly name: string;
+  readonly state: DomainState;
+  /** Whether it is defined, not only running. */
+  readonly persistent: boolean;
+  /** Whether its memory is saved, for it to go on with at its next start. */
+  readonly managedSave: boolean;
+  /** Whether it has snapshots of libvirt's, of any kind; `snapshotsWithMemory` tells which kind. */
+  readonly snapshots: boolean;
+}
+
+/** How a connection is to behave. */
+export interface ConnectionOptions {
+  /** How long libvirt may take for one command; 120 s unless told. */
+  readonly limitSeconds?: number;
+  /** How long a libvirtd that was there may be away; 30 s unless told: it is being restarted. */
+  readonly awaySeconds?: number;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** A UUID as libvirt prints it, of one in any case and with or without dashes; undefined for anything else. */
+export function asUuid(text: string): DomainUuid | undefined {
+  const digits = text.toLowerCase().replaceAll('-', '');
+  const dashed = digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return UUID.test(dashed) ? (dashed as DomainUuid) : undefined;
+}
+
+/** What a libvirt client says when its daemon went away (12.8). */
+const LOST =
+  /^(Disconnected from|Failed to reconnect|failed to connect|Failed to connect socket|Cannot (recv|read|write|send) data|End of file while reading|(internal error: )?client socket is closed)/i;
+
+/**
+ * A connection to a libvirt, through one virsh process that lives as long as it does. Commands asked at one time run one
+ * after the other. A libvirtd that is restarted in the meantime is waited for, and asked again: each of the commands
+ * may be repeated.
+ */
+export class Connection implements AsyncDisposable {
+  private virsh: Virsh | undefined;
+  /** Whether it ever answered: one that never did is not waited for. */
+  private reached = false;
+  private closed = false;
+  private folder: string | undefined;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly given: string,
+    private readonly options: ConnectionOptions = {},
+  ) {}
+
+  /** The URI as libvirt understands it. */
+  async uri(): Promise<string> {
+    return (await this.ask(['uri'])).trim();
+  }
+
+  /** Every domain, by its name. @throws OutsideError */
+  async list(): Promise<DomainEntry[]> {
+    const names = await this.names();
+    const among = async (...filter: readonly string[]): Promise<ReadonlySet<string>> => {
+      const output = await this.ask(['list', '--uuid', ...filter]);
+      return new Set(output.split('\n').map((line) => line.trim()));
+    };
+    const running = await among('--state-running');
+    const paused = await among('--state-paused');
+    const shutoff = await among('--all', '--state-shutoff');
+    const persistent = await among('--all', '--persistent');
+    const managedSave = await among('--all', '--with-managed-save');
+    const snapshots = await among('--all', '--with-snapshot');
+    const stateOf = (uuid: DomainUuid): DomainState =>
+      running.has(uuid) ? 'running' : paused.has(uuid) ? 'paused' : shutoff.has(uuid) ? 'shutoff' : 'other';
+    return names.map(({ uuid, name }) => ({
+      uuid,
+      name,
+      state: stateOf(uuid),
+      persistent: persistent.has(uuid),
+      managedSave: managedSave.has(uuid),
+      snapshots: snapshots.has(uuid),
+    }));
+  }
+
+  /**
+   * The domain of a UUID, or else of a name. Both are looked up among all there are: nothing of it reaches a program.
+   * @throws InputError `domain-unknown`
+   */
+  async find(nameOrUuid: string): Promise<{ readonly uuid: DomainUuid; readonly name: string }> {
+    const names = await this.names();
+    const wanted = asUuid(nameOrUuid);
+    const found = names.find(({ uuid }) => uuid === wanted) ?? names.find(({ name }) => name === nameOrUuid);
+    if (found) return found;
+    throw new InputError(
+      diagnostic('domain-unknown', `${this.given || 'libvirt'} has no domain ${nameOrUuid}`, {
+        hint: 'virsh list --all shows what there is',
+      }),
+    );
+  }
+
+  /**
+   * A domain's XML. Without `security` its passwords are left out: for looking at only, since defining it removes them.
+   * @param inactive the domain as it starts next, instead of the one that runs
+   */
+  async dumpXml(
+    uuid: DomainUuid,
+    { inactive = false, security = false }: { readonly inactive?: boolean; readonly security?: boolean } = {},
+  ): Promise<string> {
+    const flags = [...(inactive ? ['--inactive'] : []), ...(security ? ['--security-info'] : [])];
+    return await this.ask(['dumpxml', checked(uuid), ...flags]);
+  }
+
+  /** Defines a domain for its next start; `validate`, the default, holds it against libvirt's schema first. */
+  async define(xml: string, { validate = true }: { readonly validate?: boolean } = {}): Promise<void> {
+    this.folder ??= mkdtempSync(join(tmpdir(), 'vsmmu-'));
+    const file = join(this.folder, `${randomBytes(6).toString('hex')}.xml`);
+    writeFileSync(file, xml, { mode: 0o600, flag: 'wx' });
+    try {
+      await this.ask(['define', ...(validate ? ['--validate'] : []), file]);
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+
+  /** The names of a domain's snapshots that hold the memory of a running guest, frozen with its hardware. */
+  async snapshotsWithMemory(uuid: DomainUuid): Promise<string[]> {
+    const output = await this.ask(['snapshot-list', checked(uuid), '--active', '--name']);
+    return output.split('\n').filter((line) => line.trim() !== '');
+  }
+
+  /** Ends the connection; what was asked and not answered fails. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.virsh?.close();
+    this.virsh = undefined;
+    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async names(): Promise<{ readonly uuid: DomainUuid; readonly name: string }[]> {
+    const output = await this.ask(['list', '--all', '--uuid', '--name']);
+    // `UUID NAME`; libvirt takes no line end in a name (12.8), but spaces anywhere.
+    const lines = output.split('\n').filter((line) => UUID.test(line.slice(0, 36)));
+    const entries = lines.map((line) => ({ uuid: line.slice(0, 36) as DomainUuid, name: line.slice(37) }));
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Runs a virsh command when those asked before have ended, and gives what it prints. */
+  private ask(words: readonly string[]): Promise<string> {
+    const answer = this.last.then(() => this.answer(words));
+    this.last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  private async answer(words: readonly string[]): Promise<string> {
+    const { limitSeconds = 120, awaySeconds = 30 } = this.options;
+    const patience = Date.now() + awaySeconds * 1000;
+    for (let pause = 100; ; pause = Math.min(2 * pause, 2000)) {
+      const { output, errors } = await this.attempt(words, limitSeconds);
+      const lost = errors.find((line) => LOST.test(line));
+      if (lost === undefined) {
+        this.reached = true;
+        if (errors.length === 0) return output;
+        // The first says which command failed, and maybe on which temporary file; the next ones say why.
+        const why = (errors.length > 1 ? errors.slice(1) : errors).join('; ').replaceAll('\n', '; ');
+        throw new OutsideError(diagnostic('libvirt-refused', `virsh ${words[0]}: ${why}`));
+      }
+      this.virsh?.close();
+      this.virsh = undefined;
+      if (!this.reached || this.closed || Date.now() + pause > patience) throw this.unreachable(errors.join('; '));
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  private async attempt(words: readonly string[], limitSeconds: number): Promise<Answer> {
+    if (this.closed) throw this.unreachable('the connection is closed');
+    try {
+      this.virsh ??= new Virsh(this.given);
+      return await this.virsh.run(words, limitSeconds);
+    } catch (error) {
+      if (!(error instanceof VirshGone)) throw error;
+      this.virsh = undefined;
+      // One that ended may have been killed; another tells.
+      if (error.why === 'ended') return { output: '', errors: [`Disconnected from virsh: ${error.message}`] };
+      const hint = error.why === 'missing' ? 'install it (Debian: libvirt-clients)' : 'see that libvirtd answers';
+      throw this.unreachable(error.message, hint);
+    }
+  }
+
+  private unreachable(why: string, hint = 'see that libvirtd runs, and that you may use it'): OutsideError {
+    const reason = why.replace(/^Disconnected from virsh: /, '').replaceAll('\n', '; ');
+    return new OutsideError(diagnostic('libvirt-unreachable', `${this.given || 'libvirt'}: ${reason}`, { hint }));
+  }
+}
+
+/**
+ * A connection to the libvirt of a URI, empty for the one that virsh would take. Nothing is asked before the first command.
+ * Close it: its virsh keeps the process alive.
+ */
+export function openLibvirt(uri: string, options?: ConnectionOptions): Connection {
+  return new Connection(uri, options);
+}
+
+/** @throws InputError where a UUID is none, so that nothing but one gets onto a command line, whoever it is from */
+function checked(uuid: DomainUuid): DomainUuid {
+  if (UUID.test(uuid)) return uuid;
+  throw new InputError(diagnostic('domain-unknown', `${uuid} is no UUID of a domain`));
+}
