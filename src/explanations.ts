@@ -2,6 +2,7 @@ import type { DiagnosticCode } from './codes.js';
 import { check } from './explanations/check.js';
 import { devices } from './explanations/devices.js';
 import { document } from './explanations/document.js';
+import { libvirt } from './explanations/libvirt.js';
 import { limits } from './explanations/limits.js';
 import { numa } from './explanations/numa.js';
 import { outside } from './explanations/outside.js';
@@ -26,4 +27,5 @@ export const EXPLANATIONS: Readonly<Record<DiagnosticCode, Explanation>> = {
   ...record,
   ...numa,
   ...outside,
+  ...libvirt,
 };
