@@ -315,6 +315,20 @@ const codes = {
     meaning: 'libvirt does not answer: virsh is not installed, cannot connect, or takes too long',
   },
   'libvirt-refused': { severity: 'error', meaning: 'libvirt answers a command with an error, which is told' },
+  'domain-transient': {
+    severity: 'error',
+    meaning: 'a domain that only runs and is not defined cannot be changed for its next start',
+  },
+  'domain-edited': {
+    severity: 'error',
+    meaning: 'a domain was edited by somebody else, and stays as they left it',
+  },
+  'define-declined': { severity: 'error', meaning: 'asked whether to define the domain, the user did not say yes' },
+  'domain-running': { severity: 'note', meaning: 'a domain that runs changes for its next start only' },
+  'domain-saved': {
+    severity: 'warning',
+    meaning: 'a domain has saved memory (managed save, snapshots), which would not fit the domain as it would become',
+  },
 } as const satisfies Record<string, CodeInfo>;
 
 /** The name of a kind of finding: never renamed, never given another meaning. */

@@ -7,10 +7,11 @@ import { readTopology } from '../host/snapshot.js';
 import { planAttachment } from '../plan/attach.js';
 import { attachedDevice } from '../rewrite/elements.js';
 import { printElement } from '../xml/print.js';
-import { readInput, readTextFile } from './files.js';
+import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { sysfsOf } from './place.js';
 import { located, printJson, refuseErrors } from './report.js';
+import { readSource, requireItsHost } from './source.js';
 
 /** `vsmmu attach DOMAIN BDF`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
@@ -21,10 +22,12 @@ export async function run(operands: readonly string[], options: OptionValues): P
   }
   const bdf = parseBdf(name);
   if (bdf === undefined) throw wrong(`${name} is no PCI address (dddd:bb:ss.f)`);
+  requireItsHost(options);
   const policy = policyOf(options);
-  const domain = parseDomain(await readInput(file));
+  const source = await readSource(file, options, { live: true });
+  const domain = parseDomain(source.input);
   const host = hostFor(domain, bdf, options);
-  const { xml } = refuseErrors(located(domain, file, options), () => {
+  const { xml } = refuseErrors(located(domain, source.name, options), () => {
     const element = attachedDevice(planAttachment(domain, host, bdf, policy));
     return { xml: `${printElement(element, "'", { lineEnd: '\n', indent: '', unit: '  ' })}\n`, diagnostics: [] };
   });

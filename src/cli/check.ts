@@ -7,10 +7,11 @@ import { readTopology } from '../host/snapshot.js';
 import { isVirtMachine } from '../plan/applicable.js';
 import type { Target } from '../plan/target.js';
 import { exitCodeOf } from './exit-code.js';
-import { nameOfInput, readInput, readTextFile } from './files.js';
+import { nameOfInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { sysfsOf, targetOf } from './place.js';
 import { applyStrictness, type Located, located, printJson, report } from './report.js';
+import { requireItsHost, Sources } from './source.js';
 
 /** What became of one file: what was found, and the exit code that it alone would give. */
 interface Verdict {
@@ -19,32 +20,46 @@ interface Verdict {
 }
 
 /**
- * `vsmmu check [DOMAIN…]`. Looks at every file, whatever is wrong with one of them.
+ * `vsmmu check [DOMAIN…]`. Looks at every one, whatever is wrong with another; with `--connect` and no name, at all there are.
  * @returns the highest exit code of all of them
  */
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
-  const files = operands.length > 0 ? operands : ['-'];
+  requireItsHost(options);
   const hostOf = hostReader(options);
   const target = await targetOf(options);
   const verdicts: Verdict[] = [];
-  for (const file of files) {
-    const verdict = await judge(file, hostOf, target, options);
-    report(verdict.diagnostics, options);
-    verdicts.push(verdict);
+  const sources = await Sources.of(options);
+  try {
+    for (const operand of operands.length > 0 ? operands : await sources.all()) {
+      const verdict = await judge(operand, sources, hostOf, target, options);
+      report(verdict.diagnostics, options);
+      verdicts.push(verdict);
+    }
+  } finally {
+    await sources.close();
   }
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics: verdicts.flatMap((v) => v.diagnostics) });
-  return Math.max(...verdicts.map(({ exitCode }) => exitCode));
+  return Math.max(0, ...verdicts.map(({ exitCode }) => exitCode));
 }
 
-async function judge(file: string, hostOf: HostReader, target: Target, options: OptionValues): Promise<Verdict> {
+async function judge(
+  operand: string,
+  sources: Sources,
+  hostOf: HostReader,
+  target: Target,
+  options: OptionValues,
+): Promise<Verdict> {
+  let name = nameOfInput(operand);
   try {
-    const domain = parseDomain(await readInput(file));
+    const source = await sources.read(operand);
+    name = source.name;
+    const domain = parseDomain(source.input);
     const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
-    const diagnostics = located(domain, file, options)(found);
+    const diagnostics = located(domain, name, options)(found);
     return { diagnostics, exitCode: diagnostics.some((d) => d.severity === 'error') ? 1 : 0 };
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
-    const diagnostics = applyStrictness(error.diagnostics, options).map((d) => ({ file: nameOfInput(file), ...d }));
+    const diagnostics = applyStrictness(error.diagnostics, options).map((d) => ({ file: name, ...d }));
     return { diagnostics, exitCode: exitCodeOf(error) };
   }
 }

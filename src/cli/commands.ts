@@ -1,6 +1,8 @@
 import {
   attachOptions,
+  CONNECT_OPTIONS,
   checkOptions,
+  DEFINE_OPTIONS,
   flag,
   HOST_OPTIONS,
   type OptionSpec,
@@ -41,6 +43,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'print the domain with each host device behind the vSMMU of its SMMU',
     options: () => ({
       ...RESULT_OPTIONS,
+      ...DEFINE_OPTIONS,
       ...HOST_OPTIONS,
       ...policyOptions(),
       ...TARGET_OPTIONS,
@@ -51,13 +54,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 rewrite --diff vm.xml', 'see what would change'],
       ['$0 rewrite -i --backup .orig vm.xml', 'change the file, keep the old one'],
       ['$0 rewrite --topology host.json vm.xml', 'for another host'],
+      ['$0 rewrite --connect qemu:///system --define vm', 'a domain of libvirt, for its next start'],
     ],
     load: () => import('./rewrite.js'),
   },
   plan: {
     usage: 'plan [DOMAIN]',
     summary: 'print where each device would go and why, without writing anything',
-    options: () => ({ ...HOST_OPTIONS, ...policyOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
+    options: () => ({ ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...policyOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [
       ['$0 plan vm.xml', 'a table'],
       ['$0 plan --json vm.xml', 'the plan as data'],
@@ -67,9 +71,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   check: {
     usage: 'check [DOMAIN...]',
     summary: 'say what is wrong with domains on this host, converted or not',
-    options: () => ({ ...HOST_OPTIONS, ...checkOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
+    options: () => ({ ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...checkOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [
       ['$0 check vm.xml', 'for this host'],
+      ['$0 check --connect qemu:///system', 'all domains of libvirt'],
       ['$0 check --no-host domains/*.xml', 'only what can be told from the XML, on any machine'],
     ],
     load: () => import('./check.js'),
@@ -79,6 +84,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'print the domain as it was before rewrite changed it',
     options: () => ({
       ...RESULT_OPTIONS,
+      ...DEFINE_OPTIONS,
       force: flag('take out bridges for vSMMUs that no record tells of; libvirt then places the devices anew'),
       ...OUTPUT_OPTIONS,
     }),
@@ -92,7 +98,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   attach: {
     usage: 'attach DOMAIN BDF',
     summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
-    options: () => ({ ...HOST_OPTIONS, ...attachOptions(), ...OUTPUT_OPTIONS }),
+    options: () => ({ ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...attachOptions(), ...OUTPUT_OPTIONS }),
     examples: [
       ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
     ],

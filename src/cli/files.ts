@@ -61,14 +61,18 @@ function readFileBytes(file: string): Uint8Array {
 }
 
 /**
- * Writes a file in one step: at any instant it has the old content or the new. Its mode and owner stay.
+ * Writes a file in one step: at any instant it has the old content or the new. Its mode and owner stay; a new one gets the mode.
  * @throws OutsideError `file-unwritable`
  */
-export async function writeFile(file: string, content: string | Uint8Array): Promise<void> {
+export async function writeFile(
+  file: string,
+  content: string | Uint8Array,
+  options: { readonly mode?: number } = {},
+): Promise<void> {
   const { default: writeFileAtomic } = await import('write-file-atomic');
   try {
     if (!isReplaceable(file)) writeFileSync(file, content);
-    else writeFileAtomic.sync(file, content instanceof Uint8Array ? Buffer.from(content) : content);
+    else writeFileAtomic.sync(file, content instanceof Uint8Array ? Buffer.from(content) : content, options);
   } catch (error) {
     throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
   }

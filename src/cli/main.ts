@@ -49,7 +49,7 @@ async function unknownCommand(name: string): Promise<InputError> {
 
 /** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */
 function tell(found: readonly Diagnostic[], { operands: [file = '-'], options }: CommandLine): void {
-  const name = nameOfInput(file);
+  const name = options.connect === undefined ? nameOfInput(file) : file;
   const diagnostics = applyStrictness(found, options).map((d) => ({ file: d.code === 'usage' ? 'vsmmu' : name, ...d }));
   const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
   process.stderr.write(told.map(formatDiagnostic).join(''));

@@ -50,6 +50,21 @@ export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   diff: flag('print a unified diff instead of the domain'),
 };
 
+/** Where a domain is taken from by its name. */
+export const CONNECT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  connect: text('take the domain from the libvirt of this URI, by its name or UUID', { alias: 'c' }),
+};
+
+/** How a domain is stored where it was taken from. */
+export const DEFINE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  ...CONNECT_OPTIONS,
+  define: flag('with --connect: define the result there, after showing it and asking', { conflicts: 'output' }),
+  yes: flag('with --define: do not ask', { alias: 'y' }),
+  state: text('with --define: the folder that keeps the definition of before', {
+    defaultDescription: '/var/lib/vsmmu; ~/.local/state/vsmmu for others than root',
+  }),
+};
+
 /** The libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   libvirt: text("the libvirt that the result is for: a version, or here for this machine's", {

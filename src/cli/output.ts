@@ -1,48 +1,57 @@
+import { statSync } from 'node:fs';
 import { diagnostic, InputError } from '../diagnostics.js';
-import { backUp, nameOfInput, writeFile } from './files.js';
+import { backUp, writeFile } from './files.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
+import type { Source } from './source.js';
 
 /** A domain's text before and after. */
 export interface Result {
-  /** The bytes that came in. */
-  readonly input: Uint8Array;
+  readonly source: Source;
   readonly before: string;
   readonly after: string;
   readonly diagnostics: readonly Located[];
 }
 
 /**
- * The file that a command is to write its result to; none for standard output.
+ * The file that a command is to write its result to; none for standard output, and for a libvirt.
  * @throws InputError `usage` where the options contradict each other
  */
 export function outputFile(file: string, options: OptionValues): string | undefined {
   const output = value(options, 'output');
   const inPlace = isSet(options, 'in-place');
+  const connected = options.connect !== undefined;
   const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  if (isSet(options, 'define') && !connected) throw wrong('--define goes with --connect');
+  for (const name of ['yes', 'state']) {
+    if (options[name] !== undefined && !isSet(options, 'define')) throw wrong(`--${name} goes with --define`);
+  }
+  if (inPlace && connected) throw wrong('--in-place is for files; --define changes the domain of a libvirt');
   if (inPlace && file === '-') throw wrong('--in-place needs a file; standard input cannot be written back');
   if (inPlace && output !== undefined) throw wrong('--in-place and --output exclude each other');
   if (!inPlace && options.backup !== undefined) throw wrong('--backup goes with --in-place');
   return inPlace ? file : output === '-' ? undefined : output;
 }
 
-/** Writes or prints a result as the options ask, and says what was found. A file that need not change is left alone. */
-export async function deliver(
-  file: string,
-  target: string | undefined,
-  { input, before, after, diagnostics }: Result,
-  options: OptionValues,
-): Promise<void> {
+/** Writes, defines or prints a result as the options ask, and says what was found. A file that need not change is left alone. */
+export async function deliver(target: string | undefined, result: Result, options: OptionValues): Promise<void> {
+  const { source, before, after, diagnostics } = result;
+  if (isSet(options, 'define')) {
+    const { define } = await import('./define.js');
+    return await define(source, result, options);
+  }
   const changed = after !== before;
   const suffix = value(options, 'backup');
-  if (target !== undefined && (changed || target !== file)) {
-    if (suffix !== undefined && changed) await backUp(file, input, suffix);
-    await writeFile(target, after);
+  if (target !== undefined && (changed || target !== source.file)) {
+    if (suffix !== undefined && changed) await backUp(target, source.input, suffix);
+    // What libvirt told may have passwords in it.
+    const secret = source.uuid !== undefined && !statSync(target, { throwIfNoEntry: false });
+    await writeFile(target, after, secret ? { mode: 0o600 } : {});
   }
   report(diagnostics, options);
   if (isSet(options, 'json')) printJson({ changed, diagnostics, xml: after });
   else if (isSet(options, 'diff')) {
     const { unifiedDiff } = await import('./diff.js');
-    process.stdout.write(unifiedDiff(nameOfInput(file), before, after));
+    process.stdout.write(unifiedDiff(source.name, before, after));
   } else if (target === undefined) process.stdout.write(after);
 }

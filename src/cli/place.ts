@@ -10,15 +10,15 @@ import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import { readRecord } from '../rewrite/record.js';
-import { readInput, readTextFile } from './files.js';
+import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { type Located, located, refuseErrors } from './report.js';
+import { isThisMachine, readSource, requireItsHost, type Source, type Wanted } from './source.js';
 
 /** A domain with the plan for it. */
 export interface Placed {
-  /** The bytes that came in. */
-  readonly input: Uint8Array;
-  /** Their text. */
+  readonly source: Source;
+  /** Its text. */
   readonly before: string;
   /** What the plan is of: with `--relayout` the domain as it was before any bridge. */
   readonly domain: Domain;
@@ -31,17 +31,18 @@ export interface Placed {
  * Reads a domain, the policy and the host of a command line, and plans.
  * @throws DiagnosedError as each of them does; RefusedError, too, for a warning with `--strict`
  */
-export async function place(file: string, options: OptionValues): Promise<Placed> {
+export async function place(operand: string, options: OptionValues, wanted?: Wanted): Promise<Placed> {
+  requireItsHost(options);
   const policy = policyOf(options);
   const target = await targetOf(options);
-  const input = await readInput(file);
-  const given = parseDomain(input);
+  const source = await readSource(operand, options, wanted);
+  const given = parseDomain(source.input);
   const relayout = isSet(options, 'relayout');
   const { domain, diagnostics } = relayout
     ? (await import('../rewrite/relayout.js')).withoutBridges(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
-  const planned = refuseErrors(located(given, file, options), () => {
+  const planned = refuseErrors(located(given, source.name, options), () => {
     const { plan: made, diagnostics: found } = plan(domain, host, policy, {
       forceTcg: isSet(options, 'force-tcg'),
       target,
@@ -49,7 +50,7 @@ export async function place(file: string, options: OptionValues): Promise<Placed
     // The lines of a domain that is nowhere but here say nothing to anybody.
     return { plan: made, diagnostics: [...diagnostics, ...found.map((d) => (relayout ? withoutPlace(d) : d))] };
   });
-  return { input, before: given.document.text, domain, plan: planned.plan, diagnostics: planned.diagnostics };
+  return { source, before: given.document.text, domain, plan: planned.plan, diagnostics: planned.diagnostics };
 }
 
 function withoutPlace({ place: _, ...found }: Diagnostic): Diagnostic {
@@ -70,9 +71,11 @@ function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs) : host;
 }
 
-/** The libvirt and the QEMU that the result is for. */
+/** The libvirt and the QEMU that the result is for: this machine's where the domain is of its libvirt. */
 export async function targetOf(options: OptionValues): Promise<Target> {
-  const asked = { libvirt: value(options, 'libvirt'), qemu: value(options, 'qemu') };
+  const connect = value(options, 'connect');
+  const ours = connect !== undefined && isThisMachine(connect) ? 'here' : undefined;
+  const asked = { libvirt: value(options, 'libvirt') ?? ours, qemu: value(options, 'qemu') ?? ours };
   if (asked.libvirt === undefined && asked.qemu === undefined) return UPSTREAM;
   const { askTarget } = await import('../libvirt/installed.js');
   return askTarget(asked);

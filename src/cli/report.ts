@@ -1,7 +1,6 @@
 import { CODES } from '../codes.js';
 import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
-import { nameOfInput } from './files.js';
 import { isSet, type OptionValues } from './options.js';
 
 /** A finding that says which file it is in: the domain's, or another. */
@@ -37,9 +36,12 @@ export function applyStrictness(diagnostics: readonly Diagnostic[], options: Opt
 /** Makes findings say where they are: what is said of a domain as a whole is said of its first line. */
 export type Locate = (found: readonly Diagnostic[]) => readonly Located[];
 
-/** How findings of a domain in a file are told, as strictly as the options ask. */
+/**
+ * How findings of a domain are told, as strictly as the options ask.
+ * @param file what the domain is called
+ */
 export function located({ document }: Domain, file: string, options: OptionValues): Locate {
-  const where = { file: nameOfInput(file), place: document.place(document.root.start) };
+  const where = { file, place: document.place(document.root.start) };
   return (found) => applyStrictness(found, options).map((d) => ({ ...where, ...d }));
 }
 

@@ -7,6 +7,6 @@ import { place } from './place.js';
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = soleOperand(operands, 'domain');
   const target = outputFile(file, options);
-  const { input, before, domain, plan, diagnostics } = await place(file, options);
-  await deliver(file, target, { input, before, after: rewrite(domain, plan), diagnostics }, options);
+  const { source, before, domain, plan, diagnostics } = await place(file, options, { security: true });
+  await deliver(target, { source, before, after: rewrite(domain, plan), diagnostics }, options);
 }

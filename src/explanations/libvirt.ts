@@ -21,4 +21,31 @@ export const libvirt = {
     remedy: `See what it complains of. Nothing was changed.`,
     example: `vsmmu rewrite vm.xml | virt-xml-validate - domain`,
   },
+  'domain-transient': {
+    why: `Such a domain was created and not defined (virsh create): it is gone when it ends, so there is no next start to change.`,
+    remedy: `Define it first, or change the XML that it is created from.`,
+    example: `vsmmu rewrite vm.xml > new.xml && virsh create new.xml`,
+  },
+  'domain-edited': {
+    why: `Between the moment the domain was read and the one it was to be defined, somebody defined it otherwise. Theirs is kept.`,
+    remedy: `Run it again: it starts from what they made.`,
+    example: `vsmmu rewrite --connect qemu:///system --define vm`,
+  },
+  'define-declined': {
+    why: `--define shows what it is about to define and asks. Anything but y or yes is a no.`,
+    remedy: `Say y, or give --yes where nobody is to be asked.`,
+    example: `vsmmu rewrite --connect qemu:///system --define --yes vm`,
+  },
+  'domain-running': {
+    why: `A definition is for the next start. The guest that runs keeps its devices where they are; a reboot from within is not
+      a start.`,
+    remedy: `Shut it down and start it, when that suits.`,
+    example: `virsh shutdown vm && virsh start vm`,
+  },
+  'domain-saved': {
+    why: `The guest's memory is on the disk, with the devices that it had. libvirt restores a managed save with those at the next
+      start, whatever is defined, and a snapshot brings the definition of its time back.`,
+    remedy: `Start it and shut it down; or give up what was saved.`,
+    example: `virsh managedsave-remove vm`,
+  },
 } as const satisfies Partial<Record<DiagnosticCode, Explanation>>;

@@ -24,6 +24,19 @@ describe('the command line', () => {
     ['--in-place on standard input', ['rewrite', '-i'], /--in-place needs a file/],
     ['--in-place and --output', ['rewrite', '-i', '-o', 'x', 'vm.xml'], /exclude each other/],
     ['--backup without --in-place', ['rewrite', '--backup', '.orig', 'vm.xml'], /--backup goes with --in-place/],
+    ['--define without --connect', ['rewrite', '--define', 'vm.xml'], /--define goes with --connect/],
+    ['--yes without --define', ['rewrite', '--connect', 'x:///', '--yes', 'vm'], /--yes goes with --define/],
+    ['--in-place on a domain of libvirt', ['rewrite', '--connect', 'x:///', '-i', 'vm'], /--in-place is for files/],
+    [
+      '--define and --output',
+      ['revert', '--connect', 'x:///', '--define', '-o', 'x', 'vm'],
+      /--define and --output exclude each other/,
+    ],
+    [
+      "another machine's libvirt without its topology",
+      ['plan', '--connect', 'qemu+ssh://far/system', 'vm'],
+      /are on another machine; .*--topology/,
+    ],
     ['--sysfs and --topology', ['rewrite', '--sysfs', '/sys', '--topology', 'x', 'vm.xml'], /exclude each other/],
     ['--quiet and --verbose', ['rewrite', '--quiet', '--verbose', 'vm.xml'], /exclude each other/],
     [

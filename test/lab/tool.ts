@@ -1,10 +1,74 @@
 /** Programs of ours inside a lab: there they find libvirt, and libvirt them. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Lab } from './lab.js';
+import { output, type Result, type RunOptions } from './process.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Where the tool is in a lab, and the host that it is told to be on. */
+const folder = '/tmp/vsmmu';
+export const sysfs = '/tmp/host/sys';
+
+/** The tool in a lab, with a captured host's /sys beside it. */
+export class Tool {
+  /** What every command needs here: no KVM, another host, a folder that can be written. */
+  readonly here = ['--connect', 'qemu:///system', '--sysfs', sysfs, '--force-tcg'];
+  readonly path = `${folder}/bin/vsmmu`;
+
+  private constructor(private readonly lab: Lab) {}
+
+  static async install(lab: Lab): Promise<Tool> {
+    const archive = ['tar', 'cf', '-', '-C', repository, 'bin', 'dist', 'package.json'];
+    const host = ['gunzip', '-c', `${repository}test/fixtures/hosts/host-a.sysfs.tar.gz`];
+    await unpack(lab, archive, folder);
+    await unpack(lab, host, '/tmp/host');
+    return new Tool(lab);
+  }
+
+  /** Runs `vsmmu` there. */
+  run(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return this.lab.run(['node', this.path, ...args], options);
+  }
+
+  /** Runs a line of a shell on a terminal, with a person at it who answers the first prompt. */
+  async atTerminal(
+    line: string,
+    { prompt, answer, env = {} }: { prompt: RegExp; answer: () => string | Promise<string>; env?: NodeJS.ProcessEnv },
+  ): Promise<{ readonly code: number | null; readonly shown: string }> {
+    const settings = Object.entries(env).map(([name, text]) => `${name}=${text}`);
+    const words = ['env', ...settings, 'script', '--quiet', '--return', '--command', line, '/dev/null'];
+    const [program = '', ...args] = this.lab.jail.argv(words);
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    let shown = '';
+    let asked = false;
+    child.stdout.on('data', async (chunk: Buffer) => {
+      shown += chunk.toString();
+      if (asked || !prompt.test(shown)) return;
+      asked = true;
+      child.stdin.write(await answer());
+    });
+    const [code] = await once(child, 'close');
+    return { code, shown };
+  }
+}
+
+async function unpack(lab: Lab, archive: readonly string[], target: string): Promise<void> {
+  const quoted = archive.map((word) => `'${word}'`).join(' ');
+  await lab.jail.output(['mkdir', '-p', target]);
+  // Through a file: standard output is text here.
+  const file = `${(await output(['mktemp'])).trim()}`;
+  try {
+    await output(['sh', '-c', `${quoted} > ${file}`]);
+    await lab.jail.output(['tar', 'xf', '-', '-C', target], { input: await readFile(file) });
+  } finally {
+    await rm(file);
+  }
+}
 
 /** A connection of ours to the lab's libvirt, which lives in the lab. */
 export interface RemoteConnection extends AsyncDisposable {

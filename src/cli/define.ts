@@ -1,0 +1,116 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { type Diagnostic, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
+import { type Connection, type DomainUuid, openLibvirt } from '../libvirt/connection.js';
+import { unifiedDiff } from './diff.js';
+import { describeIoError } from './files.js';
+import { isSet, type OptionValues, value } from './options.js';
+import { type Located, printJson, report } from './report.js';
+import type { Source } from './source.js';
+
+/** A domain's text before, with its passwords, and after. */
+interface Change {
+  readonly before: string;
+  readonly after: string;
+  readonly diagnostics: readonly Located[];
+}
+
+/**
+ * Stores a domain in the libvirt that it is from: shows what changes, asks on a terminal, keeps the definition of before,
+ * and sees that nobody changed it in the meantime, as virsh edit does.
+ * @throws RefusedError `define-declined`, `domain-edited`, `domain-transient`; OutsideError
+ */
+export async function define(source: Source, { before, after, diagnostics }: Change, options: OptionValues) {
+  const { uuid, name } = source;
+  const uri = value(options, 'connect');
+  if (uuid === undefined || uri === undefined)
+    throw new InputError(diagnostic('usage', '--define goes with --connect'));
+  if (after === before) return tell(name, { changed: false, diagnostics }, options);
+  const diff = unifiedDiff(name, before, after);
+  const connection = openLibvirt(uri);
+  try {
+    const found = [...diagnostics, ...(await lookAt(connection, uuid)).map((d) => ({ file: name, ...d }))];
+    report(found, options);
+    if (isSet(options, 'diff')) process.stdout.write(diff);
+    if (!isSet(options, 'yes')) await ask(name, isSet(options, 'diff') ? '' : diff);
+    if ((await connection.dumpXml(uuid, { inactive: true, security: true })) !== before) {
+      throw new RefusedError(
+        diagnostic('domain-edited', 'somebody changed the domain in the meantime', { hint: 'run it again' }),
+      );
+    }
+    const backup = keep(stateFolder(options), uuid, before);
+    await connection.define(after);
+    tell(name, { changed: true, diagnostics: found, backup }, options);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** What there is to know of a domain before its next start is another. */
+async function lookAt(connection: Connection, uuid: DomainUuid): Promise<readonly Diagnostic[]> {
+  const entry = (await connection.list()).find((domain) => domain.uuid === uuid);
+  if (!entry?.persistent) {
+    throw new RefusedError(diagnostic('domain-transient', 'the domain is not defined, it only runs'));
+  }
+  const saved = 'it goes on from its managed save at its next start, as it was; the start after that is another';
+  return [
+    ...(entry.managedSave ? [diagnostic('domain-saved', saved)] : []),
+    ...(entry.state === 'shutoff' ? [] : [diagnostic('domain-running', 'the domain runs: its next start is another')]),
+  ];
+}
+
+/** Shows what would change and asks whether it may. */
+async function ask(name: string, diff: string): Promise<void> {
+  if (!process.stdin.isTTY) {
+    throw new InputError(diagnostic('usage', '--define asks first, and there is no terminal to ask on: give --yes'));
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${diff}Define ${JSON.stringify(name)} so? [y/N] `);
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      throw new RefusedError(diagnostic('define-declined', 'nothing was changed'));
+    }
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Where what is kept is kept: for root where its batches are, too. */
+function stateFolder(options: OptionValues): string {
+  const own = process.env.XDG_STATE_HOME || join(homedir(), '.local/state');
+  return value(options, 'state') ?? (process.getuid?.() === 0 ? '/var/lib/vsmmu' : join(own, 'vsmmu'));
+}
+
+/** Keeps a definition, for its owner alone, and gives its file. Nothing of what is in it chooses where. */
+function keep(folder: string, uuid: DomainUuid, xml: string): string {
+  const time = new Date().toISOString().replaceAll(/[-:]/g, '');
+  const file = join(folder, 'defined', `${uuid}-${time}.xml`);
+  try {
+    mkdirSync(join(folder, 'defined'), { recursive: true, mode: 0o700 });
+    const fd = openSync(file, 'wx', 0o600);
+    try {
+      writeSync(fd, xml);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
+  }
+  return file;
+}
+
+function tell(
+  name: string,
+  { changed, diagnostics, backup }: { changed: boolean; diagnostics: readonly Located[]; backup?: string },
+  options: OptionValues,
+): void {
+  if (!changed) report(diagnostics, options);
+  if (isSet(options, 'json')) printJson({ changed, diagnostics, ...(backup !== undefined && { backup }) });
+  else if (!isSet(options, 'quiet')) {
+    const kept = `defined; the definition of before is in ${backup}`;
+    process.stderr.write(`${JSON.stringify(name)}: ${changed ? kept : 'nothing to change'}\n`);
+  }
+}

@@ -1,0 +1,83 @@
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { Connection, DomainUuid } from '../libvirt/connection.js';
+import { nameOfInput, readInput } from './files.js';
+import { type OptionValues, value } from './options.js';
+
+/** A domain as it came in. */
+export interface Source {
+  /** What it is called in what is said about it: its file, `<stdin>`, or the domain's name in its libvirt. */
+  readonly name: string;
+  readonly input: Uint8Array;
+  /** The file that it is from. */
+  readonly file?: string;
+  /** Its UUID, where it is libvirt's. */
+  readonly uuid?: DomainUuid;
+}
+
+/** Which of a libvirt domain's two definitions is wanted, and whether it is to be defined again. */
+export interface Wanted {
+  /** As it runs, where it runs; as it starts next otherwise. */
+  readonly live?: boolean;
+  /** With its passwords: without them, a definition loses them. */
+  readonly security?: boolean;
+}
+
+/** Where the domains of a command line are: files and standard input, or with `--connect` a libvirt. */
+export class Sources {
+  private constructor(private readonly connection: Connection | undefined) {}
+
+  static async of(options: OptionValues): Promise<Sources> {
+    const uri = value(options, 'connect');
+    if (uri === undefined) return new Sources(undefined);
+    const { openLibvirt } = await import('../libvirt/connection.js');
+    return new Sources(openLibvirt(uri));
+  }
+
+  /** @throws DiagnosedError where it is not there, or cannot be read */
+  async read(operand: string, { live = false, security = false }: Wanted = {}): Promise<Source> {
+    const { connection } = this;
+    if (!connection) return { name: nameOfInput(operand), file: operand, input: await readInput(operand) };
+    const { uuid, name } = await connection.find(operand);
+    const xml = await connection.dumpXml(uuid, { inactive: !live, security });
+    return { name, uuid, input: Buffer.from(xml) };
+  }
+
+  /** The UUIDs of all domains of the libvirt; without one, standard input. */
+  async all(): Promise<readonly string[]> {
+    return this.connection ? (await this.connection.list()).map(({ uuid }) => uuid) : ['-'];
+  }
+
+  async close(): Promise<void> {
+    await this.connection?.close();
+  }
+}
+
+/** Reads the one domain of a command line. */
+export async function readSource(operand: string, options: OptionValues, wanted?: Wanted): Promise<Source> {
+  const sources = await Sources.of(options);
+  try {
+    return await sources.read(operand, wanted);
+  } finally {
+    await sources.close();
+  }
+}
+
+/** Whether a connection is to this machine's own libvirt, so that its `/sys` and its QEMU are those of here. */
+export function isThisMachine(uri: string): boolean {
+  return uri === '' || /^[a-z0-9+]+:\/\/\//i.test(uri);
+}
+
+/**
+ * Makes sure that the host that is read is the one that the domain is on.
+ * @throws InputError `usage` for a libvirt of another machine whose topology nobody gave
+ */
+export function requireItsHost(options: OptionValues): void {
+  const uri = value(options, 'connect');
+  if (uri === undefined || isThisMachine(uri)) return;
+  if (value(options, 'topology') !== undefined || value(options, 'sysfs') !== undefined) return;
+  throw new InputError(
+    diagnostic('usage', `the devices of ${uri} are on another machine`, {
+      hint: 'run vsmmu topology --json there, and give what it prints with --topology',
+    }),
+  );
+}
