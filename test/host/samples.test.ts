@@ -13,6 +13,7 @@ const host = (name: string) => readTopology(read(`hosts/${name}`), name);
 /** The host that each domain with host devices is for. */
 const HOST_OF: Readonly<Record<string, string>> = {
   'arm-server-vm.xml': 'arm-server.json',
+  'dense-vm.xml': 'dense.json',
   'gb200-vm.xml': 'gb200.json',
   'gh200-vm.xml': 'gh200.json',
   'ml-train.xml': 'host-a.json',
