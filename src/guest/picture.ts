@@ -1,0 +1,214 @@
+import type { Bdf } from '../domain/address.js';
+import type { Bridge, Device, Plan, Port } from '../generated/plan.js';
+import type { PciDevice } from '../generated/topology.js';
+import { classInWords } from '../host/class-names.js';
+import type { Host } from '../host/host.js';
+import { colour, hue } from './picture/colours.js';
+import { type Card, type Cell, type Line, type Row, toDot } from './picture/dot.js';
+import { drawDot } from './picture/svg.js';
+import type { GuestView } from './predict.js';
+import { whyBypassed } from './reasons.js';
+
+/** What a picture of a plan may say beyond the plan. */
+export interface PictureDetails {
+  /** The domain's name. */
+  readonly name?: string;
+  /** What the guest will see: its addresses are shown where it is given. */
+  readonly guest?: GuestView;
+}
+
+/** The names of the cards that are no SMMU's. */
+const NO_SMMU = 'behind no SMMU';
+const ROOT = 'pcie.0';
+
+/** A plan as Graphviz's DOT: the host's SMMUs and devices, the guest's bridges and ports, and what goes where. */
+export function planDot(plan: Plan, host: Host, details: PictureDetails = {}): string {
+  const picture = new PlanPicture(plan, host, details);
+  return toDot(titleOf(details), picture.sides, picture.lines);
+}
+
+/**
+ * A plan as SVG, with light and dark colours, to be written to a file or put in an HTML page as it is. What comes from
+ * the domain is escaped.
+ */
+export function drawPlan(plan: Plan, host: Host, details: PictureDetails = {}): Promise<string> {
+  return drawDot(planDot(plan, host, details), titleOf(details));
+}
+
+function titleOf({ name = '' }: PictureDetails): string {
+  return name === '' ? 'Host devices and vSMMUs' : `Host devices and vSMMUs of ${name}`;
+}
+
+class PlanPicture {
+  readonly #plan: Plan;
+  readonly #host: Host;
+  readonly #details: PictureDetails;
+  readonly #devices: ReadonlyMap<Bdf, Device>;
+  readonly #hues: ReadonlyMap<string, string>;
+
+  constructor(plan: Plan, host: Host, details: PictureDetails) {
+    this.#plan = plan;
+    this.#host = host;
+    this.#details = details;
+    this.#devices = new Map(plan.devices.map((device) => [device.bdf, device]));
+    this.#hues = new Map(host.smmus.map(({ name }, n) => [name, hue(n)]));
+  }
+
+  get sides() {
+    const { name = '' } = this.#details;
+    return [
+      { name: 'host', title: 'Host', cards: this.#hostCards() },
+      { name: 'guest', title: name === '' ? 'Guest' : `Guest ${name}`, cards: this.#guestCards() },
+    ];
+  }
+
+  get lines(): Line[] {
+    const placed = this.#plan.bridges.flatMap((bridge) =>
+      bridge.ports.flatMap((port) =>
+        port.devices.map((bdf): Line => {
+          return { from: this.#source(bdf), to: [cardOf(bridge), rowOf(bdf)], colour: this.#hue(bridge.smmu) };
+        }),
+      ),
+    );
+    const bypassed = this.#bypassed.map(({ bdf }): Line => {
+      return { from: this.#source(bdf), to: [ROOT, rowOf(bdf)], colour: colour('faint'), dashed: true };
+    });
+    return [...placed, ...bypassed];
+  }
+
+  /** The devices that the guest has behind no vSMMU. */
+  get #bypassed(): readonly Device[] {
+    return this.#plan.devices.filter(({ verdict, reason }) => verdict === 'bypassed' && reason !== 'device-unassigned');
+  }
+
+  #hue(smmu: string): string {
+    return this.#hues.get(smmu) ?? colour('ink');
+  }
+
+  /** Where a device's line begins. */
+  #source(bdf: Bdf): [card: string, row: string] {
+    return [this.#devices.get(bdf)?.smmu ?? NO_SMMU, rowOf(bdf)];
+  }
+
+  #hostCards(): Card[] {
+    const cards = this.#host.smmus.map(({ name }): Card => {
+      const node = this.#host.smmuNode(name);
+      const title: Cell[] = [{ text: name, bold: true }];
+      if (node !== null) title.push({ text: `node ${node}`, colour: 'faint' });
+      const rows = this.#hostRows(this.#host.endpointsBehind(name));
+      return { name, head: [{ cells: title }], rows, colour: this.#hue(name) };
+    });
+    const without = this.#plan.devices.filter(({ smmu }) => smmu === null);
+    if (without.length > 0) {
+      const behindNone = without.flatMap(({ bdf }) => this.#host.device(bdf) ?? []);
+      const head: Row[] = [{ cells: [{ text: 'behind no SMMUv3', bold: true }] }];
+      cards.push({ name: NO_SMMU, head, rows: this.#hostRows(behindNone), colour: colour('faint') });
+    }
+    return cards;
+  }
+
+  /** The domain's devices, and how many others there are. */
+  #hostRows(devices: readonly PciDevice[]): Row[] {
+    const own = devices.filter(({ bdf }) => this.#devices.has(bdf));
+    const others = devices.length - own.length;
+    const rows = own.map(({ bdf, class: code, group }): Row => {
+      const shared = this.#plan.devices.some((mate) => mate.bdf !== bdf && mate.group === group && group !== null);
+      return {
+        name: rowOf(bdf),
+        cells: [
+          { text: bdf, mono: true },
+          { text: classInWords(code) },
+          { text: group === null ? 'no group' : `group ${group}`, colour: shared ? 'warn' : 'faint' },
+        ],
+      };
+    });
+    const more = own.length === 0 ? `${others || 'no'} device${others === 1 ? '' : 's'}` : `and ${others} more`;
+    if (others > 0 || own.length === 0) {
+      rows.push({ cells: [{ text: others === 0 ? more : `${more}, not of this domain`, colour: 'faint' }] });
+    }
+    return rows;
+  }
+
+  #guestCards(): Card[] {
+    const cards = this.#plan.bridges.map((bridge): Card => {
+      const last = bridge.busNr + bridge.busNumbers - 1;
+      const where = [
+        `buses ${hex(bridge.busNr)}-${hex(last)}`,
+        ...(bridge.node === null ? [] : [`cell ${bridge.node}`]),
+      ];
+      return {
+        name: cardOf(bridge),
+        head: [
+          {
+            cells: [
+              { text: cardOf(bridge), bold: true },
+              { text: where.join(', '), colour: 'faint' },
+            ],
+          },
+          { cells: [{ text: vsmmuInWords(bridge) }] },
+        ],
+        rows: bridge.ports.flatMap((port) => this.#portRows(port, bridge)),
+        colour: this.#hue(bridge.smmu),
+      };
+    });
+    const bypassed = this.#bypassed;
+    if (bypassed.length > 0) {
+      const rows = bypassed.map((device): Row => {
+        return {
+          name: rowOf(device.bdf),
+          cells: [this.#address(device.bdf), { text: whyBypassed(device), colour: 'faint' }],
+        };
+      });
+      const head: Row[] = [
+        {
+          cells: [
+            { text: ROOT, bold: true },
+            { text: 'behind no vSMMU', colour: 'faint' },
+          ],
+        },
+      ];
+      cards.push({ name: ROOT, head, rows, colour: colour('faint') });
+    }
+    return cards;
+  }
+
+  #portRows(port: Port, bridge: Bridge): Row[] {
+    const title = `${PORT_NAMES[port.model]} ${port.controllerIndex}`;
+    const below = bridge.ports.some(({ address }) => address.bus === port.controllerIndex);
+    if (port.devices.length === 0) {
+      return [{ cells: [{ text: title }, { text: below ? '' : 'free', colour: 'faint' }] }];
+    }
+    return port.devices.map((bdf, i) => {
+      return { name: rowOf(bdf), cells: [{ text: i === 0 ? title : '' }, this.#address(bdf)] };
+    });
+  }
+
+  /** Where the guest sees a device. */
+  #address(bdf: Bdf): Cell {
+    const seen = this.#details.guest?.functions.find(({ host }) => host === bdf);
+    return { text: seen?.address ?? '', mono: true };
+  }
+}
+
+const PORT_NAMES: Readonly<Record<Port['model'], string>> = {
+  'pcie-root-port': 'port',
+  'pcie-switch-upstream-port': 'switch',
+  'pcie-switch-downstream-port': 'switch port',
+};
+
+const hex = (n: number): string => n.toString(16).padStart(2, '0');
+
+function cardOf({ controllerIndex }: Bridge): string {
+  return `bridge ${controllerIndex}`;
+}
+
+/** A device's row on any card: DOT takes no colons and dots in a name of a port. */
+function rowOf(bdf: Bdf): string {
+  return `d${bdf.replace(/[^0-9a-f]/g, '')}`;
+}
+
+/** `vSMMU accel ats ril=off`; one that is left alone says so. */
+function vsmmuInWords({ vsmmu }: Bridge): string {
+  const values = Object.entries(vsmmu).map(([name, value]) => (value === 'on' ? name : `${name}=${value}`));
+  return values.length === 0 ? 'no vSMMU' : `vSMMU ${values.join(' ')}`;
+}

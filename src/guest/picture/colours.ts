@@ -1,0 +1,46 @@
+/** A colour on a light page and on a dark one. No two roles have one light colour: the dark one is found by it. */
+interface Colour {
+  readonly light: string;
+  readonly dark: string;
+}
+
+/** Colours of what is no SMMU's. */
+export const COLOURS = {
+  paper: { light: '#ffffff', dark: '#0d1117' },
+  card: { light: '#fefefe', dark: '#151b23' },
+  ink: { light: '#1f2328', dark: '#e6edf3' },
+  faint: { light: '#59636e', dark: '#9198a1' },
+  warn: { light: '#9a6700', dark: '#d29922' },
+} as const satisfies Record<string, Colour>;
+
+/** What tells one SMMU from the next, in this order and over again; neighbours differ for colour-blind eyes, too. */
+const HUES: readonly Colour[] = [
+  { light: '#0969da', dark: '#58a6ff' },
+  { light: '#bc4c00', dark: '#f0883e' },
+  { light: '#1a7f5a', dark: '#3fb98a' },
+  { light: '#8250df', dark: '#bc8cff' },
+  { light: '#bf3989', dark: '#f778ba' },
+  { light: '#5f6b00', dark: '#b5c142' },
+  { light: '#0f7b8a', dark: '#39c5cf' },
+  { light: '#a40e26', dark: '#ff7b72' },
+];
+
+/** A role's colour as it is drawn. */
+export function colour(role: keyof typeof COLOURS): string {
+  return COLOURS[role].light;
+}
+
+/** The colour of the n-th SMMU. */
+export function hue(n: number): string {
+  return HUES[n % HUES.length]?.light ?? COLOURS.ink.light;
+}
+
+/** The rules of a style sheet that put the dark colours in the light ones' place, below an element of this class. */
+export function darkRules(className: string): string {
+  return [...Object.values(COLOURS), ...HUES]
+    .map(
+      ({ light, dark }) =>
+        `.${className} [fill="${light}"]{fill:${dark}}.${className} [stroke="${light}"]{stroke:${dark}}`,
+    )
+    .join('');
+}
