@@ -26,6 +26,10 @@ async function build() {
     format: 'cjs',
     minify: true,
     keepNames: true,
+    // As large as all the rest, and loaded for a picture only: from node_modules, then.
+    external: ['@viz-js/viz'],
+    // A script that V8 runs from its cache has no import(): that becomes require().
+    supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'importMetaUrl' },
     banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
   });

@@ -8,6 +8,7 @@ import {
   type OptionSpec,
   type OptionValues,
   OUTPUT_OPTIONS,
+  PICTURE_OPTIONS,
   policyOptions,
   RESULT_OPTIONS,
   TARGET_OPTIONS,
@@ -31,10 +32,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   topology: {
     usage: 'topology',
     summary: "print the host's SMMUs and what is behind each",
-    options: () => ({ ...HOST_OPTIONS, ...OUTPUT_OPTIONS }),
+    options: () => ({ ...HOST_OPTIONS, ...PICTURE_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [
       ['$0 topology', 'this host'],
       ['$0 topology --json > host.json', 'a snapshot of it, for --topology on another machine'],
+      ['$0 topology --svg host.svg', 'a picture of it'],
     ],
     load: () => import('./topology.js'),
   },
@@ -61,10 +63,19 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   plan: {
     usage: 'plan [DOMAIN]',
     summary: 'print where each device would go and why, without writing anything',
-    options: () => ({ ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...policyOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
+    options: () => ({
+      ...CONNECT_OPTIONS,
+      ...HOST_OPTIONS,
+      ...policyOptions(),
+      ...TARGET_OPTIONS,
+      ...PICTURE_OPTIONS,
+      ...OUTPUT_OPTIONS,
+    }),
     examples: [
       ['$0 plan vm.xml', 'a table'],
       ['$0 plan --json vm.xml', 'the plan as data'],
+      ['$0 plan --svg vm.svg vm.xml', 'a picture'],
+      ['$0 plan --format dot vm.xml | dot -Tpdf > vm.pdf', 'the picture in another form'],
     ],
     load: () => import('./plan.js'),
   },

@@ -65,6 +65,12 @@ export const DEFINE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   }),
 };
 
+/** How a command that shows something draws it. */
+export const PICTURE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  svg: text('draw a picture into this file instead, as SVG; - for standard output', { conflicts: 'format' }),
+  format: text("text, or dot: the picture in Graphviz's language", { defaultDescription: 'text' }),
+};
+
 /** The libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   libvirt: text("the libvirt that the result is for: a version, or here for this machine's", {

@@ -12,6 +12,7 @@ import { type Target, UPSTREAM } from '../plan/target.js';
 import { readRecord } from '../rewrite/record.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
+import { wantsPicture } from './picture.js';
 import { type Located, located, refuseErrors } from './report.js';
 import { isThisMachine, readSource, requireItsHost, type Source, type Wanted } from './source.js';
 
@@ -22,6 +23,8 @@ export interface Placed {
   readonly before: string;
   /** What the plan is of: with `--relayout` the domain as it was before any bridge. */
   readonly domain: Domain;
+  /** As much of it as was needed. */
+  readonly host: Host;
   readonly plan: Plan;
   /** All with a file and a place: what is said of the domain as a whole is said of its first line. */
   readonly diagnostics: readonly Located[];
@@ -50,7 +53,7 @@ export async function place(operand: string, options: OptionValues, wanted?: Wan
     // The lines of a domain that is nowhere but here say nothing to anybody.
     return { plan: made, diagnostics: [...diagnostics, ...found.map((d) => (relayout ? withoutPlace(d) : d))] };
   });
-  return { source, before: given.document.text, domain, plan: planned.plan, diagnostics: planned.diagnostics };
+  return { source, before: given.document.text, domain, host, ...planned };
 }
 
 function withoutPlace({ place: _, ...found }: Diagnostic): Diagnostic {
@@ -59,14 +62,14 @@ function withoutPlace({ place: _, ...found }: Diagnostic): Diagnostic {
 
 const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
 
-/** As much of the host as a domain needs: nothing for one that is not ours to change, its own devices for most. */
+/** As much of the host as a domain needs: nothing for one that is not ours to change, its own devices for most, all for a picture. */
 function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   const file = value(options, 'topology');
   if (file !== undefined) return readTopology(readTextFile(file), file);
   if (whyNotOurs(domain)) return NO_HOST;
   const own = new Set(domain.hostDevices.map((d) => d.bdf));
   const sysfs = sysfsOf(options);
-  if (policy.bridges === 'all') return scanHost(sysfs);
+  if (policy.bridges === 'all' || wantsPicture(options)) return scanHost(sysfs);
   const host = scanHost(sysfs, own);
   return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs) : host;
 }

@@ -2,6 +2,7 @@ import { parseDomain } from '../domain/domain.js';
 import { predictGuest } from '../guest/predict.js';
 import { rewrite } from '../rewrite/rewrite.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
+import { checkPicture, deliverPicture, wantsPicture } from './picture.js';
 import { place } from './place.js';
 import { renderPlan } from './plan-table.js';
 import { printJson, report } from './report.js';
@@ -9,10 +10,17 @@ import { printJson, report } from './report.js';
 /** `vsmmu plan [DOMAIN]`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = soleOperand(operands, 'domain');
-  const { before, domain, plan, diagnostics } = await place(file, options);
+  checkPicture(options);
+  const { before, domain, host, plan, diagnostics } = await place(file, options);
   const xml = rewrite(domain, plan);
   const after = predictGuest(parseDomain(xml));
   report(diagnostics, options);
+  if (wantsPicture(options)) {
+    const { drawPlan, planDot } = await import('../guest/picture.js');
+    const details = { name: domain.name, guest: after };
+    const picture = { dot: () => planDot(plan, host, details), svg: () => drawPlan(plan, host, details) };
+    if (await deliverPicture(picture, options)) return;
+  }
   if (isSet(options, 'json')) printJson({ changed: xml !== before, diagnostics, plan, guest: after });
   else process.stdout.write(renderPlan(plan, { before: predictGuest(parseDomain(before)), after }));
 }

@@ -122,9 +122,9 @@ class PlanPicture {
         ],
       };
     });
-    const more = own.length === 0 ? `${others || 'no'} device${others === 1 ? '' : 's'}` : `and ${others} more`;
-    if (others > 0 || own.length === 0) {
-      rows.push({ cells: [{ text: others === 0 ? more : `${more}, not of this domain`, colour: 'faint' }] });
+    if (others > 0) {
+      const more = own.length === 0 ? `${others} device${others === 1 ? '' : 's'}` : `and ${others} more`;
+      rows.push({ cells: [{ text: `${more}, not of this domain`, colour: 'faint' }] });
     }
     return rows;
   }
@@ -169,6 +169,9 @@ class PlanPicture {
       ];
       cards.push({ name: ROOT, head, rows, colour: colour('faint') });
     }
+    if (cards.length === 0) {
+      cards.push({ name: ROOT, head: [{ cells: [{ text: 'no host device' }] }], rows: [], colour: colour('faint') });
+    }
     return cards;
   }
 
@@ -190,10 +193,11 @@ class PlanPicture {
   }
 }
 
+/** Each as deep as it hangs. */
 const PORT_NAMES: Readonly<Record<Port['model'], string>> = {
   'pcie-root-port': 'port',
-  'pcie-switch-upstream-port': 'switch',
-  'pcie-switch-downstream-port': 'switch port',
+  'pcie-switch-upstream-port': '\u00a0\u00a0switch',
+  'pcie-switch-downstream-port': '\u00a0\u00a0\u00a0\u00a0port',
 };
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');

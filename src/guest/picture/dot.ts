@@ -66,7 +66,7 @@ function sideInDot({ name, title, cards }: Side): string {
   const total = widths.reduce((sum, width) => sum + width, 0);
   const order = [name, ...cards.map((card) => card.name)].map(quoted).join(' -> ');
   return `  ${quoted(name)} [label=<<TABLE BORDER="0" CELLBORDER="0"><TR><TD ALIGN="LEFT" WIDTH="${total}"><FONT POINT-SIZE="16" FACE="${BOLD}">${escaped(title)}</FONT></TD></TR></TABLE>>]
-${cards.map((card) => cardInDot(card, widths)).join('')}  { rank=same; ${order} [style=invis] }
+${cards.map((card) => cardInDot(card, widths)).join('')}  { rank=same; edge [style=invis]; ${order} }
 `;
 }
 
@@ -91,8 +91,7 @@ function columnWidths(cards: readonly Card[]): number[] {
       .filter(({ cells }) => cells.length < columns)
       .map(({ cells }) => cells.reduce((sum, cell) => sum + width(cell), 0)),
   );
-  widths[columns - 1] = (widths[columns - 1] ?? 0) + Math.max(0, widest - total);
-  return widths;
+  return widths.map((each, column) => (column === columns - 1 ? each + Math.max(0, widest - total) : each));
 }
 
 function cardInDot({ name, head, rows, colour: frame }: Card, widths: readonly number[]): string {
@@ -110,8 +109,9 @@ function rowInDot({ name, cells }: Row, widths: readonly number[], title?: strin
       const [first, last] = [i === 0, i === cells.length - 1];
       // Lines end on the left of a row and begin on its right.
       const port = name === undefined ? '' : first ? ` PORT="${name}"` : last ? ` PORT="${name}_"` : '';
-      const wide = first && span > 1 ? ` COLSPAN="${span}"` : ` WIDTH="${widths[i + span - 1]}"`;
-      return `<TD${port}${wide} ALIGN="${last && !first ? 'RIGHT' : 'LEFT'}">${textInDot(cell, first ? title : undefined)}</TD>`;
+      const wide = first && span > 1 ? ` COLSPAN="${span}"` : '';
+      const width = widths.slice(first ? 0 : i + span - 1, i + span).reduce((sum, each) => sum + each, 0);
+      return `<TD${port}${wide} WIDTH="${width}" ALIGN="${last && !first ? 'RIGHT' : 'LEFT'}">${textInDot(cell, first ? title : undefined)}</TD>`;
     })
     .join('')}</TR>`;
 }
@@ -131,13 +131,14 @@ function quoted(text: string): string {
   return `"${withoutControls(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** Somebody else's words in a label, which is HTML of a kind. */
+/** Somebody else's words in a label, which is HTML of a kind; Graphviz puts names in the place of `\N` there, too. */
 function escaped(text: string): string {
   return withoutControls(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+    .replaceAll('"', '&quot;')
+    .replaceAll('\\', '\\\\');
 }
 
 function withoutControls(text: string): string {

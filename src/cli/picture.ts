@@ -1,0 +1,64 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { diagnostic, InputError } from '../diagnostics.js';
+import { writeFile } from './files.js';
+import { isSet, type OptionValues, value } from './options.js';
+
+/** A picture, made when it is asked for. */
+export interface Picture {
+  dot(): string;
+  svg(): Promise<string>;
+}
+
+/** Whether a command line asks for a picture of any kind. */
+export function wantsPicture(options: OptionValues): boolean {
+  return options.svg !== undefined || value(options, 'format') === 'dot';
+}
+
+/**
+ * Refuses what a command line cannot mean, before anything is read.
+ * @throws InputError `usage`
+ */
+export function checkPicture(options: OptionValues): void {
+  const wrong = (message: string, hint?: string) => new InputError(diagnostic('usage', message, { hint }));
+  const [svg, format = 'text'] = [value(options, 'svg'), value(options, 'format')];
+  if (format !== 'text' && format !== 'dot') throw wrong(`--format takes text or dot, not ${format}`);
+  if (isSet(options, 'json') && (format === 'dot' || svg === '-')) {
+    throw wrong(`--json and ${svg === '-' ? '--svg -' : '--format dot'} exclude each other`);
+  }
+  if (svg === '') throw wrong('--svg takes a file, or - for standard output');
+  // `--svg vm.xml` is soon typed for `--svg vm.svg vm.xml`, and would cost the domain.
+  if (svg !== undefined && svg !== '-' && isOtherFile(svg)) {
+    throw wrong(`--svg would write over ${svg}, which is no SVG`, 'give another file, or remove that one');
+  }
+}
+
+/** Whether a file is there that has something else than a picture in it. */
+function isOtherFile(file: string): boolean {
+  try {
+    if (!statSync(file).isFile()) return false;
+    const head = Buffer.alloc(1024);
+    const fd = openSync(file, 'r');
+    const count = readSync(fd, head);
+    closeSync(fd);
+    return count > 0 && !head.toString('latin1', 0, count).includes('<svg');
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Writes or prints the picture that a command line asks for.
+ * @returns whether that is all that there is to print
+ */
+export async function deliverPicture(picture: Picture, options: OptionValues): Promise<boolean> {
+  const file = value(options, 'svg');
+  if (file === undefined) {
+    if (!wantsPicture(options)) return false;
+    process.stdout.write(picture.dot());
+    return true;
+  }
+  const svg = await picture.svg();
+  if (file === '-') process.stdout.write(svg);
+  else await writeFile(file, svg);
+  return !isSet(options, 'json');
+}

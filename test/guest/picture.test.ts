@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { darkRules } from '../../src/guest/picture/colours.js';
+import { drawPlan, planDot } from '../../src/guest/picture.js';
+import { predictGuest } from '../../src/guest/predict.js';
+import { drawTopology, topologyDot } from '../../src/guest/topology-picture.js';
+import { readTopology } from '../../src/host/snapshot.js';
+import { plan } from '../../src/plan/plan.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { parseXml, type XmlElement } from '../../src/xml/document.js';
+import { domainWith, hostdev, hostWith } from '../plan/example.js';
+
+const sample = (path: string) => readFileSync(new URL(`../../samples/${path}`, import.meta.url), 'utf8');
+
+/** A sample domain, placed on its host. */
+function placed(domainName: string, hostName: string, policy: Partial<Policy> = {}) {
+  const host = readTopology(sample(`hosts/${hostName}.json`), hostName);
+  const domain = parseDomain(sample(`domains/${domainName}.xml`));
+  const { plan: made } = plan(domain, host, { ...DEFAULT_POLICY, ...policy });
+  const guest = predictGuest(parseDomain(rewrite(domain, made)));
+  return [made, host, { name: domain.name, guest }] as const;
+}
+
+const elements = (element: XmlElement): XmlElement[] => [element, ...element.children.flatMap(elements)];
+const all = (svg: string, name: string) => elements(parseXml(svg).root).filter((e) => e.localName === name);
+const texts = (svg: string) => all(svg, 'text').map((e) => ({ text: e.text, y: Number(e.attribute('y')) }));
+const edges = (svg: string) => all(svg, 'g').filter((e) => e.attribute('class') === 'edge');
+
+const dense = placed('dense-vm', 'dense');
+const picture = await drawPlan(...dense);
+
+describe('the picture of a plan', () => {
+  it('is in samples/, as it is drawn today', () => {
+    expect(picture).toBe(sample('pictures/dense-vm.svg'));
+  });
+
+  it('has each device of the domain and its guest address as text', () => {
+    const [made, , { guest }] = dense;
+    const shown = texts(picture).map(({ text }) => text);
+    const wanted = made.devices.flatMap(({ bdf }) => [bdf, guest.functions.find((f) => f.host === bdf)?.address]);
+    expect(wanted).toHaveLength(40);
+    expect(wanted.filter((text) => text === undefined || !shown.includes(text))).toEqual([]);
+  });
+
+  it('has one line for each device, dashed for those that stay', () => {
+    const dashed = edges(picture).filter((edge) => edge.children.some((e) => e.attribute('stroke-dasharray')));
+    expect([edges(picture).length, dashed.length]).toEqual([20, 3]);
+  });
+
+  it('has the SMMUs and the bridges from top to bottom, in their order', () => {
+    const [made, host] = dense;
+    const y = (wanted: string) => texts(picture).find(({ text }) => text === wanted)?.y ?? Number.NaN;
+    const smmus = host.smmus.map(({ name }) => y(name));
+    const bridges = made.bridges.map(({ controllerIndex }) => y(`bridge ${controllerIndex}`));
+    for (const column of [smmus, bridges]) expect(column).toEqual(column.toSorted((a, b) => a - b));
+  });
+
+  it('says how many devices of an SMMU are not of the domain', () => {
+    expect(texts(picture).map(({ text }) => text)).toContain('and 2 more, not of this domain');
+  });
+
+  it('shows free ports, and switches with what is below them', async () => {
+    const svg = await drawPlan(...placed('dense-vm', 'dense', { sparePorts: 1, mirrorSwitches: true }));
+    const shown = texts(svg).map(({ text }) => text.trim());
+    expect(shown.filter((text) => text === 'free')).toHaveLength(5);
+    expect(shown.filter((text) => text.includes('switch'))).toHaveLength(3);
+  });
+
+  it('says of a guest without a host device that it has none', async () => {
+    const svg = await drawPlan(...placed('virtio-only', 'gh200'));
+    expect(texts(svg).map(({ text }) => text)).toContain('no host device');
+  });
+
+  it('needs neither name nor prediction', async () => {
+    const [made, host] = dense;
+    const shown = texts(await drawPlan(made, host)).map(({ text }) => text);
+    expect(shown).toContain('Guest');
+    expect(shown.filter((text) => text.startsWith('0000:eb'))).toEqual([]);
+  });
+});
+
+describe('the picture of a host', () => {
+  it.each(['host-a', 'gb200', 'x86', 'dense'])('has every endpoint: %s', async (name) => {
+    const host = readTopology(sample(`hosts/${name}.json`), name);
+    const shown = texts(await drawTopology(host)).map(({ text }) => text);
+    expect(host.endpoints.map(({ bdf }) => bdf).filter((bdf) => !shown.includes(bdf))).toEqual([]);
+  });
+
+  it('has the devices of one IOMMU group in one box', () => {
+    const dot = topologyDot(readTopology(sample('hosts/dense.json'), 'dense'));
+    const box = dot.split('\n').find((line) => line.includes('"0006:02:00.0" [label='));
+    expect(box).toContain('0006:02:00.1');
+  });
+
+  it('can be of a host with nothing in it', async () => {
+    expect(texts(await drawTopology(hostWith(0, {}))).map(({ text }) => text)).toContain('No SMMUv3');
+  });
+});
+
+describe('pictures on a page', () => {
+  it('have no ids, so that they do not clash', () => {
+    expect(elements(parseXml(picture).root).filter((e) => e.attribute('id') !== undefined)).toEqual([]);
+  });
+
+  it('have rules for themselves alone in their style', () => {
+    const [style] = all(picture, 'style');
+    const selectors = [...(style?.text ?? '').replace(/@media[^{]*\{/, '').matchAll(/([^{}]+)\{[^{}]*\}/g)];
+    expect(selectors.length).toBeGreaterThan(10);
+    expect(selectors.filter(([, selector = '']) => !selector.trim().startsWith('.vsmmu-picture'))).toEqual([]);
+  });
+
+  it('have no colour without one for dark pages', () => {
+    const used = elements(parseXml(picture).root).flatMap((e) => [e.attribute('fill'), e.attribute('stroke')]);
+    const rules = darkRules('x');
+    const colours = new Set(used.filter((each) => each !== undefined && each !== 'none'));
+    expect(colours.size).toBeGreaterThan(7);
+    expect([...colours].filter((each) => !rules.includes(`"${each}"`))).toEqual([]);
+  });
+
+  it('load nothing and run nothing', () => {
+    expect(picture).not.toMatch(/<(a|script|image|use|foreignObject)\b|href=|url\(/);
+  });
+});
+
+describe("somebody else's words", () => {
+  const evil = `"><script>alert('$(id)')</script>&amp;\\N\\"]]> -- ümläut\n\u0007`;
+  const host = hostWith(1, { 1: { smmu: 0 } });
+  const { plan: made } = plan(domainWith("<controller type='pci' index='0' model='pcie-root'/>", hostdev(1)), host, {
+    ...DEFAULT_POLICY,
+    profile: 'none',
+  });
+  // A plan may have been stored, and values of a vSMMU come from the domain.
+  const stored = { ...made, bridges: made.bridges.map((bridge) => ({ ...bridge, vsmmu: { oas: '"x"<b>' } })) };
+
+  it('are text in the picture and nothing else', async () => {
+    const svg = await drawPlan(stored, host, { name: evil });
+    expect(all(svg, 'script')).toEqual([]);
+    const shown = texts(svg).map(({ text }) => text);
+    expect(shown.some((text) => text.includes("<script>alert('$(id)')</script>&amp;\\N"))).toBe(true);
+    expect(shown).toContain('vSMMU oas="x"<b>');
+  });
+
+  it('end no string of the DOT', () => {
+    expect(planDot(stored, host, { name: evil }).split('\n')[0]).toBe(
+      `digraph "Host devices and vSMMUs of \\"><script>alert('$(id)')</script>&amp;\\\\N\\\\\\"]]> -- ümläut  " {`,
+    );
+  });
+});
