@@ -1,5 +1,4 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { type Diagnostic, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
@@ -9,6 +8,7 @@ import { describeIoError } from './files.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
 import type { Source } from './source.js';
+import { stateFolder } from './state-folder.js';
 
 /** A domain's text before, with its passwords, and after. */
 interface Change {
@@ -75,12 +75,6 @@ async function ask(name: string, diff: string): Promise<void> {
   } finally {
     terminal.close();
   }
-}
-
-/** Where what is kept is kept: for root where its batches are, too. */
-function stateFolder(options: OptionValues): string {
-  const own = process.env.XDG_STATE_HOME || join(homedir(), '.local/state');
-  return value(options, 'state') ?? (process.getuid?.() === 0 ? '/var/lib/vsmmu' : join(own, 'vsmmu'));
 }
 
 /** Keeps a definition, for its owner alone, and gives its file. Nothing of what is in it chooses where. */

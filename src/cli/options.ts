@@ -8,6 +8,9 @@ export type OptionValues = Readonly<Record<string, unknown>>;
 /** Where the policy is looked for when nobody names one. */
 export const DEFAULT_POLICY_FILE = '/etc/vsmmu/policy.json';
 
+/** Where the state is kept when nobody names a folder, in words. */
+export const STATE_FOLDERS = '/var/lib/vsmmu; ~/.local/state/vsmmu for others than root';
+
 /** An option as yargs describes it. */
 export interface OptionSpec {
   readonly type: 'string' | 'boolean';
@@ -61,7 +64,7 @@ export const DEFINE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   define: flag('with --connect: define the result there, after showing it and asking', { conflicts: 'output' }),
   yes: flag('with --define: do not ask', { alias: 'y' }),
   state: text('with --define: the folder that keeps the definition of before', {
-    defaultDescription: '/var/lib/vsmmu; ~/.local/state/vsmmu for others than root',
+    defaultDescription: STATE_FOLDERS,
   }),
 };
 
