@@ -1,6 +1,6 @@
 /**
  * Makes dist/: `vsmmu.cjs`, all of the command line in one file for bin/vsmmu; `vsmmu.cjs.cache`, what V8 compiled of it;
- * `index.js` and `types/`, the library.
+ * `batch-worker.cjs`, what its threads run; `index.js` and `types/`, the library.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,6 +32,15 @@ async function build() {
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'importMetaUrl' },
     banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
+  });
+  await esbuild.build({
+    ...common,
+    entryPoints: { 'batch-worker': 'src/batch/worker.ts' },
+    outdir: `${root}dist`,
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
   });
   await esbuild.build({
     ...common,

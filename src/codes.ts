@@ -306,6 +306,15 @@ const codes = {
     meaning: 'the folder given with `--sysfs` is not a /sys',
     hint: 'give the folder that has bus/pci below it',
   },
+  'host-unknown': {
+    severity: 'error',
+    meaning: 'the map of domains to hosts names none for a domain',
+    hint: "name one for it, or for all others as '*'",
+  },
+  'topology-map-invalid': {
+    severity: 'error',
+    meaning: 'the map of domains to hosts is no JSON object of file names',
+  },
   'sysfs-unreadable': { severity: 'error', meaning: 'a file of sysfs could not be read' },
 
   // libvirt
@@ -328,6 +337,26 @@ const codes = {
   'domain-saved': {
     severity: 'warning',
     meaning: 'a domain has saved memory (managed save, snapshots), which would not fit the domain as it would become',
+  },
+
+  // Many domains at once
+  'ssh-failed': {
+    severity: 'error',
+    meaning: 'the topology of a remote host could not be asked for by ssh',
+    hint: 'see that vsmmu is installed there and that ssh asks for no password, or give --topology',
+  },
+  'state-unwritable': {
+    severity: 'error',
+    meaning: 'the folder that runs are kept in, or a file of it, cannot be written; nothing is done without it',
+  },
+  'state-locked': { severity: 'error', meaning: 'another run is at work with the same state folder' },
+  'journal-invalid': { severity: 'error', meaning: 'a line of the journal of a run is none that vsmmu writes' },
+  'backup-damaged': { severity: 'error', meaning: 'the kept XML of a domain is not what it was when it was kept' },
+  'run-unknown': { severity: 'error', meaning: 'there is no such run, or none that could be meant' },
+  'domain-gone': { severity: 'error', meaning: 'a domain was removed by somebody else' },
+  'read-back-differs': {
+    severity: 'error',
+    meaning: 'what is stored of a domain is not what was written, nor as good',
   },
 } as const satisfies Record<string, CodeInfo>;
 

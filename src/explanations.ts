@@ -1,4 +1,5 @@
 import type { DiagnosticCode } from './codes.js';
+import { batch } from './explanations/batch.js';
 import { check } from './explanations/check.js';
 import { devices } from './explanations/devices.js';
 import { document } from './explanations/document.js';
@@ -28,4 +29,5 @@ export const EXPLANATIONS: Readonly<Record<DiagnosticCode, Explanation>> = {
   ...numa,
   ...outside,
   ...libvirt,
+  ...batch,
 };

@@ -1,3 +1,4 @@
+import { convertOptions, RUN_OPTIONS, STATE_OPTIONS } from './batch-options.js';
 import {
   attachOptions,
   CONNECT_OPTIONS,
@@ -12,6 +13,7 @@ import {
   policyOptions,
   RESULT_OPTIONS,
   TARGET_OPTIONS,
+  text,
 } from './options.js';
 
 /** A command of the tool: its words for `--help`, its options, and how to load the code that runs it. */
@@ -125,4 +127,75 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     load: () => import('./explain.js'),
   },
+  'batch convert': {
+    usage: 'batch convert [NAME...]',
+    summary: 'convert many domains, of a libvirt or of a folder; tells only what it would do unless given --apply',
+    options: () => ({ ...convertOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
+    examples: [
+      ['$0 batch convert --all', "what would happen to each domain of this machine's libvirt"],
+      ['$0 batch convert --all --apply', 'do it'],
+      ['$0 batch convert --dir domains --in-place --topology host.json --diff', 'the files of a folder'],
+    ],
+    load: () => import('./batch-convert.js'),
+  },
+  'batch resume': {
+    usage: 'batch resume [RUN]',
+    summary: 'go on with a run that was interrupted, where it was',
+    options: () => ({ ...RUN_OPTIONS, ...OUTPUT_OPTIONS }),
+    examples: [['$0 batch resume', 'the last one']],
+    load: () => import('./batch-resume.js'),
+  },
+  'batch rollback': {
+    usage: 'batch rollback [NAME...]',
+    summary: 'give the domains of a run the XML back that they had before, byte for byte',
+    options: () => ({
+      run: text('the run to take back', { defaultDescription: 'the last one' }),
+      force: flag('also where somebody edited or removed the domain since, whose work is then lost'),
+      ...RUN_OPTIONS,
+      ...OUTPUT_OPTIONS,
+    }),
+    examples: [
+      ['$0 batch rollback', 'the whole of the last run'],
+      ['$0 batch rollback --run 20261123T021500Z vm1 vm2', 'two domains of another'],
+    ],
+    load: () => import('./batch-rollback.js'),
+  },
+  'batch list': {
+    usage: 'batch list',
+    summary: 'list the runs that are kept',
+    options: () => ({ ...STATE_OPTIONS, ...OUTPUT_OPTIONS }),
+    examples: [['$0 batch list', '']],
+    load: () => import('./batch-list.js'),
+  },
+  'batch prune': {
+    usage: 'batch prune [RUN...]',
+    summary: 'remove runs with their backups; what they did can then no longer be taken back',
+    options: () => ({
+      keep: text('remove all but the newest so many'),
+      days: text('remove what is older than so many days'),
+      ...STATE_OPTIONS,
+      ...OUTPUT_OPTIONS,
+    }),
+    examples: [['$0 batch prune --keep 3', 'all but the last three']],
+    load: () => import('./batch-prune.js'),
+  },
 };
+
+/** The command that a command line begins with: of two words, `batch convert`, or of one. */
+export function findCommand(argv: readonly string[]): {
+  readonly name: string;
+  readonly command: Command | undefined;
+  readonly rest: readonly string[];
+} {
+  for (const words of [2, 1]) {
+    const name = argv.slice(0, words).join(' ');
+    if (Object.hasOwn(COMMANDS, name)) return { name, command: COMMANDS[name], rest: argv.slice(words) };
+  }
+  const [name = '', ...rest] = argv;
+  return { name, command: undefined, rest };
+}
+
+/** The second words of the commands that begin with this one. */
+export function partsOf(name: string): readonly string[] {
+  return Object.keys(COMMANDS).flatMap((each) => (each.startsWith(`${name} `) ? [each.slice(name.length + 1)] : []));
+}

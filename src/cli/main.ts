@@ -1,7 +1,7 @@
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { VERSION } from '../version.js';
 import { type CommandLine, parseCommandLine, suggestion } from './command-line.js';
-import { COMMANDS } from './commands.js';
+import { COMMANDS, findCommand, partsOf } from './commands.js';
 import { exitCodeOf } from './exit-code.js';
 import { nameOfInput } from './files.js';
 import { isSet } from './options.js';
@@ -13,18 +13,17 @@ import { applyStrictness, formatDiagnostic, printJson } from './report.js';
  * @param argv the arguments after the program's name
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  const [name = '', ...rest] = argv;
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const { name, command, rest } = findCommand(argv);
   const beforeOperands = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined);
   let line: CommandLine = { operands: [], options: { json: beforeOperands.includes('--json') } };
   try {
     if (name === '--version') {
       process.stdout.write(`${VERSION}\n`);
-    } else if (isHelp(name) || (command && beforeOperands.some(isHelp))) {
+    } else if (isHelp(name) || ((command || partsOf(name).length > 0) && beforeOperands.some(isHelp))) {
       const { printHelp } = await import('./help.js');
       await printHelp(command);
     } else {
-      if (!command) throw await unknownCommand(name);
+      if (!command) throw await unknownCommand(name, rest[0]);
       line = await parseCommandLine(rest, command.options());
       const { run } = await command.load();
       return (await run(line.operands, line.options)) ?? 0;
@@ -41,8 +40,14 @@ function isHelp(argument: string): boolean {
   return argument === '--help' || argument === '-h';
 }
 
-async function unknownCommand(name: string): Promise<InputError> {
+async function unknownCommand(name: string, part = ''): Promise<InputError> {
   if (name === '') return new InputError(diagnostic('usage', 'give a command'));
+  const parts = partsOf(name);
+  if (parts.length > 0) {
+    const message = part === '' ? `${name} does nothing by itself` : `there is no command ${name} ${part}`;
+    const near = part === '' ? undefined : await suggestion(part, parts, `${name} `);
+    return new InputError(diagnostic('usage', message, { hint: near ?? `give one of ${parts.join(', ')}` }));
+  }
   const hint = await suggestion(name, Object.keys(COMMANDS), '');
   return new InputError(diagnostic('usage', `there is no command ${name}`, { hint }));
 }

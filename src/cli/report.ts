@@ -14,7 +14,7 @@ export function formatDiagnostic(d: Located): string {
 }
 
 /** A text on one line, with what a terminal would act on made visible: names in a domain are somebody else's words. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -26,7 +26,12 @@ export function readPolicy(text: string, file: string): Policy {
   const value = parseJson(text, file, 'policy-invalid');
   checkJson(value, file, 'policy-invalid', validate);
   const { $schema: _, ...policy } = value as PolicyFile;
-  return { ...DEFAULT_POLICY, ...policy } as Policy;
+  return policyWithDefaults(policy as Partial<Policy>);
+}
+
+/** A policy whose missing keys have their defaults. */
+export function policyWithDefaults(policy: Partial<Policy>): Policy {
+  return { ...DEFAULT_POLICY, ...policy };
 }
 
 /** One key of the policy, as its schema describes it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.js';
-import { COMMANDS } from '../../src/cli/commands.js';
+import { findCommand } from '../../src/cli/commands.js';
 import { explain, renderExplanation } from '../../src/cli/explain.js';
 import { CODES, type DiagnosticCode } from '../../src/codes.js';
 import { EXPLANATIONS } from '../../src/explanations.js';
@@ -87,10 +87,9 @@ describe('explanations', () => {
     ),
   );
   it.each(commands)('show commands that there are: %s: vsmmu %s', async (_, line) => {
-    const [name = '', ...args] = line.split(/\s+/);
-    const command = COMMANDS[name];
+    const { name, command, rest } = findCommand(line.split(/\s+/));
     if (!command) throw new Error(`there is no command ${name}`);
-    await expect(parseCommandLine(args, command.options())).resolves.toBeDefined();
+    await expect(parseCommandLine(rest, command.options())).resolves.toBeDefined();
   });
 
   const documents = explanations.filter(([code, { example }]) => example.startsWith('<') && !NOT_XML.has(code));

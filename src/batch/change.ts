@@ -1,0 +1,59 @@
+import { diagnostic, OutsideError } from '../diagnostics.js';
+import { digestOf } from './digest.js';
+import type { Journal } from './journal.js';
+
+/** Where domains are: a libvirt, or a folder. */
+export interface Store {
+  /** A domain's XML, whole; undefined where it is gone. */
+  read(id: string): Promise<string | Uint8Array | undefined>;
+  /** Puts another XML in its place, in one step. @param validate whether it must fit libvirt's schema */
+  write(id: string, xml: string | Uint8Array, validate: boolean): Promise<void>;
+}
+
+/** A change of a domain that is about to be made; its XML of before is kept. */
+export interface Change {
+  readonly id: string;
+  readonly name: string;
+  /** The digest of its XML of before. */
+  readonly before: string;
+  /** Where that is kept, as the journal names it. */
+  readonly backup: string;
+  readonly text: string;
+}
+
+/**
+ * Changes a domain so that it can be told at any instant, from the journal and what is stored, how far it came: first the
+ * entry that it begins, on the disk; then, if it is still what the change was made of, the change; then the entry that it
+ * is done. Neither libvirt nor a file system can compare and change in one step: what somebody does in between is lost,
+ * in the millisecond that is left for it.
+ * @param accepts whether what is stored, other than what was written, will do all the same
+ * @throws OutsideError `domain-edited`, `domain-gone`, `read-back-differs` (it is then as before), and what the store throws
+ */
+export async function change(
+  store: Store,
+  journal: Journal,
+  { id, name, before, backup, text }: Change,
+  accepts: (stored: string | Uint8Array) => boolean,
+): Promise<void> {
+  const after = digestOf(text);
+  await journal.append({ event: 'begin', at: new Date().toISOString(), id, name, before, after, backup });
+  const present = await store.read(id);
+  if (present === undefined) throw gone();
+  if (digestOf(present) !== before) {
+    const message = 'it was edited by somebody while it was being converted, and stays as they left it';
+    throw new OutsideError(diagnostic('domain-edited', message));
+  }
+  await store.write(id, text, true);
+  const stored = await store.read(id);
+  if (stored === undefined) throw gone();
+  if (digestOf(stored) !== after && !accepts(stored)) {
+    await store.write(id, present, false);
+    throw new OutsideError(diagnostic('read-back-differs', 'what is stored is not what was written; it was put back'));
+  }
+  await journal.append({ event: 'done', id, stored: digestOf(stored) });
+}
+
+/** A domain that was there when its turn began. */
+export function gone(): OutsideError {
+  return new OutsideError(diagnostic('domain-gone', 'it is gone: somebody removed it meanwhile'));
+}

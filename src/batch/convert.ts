@@ -1,0 +1,98 @@
+import { check } from '../check/check.js';
+import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
+import type { Plan } from '../generated/plan.js';
+import type { Host } from '../host/host.js';
+import { whyNotOurs } from '../plan/applicable.js';
+import { plan } from '../plan/plan.js';
+import type { Policy } from '../plan/policy.js';
+import type { Target } from '../plan/target.js';
+import { readRecord } from '../rewrite/record.js';
+import { rewrite } from '../rewrite/rewrite.js';
+
+/** How domains are converted. */
+export interface ConvertSettings {
+  readonly policy: Policy;
+  readonly target: Target;
+  readonly forceTcg: boolean;
+  /** Warnings count as errors. */
+  readonly strict: boolean;
+}
+
+/** What is to be done with a domain, its XML known. */
+export interface Conversion {
+  readonly verdict: 'convert' | 'unchanged' | 'not-ours' | 'cannot';
+  /** libvirt's name of it; empty where the XML has none, or is none. */
+  readonly name: string;
+  /** The text that came in; undefined where it is no text. */
+  readonly before: string | undefined;
+  /** What is to be in its place; undefined where it cannot be converted. */
+  readonly after: string | undefined;
+  readonly plan: Plan | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Plans and rewrites one domain, and checks what comes of it. Whatever is wrong with it is in the result: nothing is thrown
+ * for a domain's sake.
+ * @param hostOf the host that a domain of this name is for
+ */
+export function convert(
+  input: string | Uint8Array,
+  hostOf: (name: string) => Host,
+  settings: ConvertSettings,
+): Conversion {
+  let domain: Domain | undefined;
+  try {
+    domain = parseDomain(input);
+    const other = whyNotOurs(domain);
+    if (other) return { ...asItIs(domain), verdict: 'not-ours', diagnostics: [other] };
+    return convertDomain(domain, hostOf(domain.name), settings);
+  } catch (error) {
+    if (!(error instanceof InputError || error instanceof RefusedError)) throw error;
+    const { diagnostics } = error;
+    return { ...unusable(domain), verdict: isAnotherDocument(error) ? 'not-ours' : 'cannot', diagnostics };
+  }
+}
+
+function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, strict }: ConvertSettings): Conversion {
+  const planned = plan(domain, host, policy, { forceTcg, target });
+  const diagnostics = [...readRecord(domain).diagnostics, ...planned.diagnostics];
+  if (strict && diagnostics.some((d) => d.severity === 'warning')) throw new RefusedError(asErrors(diagnostics));
+  const unchanged = { ...asItIs(domain), plan: planned.plan, diagnostics };
+  if (!planned.plan.changed) return { ...unchanged, verdict: 'unchanged' };
+  const after = rewrite(domain, planned.plan);
+  const wrong = check(parseDomain(after), host, { forceTcg, target }).filter((d) => d.severity === 'error');
+  // Their places are in a text that nobody has.
+  if (wrong.length > 0) throw new RefusedError(wrong.map(({ place: _, ...found }) => found));
+  return { ...unchanged, verdict: 'convert', after };
+}
+
+/** A folder of a libvirt's has networks and pools beside its domains. */
+function isAnotherDocument({ diagnostics: [first] }: InputError | RefusedError): boolean {
+  return first?.code === 'domain-root';
+}
+
+function unusable(domain: Domain | undefined): Omit<Conversion, 'verdict' | 'diagnostics'> {
+  return { name: domain?.name ?? '', before: domain?.document.text, after: undefined, plan: undefined };
+}
+
+function asItIs({ name, document: { text } }: Domain): Omit<Conversion, 'verdict' | 'diagnostics'> {
+  return { name, before: text, after: text, plan: undefined };
+}
+
+function asErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
+}
+
+/** What a domain can do no longer once it is converted, in words; empty for one that loses nothing. */
+export function losses({ verdict, diagnostics }: Pick<Conversion, 'verdict' | 'diagnostics'>): readonly string[] {
+  const accelerated = verdict === 'convert' && diagnostics.some((d) => d.code === 'acceleration-cost');
+  return accelerated ? ['migration', 'save', 'memory snapshots'] : [];
+}
+
+/** An error of the outside as the reason why a domain failed; anything else is a bug of ours and thrown on. */
+export function failure(error: unknown): readonly Diagnostic[] {
+  if (error instanceof OutsideError) return error.diagnostics;
+  throw error;
+}

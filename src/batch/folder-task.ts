@@ -1,0 +1,142 @@
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
+import type { Plan } from '../generated/plan.js';
+import { MAX_BYTES } from '../xml/source.js';
+import type { Change } from './change.js';
+import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
+import { backupName, digestOf } from './digest.js';
+import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
+import type { Verdict } from './item.js';
+import { outside, outsideLater } from './outside.js';
+import { placeFile, replaceFile } from './replace.js';
+import { whyOf } from './why.js';
+
+/** What is to be done with the files of a folder; plain data, since it goes to other threads. */
+export interface FolderTask {
+  /** Absolute. */
+  readonly in: string;
+  /** Absolute; undefined: nothing is written there. */
+  readonly out: string | undefined;
+  /** The folder for the XML of before of what is to be changed in place; undefined: nothing is. */
+  readonly backups: string | undefined;
+  readonly settings: ConvertSettings;
+  readonly hosts: HostSource;
+  /** What of each domain is asked for, beside its verdict. */
+  readonly want: { readonly texts: boolean; readonly plans: boolean };
+}
+
+/** What one file gave. */
+export interface FileResult {
+  readonly path: string;
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly why: string | undefined;
+  readonly loses: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly texts: { readonly before: string; readonly after: string } | undefined;
+  readonly plan: Plan | undefined;
+  /** What is to be written in place, once it is in the journal. */
+  readonly pending: Change | undefined;
+}
+
+/** Converts files one by one. */
+export class FolderWorker {
+  readonly #task: FolderTask;
+  readonly #hostOf: HostFinder;
+
+  constructor(task: FolderTask) {
+    this.#task = task;
+    this.#hostOf = hostFinder(task.hosts);
+  }
+
+  /** @param paths below the folder */
+  async convert(paths: readonly string[]): Promise<FileResult[]> {
+    // All are on their way to the disk together.
+    return await Promise.all(paths.map((path) => this.#convertFile(path)));
+  }
+
+  async #convertFile(path: string): Promise<FileResult> {
+    const file = join(this.#task.in, path);
+    try {
+      const input = readDomainFile(file);
+      const conversion = convert(input, (name) => this.#hostOf(path, name), this.#task.settings);
+      return await this.#write(path, input, conversion);
+    } catch (error) {
+      if (!(error instanceof DiagnosedError)) throw error;
+      return { ...bare(path), verdict: 'failed', why: whyOf(failure(error)), diagnostics: failure(error) };
+    }
+  }
+
+  async #write(path: string, input: Buffer, conversion: Conversion): Promise<FileResult> {
+    const { verdict, name, before: text, after, plan, diagnostics } = conversion;
+    const { out, backups, want } = this.#task;
+    const result: FileResult = {
+      ...bare(path),
+      name: name || path,
+      verdict,
+      why: verdict === 'cannot' || verdict === 'not-ours' ? whyOf(diagnostics) : undefined,
+      loses: losses(conversion),
+      diagnostics,
+      texts: want.texts && text !== undefined && after !== undefined ? { before: text, after } : undefined,
+      plan: want.plans ? plan : undefined,
+    };
+    if (after === undefined) return result;
+    if (out !== undefined) {
+      const written = this.#place(join(out, path), after, join(this.#task.in, path));
+      const converted = verdict === 'convert';
+      if (written) return { ...result, verdict: converted ? 'written' : 'copied' };
+      return converted ? { ...result, verdict: 'unchanged', loses: [] } : result;
+    }
+    if (backups === undefined || verdict !== 'convert') return result;
+    const before = digestOf(input);
+    const backup = backupName(digestOf(path).slice(0, 32), before);
+    const pending: Change = { id: path, name: result.name, before, backup, text: after };
+    const kept = join(backups, backup);
+    await outsideLater('state-unwritable', kept, () => replaceFile(kept, input, { mode: 0o600, sync: true }));
+    return { ...result, pending };
+  }
+
+  /** Puts a result into the other folder, with its original's mode; false where it is there already. */
+  #place(file: string, content: string, original: string): boolean {
+    const bytes = Buffer.from(content);
+    return outside('file-unwritable', file, () => {
+      if (hasContent(file, bytes)) return false;
+      const mode = statSync(original).mode & 0o777;
+      try {
+        placeFile(file, bytes, mode);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        mkdirSync(dirname(file), { recursive: true });
+        placeFile(file, bytes, mode);
+      }
+      return true;
+    });
+  }
+}
+
+/** The bytes of a file that may be a domain; of one that is too large, only what it takes to say so. */
+function readDomainFile(file: string): Buffer {
+  return outside('file-unreadable', file, () => {
+    const { size } = statSync(file);
+    return size > MAX_BYTES ? Buffer.alloc(MAX_BYTES + 1) : readFileSync(file);
+  });
+}
+
+function hasContent(file: string, content: Buffer): boolean {
+  const present = statSync(file, { throwIfNoEntry: false });
+  return present?.size === content.length && readFileSync(file).equals(content);
+}
+
+function bare(path: string): Omit<FileResult, 'verdict'> {
+  return {
+    path,
+    name: path,
+    why: undefined,
+    loses: [],
+    diagnostics: [],
+    texts: undefined,
+    plan: undefined,
+    pending: undefined,
+  };
+}

@@ -1,0 +1,77 @@
+import { diagnostic, OutsideError } from '../diagnostics.js';
+import type { BeginEntry, RunEntry, SettledEntry } from '../generated/journal.js';
+import { readJournal } from './journal.js';
+import type { RunFolder, State } from './state.js';
+
+/** What was done to a domain, or begun. */
+export interface PastChange {
+  readonly begin: BeginEntry;
+  /** The digest of what was stored; undefined: whether it was done is not written down. */
+  readonly stored: string | undefined;
+  readonly undone: boolean;
+}
+
+/** What the journal of a run says. */
+export interface History {
+  readonly header: RunEntry;
+  /** The domains that it is to look at, by id; none for a folder, which is looked through again. */
+  readonly listed: ReadonlyMap<string, string>;
+  /** The last that was begun with each domain, in the order in which they were begun. */
+  readonly changes: ReadonlyMap<string, PastChange>;
+  readonly settled: ReadonlyMap<string, SettledEntry['verdict']>;
+  /** When every domain had been looked at; undefined: it was interrupted. */
+  readonly ended: string | undefined;
+  /** Bytes of the journal that are whole lines. */
+  readonly size: number;
+}
+
+/** @throws OutsideError `journal-invalid` */
+export async function readHistory(run: RunFolder): Promise<History> {
+  let header: RunEntry | undefined;
+  let ended: string | undefined;
+  let size = 0;
+  const listed = new Map<string, string>();
+  const changes = new Map<string, PastChange>();
+  const settled = new Map<string, SettledEntry['verdict']>();
+  for await (const { entry, size: whole } of readJournal(run.journal)) {
+    size = whole;
+    if (entry.event === 'run') header = entry;
+    else if (entry.event === 'listed') listed.set(entry.id, entry.name);
+    else if (entry.event === 'begin') changes.set(entry.id, { begin: entry, stored: undefined, undone: false });
+    else if (entry.event === 'settled') settled.set(entry.id, entry.verdict);
+    else if (entry.event === 'end') ended = entry.at;
+    else {
+      const change = changes.get(entry.id);
+      if (!change) continue;
+      if (entry.event === 'done') changes.set(entry.id, { ...change, stored: entry.stored });
+      else changes.set(entry.id, { ...change, undone: entry.event === 'undone' });
+    }
+  }
+  if (!header) {
+    throw new OutsideError(diagnostic('journal-invalid', 'its first line is no run', { file: run.journal }));
+  }
+  return { header, listed, changes, settled, ended, size };
+}
+
+/** The newest run that was interrupted; the newest of all where none was. @throws InputError `run-unknown` */
+export async function newestInterrupted(state: State): Promise<RunFolder> {
+  for (const run of state.runs().reverse()) {
+    const { ended } = await readHistory(run);
+    if (ended === undefined) return run;
+  }
+  return state.newest();
+}
+
+/** The domains that need not be looked at again: they were changed, or settled otherwise than by failing. */
+export function settledIds({ changes, settled }: History): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const [id, { stored }] of changes) if (stored !== undefined) ids.add(id);
+  for (const [id, verdict] of settled) if (verdict !== 'failed') ids.add(id);
+  return ids;
+}
+
+/** What was begun and not written down as done. */
+export function begun({ changes }: History): ReadonlyMap<string, BeginEntry> {
+  const pending = [...changes].filter(([, { stored }]) => stored === undefined);
+  return new Map(pending.map(([id, { begin }]) => [id, begin]));
+}

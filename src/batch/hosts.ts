@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { Topology } from '../generated/topology.js';
+import { Host } from '../host/host.js';
+import { parseJson } from '../host/json.js';
+import { readTopology } from '../host/snapshot.js';
+import { outside } from './outside.js';
+
+/** Which host each domain is for: one for all, or a file that says it of each. */
+export type HostSource = { readonly topology: Topology } | { readonly map: string };
+
+/** Finds the host of a domain by its file's path below the folder, or else its name. */
+export type HostFinder = (path: string, name: string) => Host;
+
+/** How many hosts of a map are kept in memory at a time. */
+const KEPT_HOSTS = 64;
+
+/** @throws InputError `topology-map-invalid`; OutsideError `file-unreadable` */
+export function hostFinder(source: HostSource): HostFinder {
+  if ('topology' in source) {
+    const host = new Host(source.topology);
+    return () => host;
+  }
+  const { map } = source;
+  const files = readMap(map);
+  const hosts = new Map<string, Host>();
+  return (path, name) => {
+    const file = files.get(path) ?? files.get(name) ?? files.get('*');
+    if (file === undefined) {
+      throw new InputError(diagnostic('host-unknown', `the map names no host for ${name || path}`, { file: map }));
+    }
+    const known = hosts.get(file) ?? readHost(file);
+    // The one that was used longest ago goes.
+    hosts.delete(file);
+    hosts.set(file, known);
+    const [oldest] = hosts.keys();
+    if (hosts.size > KEPT_HOSTS && oldest !== undefined) hosts.delete(oldest);
+    return known;
+  };
+}
+
+/**
+ * A map of domains to hosts: a JSON object, the domain's file below the folder or its name → the topology's file, relative
+ * to the map's own folder; `*` for all others.
+ */
+function readMap(file: string): ReadonlyMap<string, string> {
+  const value = parseJson(
+    outside('file-unreadable', file, () => readFileSync(file, 'utf8')),
+    file,
+    'topology-map-invalid',
+  );
+  const wrong = (message: string) => new InputError(diagnostic('topology-map-invalid', message, { file }));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('/: must be object');
+  return new Map(
+    Object.entries(value).map(([domain, topology]) => {
+      if (typeof topology !== 'string') throw wrong(`/${domain}: must be string`);
+      return [domain, resolve(dirname(file), topology)];
+    }),
+  );
+}
+
+function readHost(file: string): Host {
+  return readTopology(
+    outside('file-unreadable', file, () => readFileSync(file, 'utf8')),
+    file,
+  );
+}

@@ -1,0 +1,74 @@
+import type { Diagnostic } from '../diagnostics.js';
+import type { Plan } from '../generated/plan.js';
+
+/**
+ * What became of a domain. `convert`: it would be changed; `converted`: it was; `written`: its result is in the other
+ * folder; `copied`: it is there as it was; `skipped`: it could be, and is left alone for a reason; `cannot`: not on this host, or it is no good;
+ * `failed`: something outside went wrong with it.
+ */
+export type Verdict =
+  | 'convert'
+  | 'converted'
+  | 'written'
+  | 'copied'
+  | 'unchanged'
+  | 'not-ours'
+  | 'skipped'
+  | 'cannot'
+  | 'failed'
+  | 'restored';
+
+/** One domain of a batch, as it is told of. */
+export interface Item {
+  /** Its UUID, or its file's path below the folder. */
+  readonly id: string;
+  /** libvirt's name of it; the path where it has none. */
+  readonly name: string;
+  readonly verdict: Verdict;
+  /** Why nothing was done, or nothing could be. */
+  readonly why?: string | undefined;
+  /** What it can do no longer. */
+  readonly loses: readonly string[];
+  /** It runs, and is another only from its next start on. */
+  readonly running: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Its text before and after, and the plan: where they were asked for. */
+  readonly texts?: { readonly before: string; readonly after: string } | undefined;
+  readonly plan?: Plan | undefined;
+}
+
+/** The verdicts that count as a failure of the batch. */
+export function isFailure({ verdict }: Pick<Item, 'verdict'>): boolean {
+  return verdict === 'cannot' || verdict === 'failed';
+}
+
+/** The verdicts of domains that something was done to, or would be. */
+export function isChange({ verdict }: Pick<Item, 'verdict'>): boolean {
+  return CHANGES.has(verdict);
+}
+
+const CHANGES: ReadonlySet<Verdict> = new Set(['convert', 'converted', 'written', 'copied', 'restored']);
+
+/** How many domains met with each verdict. */
+export type Totals = Readonly<Partial<Record<Verdict, number>>>;
+
+/** Counts items as they come. */
+export class Tally {
+  readonly #counts = new Map<Verdict, number>();
+
+  add({ verdict }: Item): void {
+    this.#counts.set(verdict, (this.#counts.get(verdict) ?? 0) + 1);
+  }
+
+  get totals(): Totals {
+    return Object.fromEntries(this.#counts);
+  }
+
+  get changed(): boolean {
+    return [...this.#counts.keys()].some((verdict) => isChange({ verdict }));
+  }
+
+  get failed(): boolean {
+    return [...this.#counts.keys()].some((verdict) => isFailure({ verdict }));
+  }
+}

@@ -1,0 +1,171 @@
+import { type Diagnostic, diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import type { BeginEntry } from '../generated/journal.js';
+import type { Host } from '../host/host.js';
+import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.js';
+import { change, gone, type Store } from './change.js';
+import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
+import { backupName, digestOf } from './digest.js';
+import type { Item, Verdict } from './item.js';
+import type { Journal } from './journal.js';
+import type { RunFolder } from './state.js';
+import { whyOf } from './why.js';
+import { inOrder } from './window.js';
+
+/** Domains of a libvirt to convert. */
+export interface LibvirtRun {
+  /** As many as are to be worked on at a time. */
+  readonly connections: readonly Connection[];
+  readonly domains: readonly DomainEntry[];
+  readonly host: Host;
+  readonly settings: ConvertSettings;
+  /** Domains with saved memory are converted, too. */
+  readonly saved: boolean;
+  /** Where what is done is written down; undefined: nothing is done. */
+  readonly apply: { readonly run: RunFolder; readonly journal: Journal } | undefined;
+  /** What an earlier part of this run had begun, by UUID. */
+  readonly begun: ReadonlyMap<string, BeginEntry>;
+  readonly want: { readonly texts: boolean; readonly plans: boolean };
+  /** Ends the run after the domains in hand. */
+  readonly signal: AbortSignal;
+}
+
+/** The domains of a connection, as they start next, with their passwords. */
+export function libvirtStore(connection: Connection): Store {
+  return {
+    async read(uuid) {
+      try {
+        return await connection.dumpXml(uuid as DomainUuid, { inactive: true, security: true });
+      } catch (error) {
+        if (hasCode(error, 'libvirt-refused') && !(await isThere(connection, uuid as DomainUuid))) return undefined;
+        throw error;
+      }
+    },
+    write: (_uuid, xml, validate) => connection.define(xml.toString(), { validate }),
+  };
+}
+
+async function isThere(connection: Connection, uuid: DomainUuid): Promise<boolean> {
+  try {
+    await connection.find(uuid);
+    return true;
+  } catch (error) {
+    if (error instanceof InputError) return false;
+    throw error;
+  }
+}
+
+/**
+ * Converts domains of a libvirt, and gives what became of each in their order.
+ * @throws OutsideError `libvirt-unreachable` where it went away for good
+ */
+export async function* convertDomains(run: LibvirtRun): AsyncGenerator<Item> {
+  const free = [...run.connections];
+  const work = async (entry: DomainEntry): Promise<Item> => {
+    const connection = free.pop();
+    if (!connection) throw new TypeError('more at a time than there are connections');
+    try {
+      return await new OneDomain(run, connection, entry).convert();
+    } finally {
+      free.push(connection);
+    }
+  };
+  yield* inOrder(run.domains, run.connections.length, work, run.signal);
+}
+
+class OneDomain {
+  readonly #run: LibvirtRun;
+  readonly #connection: Connection;
+  readonly #entry: DomainEntry;
+
+  constructor(run: LibvirtRun, connection: Connection, entry: DomainEntry) {
+    this.#run = run;
+    this.#connection = connection;
+    this.#entry = entry;
+  }
+
+  async convert(): Promise<Item> {
+    const item = await this.#attempt();
+    const { verdict, id, name, why } = item;
+    if (verdict === 'convert' || verdict === 'converted' || verdict === 'restored') return item;
+    try {
+      await this.#run.apply?.journal.append(
+        { event: 'settled', id, name, verdict, ...(why !== undefined && { why }) },
+        { sync: false },
+      );
+      return item;
+    } catch (error) {
+      return this.#item('failed', failure(error));
+    }
+  }
+
+  async #attempt(): Promise<Item> {
+    const { uuid, persistent } = this.#entry;
+    const { apply, settings, host, begun, want } = this.#run;
+    if (!persistent) return { ...this.#item('skipped', []), why: 'it is transient, and has no next start' };
+    const store = libvirtStore(this.#connection);
+    try {
+      const before = await store.read(uuid);
+      if (before === undefined) throw gone();
+      const entry = begun.get(uuid);
+      if (apply && entry && digestOf(before) === entry.after) {
+        await apply.journal.append({ event: 'done', id: uuid, stored: entry.after });
+        return this.#item('converted', []);
+      }
+      const conversion = convert(before, () => host, settings);
+      const { verdict, after, plan } = conversion;
+      const why = verdict === 'cannot' || verdict === 'not-ours' ? whyOf(conversion.diagnostics) : undefined;
+      const item: Item = {
+        ...this.#item(verdict, conversion.diagnostics),
+        why,
+        loses: losses(conversion),
+        texts: want.texts && after !== undefined ? { before: before.toString(), after } : undefined,
+        plan: want.plans ? plan : undefined,
+      };
+      if (verdict !== 'convert' || after === undefined) return item;
+      const saved = this.#run.saved ? [] : await this.#savedMemory();
+      if (saved.length > 0) return { ...item, verdict: 'skipped', why: whyOf(saved), diagnostics: saved, loses: [] };
+      if (apply) await this.#change(store, before, after);
+      return { ...item, verdict: apply ? 'converted' : 'convert' };
+    } catch (error) {
+      // Nothing is known of the domains that follow either: the run ends, to be resumed.
+      if (hasCode(error, 'libvirt-unreachable')) throw error;
+      return this.#item('failed', failure(error));
+    }
+  }
+
+  async #change(store: Store, before: string | Uint8Array, text: string): Promise<void> {
+    const { apply, host, settings } = this.#run;
+    if (!apply) return;
+    const { uuid: id, name } = this.#entry;
+    const digest = digestOf(before);
+    const backup = backupName(id, digest);
+    await apply.run.keep(backup, before);
+    const good = (stored: string | Uint8Array) => isConverted(convert(stored, () => host, settings));
+    await change(store, apply.journal, { id, name, before: digest, backup, text }, good);
+  }
+
+  /** Why its saved memory stands in the way; empty: it has none. */
+  async #savedMemory(): Promise<readonly Diagnostic[]> {
+    const { uuid, managedSave, snapshots } = this.#entry;
+    if (managedSave) return [diagnostic('domain-saved', 'its memory is saved for its next start (managed save)')];
+    const names = snapshots ? await this.#connection.snapshotsWithMemory(uuid) : [];
+    if (names.length === 0) return [];
+    return [diagnostic('domain-saved', `${names.length} of its snapshots hold its memory`)];
+  }
+
+  #item(verdict: Verdict, diagnostics: readonly Diagnostic[]): Item {
+    const { uuid, name, state } = this.#entry;
+    const why = diagnostics.length > 0 ? whyOf(diagnostics) : undefined;
+    const running = state !== 'shutoff';
+    return { id: uuid, name, verdict, why, loses: [], running, diagnostics };
+  }
+}
+
+/** What libvirt stored in its own words needs nothing more. */
+function isConverted({ verdict }: Conversion): boolean {
+  return verdict === 'unchanged';
+}
+
+function hasCode(error: unknown, code: 'libvirt-refused' | 'libvirt-unreachable'): boolean {
+  return error instanceof OutsideError && error.diagnostics.some((d) => d.code === code);
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+import { asOutside, outside } from './outside.js';
+
+/** A lock that is held. */
+export type Lock = Disposable;
+
+/** How to wait for a lock. */
+export interface LockOptions {
+  /** How many seconds; without it as long as it takes. */
+  readonly waitSeconds?: number | undefined;
+  /** Told when somebody else has it, with their process id where they left it. */
+  readonly onWait?: (holder: string) => void;
+}
+
+/**
+ * Takes the lock of a file: flock(2), which ends with the process that holds it, however that dies. Node has no call for it;
+ * flock(1) of util-linux locks what it inherits, an open file that stays ours when it has ended.
+ * @throws OutsideError `state-locked` where it cannot be had in time; `state-unwritable`
+ */
+export async function takeLock(file: string, options: LockOptions = {}): Promise<Lock> {
+  const fd = outside('state-unwritable', file, () => openSync(file, 'a+', 0o600));
+  try {
+    if (!(await flock(fd, ['--nonblock'], file))) {
+      const holder = readFileSync(file, 'utf8').trim();
+      const { waitSeconds, onWait } = options;
+      if (waitSeconds !== 0) onWait?.(holder);
+      const limit = waitSeconds === undefined ? [] : ['--timeout', String(waitSeconds)];
+      if (waitSeconds === 0 || !(await flock(fd, limit, file))) throw locked(file, holder);
+    }
+    tellHolder(file);
+    return { [Symbol.dispose]: () => closeSync(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Leaves our process id for whoever waits; a full disk does not keep the lock from being ours. */
+function tellHolder(file: string): void {
+  try {
+    writeFileSync(file, `${process.pid}\n`);
+  } catch {
+    // It is only for people.
+  }
+}
+
+/** Whether the lock on an open file could be had. */
+function flock(fd: number, options: readonly string[], file: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('flock', [...options, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+    child.once('error', (error) => reject(asOutside('state-unwritable', file, error)));
+    child.once('close', (code) => resolve(code === 0));
+  });
+}
+
+function locked(file: string, holder: string): OutsideError {
+  const who = holder === '' ? '' : ` (process ${holder})`;
+  return new OutsideError(
+    diagnostic('state-locked', `another run${who} is at work`, { file, hint: 'wait for its end, or give --wait' }),
+  );
+}

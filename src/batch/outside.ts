@@ -1,0 +1,35 @@
+import { type DiagnosticCode, diagnostic, OutsideError } from '../diagnostics.js';
+
+/** An error of the system, as what went wrong outside: `file: no space left on device`. */
+export function asOutside(code: DiagnosticCode, file: string, error: unknown): OutsideError {
+  if (error instanceof OutsideError) return error;
+  if (!isSystemError(error)) throw error;
+  return new OutsideError(diagnostic(code, describe(error), { file }));
+}
+
+/** Does something with a file. @throws OutsideError for an error of the system */
+export function outside<T>(code: DiagnosticCode, file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw asOutside(code, file, error);
+  }
+}
+
+/** As `outside`, for what takes its time. */
+export async function outsideLater<T>(code: DiagnosticCode, file: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw asOutside(code, file, error);
+  }
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
+}
+
+/** Its own words, without the path and the call. */
+function describe(error: Error): string {
+  return error.message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?( -> '.*')?$/s, '');
+}

@@ -1,0 +1,78 @@
+import { type Diagnostic, diagnostic, OutsideError } from '../diagnostics.js';
+import { gone, type Store } from './change.js';
+import { failure } from './convert.js';
+import { digestOf } from './digest.js';
+import type { PastChange } from './history.js';
+import type { Item, Verdict } from './item.js';
+import type { Journal } from './journal.js';
+import type { RunFolder } from './state.js';
+import { whyOf } from './why.js';
+import { inOrder } from './window.js';
+
+/** A run that is to be taken back. */
+export interface Rollback {
+  readonly run: RunFolder;
+  readonly journal: Journal;
+  readonly changes: readonly PastChange[];
+  /** As many stores as are to be used at a time. */
+  readonly stores: readonly Store[];
+  /** Gives domains back what they were although somebody edited or removed them since. */
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Gives each domain of a run the XML that it had before, byte for byte, and says what became of each. */
+export async function* rollBack({ run, journal, changes, stores, force, signal }: Rollback): AsyncGenerator<Item> {
+  const free = [...stores];
+  const work = async (past: PastChange): Promise<Item> => {
+    const store = free.pop();
+    if (!store) throw new TypeError('more at a time than there are stores');
+    try {
+      return await restore(past, store, run, journal, force);
+    } finally {
+      free.push(store);
+    }
+  };
+  yield* inOrder(changes, stores.length, work, signal);
+}
+
+async function restore(
+  { begin, stored }: PastChange,
+  store: Store,
+  run: RunFolder,
+  journal: Journal,
+  force: boolean,
+): Promise<Item> {
+  const { id, name, before, after, backup } = begin;
+  const item = (verdict: Verdict, diagnostics: readonly Diagnostic[] = []): Item => {
+    const why = diagnostics.length > 0 ? whyOf(diagnostics) : undefined;
+    return { id, name, verdict, why, loses: [], running: false, diagnostics };
+  };
+  try {
+    const present = await store.read(id);
+    const digest = present && digestOf(present);
+    if (digest === before) return item('unchanged');
+    if (present === undefined && !force) throw gone();
+    if (digest !== after && digest !== stored && !force) {
+      const message = 'it was edited since, and stays as it is; --force gives it back what it was all the same';
+      return item('cannot', [diagnostic('domain-edited', message)]);
+    }
+    const xml = run.backup(backup);
+    if (digestOf(xml) !== before) {
+      throw new OutsideError(
+        diagnostic('backup-damaged', 'its backup is not what was kept', { file: run.file(backup) }),
+      );
+    }
+    await journal.append({ event: 'undo', at: new Date().toISOString(), id });
+    // libvirt took it once: today's schema is not asked.
+    await store.write(id, xml, false);
+    const restored = await store.read(id);
+    if (restored === undefined || digestOf(restored) !== before) {
+      throw new OutsideError(diagnostic('read-back-differs', 'what is stored is not what it was before'));
+    }
+    await journal.append({ event: 'undone', id });
+    return item('restored');
+  } catch (error) {
+    return item('failed', failure(error));
+  }
+}

@@ -1,0 +1,134 @@
+import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
+import { Host } from '../host/host.js';
+import { type Connection, type DomainEntry, openLibvirt } from '../libvirt/connection.js';
+import { type Policy, policyWithDefaults } from '../plan/policy.js';
+import type { Target } from '../plan/target.js';
+import { gone } from './change.js';
+import type { ConvertSettings } from './convert.js';
+import { convertFolder } from './folder.js';
+import { begun, type History, settledIds } from './history.js';
+import type { Item } from './item.js';
+import { convertDomains } from './libvirt.js';
+import type { OpenRun } from './open-run.js';
+import { whyOf } from './why.js';
+
+/** What is to be converted and how: all that a run is made of, and made of again when it is resumed. */
+export interface Batch {
+  readonly source: LibvirtSource | FolderSource;
+  readonly settings: Settings;
+  /** The host that the domains are for; none where a map says it of each. */
+  readonly host: Host | undefined;
+  readonly target: Target;
+}
+
+/** How it is done this time. */
+export interface BatchOptions {
+  readonly jobs: number;
+  /** What of each domain is asked for, beside what becomes of it. */
+  readonly want: { readonly texts: boolean; readonly plans: boolean };
+  /** Ends the run after the domains in hand. */
+  readonly signal: AbortSignal;
+}
+
+/** The first entry of a run. */
+export function headerOf({ source, settings }: Batch): RunEntry {
+  return { event: 'run', at: new Date().toISOString(), version: 1, source, settings };
+}
+
+/** How each domain is converted. */
+function convertSettings({ settings, target }: Batch): ConvertSettings {
+  const { policy, forceTcg, strict } = settings;
+  return { policy: policyWithDefaults(policy as Partial<Policy>), target, forceTcg, strict };
+}
+
+/** A batch of files. @param open undefined: nothing is done, only told */
+export function runFolder(
+  batch: Batch & { readonly source: FolderSource },
+  { jobs, want, signal }: BatchOptions,
+  open: OpenRun | undefined,
+): AsyncGenerator<Item> {
+  const { source, host } = batch;
+  const history = open?.history;
+  return convertFolder({
+    task: {
+      in: source.in,
+      out: open ? (source.out ?? undefined) : undefined,
+      backups: open && source.out === null ? open.run.path : undefined,
+      settings: convertSettings(batch),
+      hosts: source.map === null ? { topology: (host ?? NO_HOST).topology } : { map: source.map },
+      want,
+    },
+    jobs,
+    journal: open?.journal,
+    settled: history ? settledIds(history) : new Set(),
+    begun: history ? begun(history) : new Map(),
+    signal,
+  });
+}
+
+const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
+
+/** Connections to one libvirt, and the domains there that a run is to look at. */
+export class LibvirtBatch implements AsyncDisposable {
+  readonly connections: readonly Connection[];
+  readonly #first: Connection;
+
+  constructor(uri: string, jobs: number) {
+    this.#first = openLibvirt(uri);
+    this.connections = [this.#first, ...Array.from({ length: jobs - 1 }, () => openLibvirt(uri))];
+  }
+
+  /**
+   * The domains of these names or UUIDs, or all, listed once.
+   * @throws InputError `domain-unknown`
+   */
+  async select(names: readonly string[] | 'all'): Promise<readonly DomainEntry[]> {
+    const all = await this.#first.list();
+    if (names === 'all') return all;
+    const wanted = new Set<string>();
+    for (const name of names) wanted.add((await this.#first.find(name)).uuid);
+    return all.filter(({ uuid }) => wanted.has(uuid));
+  }
+
+  /** Converts them. @param open undefined: nothing is done, only told */
+  async *run(
+    batch: Batch & { readonly source: LibvirtSource },
+    domains: readonly DomainEntry[],
+    { want, signal }: BatchOptions,
+    open: OpenRun | undefined,
+  ): AsyncGenerator<Item> {
+    const history = open?.history;
+    yield* convertDomains({
+      connections: this.connections,
+      domains,
+      host: batch.host ?? NO_HOST,
+      settings: convertSettings(batch),
+      saved: batch.settings.saved,
+      apply: open,
+      begun: history ? begun(history) : new Map(),
+      want,
+      signal,
+    });
+  }
+
+  /** Those of a run that are left to do, and those of them that are there no more. */
+  async remaining(
+    history: History,
+  ): Promise<{ readonly domains: readonly DomainEntry[]; readonly gone: readonly Item[] }> {
+    const settled = settledIds(history);
+    const left = new Map([...history.listed].filter(([id]) => !settled.has(id)));
+    const all = await this.#first.list();
+    const domains = all.filter(({ uuid }) => left.delete(uuid));
+    const gone = [...left].map(([id, name]) => goneItem(id, name));
+    return { domains, gone };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.connections.map((connection) => connection.close()));
+  }
+}
+
+function goneItem(id: string, name: string): Item {
+  const { diagnostics } = gone();
+  return { id, name, verdict: 'failed', why: whyOf(diagnostics), loses: [], running: false, diagnostics };
+}

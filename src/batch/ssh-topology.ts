@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+import type { Host } from '../host/host.js';
+import { readTopology } from '../host/snapshot.js';
+import { sshTarget } from './uri.js';
+
+/**
+ * The host of a remote libvirt, as `vsmmu topology` tells of it there.
+ * @throws InputError `usage`, `topology-invalid`; OutsideError `ssh-failed`
+ */
+export async function sshTopology(uri: string): Promise<Host> {
+  const { host, user, port } = sshTarget(uri);
+  const args = [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port])];
+  // The command is the same for every host: the shell there gets no word of anybody's.
+  const output = await ask(host, ['-T', '-o', 'BatchMode=yes', ...args, '--', host, 'vsmmu topology --json']);
+  return readTopology(output, host);
+}
+
+function ask(host: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('ssh', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-10_000);
+    });
+    const failed = (why: string) => new OutsideError(diagnostic('ssh-failed', `ssh ${host}: ${why}`));
+    child.once('error', (error) => reject(failed(error.message)));
+    child.once('close', (code) => {
+      if (code === 0) resolve(output);
+      else reject(failed(said.trim().split('\n').at(-1) || `it ended with ${code}`));
+    });
+  });
+}

@@ -1,0 +1,37 @@
+import { opendir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { outsideLater } from './outside.js';
+
+/** A file of a folder. */
+export interface Found {
+  /** Below the folder. */
+  readonly path: string;
+  /** A symbolic link: its target is found by its own name, or is none of this folder's. */
+  readonly link: boolean;
+}
+
+/**
+ * The files *.xml below a folder, folder by folder in the order of their names.
+ * @throws OutsideError `file-unreadable`
+ */
+export async function* findXml(folder: string, below = ''): AsyncGenerator<Found> {
+  const here = join(folder, below);
+  const names = await outsideLater('file-unreadable', here, () => readdir(here, { withFileTypes: true }));
+  const wanted = names.filter((entry) => entry.isDirectory() || entry.name.endsWith('.xml'));
+  wanted.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of wanted) {
+    const path = join(below, entry.name);
+    if (entry.isDirectory()) yield* findXml(folder, path);
+    else if (entry.isFile() || entry.isSymbolicLink()) yield { path, link: entry.isSymbolicLink() };
+  }
+}
+
+/** How many files `findXml` would find, but for what cannot be read. */
+export async function countXml(folder: string): Promise<number> {
+  let count = 0;
+  for await (const entry of await opendir(folder)) {
+    if (entry.isDirectory()) count += await countXml(join(folder, entry.name)).catch(() => 0);
+    else if (entry.name.endsWith('.xml')) count++;
+  }
+  return count;
+}

@@ -1,0 +1,42 @@
+/**
+ * Does something with each of a stream, several at a time, and gives what comes of it in the order of the stream. Of the
+ * stream only as much is read ahead as is being worked on. Once `signal` fires nothing more is begun, and what was begun
+ * is finished.
+ */
+export async function* inOrder<T, R>(
+  items: AsyncIterable<T> | Iterable<T>,
+  width: number,
+  work: (item: T) => Promise<R>,
+  signal?: AbortSignal,
+): AsyncGenerator<R> {
+  const begun: Promise<R>[] = [];
+  async function* first(): AsyncGenerator<R> {
+    const next = begun.shift();
+    if (next) yield await next;
+  }
+  try {
+    for await (const item of items) {
+      if (signal?.aborted) break;
+      const result = work(item);
+      // It is looked at later: until then nobody is to call it unhandled.
+      result.catch(() => undefined);
+      begun.push(result);
+      if (begun.length >= width) yield* first();
+    }
+    while (begun.length > 0) yield* first();
+  } finally {
+    await Promise.allSettled(begun);
+  }
+}
+
+/** The items of a stream in groups of so many; the last may have fewer. */
+export async function* inChunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
+  let chunk: T[] = [];
+  for await (const item of items) {
+    chunk.push(item);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}

@@ -1,0 +1,128 @@
+import { resolve } from 'node:path';
+import { OpenRun } from '../batch/open-run.js';
+import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
+import { isRemote } from '../batch/uri.js';
+import { countXml } from '../batch/walk.js';
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { FolderSource, LibvirtSource, Settings } from '../generated/journal.js';
+import type { Host } from '../host/host.js';
+import { scanHost } from '../host/scan.js';
+import { readTopology } from '../host/snapshot.js';
+import { type Target, UPSTREAM } from '../plan/target.js';
+import { jobsOf } from './batch-options.js';
+import { goingOf, goThrough, interruption, lockFor, openState } from './batch-run.js';
+import { readTextFile } from './files.js';
+import { isSet, type OptionValues, policyOf, value } from './options.js';
+import { sysfsOf } from './place.js';
+
+/** The libvirt that is meant where none is named. */
+const DEFAULT_URI = 'qemu:///system';
+
+/** `vsmmu batch convert`. */
+export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const source = sourceOf(operands, options);
+  const settings = settingsOf(source, options);
+  const host = await hostOf(source, options);
+  const batch = { settings, host, target: await targetOf(settings) };
+  if (source.kind === 'folder') return await convertFolder({ ...batch, source }, options);
+  return await convertDomains({ ...batch, source }, isSet(options, 'all') ? 'all' : operands, options);
+}
+
+async function convertFolder(batch: Batch & { readonly source: FolderSource }, options: OptionValues): Promise<number> {
+  using _lock = await lockFor(options);
+  const stop = interruption();
+  await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch) : undefined;
+  const items = runFolder(batch, { jobs: jobsOf(options), want: wantOf(options), signal: stop.signal }, open);
+  return await goThrough(
+    items,
+    goingOf(options, stop, open, () => countXml(batch.source.in)),
+  );
+}
+
+async function convertDomains(
+  batch: Batch & { readonly source: LibvirtSource },
+  names: readonly string[] | 'all',
+  options: OptionValues,
+): Promise<number> {
+  const jobs = jobsOf(options);
+  using _lock = await lockFor(options);
+  const stop = interruption();
+  await using libvirt = new LibvirtBatch(batch.source.uri, jobs);
+  const domains = await libvirt.select(names);
+  await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch) : undefined;
+  await open?.list(domains);
+  const items = libvirt.run(batch, domains, { jobs, want: wantOf(options), signal: stop.signal }, open);
+  return await goThrough(
+    items,
+    goingOf(options, stop, open, async () => domains.length),
+  );
+}
+
+function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSource | FolderSource {
+  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  const dir = value(options, 'dir');
+  const map = value(options, 'topology-map');
+  if (dir === undefined) {
+    for (const name of ['out', 'in-place', 'topology-map']) {
+      if (options[name] !== undefined) throw wrong(`--${name} goes with --dir`);
+    }
+    const all = isSet(options, 'all');
+    if (all === operands.length > 0) throw wrong('give the names of domains, or --all');
+    const uri = value(options, 'connect') ?? DEFAULT_URI;
+    if (/[^!-~]/.test(uri) || uri === '') throw wrong(`${uri} is no URI of a libvirt`);
+    return { kind: 'libvirt', uri };
+  }
+  const [operand] = operands;
+  if (operand !== undefined) throw wrong(`with --dir no domain is named: ${operand}`);
+  for (const name of ['all', 'include-saved', 'ssh-topology']) {
+    if (options[name] !== undefined) throw wrong(`--${name} goes with --connect`);
+  }
+  const out = value(options, 'out');
+  if (isSet(options, 'apply') && out === undefined && !isSet(options, 'in-place')) {
+    throw wrong('--apply with --dir needs --out or --in-place');
+  }
+  const folder = resolve(dir);
+  if (out !== undefined && `${resolve(out)}/`.startsWith(`${folder}/`)) throw wrong('--out is a folder of --dir');
+  return {
+    kind: 'folder',
+    in: folder,
+    out: out === undefined ? null : resolve(out),
+    map: map === undefined ? null : resolve(map),
+  };
+}
+
+/** A libvirt of this machine is asked what it can say; files, and a libvirt elsewhere, are for today's. */
+function settingsOf(source: LibvirtSource | FolderSource, options: OptionValues): Settings {
+  const asked = source.kind === 'libvirt' && !isRemote(source.uri) ? 'here' : null;
+  return {
+    policy: { ...policyOf(options) },
+    forceTcg: isSet(options, 'force-tcg'),
+    strict: isSet(options, 'strict'),
+    saved: isSet(options, 'include-saved'),
+    libvirt: value(options, 'libvirt') ?? asked,
+    qemu: value(options, 'qemu') ?? asked,
+  };
+}
+
+/** The libvirt and the QEMU that a run is for. */
+export async function targetOf({ libvirt, qemu }: Settings): Promise<Target> {
+  if (libvirt === null && qemu === null) return UPSTREAM;
+  const { askTarget } = await import('../libvirt/installed.js');
+  return await askTarget({ libvirt: libvirt ?? undefined, qemu: qemu ?? undefined });
+}
+
+async function hostOf(source: LibvirtSource | FolderSource, options: OptionValues): Promise<Host | undefined> {
+  const file = value(options, 'topology');
+  if (file !== undefined) return readTopology(readTextFile(file), file);
+  if (source.kind === 'folder') return source.map === null ? scanHost(sysfsOf(options)) : undefined;
+  if (isSet(options, 'ssh-topology')) return await (await import('../batch/ssh-topology.js')).sshTopology(source.uri);
+  if (isRemote(source.uri)) {
+    const message = `${source.uri} is another machine, whose devices are not those of this one`;
+    throw new InputError(diagnostic('usage', message, { hint: 'give --topology FILE or --ssh-topology' }));
+  }
+  return scanHost(sysfsOf(options));
+}
+
+function wantOf(options: OptionValues): { readonly texts: boolean; readonly plans: boolean } {
+  return { texts: isSet(options, 'diff'), plans: options.html !== undefined };
+}

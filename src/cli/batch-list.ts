@@ -1,0 +1,63 @@
+import { readHistory } from '../batch/history.js';
+import type { RunFolder } from '../batch/state.js';
+import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
+import { openState } from './batch-run.js';
+import { exitCodeOf } from './exit-code.js';
+import { isSet, type OptionValues } from './options.js';
+import { formatDiagnostic, printable, printJson } from './report.js';
+
+/** A run, as it is listed. */
+interface Listed {
+  readonly run: string;
+  readonly began: string;
+  /** Null: it was interrupted, or is at work. */
+  readonly ended: string | null;
+  readonly of: string;
+  readonly changed: number;
+  readonly restored: number;
+  readonly failed: number;
+}
+
+/** `vsmmu batch list`. */
+export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  if (operands.length > 0) throw new InputError(diagnostic('usage', `batch list takes no operand: ${operands[0]}`));
+  const runs: Listed[] = [];
+  let code = 0;
+  const diagnostics = [];
+  for (const folder of openState(options).runs()) {
+    try {
+      runs.push(await listed(folder));
+    } catch (error) {
+      // One broken journal does not hide the other runs.
+      if (!(error instanceof DiagnosedError)) throw error;
+      diagnostics.push(...error.diagnostics.map((d) => ({ file: folder.journal, ...d })));
+      code = exitCodeOf(error);
+    }
+  }
+  process.stderr.write(diagnostics.map(formatDiagnostic).join(''));
+  if (isSet(options, 'json')) printJson({ changed: false, diagnostics, runs });
+  else process.stdout.write(runs.map((each) => `${lineOf(each)}\n`).join(''));
+  return code;
+}
+
+async function listed(folder: RunFolder): Promise<Listed> {
+  const { header, changes, settled, ended } = await readHistory(folder);
+  const { source } = header;
+  const all = [...changes.values()];
+  const verdicts = [...settled.values()];
+  return {
+    run: folder.id,
+    began: header.at,
+    ended: ended ?? null,
+    of: source.kind === 'libvirt' ? source.uri : source.out === null ? source.in : `${source.in} to ${source.out}`,
+    changed: all.length + verdicts.filter((verdict) => verdict === 'written' || verdict === 'copied').length,
+    restored: all.filter(({ undone }) => undone).length,
+    failed: verdicts.filter((verdict) => verdict === 'failed' || verdict === 'cannot').length,
+  };
+}
+
+function lineOf({ run: id, ended, of, changed, restored, failed }: Listed): string {
+  const counts = [`${changed} changed`, ...(failed > 0 ? [`${failed} failed`] : [])];
+  if (restored > 0) counts.push(restored === changed ? 'rolled back' : `${restored} rolled back`);
+  return printable(`${id}  ${ended === null ? 'interrupted' : 'finished   '}  ${of}  ${counts.join(', ')}`);
+}

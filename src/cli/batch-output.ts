@@ -1,0 +1,137 @@
+import { type Item, isFailure, type Tally, type Verdict } from '../batch/item.js';
+import { CODES } from '../codes.js';
+import type { Progress } from './batch-progress.js';
+import { isSet, type OptionValues } from './options.js';
+import { formatDiagnostic, printable } from './report.js';
+
+/** Says what becomes of each domain of a batch, as it becomes known; nothing of it is kept. */
+export interface BatchOutput {
+  item(item: Item): void;
+  /** @param more what the document of --json says beside the domains */
+  end(more: Readonly<Record<string, unknown>>): void;
+}
+
+/** What a verdict is called in a line of the table. */
+const WORDS: Readonly<Record<Verdict, string>> = {
+  convert: 'convert',
+  converted: 'converted',
+  written: 'written',
+  copied: 'copied',
+  unchanged: 'unchanged',
+  'not-ours': 'not for us',
+  skipped: 'skipped',
+  cannot: 'cannot',
+  failed: 'failed',
+  restored: 'restored',
+};
+
+/** The output that the options ask for. */
+export async function openOutput(options: OptionValues, progress: Progress | undefined): Promise<BatchOutput> {
+  if (isSet(options, 'json')) return new JsonOutput(await differ(options));
+  if (isSet(options, 'diff')) return new DiffOutput(await differ(options), options);
+  return new TableOutput(options, progress);
+}
+
+type Differ = (item: Item) => string | undefined;
+
+async function differ(options: OptionValues): Promise<Differ> {
+  if (!isSet(options, 'diff')) return () => undefined;
+  const { unifiedDiff } = await import('./diff.js');
+  return ({ id, texts }) => texts && unifiedDiff(id, texts.before, texts.after);
+}
+
+/** A line for each domain on standard output. */
+class TableOutput implements BatchOutput {
+  readonly #options: OptionValues;
+  readonly #progress: Progress | undefined;
+
+  constructor(options: OptionValues, progress: Progress | undefined) {
+    this.#options = options;
+    this.#progress = progress;
+  }
+
+  item(item: Item): void {
+    const told = () => {
+      tellFindings(item, this.#options);
+      // Below a bar that shows how far it is, only what somebody has to look at.
+      if (!this.#progress?.onlyFailures || isFailure(item)) process.stdout.write(`${lineOf(item)}\n`);
+    };
+    if (this.#progress) this.#progress.aside(told);
+    else told();
+  }
+
+  end(): void {
+    // The summary is on standard error.
+  }
+}
+
+/** A patch of all domains on standard output; the lines of the table go to standard error. */
+class DiffOutput implements BatchOutput {
+  readonly #differ: Differ;
+  readonly #options: OptionValues;
+
+  constructor(differ: Differ, options: OptionValues) {
+    this.#differ = differ;
+    this.#options = options;
+  }
+
+  item(item: Item): void {
+    tellFindings(item, this.#options);
+    if (!isSet(this.#options, 'quiet') || isFailure(item)) process.stderr.write(`${lineOf(item)}\n`);
+    process.stdout.write(this.#differ(item) ?? '');
+  }
+
+  end(): void {
+    // The summary is on standard error.
+  }
+}
+
+/** The one document of --json, written as it goes: it may be of a hundred thousand domains. */
+class JsonOutput implements BatchOutput {
+  readonly #differ: Differ;
+  #first = true;
+
+  constructor(differ: Differ) {
+    this.#differ = differ;
+    process.stdout.write('{\n  "domains": [');
+  }
+
+  item(item: Item): void {
+    const { id, name, verdict, why, loses, running, diagnostics } = item;
+    const diff = this.#differ(item);
+    const document = { id, name, verdict, why, loses, running, diagnostics, diff };
+    process.stdout.write(`${this.#first ? '' : ','}\n    ${JSON.stringify(document)}`);
+    this.#first = false;
+  }
+
+  end(more: Readonly<Record<string, unknown>>): void {
+    const rest = JSON.stringify(more, null, 2).replace(/^\{/, '');
+    process.stdout.write(`${this.#first ? '' : '\n  '}],${rest}\n`);
+  }
+}
+
+function lineOf({ verdict, name, why, loses, running }: Item): string {
+  const remarks = [
+    ...(why === undefined ? [] : [why]),
+    ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
+    ...(running && (verdict === 'convert' || verdict === 'converted') ? ['from its next start on'] : []),
+  ];
+  return printable(`${WORDS[verdict].padEnd(10)}  ${name.padEnd(24)}  ${remarks.join('; ')}`.trimEnd());
+}
+
+/** Warnings on standard error, and with --verbose all findings; the errors are in the table's line. */
+function tellFindings({ name, diagnostics }: Item, options: OptionValues): void {
+  if (isSet(options, 'quiet')) return;
+  const told = diagnostics.filter((d) =>
+    isSet(options, 'verbose') ? true : d.severity === 'warning' && d.code !== 'domain-saved' && !CODES[d.code].detail,
+  );
+  process.stderr.write(told.map((d) => formatDiagnostic({ file: name, ...d })).join(''));
+}
+
+/** `300 domains: 230 converted, 40 not for us, 30 cannot`. */
+export function summary(tally: Tally): string {
+  const totals = Object.entries(tally.totals) as [Verdict, number][];
+  const count = totals.reduce((sum, [, each]) => sum + each, 0);
+  const parts = totals.map(([verdict, each]) => `${each} ${WORDS[verdict]}`);
+  return `${count} ${count === 1 ? 'domain' : 'domains'}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
+}

@@ -1,0 +1,36 @@
+import { Presets, SingleBar } from 'cli-progress';
+
+/** How far a batch is, on the terminal that standard error is. */
+export class Progress {
+  /** Whether the table's lines would push the bar along: only those that somebody has to look at are shown then. */
+  readonly onlyFailures = process.stdout.isTTY === true;
+  readonly #bar: SingleBar;
+  readonly #begin = performance.now();
+  #count = 0;
+
+  /** @param total how many domains there are */
+  constructor(total: number) {
+    const format = '{bar} {value}/{total}  {rate} domains/s, {eta_formatted} left';
+    this.#bar = new SingleBar(
+      { stream: process.stderr, format, barsize: 30, hideCursor: true, clearOnComplete: true, forceRedraw: true },
+      Presets.rect,
+    );
+    this.#bar.start(total, 0, { rate: '-' });
+  }
+
+  step(): void {
+    this.#count++;
+    const seconds = (performance.now() - this.#begin) / 1000;
+    this.#bar.update(this.#count, { rate: Math.round(this.#count / seconds) });
+  }
+
+  /** Writes lines where the bar is; it is drawn anew below them. */
+  aside(write: () => void): void {
+    process.stderr.write('\r\u001b[K');
+    write();
+  }
+
+  stop(): void {
+    this.#bar.stop();
+  }
+}

@@ -1,0 +1,45 @@
+import { newestInterrupted } from '../batch/history.js';
+import type { Item } from '../batch/item.js';
+import { OpenRun } from '../batch/open-run.js';
+import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
+import { countXml } from '../batch/walk.js';
+import { diagnostic, InputError } from '../diagnostics.js';
+import { targetOf } from './batch-convert.js';
+import { jobsOf } from './batch-options.js';
+import { goingOf, goThrough, interruption, lockFor, openState } from './batch-run.js';
+import type { OptionValues } from './options.js';
+
+/** `vsmmu batch resume [RUN]`. */
+export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const [name, more] = operands;
+  if (more !== undefined) throw new InputError(diagnostic('usage', `one run at a time, not ${operands.length}`));
+  const state = openState(options);
+  using _lock = await lockFor(options, true);
+  const stop = interruption();
+  await using open = await OpenRun.reopen(name === undefined ? await newestInterrupted(state) : state.run(name));
+  const { history } = open;
+  const { source, settings } = history.header;
+  const host = source.kind === 'folder' && source.map !== null ? undefined : open.run.host();
+  const batch: Omit<Batch, 'source'> = { settings, host, target: await targetOf(settings) };
+  const how = { jobs: jobsOf(options), want: { texts: false, plans: false }, signal: stop.signal };
+  if (source.kind === 'folder') {
+    const items = runFolder({ ...batch, source }, how, open);
+    return await goThrough(
+      items,
+      goingOf(options, stop, open, () => countXml(source.in)),
+    );
+  }
+  await using libvirt = new LibvirtBatch(source.uri, how.jobs);
+  const { domains, gone } = await libvirt.remaining(history);
+  const items = withGone(gone, libvirt.run({ ...batch, source }, domains, how, open));
+  return await goThrough(
+    items,
+    goingOf(options, stop, open, async () => domains.length + gone.length),
+  );
+}
+
+/** The domains that are there no more, and then the others. */
+async function* withGone(gone: readonly Item[], items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  yield* gone;
+  yield* items;
+}

@@ -1,0 +1,55 @@
+import { resolve } from 'node:path';
+import { fileStore } from '../batch/file-store.js';
+import type { History, PastChange } from '../batch/history.js';
+import { libvirtStore } from '../batch/libvirt.js';
+import { OpenRun } from '../batch/open-run.js';
+import { rollBack } from '../batch/rollback.js';
+import { LibvirtBatch } from '../batch/run.js';
+import { diagnostic, InputError } from '../diagnostics.js';
+import { jobsOf } from './batch-options.js';
+import { goThrough, interruption, lockFor, openState } from './batch-run.js';
+import { isSet, type OptionValues, value } from './options.js';
+
+/** `vsmmu batch rollback [NAME…]`. */
+export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const state = openState(options);
+  using _lock = await lockFor(options, true);
+  const stop = interruption();
+  const name = value(options, 'run');
+  await using open = await OpenRun.reopen(name === undefined ? state.newest() : state.run(name));
+  const { run: folder, journal, history } = open;
+  const { source } = history.header;
+  if (source.kind === 'folder' && source.out !== null) {
+    const message = `run ${folder.id} wrote its results below ${source.out}, and changed nothing that could be taken back`;
+    throw new InputError(diagnostic('run-unknown', message));
+  }
+  const changes = selected(history, operands);
+  const jobs = jobsOf(options);
+  await using libvirt = source.kind === 'libvirt' ? new LibvirtBatch(source.uri, jobs) : undefined;
+  const stores = libvirt
+    ? libvirt.connections.map(libvirtStore)
+    : Array.from({ length: jobs }, () => fileStore(source.kind === 'folder' ? resolve(source.in) : '/'));
+  const force = isSet(options, 'force');
+  return await goThrough(rollBack({ run: folder, journal, changes, stores, force, signal: stop.signal }), {
+    options,
+    stop,
+    total: async () => changes.length,
+    document: { run: folder.id },
+    finish: async () => undefined,
+    next: (_tally, ended) => (ended ? undefined : 'to go on: the same command again'),
+  });
+}
+
+/** The changes that are to be taken back: all, or those of these domains. @throws InputError `domain-unknown` */
+function selected({ changes }: History, names: readonly string[]): readonly PastChange[] {
+  const all = [...changes.values()];
+  if (names.length === 0) return all;
+  const wanted = new Set(
+    names.map((name) => {
+      const found = all.find(({ begin }) => begin.id === name) ?? all.find(({ begin }) => begin.name === name);
+      if (found) return found;
+      throw new InputError(diagnostic('domain-unknown', `the run changed no domain ${name}`));
+    }),
+  );
+  return all.filter((change) => wanted.has(change));
+}

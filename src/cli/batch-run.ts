@@ -1,0 +1,125 @@
+import { type Item, Tally } from '../batch/item.js';
+import type { Lock } from '../batch/lock.js';
+import type { OpenRun } from '../batch/open-run.js';
+import { State } from '../batch/state.js';
+import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
+import { waitOf } from './batch-options.js';
+import { openOutput, summary } from './batch-output.js';
+import { exitCodeOf } from './exit-code.js';
+import { isSet, type OptionValues, value } from './options.js';
+import { formatDiagnostic } from './report.js';
+import { stateFolder } from './state-folder.js';
+
+/** A signal that fires when somebody wants the command to end: Ctrl-C, or `kill`. */
+export function interruption(): AbortController {
+  const controller = new AbortController();
+  const stop = () => {
+    // Who asks twice is not kept waiting; nothing is lost by it.
+    if (controller.signal.aborted) process.exit(130);
+    process.stderr.write('\nvsmmu: finishing what is in hand; once more to end at once\n');
+    controller.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  return controller;
+}
+
+/** The folder of runs that the options name. */
+export function openState(options: OptionValues): State {
+  return new State(stateFolder(options));
+}
+
+/** The lock on that folder; none for what only looks. Says so while it waits. */
+export async function lockFor(options: OptionValues, needed = isSet(options, 'apply')): Promise<Lock | undefined> {
+  if (!needed) return undefined;
+  return await openState(options).lock({
+    waitSeconds: waitOf(options),
+    onWait: (holder) => {
+      const who = holder === '' ? '' : ` (process ${holder})`;
+      if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: waiting for another run${who} to end\n`);
+    },
+  });
+}
+
+/** How to go through a batch. */
+export interface Going {
+  readonly options: OptionValues;
+  readonly stop: AbortController;
+  /** How many domains there are, where that can be known. */
+  readonly total: () => Promise<number>;
+  /** What the document of --json has beside the domains. */
+  readonly document: Readonly<Record<string, unknown>>;
+  /** Called when every domain was looked at. */
+  readonly finish: (tally: Tally) => Promise<void>;
+  /** What to say at the end: what can be done now, or how to go on when it ended before. */
+  readonly next: (tally: Tally, ended: boolean) => string | undefined;
+}
+
+/** A conversion's way. @param total how many domains there are */
+export function goingOf(
+  options: OptionValues,
+  stop: AbortController,
+  open: OpenRun | undefined,
+  total: () => Promise<number>,
+): Going {
+  const state = value(options, 'state') === undefined ? '' : ` --state ${stateFolder(options)}`;
+  return {
+    options,
+    stop,
+    total,
+    document: { run: open?.run.id ?? null },
+    finish: async (tally) => await open?.end(tally),
+    next: (tally, ended) => {
+      if (!open) return tally.changed ? 'nothing is changed yet; --apply does it' : undefined;
+      if (!ended) return `to go on: vsmmu batch resume${state} ${open.run.id}`;
+      const reversible = (tally.totals.converted ?? 0) > 0;
+      return reversible ? `to go back: vsmmu batch rollback${state} --run ${open.run.id}` : undefined;
+    },
+  };
+}
+
+/** Goes through the domains of a batch, tells of each, and sums up. @returns the exit code */
+export async function goThrough(items: AsyncIterable<Item>, going: Going): Promise<number> {
+  const { options, stop } = going;
+  const tally = new Tally();
+  const progress = await openProgress(going);
+  const output = await openOutput(options, progress);
+  let failFast = false;
+  let error: DiagnosedError | undefined;
+  try {
+    for await (const item of items) {
+      tally.add(item);
+      output.item(item);
+      progress?.step();
+      if (tally.failed && isSet(options, 'fail-fast') && !stop.signal.aborted) {
+        failFast = true;
+        stop.abort();
+      }
+    }
+    if (!stop.signal.aborted) await going.finish(tally);
+  } catch (thrown) {
+    if (!(thrown instanceof DiagnosedError)) throw thrown;
+    error = thrown;
+  } finally {
+    progress?.stop();
+  }
+  const diagnostics = error ? inFile(error.diagnostics) : [];
+  process.stderr.write(diagnostics.map(formatDiagnostic).join(''));
+  output.end({ ...going.document, totals: tally.totals, diagnostics, changed: tally.changed });
+  if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${summary(tally)}\n`);
+  const next = going.next(tally, error === undefined && !stop.signal.aborted);
+  if (next !== undefined && !isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${next}\n`);
+  if (error) return exitCodeOf(error);
+  if (stop.signal.aborted && !failFast) return 130;
+  return tally.failed ? 1 : 0;
+}
+
+async function openProgress({ options, total }: Going) {
+  if (!process.stderr.isTTY || isSet(options, 'quiet')) return undefined;
+  const { Progress } = await import('./batch-progress.js');
+  return new Progress(await total());
+}
+
+/** What is said of the batch as a whole, and not of a file. */
+function inFile(diagnostics: readonly Diagnostic[]): readonly (Diagnostic & { readonly file: string })[] {
+  return diagnostics.map((d) => ({ file: 'vsmmu', ...d }));
+}
