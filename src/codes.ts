@@ -333,6 +333,11 @@ const codes = {
     meaning: 'a domain was edited by somebody else, and stays as they left it',
   },
   'define-declined': { severity: 'error', meaning: 'asked whether to define the domain, the user did not say yes' },
+  'editor-failed': {
+    severity: 'error',
+    meaning: 'the editor that `vsmmu edit` opens is not there, or ended with an error; the file is as it was',
+    hint: 'name one in VSMMU_EDITOR',
+  },
   'domain-running': { severity: 'note', meaning: 'a domain that runs changes for its next start only' },
   'domain-saved': {
     severity: 'warning',

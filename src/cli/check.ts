@@ -65,9 +65,9 @@ async function judge(
 }
 
 /** The host that a domain is checked against; undefined for one that is none of ours, and with `--no-host`. */
-type HostReader = (domain: Domain) => Host | undefined;
+export type HostReader = (domain: Domain) => Host | undefined;
 
-function hostReader(options: OptionValues): HostReader {
+export function hostReader(options: OptionValues): HostReader {
   const file = value(options, 'topology');
   if (isSet(options, 'no-host')) {
     const other = ['sysfs', 'topology'].find((name) => options[name] !== undefined);

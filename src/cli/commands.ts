@@ -108,6 +108,26 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     load: () => import('./revert.js'),
   },
+  edit: {
+    usage: 'edit FILE',
+    summary: "rewrite a domain's definition and open your own editor on it, for virsh edit",
+    options: () => {
+      const { json: _, ...output } = OUTPUT_OPTIONS;
+      return {
+        'no-editor': flag('rewrite only'),
+        'check-only': flag('open the editor, and check what was made of it; rewrite nothing'),
+        ...HOST_OPTIONS,
+        ...policyOptions(),
+        ...TARGET_OPTIONS,
+        ...output,
+      };
+    },
+    examples: [
+      ["EDITOR='$0 edit' virsh edit vm", 'VSMMU_EDITOR, VISUAL or EDITOR is the editor that it opens'],
+      ["EDITOR='$0 edit --no-editor' virsh edit vm", 'in a script'],
+    ],
+    load: () => import('./edit.js'),
+  },
   attach: {
     usage: 'attach DOMAIN BDF',
     summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',

@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { type Diagnostic, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
 import { type Connection, type DomainUuid, openLibvirt } from '../libvirt/connection.js';
+import { confirm } from './ask.js';
 import { unifiedDiff } from './diff.js';
 import { describeIoError } from './files.js';
 import { isSet, type OptionValues, value } from './options.js';
@@ -63,18 +63,11 @@ async function lookAt(connection: Connection, uuid: DomainUuid): Promise<readonl
 
 /** Shows what would change and asks whether it may. */
 async function ask(name: string, diff: string): Promise<void> {
-  if (!process.stdin.isTTY) {
+  const answer = await confirm(`${diff}Define ${JSON.stringify(name)} so?`);
+  if (answer === undefined) {
     throw new InputError(diagnostic('usage', '--define asks first, and there is no terminal to ask on: give --yes'));
   }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`${diff}Define ${JSON.stringify(name)} so? [y/N] `);
-    if (!/^y(es)?$/i.test(answer.trim())) {
-      throw new RefusedError(diagnostic('define-declined', 'nothing was changed'));
-    }
-  } finally {
-    terminal.close();
-  }
+  if (!answer) throw new RefusedError(diagnostic('define-declined', 'nothing was changed'));
 }
 
 /** Keeps a definition, for its owner alone, and gives its file. Nothing of what is in it chooses where. */

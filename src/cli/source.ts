@@ -14,11 +14,13 @@ export interface Source {
   readonly uuid?: DomainUuid;
 }
 
-/** Which of a libvirt domain's two definitions is wanted, and whether it is to be defined again. */
+/** How a domain is wanted. */
 export interface Wanted {
-  /** As it runs, where it runs; as it starts next otherwise. */
+  /** What a file is to be called, if not by its own name. */
+  readonly name?: string;
+  /** Of a libvirt's: as it runs, where it runs; as it starts next otherwise. */
   readonly live?: boolean;
-  /** With its passwords: without them, a definition loses them. */
+  /** Of a libvirt's: with its passwords; without them, a definition loses them. */
   readonly security?: boolean;
 }
 
@@ -34,9 +36,12 @@ export class Sources {
   }
 
   /** @throws DiagnosedError where it is not there, or cannot be read */
-  async read(operand: string, { live = false, security = false }: Wanted = {}): Promise<Source> {
+  async read(
+    operand: string,
+    { name: called = nameOfInput(operand), live = false, security = false }: Wanted = {},
+  ): Promise<Source> {
     const { connection } = this;
-    if (!connection) return { name: nameOfInput(operand), file: operand, input: await readInput(operand) };
+    if (!connection) return { name: called, file: operand, input: await readInput(operand) };
     const { uuid, name } = await connection.find(operand);
     const xml = await connection.dumpXml(uuid, { inactive: !live, security });
     return { name, uuid, input: Buffer.from(xml) };

@@ -36,6 +36,12 @@ export const libvirt = {
     remedy: `Say y, or give --yes where nobody is to be asked.`,
     example: `vsmmu rewrite --connect qemu:///system --define --yes vm`,
   },
+  'editor-failed': {
+    why: `vsmmu edit opens VSMMU_EDITOR, or else VISUAL or EDITOR where they are not vsmmu edit itself, or else sensible-editor or vi.
+      An editor that ends with anything but 0 says that nothing is to change (:cq in vi).`,
+    remedy: `Name your editor in VSMMU_EDITOR; with --no-editor none is opened.`,
+    example: `VSMMU_EDITOR=nano EDITOR='vsmmu edit' virsh edit vm`,
+  },
   'domain-running': {
     why: `A definition is for the next start. The guest that runs keeps its devices where they are; a reboot from within is not
       a start.`,

@@ -1,0 +1,148 @@
+import { closeSync, constants, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { check } from '../check/check.js';
+import { DiagnosedError, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
+import { parseDomain } from '../domain/domain.js';
+import { editingOfCaller } from '../libvirt/caller.js';
+import { rewrite } from '../rewrite/rewrite.js';
+import { confirm } from './ask.js';
+import { hostReader } from './check.js';
+import { withHeader, withoutHeader } from './edit-header.js';
+import { edit } from './editor.js';
+import { describeIoError, readInput } from './files.js';
+import { isSet, type OptionValues } from './options.js';
+import { place, targetOf } from './place.js';
+import { formatDiagnostic, type Located, located, report } from './report.js';
+
+/**
+ * `vsmmu edit FILE`: what `virsh edit` is to start as its editor. Whatever makes it end with anything but 0 leaves the file
+ * as it was, and has virsh change nothing.
+ */
+export async function run(operands: readonly string[], given: OptionValues): Promise<void> {
+  const [file, ...more] = operands;
+  if (file === undefined || file === '-' || more.length > 0) throw usage('edit takes one file');
+  if (isSet(given, 'no-editor') && isSet(given, 'check-only')) {
+    throw usage('--no-editor and --check-only exclude each other');
+  }
+  const options = { libvirt: 'here', qemu: 'here', ...given };
+  const before = Buffer.from(await readInput(file));
+  const name = whatItIs(before, options);
+  if (name === undefined) {
+    if (!isSet(options, 'no-editor')) await edit(file);
+    return;
+  }
+  try {
+    if (isSet(options, 'check-only')) await editAndCheck(file, name, options);
+    else await rewriteAndEdit(file, name, options);
+  } catch (error) {
+    overwrite(file, before);
+    throw error;
+  }
+}
+
+/** What a domain's definition is called; undefined for anything else, which is for the editor alone. */
+function whatItIs(content: Uint8Array, options: OptionValues): string | undefined {
+  const editing = editingOfCaller();
+  const leave = (why: string): undefined => {
+    if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${why}: nothing is rewritten\n`);
+  };
+  if (editing === 'other') return leave('this is no definition of a domain');
+  if (editing === 'unknown') return leave('virsh’s own shell does not tell what it edits; use virsh edit NAME');
+  try {
+    return parseDomain(content).name;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const [first] = error.diagnostics;
+    // What a user has left half done may be mended in the editor only.
+    return first?.code.startsWith('xml-') || first?.code === 'domain-root' ? leave(first.message) : '';
+  }
+}
+
+async function rewriteAndEdit(file: string, name: string, options: OptionValues): Promise<void> {
+  const withEditor = !isSet(options, 'no-editor');
+  const placed = await refusable(name, withEditor, options, () => place(file, options, { name }));
+  if (!placed) return await edit(file);
+  const { before, domain, plan, diagnostics } = placed;
+  const after = rewrite(domain, plan);
+  report(diagnostics, options);
+  if (after !== before) overwrite(file, withEditor ? withHeader(after, diagnostics) : after);
+  if (!withEditor) return;
+  await edit(file);
+  const edited = Buffer.from(await readInput(file)).toString('utf8');
+  const saved = withoutHeader(edited);
+  if (saved !== edited) overwrite(file, saved);
+  // What was made for this host is in order; what was made of it since may not be.
+  if (saved !== after) await checkAgain(file, name, options);
+}
+
+async function editAndCheck(file: string, name: string, options: OptionValues): Promise<void> {
+  await edit(file);
+  await checkAgain(file, name, options);
+}
+
+/** What a step gives; undefined where it refuses, and the user at the terminal wants to go on all the same. */
+async function refusable<T>(
+  name: string,
+  askable: boolean,
+  options: OptionValues,
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    const own = !(error instanceof DiagnosedError) || error.diagnostics.some((d) => OF_THE_COMMAND.has(d.code));
+    if (own || !askable || !process.stdin.isTTY) throw error;
+    report(
+      error.diagnostics.map((d) => ({ file: name, ...d })),
+      options,
+    );
+    if (await confirm('Nothing was rewritten. Edit it all the same?')) return undefined;
+    throw error;
+  }
+}
+
+/** The command line, in `EDITOR`, is to be mended there. */
+const OF_THE_COMMAND: ReadonlySet<string> = new Set(['usage', 'policy-invalid']);
+
+/** Checks what the user made of a domain, and asks whether it is to be so where it will not work. */
+async function checkAgain(file: string, name: string, options: OptionValues): Promise<void> {
+  let found: readonly Located[];
+  try {
+    const domain = parseDomain(await readInput(file));
+    const target = await targetOf(options);
+    const forceTcg = isSet(options, 'force-tcg');
+    found = located(domain, name, options)(check(domain, hostReader(options)(domain), { target, forceTcg }));
+  } catch (error) {
+    // libvirt will say what is wrong with it, and offer the editor again.
+    if (error instanceof InputError) return;
+    throw error;
+  }
+  const errors = found.filter((d) => d.severity === 'error');
+  report(
+    found.filter((d) => d.severity !== 'error'),
+    options,
+  );
+  if (errors.length === 0) return;
+  if (!process.stdin.isTTY) throw new RefusedError(errors);
+  process.stderr.write(errors.map(formatDiagnostic).join(''));
+  if (!(await confirm('Keep it all the same?'))) throw new RefusedError(errors);
+}
+
+/** Writes over a file, which stays the one that it is: virsh reads it again by its name, in a folder that all may write to. */
+function overwrite(file: string, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  try {
+    const fd = openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW);
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      ftruncateSync(fd, bytes.length);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
+  }
+}
+
+function usage(message: string): InputError {
+  return new InputError(diagnostic('usage', message));
+}

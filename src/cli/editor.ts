@@ -1,0 +1,42 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+
+/** Tells an editor of ours that it was started by one of ours. */
+const INSIDE = 'VSMMU_EDITING';
+
+/** An editor's command that leads back here: `vsmmu edit`, by whatever path and with whatever options. */
+function isOurs(command: string): boolean {
+  return /(^|[\s/'"])vsmmu(\.cjs)?['"]?\s+(['"]?edit\b)/.test(command);
+}
+
+/** The user's own editor, a command of one or more words; undefined where there is none. */
+export function userEditor(environment: NodeJS.ProcessEnv): string | undefined {
+  const { VSMMU_EDITOR, VISUAL, EDITOR } = environment;
+  const chosen = [VSMMU_EDITOR, VISUAL, EDITOR].find((command) => command?.trim() && !isOurs(command));
+  return chosen ?? ['sensible-editor', 'vi'].find(isInstalled);
+}
+
+function isInstalled(program: string): boolean {
+  return spawnSync('/bin/sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
+}
+
+/**
+ * Opens the user's editor on a file and waits for its end. As git and virsh do, its command goes through a shell; the file
+ * does not.
+ * @throws OutsideError `editor-failed`
+ */
+export async function edit(file: string): Promise<void> {
+  const failed = (why: string) => new OutsideError(diagnostic('editor-failed', why, { file: 'vsmmu' }));
+  if (process.env[INSIDE]) throw failed('the editor of vsmmu edit is vsmmu edit');
+  const editor = userEditor(process.env);
+  if (editor === undefined) throw failed('no editor is installed');
+  const child = spawn('/bin/sh', ['-c', `${editor} "$@"`, editor, file], {
+    stdio: 'inherit',
+    env: { ...process.env, [INSIDE]: '1' },
+  });
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (...ended) => resolve(ended));
+  });
+  if (code !== 0) throw failed(`${editor} ended with ${signal ?? code}`);
+}

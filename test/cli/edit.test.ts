@@ -1,0 +1,212 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { withHeader, withoutHeader } from '../../src/cli/edit-header.js';
+import { userEditor } from '../../src/cli/editor.js';
+import type { Located } from '../../src/cli/report.js';
+import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
+
+const before = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
+const HERE = ['--topology', 'samples/hosts/host-a.json', '--libvirt', '12.8', '--qemu', '11.1'];
+const after = vsmmu(['rewrite', ...HERE], before).stdout;
+
+/** A file for its owner alone, as virsh makes it. */
+function fileOf(content: string | Uint8Array, name = 'virshX1Y2Z3.xml'): string {
+  const file = join(temporaryFolder(), name);
+  writeFileSync(file, content, { mode: 0o600 });
+  return file;
+}
+
+/** Runs `vsmmu edit` with an editor that is a line of a shell; the file is its `$1`. */
+function edit(file: string, { editor = 'false', args = [] as string[] } = {}): Run {
+  const env = { ...process.env, VSMMU_EDITOR: `sh -c '${editor}' editor` };
+  const argv = [join(REPOSITORY, 'bin/vsmmu'), 'edit', ...HERE, ...args, '--', file];
+  const { status, stdout, stderr } = spawnSync(process.execPath, argv, {
+    cwd: REPOSITORY,
+    env,
+    encoding: 'utf8',
+    input: '',
+  });
+  return { code: status, stdout, stderr };
+}
+
+describe('edit', () => {
+  it('rewrites the file in its place with --no-editor, and says what it did', () => {
+    const file = fileOf(before);
+    const { ino } = statSync(file);
+    const run = edit(file, { args: ['--no-editor'] });
+    expect(run).toMatchObject({ code: 0, stdout: '' });
+    expect(run.stderr).toMatch(/^ml-train-01:\d+:\d+: warning: group-shared: /m);
+    expect(readFileSync(file, 'utf8')).toBe(after);
+    expect(statSync(file)).toMatchObject({ ino, mode: 0o100600 });
+  });
+
+  it('shows the editor the result, with what was done in a comment at its top, which goes', () => {
+    const file = fileOf(before);
+    const seen = join(temporaryFolder(), 'seen');
+    expect(edit(file, { editor: `cp "$1" ${seen}` }).code).toBe(0);
+    const shown = readFileSync(seen, 'utf8');
+    expect(shown).toMatch(
+      /^<!-- vsmmu edit: [^\n]*\nml-train-01:\d+:\d+: warning: [\s\S]*device-moved[\s\S]*-->\n<domain/,
+    );
+    expect(shown.endsWith(after)).toBe(true);
+    expect(readFileSync(file, 'utf8')).toBe(after);
+  });
+
+  it('keeps what the user changed', () => {
+    const file = fileOf(before);
+    expect(edit(file, { editor: 'sed -i s/4194304/2097152/ "$1"' }).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(after.replaceAll('4194304', '2097152'));
+  });
+
+  it('leaves the file as it was when the editor fails, and fails', () => {
+    const file = fileOf(before);
+    const run = edit(file, { editor: 'echo mine > "$1"; exit 7' });
+    expect(run.code).toBe(3);
+    expect(run.stderr).toContain('vsmmu: error: editor-failed: ');
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  it('leaves a domain that cannot be placed as it was, and opens no editor without a terminal to ask on', () => {
+    const other = before.replaceAll("bus='0x91'", "bus='0x7e'");
+    const file = fileOf(other);
+    const seen = join(temporaryFolder(), 'seen');
+    const run = edit(file, { editor: `touch ${seen}` });
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/^ml-train-01:\d+:\d+: error: device-missing: 0000:7e:00\.0/m);
+    expect(readFileSync(file, 'utf8')).toBe(other);
+    expect(() => statSync(seen)).toThrow();
+  });
+
+  it('refuses what was made of the domain where it would not start', () => {
+    const file = fileOf(before);
+    const run = edit(file, { editor: 'sed -i /iommufd=/d "$1"' });
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/^ml-train-01:\d+:\d+: error: /m);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  it('rewrites nothing with --check-only, and checks what the user made of it', () => {
+    const file = fileOf(before);
+    expect(edit(file, { editor: 'true', args: ['--check-only'] }).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  it.each<[what: string, content: string | Uint8Array]>([
+    ['a network', '<network><name>default</name></network>\n'],
+    ['a snapshot of a domain', `<domainsnapshot><name>s</name>${before}</domainsnapshot>\n`],
+    ['nothing', ''],
+    ['a domain that is cut off', before.slice(0, 2000)],
+    ['no XML', 'tree 1234\nparent 5678\n'],
+    ['no text', Buffer.from([0xff, 0xfe, 0, 1])],
+    ['more than 16 MiB', `<domain>${' '.repeat(16 * 1024 * 1024)}</domain>`],
+  ])('gives %s to the editor as it is, and leaves it as the editor does', (_, content) => {
+    const untouched = fileOf(content);
+    expect(edit(untouched, { editor: 'true' }).code).toBe(0);
+    expect(readFileSync(untouched).equals(Buffer.from(content))).toBe(true);
+    expect(edit(untouched, { editor: 'echo mine > "$1"' }).code).toBe(0);
+    expect(readFileSync(untouched, 'utf8')).toBe('mine\n');
+  });
+
+  it.each<[commandLine: string[], rewritten: boolean]>([
+    [['edit', 'vm'], true],
+    [['save-image-edit', '/vm.save'], false],
+    [['managedsave-edit', 'vm'], false],
+    [[], false],
+  ])('below virsh with the arguments %j rewrites the file: %s', (args, rewritten) => {
+    const file = fileOf(before);
+    // A process of that name and with those arguments, two above ours.
+    const line = `sh -c '${process.execPath} bin/vsmmu edit --no-editor ${HERE.join(' ')} ${file}; exit $?'; exit $?`;
+    const virsh = ['-c', 'exec -a virsh bash -s "$@"', 'bash', ...args];
+    const { status, stderr } = spawnSync('bash', virsh, { cwd: REPOSITORY, input: line, encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(rewritten ? after : before);
+    if (!rewritten) expect(stderr).toMatch(/^vsmmu: .*: nothing is rewritten\n$/);
+  });
+
+  it('writes through no link', () => {
+    const target = fileOf(before);
+    const link = join(temporaryFolder(), 'virshX1Y2Z3.xml');
+    symlinkSync(target, link);
+    expect(edit(link, { args: ['--no-editor'] })).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('file-unwritable'),
+    });
+    expect(readFileSync(target, 'utf8')).toBe(before);
+  });
+
+  it.each(['$(touch oops).xml', '--help', '12', 'it’s "so";.xml'])('takes a file called %s for a file', (name) => {
+    const file = fileOf(before, name);
+    expect(edit(file, { editor: 'true' }).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(after);
+  });
+
+  it('does not open itself for ever', () => {
+    const file = fileOf(before);
+    const script = fileOf(
+      `#!/bin/sh\nexec ${process.execPath} ${REPOSITORY}bin/vsmmu edit ${HERE.join(' ')} "$1"\n`,
+      'mine',
+    );
+    chmodSync(script, 0o700);
+    const run = edit(file, { editor: `${script} "$1"` });
+    expect(run.code).toBe(3);
+    expect(run.stderr).toContain('the editor of vsmmu edit is vsmmu edit');
+  });
+
+  it.each<[args: string[], says: RegExp]>([
+    [['edit'], /edit takes one file/],
+    [['edit', '-'], /edit takes one file/],
+    [['edit', 'a', 'b'], /edit takes one file/],
+    [['edit', '--no-editor', '--check-only', 'a'], /exclude each other/],
+  ])('is refused with one line and exit code 2: %j', (args, says) => {
+    const run = vsmmu(args);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toMatch(says);
+  });
+});
+
+describe('the user’s own editor', () => {
+  it.each<[environment: NodeJS.ProcessEnv, editor: string]>([
+    [{ VSMMU_EDITOR: 'nano -w', VISUAL: 'vim', EDITOR: 'vsmmu edit' }, 'nano -w'],
+    [{ VISUAL: 'vim', EDITOR: 'vsmmu edit' }, 'vim'],
+    [{ VISUAL: '/opt/vsmmu/bin/vsmmu edit --spare-ports 1', EDITOR: 'emacs -nw' }, 'emacs -nw'],
+    [{ VISUAL: 'node "/opt/bin/vsmmu" edit', EDITOR: 'ed' }, 'ed'],
+    [{ EDITOR: ' ', VISUAL: 'vim /home/vsmmu/edit' }, 'vim /home/vsmmu/edit'],
+  ])('is the first of %j that is not us', (environment, editor) => {
+    expect(userEditor(environment)).toBe(editor);
+  });
+});
+
+describe('the comment at the top', () => {
+  const found = (message: string): Located => ({ file: 'vm', code: 'usage', severity: 'note', message });
+
+  it.each(['<domain/>', "<?xml version='1.0'?>\n<domain/>\n", '<!-- mine -->\n<domain/>', '\n\n<domain/>'])(
+    'comes and goes without a trace: %j',
+    (xml) => {
+      expect(withoutHeader(withHeader(xml, [found('a'), found('b')]))).toBe(xml);
+    },
+  );
+
+  it('stays a comment, whatever is said in it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: fc.constantFrom('-', '>', '!', '<', 'a', '\n', ' ') })), (messages) => {
+        const header = withHeader('', messages.map(found));
+        expect(header.slice(4, -4)).not.toMatch(/--/);
+        expect(header.slice(-4)).toBe('-->\n');
+        expect(withoutHeader(`${header}<domain/>`)).toBe('<domain/>');
+      }),
+    );
+  });
+
+  it('goes although the user changed it', () => {
+    const edited = withHeader('<domain/>', [found('a')]).replace('note', 'NOTE\n\n');
+    expect(withoutHeader(edited)).toBe('<domain/>');
+  });
+
+  it('is not taken for one elsewhere', () => {
+    const xml = '<domain>\n<!-- vsmmu edit: mine -->\n</domain>';
+    expect(withoutHeader(xml)).toBe(xml);
+  });
+});
