@@ -1,4 +1,4 @@
-import type { NumaNode, PciDevice } from '../generated/topology.js';
+import type { NumaNode, PciDevice, SmmuFeatures } from '../generated/topology.js';
 import { classInWords } from './class-names.js';
 import type { Host } from './host.js';
 
@@ -28,10 +28,10 @@ export function renderTopology(host: Host): string {
   const section = (title: string, devices: readonly PciDevice[]): string =>
     [title, ...devices.flatMap((device, n) => deviceLines(host, device, columns, n === devices.length - 1))].join('\n');
 
-  const sections = host.smmus.map(({ name }) => {
+  const sections = host.smmus.map(({ name, features }) => {
     const node = host.smmuNode(name);
     const devices = host.endpointsBehind(name);
-    const title = `${name}${node === null ? '' : `  node ${node}`}`;
+    const title = [name, ...(node === null ? [] : [`node ${node}`]), ...featureWords(features)].join('  ');
     return section(devices.length > 0 ? title : `${title}  no device behind it`, devices);
   });
   if (host.smmus.length === 0) sections.push('This host has no SMMUv3.');
@@ -39,6 +39,19 @@ export function renderTopology(host: Host): string {
   if (without.length > 0) sections.push(section('Behind no SMMUv3', without));
   if (host.nodes.length > 0) sections.push(['NUMA nodes', ...nodeLines(host.nodes)].join('\n'));
   return `${sections.join('\n\n')}\n`;
+}
+
+/** What an SMMU is known to do, as far as a vSMMU's values speak of it: `ats=on ril=off oas=48`. */
+function featureWords({ nesting, ...values }: SmmuFeatures = {}): string[] {
+  const order = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const;
+  const words = order.flatMap((name) => {
+    const value = values[name];
+    // Most hosts have no command queues: no news.
+    return value === undefined || (name === 'cmdqv' && !value)
+      ? []
+      : [`${name}=${typeof value === 'number' ? value : value ? 'on' : 'off'}`];
+  });
+  return [...(words.length > 0 ? [words.join(' ')] : []), ...(nesting === false ? ['no nested translation'] : [])];
 }
 
 function deviceLines(host: Host, device: PciDevice, columns: Columns, last: boolean): string[] {

@@ -2,7 +2,9 @@ import { posix } from 'node:path';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 import { type Bdf, compareBdf } from '../domain/address.js';
 import type { PciDevice, Smmu } from '../generated/topology.js';
+import { FeatureReader } from './features.js';
 import { compareSmmu, Host } from './host.js';
+import type { KernelLog } from './kernel-log.js';
 import { readNodes } from './numa.js';
 import { bdfOfName, PCI_DEVICES, readDevice, readNode, SMMUV3_PREFIX } from './pci.js';
 import { Sysfs } from './sysfs.js';
@@ -12,10 +14,11 @@ import { Sysfs } from './sysfs.js';
  *
  * With `only`, just those devices are read, the members of their IOMMU groups and the bridges above both; SMMUs and
  * NUMA nodes are all there. Addresses that the host does not have are not in the result, and neither is what goes
- * away while it is read. Throws an OutsideError where the folder is no sysfs (`sysfs-invalid`) or a file of it
+ * away while it is read. With a kernel's log, what the SMMUs can do is read as well, as far as it can be known: a log is
+ * of this machine, so it goes with no copy of another's sysfs. Throws an OutsideError where the folder is no sysfs (`sysfs-invalid`) or a file of it
  * cannot be read or understood (`sysfs-unreadable`).
  */
-export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>): Host {
+export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>, log?: KernelLog): Host {
   const tree = new Sysfs(sysfs);
   const names = only ? [...only] : tree.list(PCI_DEVICES);
   if (!names || !tree.has(PCI_DEVICES)) {
@@ -25,22 +28,25 @@ export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>): Host {
   }
   return new Host({
     version: 1,
-    smmus: readSmmus(tree),
+    smmus: readSmmus(tree, log && new FeatureReader(tree, log())),
     devices: readDevices(tree, names, only),
     nodes: readNodes(tree, only ? 'placement' : 'whole'),
   });
 }
 
 /** The SMMUv3s (Linux, Documentation/ABI/testing/sysfs-class-iommu), by address; that class has other IOMMUs, too. */
-function readSmmus(tree: Sysfs): Smmu[] {
+function readSmmus(tree: Sysfs, reader: FeatureReader | undefined): Smmu[] {
   const folder = 'class/iommu';
   return (tree.list(folder) ?? [])
     .filter((name) => name.startsWith(SMMUV3_PREFIX))
     .flatMap((name) => {
       // …/platform/arm-smmu-v3.0.auto/iommu/smmu3.0x…: the platform device above has the node, where firmware gave one.
       const path = tree.follow(`${folder}/${name}`);
-      const node = path && posix.join(path, '../../numa_node');
-      return node === undefined ? [] : [{ name, node: tree.has(node) ? readNode(tree, node) : null }];
+      if (path === undefined) return [];
+      const device = posix.join(path, '../..');
+      const node = posix.join(device, 'numa_node');
+      const features = reader?.featuresOf(posix.basename(device));
+      return [{ name, node: tree.has(node) ? readNode(tree, node) : null, ...(features && { features }) }];
     })
     .sort(compareSmmu);
 }

@@ -1,0 +1,47 @@
+import type { SmmuFeatures } from '../generated/topology.js';
+import type { Sysfs } from './sysfs.js';
+
+/** Where sysfs lists the devices that firmware describes in ACPI. */
+const ACPI_DEVICES = 'bus/acpi/devices';
+
+/** The id of Tegra241's command queues (Linux, tegra241-cmdqv.c). */
+const CMDQV_ID = 'NVDA200C:';
+
+/** What the driver says of each SMMU that it finds (Linux, arm-smmu-v3.c), newer ones without the input's size. */
+const PROBED = /arm-smmu-v3 (\S+): (?:ias \d+-bit, )?oas (\d+)-bit \(features 0x([0-9a-f]{1,16})\)/;
+
+/** What it says where one has command queues. */
+const COMPANION = /arm-smmu-v3 (\S+): found companion CMDQV device/;
+
+/** Bits of the features, as today's driver has them (Linux 7.2, arm-smmu-v3.h). No ABI: who knows better says so. */
+const BITS = { ats: 5n, ril: 15n, nesting: 19n } as const;
+
+/** Tells what SMMUs can do, by what the kernel says of them: their registers are nowhere in sysfs. */
+export class FeatureReader {
+  readonly #probed = new Map<string, SmmuFeatures>();
+  readonly #companions = new Set<string>();
+  /** Whether firmware describes command queues at all; undefined where it cannot be known. */
+  readonly #hasQueues: boolean | undefined;
+
+  constructor(sysfs: Sysfs, log: readonly string[]) {
+    this.#hasQueues = sysfs.list(ACPI_DEVICES)?.some((name) => name.startsWith(CMDQV_ID));
+    for (const line of log) {
+      const [, probed = '', oas, features] = PROBED.exec(line) ?? [];
+      const [, queued] = COMPANION.exec(line) ?? [];
+      if (features !== undefined) this.#probed.set(probed, { oas: Number(oas), ...readBits(BigInt(`0x${features}`)) });
+      if (queued !== undefined) this.#companions.add(queued);
+    }
+  }
+
+  /** What the SMMU of a platform device (`arm-smmu-v3.8.auto`) can do; undefined where nothing is known. */
+  featuresOf(device: string): SmmuFeatures | undefined {
+    const cmdqv = this.#companions.has(device) || (this.#hasQueues === false ? false : undefined);
+    const features = { ...this.#probed.get(device), ...(cmdqv !== undefined && { cmdqv }) };
+    return Object.keys(features).length > 0 ? features : undefined;
+  }
+}
+
+function readBits(features: bigint): Pick<SmmuFeatures, keyof typeof BITS> {
+  const has = (bit: bigint) => ((features >> bit) & 1n) === 1n;
+  return { ats: has(BITS.ats), ril: has(BITS.ril), nesting: has(BITS.nesting) };
+}

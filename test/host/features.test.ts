@@ -1,0 +1,68 @@
+import { mkdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { KERNEL_LOG } from '../../src/host/kernel-log.js';
+import { renderTopology } from '../../src/host/render.js';
+import { scanHost } from '../../src/host/scan.js';
+import { readTopology, serializeTopology } from '../../src/host/snapshot.js';
+import { changedHost } from './fixture.js';
+
+/** A host of whose firmware sysfs tells nothing. */
+const sys = changedHost(() => undefined);
+
+/** What the kernel of host-a says of one of its SMMUs, by its place. */
+const probed = (n: number, words: string): string => `arm-smmu-v3 arm-smmu-v3.${n}.auto: ${words}`;
+
+/** What is known of each SMMU. */
+const features = (log: readonly string[], folder = sys) =>
+  scanHost(folder, undefined, () => log).smmus.map((smmu) => smmu.features);
+
+describe('what an SMMU can do', () => {
+  it('is not asked where no log is given', () => {
+    expect(scanHost(sys).smmus.some((smmu) => 'features' in smmu)).toBe(false);
+  });
+
+  it('is left out where nothing tells', () => {
+    expect(scanHost(sys, undefined, () => ['Linux version 7.2.0']).smmus.some((smmu) => 'features' in smmu)).toBe(
+      false,
+    );
+  });
+
+  it.for([
+    ['ias 44-bit, oas 44-bit (features 0x00001c1e)', { oas: 44, ats: false, ril: false, nesting: false }],
+    ['oas 48-bit (features 0x000088020)', { oas: 48, ats: true, ril: true, nesting: true }],
+    ['oas 48-bit (features 0x80000020)', { oas: 48, ats: true, ril: false, nesting: false }],
+  ] as const)('is read off what its driver says: %s', ([words, found]) => {
+    expect(features([probed(1, words)])).toEqual([undefined, found, undefined, undefined, undefined]);
+  });
+
+  it('is what the driver said last', () => {
+    const log = [probed(0, 'oas 44-bit (features 0x0)'), probed(0, 'oas 48-bit (features 0x20)')];
+    expect(features(log)[0]).toMatchObject({ oas: 48, ats: true });
+  });
+
+  it('has command queues where the driver found some, and none where firmware describes none', () => {
+    const without = changedHost((at) => mkdirSync(at('bus/acpi/devices/PNP0A08:00'), { recursive: true }));
+    const log = [probed(2, 'found companion CMDQV device: NVDA200C:00')];
+    expect(features(log, without).map((found) => found?.cmdqv)).toEqual([false, false, true, false, false]);
+    const some = changedHost((at) => mkdirSync(at('bus/acpi/devices/NVDA200C:00'), { recursive: true }));
+    expect(features(log, some).map((found) => found?.cmdqv)).toEqual([
+      undefined,
+      undefined,
+      true,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('is in a snapshot, and in the words of the topology', () => {
+    const host = scanHost(sys, undefined, () => [probed(0, 'oas 44-bit (features 0x20)')]);
+    expect(readTopology(serializeTopology(host), 'host.json').topology).toEqual(host.topology);
+    expect(renderTopology(host)).toContain('smmu3.0x000000000c000000  node 0  ats=on ril=off oas=44  no nested translation\n');
+  });
+});
+
+describe("this machine's kernel log", () => {
+  it('is a list of lines without level and time, or empty where it may not be read', () => {
+    expect(KERNEL_LOG().filter((line) => /^\d+,\d+,\d+,/.test(line) || line.includes('\n'))).toEqual([]);
+  });
+});
