@@ -137,6 +137,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     load: () => import('./attach.js'),
   },
+  doctor: {
+    usage: 'doctor',
+    summary: 'say whether this machine can accelerate vSMMUs: its SMMUs, kernel, QEMU and libvirt',
+    options: () => ({ ...HOST_OPTIONS, ...OUTPUT_OPTIONS }),
+    examples: [
+      ['$0 doctor', 'PASS, WARN or FAIL for each, and what to do about it'],
+      ['$0 doctor --json', 'for programs; able says whether nothing fails'],
+    ],
+    load: () => import('./doctor.js'),
+  },
   explain: {
     usage: 'explain [CODE]',
     summary: 'print what a diagnostic means, why it happens and what to do about it; without a code, list all',

@@ -125,7 +125,7 @@ vsmmu rewrite --topology host.json vm.xml          # anywhere`,
     why: `A value of the vSMMU is known to newer versions only (cmdqv needs QEMU 11.1). Written all the same, an older
       libvirt would drop it without a word, and an older QEMU would refuse to start.`,
     remedy: `Nothing where the guest can do without. Else install newer ones.`,
-    example: `vsmmu rewrite --libvirt here --qemu here vm.xml`,
+    example: `vsmmu doctor`,
   },
   'commandline-conflict': {
     why: `What <qemu:commandline> adds is unknown to libvirt and has no address in the domain, so that bus numbers and

@@ -57,7 +57,9 @@ describe('what an SMMU can do', () => {
   it('is in a snapshot, and in the words of the topology', () => {
     const host = scanHost(sys, undefined, () => [probed(0, 'oas 44-bit (features 0x20)')]);
     expect(readTopology(serializeTopology(host), 'host.json').topology).toEqual(host.topology);
-    expect(renderTopology(host)).toContain('smmu3.0x000000000c000000  node 0  ats=on ril=off oas=44  no nested translation\n');
+    expect(renderTopology(host)).toContain(
+      'smmu3.0x000000000c000000  node 0  ats=on ril=off oas=44  no nested translation\n',
+    );
   });
 });
 

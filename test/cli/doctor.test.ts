@@ -1,0 +1,234 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type Checked, type Examined, examine } from '../../src/cli/doctor-checks.js';
+import { renderChecks } from '../../src/cli/doctor-text.js';
+import type { SmmuFeatures } from '../../src/generated/topology.js';
+import { Host } from '../../src/host/host.js';
+import type { Access, Machine } from '../../src/host/machine.js';
+import { readTopology } from '../../src/host/snapshot.js';
+import { libvirtOfVersion, qemuOfVersion } from '../../src/plan/target.js';
+import { REPOSITORY, vsmmu } from './run.js';
+
+const KERNEL = '6.17.0-1-arm64';
+const CONFIG = ['IOMMUFD', 'VFIO_DEVICE_CDEV', 'ARM_SMMU_V3_IOMMUFD', 'TEGRA241_CMDQV'];
+const config = (names: readonly string[]) => `${names.map((name) => `CONFIG_${name}=y\n`).join('')}CONFIG_VFIO_PCI=m\n`;
+const firmware = (filename: string, architecture = 'aarch64') =>
+  JSON.stringify({
+    'interface-types': ['uefi'],
+    mapping: { device: 'flash', executable: { filename, format: 'raw' } },
+    targets: [{ architecture, machines: ['virt-*'] }],
+  });
+
+const AAVMF = '/usr/share/AAVMF/AAVMF_CODE.fd';
+const DESCRIPTOR = '/usr/share/qemu/firmware/60-edk2-aarch64.json';
+
+/** Files of a machine that has all that is needed, with their text. */
+const FILES: Readonly<Record<string, string>> = {
+  '/dev/iommu': '',
+  '/dev/kvm': '',
+  [`/boot/config-${KERNEL}`]: config(CONFIG),
+  '/sys/bus/pci/drivers/vfio-pci': '',
+  [DESCRIPTOR]: firmware(AAVMF),
+  [AAVMF]: '',
+};
+
+/** A machine of these files; undefined takes one away. */
+function machine(
+  changes: Readonly<Record<string, string | undefined>> = {},
+  { architecture = 'aarch64', kernel = KERNEL, denied = '' } = {},
+): Machine {
+  const files = Object.entries({ ...FILES, ...changes }).filter(([, text]) => text !== undefined);
+  const text = new Map(files as [string, string][]);
+  return {
+    architecture,
+    kernel,
+    read: (path) => text.get(path),
+    list: (path) =>
+      [...text.keys()].flatMap((file) => (file.startsWith(`${path}/`) ? [file.slice(path.length + 1)] : [])),
+    access: (path): Access => (path === denied ? 'denied' : text.has(path) ? 'open' : 'absent'),
+  };
+}
+
+const sample = (name: string) => readTopology(readFileSync(`${REPOSITORY}/samples/hosts/${name}.json`, 'utf8'), name);
+
+/** A sample host whose SMMUs can do this. */
+function hostWithFeatures(name: string, features: SmmuFeatures): Host {
+  const { topology } = sample(name);
+  return new Host({ ...topology, smmus: topology.smmus.map((smmu) => ({ ...smmu, features })) });
+}
+
+const ABLE: Examined = {
+  machine: machine(),
+  host: hostWithFeatures('gh200', { ats: true, nesting: true, oas: 48, cmdqv: true }),
+  libvirt: libvirtOfVersion('12.8'),
+  qemu: qemuOfVersion('11.1'),
+};
+
+/** What was found where something is otherwise than on a machine that has all that is needed. */
+const examined = (changes: Partial<Examined>) => examine({ ...ABLE, ...changes });
+const about = (checks: readonly Checked[], title: RegExp) =>
+  checks.find((check) => title.test(`${check.of} ${check.title}`));
+
+describe('doctor', () => {
+  it('passes a machine that has all that is needed', () => {
+    expect(examined({}).filter(({ grade }) => grade !== 'pass')).toEqual([]);
+  });
+
+  it('tells of it in lines of 80 columns', async () => {
+    const text = renderChecks(examined({ host: sample('dense') }), { quiet: false, verbose: false });
+    expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    await expect(text).toMatchFileSnapshot('../fixtures/doctor.txt');
+  });
+
+  it('says plainly that a machine is no Arm host, and tells of the rest', () => {
+    const checks = examined({ machine: machine({}, { architecture: 'x86_64' }), host: sample('x86') });
+    expect(about(checks, /Arm machine/)).toMatchObject({
+      grade: 'fail',
+      found: expect.stringContaining('this is x86_64'),
+    });
+    expect(about(checks, /QEMU for arm-smmuv3/)).toMatchObject({ grade: 'pass' });
+  });
+
+  it.each<[title: string, check: RegExp, changes: Partial<Examined>, grade: string, says: string]>([
+    ['no SMMUv3', /SMMUv3s/, { host: sample('x86') }, 'fail', 'none in /sys/class/iommu'],
+    ['no /sys to read', /SMMUv3s/, { host: sample('x86'), trouble: '/sys: gone' }, 'fail', '/sys: gone'],
+    [
+      'SMMUs that cannot nest',
+      /nested/,
+      { host: hostWithFeatures('gh200', { nesting: false }) },
+      'fail',
+      'no SMMU can',
+    ],
+    ['a log that is gone', /nested/, { host: sample('gh200') }, 'warn', 'log does not tell'],
+    ['devices that share a group', /IOMMU groups/, { host: sample('dense') }, 'warn', '1: of each'],
+    [
+      'queues, and a kernel without a driver for them',
+      /command queues/,
+      {
+        host: sample('gh200'),
+        machine: machine({
+          '/sys/bus/acpi/devices/NVDA200C:00': '',
+          [`/boot/config-${KERNEL}`]: config(CONFIG.filter((name) => name !== 'TEGRA241_CMDQV')),
+        }),
+      },
+      'warn',
+      '1 unit in ACPI',
+    ],
+    [
+      'an old kernel',
+      /version/,
+      { machine: machine({}, { kernel: '6.12.48+deb13-arm64' }) },
+      'warn',
+      'older than 6.13',
+    ],
+    [
+      'a kernel without IOMMUFD',
+      /how it is built/,
+      { machine: machine({ [`/boot/config-${KERNEL}`]: config(['KVM']) }) },
+      'fail',
+      'without CONFIG_IOMMUFD',
+    ],
+    [
+      'a kernel that does not say how it is built',
+      /how it is built/,
+      { machine: machine({ [`/boot/config-${KERNEL}`]: undefined }) },
+      'warn',
+      'neither',
+    ],
+    ['no /dev/iommu', /dev.iommu/, { machine: machine({ '/dev/iommu': undefined }) }, 'fail', 'not there'],
+    ['a /dev/kvm for others', /dev.kvm/, { machine: machine({}, { denied: '/dev/kvm' }) }, 'warn', 'not for you'],
+    [
+      'no vfio-pci',
+      /vfio-pci/,
+      { machine: machine({ '/sys/bus/pci/drivers/vfio-pci': undefined, [`/boot/config-${KERNEL}`]: '' }) },
+      'fail',
+      'not there',
+    ],
+    [
+      'vfio-pci as a module',
+      /vfio-pci/,
+      {
+        machine: machine({
+          '/sys/bus/pci/drivers/vfio-pci': undefined,
+          [`/lib/modules/${KERNEL}/modules.dep`]: 'kernel/drivers/vfio/pci/vfio-pci.ko.xz:\n',
+        }),
+      },
+      'pass',
+      'a module',
+    ],
+    ['no QEMU', /arm-smmuv3/, { qemu: undefined }, 'fail', 'no qemu-system-aarch64'],
+    ['a QEMU without accel', /arm-smmuv3/, { qemu: qemuOfVersion('10.2') }, 'fail', 'no accel'],
+    [
+      'no firmware',
+      /firmware/,
+      { machine: machine({ [DESCRIPTOR]: firmware(AAVMF, 'x86_64') }) },
+      'fail',
+      'none is described',
+    ],
+    [
+      'firmware that is described and not there',
+      /firmware/,
+      { machine: machine({ [AAVMF]: undefined }) },
+      'fail',
+      `${AAVMF} is described`,
+    ],
+    [
+      'firmware that an empty file masks',
+      /firmware/,
+      { machine: machine({ '/etc/qemu/firmware/60-edk2-aarch64.json': '' }) },
+      'fail',
+      'none is described',
+    ],
+    ['no libvirt', /domains can say/, { libvirt: undefined }, 'fail', 'no schema'],
+    ['a libvirt without accel', /domains can say/, { libvirt: libvirtOfVersion('12.2') }, 'fail', 'not accel'],
+    ['a libvirt without iommufd', /domains can say/, { libvirt: libvirtOfVersion('11.3') }, 'fail', 'nor iommufd'],
+  ])('sees %s', (_, check, changes, grade, says) => {
+    expect(about(examined(changes), check)).toMatchObject({ grade, found: expect.stringContaining(says) });
+  });
+
+  it.each(['fail', 'warn'])('says what to do wherever it says %s', (grade) => {
+    const bare = {
+      machine: machine({}, { kernel: '5.10' }),
+      host: sample('dense'),
+      libvirt: undefined,
+      qemu: undefined,
+    };
+    const found = examined(bare).filter((check) => check.grade === grade);
+    expect(found.length).toBeGreaterThan(1);
+    expect(found.filter(({ remedy = '' }) => remedy === '')).toEqual([]);
+  });
+
+  it('says only what fails, where it is to be quiet', () => {
+    expect(renderChecks(examined({}), { quiet: true, verbose: false })).toBe('');
+    const text = renderChecks(examined({ qemu: undefined }), { quiet: true, verbose: false });
+    expect(text).toMatch(/^ {3}QEMU: Checking for arm-smmuv3 .*FAIL/);
+  });
+
+  it('lists every device, where it is to say all', () => {
+    const [few, all] = [false, true].map((verbose) =>
+      renderChecks(examined({ host: sample('dense') }), { quiet: false, verbose }),
+    );
+    expect(few).toContain('… and 12 more (--verbose)');
+    expect(all).toContain('0009:06:00.0 NVMe');
+  });
+});
+
+describe('vsmmu doctor', () => {
+  it('ends with 1 where something fails, as its JSON says', () => {
+    const { code, stdout, stderr } = vsmmu(['doctor', '--json']);
+    const { able, checks } = JSON.parse(stdout);
+    expect({ able, stderr }).toEqual({ able: code === 0, stderr: '' });
+    expect(checks.some(({ grade }: Checked) => grade === 'fail')).toBe(!able);
+  });
+
+  it('tells of a snapshot in the place of this host', () => {
+    expect(vsmmu(['doctor', '--topology', 'samples/hosts/gh200.json']).stdout).toContain('smmu3.0x0000000005000000');
+  });
+
+  it.each([
+    ['an operand', ['doctor', 'vm.xml'], 2],
+    ['a --sysfs that is none', ['doctor', '--sysfs', '/nowhere'], 3],
+  ])('refuses %s', (_, args, exitCode) => {
+    expect(vsmmu(args)).toMatchObject({ code: exitCode, stdout: '' });
+  });
+});
