@@ -1,15 +1,9 @@
-import { type Diagnostic, diagnostic, InputError, type Place } from '../diagnostics.js';
+import { diagnostic, InputError, type Place } from '../diagnostics.js';
 import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
-import {
-  type BusNumber,
-  type ControllerIndex,
-  formatBdf,
-  formatGuestAddress,
-  type GuestAddress,
-  readPciAddress,
-} from './address.js';
+import { type BusNumber, type ControllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, impliedControllers } from './device.js';
+import { findDuplicates } from './duplicates.js';
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
 import { type CellId, type GuestNuma, readNuma } from './numa.js';
 import { parseNumber } from './number.js';
@@ -57,6 +51,17 @@ export interface Domain {
  * host device twice, or one that there cannot be
  */
 export function parseDomain(input: string | Uint8Array): Domain {
+  const domain = readDomain(input);
+  const duplicates = findDuplicates(domain);
+  if (duplicates.length > 0) throw new InputError(duplicates);
+  return domain;
+}
+
+/**
+ * Reads a libvirt domain as `parseDomain` does, but takes one that names something twice: for looking at what is wrong.
+ * @throws InputError where it is not well-formed XML, not a `<domain>`, or has a number that there cannot be
+ */
+export function readDomain(input: string | Uint8Array): Domain {
   const document = parseXml(input);
   const { root } = document;
   if (root.name !== 'domain' || root.namespace !== '') {
@@ -71,7 +76,6 @@ export function parseDomain(input: string | Uint8Array): Domain {
   const reader = new DeviceReader(document);
   for (const element of children) reader.read(element);
   reader.numberControllers();
-  reader.checkAddresses();
 
   const iommufd = root.child('iommufd');
   const os = root.child('os')?.child('type');
@@ -112,13 +116,18 @@ function commandline(document: XmlDocument): Domain['commandline'] {
     .map((arg) => ({ value: arg.attribute('value') ?? '', place: document.place(arg.start) }));
 }
 
+/** A `<console>` that stands for the first `<serial>`: libvirt prints both, with one address. */
+function isSerialAgain(element: XmlElement): boolean {
+  return element.name === 'console' && element.child('target')?.attribute('type') === 'serial';
+}
+
 /** The cell that an expander bus's `<target>` names; undefined where it names none that there can be. */
 function cellOf(target: XmlElement | undefined): CellId | undefined {
   const text = target?.child('node')?.text.trim() ?? '';
   return /^\d{1,5}$/.test(text) ? (Number(text) as CellId) : undefined;
 }
 
-/** Sorts the children of `<devices>` by what they are to PCI, and checks what must be unique. */
+/** Sorts the children of `<devices>` by what they are to PCI. */
 class DeviceReader {
   readonly controllers: PciController[] = [];
   readonly hostDevices: HostDevice[] = [];
@@ -136,7 +145,7 @@ class DeviceReader {
     const place = this.#document.place(element.start);
     if (element.name === 'controller' && element.attribute('type') === 'pci') this.#readController(element, place);
     else if (element.name === 'iommu') this.#readIommu(element, place);
-    else this.#readDevice(element, place);
+    else if (!isSerialAgain(element)) this.#readDevice(element, place);
   }
 
   #readController(element: XmlElement, place: Place): void {
@@ -153,7 +162,6 @@ class DeviceReader {
     };
     const index = this.#number(element, 'index', place, MAX_CONTROLLER_INDEX);
     if (index !== undefined) this.controllers.push({ ...controller, index: index as ControllerIndex });
-    else if (ROOT_MODELS.has(controller.model)) this.controllers.push({ ...controller, index: 0 as ControllerIndex });
     else this.#unnumbered.push(controller);
   }
 
@@ -236,66 +244,14 @@ class DeviceReader {
 
   /** Gives each controller without an index the lowest free one, in the order of the document (libvirt 12.8). */
   numberControllers(): void {
-    const taken = new Set(this.controllers.map((c) => c.index));
-    let next = 1 as ControllerIndex;
+    const taken = new Set<number>(this.controllers.map((c) => c.index));
     for (const controller of this.#unnumbered) {
-      while (taken.has(next)) next++;
-      taken.add(next);
-      this.controllers.push({ ...controller, index: next });
+      // 0 is a root bus's, written or not.
+      let index = ROOT_MODELS.has(controller.model) ? 0 : 1;
+      while (taken.has(index)) index++;
+      taken.add(index);
+      this.controllers.push({ ...controller, index: index as ControllerIndex });
     }
-  }
-
-  /** @throws InputError naming both places, for whatever there may be one of only */
-  checkAddresses(): void {
-    const findings: Diagnostic[] = [];
-    const unique = <T>(
-      things: readonly T[],
-      key: (t: T) => string | number | undefined,
-      report: (first: T, again: T) => Diagnostic,
-    ) => {
-      const seen = new Map<string | number, T>();
-      for (const thing of things) {
-        const k = key(thing);
-        if (k === undefined) continue;
-        const first = seen.get(k);
-        if (first) findings.push(report(first, thing));
-        else seen.set(k, thing);
-      }
-    };
-    unique(
-      this.controllers,
-      (c) => c.index,
-      (first, again) =>
-        diagnostic(
-          'controller-index-duplicate',
-          `PCI controller index ${again.index} is taken already, in line ${first.place.line}`,
-          {
-            place: again.place,
-          },
-        ),
-    );
-    unique(
-      [...this.controllers, ...this.hostDevices, ...this.otherDevices],
-      ({ address }) => address && (address.bus << 8) | (address.slot << 3) | address.function,
-      (first, again) =>
-        diagnostic(
-          'guest-address-duplicate',
-          `guest address ${again.address ? formatGuestAddress(again.address) : ''} is taken already, in line ${first.place.line}`,
-          { place: again.place },
-        ),
-    );
-    unique(
-      this.hostDevices,
-      (d) => d.bdf,
-      (first, again) =>
-        diagnostic(
-          'host-device-duplicate',
-          `host device ${again.bdf} is in the domain already, in line ${first.place.line}`,
-          {
-            place: again.place,
-          },
-        ),
-    );
-    if (findings.length > 0) throw new InputError(findings);
+    this.controllers.sort((a, b) => a.element.start - b.element.start);
   }
 }

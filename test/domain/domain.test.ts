@@ -108,8 +108,12 @@ describe('a controller', () => {
         controller("model='pcie-root-port'"),
       ),
     );
-    const byPlace = domain.controllers.toSorted((a, b) => a.place.line - b.place.line);
-    expect(byPlace.map((c) => c.index)).toEqual([2, 0, 1, 3]);
+    expect(domain.controllers.map((c) => c.index)).toEqual([2, 0, 1, 3]);
+  });
+
+  it('without an index gets 0 only once, where each makes a root bus (pseries)', () => {
+    const domain = parseDomain(domainOf(controller("model='pci-root'"), controller("model='pci-root'")));
+    expect(domain.controllers.map((c) => c.index)).toEqual([0, 1]);
   });
 
   it.each([
@@ -132,6 +136,17 @@ describe('a device', () => {
   ])('with %s awaits one', (_title, address) => {
     const [device] = only(hostdev("bus='1'", address)).hostDevices;
     expect(device).toMatchObject({ address: undefined, awaitsAddress: true, unassigned: false });
+  });
+
+  it('that libvirt prints twice, as a serial port and as its console, is one', () => {
+    const address = "<address type='pci' bus='0' slot='4'/>";
+    const { otherDevices } = parseDomain(
+      domainOf(
+        `<serial type='pty'><target type='pci-serial'/>${address}</serial>`,
+        `<console type='pty'><target type='serial'/>${address}</console>`,
+      ),
+    );
+    expect(otherDevices.map(({ name }) => name)).toEqual(['serial']);
   });
 
   it('with an unassigned address is held, and awaits none', () => {
