@@ -42,6 +42,8 @@ export interface RootDemand {
 /** The bus numbers of all expander buses, in the order of the requests, and who takes how many. */
 export interface BusNumbers {
   readonly windows: readonly (Window | undefined)[];
+  /** The lowest number of all windows: `pcie.0` has those below it. */
+  readonly lowest: number;
   readonly ledger: readonly LedgerEntry[];
   /** Whether they suffice. */
   readonly fits: boolean;
@@ -62,6 +64,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
       needed: 1 + tree.busesBelow(c.index).length,
       window: 0,
     }));
+  const placeOf = ({ controllerIndex }: WindowRequest) => controllerIndex && tree.controller(controllerIndex)?.place;
   const diagnostics: Diagnostic[] = [];
   const taken: Window[] = [];
   const kept = new Map<WindowRequest, Window>();
@@ -85,6 +88,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
     const has = limit > busNr ? `has bus numbers ${busNr} to ${limit - 1}` : `shares its busNr ${busNr} with another`;
     diagnostics.push(
       diagnostic('bus-window-too-small', `${request.taker} ${has} and needs ${count}`, {
+        place: placeOf(request),
         hint: 'give --relayout, which numbers all bridges anew, or give this one a lower busNr',
       }),
     );
@@ -116,7 +120,10 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
         diagnostic(
           'bus-window-too-small',
           `${request.taker} has no busNr; libvirt would leave it ${UNNUMBERED_WINDOW} bus numbers, and it needs ${request.needed}`,
-          { hint: `give --relayout, or give it a busNr with ${request.needed} free from there on` },
+          {
+            place: placeOf(request),
+            hint: `give --relayout, or give it a busNr with ${request.needed} free from there on`,
+          },
         ),
       );
     }
@@ -134,7 +141,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
   ].filter((entry) => entry.count > 0);
   const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0);
   const fits = !exhausted && below <= lowest();
-  return { windows: requests.map((r) => windows.get(r)), ledger, fits, diagnostics };
+  return { windows: requests.map((r) => windows.get(r)), lowest: lowest(), ledger, fits, diagnostics };
 }
 
 /** The highest free range of so many bus numbers, the first of them one that a `busNr` may be. */

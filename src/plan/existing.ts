@@ -25,16 +25,23 @@ export interface Existing {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads what a domain has of bridges and IOMMUs, and finds what QEMU would refuse of it (FACTS of QEMU 11.1, libvirt 12.8). */
-export function findExisting(domain: Domain, tree: PciTree, host: Host): Existing {
-  const bridges = new Map<ControllerIndex, ExistingBridge>();
-  const diagnostics: Diagnostic[] = [];
-  const iommuOf = new Map<ControllerIndex, Iommu>();
-  let rootIommu: Iommu | undefined;
+/** The SMMUs of a domain by what they translate for, and the IOMMUs that are none of these. */
+export interface AssignedIommus {
+  /** By the controller index of an expander bus. */
+  readonly iommuOf: ReadonlyMap<ControllerIndex, Iommu>;
+  readonly rootIommu: Iommu | undefined;
+  /** In the way of vSMMUs, and why. */
+  readonly conflicts: readonly { readonly iommu: Iommu; readonly message: string }[];
+}
 
+/** Finds the root bus of each SMMU, and what QEMU 11.1 would refuse beside one or as one. */
+export function assignIommus(domain: Domain, tree: PciTree): AssignedIommus {
+  const iommuOf = new Map<ControllerIndex, Iommu>();
+  const conflicts: { iommu: Iommu; message: string }[] = [];
+  let rootIommu: Iommu | undefined;
   for (const iommu of domain.iommus) {
-    const { model, pciBus, place } = iommu;
-    const complain = (message: string) => diagnostics.push(diagnostic('iommu-conflict', message, { place }));
+    const { model, pciBus } = iommu;
+    const complain = (message: string) => conflicts.push({ iommu, message });
     if (model !== 'smmuv3') {
       complain(`<iommu model='${model}'/> cannot be beside vSMMUs`);
     } else if (pciBus === undefined || pciBus === ROOT_BUS) {
@@ -48,6 +55,17 @@ export function findExisting(domain: Domain, tree: PciTree, host: Host): Existin
     } else {
       iommuOf.set(pciBus, iommu);
     }
+  }
+  return { iommuOf, rootIommu, conflicts };
+}
+
+/** Reads what a domain has of bridges and IOMMUs, and finds what QEMU would refuse of it (FACTS of QEMU 11.1, libvirt 12.8). */
+export function findExisting(domain: Domain, tree: PciTree, host: Host): Existing {
+  const bridges = new Map<ControllerIndex, ExistingBridge>();
+  const diagnostics: Diagnostic[] = [];
+  const { iommuOf, rootIommu, conflicts } = assignIommus(domain, tree);
+  for (const { iommu, message } of conflicts) {
+    diagnostics.push(diagnostic('iommu-conflict', message, { place: iommu.place }));
   }
 
   for (const controller of tree.expanders) {

@@ -11,6 +11,7 @@ import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import { type BridgeDraft, lackingPorts } from './drafts.js';
 import { leavingDevices, type SlotMove } from './slots.js';
+import { awaitingDevices, countDevices, spareExposure } from './spare-ports.js';
 
 /** A bridge with everything but its bus number. */
 export interface BridgeLayout {
@@ -250,37 +251,19 @@ class LayoutBuilder {
   /** libvirt 12.8 gives whatever has no address yet the free port with the lowest index, behind a vSMMU or not. */
   #checkSpare(newSpare: number, keptSpare: readonly PciController[], guards: readonly PciController[]): void {
     const awaiting = this.#awaiting();
-    const lowestSpare = Math.min(...keptSpare.map((c) => c.index));
     if (awaiting > 0 && newSpare > 0) {
-      this.#diagnostics.push(
-        diagnostic(
-          'spare-port-exposed',
-          `libvirt would give spare ports to what has no address yet (${devices(awaiting)})`,
-        ),
-      );
-    } else if (awaiting > guards.filter((c) => c.index < lowestSpare).length && keptSpare.length > 0) {
-      this.#diagnostics.push(
-        diagnostic(
-          'spare-port-exposed',
-          `libvirt would give the port ${lowestSpare}, which is behind a vSMMU, to what has no address yet (${devices(awaiting)})`,
-          { hint: 'give each device an <address> on a port of pcie.0, or take that port out' },
-        ),
-      );
-    } else if (keptSpare.length > guards.filter((c) => c.index < lowestSpare).length) {
-      const message = `libvirt would give the port ${lowestSpare}, which is behind a vSMMU, to a device that is added without an address`;
-      this.#diagnostics.push(diagnostic('spare-port-unguarded', message));
+      const message = `libvirt would give spare ports to what has no address yet (${countDevices(awaiting)})`;
+      this.#diagnostics.push(diagnostic('spare-port-exposed', message));
+    } else {
+      this.#diagnostics.push(...spareExposure({ spare: keptSpare, guards, awaiting }));
     }
   }
 
   /** Root ports that libvirt will add, or free ones that it will take: one for each device without an address. */
   #awaiting(): number {
-    const { domain } = this.#request;
-    const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !this.#leaving.has(d));
-    return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
+    return awaitingDevices(this.#request.domain, this.#leaving);
   }
 }
-
-const devices = (count: number): string => (count === 1 ? 'a device' : `${count} devices`);
 
 /** By host address, so that ports are in the order in which the host has the devices. */
 function compareMoves(a: SlotMove, b: SlotMove): number {

@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB } from '../domain/size.js';
-import type { Bridge, PciHoleChange } from '../generated/plan.js';
+import type { Bridge, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
@@ -33,10 +33,15 @@ export interface PciHolePlan {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** What of a bridge the space for 64-bit BARs depends on. */
+export interface HoleBridge extends Pick<Bridge, 'controllerIndex' | 'vsmmu'> {
+  readonly ports: readonly Pick<Port, 'devices' | 'reserve'>[];
+}
+
 /** What planning the space for 64-bit BARs needs to know. */
 export interface PciHoleRequest {
   readonly domain: Domain;
-  readonly bridges: readonly Bridge[];
+  readonly bridges: readonly HoleBridge[];
   /** Every host device that the guest gets: the BARs of those behind no vSMMU take of the same space. */
   readonly devices: readonly GuestBars[];
   readonly policy: Policy;
@@ -90,7 +95,7 @@ interface Stretch {
  * multiple of the largest BAR in it (EDK2 under QEMU 11.1: three ports with 128 GiB and 32 MiB each do not fit 512 GiB).
  * What spare ports keep free comes on top of what a platform asks for its devices.
  */
-function neededKiB(devices: readonly GuestBars[], bridges: readonly Bridge[], policy: Policy): KiB {
+function neededKiB(devices: readonly GuestBars[], bridges: readonly HoleBridge[], policy: Policy): KiB {
   const roots = new Set([...devices.map(({ root }) => root), ...bridges.map((bridge) => bridge.controllerIndex)]);
   let bytes = 0;
   for (const root of roots) {

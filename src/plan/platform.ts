@@ -82,7 +82,7 @@ function guestBars({ domain, tree, host, bridges, drafts, devices }: PlatformReq
 }
 
 /** Devices whose Generic Initiators are in cells that are not there. */
-function missingCells({ hostDevices }: Domain, { cells }: CellMap): Diagnostic[] {
+export function missingCells({ hostDevices }: Domain, { cells }: Pick<CellMap, 'cells'>): Diagnostic[] {
   const present = new Set<number>(cells.map(({ id }) => id));
   return hostDevices.flatMap((device) => {
     const missing = (parseNodeset(nodesetOf(device) ?? '') ?? []).filter((id) => !present.has(id));
@@ -93,7 +93,7 @@ function missingCells({ hostDevices }: Domain, { cells }: CellMap): Diagnostic[]
 }
 
 /** The vSMMUs with values that QEMU refuses at start: those that the plan leaves so, and those it has nothing to do with. */
-function badValues(domain: Domain, bridges: readonly Bridge[]): Diagnostic[] {
+export function badValues(domain: Domain, bridges: readonly Bridge[]): Diagnostic[] {
   const planned = new Map(bridges.map((bridge) => [bridge.controllerIndex, bridge]));
   return domain.iommus
     .filter((iommu) => iommu.model === 'smmuv3')

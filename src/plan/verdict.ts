@@ -60,12 +60,7 @@ function judgeGroups(
   diagnostics: Diagnostic[],
 ): readonly Bdf[] {
   const companions: Bdf[] = [];
-  const groups = new Map<number, HostDevice[]>();
-  for (const device of domain.hostDevices) {
-    const group = host.device(device.bdf)?.group ?? null;
-    if (group !== null) groups.set(group, [...(groups.get(group) ?? []), device]);
-  }
-  for (const [group, members] of groups) {
+  for (const [group, members] of groupsOf(domain, host)) {
     const given = members.filter((d) => !d.unassigned);
     const placed = given.filter((d) => of.get(d)?.smmu !== undefined);
     const [first] = placed;
@@ -97,18 +92,29 @@ function judgeGroups(
       }
       continue;
     }
-    const foreign = missing.filter((mate) => !mate.vfio);
-    if (foreign.length > 0) {
-      diagnostics.push(
-        diagnostic(
-          'group-not-viable',
-          `IOMMU group ${group} of ${first.bdf} has ${foreign.map(describeHolder).join(', ')}, not held by vfio`,
-          { place: first.place },
-        ),
-      );
-    }
+    diagnostics.push(...viability(group, members, host));
   }
   return companions;
+}
+
+/** The host devices of a domain by the IOMMU group that they are in on the host. */
+export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readonly HostDevice[]> {
+  const groups = new Map<number, HostDevice[]>();
+  for (const device of domain.hostDevices) {
+    const group = host.device(device.bdf)?.group ?? null;
+    if (group !== null) groups.set(group, [...(groups.get(group) ?? []), device]);
+  }
+  return groups;
+}
+
+/** Whether VFIO would hand out a group of which a domain has these devices; libvirt takes those from their drivers itself. */
+export function viability(group: number, members: readonly HostDevice[], host: Host): readonly Diagnostic[] {
+  const first = members.find((device) => !device.unassigned);
+  const inDomain = new Set(members.map((d) => d.bdf));
+  const foreign = host.groupMembers(group).filter((mate) => !inDomain.has(mate.bdf) && !mate.vfio);
+  if (!first || foreign.length === 0) return [];
+  const message = `IOMMU group ${group} of ${first.bdf} has ${foreign.map(describeHolder).join(', ')}, not held by vfio`;
+  return [diagnostic('group-not-viable', message, { place: first.place })];
 }
 
 /** `0000:11:00.1 (igb)`. */

@@ -1,0 +1,43 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { PciController } from '../domain/controller.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+
+/** How many devices libvirt will look for a place for, other than those that get one now. */
+export function awaitingDevices(domain: Domain, leaving: ReadonlySet<HostDevice> = new Set()): number {
+  const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !leaving.has(d));
+  return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
+}
+
+/** In words: `a device`, `3 devices`. */
+export function countDevices(count: number): string {
+  return count === 1 ? 'a device' : `${count} devices`;
+}
+
+/** Ports that have nothing behind them, and how many devices will look for one. */
+export interface FreePorts {
+  /** Behind accelerated vSMMUs. */
+  readonly spare: readonly PciController[];
+  /** On `pcie.0`. */
+  readonly guards: readonly PciController[];
+  readonly awaiting: number;
+}
+
+/**
+ * Whether libvirt would put an emulated device behind a vSMMU, or could when the next one is added: 12.8 gives what has no
+ * address the free port with the lowest index, wherever that port is.
+ */
+export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly Diagnostic[] {
+  const [lowest] = spare.toSorted((a, b) => a.index - b.index);
+  if (!lowest) return [];
+  const { index, place } = lowest;
+  const before = guards.filter((port) => port.index < index).length;
+  const exposed = `libvirt would give the port ${index}, which is behind a vSMMU, to`;
+  if (awaiting > before) {
+    const message = `${exposed} what has no address yet (${countDevices(awaiting)})`;
+    const hint = 'give each device an <address> on a port of pcie.0, or take that port out';
+    return [diagnostic('spare-port-exposed', message, { place, hint })];
+  }
+  if (spare.length <= before) return [];
+  return [diagnostic('spare-port-unguarded', `${exposed} a device that is added without an address`, { place })];
+}
