@@ -127,17 +127,6 @@ const codes = {
     meaning: 'an emulated device is behind a vSMMU; QEMU refuses it behind an accelerated one',
     hint: 'remove its <address>, so that libvirt puts it on pcie.0',
   },
-  'device-behind-other-smmu': {
-    severity: 'error',
-    meaning:
-      'a device is behind the vSMMU of another SMMU: the guest starts, and every device behind that vSMMU fails in it',
-    hint: 'move it to a bridge of its own SMMU, as `vsmmu rewrite` does',
-  },
-  'device-without-iommufd': {
-    severity: 'error',
-    meaning: 'a host device behind an accelerated vSMMU does not use iommufd; QEMU takes no other backend there',
-    hint: "give it <driver iommufd='yes'/>",
-  },
   'iommufd-changed': {
     severity: 'warning',
     meaning: "`iommufd='no'` of a device becomes `'yes'`: QEMU takes no other backend behind an accelerated vSMMU",
@@ -287,6 +276,93 @@ const codes = {
     severity: 'error',
     meaning: "the devices' BARs do not fit into the guest's address space",
     hint: 'give the domain fewer such devices, or --oas 48 where the host has 48-bit addresses',
+  },
+
+  // What only a check finds
+  'device-behind-other-smmu': {
+    severity: 'error',
+    meaning:
+      'a device is behind the vSMMU of another SMMU: the guest starts, and every device behind that vSMMU fails in it',
+    hint: 'move it to a bridge of its own SMMU, as `vsmmu rewrite` does',
+  },
+  'device-behind-emulated-smmu': {
+    severity: 'error',
+    meaning: 'a host device is behind an SMMU that QEMU emulates; QEMU takes it behind an accelerated one only',
+    hint: "give that SMMU accel='on', or move the device away, as `vsmmu rewrite` does",
+  },
+  'device-without-iommufd': {
+    severity: 'error',
+    meaning: 'a host device behind an accelerated vSMMU does not use iommufd; QEMU takes no other backend there',
+    hint: "give it <driver iommufd='yes'/>",
+  },
+  'group-behind-vsmmu': {
+    severity: 'error',
+    meaning:
+      'several devices of the domain share an IOMMU group, and one of them is behind an accelerated vSMMU; QEMU refuses the second',
+    hint: 'move all of them to pcie.0, as `vsmmu rewrite` does; or give the domain only one of them',
+  },
+  'group-backends-differ': {
+    severity: 'error',
+    meaning:
+      'of devices that share an IOMMU group one uses iommufd and another does not; the group is busy for the second',
+    hint: 'give all of them the same iommufd in their <driver>',
+  },
+  'domain-without-gicv3': {
+    severity: 'warning',
+    meaning:
+      'a domain with an accelerated vSMMU has an interrupt controller without an ITS, which interrupts behind it go through',
+    hint: "give it <gic version='3'/>",
+  },
+  'iommu-ignored': {
+    severity: 'warning',
+    meaning: 'libvirt ignores an `<iommu>`, or what its `<driver>` says',
+    hint: 'give it the pciBus that it is for, or remove it',
+  },
+  'iommu-unsupported': {
+    severity: 'error',
+    meaning: 'an SMMUv3 in a domain for another machine than `virt` for Arm',
+    hint: 'remove that <iommu>',
+  },
+  'chassis-duplicate': {
+    severity: 'error',
+    meaning: 'two ports have one chassis; QEMU refuses the second',
+    hint: 'give one of them a chassis of its own; one without has its index',
+  },
+  'slot-invalid': {
+    severity: 'error',
+    meaning: 'a device is in a slot that its bus does not have: behind a port there is slot 0 only',
+    hint: 'give it slot 0, or a port of its own',
+  },
+  'slot-without-function-zero': {
+    severity: 'warning',
+    meaning: 'nothing is function 0 of a slot, so the guest does not look for the others',
+    hint: 'give one of them function 0',
+  },
+  'numa-cell-missing': {
+    severity: 'error',
+    meaning: 'an expander bus is on a NUMA cell that the guest does not have',
+    hint: 'add the <cell>, or remove the <node>',
+  },
+  'pcihole64-invalid': {
+    severity: 'error',
+    meaning: '`<pcihole64>` is not a power of two, or less than 512 GiB; QEMU takes neither',
+    hint: "remove it, or give it 1, 2, 4 … in unit='TiB'",
+  },
+  'pcihole64-too-small': {
+    severity: 'error',
+    meaning:
+      "the space for 64-bit BARs is smaller than those of the guest's devices, or (a warning) than their platform asks for",
+    hint: 'give <pcihole64> the next power of two, as `vsmmu rewrite` does',
+  },
+  'bridge-misnamed': {
+    severity: 'warning',
+    meaning: 'the alias of a bridge names another SMMU than its devices are behind',
+    hint: 'rewrite the domain, which moves them to a bridge of their own SMMU',
+  },
+  'metadata-stale': {
+    severity: 'note',
+    meaning:
+      "what vsmmu wrote down in the domain's `<metadata>` was changed since by others; a revert leaves it as they did",
   },
 
   // Policy, command line, files

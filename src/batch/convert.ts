@@ -1,4 +1,4 @@
-import { check } from '../check/check.js';
+import { errorsOfResult } from '../check/result.js';
 import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
@@ -62,9 +62,8 @@ function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, s
   const unchanged = { ...asItIs(domain), plan: planned.plan, diagnostics };
   if (!planned.plan.changed) return { ...unchanged, verdict: 'unchanged' };
   const after = rewrite(domain, planned.plan);
-  const wrong = check(parseDomain(after), host, { forceTcg, target }).filter((d) => d.severity === 'error');
-  // Their places are in a text that nobody has.
-  if (wrong.length > 0) throw new RefusedError(wrong.map(({ place: _, ...found }) => found));
+  const wrong = errorsOfResult(domain, parseDomain(after), host, { forceTcg, target });
+  if (wrong.length > 0) throw new RefusedError(wrong);
   return { ...unchanged, verdict: 'convert', after };
 }
 

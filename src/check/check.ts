@@ -2,21 +2,22 @@ import type { Diagnostic } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
 import { isVirtMachine } from '../plan/applicable.js';
-import { type CheckOptions, Inspection } from './inspection.js';
-import { RULES } from './rules.js';
+import { type CheckOptions, inspect } from './inspection.js';
+import { RULES, RULES_OF_ALL_MACHINES } from './rules.js';
 
 export type { CheckOptions } from './inspection.js';
 
 /**
  * Looks for what libvirt accepts and QEMU or the guest does not survive, in a domain that was converted by us, by hand or not
- * at all. A pure function; other machines than QEMU's `virt` for `aarch64` are none of ours to judge.
+ * at all. A pure function. Of machines other than QEMU's `virt` for `aarch64` it knows next to nothing, and says so little.
+ * @param domain of `readDomain` rather than `parseDomain`, so that what is there twice is among the findings
  * @param host the host that it is to run on; without one, only what the domain tells by itself is looked at
  * @returns what is wrong, in the order of the document; empty: nothing
  */
 export function check(domain: Domain, host: Host | undefined, options: CheckOptions = {}): readonly Diagnostic[] {
-  if (!isVirtMachine(domain)) return [];
-  const inspection = new Inspection(domain, host, options);
-  return RULES.flatMap((rule) => rule(inspection)).sort(byPlace);
+  const inspection = inspect(domain, host, options);
+  const rules = isVirtMachine(domain) ? RULES : RULES_OF_ALL_MACHINES;
+  return rules.flatMap((rule) => rule(inspection)).sort(byPlace);
 }
 
 /** What is said of the domain as a whole comes first. */

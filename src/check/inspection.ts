@@ -6,6 +6,7 @@ import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
+import { smmuOfAlias } from '../plan/alias.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import type { XmlElement } from '../xml/document.js';
 
@@ -30,64 +31,72 @@ export interface Vsmmu {
   readonly hostDevices: readonly HostDevice[];
   /** The emulated devices behind it that have an address. */
   readonly emulated: readonly GuestDevice[];
+  /** The host's SMMU that it stands for; undefined where no device tells, or no host is known. */
+  readonly owner: string | undefined;
 }
 
 /** A domain as the rules look at it, with what several of them ask. */
-export class Inspection {
+export interface Inspection extends Required<CheckOptions> {
   readonly domain: Domain;
   /** Undefined: only what can be told from the domain alone. */
   readonly host: Host | undefined;
   readonly tree: PciTree;
-  readonly target: Target;
-  readonly forceTcg: boolean;
   /** Every SMMU that names a root bus of the domain, in the order of the document. */
   readonly vsmmus: readonly Vsmmu[];
-
-  constructor(domain: Domain, host: Host | undefined, options: CheckOptions) {
-    this.domain = domain;
-    this.host = host;
-    this.tree = new PciTree(domain);
-    this.target = options.target ?? UPSTREAM;
-    this.forceTcg = options.forceTcg ?? false;
-    this.vsmmus = domain.iommus.flatMap((iommu) => this.#vsmmu(iommu) ?? []);
-  }
-
-  /** The vSMMUs that QEMU accelerates. */
-  get accelerated(): readonly Vsmmu[] {
-    return this.vsmmus.filter((vsmmu) => vsmmu.accelerated);
-  }
-
+  /** Those that QEMU accelerates. */
+  readonly accelerated: readonly Vsmmu[];
   /** The host devices that the guest gets. */
-  get givenDevices(): readonly HostDevice[] {
-    return this.domain.hostDevices.filter((device) => !device.unassigned);
-  }
-
+  readonly givenDevices: readonly HostDevice[];
   /** The root bus that a device is below; one without an address goes below `pcie.0`. */
-  rootOf({ address }: GuestDevice): ControllerIndex {
-    return address ? this.tree.rootOf(address.bus) : ROOT_BUS;
-  }
+  readonly rootOf: (device: GuestDevice) => ControllerIndex;
+  readonly usesIommufd: (device: HostDevice) => boolean;
+  /** Where an element begins, or the first of its children of these names that it has. */
+  readonly place: (element: XmlElement, ...children: readonly string[]) => Place;
+}
 
-  /** Where an element begins: the first of its children of these names that is there, else it itself. */
-  place(element: XmlElement, ...children: readonly string[]): Place {
-    const [child = element] = children.flatMap((name) => element.child(name) ?? []);
-    return this.domain.document.place(child.start);
-  }
-
-  #vsmmu(iommu: Iommu): Vsmmu | undefined {
+/** Looks once at what several rules need. */
+export function inspect(domain: Domain, host: Host | undefined, options: CheckOptions): Inspection {
+  const tree = new PciTree(domain);
+  const rootOf = ({ address }: GuestDevice) => (address ? tree.rootOf(address.bus) : ROOT_BUS);
+  const givenDevices = domain.hostDevices.filter((device) => !device.unassigned);
+  const vsmmus = domain.iommus.flatMap((iommu): readonly Vsmmu[] => {
     const { pciBus: bus, model, values } = iommu;
-    if (model !== 'smmuv3' || bus === undefined) return undefined;
-    if (bus !== ROOT_BUS && !EXPANDER_MODELS.has(this.tree.controller(bus)?.model ?? '')) return undefined;
-    return {
-      iommu,
-      bus,
-      accelerated: values.accel === 'on',
-      hostDevices: this.givenDevices.filter((device) => this.rootOf(device) === bus),
-      emulated: this.domain.otherDevices.filter((device) => device.address && this.rootOf(device) === bus),
-    };
-  }
+    if (model !== 'smmuv3' || bus === undefined) return [];
+    const controller = tree.controller(bus);
+    if (bus !== ROOT_BUS && !EXPANDER_MODELS.has(controller?.model ?? '')) return [];
+    const hostDevices = givenDevices.filter((device) => rootOf(device) === bus);
+    const emulated = domain.otherDevices.filter((device) => device.address && rootOf(device) === bus);
+    const owner = host && ownerOf(hostDevices, controller?.alias, host);
+    return [{ iommu, bus, accelerated: values.accel === 'on', hostDevices, emulated, owner }];
+  });
+  return {
+    domain,
+    host,
+    tree,
+    target: options.target ?? UPSTREAM,
+    forceTcg: options.forceTcg ?? false,
+    vsmmus,
+    accelerated: vsmmus.filter(({ accelerated }) => accelerated),
+    givenDevices,
+    rootOf,
+    usesIommufd: ({ iommufd }) => (iommufd === undefined ? domain.iommufd?.enabled === true : iommufd === 'yes'),
+    place: (element, ...children) => {
+      const [child = element] = children.flatMap((name) => element.child(name) ?? []);
+      return domain.document.place(child.start);
+    },
+  };
 }
 
 /** A vSMMU in words: `the vSMMU of PCI controller 8`. */
 export function nameOf({ bus }: Vsmmu): string {
   return `the vSMMU of PCI controller ${bus}`;
+}
+
+/** The SMMU that the bridge's alias names, where a device of it is behind the bridge; else that of most devices. */
+function ownerOf(devices: readonly HostDevice[], alias: string | undefined, host: Host): string | undefined {
+  const smmus = devices.flatMap(({ bdf }) => host.device(bdf)?.smmu ?? []);
+  const named = smmuOfAlias(alias, host.smmus);
+  if (named !== undefined && smmus.includes(named)) return named;
+  const count = (name: string) => smmus.filter((smmu) => smmu === name).length;
+  return smmus.toSorted((a, b) => count(b) - count(a))[0];
 }

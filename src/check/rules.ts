@@ -1,7 +1,71 @@
 import type { Rule } from './inspection.js';
+import { acceleration } from './rules/acceleration.js';
+import { bridgeMisnamed } from './rules/bridge-misnamed.js';
+import { busWindowTooSmall } from './rules/bus-window-too-small.js';
+import { chassisDuplicate } from './rules/chassis-duplicate.js';
+import { commandlineConflict } from './rules/commandline-conflict.js';
+import { deviceBehindEmulatedSmmu } from './rules/device-behind-emulated-smmu.js';
 import { deviceBehindOtherSmmu } from './rules/device-behind-other-smmu.js';
+import { deviceOnHost } from './rules/device-on-host.js';
 import { deviceWithoutIommufd } from './rules/device-without-iommufd.js';
+import { duplicates } from './rules/duplicates.js';
 import { emulatedBehindVsmmu } from './rules/emulated-behind-vsmmu.js';
+import { domainWithoutGicv3 } from './rules/gic-version.js';
+import { groupBackendsDiffer } from './rules/group-backends-differ.js';
+import { groupBehindVsmmu } from './rules/group-behind-vsmmu.js';
+import { groupNotViable } from './rules/group-not-viable.js';
+import { hostWithoutSmmu } from './rules/host-without-smmu.js';
+import { initiatorCellMissing } from './rules/initiator-cell-missing.js';
+import { iommuConflict } from './rules/iommu-conflict.js';
+import { iommuIgnored } from './rules/iommu-ignored.js';
+import { iommuUnsupported } from './rules/iommu-unsupported.js';
+import { metadata } from './rules/metadata.js';
+import { numaCellDiffers } from './rules/numa-cell-differs.js';
+import { numaCellMissing } from './rules/numa-cell-missing.js';
+import { pcihole64Invalid } from './rules/pcihole64-invalid.js';
+import { pcihole64Size } from './rules/pcihole64-size.js';
+import { slotInvalid } from './rules/slot-invalid.js';
+import { slotWithoutFunctionZero } from './rules/slot-without-function-zero.js';
+import { sparePorts } from './rules/spare-ports.js';
+import { targetAbility } from './rules/target.js';
+import { vsmmuValueInvalid } from './rules/vsmmu-value-invalid.js';
+import { vsmmuValuesMissing } from './rules/vsmmu-values-missing.js';
+import { vsmmusExhausted } from './rules/vsmmus-exhausted.js';
 
-/** Everything that is looked for. */
-export const RULES: readonly Rule[] = [emulatedBehindVsmmu, deviceWithoutIommufd, deviceBehindOtherSmmu];
+/** What is looked for in every domain. */
+export const RULES_OF_ALL_MACHINES: readonly Rule[] = [duplicates, iommuUnsupported];
+
+/** What is looked for in a domain for QEMU's `virt` machine. */
+export const RULES: readonly Rule[] = [
+  ...RULES_OF_ALL_MACHINES,
+  acceleration,
+  targetAbility,
+  domainWithoutGicv3,
+  hostWithoutSmmu,
+  iommuConflict,
+  iommuIgnored,
+  vsmmusExhausted,
+  vsmmuValuesMissing,
+  vsmmuValueInvalid,
+  commandlineConflict,
+  deviceOnHost,
+  deviceBehindOtherSmmu,
+  deviceBehindEmulatedSmmu,
+  deviceWithoutIommufd,
+  emulatedBehindVsmmu,
+  groupBehindVsmmu,
+  groupBackendsDiffer,
+  groupNotViable,
+  busWindowTooSmall,
+  chassisDuplicate,
+  slotInvalid,
+  slotWithoutFunctionZero,
+  sparePorts,
+  numaCellMissing,
+  numaCellDiffers,
+  initiatorCellMissing,
+  pcihole64Invalid,
+  pcihole64Size,
+  bridgeMisnamed,
+  metadata,
+];

@@ -1,6 +1,6 @@
 import { check } from '../check/check.js';
 import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
-import { type Domain, parseDomain } from '../domain/domain.js';
+import { type Domain, readDomain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
@@ -53,7 +53,7 @@ async function judge(
   try {
     const source = await sources.read(operand);
     name = source.name;
-    const domain = parseDomain(source.input);
+    const domain = readDomain(source.input);
     const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
     const diagnostics = located(domain, name, options)(found);
     return { diagnostics, exitCode: diagnostics.some((d) => d.severity === 'error') ? 1 : 0 };

@@ -3,7 +3,6 @@ import { check } from '../check/check.js';
 import { DiagnosedError, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
 import { parseDomain } from '../domain/domain.js';
 import { editingOfCaller } from '../libvirt/caller.js';
-import { rewrite } from '../rewrite/rewrite.js';
 import { confirm } from './ask.js';
 import { hostReader } from './check.js';
 import { withHeader, withoutHeader } from './edit-header.js';
@@ -61,8 +60,8 @@ async function rewriteAndEdit(file: string, name: string, options: OptionValues)
   const withEditor = !isSet(options, 'no-editor');
   const placed = await refusable(name, withEditor, options, () => place(file, options, { name }));
   if (!placed) return await edit(file);
-  const { before, domain, plan, diagnostics } = placed;
-  const after = rewrite(domain, plan);
+  const { before, diagnostics } = placed;
+  const after = placed.after.document.text;
   report(diagnostics, options);
   if (after !== before) overwrite(file, withEditor ? withHeader(after, diagnostics) : after);
   if (!withEditor) return;

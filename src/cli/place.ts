@@ -1,3 +1,4 @@
+import { errorsOfResult } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
@@ -10,6 +11,7 @@ import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import { readRecord } from '../rewrite/record.js';
+import { rewrite } from '../rewrite/rewrite.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { wantsPicture } from './picture.js';
@@ -26,12 +28,15 @@ export interface Placed {
   /** As much of it as was needed. */
   readonly host: Host;
   readonly plan: Plan;
+  /** What the plan makes of it. */
+  readonly after: Domain;
   /** All with a file and a place: what is said of the domain as a whole is said of its first line. */
   readonly diagnostics: readonly Located[];
 }
 
 /**
- * Reads a domain, the policy and the host of a command line, and plans.
+ * Reads a domain, the policy and the host of a command line, plans, and carries the plan out. Nothing comes of it that a
+ * check calls an error.
  * @throws DiagnosedError as each of them does; RefusedError, too, for a warning with `--strict`
  */
 export async function place(operand: string, options: OptionValues, wanted?: Wanted): Promise<Placed> {
@@ -45,15 +50,16 @@ export async function place(operand: string, options: OptionValues, wanted?: Wan
     ? (await import('../rewrite/relayout.js')).withoutBridges(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
+  const forceTcg = isSet(options, 'force-tcg');
   const planned = refuseErrors(located(given, source.name, options), () => {
-    const { plan: made, diagnostics: found } = plan(domain, host, policy, {
-      forceTcg: isSet(options, 'force-tcg'),
-      target,
-    });
+    const { plan: made, diagnostics: found } = plan(domain, host, policy, { forceTcg, target });
+    const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
+    const errors = made.changed ? errorsOfResult(domain, after, host, { forceTcg, target }) : [];
     // The lines of a domain that is nowhere but here say nothing to anybody.
-    return { plan: made, diagnostics: [...diagnostics, ...found.map((d) => (relayout ? withoutPlace(d) : d))] };
+    const told = [...found, ...errors].map((d) => (relayout ? withoutPlace(d) : d));
+    return { plan: made, after, diagnostics: [...diagnostics, ...told] };
   });
-  return { source, before: given.document.text, domain, host, ...planned };
+  return { source, host, before: given.document.text, domain, ...planned };
 }
 
 function withoutPlace({ place: _, ...found }: Diagnostic): Diagnostic {

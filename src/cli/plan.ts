@@ -1,6 +1,5 @@
 import { parseDomain } from '../domain/domain.js';
 import { predictGuest } from '../guest/predict.js';
-import { rewrite } from '../rewrite/rewrite.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
 import { checkPicture, deliverPicture, wantsPicture } from './picture.js';
 import { place } from './place.js';
@@ -11,9 +10,8 @@ import { printJson, report } from './report.js';
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = soleOperand(operands, 'domain');
   checkPicture(options);
-  const { before, domain, host, plan, diagnostics } = await place(file, options);
-  const xml = rewrite(domain, plan);
-  const after = predictGuest(parseDomain(xml));
+  const { before, domain, host, plan, diagnostics, ...placed } = await place(file, options);
+  const after = predictGuest(placed.after);
   report(diagnostics, options);
   if (wantsPicture(options)) {
     const { drawPlan, planDot } = await import('../guest/picture.js');
@@ -21,6 +19,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const picture = { dot: () => planDot(plan, host, details), svg: () => drawPlan(plan, host, details) };
     if (await deliverPicture(picture, options)) return;
   }
-  if (isSet(options, 'json')) printJson({ changed: xml !== before, diagnostics, plan, guest: after });
+  if (isSet(options, 'json'))
+    printJson({ changed: placed.after.document.text !== before, diagnostics, plan, guest: after });
   else process.stdout.write(renderPlan(plan, { before: predictGuest(parseDomain(before)), after }));
 }

@@ -1,4 +1,3 @@
-import { rewrite } from '../rewrite/rewrite.js';
 import { type OptionValues, soleOperand } from './options.js';
 import { deliver, outputFile } from './output.js';
 import { place } from './place.js';
@@ -7,6 +6,6 @@ import { place } from './place.js';
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = soleOperand(operands, 'domain');
   const target = outputFile(file, options);
-  const { source, before, domain, plan, diagnostics } = await place(file, options, { security: true });
-  await deliver(target, { source, before, after: rewrite(domain, plan), diagnostics }, options);
+  const { source, before, after, diagnostics } = await place(file, options, { security: true });
+  await deliver(target, { source, before, after: after.document.text, diagnostics }, options);
 }

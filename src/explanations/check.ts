@@ -12,6 +12,16 @@ export const check = {
     example: `vsmmu topology            # which device is behind which SMMU
 vsmmu rewrite -i vm.xml`,
   },
+  'device-behind-emulated-smmu': {
+    why: `An SMMU that QEMU emulates would have to tell VFIO of every mapping that the guest makes, which QEMU's (11.1) cannot:
+      "requires iommu MAP notifier which is not currently supported". One for the whole machine is in the way of host
+      devices on every bus that has none of its own.`,
+    remedy: `Give the SMMU accel='on' where only host devices are behind it. Otherwise put the host devices behind an accelerated
+      one, as vsmmu rewrite does, or remove the SMMU.`,
+    example: `<iommu model='smmuv3'>
+  <driver pciBus='10' accel='on'/>
+</iommu>`,
+  },
   'device-without-iommufd': {
     why: `Acceleration means that the host's SMMU walks the guest's own page tables, and /dev/iommu is the only way to tell it
       so. QEMU (11.1) refuses a host device there that has the older VFIO backend: "vfio-pci endpoint devices without an
@@ -19,5 +29,100 @@ vsmmu rewrite -i vm.xml`,
     remedy: `Give the device the driver below (libvirt 12.1), or all host devices of the domain <iommufd enabled='yes'/>
       (libvirt 12.2). The host's kernel needs CONFIG_IOMMUFD.`,
     example: `<driver iommufd='yes'/>`,
+  },
+  'group-behind-vsmmu': {
+    why: `The kernel attaches a whole IOMMU group to one address space. Behind an accelerated vSMMU each device gets one of its
+      own, so that QEMU (11.1) fails on the second device of a group with "Invalid argument", wherever in the guest that
+      one is.`,
+    remedy: `Put all of them on pcie.0, with one kind of backend. Or keep one, and the others with <address type='unassigned'/>:
+      libvirt then holds them, and the guest does not get them.`,
+    example: `vsmmu topology            # which devices share a group
+vsmmu rewrite --bypass 0000:11:00.0,0000:11:00.1 vm.xml`,
+  },
+  'group-backends-differ': {
+    why: `The kernel gives a group to one owner, and VFIO's group file is another owner than /dev/iommu. QEMU says "Could not
+      open '/dev/vfio/3': Device or resource busy" of the second device.`,
+    remedy: `Give every device of the group iommufd='yes', or none.`,
+    example: `<driver iommufd='yes'/>`,
+  },
+  'domain-without-gicv3': {
+    why: `A device behind a vSMMU signals interrupts by writing to the interrupt translation service, and the IORT tells the guest
+      which one is behind which SMMU. Only a GICv3 and newer has it, and hosts with an SMMUv3 have no older one.`,
+    remedy: `Name version 3, or leave the element out: libvirt then takes what the host's KVM has.`,
+    example: `<features>
+  <acpi/>
+  <gic version='3'/>
+</features>`,
+  },
+  'iommu-ignored': {
+    why: `libvirt (12.8) makes QEMU's machine-wide SMMU of the first <iommu> of the domain if that has no pciBus, and of no other.
+      What the <driver> of such a one says beyond pciBus goes nowhere.`,
+    remedy: `Name the PCI controller that it is to translate for. 0 is pcie.0.`,
+    example: `<iommu model='smmuv3'>
+  <driver pciBus='10' accel='on'/>
+</iommu>`,
+  },
+  'iommu-unsupported': {
+    why: `The SMMUv3 is Arm's, and of QEMU's machines libvirt offers it on virt only; it refuses to define such a domain.`,
+    remedy: `Remove it, or take the IOMMU of that machine: model='intel' on x86, model='virtio' where the machine has none.`,
+    example: `<iommu model='intel'/>`,
+  },
+  'chassis-duplicate': {
+    why: `Hot-plug tells ports apart by the number of their chassis, and QEMU (11.1) ends with "Can't add chassis slot, error -16"
+      on the second port that has one. libvirt takes any, and gives a port without one its index, even where another port
+      has that number.`,
+    remedy: `Remove <target> from both ports, and define the domain: libvirt numbers them by their indexes.`,
+    example: `<target chassis='9' port='0x8'/>`,
+  },
+  'slot-invalid': {
+    why: `A root port, or the downstream port of a switch, is one end of a PCI Express link, and at the other end there is one
+      device: slot 0. libvirt refuses to define anything else.`,
+    remedy: `Give the device slot 0. What is to share the port takes another function of it.`,
+    example: `<address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x1'/>`,
+  },
+  'slot-without-function-zero': {
+    why: `Whoever scans a PCI bus reads function 0 of each slot first, and goes on to the next slot where nobody answers. libvirt
+      and QEMU take a device at another function alone, and no guest sees it.`,
+    remedy: `Make one of them function 0.`,
+    example: `<address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>`,
+  },
+  'numa-cell-missing': {
+    why: `The <node> in an expander bus's <target> is the id of one of the guest's own NUMA cells. libvirt refuses to define a
+      domain without it, and QEMU says "Illegal numa node".`,
+    remedy: `Add the cell, or leave the bus on none.`,
+    example: `<target busNr='240'>
+  <node>1</node>
+</target>`,
+  },
+  'pcihole64-invalid': {
+    why: `For the virt machine libvirt makes highmem-mmio-size of it, which QEMU (11.1) takes as a power of two, 512 GiB at
+      least. libvirt takes any number, and the domain does not start.`,
+    remedy: `Without it there are 512 GiB. More is needed only for devices with very large BARs, and vsmmu rewrite finds out how
+      much.`,
+    example: `<controller type='pci' index='0' model='pcie-root'>
+  <pcihole64 unit='KiB'>1073741824</pcihole64>
+</controller>`,
+  },
+  'pcihole64-too-small': {
+    why: `Firmware gives each port one window for the BARs behind it. Where they do not fit it leaves some out, without a word: the
+      guest sees the device, and its driver finds no memory to map. NVIDIA's Grace platforms ask for more than the BARs
+      themselves take; less than that is a warning only.`,
+    remedy: `Let vsmmu rewrite grow it, or write what the message says.`,
+    example: `<controller type='pci' index='0' model='pcie-root'>
+  <pcihole64 unit='KiB'>4294967296</pcihole64>
+</controller>`,
+  },
+  'bridge-misnamed': {
+    why: `A bridge that vsmmu made carries the address of its SMMU in its alias, and vsmmu goes by that: rewrite moves a device of
+      another SMMU away, attach plugs one of the named SMMU in. A device of another SMMU was put there since, or the domain
+      comes from another host.`,
+    remedy: `Rewrite the domain for this host.`,
+    example: `vsmmu rewrite --relayout vm.xml`,
+  },
+  'metadata-stale': {
+    why: `rewrite writes down what it changed, element by element, so that revert can take back just that. Where somebody
+      changed such an element again, or removed it, theirs is what stays.`,
+    remedy: `Nothing, if that is what they meant to do.`,
+    example: `vsmmu revert --diff vm.xml`,
   },
 } as const satisfies Partial<Record<DiagnosticCode, Explanation>>;

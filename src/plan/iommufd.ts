@@ -4,7 +4,7 @@ import type { Domain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
-import type { Verdict } from './verdict.js';
+import { groupsOf, type Verdict } from './verdict.js';
 
 /** What becomes of the VFIO backends of a domain (rule 8). */
 export interface Backends {
@@ -17,8 +17,8 @@ export interface Backends {
 
 /**
  * Gives every placed device an iommufd backend, which is the only one that QEMU 11.1 takes behind an accelerated vSMMU. With
- * `iommufd: "domain"` the devices that stay on `pcie.0` get it, too; those of one group must not differ in it: the kernel
- * gives a group to one owner, so the second device would be busy.
+ * `iommufd: "domain"` the devices that stay on `pcie.0` get it, too. Those of one group must not differ in it, and do
+ * not afterwards: the kernel gives a group to one owner, so the second device would be busy.
  */
 export function decideBackends(
   domain: Domain,
@@ -46,14 +46,11 @@ export function decideBackends(
   for (const device of placed) {
     if ((device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'no') change(device, 'an accelerated vSMMU needs it');
   }
-  if (enable) {
-    for (const device of domain.hostDevices) {
-      if (device.iommufd !== 'no' || device.unassigned || placed.includes(device)) continue;
-      const onHost = host.device(device.bdf);
-      const mates = onHost ? host.groupMates(onHost).map((mate) => mate.bdf) : [];
-      const gains = domain.hostDevices.some((d) => mates.includes(d.bdf) && !d.unassigned && d.iommufd !== 'no');
-      if (gains) change(device, 'a device of its IOMMU group has iommufd now');
-    }
+  const uses = (device: HostDevice) => devices.has(device) || (device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'yes';
+  for (const members of groupsOf(domain, host).values()) {
+    const given = members.filter((device) => !device.unassigned);
+    if (!given.some(uses)) continue;
+    for (const device of given) if (!uses(device)) change(device, 'a device of its IOMMU group has iommufd');
   }
   return { domain: enable ? 'enable' : 'none', devices, diagnostics };
 }

@@ -8,7 +8,7 @@ import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
 
 /** What QEMU's `virt` machine has for 64-bit BARs unless told otherwise, and the least that it takes (11.1). */
-const DEFAULT_HOLE = (512 * 2 ** 20) as KiB;
+export const DEFAULT_HOLE = (512 * 2 ** 20) as KiB;
 
 /** For what the guest has besides host devices: 1 GiB, as KubeVirt has it. Emulated devices take some MiB. */
 const MARGIN = (1 * 2 ** 20) as KiB;

@@ -53,6 +53,14 @@ describe('iommufd', () => {
   });
 });
 
+describe('iommufd of devices that stay on pcie.0', () => {
+  it('becomes one kind for all of a group, where one has it and another not', () => {
+    const { text, warnings } = run(domainXml(hostdev(B, "<driver iommufd='yes'/>") + hostdev(C)));
+    expect(drivers(text)).toEqual(["<driver iommufd='yes'/>", "<driver iommufd='yes'/>"]);
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe('iommufd: "domain"', () => {
   it('says it once, before <os>, where libvirt prints it', () => {
     const { text, warnings } = run(domainXml([A, B, C].map((bdf) => hostdev(bdf)).join('')), DOMAIN);
@@ -73,9 +81,7 @@ describe('iommufd: "domain"', () => {
     const xml = domainXml(hostdev(A) + hostdev(B, "<driver iommufd='no'/>") + hostdev(C));
     const { text, warnings } = run(xml, DOMAIN);
     expect(drivers(text)).toEqual(["<driver iommufd='yes'/>"]);
-    expect(warnings).toEqual([
-      `${B} has iommufd='no', which becomes 'yes': a device of its IOMMU group has iommufd now`,
-    ]);
+    expect(warnings).toEqual([`${B} has iommufd='no', which becomes 'yes': a device of its IOMMU group has iommufd`]);
   });
 
   it("leaves a group on pcie.0 alone in which every device says 'no'", () => {

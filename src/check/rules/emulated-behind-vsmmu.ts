@@ -1,12 +1,18 @@
 import { diagnostic } from '../../diagnostics.js';
-import { nameOf, type Rule } from '../inspection.js';
+import { ROOT_BUS } from '../../domain/pci-tree.js';
+import { type Inspection, nameOf, type Rule, type Vsmmu } from '../inspection.js';
 
 /** QEMU 11.1: `Emulated endpoint devices are not allowed when using arm-smmuv3,accel=on`. */
 export const emulatedBehindVsmmu: Rule = (inspection) =>
   inspection.accelerated.flatMap((vsmmu) =>
-    vsmmu.emulated.map(({ name, element }) =>
+    behind(inspection, vsmmu).map(({ name, element }) =>
       diagnostic('emulated-behind-vsmmu', `<${name}> is behind ${nameOf(vsmmu)}`, {
         place: inspection.place(element, 'address'),
       }),
     ),
   );
+
+/** libvirt puts what has no address on a port of `pcie.0`. */
+function behind({ domain }: Inspection, { bus, emulated }: Vsmmu): Vsmmu['emulated'] {
+  return bus === ROOT_BUS ? [...emulated, ...domain.otherDevices.filter((device) => device.awaitsAddress)] : emulated;
+}

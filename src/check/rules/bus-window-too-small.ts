@@ -1,0 +1,25 @@
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { ROOT_BUS } from '../../domain/pci-tree.js';
+import { assignBusNumbers } from '../../plan/bus-numbers.js';
+import { awaitingDevices } from '../../plan/spare-ports.js';
+import type { Inspection, Rule } from '../inspection.js';
+
+/** Neither libvirt 12.8 nor QEMU 11.1 looks; the guest's kernel panics while it scans PCI (Linux 7.2 after EDK2). */
+export const busWindowTooSmall: Rule = (inspection) => {
+  const { domain, tree } = inspection;
+  if (tree.expanders.length === 0) return [];
+  // What has no address takes the free ports first.
+  const added = Math.max(0, awaitingDevices(domain) - tree.freePorts(ROOT_BUS).length) + tree.gaps;
+  const buses = tree.busesBelow(ROOT_BUS).length;
+  const { lowest, diagnostics } = assignBusNumbers(tree, [], { buses, libvirt: added });
+  const needed = 1 + buses + added;
+  return needed > lowest ? [...diagnostics, tooLow(inspection, lowest, needed, added)] : diagnostics;
+};
+
+function tooLow({ tree, place }: Inspection, lowest: number, needed: number, added: number): Diagnostic {
+  const [first] = tree.expanders.toSorted((a, b) => (a.busNr ?? 0) - (b.busNr ?? 0));
+  const ports = added > 0 ? `, with ${added} that libvirt will add` : '';
+  const message = `pcie.0 needs ${needed} bus numbers${ports}, and has those below ${Math.max(0, lowest)}`;
+  const hint = 'give the lowest expander bus a higher busNr, or remove ports from pcie.0';
+  return diagnostic('bus-window-too-small', message, { place: first && place(first.element, 'target'), hint });
+}

@@ -1,0 +1,22 @@
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { PciController } from '../../domain/controller.js';
+import type { Rule } from '../inspection.js';
+
+/** The ports that hot-plug tells apart by their chassis. */
+const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
+
+/** QEMU 11.1: `Can't add chassis slot, error -16`; libvirt 12.8 gives a port without a number its index, taken or not. */
+export const chassisDuplicate: Rule = ({ domain, place }) => {
+  const first = new Map<number, PciController>();
+  return domain.controllers.flatMap((port): readonly Diagnostic[] => {
+    if (!PORTS.has(port.model)) return [];
+    const chassis = port.chassis ?? port.index;
+    const before = first.get(chassis);
+    if (!before) {
+      first.set(chassis, port);
+      return [];
+    }
+    const message = `the ports ${before.index} and ${port.index} have one chassis, ${chassis}`;
+    return [diagnostic('chassis-duplicate', message, { place: place(port.element, 'target') })];
+  });
+};

@@ -1,0 +1,33 @@
+import { diagnostic } from '../../diagnostics.js';
+import type { HostDevice } from '../../domain/device.js';
+import { ROOT_BUS } from '../../domain/pci-tree.js';
+import { type Inspection, nameOf, type Rule } from '../inspection.js';
+
+/** QEMU 11.1: `device … requires iommu MAP notifier which is not currently supported`, behind an SMMU that it emulates. */
+export const deviceBehindEmulatedSmmu: Rule = (inspection) => {
+  const behind = inspection.vsmmus
+    .filter(({ accelerated, bus }) => !accelerated && bus !== ROOT_BUS)
+    .map((vsmmu) => ({ name: nameOf(vsmmu), devices: vsmmu.hostDevices }));
+  const root = emulatedRootSmmu(inspection);
+  if (root !== undefined) behind.push({ name: root, devices: behindRoot(inspection) });
+  return behind.flatMap(({ name, devices }) =>
+    devices.map(({ bdf, element }) =>
+      diagnostic('device-behind-emulated-smmu', `${bdf} is behind ${name}, which has no accel='on'`, {
+        place: inspection.place(element, 'address'),
+      }),
+    ),
+  );
+};
+
+/** The emulated SMMU of `pcie.0` in words; libvirt 12.8 makes one of the whole machine only of the first `<iommu>`. */
+function emulatedRootSmmu({ domain, vsmmus }: Inspection): string | undefined {
+  const [first] = domain.iommus;
+  if (first?.model === 'smmuv3' && first.pciBus === undefined) return "the machine's SMMU";
+  return vsmmus.some(({ bus, accelerated }) => bus === ROOT_BUS && !accelerated) ? 'the SMMU of pcie.0' : undefined;
+}
+
+/** What the SMMU of `pcie.0` translates for: that bus, and every expander bus without an SMMU of its own. */
+function behindRoot(inspection: Inspection): readonly HostDevice[] {
+  const own = new Set(inspection.vsmmus.map(({ bus }) => bus).filter((bus) => bus !== ROOT_BUS));
+  return inspection.givenDevices.filter((device) => !own.has(inspection.rootOf(device)));
+}

@@ -1,0 +1,13 @@
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Rule } from '../inspection.js';
+
+/** libvirt starts no domain with a host device that is not there, and VFIO assigns none without an IOMMU group. */
+export const deviceOnHost: Rule = ({ domain, host, place }) =>
+  domain.hostDevices.flatMap(({ bdf, element }): readonly Diagnostic[] => {
+    if (!host) return [];
+    const device = host.device(bdf);
+    const details = { place: place(element, 'source') };
+    if (!device) return [diagnostic('device-missing', `${bdf} is not on this host`, details)];
+    if (device.group !== null) return [];
+    return [diagnostic('device-without-group', `${bdf} is in no IOMMU group and cannot be assigned`, details)];
+  });

@@ -1,0 +1,12 @@
+import { diagnostic } from '../../diagnostics.js';
+import { readRecord } from '../../rewrite/record.js';
+import { staleEntries } from '../../rewrite/stale.js';
+import type { Rule } from '../inspection.js';
+
+/** What an earlier `rewrite` wrote down is what `revert` goes by. */
+export const metadata: Rule = ({ domain, place }) => {
+  const { elements, record, diagnostics } = readRecord(domain);
+  const [element] = elements;
+  if (!element || !record) return diagnostics;
+  return staleEntries(domain, record).map((what) => diagnostic('metadata-stale', what, { place: place(element) }));
+};

@@ -1,0 +1,46 @@
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { reserveOf } from '../../domain/overrides.js';
+import { ROOT_BUS } from '../../domain/pci-tree.js';
+import { formatKib, type KiB } from '../../domain/size.js';
+import { DEFAULT_HOLE, type GuestBars, planPciHole64 } from '../../plan/mmio.js';
+import { DEFAULT_POLICY } from '../../plan/policy.js';
+import type { Inspection, Rule } from '../inspection.js';
+
+/** Firmware leaves out a BAR that finds no space, and says nothing: too little of it, or so much that it is out of reach. */
+export const pcihole64Size: Rule = (inspection) => {
+  const { accelerated, domain, tree, place } = inspection;
+  const bridges = accelerated.map(({ bus, iommu }) => ({
+    controllerIndex: bus,
+    vsmmu: iommu.values,
+    ports: tree
+      .freePorts(bus)
+      .map(({ alias = null }) => ({ devices: [], reserve: reserveOf(domain.overrides, alias) })),
+  }));
+  const request = { domain, bridges, devices: barsOf(inspection) };
+  const { change, diagnostics } = planPciHole64({ ...request, policy: DEFAULT_POLICY });
+  const beyond = diagnostics.filter(({ code }) => code === 'pcihole64-exhausted');
+  if (!change) return beyond;
+  // What a platform asks for beyond the BARs themselves is advice.
+  const bare = planPciHole64({ ...request, policy: { ...DEFAULT_POLICY, profile: 'none' } });
+  const element = domain.pciHole64?.element ?? tree.controller(ROOT_BUS)?.element ?? domain.document.root;
+  return [
+    tooSmall(domain.pciHole64?.size ?? DEFAULT_HOLE, change.after, {
+      place: place(element),
+      severity: bare.change ? 'error' : 'warning',
+    }),
+  ];
+};
+
+function tooSmall(size: KiB, needed: number, details: Pick<Diagnostic, 'place' | 'severity'>): Diagnostic {
+  const message = `the guest's devices need ${formatKib(needed as KiB)} of 64-bit MMIO space, and there are ${formatKib(size)}`;
+  return diagnostic('pcihole64-too-small', message, details);
+}
+
+/** Every host device that the guest gets. */
+function barsOf({ accelerated, givenDevices, host, rootOf }: Inspection): GuestBars[] {
+  const translated = new Set(accelerated.flatMap(({ hostDevices }) => hostDevices));
+  return givenDevices.flatMap((given) => {
+    const device = host?.device(given.bdf);
+    return device ? [{ device, address: given.address, root: rootOf(given), placed: translated.has(given) }] : [];
+  });
+}

@@ -1,0 +1,15 @@
+import { diagnostic } from '../../diagnostics.js';
+import { formatGuestAddress } from '../../domain/address.js';
+import type { Rule } from '../inspection.js';
+
+/** The ports with a link below them, which has one slot (PCI Express). */
+const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
+
+/** libvirt 12.8: `Invalid PCI address … slot must be <= 0`. */
+export const slotInvalid: Rule = ({ domain, tree, place }) =>
+  [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices].flatMap(({ address, element }) => {
+    const { model = '' } = (address && tree.controller(address.bus)) ?? {};
+    if (!address || address.slot === 0 || !PORTS.has(model)) return [];
+    const message = `guest address ${formatGuestAddress(address)} is below a ${model}, which has slot 0 only`;
+    return [diagnostic('slot-invalid', message, { place: place(element, 'address') })];
+  });

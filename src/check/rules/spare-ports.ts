@@ -1,0 +1,11 @@
+import { ROOT_BUS } from '../../domain/pci-tree.js';
+import { awaitingDevices, spareExposure } from '../../plan/spare-ports.js';
+import type { Rule } from '../inspection.js';
+
+/** libvirt 12.8 gives a device without an address the free port with the lowest index, behind a vSMMU or not. */
+export const sparePorts: Rule = ({ accelerated, domain, tree }) =>
+  spareExposure({
+    spare: accelerated.filter(({ bus }) => bus !== ROOT_BUS).flatMap(({ bus }) => tree.freePorts(bus)),
+    guards: tree.freePorts(ROOT_BUS),
+    awaiting: awaitingDevices(domain),
+  });

@@ -1,0 +1,31 @@
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { VSMMU_ATTRIBUTES } from '../../domain/iommu.js';
+import { DEFAULT_POLICY } from '../../plan/policy.js';
+import { canSay, whyNoTarget } from '../../plan/target.js';
+import { nameOf, type Rule } from '../inspection.js';
+
+/** What the libvirt and the QEMU that the domain is for cannot do: libvirt drops what it does not know, QEMU refuses it. */
+export const targetAbility: Rule = ({ accelerated, domain, target, place }) => {
+  const [first] = accelerated;
+  if (!first) return [];
+  const policy = { ...DEFAULT_POLICY, iommufd: domain.iommufd?.enabled ? ('domain' as const) : ('device' as const) };
+  const unable = whyNoTarget(target, policy);
+  if (unable.length > 0) return unable.map((found) => ({ ...found, place: place(first.iommu.element, 'driver') }));
+  return accelerated.flatMap((vsmmu): Diagnostic[] => {
+    const { values, spellings, element } = vsmmu.iommu;
+    const details = { place: place(element, 'driver') };
+    const unknown = VSMMU_ATTRIBUTES.filter((name) => values[name] !== undefined && !canSay(target, name)).map(
+      (name) => {
+        const dropped = !target.libvirt.vsmmu.has(name);
+        const message = `${dropped ? target.libvirt.name : target.qemu.name} cannot give ${nameOf(vsmmu)} ${name}='${values[name]}'`;
+        return diagnostic('target-value-unsupported', message, { ...details, severity: dropped ? 'warning' : 'error' });
+      },
+    );
+    const wrong = spellings.filter((name) => name !== target.libvirt.ssidsize);
+    const respelled = wrong.map((name) => {
+      const message = `${target.libvirt.name} drops ${name}, which it spells ${target.libvirt.ssidsize}`;
+      return diagnostic('target-value-unsupported', message, details);
+    });
+    return [...unknown, ...respelled];
+  });
+};

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { check } from '../../src/check/check.js';
+import { InputError, RefusedError } from '../../src/diagnostics.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import { plan } from '../../src/plan/plan.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { applyChange, arbitraryCase, arbitraryStory, type Case } from '../plan/arbitrary.js';
+
+/** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
+const RUNS = Number(process.env.VSMMU_RUNS ?? 400);
+
+/** What a rewrite gives; undefined where it changes nothing or refuses. */
+function rewritten({ xml, host, policy }: Case): string | undefined {
+  try {
+    const domain = parseDomain(xml);
+    const { plan: made } = plan(domain, host, policy);
+    return made.changed ? rewrite(domain, made) : undefined;
+  } catch (error) {
+    if (error instanceof RefusedError || error instanceof InputError) return undefined;
+    throw error;
+  }
+}
+
+/** The errors that a check finds in a domain. */
+function complaints(xml: string, { host }: Case): string[] {
+  return check(parseDomain(xml), host)
+    .filter(({ severity }) => severity === 'error')
+    .map(({ code, message }) => `${code}: ${message}`);
+}
+
+describe('whatever the domain, the host and the policy', () => {
+  it('a check finds no error in what a rewrite makes of it', () => {
+    let changed = 0;
+    fc.assert(
+      fc.property(arbitraryCase, (given) => {
+        const xml = rewritten(given);
+        if (xml === undefined) return;
+        changed++;
+        expect(complaints(xml, given)).toEqual([]);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(changed).toBeGreaterThan(RUNS / 10);
+  }, 600_000);
+
+  it('nor in what another makes of that, when devices came and went and the policy is another', () => {
+    let changed = 0;
+    fc.assert(
+      fc.property(arbitraryStory, ({ change, ...given }) => {
+        const first = rewritten(given);
+        fc.pre(first !== undefined);
+        const second = { host: given.host, policy: change.policy, xml: applyChange(first, given.host, change) };
+        const xml = rewritten(second);
+        if (xml === undefined) return;
+        changed++;
+        expect(complaints(xml, second)).toEqual([]);
+      }),
+      { numRuns: RUNS / 2 },
+    );
+    expect(changed).toBeGreaterThan(RUNS / 40);
+  }, 600_000);
+});
