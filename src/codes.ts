@@ -330,8 +330,9 @@ const codes = {
   },
   'slot-invalid': {
     severity: 'error',
-    meaning: 'a device is in a slot that its bus does not have: behind a port there is slot 0 only',
-    hint: 'give it slot 0, or a port of its own',
+    meaning:
+      'a device is in a slot that its bus does not have: behind a port there is slot 0 only, and slot 0 of `pcie.0` is taken',
+    hint: 'remove its <address>, and define the domain: libvirt finds it a free one',
   },
   'slot-without-function-zero': {
     severity: 'warning',

@@ -11,12 +11,23 @@ import { nameOfInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { sysfsOf, targetOf } from './place.js';
 import { applyStrictness, type Located, located, printJson, report } from './report.js';
-import { requireItsHost, Sources } from './source.js';
+import { requireItsHost, type Source, Sources } from './source.js';
 
-/** What became of one file: what was found, and the exit code that it alone would give. */
+/** What became of one domain. */
 interface Verdict {
+  readonly file: string;
   readonly diagnostics: readonly Located[];
+  /** The exit code that it alone would give. */
   readonly exitCode: number;
+  /** Its text as `--fix` leaves it, where that is another. */
+  readonly xml?: string;
+}
+
+/** How domains are looked at. */
+interface Examination {
+  readonly hostOf: HostReader;
+  readonly target: Target;
+  readonly options: OptionValues;
 }
 
 /**
@@ -25,43 +36,74 @@ interface Verdict {
  */
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   requireItsHost(options);
-  const hostOf = hostReader(options);
-  const target = await targetOf(options);
+  checkUsage(options);
+  const examination = { hostOf: hostReader(options), target: await targetOf(options), options };
   const verdicts: Verdict[] = [];
   const sources = await Sources.of(options);
   try {
     for (const operand of operands.length > 0 ? operands : await sources.all()) {
-      const verdict = await judge(operand, sources, hostOf, target, options);
+      const verdict = await judge(operand, sources, examination);
       report(verdict.diagnostics, options);
       verdicts.push(verdict);
     }
   } finally {
     await sources.close();
   }
-  if (isSet(options, 'json')) printJson({ changed: false, diagnostics: verdicts.flatMap((v) => v.diagnostics) });
+  if (isSet(options, 'json')) {
+    const domains = verdicts.map(({ file, xml }) => ({
+      file,
+      changed: xml !== undefined,
+      ...(xml !== undefined && { xml }),
+    }));
+    const diagnostics = verdicts.flatMap((verdict) => verdict.diagnostics);
+    printJson({
+      changed: domains.some(({ changed }) => changed),
+      diagnostics,
+      ...(isSet(options, 'fix') && { domains }),
+    });
+  }
   return Math.max(0, ...verdicts.map(({ exitCode }) => exitCode));
 }
 
-async function judge(
-  operand: string,
-  sources: Sources,
-  hostOf: HostReader,
-  target: Target,
-  options: OptionValues,
-): Promise<Verdict> {
-  let name = nameOfInput(operand);
+function checkUsage(options: OptionValues): void {
+  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  if (isSet(options, 'fix')) {
+    if (isSet(options, 'no-host')) throw wrong('--fix needs the host; it and --no-host exclude each other');
+    if (options.connect !== undefined) {
+      throw wrong('--fix is for files; vsmmu rewrite --connect --define changes the domain of a libvirt');
+    }
+    return;
+  }
+  const stray = ['backup', 'diff'].find((name) => options[name] !== undefined);
+  if (stray !== undefined) throw wrong(`--${stray} goes with --fix`);
+}
+
+async function judge(operand: string, sources: Sources, examination: Examination): Promise<Verdict> {
+  const { options } = examination;
+  let file = nameOfInput(operand);
   try {
     const source = await sources.read(operand);
-    name = source.name;
-    const domain = readDomain(source.input);
-    const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
-    const diagnostics = located(domain, name, options)(found);
-    return { diagnostics, exitCode: diagnostics.some((d) => d.severity === 'error') ? 1 : 0 };
+    file = source.name;
+    const look = (each: Source) => examine(each, examination);
+    if (!isSet(options, 'fix')) return { file, ...outcome(look(source)) };
+    const { fix } = await import('./fix.js');
+    const { xml, diagnostics } = await fix(source, look, options);
+    return { file, ...(xml !== undefined && { xml }), ...outcome(diagnostics) };
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
-    const diagnostics = applyStrictness(error.diagnostics, options).map((d) => ({ file: name, ...d }));
-    return { diagnostics, exitCode: exitCodeOf(error) };
+    const diagnostics = applyStrictness(error.diagnostics, options).map((d) => ({ file, ...d }));
+    return { file, diagnostics, exitCode: exitCodeOf(error) };
   }
+}
+
+function examine({ name, input }: Source, { hostOf, target, options }: Examination): readonly Located[] {
+  const domain = readDomain(input);
+  const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
+  return located(domain, name, options)(found);
+}
+
+function outcome(diagnostics: readonly Located[]): Pick<Verdict, 'diagnostics' | 'exitCode'> {
+  return { diagnostics, exitCode: diagnostics.some((d) => d.severity === 'error') ? 1 : 0 };
 }
 
 /** The host that a domain is checked against; undefined for one that is none of ours, and with `--no-host`. */

@@ -89,6 +89,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 check vm.xml', 'for this host'],
       ['$0 check --connect qemu:///system', 'all domains of libvirt'],
       ['$0 check --no-host domains/*.xml', 'only what can be told from the XML, on any machine'],
+      ['$0 check --fix --backup .orig vm.xml', 'rewrite the file if something is wrong with it'],
     ],
     load: () => import('./check.js'),
   },

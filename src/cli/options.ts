@@ -111,12 +111,14 @@ export function attachOptions(): Record<string, OptionSpec> {
   return { ...(policy && { policy }), ...(bypass && { bypass }) };
 }
 
-/** Of the policy's options, those that matter to a check, and its own. */
+/** What a check takes: `--fix` is a rewrite, with all that one takes. */
 export function checkOptions(): Record<string, OptionSpec> {
-  const { 'force-tcg': forceTcg } = policyOptions();
   return {
     'no-host': flag('look only at what the domain tells by itself, on any machine'),
-    ...(forceTcg && { 'force-tcg': forceTcg }),
+    fix: flag('rewrite each file in which something is wrong, where that mends it, and look again'),
+    backup: text('with --fix: keep the old file under its name and this suffix'),
+    diff: flag('with --fix: print what would change, and write nothing'),
+    ...policyOptions(),
   };
 }
 

@@ -41,9 +41,15 @@ export interface Placed {
  */
 export async function place(operand: string, options: OptionValues, wanted?: Wanted): Promise<Placed> {
   requireItsHost(options);
+  // What is wrong with the policy is told before anything is read.
+  policyOf(options);
+  return await placeSource(await readSource(operand, options, wanted), options);
+}
+
+/** Places the devices of a domain that was read already, as `place` does. */
+export async function placeSource(source: Source, options: OptionValues): Promise<Placed> {
   const policy = policyOf(options);
   const target = await targetOf(options);
-  const source = await readSource(operand, options, wanted);
   const given = parseDomain(source.input);
   const relayout = isSet(options, 'relayout');
   const { domain, diagnostics } = relayout

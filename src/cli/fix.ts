@@ -1,0 +1,59 @@
+import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import { backUp, writeFile } from './files.js';
+import { isSet, type OptionValues, value } from './options.js';
+import { placeSource } from './place.js';
+import type { Located } from './report.js';
+import type { Source } from './source.js';
+
+/** What `--fix` made of a domain. */
+export interface Fixed {
+  /** Its new text; undefined where it stays as it is. */
+  readonly xml: string | undefined;
+  /** What there is to say of it now. */
+  readonly diagnostics: readonly Located[];
+}
+
+/** Looks at a domain. */
+export type Examine = (source: Source) => readonly Located[];
+
+/**
+ * Rewrites a domain as `vsmmu rewrite --in-place` would, if that mends something of what is found in it: its file; with
+ * `--diff` no file, but what would change is printed. What came on standard input goes to standard output, changed or not.
+ */
+export async function fix(source: Source, examine: Examine, options: OptionValues): Promise<Fixed> {
+  const fixed = await mend(source, examine, options);
+  const before = Buffer.from(source.input).toString('utf8');
+  const { xml: after = before } = fixed;
+  if (isSet(options, 'diff')) {
+    const { unifiedDiff } = await import('./diff.js');
+    process.stdout.write(unifiedDiff(source.name, before, after));
+  } else if (source.file === '-') {
+    if (!isSet(options, 'json')) process.stdout.write(after);
+  } else if (source.file !== undefined && after !== before) {
+    const suffix = value(options, 'backup');
+    if (suffix !== undefined) await backUp(source.file, source.input, suffix);
+    await writeFile(source.file, after);
+  }
+  return fixed;
+}
+
+async function mend(source: Source, examine: Examine, options: OptionValues): Promise<Fixed> {
+  const found = examine(source);
+  const asItIs = { xml: undefined, diagnostics: found };
+  const wrong = found.filter((d) => d.severity !== 'note');
+  if (wrong.length === 0) return asItIs;
+  try {
+    const { after } = await placeSource(source, options);
+    const xml = after.document.text;
+    const left = examine({ ...source, input: Buffer.from(xml) });
+    const leftover = new Set(left.map(keyOf));
+    return wrong.every((d) => leftover.has(keyOf(d))) ? asItIs : { xml, diagnostics: left };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    const said = new Set(found.map(keyOf));
+    const why = error.diagnostics.filter((d) => d.severity === 'error' && !said.has(keyOf(d)));
+    return { xml: undefined, diagnostics: [...found, ...why.map((d) => ({ file: source.name, ...d }))] };
+  }
+}
+
+const keyOf = ({ code, message }: Diagnostic): string => `${code}: ${message}`;
