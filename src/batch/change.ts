@@ -1,4 +1,5 @@
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, OutsideError } from '../diagnostics.js';
+import { failure } from './convert.js';
 import { digestOf } from './digest.js';
 import type { Journal } from './journal.js';
 
@@ -27,6 +28,7 @@ export interface Change {
  * is done. Neither libvirt nor a file system can compare and change in one step: what somebody does in between is lost,
  * in the millisecond that is left for it.
  * @param accepts whether what is stored, other than what was written, will do all the same
+ * @returns what is wrong although it is changed: that could not be written down, and is found out when the run is resumed
  * @throws OutsideError `domain-edited`, `domain-gone`, `read-back-differs` (it is then as before), and what the store throws
  */
 export async function change(
@@ -34,7 +36,7 @@ export async function change(
   journal: Journal,
   { id, name, before, backup, text }: Change,
   accepts: (stored: string | Uint8Array) => boolean,
-): Promise<void> {
+): Promise<readonly Diagnostic[]> {
   const after = digestOf(text);
   await journal.append({ event: 'begin', at: new Date().toISOString(), id, name, before, after, backup });
   const present = await store.read(id);
@@ -50,7 +52,12 @@ export async function change(
     await store.write(id, present, false);
     throw new OutsideError(diagnostic('read-back-differs', 'what is stored is not what was written; it was put back'));
   }
-  await journal.append({ event: 'done', id, stored: digestOf(stored) });
+  try {
+    await journal.append({ event: 'done', id, stored: digestOf(stored) });
+    return [];
+  } catch (error) {
+    return failure(error);
+  }
 }
 
 /** A domain that was there when its turn began. */

@@ -88,8 +88,8 @@ class ChunkOfFiles {
     if (!journal) return itemOf(result);
     try {
       if (result.pending) {
-        await change(this.#store, journal, result.pending, () => false);
-        return itemOf({ ...result, verdict: 'converted' });
+        const remarks = await change(this.#store, journal, result.pending, () => false);
+        return itemOf({ ...result, verdict: 'converted', diagnostics: [...result.diagnostics, ...remarks] });
       }
       await journal.append(settledEntry(result), { sync: false });
       return itemOf(result);

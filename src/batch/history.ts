@@ -1,5 +1,6 @@
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
 import type { BeginEntry, RunEntry, SettledEntry } from '../generated/journal.js';
+import type { Totals, Verdict } from './item.js';
 import { readJournal } from './journal.js';
 import type { RunFolder, State } from './state.js';
 
@@ -53,13 +54,13 @@ export async function readHistory(run: RunFolder): Promise<History> {
   return { header, listed, changes, settled, ended, size };
 }
 
-/** The newest run that was interrupted; the newest of all where none was. @throws InputError `run-unknown` */
+/** The newest run that was interrupted. @throws InputError `run-unknown` where none was */
 export async function newestInterrupted(state: State): Promise<RunFolder> {
   for (const run of state.runs().reverse()) {
     const { ended } = await readHistory(run);
     if (ended === undefined) return run;
   }
-  return state.newest();
+  throw new InputError(diagnostic('run-unknown', `no run in ${state.folder} was interrupted`));
 }
 
 /** The domains that need not be looked at again: they were changed, or settled otherwise than by failing. */
@@ -68,6 +69,17 @@ export function settledIds({ changes, settled }: History): ReadonlySet<string> {
   for (const [id, { stored }] of changes) if (stored !== undefined) ids.add(id);
   for (const [id, verdict] of settled) if (verdict !== 'failed') ids.add(id);
   return ids;
+}
+
+/** How many domains met with each verdict so far, but for those that are looked at again. */
+export function totalsOf({ changes, settled }: History): Totals {
+  const totals = new Map<Verdict, number>();
+  const count = (verdict: Verdict) => totals.set(verdict, (totals.get(verdict) ?? 0) + 1);
+  for (const { stored } of changes.values()) if (stored !== undefined) count('converted');
+  for (const [id, verdict] of settled) {
+    if (verdict !== 'failed' && changes.get(id)?.stored === undefined) count(verdict);
+  }
+  return Object.fromEntries(totals);
 }
 
 /** What was begun and not written down as done. */

@@ -52,20 +52,27 @@ const CHANGES: ReadonlySet<Verdict> = new Set(['convert', 'converted', 'written'
 /** How many domains met with each verdict. */
 export type Totals = Readonly<Partial<Record<Verdict, number>>>;
 
-/** Counts items as they come. */
+/** Counts items as they come, after those of a part of the run that was before. */
 export class Tally {
-  readonly #counts = new Map<Verdict, number>();
+  readonly #counts: Map<Verdict, number>;
+  #changed = false;
+
+  constructor(before: Totals = {}) {
+    this.#counts = new Map(Object.entries(before) as [Verdict, number][]);
+  }
 
   add({ verdict }: Item): void {
     this.#counts.set(verdict, (this.#counts.get(verdict) ?? 0) + 1);
+    this.#changed ||= isChange({ verdict });
   }
 
   get totals(): Totals {
     return Object.fromEntries(this.#counts);
   }
 
+  /** Whether an item that was added is of a change. */
   get changed(): boolean {
-    return [...this.#counts.keys()].some((verdict) => isChange({ verdict }));
+    return this.#changed;
   }
 
   get failed(): boolean {

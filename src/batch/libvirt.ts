@@ -6,8 +6,7 @@ import { change, gone, type Store } from './change.js';
 import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
 import { backupName, digestOf } from './digest.js';
 import type { Item, Verdict } from './item.js';
-import type { Journal } from './journal.js';
-import type { RunFolder } from './state.js';
+import type { OpenRun } from './open-run.js';
 import { whyOf } from './why.js';
 import { inOrder } from './window.js';
 
@@ -21,7 +20,7 @@ export interface LibvirtRun {
   /** Domains with saved memory are converted, too. */
   readonly saved: boolean;
   /** Where what is done is written down; undefined: nothing is done. */
-  readonly apply: { readonly run: RunFolder; readonly journal: Journal } | undefined;
+  readonly apply: OpenRun | undefined;
   /** What an earlier part of this run had begun, by UUID. */
   readonly begun: ReadonlyMap<string, BeginEntry>;
   readonly want: { readonly texts: boolean; readonly plans: boolean };
@@ -124,8 +123,9 @@ class OneDomain {
       if (verdict !== 'convert' || after === undefined) return item;
       const saved = this.#run.saved ? [] : await this.#savedMemory();
       if (saved.length > 0) return { ...item, verdict: 'skipped', why: whyOf(saved), diagnostics: saved, loses: [] };
-      if (apply) await this.#change(store, before, after);
-      return { ...item, verdict: apply ? 'converted' : 'convert' };
+      if (!apply) return item;
+      const remarks = await this.#change(store, before, after, apply);
+      return { ...item, verdict: 'converted', diagnostics: [...item.diagnostics, ...remarks] };
     } catch (error) {
       // Nothing is known of the domains that follow either: the run ends, to be resumed.
       if (hasCode(error, 'libvirt-unreachable')) throw error;
@@ -133,15 +133,19 @@ class OneDomain {
     }
   }
 
-  async #change(store: Store, before: string | Uint8Array, text: string): Promise<void> {
-    const { apply, host, settings } = this.#run;
-    if (!apply) return;
+  async #change(
+    store: Store,
+    before: string | Uint8Array,
+    text: string,
+    apply: OpenRun,
+  ): Promise<readonly Diagnostic[]> {
+    const { host, settings } = this.#run;
     const { uuid: id, name } = this.#entry;
     const digest = digestOf(before);
     const backup = backupName(id, digest);
     await apply.run.keep(backup, before);
     const good = (stored: string | Uint8Array) => isConverted(convert(stored, () => host, settings));
-    await change(store, apply.journal, { id, name, before: digest, backup, text }, good);
+    return await change(store, apply.journal, { id, name, before: digest, backup, text }, good);
   }
 
   /** Why its saved memory stands in the way; empty: it has none. */

@@ -1,9 +1,12 @@
 import type { Entry } from '../generated/journal.js';
+import type { DomainEntry } from '../libvirt/connection.js';
 import { type History, readHistory } from './history.js';
 import type { Tally } from './item.js';
 import { Journal } from './journal.js';
 import { type Batch, headerOf } from './run.js';
 import type { RunFolder, State } from './state.js';
+
+type Listed = Pick<DomainEntry, 'uuid' | 'name'>;
 
 /** A run that is written down as it goes. */
 export class OpenRun implements AsyncDisposable {
@@ -14,9 +17,14 @@ export class OpenRun implements AsyncDisposable {
     readonly history: History | undefined,
   ) {}
 
-  /** A new run. @throws OutsideError `state-unwritable` */
-  static async create(state: State, batch: Batch): Promise<OpenRun> {
-    const { run, journal } = await state.create(headerOf(batch), batch.host);
+  /**
+   * A new run.
+   * @param domains which it is to look at, so that it looks at the same when it is resumed; none for a folder
+   * @throws OutsideError `state-unwritable`
+   */
+  static async create(state: State, batch: Batch, domains: readonly Listed[] = []): Promise<OpenRun> {
+    const listed = domains.map(({ uuid, name }): Entry => ({ event: 'listed', id: uuid, name }));
+    const { run, journal } = await state.create([headerOf(batch), ...listed], batch.host);
     return new OpenRun(run, journal, undefined);
   }
 
@@ -24,12 +32,6 @@ export class OpenRun implements AsyncDisposable {
   static async reopen(run: RunFolder): Promise<OpenRun & { readonly history: History }> {
     const history = await readHistory(run);
     return Object.assign(new OpenRun(run, Journal.reopen(run.journal, history.size), history), { history });
-  }
-
-  /** Writes down which domains it is to look at, so that a resumed run looks at the same. */
-  async list(domains: readonly { readonly uuid: string; readonly name: string }[]): Promise<void> {
-    const entries: Entry[] = domains.map(({ uuid, name }) => ({ event: 'listed', id: uuid, name }));
-    await Promise.all(entries.map((entry) => this.journal.append(entry)));
   }
 
   /** Every domain was looked at. A run in which nothing happened that could be taken back or gone on with is not kept. */

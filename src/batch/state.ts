@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { diagnostic, InputError } from '../diagnostics.js';
 import type { Entry, RunEntry } from '../generated/journal.js';
@@ -9,17 +9,25 @@ import { type Lock, type LockOptions, takeLock } from './lock.js';
 import { outside, outsideLater } from './outside.js';
 import { replaceFile } from './replace.js';
 
-/** The name of a run: when it began, in UTC, and a number where others began in that second. */
-export type RunId = string & { readonly brand: 'RunId' };
+/** The name of a run is when it began, in UTC, and a number where others began in that second. */
+const RUN_NAME = /^\d{8}T\d{6}Z(-\d+)?$/;
 
-const RUN_ID = /^\d{8}T\d{6}Z(-\d+)?$/;
+/** What the folder of a run begins with before it is one. */
+const UNFINISHED = '.new-';
+
+/** A run that has just begun. */
+export interface NewRun {
+  readonly run: RunFolder;
+  readonly journal: Journal;
+}
 
 /** The folder of a run: its journal, the host that it is for, and the XML of before of every domain that it changed. */
 export class RunFolder {
-  readonly id: RunId;
+  /** Its name. */
+  readonly id: string;
   readonly path: string;
 
-  constructor(state: string, id: RunId) {
+  constructor(state: string, id: string) {
     this.id = id;
     this.path = join(state, 'runs', id);
   }
@@ -75,14 +83,24 @@ export class State {
     return takeLock(join(this.folder, 'lock'), options);
   }
 
-  /** A new run with its first entry. @throws OutsideError `state-unwritable` */
-  async create(entry: RunEntry, host: Host | undefined): Promise<{ run: RunFolder; journal: Journal }> {
-    const run = this.#newRun(entry.at);
-    this.#make(join(run.path, 'backup'));
-    if (host) await run.keep('host.json', serializeTopology(host));
-    const journal = Journal.create(run.journal);
-    await journal.append(entry);
-    return { run, journal };
+  /**
+   * A new run with its first entries. It is there with all of them, or, when its process is killed, not at all.
+   * @throws OutsideError `state-unwritable`
+   */
+  async create(entries: readonly [RunEntry, ...Entry[]], host: Host | undefined): Promise<NewRun> {
+    const run = this.#newRun(entries[0].at);
+    const unfinished = new RunFolder(this.folder, `${UNFINISHED}${run.id}`);
+    this.#make(join(unfinished.path, 'backup'));
+    try {
+      if (host) await unfinished.keep('host.json', serializeTopology(host));
+      const journal = Journal.create(unfinished.journal);
+      await Promise.all(entries.map((entry) => journal.append(entry)));
+      outside('state-unwritable', run.path, () => renameSync(unfinished.path, run.path));
+      return { run, journal };
+    } catch (error) {
+      unfinished.remove();
+      throw error;
+    }
   }
 
   /** The runs, the oldest first. */
@@ -91,9 +109,9 @@ export class State {
     if (!statSync(folder, { throwIfNoEntry: false })) return [];
     const names = outside('file-unreadable', folder, () => readdirSync(folder));
     return names
-      .filter((name) => RUN_ID.test(name) && statSync(join(folder, name, 'journal.jsonl'), { throwIfNoEntry: false }))
+      .filter((name) => RUN_NAME.test(name) && statSync(join(folder, name, 'journal.jsonl'), { throwIfNoEntry: false }))
       .sort(new Intl.Collator('en', { numeric: true }).compare)
-      .map((name) => new RunFolder(this.folder, name as RunId));
+      .map((name) => new RunFolder(this.folder, name));
   }
 
   /** The newest run. @throws InputError `run-unknown` where there is none */
@@ -112,14 +130,18 @@ export class State {
     );
   }
 
+  /** A name that no run has; what a run left that was killed before it was one goes. The caller has the lock. */
   #newRun(at: string): RunFolder {
-    const time = at.replace(/\.\d+Z$/, 'Z').replaceAll(/[-:]/g, '');
-    for (let count = 1; ; count++) {
-      const run = new RunFolder(this.folder, (count === 1 ? time : `${time}-${count}`) as RunId);
-      if (statSync(run.path, { throwIfNoEntry: false })) continue;
-      this.#make(run.path);
-      return run;
+    const folder = join(this.folder, 'runs');
+    this.#make(folder);
+    const present = outside('state-unwritable', folder, () => readdirSync(folder));
+    for (const name of present) {
+      if (name.startsWith(UNFINISHED)) rmSync(join(folder, name), { recursive: true, force: true });
     }
+    const time = at.replace(/\.\d+Z$/, 'Z').replaceAll(/[-:]/g, '');
+    let name = time;
+    for (let count = 2; present.includes(name); count++) name = `${time}-${count}`;
+    return new RunFolder(this.folder, name);
   }
 
   #make(folder: string): void {

@@ -49,8 +49,7 @@ async function convertDomains(
   const stop = interruption();
   await using libvirt = new LibvirtBatch(batch.source.uri, jobs);
   const domains = await libvirt.select(names);
-  await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch) : undefined;
-  await open?.list(domains);
+  await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch, domains) : undefined;
   const items = libvirt.run(batch, domains, { jobs, want: wantOf(options), signal: stop.signal }, open);
   return await goThrough(
     items,

@@ -1,5 +1,4 @@
 import { type Item, isFailure, type Tally, type Verdict } from '../batch/item.js';
-import { CODES } from '../codes.js';
 import type { Progress } from './batch-progress.js';
 import { isSet, type OptionValues } from './options.js';
 import { formatDiagnostic, printable } from './report.js';
@@ -119,11 +118,13 @@ function lineOf({ verdict, name, why, loses, running }: Item): string {
   return printable(`${WORDS[verdict].padEnd(10)}  ${name.padEnd(24)}  ${remarks.join('; ')}`.trimEnd());
 }
 
-/** Warnings on standard error, and with --verbose all findings; the errors are in the table's line. */
-function tellFindings({ name, diagnostics }: Item, options: OptionValues): void {
+/** Warnings on standard error, and with --verbose all findings; why nothing came of a domain is in the table's line. */
+function tellFindings({ name, verdict, diagnostics }: Item, options: OptionValues): void {
   if (isSet(options, 'quiet')) return;
-  const told = diagnostics.filter((d) =>
-    isSet(options, 'verbose') ? true : d.severity === 'warning' && d.code !== 'domain-saved' && !CODES[d.code].detail,
+  const told = diagnostics.filter(
+    (d) =>
+      isSet(options, 'verbose') ||
+      (d.severity === 'warning' ? verdict !== 'skipped' : d.severity === 'error' && verdict === 'converted'),
   );
   process.stderr.write(told.map((d) => formatDiagnostic({ file: name, ...d })).join(''));
 }

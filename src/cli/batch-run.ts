@@ -1,4 +1,5 @@
-import { type Item, Tally } from '../batch/item.js';
+import { totalsOf } from '../batch/history.js';
+import { type Item, isFailure, Tally, type Totals } from '../batch/item.js';
 import type { Lock } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
 import { State } from '../batch/state.js';
@@ -44,6 +45,8 @@ export async function lockFor(options: OptionValues, needed = isSet(options, 'ap
 export interface Going {
   readonly options: OptionValues;
   readonly stop: AbortController;
+  /** What became of the domains that an earlier part of the run looked at. */
+  readonly before?: Totals;
   /** How many domains there are, where that can be known. */
   readonly total: () => Promise<number>;
   /** What the document of --json has beside the domains. */
@@ -65,6 +68,7 @@ export function goingOf(
   return {
     options,
     stop,
+    ...(open?.history && { before: totalsOf(open.history) }),
     total,
     document: { run: open?.run.id ?? null },
     finish: async (tally) => await open?.end(tally),
@@ -80,7 +84,7 @@ export function goingOf(
 /** Goes through the domains of a batch, tells of each, and sums up. @returns the exit code */
 export async function goThrough(items: AsyncIterable<Item>, going: Going): Promise<number> {
   const { options, stop } = going;
-  const tally = new Tally();
+  const tally = new Tally(going.before);
   const progress = await openProgress(going);
   const output = await openOutput(options, progress);
   let failFast = false;
@@ -90,7 +94,7 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
       tally.add(item);
       output.item(item);
       progress?.step();
-      if (tally.failed && isSet(options, 'fail-fast') && !stop.signal.aborted) {
+      if (isFailure(item) && isSet(options, 'fail-fast') && !stop.signal.aborted) {
         failFast = true;
         stop.abort();
       }

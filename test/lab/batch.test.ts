@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defineFleet, dumpAll, type Fleet, PASSWORD } from './fleet.js';
+import { Lab } from './lab.js';
+import type { Result } from './process.js';
+import { connect, type RemoteConnection, Tool } from './tool.js';
+
+let lab: Lab;
+let libvirt: RemoteConnection;
+let tool: Tool;
+let fleet: Fleet;
+/** Every domain as it was defined. */
+let before: ReadonlyMap<string, string>;
+/** Every domain as one run that nobody disturbed leaves it. */
+let after: ReadonlyMap<string, string>;
+
+beforeAll(async () => {
+  lab = await Lab.start();
+  libvirt = await connect(lab, 'qemu:///system');
+  tool = await Tool.install(lab);
+  fleet = await defineFleet(lab, libvirt);
+  before = await dumpAll(libvirt);
+});
+afterAll(async () => {
+  await libvirt[Symbol.asyncDispose]();
+  await lab[Symbol.asyncDispose]();
+});
+
+const STATE = ['--state', '/tmp/state'];
+const WHOLE = ['--all', '--sysfs', '/tmp/host/sys', '--force-tcg', ...STATE];
+
+interface Told {
+  readonly run: string | null;
+  readonly changed: boolean;
+  readonly totals: Readonly<Record<string, number>>;
+  readonly domains: readonly { readonly name: string; readonly verdict: string; readonly running: boolean }[];
+}
+
+const batch = (...args: readonly string[]): Promise<Result> => tool.run(['batch', ...args]);
+
+async function told(...args: readonly string[]): Promise<Told & { readonly code: number }> {
+  const { code, stdout } = await batch(...args, '--json');
+  return { ...(JSON.parse(stdout) as Told), code };
+}
+
+/** The runs that are kept, the oldest first. */
+async function runs(): Promise<readonly { readonly run: string; readonly ended: string | null }[]> {
+  const { code, stdout, stderr } = await batch('list', '--json', ...STATE);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout).runs;
+}
+
+/** The entries of a run's journal. */
+async function journalOf(run: string): Promise<readonly { readonly event: string; readonly id: string }[]> {
+  const text = await lab.jail.output(['cat', `/tmp/state/runs/${run}/journal.jsonl`]);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/** Numbers from 0 to 1, the same in every run; VSMMU_LAB_SEED has others made. */
+function randomNumbers(): () => number {
+  let state = Number(process.env.VSMMU_LAB_SEED ?? 20_260_101) >>> 0;
+  // Numerical Recipes' linear congruential generator: nothing depends on how good it is.
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const namesOf = (told: Told, verdict: string): string[] =>
+  told.domains.flatMap((each) => (each.verdict === verdict ? [each.name] : [])).sort();
+
+describe('a fleet of 300 domains', () => {
+  it('is told what would happen to each, and nothing happens', async () => {
+    expect(before.size).toBe(300);
+    const dry = await told('convert', ...WHOLE);
+    expect(dry).toMatchObject({ code: 1, changed: true, run: null });
+    expect(dry.totals).toEqual({ convert: 240, 'not-ours': 40, cannot: 20 });
+    expect(await dumpAll(libvirt)).toEqual(before);
+  });
+
+  it('is converted, every domain that can be', async () => {
+    const run = await told('convert', ...WHOLE, '--apply');
+    expect(run).toMatchObject({ code: 1, changed: true });
+    expect(namesOf(run, 'converted')).toEqual([...fleet.convertible].sort());
+    expect(namesOf(run, 'not-ours')).toEqual([...fleet.notOurs].sort());
+    expect(namesOf(run, 'cannot')).toEqual([...fleet.misplaced].sort());
+    expect(run.domains.flatMap((each) => (each.running ? [each.name] : [])).sort()).toEqual([...fleet.running].sort());
+
+    after = await dumpAll(libvirt);
+    const changed = [...after].flatMap(([name, xml]) => (xml === before.get(name) ? [] : [name]));
+    expect(changed.sort()).toEqual([...fleet.convertible].sort());
+    for (const name of fleet.convertible) expect(after.get(name), name).toContain("accel='on'");
+    for (const name of fleet.withPassword) expect(after.get(name), name).toContain(`passwd='${PASSWORD}'`);
+  });
+
+  it('is left alone by a second run', async () => {
+    const again = await told('convert', ...WHOLE, '--apply');
+    expect(again).toMatchObject({ code: 1, changed: false });
+    expect(again.totals).toEqual({ unchanged: 240, 'not-ours': 40, cannot: 20 });
+    expect(await dumpAll(libvirt)).toEqual(after);
+  });
+
+  it('gets back what it was, byte for byte', async () => {
+    const back = await told('rollback', ...STATE);
+    expect(back).toMatchObject({ code: 0, changed: true, totals: { restored: 240 } });
+    expect(await dumpAll(libvirt)).toEqual(before);
+  });
+
+  it('is not brought back twice', async () => {
+    expect(await told('rollback', ...STATE)).toMatchObject({ code: 0, changed: false, totals: { unchanged: 240 } });
+  });
+});
+
+describe('a run that is killed at any instant', () => {
+  const KILLS = 100;
+
+  it(`loses no domain and does none twice, ${KILLS} times`, async () => {
+    const random = randomNumbers();
+    let kills = 0;
+    while (kills < KILLS) {
+      await batch('prune', '--keep', '0', ...STATE);
+      const convert = ['convert', ...WHOLE, '--apply'];
+      kills += await untilDone(convert, ['resume', ...STATE], random, 1);
+      expect(await dumpAll(libvirt)).toEqual(after);
+      const entries = await journalOf((await runs()).at(-1)?.run ?? '');
+      const done = entries.flatMap((entry) => (entry.event === 'done' ? [entry.id] : []));
+      expect(new Set(done).size).toBe(240);
+      expect(done.length, 'none is done twice').toBe(240);
+
+      kills += await untilDone(['rollback', ...STATE], ['rollback', ...STATE], random, 0);
+      expect(await dumpAll(libvirt)).toEqual(before);
+    }
+  });
+
+  /** Runs a command, and another after each time that it was killed, until one ends by itself. @returns how often that was */
+  async function untilDone(
+    first: readonly string[],
+    next: readonly string[],
+    random: () => number,
+    code: number,
+  ): Promise<number> {
+    let args = first;
+    for (let kills = 0; ; kills++) {
+      const seconds = (0.1 + random()).toFixed(3);
+      const limited = ['timeout', '--signal=KILL', seconds, 'node', tool.path, 'batch', ...args];
+      const result = await lab.run(limited);
+      if (result.code !== 137) {
+        expect(result, result.stderr).toMatchObject({ code });
+        return kills;
+      }
+      // Killed before there was a run: it is begun anew.
+      args = (await runs()).length === 0 ? first : next;
+    }
+  }
+});
