@@ -54,13 +54,20 @@ export async function readHistory(run: RunFolder): Promise<History> {
   return { header, listed, changes, settled, ended, size };
 }
 
-/** The newest run that was interrupted. @throws InputError `run-unknown` where none was */
-export async function newestInterrupted(state: State): Promise<RunFolder> {
-  for (const run of state.runs().reverse()) {
-    const { ended } = await readHistory(run);
-    if (ended === undefined) return run;
-  }
-  throw new InputError(diagnostic('run-unknown', `no run in ${state.folder} was interrupted`));
+/** The newest run of which something is left to do. @throws InputError `run-unknown` where none is */
+export async function newestUnfinished(state: State): Promise<RunFolder> {
+  for (const run of state.runs().reverse()) if (isUnfinished(await readHistory(run))) return run;
+  throw new InputError(diagnostic('run-unknown', `no run in ${state.folder} is unfinished`));
+}
+
+/** Whether a run was interrupted, or has domains that failed; not one that somebody began to take back. */
+function isUnfinished(history: History): boolean {
+  const { ended, changes, listed, settled } = history;
+  const all = [...changes.values()];
+  if (all.some(({ undone }) => undone)) return false;
+  const done = settledIds(history);
+  const left = [...listed.keys(), ...changes.keys(), ...settled.keys()].some((id) => !done.has(id));
+  return ended === undefined || left;
 }
 
 /** The domains that need not be looked at again: they were changed, or settled otherwise than by failing. */

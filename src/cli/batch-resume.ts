@@ -1,4 +1,4 @@
-import { newestInterrupted } from '../batch/history.js';
+import { newestUnfinished } from '../batch/history.js';
 import type { Item } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
 import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
@@ -16,7 +16,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const state = openState(options);
   using _lock = await lockFor(options, true);
   const stop = interruption();
-  await using open = await OpenRun.reopen(name === undefined ? await newestInterrupted(state) : state.run(name));
+  await using open = await OpenRun.reopen(name === undefined ? await newestUnfinished(state) : state.run(name));
   const { history } = open;
   const { source, settings } = history.header;
   const host = source.kind === 'folder' && source.map !== null ? undefined : open.run.host();

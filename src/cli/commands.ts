@@ -21,6 +21,8 @@ export interface Command {
   /** Its name and operands. */
   readonly usage: string;
   readonly summary: string;
+  /** What findings are of that name no file; without it the domain that is its first operand. */
+  readonly subject?: string;
   readonly options: () => Readonly<Record<string, OptionSpec>>;
   readonly examples: readonly (readonly [line: string, what: string])[];
   readonly load: () => Promise<{ run: Run }>;
@@ -160,6 +162,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'batch convert': {
     usage: 'batch convert [NAME...]',
+    subject: 'vsmmu',
     summary: 'convert many domains, of a libvirt or of a folder; tells only what it would do unless given --apply',
     options: () => ({ ...convertOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [
@@ -171,6 +174,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'batch resume': {
     usage: 'batch resume [RUN]',
+    subject: 'vsmmu',
     summary: 'go on with a run that was interrupted, where it was',
     options: () => ({ ...RUN_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [['$0 batch resume', 'the last one']],
@@ -178,6 +182,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'batch rollback': {
     usage: 'batch rollback [NAME...]',
+    subject: 'vsmmu',
     summary: 'give the domains of a run the XML back that they had before, byte for byte',
     options: () => ({
       run: text('the run to take back', { defaultDescription: 'the last one' }),
@@ -193,6 +198,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'batch list': {
     usage: 'batch list',
+    subject: 'vsmmu',
     summary: 'list the runs that are kept',
     options: () => ({ ...STATE_OPTIONS, ...OUTPUT_OPTIONS }),
     examples: [['$0 batch list', '']],
@@ -200,6 +206,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'batch prune': {
     usage: 'batch prune [RUN...]',
+    subject: 'vsmmu',
     summary: 'remove runs with their backups; what they did can then no longer be taken back',
     options: () => ({
       keep: text('remove all but the newest so many'),

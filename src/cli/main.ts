@@ -31,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
-    tell(error.diagnostics, line);
+    tell(error.diagnostics, line, command?.subject);
     return exitCodeOf(error);
   }
 }
@@ -53,8 +53,12 @@ async function unknownCommand(name: string, part = ''): Promise<InputError> {
 }
 
 /** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */
-function tell(found: readonly Diagnostic[], { operands: [file = '-'], options }: CommandLine): void {
-  const name = options.connect === undefined ? nameOfInput(file) : file;
+function tell(
+  found: readonly Diagnostic[],
+  { operands: [file = '-'], options }: CommandLine,
+  subject: string | undefined,
+): void {
+  const name = subject ?? (options.connect === undefined ? nameOfInput(file) : file);
   const diagnostics = applyStrictness(found, options).map((d) => ({ file: d.code === 'usage' ? 'vsmmu' : name, ...d }));
   const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
   process.stderr.write(told.map(formatDiagnostic).join(''));

@@ -93,9 +93,6 @@ describe('a run that is disturbed', () => {
     expect(count(stdout, 'converted')).toBe(39);
     expect(stdout).toMatch(/^failed +vm-40 +it is gone/m);
     expect(await virsh(lab, ['list', '--all', '--uuid'])).not.toContain(uuid);
-    expect((await batch('rollback', ...STATE)).code).toBe(1);
-    expect((await batch('rollback', ...STATE, '--force')).code).toBe(0);
-    expect(await dumpAll(libvirt)).toEqual(before);
   });
 
   it('converts what somebody made of a domain before its turn', async () => {
@@ -129,9 +126,8 @@ describe('a run that is disturbed', () => {
   });
 
   it('ends after the domain in hand at Ctrl-C, says how to go on, and goes on', async () => {
-    // The signal is for whoever runs in the jail: its program, not the one that entered it.
     const interrupted = await disturbed([...CONVERT, ...STATE], () =>
-      lab.run(['pkill', '-INT', '-f', 'batch convert']),
+      lab.run(['sh', '-c', 'kill -INT $(cat /tmp/pid)']),
     );
     expect(interrupted.code).toBe(130);
     expect(interrupted.stderr).toMatch(/^vsmmu: to go on: vsmmu batch resume --state \/tmp\/state \d{8}T\d{6}Z$/m);
