@@ -173,6 +173,11 @@ const codes = {
     meaning: 'a vSMMU has a value that QEMU does not take; libvirt does not look',
     hint: 'give ssidsize as 0 to 20, oas as 44 or 48, the others as on or off',
   },
+  'vsmmu-value-beyond-host': {
+    severity: 'error',
+    meaning: "a vSMMU has a value above what the host's SMMU behind it is known to have; QEMU does not start with it",
+    hint: 'give a value that the SMMU has, or auto',
+  },
   'attach-impossible': {
     severity: 'error',
     meaning: 'a device cannot be plugged into the domain as it is; the message says why',

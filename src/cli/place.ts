@@ -3,6 +3,7 @@ import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
+import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { whyNotOurs } from '../plan/applicable.js';
@@ -10,6 +11,7 @@ import { needsWholeHost } from '../plan/initiators.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
+import { namesValues } from '../plan/vsmmu.js';
 import { readRecord } from '../rewrite/record.js';
 import { rewrite } from '../rewrite/rewrite.js';
 import { readTextFile } from './files.js';
@@ -81,9 +83,11 @@ function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   if (whyNotOurs(domain)) return NO_HOST;
   const own = new Set(domain.hostDevices.map((d) => d.bdf));
   const sysfs = sysfsOf(options);
-  if (policy.bridges === 'all' || wantsPicture(options)) return scanHost(sysfs);
-  const host = scanHost(sysfs, own);
-  return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs) : host;
+  // What the SMMUs can do is for holding values against it.
+  const log = namesValues(policy) ? kernelLogOf(options) : undefined;
+  if (policy.bridges === 'all' || wantsPicture(options)) return scanHost(sysfs, undefined, log);
+  const host = scanHost(sysfs, own, log);
+  return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs, undefined, log) : host;
 }
 
 /** The libvirt and the QEMU that the result is for: this machine's where the domain is of its libvirt. */
@@ -98,5 +102,13 @@ export async function targetOf(options: OptionValues): Promise<Target> {
 
 /** The folder to take for `/sys`. */
 export function sysfsOf(options: OptionValues): string {
-  return value(options, 'sysfs') ?? '/sys';
+  return value(options, 'sysfs') ?? LIVE_SYSFS;
+}
+
+/** What this machine's kernel shows; any other folder is of who knows which machine. */
+const LIVE_SYSFS = '/sys';
+
+/** The log of the kernel whose sysfs is scanned; of a copy there is none. */
+export function kernelLogOf(options: OptionValues): KernelLog {
+  return sysfsOf(options) === LIVE_SYSFS ? KERNEL_LOG : () => [];
 }

@@ -12,7 +12,14 @@ import type { CellMap } from './numa.js';
 import { cellOfDraft } from './platform.js';
 import type { Policy } from './policy.js';
 import type { Target } from './target.js';
-import { missingValues, unsupportedValues, vsmmuValues } from './vsmmu.js';
+import {
+  missingValues,
+  profileBeyondHost,
+  unsupportedValues,
+  type ValueRequest,
+  valuesBeyondHost,
+  vsmmuValues,
+} from './vsmmu.js';
 
 /** What a bridge's vSMMU rests on. */
 export interface BridgeContext {
@@ -61,7 +68,9 @@ export function planBridge(
     nodeBefore,
     ports: [...ports],
   };
-  const complaints = active ? [...unsupported(draft, context), ...lacking(draft, vsmmu, context)] : [];
+  const complaints = active
+    ? [...unsupported(draft, context), ...beyondHost(draft, vsmmu, context), ...lacking(draft, vsmmu, context)]
+    : [];
   return { result, diagnostics: [...cell.diagnostics, ...complaints] };
 }
 
@@ -98,16 +107,39 @@ function devicesBehind(draft: BridgeDraft, host: Host): readonly PciDevice[] {
   return draftDevices(draft).flatMap((device) => host.device(device.bdf) ?? []);
 }
 
-function valuesOf(draft: BridgeDraft, { host, policy, target }: BridgeContext): VsmmuValues {
-  return vsmmuValues(devicesBehind(draft, host), policy, target, draft.existing?.iommu?.values);
+function valueRequest(draft: BridgeDraft, { host, policy, target }: BridgeContext): ValueRequest {
+  const { smmu, existing } = draft;
+  const features = host.smmu(smmu)?.features;
+  return { devices: devicesBehind(draft, host), policy, target, features, present: existing?.iommu?.values };
 }
 
-function unsupported(draft: BridgeDraft, { host, policy, target }: BridgeContext): Diagnostic[] {
-  return unsupportedValues(devicesBehind(draft, host), policy, target).map(({ name, value, severity }) => {
+function valuesOf(draft: BridgeDraft, context: BridgeContext): VsmmuValues {
+  return vsmmuValues(valueRequest(draft, context));
+}
+
+function unsupported(draft: BridgeDraft, context: BridgeContext): Diagnostic[] {
+  const { target } = context;
+  return unsupportedValues(valueRequest(draft, context)).map(({ name, value, severity }) => {
     const who = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
     const message = `${who} cannot give the vSMMU of ${draft.smmu} ${name}='${value}'`;
     return diagnostic('target-value-unsupported', message, { severity });
   });
+}
+
+/** The values that the SMMU itself does not have: QEMU would not start with them. */
+function beyondHost(draft: BridgeDraft, vsmmu: VsmmuValues, context: BridgeContext): Diagnostic[] {
+  const { smmu, existing } = draft;
+  const request = valueRequest(draft, context);
+  const leftOut = profileBeyondHost(request).map(({ name, value }) => {
+    const message = `${smmu} has less than the ${name}='${value}' of its devices' platform, which is left out`;
+    return diagnostic('vsmmu-value-beyond-host', message, { severity: 'warning' });
+  });
+  const refused = valuesBeyondHost(vsmmu, request.features).map(({ name, value, host }) =>
+    diagnostic('vsmmu-value-beyond-host', `the vSMMU of ${smmu} has ${name}='${value}', and the SMMU itself ${host}`, {
+      place: existing?.iommu?.values[name] === value ? existing.iommu.place : undefined,
+    }),
+  );
+  return [...leftOut, ...refused];
 }
 
 /** The values without which the vSMMU of a bridge without a device does not start (QEMU 11.1). */

@@ -1,6 +1,6 @@
 import type { Severity } from '../diagnostics.js';
 import { VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuValues } from '../domain/iommu.js';
-import type { PciDevice } from '../generated/topology.js';
+import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOfAny } from './profiles.js';
 import { canSay, type Target } from './target.js';
@@ -8,44 +8,110 @@ import { canSay, type Target } from './target.js';
 /** The values that QEMU reads off the first device behind a vSMMU where nobody gives them (`auto`, QEMU 11.1). */
 const AUTO_ATTRIBUTES = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const;
 
+/** Whether a policy names any value of a vSMMU, which is to be held against what the host has. */
+export function namesValues(policy: Policy): boolean {
+  return AUTO_ATTRIBUTES.some((name) => policy[name] !== 'auto');
+}
+
+/** What a vSMMU's values rest on. */
+export interface ValueRequest {
+  /** The host's devices behind it; of one without, those that could be. */
+  readonly devices: readonly PciDevice[];
+  readonly policy: Policy;
+  readonly target: Target;
+  /** What its SMMU can do, as far as it is known. */
+  readonly features?: SmmuFeatures | undefined;
+  /** What it says already. */
+  readonly present?: VsmmuValues | undefined;
+}
+
+/** A value that somebody wants of a vSMMU. */
+interface Wanted {
+  readonly name: VsmmuAttribute;
+  readonly value: string;
+  /** Whether the policy names it, not just a profile. */
+  readonly asked: boolean;
+}
+
 /** What policy and profile want of a vSMMU (rule 9); a value that is left to QEMU is not among them. */
-function wantedValues(devices: readonly PciDevice[], policy: Policy): VsmmuValues {
+function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   const profile = policy.profile === 'auto' ? profileOfAny(devices) : undefined;
-  const values: Record<string, string> = {};
-  for (const name of AUTO_ATTRIBUTES) {
-    const wanted = policy[name] === 'auto' ? profile?.values[name] : policy[name];
-    if (wanted !== undefined) values[name] = String(wanted);
-  }
-  return values;
+  return AUTO_ATTRIBUTES.flatMap((name) => {
+    const asked = policy[name] !== 'auto';
+    const value = asked ? policy[name] : profile?.values[name];
+    return value === undefined ? [] : [{ name, value: String(value), asked }];
+  });
 }
 
 /**
  * The values of a bridge's vSMMU (rule 9): the policy's; where that says `auto`, those of the profile that the devices
- * behind it call for; where there is none, what the vSMMU has already; else none, which leaves them to QEMU. What the
- * target cannot say is left out.
+ * behind it call for, unless the host is known not to have them; where there is none, what the vSMMU has already; else
+ * none, which leaves them to QEMU. What the target cannot say is left out.
  */
-export function vsmmuValues(
-  devices: readonly PciDevice[],
-  policy: Policy,
-  target: Target,
-  present: VsmmuValues = {},
-): VsmmuValues {
-  const wanted = Object.entries(wantedValues(devices, policy)) as [VsmmuAttribute, string][];
-  return { ...present, accel: 'on', ...Object.fromEntries(wanted.filter(([name]) => canSay(target, name))) };
+export function vsmmuValues(request: ValueRequest): VsmmuValues {
+  const { target, features, present } = request;
+  const given = wantedValues(request).filter(
+    ({ name, value, asked }) => canSay(target, name) && (asked || !isBeyond(name, value, features)),
+  );
+  return { ...present, accel: 'on', ...Object.fromEntries(given.map(({ name, value }) => [name, value])) };
 }
 
-/** The values that policy or profile want and the target cannot say: an error where the policy names them. */
-export function unsupportedValues(
-  devices: readonly PciDevice[],
-  policy: Policy,
-  target: Target,
-): readonly { readonly name: VsmmuAttribute; readonly value: string; readonly severity: Severity }[] {
-  return (Object.entries(wantedValues(devices, policy)) as [VsmmuAttribute, string][])
-    .filter(([name]) => !canSay(target, name))
-    .map(([name, value]) => {
-      const asked = (policy as { readonly [key: string]: unknown })[name] !== 'auto';
-      return { name, value, severity: asked ? 'error' : 'warning' };
-    });
+/** A value that cannot be had: an error where the policy names it, else a warning. */
+export interface Unavailable {
+  readonly name: VsmmuAttribute;
+  readonly value: string;
+  readonly severity: Severity;
+}
+
+/** The values that policy or profile want and the target cannot say. */
+export function unsupportedValues(request: ValueRequest): readonly Unavailable[] {
+  return unavailable(request, ({ name }) => !canSay(request.target, name));
+}
+
+/** The values that a profile wants, as far as the host is known not to have them. */
+export function profileBeyondHost(request: ValueRequest): readonly Unavailable[] {
+  return unavailable(request, ({ name, value, asked }) => !asked && isBeyond(name, value, request.features));
+}
+
+function unavailable(request: ValueRequest, isSo: (wanted: Wanted) => boolean): readonly Unavailable[] {
+  return wantedValues(request)
+    .filter(isSo)
+    .map(({ name, value, asked }) => ({ name, value, severity: asked ? 'error' : 'warning' }));
+}
+
+/** A value of a vSMMU that QEMU 11.1 refuses on a host, and what the host's SMMU has in its place. */
+export interface BeyondHost {
+  readonly name: VsmmuAttribute;
+  readonly value: string;
+  /** In words: `no ATS`, `44 bits`. */
+  readonly host: string;
+}
+
+/**
+ * The values of a vSMMU that are above what the SMMU behind it is known to have; QEMU 11.1 refuses to start with one. What
+ * nobody knows of the SMMU is not held against a value.
+ * @param features of the host's SMMU (`Smmu.features` of a topology)
+ */
+export function valuesBeyondHost(values: VsmmuValues, features: SmmuFeatures | undefined): readonly BeyondHost[] {
+  return VSMMU_ATTRIBUTES.flatMap((name) => {
+    const value = values[name];
+    if (value === undefined || !isBeyond(name, value, features)) return [];
+    const bits = name === 'ssidsize' || name === 'oas' ? features?.[name] : undefined;
+    return [{ name, value, host: bits === undefined ? `no ${LACKED[name] ?? name}` : `${bits} bits` }];
+  });
+}
+
+/** What a host lacks where one of these may not be on. */
+const LACKED: { readonly [name in VsmmuAttribute]?: string } = {
+  accel: 'nested translation',
+  cmdqv: 'command queues for guests',
+  ats: 'ATS',
+  ril: 'range invalidation',
+};
+
+function isBeyond(name: VsmmuAttribute, value: string, features: SmmuFeatures = {}): boolean {
+  if (name === 'ssidsize' || name === 'oas') return Number(value) > (features[name] ?? Number.POSITIVE_INFINITY);
+  return value === 'on' && features[name === 'accel' ? 'nesting' : name] === false;
 }
 
 /** The values that a vSMMU without a device still lacks: QEMU has nothing to read them off, and does not start. */

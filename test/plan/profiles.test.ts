@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { validate } from '../../src/generated/profiles.validate.js';
-import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 import { PROFILES, profileOf } from '../../src/plan/profiles.js';
 import data from '../../src/plan/profiles.json' with { type: 'json' };
 import { UPSTREAM } from '../../src/plan/target.js';
-import { invalidValues, vsmmuValues } from '../../src/plan/vsmmu.js';
+import { invalidValues, type ValueRequest, valuesBeyondHost, vsmmuValues } from '../../src/plan/vsmmu.js';
 import { pciDevice } from './devices.js';
+
+/** The values of a vSMMU with these devices behind it, for today's upstream. */
+function valuesFor(
+  devices: ValueRequest['devices'],
+  policy: Partial<Policy> = {},
+  features?: ValueRequest['features'],
+): ReturnType<typeof vsmmuValues> {
+  return vsmmuValues({ devices, policy: { ...DEFAULT_POLICY, ...policy }, target: UPSTREAM, features });
+}
 
 describe('the profiles of known platforms', () => {
   it('fit their schema', () => {
@@ -31,7 +40,7 @@ describe('the profiles of known platforms', () => {
   it('have values that QEMU takes', () => {
     for (const { devices } of PROFILES) {
       const [vendor = '', device = ''] = devices[0]?.split(':') ?? [];
-      expect(invalidValues(vsmmuValues([pciDevice({ vendor, device })], DEFAULT_POLICY, UPSTREAM))).toEqual([]);
+      expect(invalidValues(valuesFor([pciDevice({ vendor, device })]))).toEqual([]);
     }
   });
 });
@@ -41,11 +50,11 @@ describe('the values of a vSMMU', () => {
   const profile = { accel: 'on', ats: 'on', ril: 'off', ssidsize: '20', oas: '48' };
 
   it('come from the profile of a device behind it', () => {
-    expect(vsmmuValues([pciDevice({}), grace], DEFAULT_POLICY, UPSTREAM)).toEqual(profile);
+    expect(valuesFor([pciDevice({}), grace])).toEqual(profile);
   });
 
   it('come from the policy before the profile', () => {
-    expect(vsmmuValues([grace], { ...DEFAULT_POLICY, ssidsize: 8, cmdqv: 'on' }, UPSTREAM)).toEqual({
+    expect(valuesFor([grace], { ssidsize: 8, cmdqv: 'on' })).toEqual({
       ...profile,
       ssidsize: '8',
       cmdqv: 'on',
@@ -53,7 +62,7 @@ describe('the values of a vSMMU', () => {
   });
 
   it('come from no profile where the policy says so', () => {
-    expect(vsmmuValues([grace], { ...DEFAULT_POLICY, profile: 'none' }, UPSTREAM)).toEqual({ accel: 'on' });
+    expect(valuesFor([grace], { profile: 'none' })).toEqual({ accel: 'on' });
   });
 
   it.for([
@@ -63,5 +72,27 @@ describe('the values of a vSMMU', () => {
     [{ oas: '52', ril: 'yes' }, ["ril='yes'", "oas='52'"]],
   ] as const)('of %j QEMU refuses %j', ([values, bad]) => {
     expect(invalidValues(values)).toEqual(bad);
+  });
+
+  it('leave out what a profile wants and the host is known not to have, not what the policy names', () => {
+    const features = { ats: false, oas: 44, ssidsize: 20 };
+    expect(valuesFor([grace], {}, features)).toEqual({ accel: 'on', ril: 'off', ssidsize: '20' });
+    expect(valuesFor([grace], { ats: 'on' }, features)).toEqual({ accel: 'on', ats: 'on', ril: 'off', ssidsize: '20' });
+  });
+
+  it.for([
+    [{ ats: 'on', oas: '48', ssidsize: '20' }, undefined, []],
+    [{ ats: 'on', oas: '48' }, { oas: 52 }, []],
+    [{ ats: 'off', oas: '44' }, { ats: false, oas: 44 }, []],
+    [{ ats: 'on' }, { ats: false }, ['no ATS']],
+    [
+      { ril: 'on', cmdqv: 'on' },
+      { ril: false, cmdqv: false },
+      ['no command queues for guests', 'no range invalidation'],
+    ],
+    [{ ssidsize: '8', oas: '48' }, { ssidsize: 0, oas: 44 }, ['0 bits', '44 bits']],
+    [{ accel: 'on' }, { nesting: false }, ['no nested translation']],
+  ] as const)('%j on a host with %j are beyond it in %j', ([values, features, host]) => {
+    expect(valuesBeyondHost(values, features).map((beyond) => beyond.host)).toEqual(host);
   });
 });
