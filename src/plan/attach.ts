@@ -18,10 +18,10 @@ export interface Attachment {
   readonly iommufd: boolean;
 }
 
-/** Memory that EDK2 keeps behind a port with nothing on it, for any BAR that fits there (OvmfPkg, PciHotPlugInitDxe: 2 MB). */
+/** 32-bit memory that EDK2 keeps behind a port with nothing on it (OvmfPkg, PciHotPlugInitDxe: 2 MB; seen under QEMU 11.1). */
 const EMPTY_PORT_MEMORY = 2 * 2 ** 20;
 
-/** The smallest size that the policy takes. */
+/** What a port has to reserve for any device: the smallest size that the policy takes. */
 const SMALLEST_SPARE = 2 ** 20;
 
 /** A free port behind an accelerated vSMMU. */
@@ -90,13 +90,16 @@ function freePorts(domain: Domain, host: Host, smmu: string): readonly FreePort[
   );
 }
 
-/** The port that reserves least of those that reserve enough; of several, the one with the lowest index. */
+/**
+ * The port that reserves least of those that reserve enough; of several, the one with the lowest index. One that reserves
+ * nothing will not do for any device: where a port has no 64-bit window, Linux looks for one when something is plugged in,
+ * and to make room takes the windows of all its neighbours, which are dead then, their drivers notwithstanding (7.2).
+ */
 function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] | undefined): FreePort {
   const { bdf } = device;
-  const needed = bytesNeeded(device);
+  const needed = Math.max(bytesNeeded(device), SMALLEST_SPARE);
   const other = otherMemory(device);
-  const anywhere = needed + other <= EMPTY_PORT_MEMORY;
-  const memory = anywhere ? '' : ` --spare-memory ${formatSize(Math.max(needed, SMALLEST_SPARE))}`;
+  const memory = `--spare-memory ${formatSize(needed)}`;
   if (other > EMPTY_PORT_MEMORY) {
     throw refuse(
       bdf,
@@ -108,13 +111,13 @@ function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] 
     throw refuse(
       bdf,
       `the domain has no accelerated vSMMU for ${smmu}`,
-      `rewrite it with --bridges all --spare-ports 1, with values for --ats --ril --ssidsize --oas --cmdqv,${memory} and start it anew`,
+      `rewrite it with --bridges all --spare-ports 1 ${memory}, with values for --ats --ril --ssidsize --oas --cmdqv, and start it anew`,
     );
   }
   const spare = ports.some(({ named }) => named) ? ports.length : ports.length + 1;
-  const remedy = `rewrite it with --spare-ports ${spare}${memory} and start it anew`;
+  const remedy = `rewrite it with --spare-ports ${spare} ${memory} and start it anew`;
   if (ports.length === 0) throw refuse(bdf, `the bridge of ${smmu} has no free port`, remedy);
-  const fitting = ports.filter(({ reserve }) => anywhere || reserve >= needed);
+  const fitting = ports.filter(({ reserve }) => reserve >= needed);
   const [best] = fitting.toSorted((a, b) => a.reserve - b.reserve || a.index - b.index);
   if (best) return best;
   const most = Math.max(...ports.map(({ reserve }) => reserve));

@@ -49,16 +49,20 @@ async function repack(archive: Buffer): Promise<Buffer> {
   }
 }
 
-async function hostArchive(orders: readonly string[]): Promise<Buffer> {
-  const init = await readFile(fileURLToPath(new URL('./guest/host-init', import.meta.url)));
+/** The drivers' modules in `modules/`, in the order to load them. */
+export async function moduleEntries(): Promise<CpioEntry[]> {
   const folder = join(rootPath(), guestFolder, 'modules');
   const modules = (await readdir(folder)).sort().map(async (name): Promise<CpioEntry> => {
     return { path: `modules/${name}`, kind: 'file', data: await readFile(join(folder, name)), executable: false };
   });
+  return [{ path: 'modules', kind: 'folder' }, ...(await Promise.all(modules))];
+}
+
+async function hostArchive(orders: readonly string[]): Promise<Buffer> {
+  const init = await readFile(fileURLToPath(new URL('./guest/host-init', import.meta.url)));
   const entries: CpioEntry[] = [
     ...(await programEntries()),
-    { path: 'modules', kind: 'folder' },
-    ...(await Promise.all(modules)),
+    ...(await moduleEntries()),
     {
       path: 'orders',
       kind: 'file',

@@ -44,6 +44,8 @@ export interface GuestView {
   readonly unplaced: readonly string[];
   /** What `lspci -tv` prints. */
   readonly lspci: string;
+  /** The table of its devices in AML, where the kernel's command line has the word `dsdt`. */
+  readonly dsdt: Buffer | undefined;
 }
 
 /** Where a lab keeps the initramfs that it boots guests with, in the lab. */
@@ -52,12 +54,15 @@ const guestInitrd = '/run/guest.cpio.gz';
 /** The firmware of Debian's qemu-efi-aarch64: guests need ACPI for the IORT, and ACPI needs it. */
 const firmware = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd';
 
-/** What every boot adds to a machine: `panic=-1` and `-no-reboot` end a guest that cannot go on. */
-export function bootArguments(initrd: string): string[] {
+/**
+ * What every boot adds to a machine: `panic=-1` and `-no-reboot` end a guest that cannot go on. `words` are for its
+ * guest/init, on the kernel's command line.
+ */
+export function bootArguments(initrd: string, words = ''): string[] {
   const kernel = ['-kernel', `${guestFolder}/vmlinuz`, '-initrd', initrd];
   const console = [
     '-append',
-    'console=ttyAMA0 quiet panic=-1',
+    `console=ttyAMA0 quiet panic=-1 ${words}`,
     '-serial',
     'stdio',
     '-display',
@@ -79,14 +84,25 @@ export async function bootGuest(lab: Lab, machine: readonly string[], limitSecon
 }
 
 /** As `bootGuest`, but gives all that the console said. */
-export async function bootConsole(lab: Lab, machine: readonly string[], limitSeconds = 240): Promise<string> {
+export async function bootConsole(
+  lab: Lab,
+  machine: readonly string[],
+  limitSeconds = 240,
+  words = '',
+): Promise<string> {
+  const initrd = await prepareInitrd(lab);
+  return await boot(lab, [...machine, ...bootArguments(initrd, words)], limitSeconds);
+}
+
+/** Where the initramfs is in the lab, put there once. */
+export async function prepareInitrd(lab: Lab): Promise<string> {
   let making = prepared.get(lab);
   if (making === undefined) {
     making = guestArchive().then((archive) => lab.jail.put(guestInitrd, archive));
     prepared.set(lab, making);
   }
   await making;
-  return await boot(lab, [...machine, ...bootArguments(guestInitrd)], limitSeconds);
+  return guestInitrd;
 }
 
 /** Runs QEMU to its end and gives its console. Throws LabError with the line that tells why it did not get there. */
@@ -107,6 +123,7 @@ export function parseView(console: string): GuestView {
   if (!lines.some((line) => line.end === true))
     throw new LabError(`the guest did not finish: ${whyItStopped(console)}`);
   const iort = lines.find((line) => line.iort !== undefined)?.iort;
+  const dsdt = lines.find((line) => line.dsdt !== undefined)?.dsdt;
   return {
     devices: lines.flatMap((line) => (line.pci === undefined ? [] : [toDevice(line)])),
     smmus: lines.flatMap((line) => (line.pci === undefined && line.smmu ? [line.smmu] : [])).sort(),
@@ -116,6 +133,7 @@ export function parseView(console: string): GuestView {
     iort: iort === undefined ? undefined : parseIort(Buffer.from(iort, 'base64')),
     unplaced: lines.flatMap((line) => line.unplaced ?? []),
     lspci: lines.flatMap((line) => (line.lspci === undefined ? [] : [line.lspci])).join('\n'),
+    dsdt: dsdt === undefined ? undefined : Buffer.from(dsdt, 'base64'),
   };
 }
 
@@ -136,12 +154,13 @@ interface Line {
   readonly iort?: string;
   readonly unplaced?: string;
   readonly lspci?: string;
+  readonly dsdt?: string;
   readonly end?: boolean;
 }
 
 function parseLine(text: string): Line[] {
   // Firmware leaves control sequences in front of the first line.
-  const start = text.search(/\{"(pci|smmu|numa|iort|unplaced|lspci|end)":/);
+  const start = text.search(/\{"(pci|smmu|numa|iort|unplaced|lspci|dsdt|end)":/);
   if (start < 0) return [];
   try {
     return [JSON.parse(text.slice(start)) as Line];

@@ -54,9 +54,14 @@ describe('a device is plugged in', () => {
     expect(attach(running({ sparePorts: 1, iommufd: 'domain' }), hostWith())).toMatchObject({ iommufd: false });
   });
 
-  it('with small BARs on any port, since firmware keeps 2 MiB behind each', () => {
-    const host = hostWith({ bars: [bar64(2 ** 20), { ...bar64(2 ** 19), index: 2 }] });
+  it('without 64-bit prefetchable BARs on any port that keeps memory, since firmware keeps 2 MiB of the other kind', () => {
+    const host = hostWith({ bars: [bar32(2 ** 20), { ...bar32(2 ** 20), index: 1 }] });
     expect(attach(running({ sparePorts: 1 }), host)).toMatchObject({ bdf: NEW });
+  });
+
+  it('on no port that keeps none: Linux would take the memory of its neighbours', () => {
+    const xml = running({ sparePorts: 1, spareMemory: 0 });
+    expect(attach(xml, hostWith())).toContain('rewrite it with --spare-ports 1 --spare-memory 1M');
   });
 
   it('with large BARs on the port that keeps least of those that keep enough', () => {
@@ -98,19 +103,19 @@ describe('a device is not plugged in, and the message says why and what to do:',
       'its SMMU has no bridge',
       hostWith({ smmu: 1 }),
       spare,
-      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --bridges all --spare-ports 1, with values for`,
+      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --bridges all --spare-ports 1 --spare-memory 1M, with values for`,
     ],
     [
       'no port is free',
       hostWith(),
       {},
-      `the bridge of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 and start it anew`,
+      `the bridge of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 --spare-memory 1M and start it anew`,
     ],
     [
       'no port keeps memory for its BAR',
       hostWith({ bars: [bar64(128 * GIB)] }),
       spare,
-      'it needs 128G of 64-bit prefetchable memory, and no free port reserves any; rewrite it with --spare-ports 1 --spare-memory 128G',
+      'it needs 128G of 64-bit prefetchable memory, and no free port reserves more than 1M; rewrite it with --spare-ports 1 --spare-memory 128G',
     ],
     [
       'no port keeps enough memory for its BARs, rounded up together',

@@ -2,6 +2,7 @@
 import { bootGuest } from '../guest.js';
 import { formatMapping } from '../iort.js';
 import type { Lab } from '../lab.js';
+import { plugIntoGuest } from '../plug.js';
 import { LabError } from '../process.js';
 import { type Fact, virt } from './fact.js';
 
@@ -45,6 +46,23 @@ async function unevenBars(lab: Lab, window: string): Promise<string> {
   };
   const machine = `-M virt,gic-version=3,acpi=on,highmem-mmio-size=${window} -cpu cortex-a72 -m 1G`;
   const { unplaced } = await bootGuest(lab, [machine, ...[1, 2, 3].map(bridge)].join(' ').split(' '));
+  return unplaced.length === 0 ? 'all have a place' : `no place: ${unplaced.join(', ')}`;
+}
+
+/** A bridge with an empty port of these properties and an NVMe in use; what is plugged into the port. */
+async function plugged(lab: Lab, properties: string, device: string): Promise<string> {
+  const first = `-device pcie-root-port,id=r1,bus=p,chassis=1${properties}`;
+  const disk = '-drive if=none,id=disk,driver=null-co,size=1M -device nvme,serial=a,drive=disk,bus=r3';
+  const words = [
+    virt,
+    '-m 1G',
+    expander('p', 200),
+    '-device arm-smmuv3,primary-bus=p',
+    first,
+    ports('p', [2, 3]),
+    disk,
+  ];
+  const { unplaced } = await plugIntoGuest(lab, words.join(' ').split(' '), `${device},bus=r1,id=plugged`);
   return unplaced.length === 0 ? 'all have a place' : `no place: ${unplaced.join(', ')}`;
 }
 
@@ -102,6 +120,26 @@ export const guestFacts: readonly Fact[] = [
   {
     title: 'they fit 1 TiB',
     see: (lab) => unevenBars(lab, '1T'),
+    expected: 'all have a place',
+  },
+  {
+    title: 'what is plugged into a port without a 64-bit window takes the memory of a neighbour that is in use',
+    see: (lab) => plugged(lab, '', 'e1000e,romfile='),
+    expected: 'no place: 0000:cb:00.0 BAR 0',
+  },
+  {
+    title: 'a port that reserves 1 MiB has place for it',
+    see: (lab) => plugged(lab, ',pref64-reserve=1M', 'e1000e,romfile='),
+    expected: 'all have a place',
+  },
+  {
+    title: 'and for a 64-bit prefetchable BAR of as much',
+    see: (lab) => plugged(lab, ',pref64-reserve=1M', 'pci-testdev,membar=1M'),
+    expected: 'all have a place',
+  },
+  {
+    title: 'one that reserves 64 GiB for one of 64 GiB',
+    see: (lab) => plugged(lab, ',pref64-reserve=64G', 'pci-testdev,membar=64G'),
     expected: 'all have a place',
   },
 ];
