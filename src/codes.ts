@@ -122,6 +122,11 @@ const codes = {
     meaning: "a device of a placed device's IOMMU group is added to the domain, hidden from the guest",
   },
   'device-moved': { severity: 'note', meaning: 'where a device is in the guest before and after', detail: true },
+  'switch-not-mirrored': {
+    severity: 'note',
+    meaning:
+      'devices below one PCIe switch of the host are not all below one in the guest, though the policy asks for it',
+  },
   'emulated-behind-vsmmu': {
     severity: 'error',
     meaning: 'an emulated device is behind a vSMMU; QEMU refuses it behind an accelerated one',

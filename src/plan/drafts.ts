@@ -76,7 +76,7 @@ const hasDevice = ({ inPlace, joining }: BridgeDraft): boolean => inPlace.length
 
 /** How many ports a draft lacks for what joins it, and how many more for the spare ones. */
 export function lackingPorts(
-  { joining, freePorts }: BridgeDraft,
+  { joining, freePorts }: Pick<BridgeDraft, 'joining' | 'freePorts'>,
   sparePorts: number,
 ): { joining: number; spare: number } {
   const forJoining = Math.max(0, joining.length - freePorts.length);

@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
-import { type ControllerIndex, compareBdf, type GuestAddress } from '../domain/address.js';
-import { MAX_SLOT, type PciController } from '../domain/controller.js';
+import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import type { PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
@@ -10,6 +10,7 @@ import { bridgeAlias, portAlias, rootPortAlias, switchAlias } from './alias.js';
 import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import { type BridgeDraft, lackingPorts } from './drafts.js';
+import { type Hanging, hangSlots, type MirroredSwitch, type SwitchOf, tellUnmirrored } from './mirror.js';
 import { leavingDevices, type SlotMove } from './slots.js';
 import { awaitingDevices, countDevices, spareExposure } from './spare-ports.js';
 
@@ -47,8 +48,7 @@ export interface LayoutRequest {
   readonly isActive: (draft: BridgeDraft) => boolean;
   /** Spare ports that a bridge with a vSMMU is to have. */
   readonly sparePorts: number;
-  /** The switch of the host that a move's devices are below, where it is to be mirrored. */
-  readonly switchOf: (move: SlotMove) => string | undefined;
+  readonly switchOf: SwitchOf;
   /** Bytes that a spare port is to reserve. */
   readonly spareMemory: number;
   /** Expander buses with an accelerated vSMMU that no draft is for. */
@@ -65,19 +65,33 @@ class LayoutBuilder {
   readonly #allocator: Allocator;
   readonly #addresses = new Map<HostDevice, NewAddress>();
   readonly #leaving: ReadonlySet<HostDevice>;
+  readonly #hangings: ReadonlyMap<BridgeDraft, Hanging>;
   readonly #diagnostics: Diagnostic[] = [];
 
   constructor(request: LayoutRequest) {
     this.#request = request;
     this.#leaving = leavingDevices(request.moves);
     this.#allocator = new Allocator(request.domain, request.tree);
+    const { drafts, tree, switchOf } = request;
+    this.#hangings = new Map(drafts.map((draft) => [draft, hangSlots(draft, tree, switchOf, this.#sparePorts(draft))]));
+  }
+
+  /** Spare ports that a bridge is to have. */
+  #sparePorts(draft: BridgeDraft): number {
+    return this.#request.isActive(draft) ? this.#request.sparePorts : 0;
+  }
+
+  /** How what joins a bridge hangs there: on ports of the bridge where nothing says otherwise. */
+  #hanging(draft: BridgeDraft): Hanging {
+    return this.#hangings.get(draft) ?? { singles: draft.joining, freePorts: draft.freePorts, switches: [] };
   }
 
   build(): Layout {
-    const { tree, drafts, isActive, sparePorts } = this.#request;
-    const lacking = drafts.map((draft) =>
-      lackingPorts({ ...draft, joining: this.#split(draft).singles }, isActive(draft) ? sparePorts : 0),
-    );
+    const { tree, drafts } = this.#request;
+    const lacking = drafts.map((draft) => {
+      const { singles, freePorts } = this.#hanging(draft);
+      return lackingPorts({ joining: singles, freePorts }, this.#sparePorts(draft));
+    });
     const newSpare = lacking.reduce((sum, { spare }) => sum + spare, 0);
     const rootPorts = this.#layOutRoot(newSpare);
     const bridges = drafts.map((draft, i) => {
@@ -123,8 +137,9 @@ class LayoutBuilder {
 
   #layOutBridge(draft: BridgeDraft, newPorts: number): BridgeLayout {
     const { tree } = this.#request;
-    const { existing, smmu, freePorts } = draft;
-    const { singles, switches } = this.#split(draft);
+    const { existing, smmu } = draft;
+    const hanging = this.#hanging(draft);
+    const { singles, freePorts, switches } = hanging;
     const controllerIndex = existing?.controller.index ?? this.#allocator.index();
     const address = existing
       ? (existing.controller.address ?? null)
@@ -144,9 +159,10 @@ class LayoutBuilder {
       this.#settle(move, index);
       byIndex.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
     }
-    for (const moves of switches) {
-      for (const port of this.#layOutSwitch(controllerIndex, moves)) byIndex.set(port.controllerIndex, port);
+    for (const each of switches) {
+      for (const port of this.#layOutSwitch(controllerIndex, each, byIndex)) byIndex.set(port.controllerIndex, port);
     }
+    this.#diagnostics.push(...tellUnmirrored(draft, hanging, tree, this.#request.switchOf));
     const alias = existing ? (existing.controller.alias ?? null) : bridgeAlias(smmu, controllerIndex);
     return {
       draft,
@@ -169,34 +185,28 @@ class LayoutBuilder {
     return { ...port, reserve: Math.max(reserveOf(domain.overrides, alias), named ? spareMemory : 0) };
   }
 
-  /** What joins a bridge: by itself, or with others that are below the same switch on the host; each in host order. */
-  #split({ joining }: BridgeDraft): { singles: readonly SlotMove[]; switches: readonly (readonly SlotMove[])[] } {
-    const ordered = [...joining].sort((a, b) => compareMoves(a, b));
-    const below = new Map<string, SlotMove[]>();
-    for (const move of ordered) {
-      const above = this.#request.switchOf(move);
-      if (above !== undefined) below.set(above, [...(below.get(above) ?? []), move]);
+  /** The new ports of a switch, each move on a downstream port: a free one of those that are there, or a new one. */
+  #layOutSwitch(
+    bridge: ControllerIndex,
+    { upstream: present, freePorts, moves }: MirroredSwitch,
+    there: ReadonlyMap<ControllerIndex, Port>,
+  ): readonly Port[] {
+    const own: Port[] = [];
+    if (!present) {
+      const root = this.#newPort({ bus: bridge, slot: this.#allocator.slot(bridge), function: 0 }, false, portAlias);
+      const address = { bus: root.controllerIndex, slot: 0, function: 0 };
+      own.push(root, this.#newPort(address, false, switchAlias, 'pcie-switch-upstream-port'));
     }
-    // A slot of an upstream port has 32 places; one device alone is near to none.
-    const switches = [...below.values()].filter(({ length }) => length > 1 && length <= MAX_SLOT + 1);
-    const mirrored = new Set(switches.flat());
-    return { singles: ordered.filter((move) => !mirrored.has(move)), switches };
-  }
-
-  /** A switch on a port of a bridge, with a downstream port for each move. */
-  #layOutSwitch(bridge: ControllerIndex, moves: readonly SlotMove[]): readonly Port[] {
-    const slot = this.#allocator.slot(bridge);
-    const root = this.#newPort({ bus: bridge, slot, function: 0 }, false, portAlias);
-    const upstreamAddress = { bus: root.controllerIndex, slot: 0, function: 0 };
-    const upstream = this.#newPort(upstreamAddress, false, switchAlias, 'pcie-switch-upstream-port');
-    const downstream = moves.map((move, i) => {
-      const address = { bus: upstream.controllerIndex, slot: i, function: 0 };
-      const port = this.#newPort(address, false, portAlias, 'pcie-switch-downstream-port');
+    const upstream = present?.index ?? own.at(-1)?.controllerIndex ?? bridge;
+    const added = moves.flatMap((move, i) => {
+      const free = freePorts[i] && there.get(freePorts[i].index);
+      const address = { bus: upstream, slot: free ? 0 : this.#allocator.slot(upstream), function: 0 };
+      const port = free ?? this.#newPort(address, false, portAlias, 'pcie-switch-downstream-port');
       this.#settle(move, port.controllerIndex);
       port.devices.push(...move.functions.map((f) => f.device.bdf));
-      return port;
+      return free ? [] : [port];
     });
-    return [root, upstream, ...downstream];
+    return [...own, ...added];
   }
 
   #settle(move: SlotMove, port: ControllerIndex): void {
@@ -244,7 +254,7 @@ class LayoutBuilder {
     const { drafts, isActive, tree, translated } = this.#request;
     const ofDrafts = drafts
       .filter(isActive)
-      .flatMap((draft) => draft.freePorts.slice(this.#split(draft).singles.length));
+      .flatMap((draft) => this.#hanging(draft).freePorts.slice(this.#hanging(draft).singles.length));
     return [...ofDrafts, ...translated.flatMap((bus) => tree.freePorts(bus, this.#leaving))];
   }
 
@@ -263,10 +273,4 @@ class LayoutBuilder {
   #awaiting(): number {
     return awaitingDevices(this.#request.domain, this.#leaving);
   }
-}
-
-/** By host address, so that ports are in the order in which the host has the devices. */
-function compareMoves(a: SlotMove, b: SlotMove): number {
-  const [x, y] = [a.functions[0]?.device.bdf, b.functions[0]?.device.bdf];
-  return x && y ? compareBdf(x, y) : 0;
 }

@@ -1,4 +1,5 @@
 import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
+import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
 import { PciTree } from '../domain/pci-tree.js';
@@ -171,7 +172,7 @@ class Planner {
       moves,
       isActive: (draft) => isActive(draft, this.#context),
       sparePorts: this.#policy.sparePorts,
-      switchOf: (move) => (this.#policy.mirrorSwitches ? this.#switchOf(move) : undefined),
+      switchOf: (device) => (this.#policy.mirrorSwitches ? this.#switchOf(device) : undefined),
       spareMemory: spareBytes(this.#policy),
       translated,
     });
@@ -192,8 +193,8 @@ class Planner {
   }
 
   /** The upstream port of the switch that a device is below on the host; a port of a root complex alone is no switch. */
-  #switchOf({ functions: [first] }: SlotMove): string | undefined {
-    const device = first && this.#host.device(first.device.bdf);
+  #switchOf({ bdf }: HostDevice): string | undefined {
+    const device = this.#host.device(bdf);
     const [downstream, upstream, root] = device ? this.#host.bridgesAbove(device) : [];
     return downstream && root && upstream?.bdf;
   }

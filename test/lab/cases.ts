@@ -69,6 +69,7 @@ const golden: readonly string[] = [
   'grouping-device',
   'iommufd-no',
   'machine-wide-smmu',
+  'mirror-switches',
   'multifunction-parts',
   'multifunction-together',
   'spare-ports',
@@ -201,6 +202,11 @@ export async function specialCases(hosts: CapturedHosts): Promise<Case[]> {
     await all('host-a'),
     await all('sixteen-smmus'),
     { title: 'an SMMU for the whole machine', xml: machineWide, options: ['--sysfs', sysfs] },
+    {
+      title: 'two switches of gb200, mirrored',
+      xml: asTcg(read('test/golden/gb200-mirror-switches/domain.xml')),
+      options: ['--topology', at('samples/hosts/gb200.json'), '--mirror-switches'],
+    },
   ];
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/rewrite/rewrite.js';
-import { type DeviceSpec, domainXml, hostdev, hostOf, planned } from './build.js';
+import { type DeviceSpec, domainXml, hostdev, hostOf, planned, tryPlan } from './build.js';
 
 const bridge = (bdf: string, parent?: string): DeviceSpec => ({
   bdf,
@@ -80,13 +80,74 @@ describe('devices below one switch of the host', () => {
     expect(planned(once, host, how).plan.changed).toBe(false);
     expect(once.match(/pref64-reserve/g)).toHaveLength(1);
     const joined = once.replace('    <iommu', `${hostdev('0000:05:00.0')}    <iommu`);
-    // It takes the spare port; another would not fit in the bridge's bus numbers.
-    const { plan } = planned(joined, host, policy);
+    // It takes the spare port, since the bridge has no bus number left for a port of the switch.
+    const { plan, diagnostics } = planned(joined, host, policy);
     const devices = plan.devices.filter(({ from, to }) => from && to).map(({ from, to }) => [from, to]);
     expect(devices).toHaveLength(2);
     for (const [from, to] of devices) expect(to).toEqual(from);
+    expect(diagnostics.map((d) => [d.code, d.message])).toContainEqual([
+      'switch-not-mirrored',
+      '0000:03:00.0, 0000:04:00.0, 0000:05:00.0 are below the switch 0000:01:00.0 on the host, and not all below one in the guest',
+    ]);
     const twice = rewrite(parseDomain(joined), plan);
     expect(planned(twice, host, policy).plan.changed).toBe(false);
+  });
+
+  it('are joined there by one that comes later, where the bridge has a bus number for its port', () => {
+    const how = { ...policy, busWindow: 8 };
+    const xml = xmlOf(all.slice(0, 2));
+    const once = rewrite(parseDomain(xml), planned(xml, host, how).plan);
+    const joined = once.replace('    <iommu', `${hostdev('0000:05:00.0')}    <iommu`);
+    const { plan, diagnostics } = planned(joined, host, how);
+    expect(diagnostics.filter((d) => d.code === 'switch-not-mirrored')).toEqual([]);
+    expect(plan.bridges[0]?.ports.filter((p) => !p.kept)).toMatchObject([
+      { model: 'pcie-switch-downstream-port', address: { bus: 3, slot: 2 }, devices: ['0000:05:00.0'] },
+    ]);
+    const twice = rewrite(parseDomain(joined), plan);
+    expect(planned(twice, host, how).plan.changed).toBe(false);
+  });
+
+  it('take the downstream port of one that left, before a new one', () => {
+    const xml = xmlOf(all.slice(0, 3));
+    const once = rewrite(parseDomain(xml), planned(xml, host, policy).plan);
+    const [gone = ''] = /<hostdev(?:(?!<\/hostdev>)[\s\S])*bus='0x04'[\s\S]*?<\/hostdev>/.exec(once) ?? [];
+    const left = once.replace(gone, '');
+    const { plan } = planned(
+      left.replace('    <iommu', `    ${gone.replace(/<address type[^>]*>/, '')}\n    <iommu`),
+      host,
+      policy,
+    );
+    expect(plan.devices.find((d) => d.bdf === '0000:04:00.0')?.to?.bus).toBe(5);
+  });
+
+  it('are not moved off their ports to a switch by one that comes: a note says that --relayout would', () => {
+    const xml = xmlOf(all.slice(0, 1));
+    const once = rewrite(parseDomain(xml), planned(xml, host, { ...policy, busWindow: 8 }).plan);
+    const joined = once.replace('    <iommu', `${hostdev('0000:04:00.0')}    <iommu`);
+    const { plan, diagnostics } = planned(joined, host, policy);
+    expect(plan.devices[0]?.to).toEqual(plan.devices[0]?.from);
+    expect(diagnostics).toContainEqual(
+      expect.objectContaining({ code: 'switch-not-mirrored', hint: expect.stringContaining('--relayout') }),
+    );
+  });
+
+  it('stay on root ports where they are more than a switch has slots, with a note', () => {
+    const many = Array.from({ length: 33 }, (_, n) => n);
+    const ports = many.map((n) => `0000:02:${(n % 32).toString(16).padStart(2, '0')}.${n >> 5}`);
+    const devices = many.map((n) => `0000:${(n + 3).toString(16).padStart(2, '0')}:00.0`);
+    const wide = hostOf(1, [
+      bridge('0000:00:00.0'),
+      bridge('0000:01:00.0', '0000:00:00.0'),
+      ...many.flatMap((n) => [
+        bridge(ports[n] ?? '', '0000:01:00.0'),
+        { bdf: devices[n] ?? '', parent: ports[n] ?? '' },
+      ]),
+    ]);
+    const findings = tryPlan(xmlOf(devices), wide, policy);
+    const found = 'plan' in findings ? findings.diagnostics : findings;
+    expect(found).toContainEqual(
+      expect.objectContaining({ code: 'switch-not-mirrored', hint: 'a switch has room for 32' }),
+    );
   });
 
   it('are written as libvirt prints them', () => {

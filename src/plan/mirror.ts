@@ -1,0 +1,156 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { compareBdf } from '../domain/address.js';
+import { MAX_SLOT, type PciController } from '../domain/controller.js';
+import type { HostDevice } from '../domain/device.js';
+import type { PciTree } from '../domain/pci-tree.js';
+import { type BridgeDraft, lackingPorts } from './drafts.js';
+import type { SlotMove } from './slots.js';
+
+/** A downstream port in each of the 32 slots of an upstream port. */
+const MAX_DOWNSTREAM = MAX_SLOT + 1;
+
+/** A root port and the upstream port on it, which a new switch takes beside its downstream ports. */
+const OWN_PORTS = 2;
+
+/** The upstream port of the switch that a device is below on the host, where that is to be mirrored. */
+export type SwitchOf = (device: HostDevice) => string | undefined;
+
+/** A guest's switch, and what joins it. */
+export interface MirroredSwitch {
+  /** The upstream port that it mirrors. */
+  readonly host: string;
+  /** It as it is in the domain; undefined: a new one. */
+  readonly upstream: PciController | undefined;
+  /** Its downstream ports that have nothing behind them, by index: they are taken first. */
+  readonly freePorts: readonly PciController[];
+  /** Slots that need a downstream port each, in host order. */
+  readonly moves: readonly SlotMove[];
+}
+
+/** How what joins a bridge hangs there. */
+export interface Hanging {
+  /** On a port of the bridge each, in host order. */
+  readonly singles: readonly SlotMove[];
+  /** The free ports of the bridge that are theirs. */
+  readonly freePorts: readonly PciController[];
+  readonly switches: readonly MirroredSwitch[];
+}
+
+/**
+ * Puts what joins a bridge below the switch that stands for its own on the host: one that is there already, or a new one
+ * where several join that are below one. Where the bus numbers of a bridge that is there do not suffice for that, what
+ * finds no free port of its switch gets a port of the bridge.
+ */
+export function hangSlots(draft: BridgeDraft, tree: PciTree, switchOf: SwitchOf, sparePorts: number): Hanging {
+  const mirrored = arrange(draft, tree, switchOf, true);
+  const bridge = draft.existing?.controller;
+  if (!bridge || newPorts(mirrored, sparePorts) <= roomOf(bridge, tree)) return mirrored;
+  return arrange(draft, tree, switchOf, false);
+}
+
+function arrange(draft: BridgeDraft, tree: PciTree, switchOf: SwitchOf, mayGrow: boolean): Hanging {
+  const { joining, freePorts } = draft;
+  const singles: SlotMove[] = [];
+  const switches: MirroredSwitch[] = [];
+  for (const [host, moves] of bySwitch([...joining].sort(compareMoves), switchOf)) {
+    const upstream = host === undefined ? undefined : mirrorOf(host, draft, tree, switchOf);
+    const free = upstream ? freePorts.filter(({ address }) => address?.bus === upstream.index) : [];
+    const space = upstream ? MAX_DOWNSTREAM - tree.takenSlots(upstream.index).size + free.length : MAX_DOWNSTREAM;
+    const taken = !mayGrow ? free.length : moves.length <= space ? moves.length : 0;
+    // One device alone is near to none.
+    const isSwitch = host !== undefined && taken > 0 && (upstream !== undefined || moves.length > 1);
+    if (isSwitch) switches.push({ host, upstream, freePorts: free.slice(0, taken), moves: moves.slice(0, taken) });
+    singles.push(...moves.slice(isSwitch ? taken : 0));
+  }
+  const claimed = new Set(switches.flatMap((each) => each.freePorts));
+  return {
+    singles: singles.sort(compareMoves),
+    freePorts: freePorts.filter((port) => !claimed.has(port)),
+    switches,
+  };
+}
+
+function bySwitch(moves: readonly SlotMove[], switchOf: SwitchOf): ReadonlyMap<string | undefined, SlotMove[]> {
+  const by = new Map<string | undefined, SlotMove[]>();
+  for (const move of moves) {
+    const [first] = move.functions;
+    const host = first && switchOf(first.device);
+    by.set(host, [...(by.get(host) ?? []), move]);
+  }
+  return by;
+}
+
+/** The guest's switch on a bridge that has nothing behind it but devices of one switch of the host. */
+function mirrorOf(
+  host: string,
+  { inPlace }: BridgeDraft,
+  tree: PciTree,
+  switchOf: SwitchOf,
+): PciController | undefined {
+  const below = new Map<PciController, HostDevice[]>();
+  for (const device of inPlace) {
+    const upstream = switchAbove(device, tree);
+    if (upstream) below.set(upstream, [...(below.get(upstream) ?? []), device]);
+  }
+  return [...below].find(([, devices]) => devices.every((device) => switchOf(device) === host))?.[0];
+}
+
+/** The upstream port of the guest's switch that a device is below. */
+function switchAbove({ address }: HostDevice, tree: PciTree): PciController | undefined {
+  const bus = address && tree.controller(address.bus)?.address?.bus;
+  const above = bus === undefined ? undefined : tree.controller(bus);
+  return above?.model === 'pcie-switch-upstream-port' ? above : undefined;
+}
+
+function newPorts({ singles, freePorts, switches }: Hanging, sparePorts: number): number {
+  const { joining, spare } = lackingPorts({ joining: singles, freePorts }, sparePorts);
+  const ofSwitches = switches.map(
+    (each) => each.moves.length - each.freePorts.length + (each.upstream ? 0 : OWN_PORTS),
+  );
+  return joining + spare + ofSwitches.reduce((sum, count) => sum + count, 0);
+}
+
+/** How many ports more an expander bus has bus numbers for. */
+function roomOf({ index, busNr }: PciController, tree: PciTree): number {
+  if (busNr === undefined) return 0;
+  const above = tree.expanders.flatMap((other) =>
+    other.busNr !== undefined && other.busNr > busNr ? other.busNr : [],
+  );
+  return Math.min(256, ...above) - busNr - 1 - tree.busesBelow(index).length;
+}
+
+/** Says which devices of a bridge are below one switch on the host and will not be so in the guest. */
+export function tellUnmirrored(
+  draft: BridgeDraft,
+  { switches }: Hanging,
+  tree: PciTree,
+  switchOf: SwitchOf,
+): readonly Diagnostic[] {
+  const places = new Map<string, Map<HostDevice, unknown>>();
+  const note = (device: HostDevice, place: unknown) => {
+    const host = switchOf(device);
+    if (host !== undefined) places.set(host, (places.get(host) ?? new Map()).set(device, place));
+  };
+  for (const device of draft.inPlace) note(device, switchAbove(device, tree) ?? device.address?.bus);
+  for (const { functions } of draft.joining) for (const { device } of functions) note(device, functions);
+  for (const { upstream, moves, host } of switches) {
+    for (const { functions } of moves) for (const { device } of functions) note(device, upstream ?? host);
+  }
+  return [...places].flatMap(([host, devices]) => {
+    if (new Set(devices.values()).size < 2) return [];
+    const names = [...devices.keys()].map(({ bdf }) => bdf).sort(compareBdf);
+    const [first] = devices.keys();
+    const message = `${names.join(', ')} are below the switch ${host} on the host, and not all below one in the guest`;
+    const hint =
+      devices.size > MAX_DOWNSTREAM
+        ? `a switch has room for ${MAX_DOWNSTREAM}`
+        : '--relayout puts them below one, which moves those that are in place';
+    return [diagnostic('switch-not-mirrored', message, { place: first?.place, hint })];
+  });
+}
+
+/** By host address, so that ports are in the order in which the host has the devices. */
+function compareMoves(a: SlotMove, b: SlotMove): number {
+  const [x, y] = [a.functions[0]?.device.bdf, b.functions[0]?.device.bdf];
+  return x && y ? compareBdf(x, y) : 0;
+}
