@@ -13,7 +13,10 @@ export async function run(operands: readonly string[], options: OptionValues): P
   if (operands.length > 0) throw new InputError(diagnostic('usage', `topology takes no operand: ${operands[0]}`));
   checkPicture(options);
   const file = value(options, 'topology');
-  const host = file === undefined ? scanHost(sysfsOf(options), undefined, kernelLogOf(options)) : readTopology(readTextFile(file), file);
+  const host =
+    file === undefined
+      ? scanHost(sysfsOf(options), undefined, kernelLogOf(options))
+      : readTopology(readTextFile(file), file);
   if (wantsPicture(options)) {
     const { drawTopology, topologyDot } = await import('../guest/topology-picture.js');
     if (await deliverPicture({ dot: () => topologyDot(host), svg: () => drawTopology(host) }, options)) return;

@@ -84,6 +84,13 @@ virsh nodedev-detach pci_0000_11_00_1`,
 [Match]
 MACAddress=52:54:00:11:22:33`,
   },
+  'switch-not-mirrored': {
+    why: `With --mirror-switches, devices that are below one PCIe switch of the host get a switch in the guest, so that it can
+      see that they are near each other. Some did not: a device that is in place already is not moved for one that
+      joins it, a bridge may have no bus number left for another port, and a switch has 32.`,
+    remedy: `Plan all bridges anew, if the devices in place may get other addresses in the guest.`,
+    example: `vsmmu rewrite -i --relayout --mirror-switches vm.xml`,
+  },
   'emulated-behind-vsmmu': {
     why: `An accelerated vSMMU has the host's SMMU translate, and what QEMU emulates is behind no SMMU of the host: "Emulated
       endpoint devices are not allowed when using arm-smmuv3,accel=on". It gets there by hand, or since libvirt gave a
@@ -102,8 +109,9 @@ MACAddress=52:54:00:11:22:33`,
   },
   'attach-impossible': {
     why: `A device can be plugged in behind the vSMMU of its own SMMU only, on a free port with room for its BARs: firmware
-      gave each bridge its memory window at boot. A device of another SMMU would be taken without an error and would
-      not work.`,
+      gave each bridge its memory window at boot. On a port that keeps no memory at all, a Linux guest would take that
+      of the devices beside it, which are dead then. A device of another SMMU would be taken without an error and
+      would not work.`,
     remedy: `Give the bridges spare ports before the domain is started, with memory kept free for large BARs.`,
     example: `vsmmu rewrite -i --spare-ports 2 --spare-memory 128G vm.xml
 vsmmu attach vm.xml 0009:01:00.0 > device.xml`,

@@ -60,4 +60,12 @@ virsh dumpxml --inactive --security-info vm | vsmmu rewrite --spare-ports 2 > ne
     remedy: `Give a value that there is, or remove the attribute, so that QEMU takes the host's.`,
     example: `<driver pciBus='10' accel='on' ssidsize='20' oas='48'/>`,
   },
+  'vsmmu-value-beyond-host': {
+    why: `QEMU holds what a vSMMU is told to be against the registers of the SMMU behind it, and does not start where that has
+      less: "Host SMMUv3 doesn't support Address Translation Services". sysfs does not show these registers; what is
+      known of them is what the kernel logged when it found the SMMU, or what the snapshot given with --topology says.`,
+    remedy: `Give a value that the SMMU has, or auto, so that QEMU takes the SMMU's own.`,
+    example: `vsmmu topology
+vsmmu rewrite --oas 44 --ats auto vm.xml`,
+  },
 } as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
