@@ -13,6 +13,9 @@ const table = (heads: readonly string[], rows: readonly (readonly string[])[]): 
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
+/** Keys that only the hook reads, from the policy's file. */
+const HOOK_ONLY: ReadonlySet<string> = new Set(['hook', 'convertOnStop']);
+
 /** The tables by the name that their markers have. */
 const TABLES: Readonly<Record<string, () => string>> = {
   policy: () =>
@@ -20,7 +23,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
       ['key', 'option', 'default', 'what it says'],
       policyKeys().map(({ key, description, default: value }) => [
         `\`${key}\``,
-        `\`--${kebab(key)}\``,
+        HOOK_ONLY.has(key) ? '' : `\`--${kebab(key)}\``,
         `\`${JSON.stringify(value)}\``,
         description,
       ]),

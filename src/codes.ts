@@ -425,6 +425,11 @@ const codes = {
     meaning: 'the editor that `vsmmu edit` opens is not there, or ended with an error; the file is as it was',
     hint: 'name one in VSMMU_EDITOR',
   },
+  'hook-foreign': {
+    severity: 'error',
+    meaning: "there is a hook of somebody else's where libvirt takes only one",
+    hint: 'call vsmmu-qemu-hook from it, or use a libvirt of 6.5 or newer, which takes many',
+  },
   'domain-running': { severity: 'note', meaning: 'a domain that runs changes for its next start only' },
   'domain-saved': {
     severity: 'warning',

@@ -6,6 +6,7 @@ import {
   DEFINE_OPTIONS,
   flag,
   HOST_OPTIONS,
+  hookOptions,
   type OptionSpec,
   type OptionValues,
   OUTPUT_OPTIONS,
@@ -30,6 +31,12 @@ export interface Command {
 
 /** Runs a command with its operands and options; one whose answer may be no gives its exit code. */
 type Run = (operands: readonly string[], options: OptionValues) => Promise<void> | Promise<number>;
+
+const HOOK_FOLDER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  dir: text("the folder of libvirt's hooks", { defaultDescription: '/etc/libvirt/hooks' }),
+  json: flag('print one JSON document'),
+  quiet: flag('say nothing but errors'),
+};
 
 /** The commands, by name. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -149,6 +156,47 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 doctor --json', 'for programs; able says whether nothing fails'],
     ],
     load: () => import('./doctor.js'),
+  },
+  'hook install': {
+    usage: 'hook install',
+    summary: "have libvirt call vsmmu when a domain starts and stops (libvirt's qemu hook)",
+    options: () => ({ ...hookOptions(), ...HOOK_FOLDER_OPTIONS }),
+    examples: [
+      ['$0 hook install', 'warns of domains that are not right for this host'],
+      ['$0 hook install --policy strict.json', '{"hook": "enforce"} in it refuses their start'],
+    ],
+    load: async () => ({ run: (await import('./hook-install.js')).install }),
+  },
+  'hook uninstall': {
+    usage: 'hook uninstall',
+    summary: 'take it out again',
+    options: () => HOOK_FOLDER_OPTIONS,
+    examples: [['$0 hook uninstall', '']],
+    load: async () => ({ run: (await import('./hook-install.js')).uninstall }),
+  },
+  'hook status': {
+    usage: 'hook status',
+    summary: 'print whether it is installed, and what it does; exit code 1 where it is not, or cannot run',
+    options: () => HOOK_FOLDER_OPTIONS,
+    examples: [['$0 hook status', '']],
+    load: async () => ({ run: (await import('./hook-install.js')).status }),
+  },
+  'hook convert': {
+    usage: 'hook convert UUID',
+    summary: 'convert a domain of libvirt for its next start, if it needs it; the hook calls this when it stops',
+    options: () => {
+      const { log: _, limit: __, ...options } = hookOptions();
+      return { ...CONNECT_OPTIONS, ...options };
+    },
+    examples: [['$0 hook convert 6f0f2a52-1b0c-4c7e-9d7e-2f6d2d7f4a11', '']],
+    load: () => import('./hook-convert.js'),
+  },
+  'hook run': {
+    usage: 'hook run GUEST OPERATION SUB-OPERATION EXTRA',
+    summary: 'answer libvirt, which has the domain on standard input; the hook calls this',
+    options: hookOptions,
+    examples: [['virsh dumpxml vm | $0 hook run -- vm prepare begin -', 'try it']],
+    load: () => import('./hook-run.js'),
   },
   explain: {
     usage: 'explain [CODE]',

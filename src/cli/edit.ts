@@ -24,7 +24,7 @@ export async function run(operands: readonly string[], given: OptionValues): Pro
   }
   const options = { libvirt: 'here', qemu: 'here', ...given };
   const before = Buffer.from(await readInput(file));
-  const name = whatItIs(before, options);
+  const name = whatItIs(file, before, options);
   if (name === undefined) {
     if (!isSet(options, 'no-editor')) await edit(file);
     return;
@@ -39,7 +39,7 @@ export async function run(operands: readonly string[], given: OptionValues): Pro
 }
 
 /** What a domain's definition is called; undefined for anything else, which is for the editor alone. */
-function whatItIs(content: Uint8Array, options: OptionValues): string | undefined {
+function whatItIs(file: string, content: Uint8Array, options: OptionValues): string | undefined {
   const editing = editingOfCaller();
   const leave = (why: string): undefined => {
     if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${why}: nothing is rewritten\n`);
@@ -47,12 +47,12 @@ function whatItIs(content: Uint8Array, options: OptionValues): string | undefine
   if (editing === 'other') return leave('this is no definition of a domain');
   if (editing === 'unknown') return leave('virsh’s own shell does not tell what it edits; use virsh edit NAME');
   try {
-    return parseDomain(content).name;
+    return parseDomain(content).name || file;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const [first] = error.diagnostics;
     // What a user has left half done may be mended in the editor only.
-    return first?.code.startsWith('xml-') || first?.code === 'domain-root' ? leave(first.message) : '';
+    return first?.code.startsWith('xml-') || first?.code === 'domain-root' ? leave(first.message) : file;
   }
 }
 

@@ -86,6 +86,9 @@ export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
+/** Keys of the policy that are for libvirt's hook alone, which reads them from its file. */
+const HOOK_KEYS = ['hook', 'convert-on-stop'];
+
 /** The policy file, and an option for each of the policy's keys, described by its schema. */
 export function policyOptions(): Record<string, OptionSpec> {
   const options: Record<string, OptionSpec> = {
@@ -100,6 +103,7 @@ export function policyOptions(): Record<string, OptionSpec> {
         ? flag(describe)
         : text(choices ? `${describe} (${choices.join(', ')})` : describe, { defaultDescription });
   }
+  for (const name of HOOK_KEYS) delete options[name];
   options.relayout = flag('plan from nothing: as if no bridge for a vSMMU were there yet');
   options['force-tcg'] = flag('take a domain that is not of type kvm; QEMU will not accelerate it (for test labs)');
   return options;
@@ -119,6 +123,20 @@ export function checkOptions(): Record<string, OptionSpec> {
     backup: text('with --fix: keep the old file under its name and this suffix'),
     diff: flag('with --fix: print what would change, and write nothing'),
     ...policyOptions(),
+  };
+}
+
+/** What libvirt's hook is called with. */
+export function hookOptions(): Record<string, OptionSpec> {
+  const { policy, 'force-tcg': forceTcg } = policyOptions();
+  const { sysfs } = HOST_OPTIONS;
+  return {
+    ...(policy && { policy }),
+    log: text('the file that it writes what it thinks to'),
+    limit: text('how many seconds it may take', { defaultDescription: '5' }),
+    state: text('the folder that keeps the XML of before a conversion', { defaultDescription: STATE_FOLDERS }),
+    ...(sysfs && { sysfs }),
+    ...(forceTcg && { 'force-tcg': forceTcg }),
   };
 }
 

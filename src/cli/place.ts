@@ -77,7 +77,7 @@ function withoutPlace({ place: _, ...found }: Diagnostic): Diagnostic {
 const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
 
 /** As much of the host as a domain needs: nothing for one that is not ours to change, its own devices for most, all for a picture. */
-function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
+export function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   const file = value(options, 'topology');
   if (file !== undefined) return readTopology(readTextFile(file), file);
   if (whyNotOurs(domain)) return NO_HOST;

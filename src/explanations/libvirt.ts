@@ -42,6 +42,12 @@ export const libvirt = {
     remedy: `Name your editor in VSMMU_EDITOR; with --no-editor none is opened.`,
     example: `VSMMU_EDITOR=nano EDITOR='vsmmu edit' virsh edit vm`,
   },
+  'hook-foreign': {
+    why: `libvirt before 6.5 calls one script, /etc/libvirt/hooks/qemu, and newer ones every script of qemu.d. What is there was not
+      put there by vsmmu, and is never written over.`,
+    remedy: `Move it out of the way, or call the one from the other.`,
+    example: `mv /etc/libvirt/hooks/qemu.d/vsmmu /root/ && vsmmu hook install`,
+  },
   'domain-running': {
     why: `A definition is for the next start. The guest that runs keeps its devices where they are; a reboot from within is not
       a start.`,

@@ -135,7 +135,7 @@ describe('what is no definition comes out as the user’s editor leaves it:', ()
 
   it('net-edit', async () => {
     // libvirt's own test driver, since the lab has none for networks; it forgets when its virsh ends.
-    const commands = 'net-dumpxml default --inactive; net-edit default; net-dumpxml default --inactive';
+    const commands = 'net-destroy default; net-dumpxml default; net-edit default; net-dumpxml default';
     const { code, stdout } = await edit(['-c', 'test:///default', commands], 'sed -i s/virbr0/virbr1/ "$1"');
     expect(code).toBe(0);
     const [before = '', after] = stdout.split(/(?<=<\/network>)/).map((xml) => xml.trim());

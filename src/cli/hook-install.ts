@@ -1,0 +1,94 @@
+import { realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { diagnostic, InputError } from '../diagnostics.js';
+import { findHook, HOOKS_FOLDER, hookPath, hookScript, installHook, uninstallHook } from '../libvirt/hook-file.js';
+import { readExisting, readTextFile } from './files.js';
+import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
+import { printJson } from './report.js';
+
+/** Where the hook writes what it thinks, unless told. */
+export const DEFAULT_HOOK_LOG = '/var/log/vsmmu-hook.log';
+
+/** What libvirt finds out about its hooks only when it starts. */
+const RESTART = 'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) if this is its first';
+
+const bin = (name: string): string => join(realpathSync(fileURLToPath(new URL('../bin', import.meta.url))), name);
+
+/** `vsmmu hook install`. */
+export async function install(operands: readonly string[], options: OptionValues): Promise<void> {
+  none(operands, 'hook install');
+  const limit = value(options, 'limit') ?? '5';
+  if (!/^[1-9]\d?$/.test(limit)) {
+    throw new InputError(diagnostic('usage', `--limit takes 1 to 99 seconds, not ${limit}`));
+  }
+  const path = (option: string, otherwise: string): string => {
+    const given = value(options, option);
+    return given === undefined ? otherwise : given === '' ? '' : resolve(given);
+  };
+  // A policy that cannot be read is better known now than at a start.
+  policyOf(options);
+  const script = hookScript(readTextFile(bin('vsmmu-qemu-hook')), {
+    node: realpathSync(process.execPath),
+    vsmmu: bin('vsmmu'),
+    policy: path('policy', DEFAULT_POLICY_FILE),
+    log: path('log', DEFAULT_HOOK_LOG),
+    limitSeconds: Number(limit),
+    options: [
+      ...['sysfs', 'state'].flatMap((option) =>
+        options[option] === undefined ? [] : [`--${option}`, path(option, '')],
+      ),
+      ...(isSet(options, 'force-tcg') ? ['--force-tcg'] : []),
+    ],
+  });
+  const file = await hookPath(folderOf(options));
+  const changed = installHook(file, script);
+  tell(options, { changed, file }, changed ? `${file} is installed; ${RESTART}` : `${file} is as it should be`);
+}
+
+/** `vsmmu hook uninstall`. */
+export async function uninstall(operands: readonly string[], options: OptionValues): Promise<void> {
+  none(operands, 'hook uninstall');
+  const hook = findHook(folderOf(options));
+  if (hook) uninstallHook(hook);
+  tell(options, { changed: hook !== undefined }, hook ? `${hook.file} is gone` : 'it is not installed');
+}
+
+/** `vsmmu hook status`: 0 where it is installed and can run. */
+export async function status(operands: readonly string[], options: OptionValues): Promise<number> {
+  none(operands, 'hook status');
+  const hook = findHook(folderOf(options));
+  const policy = hook?.policy === undefined || readExisting(hook.policy) === undefined ? {} : { policy: hook.policy };
+  const { hook: mode, convertOnStop } = policyOf(policy);
+  if (isSet(options, 'json')) {
+    const found = hook && { ...hook, mode, convertOnStop };
+    printJson({ changed: false, diagnostics: [], installed: hook !== undefined, ...found });
+  } else if (!hook) process.stdout.write('not installed\n');
+  else {
+    const rows = [
+      ['script', hook.file],
+      ['Node', hook.node],
+      ['vsmmu', hook.vsmmu],
+      ['policy', `${hook.policy}${policy.policy === undefined ? ' (not there: the defaults hold)' : ''}`],
+      ['at a start', mode === 'enforce' ? 'refuses a domain that is not right' : 'warns of a domain that is not right'],
+      ['at a stop', convertOnStop ? 'converts a domain that needs it' : 'nothing'],
+      ['log', hook.log || 'none'],
+      ...hook.broken.map((what) => ['BROKEN', what]),
+    ];
+    process.stdout.write(rows.map(([what = '', is = '']) => `${what.padEnd(12)}${is}\n`).join(''));
+  }
+  return hook && hook.broken.length === 0 ? 0 : 1;
+}
+
+function folderOf(options: OptionValues): string {
+  return resolve(value(options, 'dir') ?? HOOKS_FOLDER);
+}
+
+function none([operand]: readonly string[], command: string): void {
+  if (operand !== undefined) throw new InputError(diagnostic('usage', `${command} takes no operand: ${operand}`));
+}
+
+function tell(options: OptionValues, result: { changed: boolean; file?: string }, line: string): void {
+  if (isSet(options, 'json')) printJson({ diagnostics: [], ...result });
+  else if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${line}\n`);
+}

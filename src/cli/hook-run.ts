@@ -1,0 +1,152 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
+import { isVirtMachine } from '../plan/applicable.js';
+import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
+import { readExisting, readInput } from './files.js';
+import { HookLog } from './hook-log.js';
+import { DEFAULT_POLICY_FILE, isSet, type OptionValues, value } from './options.js';
+import { hostFor } from './place.js';
+import { formatDiagnostic } from './report.js';
+
+/** The answer that refuses a start, for libvirt and for the script that it calls. */
+const REFUSED = 1;
+
+/**
+ * `vsmmu hook run GUEST OPERATION SUB-OPERATION EXTRA`: answers libvirt's qemu hook, by exit code 0 or 1. Nothing that goes
+ * wrong in it is an answer, unless policy is to start nothing unchecked.
+ */
+export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const [guest, operation, suboperation, extra, ...more] = operands;
+  if (extra === undefined || more.length > 0) {
+    throw new InputError(diagnostic('usage', 'hook run takes GUEST OPERATION SUB-OPERATION EXTRA'));
+  }
+  const log = new HookLog(value(options, 'log'));
+  const name = JSON.stringify(guest);
+  const unchecked = (why: string): number => {
+    log.write([oneLine(`vsmmu: ${name} could not be checked: ${why}`)]);
+    return isEnforced(options) && operation === 'prepare' ? REFUSED : 0;
+  };
+  const limit = Number(value(options, 'limit') ?? 5);
+  const clock = setTimeout(() => process.exit(unchecked(`it took longer than ${limit} s`)), limit * 1000);
+  try {
+    if (operation === 'prepare' && suboperation === 'begin') return await prepare(name, options, log);
+    if (operation === 'release' && suboperation === 'end') await release(name, options, log);
+    return 0;
+  } catch (error) {
+    const why = error instanceof DiagnosedError ? error.message : error instanceof Error ? error.stack : String(error);
+    return unchecked(why ?? '');
+  } finally {
+    clearTimeout(clock);
+  }
+}
+
+/** A guest is about to start. */
+async function prepare(name: string, options: OptionValues, log: HookLog): Promise<number> {
+  const domain = parseDomain(await readInput('-'));
+  const { kind, diagnostics } = await verdictOf(domain, options);
+  if (kind === 'fine' && diagnostics.length === 0) return 0;
+  const enforced = kind !== 'fine' && isEnforced(options);
+  const [first] = diagnostics.filter((d) => d.severity === 'error');
+  const reason =
+    kind === 'convert'
+      ? `${misplaced(diagnostics)} not behind the vSMMU that would be right here; run: ${conversion(domain)}`
+      : first
+        ? `${first.code}: ${first.message}${first.hint === undefined ? '' : `; ${first.hint}`}`
+        : 'it cannot be placed on this host';
+  const lines = [`vsmmu: ${name}: ${reason}`];
+  if (kind !== 'convert') lines.push(...diagnostics.map((d) => formatDiagnostic({ file: name, ...d }).trimEnd()));
+  // What libvirt shows of a refusal is its first line for most who read it.
+  log.write((enforced ? lines.slice(0, 1) : lines).map(oneLine));
+  return enforced ? REFUSED : 0;
+}
+
+/**
+ * A guest has ended, and nothing holds its devices any more. Whether it is to be converted is told by its definition, which
+ * may have been changed while it ran: that is read by who converts it.
+ */
+async function release(name: string, options: OptionValues, log: HookLog): Promise<void> {
+  if (!policyOf(options).convertOnStop) return;
+  const domain = parseDomain(await readInput('-'));
+  const { asUuid } = await import('../libvirt/connection.js');
+  const uuid = asUuid(uuidOf(domain));
+  if (uuid === undefined || !isVirtMachine(domain)) return;
+  const given = ['policy', 'sysfs', 'state'].flatMap((option) => {
+    const text = value(options, option);
+    return text === undefined ? [] : [`--${option}`, text];
+  });
+  const tcg = isSet(options, 'force-tcg') ? ['--force-tcg'] : [];
+  const command = [process.execPath, process.argv[1] ?? '', 'hook', 'convert', ...given, ...tcg, '--', uuid];
+  await startApart(name, command, log);
+}
+
+/**
+ * Starts a program that goes on when the hook has returned: libvirt, which must not be called from a hook, is free by then.
+ * systemd, where it runs, is to have it: else it would end with libvirt's own service.
+ */
+async function startApart(name: string, command: readonly string[], log: HookLog): Promise<void> {
+  const managed = existsSync('/run/systemd/system');
+  const [program = '', ...args] = managed ? ['systemd-run', '--no-block', '--quiet', '--collect', ...command] : command;
+  const output = log.open() ?? 'ignore';
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output], cwd: '/' });
+  const failed = await new Promise<Error | undefined>((resolve) => {
+    child.once('spawn', () => resolve(undefined));
+    child.once('error', resolve);
+  });
+  if (failed) log.write([oneLine(`vsmmu: ${name}: its conversion did not start: ${failed.message}`)]);
+  child.unref();
+}
+
+async function verdictOf(domain: Domain, options: OptionValues) {
+  const policy = policyOf(options);
+  const host = hostFor(domain, policy, options);
+  const { judge } = await import('./hook-verdict.js');
+  return await judge(domain, host, {
+    policy,
+    forceTcg: isSet(options, 'force-tcg'),
+    target: async () => {
+      const { askTarget } = await import('../libvirt/installed.js');
+      return await askTarget({ libvirt: 'here', qemu: 'here' });
+    },
+  });
+}
+
+/** The command that converts a domain, by its UUID: its name is somebody else's words, and this is for pasting. */
+function conversion(domain: Domain): string {
+  const uuid = uuidOf(domain);
+  return `vsmmu rewrite --connect qemu:///system --define ${/^[0-9a-f-]{36}$/i.test(uuid) ? uuid : 'NAME'}`;
+}
+
+function uuidOf({ document }: Domain): string {
+  return document.root.child('uuid')?.text.trim() ?? '';
+}
+
+function misplaced(diagnostics: readonly Diagnostic[]): string {
+  const moved = diagnostics.filter((d) => d.code === 'device-moved');
+  const [first = ''] = moved.map((d) => d.message.split(' ')[0]);
+  if (moved.length === 0) return 'its host devices are';
+  return moved.length === 1 ? `${first} is` : `${first} and ${moved.length - 1} more devices are`;
+}
+
+function policyFile(options: OptionValues): string {
+  return value(options, 'policy') ?? DEFAULT_POLICY_FILE;
+}
+
+function policyOf(options: OptionValues): Policy {
+  const text = readExisting(policyFile(options));
+  return text === undefined ? DEFAULT_POLICY : readPolicy(text, policyFile(options));
+}
+
+/** Whether policy refuses starts; a policy that is broken elsewhere says so all the same. */
+function isEnforced(options: OptionValues): boolean {
+  try {
+    return /"hook"\s*:\s*"enforce"/.test(readExisting(policyFile(options)) ?? '');
+  } catch {
+    return false;
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, '; ').replaceAll(/\p{Cc}/gu, '?');
+}

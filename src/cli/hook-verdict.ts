@@ -1,0 +1,44 @@
+import { check } from '../check/check.js';
+import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import type { Domain } from '../domain/domain.js';
+import type { Host } from '../host/host.js';
+import { whyNotOurs } from '../plan/applicable.js';
+import { plan } from '../plan/plan.js';
+import type { Policy } from '../plan/policy.js';
+import type { Target } from '../plan/target.js';
+
+/** What a hook thinks of a domain that is about to start. */
+export interface HookVerdict {
+  /** `fine`; `convert`: vsmmu would place its devices otherwise; `broken`: it will not start, or not work. */
+  readonly kind: 'fine' | 'convert' | 'broken';
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const FINE: HookVerdict = { kind: 'fine', diagnostics: [] };
+
+/** What is asked of a domain. */
+export interface HookQuestion {
+  readonly policy: Policy;
+  readonly forceTcg: boolean;
+  /** What this machine's libvirt and QEMU can do; asked only where it matters, since that takes longer than all the rest. */
+  target(): Promise<Target>;
+}
+
+/** Judges a domain as it is about to start. A domain that cannot be placed at all is left to its devices' old places. */
+export async function judge(
+  domain: Domain,
+  host: Host,
+  { policy, forceTcg, target }: HookQuestion,
+): Promise<HookVerdict> {
+  const errors = check(domain, host, { forceTcg }).filter((d) => d.severity === 'error');
+  if (errors.length > 0) return { kind: 'broken', diagnostics: errors };
+  if (whyNotOurs(domain)) return FINE;
+  try {
+    if (!plan(domain, host, policy, { forceTcg }).plan.changed) return FINE;
+    const { plan: made, diagnostics } = plan(domain, host, policy, { forceTcg, target: await target() });
+    return made.changed ? { kind: 'convert', diagnostics } : FINE;
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { kind: 'fine', diagnostics: error.diagnostics.map((d) => ({ ...d, severity: 'warning' })) };
+  }
+}

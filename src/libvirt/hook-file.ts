@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { diagnostic, OutsideError, RefusedError } from '../diagnostics.js';
+
+/** Where libvirt looks for its hooks. */
+export const HOOKS_FOLDER = '/etc/libvirt/hooks';
+
+/** What the script is to be called with each time, and with what. */
+export interface HookSettings {
+  /** Absolute paths, which the script names: a service has another PATH than whoever installs it. */
+  readonly node: string;
+  readonly vsmmu: string;
+  readonly policy: string;
+  /** Empty: none. */
+  readonly log: string;
+  readonly limitSeconds: number;
+  /** More options for `hook run`. */
+  readonly options: readonly string[];
+}
+
+/** The hook that is in a folder, and whether it is ours. */
+export interface InstalledHook {
+  readonly file: string;
+  readonly ours: boolean;
+  /** Of ours, what it is called with. */
+  readonly node?: string;
+  readonly vsmmu?: string;
+  readonly policy?: string;
+  readonly log?: string;
+  /** What keeps it from running. */
+  readonly broken: readonly string[];
+}
+
+/** A line that only our script has. */
+const MARK = '# vsmmu-qemu-hook:';
+
+/** A word of a shell's, whatever is in it. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The script, from its template. */
+export function hookScript(template: string, settings: HookSettings): string {
+  const values: Record<string, string> = {
+    NODE: quoted(settings.node),
+    VSMMU: quoted(settings.vsmmu),
+    POLICY: quoted(settings.policy),
+    LOG: quoted(settings.log),
+    LIMIT: String(settings.limitSeconds),
+    OPTIONS: settings.options.map(quoted).join(' '),
+  };
+  return template.replaceAll(/@([A-Z]+)@/g, (all, name: string) => values[name] ?? all);
+}
+
+/** Since when libvirt runs every script of `qemu.d`. */
+const MANY_SCRIPTS = [6, 5];
+
+/** Where our script goes: one of many, or for a libvirt that takes only one, that one. */
+export async function hookPath(folder: string): Promise<string> {
+  const version = await libvirtVersion();
+  const [major = 0, minor = 0] = version ?? MANY_SCRIPTS;
+  const one = major < 6 || (major === 6 && minor < 5);
+  return one ? join(folder, 'qemu') : join(folder, 'qemu.d', 'vsmmu');
+}
+
+function libvirtVersion(): Promise<readonly number[] | undefined> {
+  return new Promise((resolve) => {
+    execFile('virsh', ['--version'], { timeout: 10_000 }, (_error, stdout) => {
+      const version = /^(\d+)\.(\d+)/.exec(stdout);
+      resolve(version ? [Number(version[1]), Number(version[2])] : undefined);
+    });
+  });
+}
+
+/** Every place of ours that there can be, the usual one first. */
+const PLACES = [join('qemu.d', 'vsmmu'), 'qemu'];
+
+/** Our hook in a folder; undefined where it is not. */
+export function findHook(folder: string): InstalledHook | undefined {
+  return PLACES.map((place) => lookAt(join(folder, place))).find((hook) => hook?.ours);
+}
+
+function lookAt(file: string): InstalledHook | undefined {
+  if (!lstatSync(file, { throwIfNoEntry: false })) return undefined;
+  let script: string;
+  try {
+    script = readFileSync(file, 'utf8');
+  } catch {
+    return { file, ours: false, broken: [] };
+  }
+  if (!script.includes(`\n${MARK}`)) return { file, ours: false, broken: [] };
+  const value = (name: string): string => {
+    const [, word = ''] = new RegExp(`^${name}=(.*)$`, 'm').exec(script) ?? [];
+    return word.replace(/^'|'$/g, '').replaceAll("'\\''", "'");
+  };
+  const [node, vsmmu, policy, log] = ['node', 'vsmmu', 'policy', 'log'].map(value);
+  const broken = [
+    ...(isUsable(file, constants.X_OK) ? [] : [`${file} may not be run`]),
+    ...(isUsable(node, constants.X_OK) ? [] : [`${node} is not there`]),
+    ...(isUsable(vsmmu, constants.R_OK) ? [] : [`${vsmmu} is not there`]),
+  ];
+  return { file, ours: true, node: node ?? '', vsmmu: vsmmu ?? '', policy: policy ?? '', log: log ?? '', broken };
+}
+
+function isUsable(file: string | undefined, mode: number): boolean {
+  try {
+    accessSync(file ?? '', mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Puts the script in its place.
+ * @returns whether anything changed
+ * @throws RefusedError `hook-foreign` where somebody else's hook is there; OutsideError `file-unwritable`
+ */
+export function installHook(file: string, script: string): boolean {
+  const there = lookAt(file);
+  if (there && !there.ours) {
+    throw new RefusedError(diagnostic('hook-foreign', "another's hook is there, which stays as it is", { file }));
+  }
+  try {
+    if (there && there.broken.length === 0 && readFileSync(file, 'utf8') === script) return false;
+    mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+    writeFileAtomic.sync(file, script, { mode: 0o755 });
+    return true;
+  } catch (error) {
+    throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file }));
+  }
+}
+
+/** Takes our script out. @throws OutsideError `file-unwritable` */
+export function uninstallHook({ file }: InstalledHook): void {
+  try {
+    rmSync(file);
+  } catch (error) {
+    throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file }));
+  }
+  if (!file.endsWith('.d/vsmmu')) return;
+  try {
+    rmdirSync(dirname(file));
+  } catch {
+    // Others have scripts there.
+  }
+}
