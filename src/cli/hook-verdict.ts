@@ -20,7 +20,7 @@ const FINE: HookVerdict = { kind: 'fine', diagnostics: [] };
 export interface HookQuestion {
   readonly policy: Policy;
   readonly forceTcg: boolean;
-  /** What this machine's libvirt and QEMU can do; asked only where it matters, since that takes longer than all the rest. */
+  /** What this machine's libvirt and QEMU can do, asked only where it matters: QEMU's answer takes longer than all the rest. */
   target(): Promise<Target>;
 }
 

@@ -1,0 +1,260 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
+
+const sample = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
+const converted = vsmmu(['rewrite', '--topology', 'samples/hosts/host-a.json'], sample).stdout;
+/** What the sample's devices are behind, as a folder that is a host's /sys. */
+let sysfs = '';
+beforeAll(() => {
+  const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
+  spawnSync('tar', ['xzf', join(REPOSITORY, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);
+  sysfs = join(folder, 'sys');
+  return () => rmSync(folder, { recursive: true });
+});
+
+/** A broken domain, whatever QEMU is installed: a placed device without iommufd. */
+const broken = converted.replace("<driver iommufd='yes'/>", '');
+
+interface Installed {
+  readonly folder: string;
+  readonly script: string;
+  readonly policy: string;
+  readonly log: string;
+}
+
+/** The hook in a folder of its own. */
+function install(policy: object = {}, options: readonly string[] = []): Installed {
+  const folder = temporaryFolder();
+  const [policyFile, log] = [join(folder, 'policy.json'), join(folder, 'hook.log')];
+  writeFileSync(policyFile, JSON.stringify(policy));
+  const args = ['--dir', folder, '--policy', policyFile, '--log', log, '--sysfs', sysfs, '--state', folder, ...options];
+  expect(vsmmu(['hook', 'install', ...args])).toMatchObject({ code: 0, stdout: '' });
+  return { folder, script: join(folder, 'qemu.d/vsmmu'), policy: policyFile, log };
+}
+
+/** Calls the script as libvirt does: with that environment, and the domain on its standard input. */
+function call(script: string, args: readonly string[], input: string | Uint8Array = ''): Run {
+  const env = { LC_ALL: 'C', PATH: process.env.PATH ?? '', HOME: '/root' };
+  const { status, stdout, stderr } = spawnSync(script, args, { input, env, cwd: '/', encoding: 'utf8' });
+  return { code: status, stdout, stderr };
+}
+
+/** A program that dies by a signal. */
+const KILLED = join(tmpdir(), `vsmmu-test-killed-${process.pid}`);
+
+const PREPARE = ['vm', 'prepare', 'begin', '-'];
+
+describe('the script of the hook', () => {
+  it.each([
+    ['start', 'begin'],
+    ['started', 'begin'],
+    ['stopped', 'end'],
+    ['reconnect', 'begin'],
+    ['attach', 'begin'],
+    ['migrate', 'begin'],
+    ['restore', 'begin'],
+    ['prepare', 'end'],
+    ['release', 'begin'],
+    ['', ''],
+    ['$(exit 1)', 'begin'],
+  ])('answers %s %s with nothing and 0, and starts no program', (operation, sub) => {
+    const { script } = install({ hook: 'enforce', convertOnStop: true });
+    // Without a PATH it finds none but those it names: Node and vsmmu, which are not there any more.
+    const gone = readFileSync(script, 'utf8').replace(/^(node|vsmmu)=.*/gm, "$1='/nowhere'");
+    writeFileSync(script, gone);
+    const { status, stdout, stderr } = spawnSync(script, ['vm', operation, sub, '-'], {
+      input: broken,
+      env: { PATH: '/nowhere' },
+      encoding: 'utf8',
+    });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  it('passes a domain without anything of ours before it starts Node', () => {
+    const { script } = install({ hook: 'enforce' });
+    writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/nowhere'"));
+    expect(call(script, PREPARE, '<domain><name>vm</name></domain>').code).toBe(0);
+    expect(call(script, PREPARE, '').code).toBe(0);
+    expect(call(script, PREPARE, sample).code).toBe(1);
+  });
+
+  it('refuses a broken domain with enforce, in a line, and passes it with warn', () => {
+    const refused = call(install({ hook: 'enforce' }).script, PREPARE, broken);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/^vsmmu: "vm": device-without-iommufd: [^\n]*\n$/);
+    const warning = install({});
+    const passed = call(warning.script, PREPARE, broken);
+    expect(passed).toMatchObject({ code: 0, stdout: '' });
+    expect(readFileSync(warning.log, 'utf8')).toMatch(/^\S+Z vsmmu: "vm": device-without-iommufd: /);
+    expect(statSync(warning.log).mode & 0o777).toBe(0o600);
+  });
+
+  it('passes a converted domain without a word', () => {
+    const { script, log } = install({ hook: 'enforce' });
+    expect(call(script, PREPARE, converted)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(existsSync(log)).toBe(false);
+  });
+
+  it.each(['$(touch oops)', '--help', '-', '12', 'install', 'two\nlines', "it's", ''])(
+    'takes %j for a name and nothing else',
+    (name) => {
+      const { script } = install({ hook: 'enforce' });
+      const { code, stderr } = call(script, [name, 'prepare', 'begin', '-'], broken);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^vsmmu: [^\n]*: device-without-iommufd: [^\n]*\n$/);
+      expect(stderr).toContain(JSON.stringify(name));
+    },
+  );
+
+  it.each<[what: string, input: string | Uint8Array]>([
+    ['cut off', broken.slice(0, 6000)],
+    ['no XML', 'hostdev'],
+    ['no text', Buffer.concat([Buffer.from('hostdev'), Buffer.from([0xff, 0xfe])])],
+    ['no domain', '<network><hostdev/></network>'],
+    ['of more than 16 MiB', `<domain><hostdev/>${' '.repeat(16 * 1024 * 1024)}</domain>`],
+  ])('lets a domain that is %s start with warn, and not with enforce', (_, input) => {
+    expect(call(install({}).script, PREPARE, input)).toMatchObject({ code: 0, stdout: '' });
+    const { code, stderr } = call(install({ hook: 'enforce' }).script, PREPARE, input);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^vsmmu: "vm" could not be checked: [^\n]*\n$/);
+  });
+
+  it.each([
+    ['Node that is gone (127)', /^node=.*/m, "node='/nowhere'"],
+    ['Node that may not be run (126)', /^node=.*/m, "node='/etc/passwd'"],
+    ['Node that dies by a signal', /^node=.*/m, `node='${KILLED}'`],
+    ['vsmmu that is gone', /^vsmmu=.*/m, "vsmmu='/nowhere'"],
+  ])('takes no %s for an answer, unless policy says enforce', (_, line, instead) => {
+    writeFileSync(KILLED, '#!/bin/sh\nkill -SEGV $$\n', { mode: 0o755 });
+    for (const [hook, code] of [
+      ['warn', 0],
+      ['enforce', 1],
+    ] as const) {
+      const { script } = install({ hook });
+      writeFileSync(script, readFileSync(script, 'utf8').replace(line, instead));
+      expect(call(script, PREPARE, broken)).toMatchObject({ code, stdout: '' });
+    }
+    rmSync(KILLED);
+  });
+
+  it('ends what takes too long, and passes with warn', () => {
+    const { script } = install({}, ['--limit', '1']);
+    const slow = join(temporaryFolder(), 'node');
+    writeFileSync(slow, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+    writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, `node='${slow}'`));
+    expect(call(script, PREPARE, broken)).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  it('goes by a policy’s enforce although the rest of the policy is broken', () => {
+    const installed = install({});
+    writeFileSync(installed.policy, '{"hook": "enforce", "sparePorts": ');
+    expect(call(installed.script, PREPARE, broken)).toMatchObject({ code: 1 });
+    writeFileSync(installed.policy, '{"sparePorts": ');
+    expect(call(installed.script, PREPARE, broken)).toMatchObject({ code: 0 });
+  });
+
+  it('writes its log through no link', () => {
+    const installed = install({});
+    const target = join(installed.folder, 'target');
+    symlinkSync(target, installed.log);
+    expect(call(installed.script, PREPARE, broken).code).toBe(0);
+    expect(existsSync(target)).toBe(false);
+  });
+});
+
+describe('hook run', () => {
+  it.each([[[]], [['vm']], [['vm', 'prepare', 'begin']], [['vm', 'prepare', 'begin', '-', 'more']]])(
+    'with the arguments %j is refused with one line and exit code 2',
+    (args) => {
+      const run = vsmmu(['hook', 'run', '--', ...args]);
+      expect(run).toMatchObject({ code: 2, stdout: '' });
+      expect(run.stderr).toMatch(/^vsmmu: error: usage: hook run takes GUEST OPERATION SUB-OPERATION EXTRA/);
+    },
+  );
+
+  it('answers operations that are none of its own with 0', () => {
+    expect(vsmmu(['hook', 'run', '--', 'vm', 'reconnect', 'begin', '-'], 'nonsense')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+  });
+
+  it('gives up on a domain that does not come', () => {
+    const line = `sleep 2 | ${process.execPath} bin/vsmmu hook run --limit 1 -- vm prepare begin -; exit $?`;
+    const { status, stderr } = spawnSync('sh', ['-c', line], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(stderr).toBe('vsmmu: "vm" could not be checked: it took longer than 1 s\n');
+  });
+});
+
+describe('hook install', () => {
+  it('changes nothing the second time, shows its state, and goes without a trace', () => {
+    const { folder, script, policy, log } = install({ convertOnStop: true });
+    const { mtimeMs } = statSync(script);
+    const again = ['--dir', folder, '--policy', policy, '--log', log, '--sysfs', sysfs, '--state', folder];
+    expect(vsmmu(['hook', 'install', ...again]).stderr).toMatch(/as it should be/);
+    expect(statSync(script).mtimeMs).toBe(mtimeMs);
+    const status = vsmmu(['hook', 'status', '--dir', folder]);
+    expect(status.code).toBe(0);
+    expect(status.stdout).toContain(`script      ${script}\n`);
+    expect(status.stdout).toContain('at a stop   converts a domain that needs it\n');
+    const { stdout } = vsmmu(['hook', 'status', '--json', '--dir', folder]);
+    expect(JSON.parse(stdout)).toMatchObject({ installed: true, file: script, mode: 'warn', convertOnStop: true, log });
+    expect(vsmmu(['hook', 'uninstall', '--dir', folder]).code).toBe(0);
+    expect(readdirSync(folder)).toEqual(['policy.json']);
+    expect(vsmmu(['hook', 'status', '--dir', folder])).toMatchObject({ code: 1, stdout: 'not installed\n' });
+    expect(vsmmu(['hook', 'uninstall', '--dir', folder]).code).toBe(0);
+  });
+
+  it('says what keeps it from running', () => {
+    const { folder, script } = install();
+    writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/no/where'"));
+    expect(vsmmu(['hook', 'status', '--dir', folder])).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('BROKEN      /no/where is not there\n'),
+    });
+  });
+
+  it('never writes over somebody else’s hook, nor takes it out', () => {
+    const { folder, script } = install();
+    const theirs = '#!/bin/sh\nexit 0\n';
+    writeFileSync(script, theirs);
+    const run = vsmmu(['hook', 'install', '--dir', folder]);
+    expect(run.code).toBe(1);
+    expect(run.stderr).toContain(`${script}: error: hook-foreign: `);
+    vsmmu(['hook', 'uninstall', '--dir', folder]);
+    expect(readFileSync(script, 'utf8')).toBe(theirs);
+  });
+
+  it('keeps paths with quotes and spaces in them whole', () => {
+    const folder = temporaryFolder();
+    const log = join(folder, "it's a $(log)");
+    vsmmu(['hook', 'install', '--dir', folder, '--log', log, '--sysfs', sysfs]);
+    expect(call(join(folder, 'qemu.d/vsmmu'), PREPARE, broken).code).toBe(0);
+    expect(readFileSync(log, 'utf8')).toContain('device-without-iommufd');
+  });
+
+  it.each([
+    [['--limit', '0'], /--limit takes 1 to 99/],
+    [['--limit', 'x; reboot'], /--limit takes 1 to 99/],
+    [['now'], /takes no operand: now/],
+  ])('with %j is refused with one line and exit code 2', (args, says) => {
+    const run = vsmmu(['hook', 'install', '--dir', temporaryFolder(), ...args]);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toMatch(says);
+  });
+});

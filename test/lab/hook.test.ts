@@ -1,0 +1,267 @@
+/** libvirt's qemu hook, as libvirt calls it. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { withEmulatedDevices } from './domain.js';
+import { bridgeXml, domainXml } from './facts/fact.js';
+import { Lab, restartLibvirtd } from './lab.js';
+import type { Result } from './process.js';
+import { sysfs, Tool } from './tool.js';
+import { define, undefine, virsh } from './trial.js';
+
+const log = '/tmp/hook.log';
+const policyFile = '/tmp/policy.json';
+const script = '/etc/libvirt/hooks/qemu.d/vsmmu';
+
+let lab: Lab;
+let tool: Tool;
+beforeAll(async () => {
+  lab = await Lab.start();
+  tool = await Tool.install(lab);
+  await policy({});
+  const options = ['--sysfs', sysfs, '--force-tcg', '--log', log, '--policy', policyFile, '--state', '/tmp/state'];
+  const installed = await tool.run(['hook', 'install', ...options]);
+  expect(installed).toMatchObject({ code: 0, stderr: expect.stringContaining('restart') });
+  await restartLibvirtd(lab);
+});
+afterAll(() => lab[Symbol.asyncDispose]());
+beforeEach(async () => {
+  await policy({});
+  await lab.run(['rm', '-f', log]);
+});
+
+async function policy(keys: object): Promise<void> {
+  await lab.jail.put(policyFile, JSON.stringify(keys));
+}
+
+const logged = async (): Promise<string> => (await lab.run(['cat', log])).stdout;
+const state = async (uuid: string): Promise<string> => (await virsh(lab, ['domstate', uuid])).trim();
+
+/** A host device of the host that the hook is told of, behind an SMMU of its own. */
+const hostdev = `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0x91' slot='0' function='0'/></source></hostdev>`;
+
+/** Two ports below a bridge with two bus numbers: QEMU starts it, and the guest's kernel panics. */
+const tooSmall =
+  bridgeXml(1, 254) +
+  [2, 3]
+    .map(
+      (index) =>
+        `<controller type='pci' index='${index}' model='pcie-root-port'><address type='pci' bus='0x01' slot='${index - 2}'/></controller>`,
+    )
+    .join('');
+
+/** Defines a domain, and ends and undefines it when `body` does. */
+async function withDomain(name: string, devices: string, body: (uuid: string) => Promise<void>): Promise<void> {
+  const uuid = randomUUID();
+  const xml = domainXml({ name, devices }).replace('<metadata>', `<uuid>${uuid}</uuid><metadata>`);
+  await virsh(lab, ['define', '/dev/stdin'], xml);
+  try {
+    await body(uuid);
+  } finally {
+    await lab.virsh(['destroy', uuid]);
+    await lab.virsh(['managedsave-remove', uuid]);
+    await undefine(lab, uuid);
+  }
+}
+
+const start = (uuid: string): Promise<Result> => lab.virsh(['start', '--paused', uuid]);
+
+describe('a start that is not right for the host', () => {
+  it.for(['plain', '$(touch oops); `id`', '--help', '12'])(
+    'is refused by enforce, with what to run in virsh’s error, of a domain called %s',
+    async (name) => {
+      await policy({ hook: 'enforce' });
+      await withDomain(name, hostdev, async (uuid) => {
+        const { code, stderr } = await start(uuid);
+        expect(code).not.toBe(0);
+        expect(stderr).toContain(
+          `vsmmu: ${JSON.stringify(name)}: 0000:91:00.0 is not behind the vSMMU that would be right here; run: vsmmu rewrite --connect qemu:///system --define ${uuid}`,
+        );
+      });
+    },
+  );
+
+  it('is refused by enforce and passes with warn, which logs it for root alone', async () => {
+    await withDomain('small', tooSmall, async (uuid) => {
+      await policy({ hook: 'enforce' });
+      const refused = await start(uuid);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toMatch(/vsmmu: "small": bus-window-too-small: /);
+      expect(await state(uuid)).toBe('shut off');
+
+      await policy({ hook: 'warn' });
+      expect((await start(uuid)).code).toBe(0);
+      expect(await state(uuid)).toBe('paused');
+      expect(await logged()).toMatch(/ vsmmu: "small": bus-window-too-small: /);
+      expect((await lab.jail.output(['stat', '-c', '%a', log])).trim()).toBe('600');
+    });
+  });
+
+  it('passes with enforce once it is converted, as far as we are asked', async () => {
+    await policy({ hook: 'enforce' });
+    await withDomain('converted', hostdev, async (uuid) => {
+      await tool.run(['rewrite', '--define', '--yes', '--state', '/tmp/state', ...tool.here, uuid]);
+      // It cannot start here for want of the device; that is QEMU's word, and none of ours.
+      expect((await start(uuid)).stderr).not.toContain('vsmmu:');
+    });
+  });
+});
+
+describe('with the hook in place', () => {
+  it('a guest is saved and restored, and its managed save, too', async ({ task }) => {
+    await policy({ hook: 'enforce' });
+    const image = '/var/lib/libvirt/qemu/hooked.save';
+    await withDomain('saved', '', async (uuid) => {
+      await virsh(lab, ['start', '--paused', uuid]);
+      await virsh(lab, ['save', uuid, image]);
+      await virsh(lab, ['restore', '--paused', image]);
+      await virsh(lab, ['managedsave', uuid]);
+      await virsh(lab, ['start', '--paused', uuid]);
+      expect(await state(uuid)).toBe('paused');
+      task.meta.lab = { defined: 1, restored: 2 };
+    });
+  });
+
+  it('two hundred starts at a time are all answered, each with its own answer', async () => {
+    await policy({ hook: 'enforce' });
+    // How long two hundred take is the machine's business.
+    await lab.jail.output(['sed', '-i', 's/^limit=.*/limit=99/', script]);
+    const uuids = Array.from({ length: 200 }, () => randomUUID());
+    await lab.run(['mkdir', '-p', '/tmp/many']);
+    const all = uuids.map((uuid, n) =>
+      domainXml({ name: `many-${n}`, devices: tooSmall }).replace('<metadata>', `<uuid>${uuid}</uuid><metadata>`),
+    );
+    await lab.jail.put('/tmp/many/all', all.map((xml) => xml.replaceAll('\n', ' ')).join('\n'));
+    await lab.jail.output([
+      'sh',
+      '-c',
+      'cd /tmp/many; n=0; while read -r xml || [ -n "$xml" ]; do printf %s "$xml" > $n.xml; n=$((n+1)); done < all',
+    ]);
+    const lines = (command: (uuid: string, n: number) => string) => `${uuids.map(command).join('\n')}\n`;
+    await lab.run(['virsh', '-q'], { input: lines((_, n) => `define /tmp/many/${n}.xml`) });
+    const answers = await lab.jail.output(
+      [
+        'sh',
+        '-c',
+        'while read -r uuid; do virsh -q start "$uuid" 2>/tmp/many/$uuid.err & done; wait; cat /tmp/many/*.err',
+      ],
+      { input: lines((uuid) => uuid) },
+    );
+    const refused = new Set([...answers.matchAll(/vsmmu: "many-(\d+)": bus-window-too-small: /g)].map(([, n]) => n));
+    expect(refused.size).toBe(200);
+    const entries = (await logged()).trim().split('\n');
+    expect(entries).toHaveLength(200);
+    for (const entry of entries) expect(entry).toMatch(/^\S+Z vsmmu: "many-\d+": bus-window-too-small: /);
+    await lab.run(['virsh', '-q'], { input: lines((uuid) => `undefine --nvram ${uuid}`) });
+    await lab.jail.output(['sed', '-i', 's/^limit=.*/limit=5/', script]);
+  });
+});
+
+describe('a guest that runs', () => {
+  /** Each is a way in which the hook fails; it is undone by what it gives. */
+  const failures: readonly [title: string, how: string, undo: string][] = [
+    ['Node is taken away', 'mount --bind /dev/null /usr/bin/node', 'umount /usr/bin/node'],
+    [
+      'the hook fails inside',
+      `cp ${'/tmp/vsmmu/bin/vsmmu'} /tmp/kept && echo 'throw new Error("on purpose")' > /tmp/vsmmu/bin/vsmmu`,
+      'cp /tmp/kept /tmp/vsmmu/bin/vsmmu',
+    ],
+    [
+      'the hook is killed',
+      `cp ${'/tmp/vsmmu/bin/vsmmu'} /tmp/kept && echo 'process.kill(process.pid, "SIGSEGV")' > /tmp/vsmmu/bin/vsmmu`,
+      'cp /tmp/kept /tmp/vsmmu/bin/vsmmu',
+    ],
+    [
+      'the hook hangs',
+      `cp ${'/tmp/vsmmu/bin/vsmmu'} /tmp/kept && echo 'for (;;);' > /tmp/vsmmu/bin/vsmmu && sed -i s/^limit=.*/limit=1/ ${script}`,
+      `cp /tmp/kept /tmp/vsmmu/bin/vsmmu && sed -i s/^limit=.*/limit=5/ ${script}`,
+    ],
+  ];
+
+  it.for(failures)('lives on when libvirtd is killed and started again while %s', async ([, how, undo]) => {
+    await policy({ hook: 'enforce', convertOnStop: true });
+    await withDomain('alive', '', async (uuid) => {
+      await virsh(lab, ['start', '--paused', uuid]);
+      await lab.jail.output(['sh', '-c', how]);
+      try {
+        const pid = (await lab.jail.output(['cat', '/run/libvirtd.pid'])).trim();
+        await lab.jail.output(['sh', '-c', 'kill -9 "$1"; while [ -e "/proc/$1" ]; do sleep 0.05; done', 'sh', pid]);
+        await lab.jail.output(['libvirtd', '--daemon']);
+        // It comes back to its guests after it answers: a guest that the hook kills is gone within this.
+        for (let looks = 0; looks < 10; looks++) {
+          expect(await state(uuid)).toBe('paused');
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      } finally {
+        await lab.jail.output(['sh', '-c', undo]);
+      }
+    });
+  });
+
+  it.for(failures)('may be started with warn, and may not with enforce, while %s', async ([, how, undo]) => {
+    await withDomain('begun', tooSmall, async (uuid) => {
+      await lab.jail.output(['sh', '-c', how]);
+      try {
+        await policy({ hook: 'enforce' });
+        const refused = await start(uuid);
+        expect(refused.code).not.toBe(0);
+        expect(refused.stderr).toMatch(/policy lets none start unchecked|on purpose/);
+        await policy({});
+        expect((await start(uuid)).code).toBe(0);
+      } finally {
+        await lab.jail.output(['sh', '-c', undo]);
+      }
+    });
+  });
+});
+
+describe('convertOnStop', () => {
+  const dump = (uuid: string): Promise<string> => virsh(lab, ['dumpxml', '--inactive', uuid]);
+
+  it('converts a domain that needs it when it stops, and as it is then it starts', async ({ task }) => {
+    await policy({ convertOnStop: true });
+    await withDomain('stopped', '', async (uuid) => {
+      await virsh(lab, ['start', '--paused', uuid]);
+      await virsh(lab, ['attach-device', uuid, '/dev/stdin', '--config'], hostdev);
+      await virsh(lab, ['destroy', uuid]);
+      await expect.poll(() => dump(uuid), { timeout: 60_000, interval: 200 }).toContain("<iommu model='smmuv3'>");
+      const runs = await tool.run(['batch', 'list', '--state', '/tmp/state']);
+      expect(runs.stdout).not.toBe('');
+
+      // Without the hardware: the same places with emulated devices in them.
+      const emulated = withEmulatedDevices(await dump(uuid)).replace(/<uuid>.*?<\/uuid>|<name>.*?<\/name>/g, '');
+      const twin = await define(lab, emulated.replace('<metadata>', '<name>stopped-twin</name><metadata>'));
+      expect((await start(twin)).code).toBe(0);
+      await virsh(lab, ['destroy', twin]);
+      await undefine(lab, twin);
+      task.meta.lab = { defined: 1 };
+    });
+  });
+
+  it('leaves one that needs nothing, and its journal', async () => {
+    await policy({ convertOnStop: true });
+    const runs = async () => (await tool.run(['batch', 'list', '--json', '--state', '/tmp/state'])).stdout;
+    const before = await runs();
+    await withDomain('nothing', '', async (uuid) => {
+      const definition = await dump(uuid);
+      await virsh(lab, ['start', '--paused', uuid]);
+      await virsh(lab, ['destroy', uuid]);
+      const converting = `for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done 2>/dev/null | grep -c 'hook[ ]convert' || true`;
+      await expect
+        .poll(async () => (await lab.jail.output(['sh', '-c', converting])).trim(), { timeout: 60_000 })
+        .toBe('0');
+      expect(await dump(uuid)).toBe(definition);
+      expect(await runs()).toBe(before);
+    });
+  });
+
+  it('does nothing where policy does not say so', async () => {
+    await withDomain('left', '', async (uuid) => {
+      await virsh(lab, ['start', '--paused', uuid]);
+      await virsh(lab, ['attach-device', uuid, '/dev/stdin', '--config'], hostdev);
+      const definition = await dump(uuid);
+      await virsh(lab, ['destroy', uuid]);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      expect(await dump(uuid)).toBe(definition);
+    });
+  });
+});
