@@ -121,6 +121,10 @@ const codes = {
     severity: 'note',
     meaning: "a device of a placed device's IOMMU group is added to the domain, hidden from the guest",
   },
+  'leftover-removed': {
+    severity: 'note',
+    meaning: 'what vsmmu added for a device goes, since the domain does not have that device any more',
+  },
   'device-moved': { severity: 'note', meaning: 'where a device is in the guest before and after', detail: true },
   'switch-not-mirrored': {
     severity: 'note',

@@ -7,6 +7,7 @@ import { whyNotOurs } from '../plan/applicable.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import type { Target } from '../plan/target.js';
+import { oursOf } from '../rewrite/ours.js';
 import { readRecord } from '../rewrite/record.js';
 import { rewrite } from '../rewrite/rewrite.js';
 
@@ -56,7 +57,7 @@ export function convert(
 }
 
 function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, strict }: ConvertSettings): Conversion {
-  const planned = plan(domain, host, policy, { forceTcg, target });
+  const planned = plan(domain, host, policy, { forceTcg, target, ours: oursOf(domain) });
   const diagnostics = [...readRecord(domain).diagnostics, ...planned.diagnostics];
   if (strict && diagnostics.some((d) => d.severity === 'warning')) throw new RefusedError(asErrors(diagnostics));
   const unchanged = { ...asItIs(domain), plan: planned.plan, diagnostics };

@@ -12,6 +12,7 @@ import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import { namesValues } from '../plan/vsmmu.js';
+import { oursOf } from '../rewrite/ours.js';
 import { readRecord } from '../rewrite/record.js';
 import { rewrite } from '../rewrite/rewrite.js';
 import { readTextFile } from './files.js';
@@ -60,7 +61,11 @@ export async function placeSource(source: Source, options: OptionValues): Promis
   const host = hostFor(domain, policy, options);
   const forceTcg = isSet(options, 'force-tcg');
   const planned = refuseErrors(located(given, source.name, options), () => {
-    const { plan: made, diagnostics: found } = plan(domain, host, policy, { forceTcg, target });
+    const { plan: made, diagnostics: found } = plan(domain, host, policy, {
+      forceTcg,
+      target,
+      ours: oursOf(domain),
+    });
     const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
     const errors = made.changed ? errorsOfResult(domain, after, host, { forceTcg, target }) : [];
     // The lines of a domain that is nowhere but here say nothing to anybody.

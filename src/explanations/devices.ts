@@ -75,6 +75,14 @@ virsh nodedev-detach pci_0000_11_00_1`,
   <address type='unassigned'/>
 </hostdev>`,
   },
+  'leftover-removed': {
+    why: `For some devices vsmmu adds more than a place: the other endpoints of their IOMMU group, held for the guest, and NUMA
+      cells for their Generic Initiators. Once such a device has left the domain they serve nobody. By the record in
+      <metadata> they are known to be vsmmu's, so nothing else goes with them.`,
+    remedy: `Nothing needs to be done.`,
+    example: `virsh detach-device vm gpu.xml --config
+vsmmu rewrite --diff vm.xml`,
+  },
   'device-moved': {
     why: `A device behind a vSMMU is on another bus than before, so the guest sees it at another PCI address. Names that
       follow from the address change with it: a NIC called enp3s0 may come to be enp253s0.`,

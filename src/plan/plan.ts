@@ -14,6 +14,7 @@ import { type BridgeDraft, draftBridges } from './drafts.js';
 import { type Existing, findExisting } from './existing.js';
 import { decideBackends } from './iommufd.js';
 import { type BridgeLayout, type Layout, layOut } from './layout.js';
+import { findLeftovers, type Ours, tellLeftovers, withoutCells } from './leftovers.js';
 import { mapCells } from './numa.js';
 import { planPlatform } from './platform.js';
 import type { Policy } from './policy.js';
@@ -30,6 +31,8 @@ export interface PlanOptions {
   readonly forceTcg?: boolean;
   /** The libvirt and the QEMU that the domain is for; today's upstream where it is missing. */
   readonly target?: Target;
+  /** What earlier runs put into the domain for certain devices: it goes with them. Nothing where it is missing. */
+  readonly ours?: Ours;
 }
 
 /** A plan and what there is to say about it: warnings and notes. */
@@ -95,7 +98,14 @@ class Planner {
     this.#collect(conflicts);
     this.#refuse();
 
-    const cells = mapCells(domain.numa, this.#host, drafts.length > 0 ? this.#policy.numa : 'existing');
+    const leftovers = findLeftovers(
+      domain,
+      this.#host,
+      this.#options.ours ?? { companions: new Set(), cells: new Set() },
+    );
+    this.#collect(tellLeftovers(leftovers));
+    const guestNuma = withoutCells(domain.numa, leftovers.cells);
+    const cells = mapCells(guestNuma, this.#host, drafts.length > 0 ? this.#policy.numa : 'existing');
     const { layout, numbers, budgets } = this.#allot(existing, drafts, moves, machineIommu);
     const bridges = layout.bridges.map((bridge, i) =>
       this.#told(planBridge(bridge, numbers.windows[i], cells, this.#context)),
@@ -130,6 +140,7 @@ class Planner {
       pcihole64 !== null ||
       numa.created !== null ||
       numa.initiators.length > 0 ||
+      leftovers.companions.length + leftovers.cells.length > 0 ||
       bridges.some(
         (b) => !b.kept || b.node !== b.nodeBefore || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept),
       ) ||
@@ -141,6 +152,7 @@ class Planner {
       rootPorts: [...layout.rootPorts],
       devices: [...devices],
       companions: [...verdicts.companions],
+      leftovers: { companions: [...leftovers.companions], cells: [...leftovers.cells] },
       renumbered: [...renumbered],
       iommufd: backends.domain,
       ssidsizeAttribute: this.#context.target.libvirt.ssidsize,
@@ -268,6 +280,7 @@ function emptyPlan(domain: Domain, host: Host): Plan {
     rootPorts: [],
     devices: domain.hostDevices.map((device) => describeDevice(device, host, undefined)),
     companions: [],
+    leftovers: { companions: [], cells: [] },
     renumbered: [],
     iommufd: 'none',
     ssidsizeAttribute: 'ssidsize',

@@ -9,6 +9,7 @@ export function editNuma(editor: XmlEditor, domain: Domain, plan: Plan): void {
   nameCells(editor, domain, plan);
   addCells(editor, domain, plan);
   addDistances(editor, domain, plan);
+  removeCells(editor, domain, plan);
   nameInitiators(editor, domain, plan);
 }
 
@@ -71,6 +72,20 @@ function addDistances(editor: XmlEditor, domain: Domain, { numa }: Plan): void {
     const present = element.child('distances');
     if (present) for (const sibling of siblings) editor.append(present, siblingElement(sibling));
     else editor.append(element, { name: 'distances', children: siblings.map(siblingElement) });
+  }
+}
+
+/** Takes out cells of devices that are gone, and the distances to them. */
+function removeCells(editor: XmlEditor, { numa }: Domain, { leftovers }: Plan): void {
+  const gone = new Set<number>(leftovers.cells);
+  if (gone.size === 0) return;
+  for (const { id, element } of numa.cells) {
+    if (element && gone.has(id)) editor.remove(element);
+    else {
+      for (const sibling of element?.child('distances')?.childrenNamed('sibling') ?? []) {
+        if (gone.has(Number(sibling.attribute('id')))) editor.remove(sibling);
+      }
+    }
   }
 }
 

@@ -53,6 +53,7 @@ class Rewriter {
     }
     this.#enableIommufd();
     this.#addCompanions();
+    this.#removeCompanions();
     this.#renumber();
     this.#editIommus();
     reserveMemory(
@@ -118,6 +119,11 @@ class Rewriter {
       else if (next) this.#editor.insertBefore(next, companion(bdf));
       else this.#append(companion(bdf));
     }
+  }
+
+  #removeCompanions(): void {
+    const { companions } = this.#plan.leftovers;
+    for (const { bdf, element } of this.#domain.hostDevices) if (companions.includes(bdf)) this.#editor.remove(element);
   }
 
   /** What lost the function 0 of its slot, and gets that number. */

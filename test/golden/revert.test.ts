@@ -25,8 +25,8 @@ describe('what a golden run rewrote is reverted', () => {
   it.for(runs)('$name', ({ file, args }) => {
     const before = readFileSync(join(REPOSITORY, file), 'utf8');
     const after = vsmmu(['rewrite', '--quiet', ...args]).stdout;
-    // Nothing was done, so nothing is to be taken back.
-    if (after === before) return;
+    // Nothing was done, so nothing is to be taken back; or more than this run did.
+    if (after === before || before.includes('urn:vsmmu')) return;
     expect(vsmmu(['revert', '--quiet'], after)).toEqual({ code: 0, stdout: before, stderr: '' });
     // Once more, in another hand: double quotes, line ends of DOS, no white space at the end of empty elements.
     const other = before.replaceAll("'", '"').replaceAll('/>', ' />').replace(/\r?\n/g, '\r\n');

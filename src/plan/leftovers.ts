@@ -1,0 +1,65 @@
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Bdf } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import { type CellId, formatNodeset, type GuestNuma, parseNodeset } from '../domain/numa.js';
+import type { Host } from '../host/host.js';
+import { nodesetOf } from './initiators.js';
+import { isInitiator } from './numa.js';
+
+/** What earlier runs put into a domain for certain devices, as its record has it: nobody else's may go with them. */
+export interface Ours {
+  /** Endpoints of placed devices' groups that were added, unassigned. */
+  readonly companions: ReadonlySet<Bdf>;
+  /** NUMA cells of Generic Initiators. */
+  readonly cells: ReadonlySet<CellId>;
+}
+
+/** What of it is for devices that the domain has no more. */
+export interface Leftovers {
+  readonly companions: readonly Bdf[];
+  /** By number; cells after which others come stay, since libvirt takes no gap in the numbers (12.8). */
+  readonly cells: readonly CellId[];
+}
+
+/** Finds what earlier runs added for devices that have left the domain since. */
+export function findLeftovers(domain: Domain, host: Host, { companions, cells }: Ours): Leftovers {
+  const given = domain.hostDevices.filter((device) => !device.unassigned);
+  const groups = new Set(given.flatMap(({ bdf }) => host.device(bdf)?.group ?? []));
+  const isAlone = (bdf: Bdf) => {
+    const group = host.device(bdf)?.group ?? null;
+    return group !== null && !groups.has(group);
+  };
+  const named = new Set<number>([
+    ...domain.hostDevices.flatMap((device) => parseNodeset(nodesetOf(device) ?? '') ?? []),
+    ...domain.controllers.flatMap((controller) => controller.node ?? []),
+  ]);
+  const gone: CellId[] = [];
+  for (const cell of domain.numa.cells.toReversed()) {
+    if (!isInitiator(cell) || !cells.has(cell.id) || named.has(cell.id)) break;
+    gone.unshift(cell.id);
+  }
+  return {
+    companions: domain.hostDevices.flatMap(({ bdf, unassigned }) =>
+      unassigned && companions.has(bdf) && isAlone(bdf) ? [bdf] : [],
+    ),
+    cells: gone,
+  };
+}
+
+/** What a domain says of NUMA without these cells, and without the distances to them. */
+export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNuma {
+  if (gone.length === 0) return numa;
+  const cells = numa.cells
+    .filter(({ id }) => !gone.includes(id))
+    .map((cell) => ({ ...cell, distances: new Map([...cell.distances].filter(([id]) => !gone.includes(id))) }));
+  return { ...numa, cells };
+}
+
+/** Says what goes with devices that have left. */
+export function tellLeftovers({ companions, cells }: Leftovers): readonly Diagnostic[] {
+  const told: string[] = [];
+  if (companions.length > 0)
+    told.push(`${companions.join(', ')} goes: the device of its IOMMU group that it was held for has left`);
+  if (cells.length > 0) told.push(`the NUMA cells ${formatNodeset(cells)} go: the device whose they were has left`);
+  return told.map((message) => diagnostic('leftover-removed', message));
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import type { Host } from '../../src/host/host.js';
+import { readTopology } from '../../src/host/snapshot.js';
+import { plan } from '../../src/plan/plan.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { oursOf } from '../../src/rewrite/ours.js';
+import { revert } from '../../src/rewrite/revert.js';
+import { rewrite } from '../../src/rewrite/rewrite.js';
+import { REPOSITORY } from '../cli/run.js';
+
+const read = (file: string): string => readFileSync(join(REPOSITORY, file), 'utf8');
+const hostOf = (name: string): Host => readTopology(read(`samples/hosts/${name}.json`), name);
+
+function rewritten(xml: string, host: Host, policy: Partial<Policy> = {}): string {
+  const domain = parseDomain(xml);
+  return rewrite(domain, plan(domain, host, { ...DEFAULT_POLICY, ...policy }, { ours: oursOf(domain) }).plan);
+}
+
+/** The domain without the host device of an address. */
+function without(xml: string, bdf: string): string {
+  const device = parseDomain(xml).hostDevices.find((each) => each.bdf === bdf);
+  if (!device) throw new Error(`no ${bdf}`);
+  const { start, end } = device.element;
+  return xml.slice(0, xml.lastIndexOf('\n', start)) + xml.slice(end);
+}
+
+const gb200 = hostOf('gb200');
+const GPUS = ['0008:01:00.0', '0009:01:00.0', '0018:01:00.0', '0019:01:00.0'];
+const guest = read('samples/domains/gb200-vm.xml');
+const withCells = rewritten(guest, gb200);
+
+const hostA = hostOf('host-a');
+const pair = read('test/golden/complete-groups/domain.xml');
+
+describe('what was added for a device that has left', () => {
+  it.for(GPUS)('goes as far as it comes last, and the record with it: the cells of %s', (gpu) => {
+    const left = without(withCells, gpu);
+    const after = rewritten(left, gb200);
+    const ids = parseDomain(after).numa.cells.map(({ id }) => id);
+    expect(ids).toEqual(ids.map((_, i) => i));
+    expect(ids).toHaveLength(gpu === GPUS.at(-1) ? 26 : 34);
+    const known = new Set(ids.map(String));
+    expect([...after.matchAll(/<sibling id='(\d+)'/g)].filter(([, id = '']) => !known.has(id))).toEqual([]);
+    expect(rewritten(after, gb200)).toBe(after);
+    expect(revert(parseDomain(after)).xml).toBe(without(guest, gpu));
+  });
+
+  it('makes room for the cells of one that comes', () => {
+    const [first = '', second = ''] = GPUS.slice(2);
+    const three = rewritten(without(guest, second), gb200);
+    const [element = ''] = /\n *<hostdev(?:(?!<\/hostdev>)[\s\S])*0x0019'[\s\S]*?<\/hostdev>/.exec(guest) ?? [];
+    const swapped = without(three, first).replace(
+      /(?=\n *<iommu )/,
+      element.replace(/\n *<address type='pci'[^>]*>/, ''),
+    );
+    const after = rewritten(swapped, gb200);
+    expect(parseDomain(after).numa.cells).toHaveLength(26);
+    expect(parseDomain(after).hostDevices.at(-1)?.element.child('acpi')?.attribute('nodeset')).toBe('18-25');
+    expect(rewritten(after, gb200)).toBe(after);
+    expect(revert(parseDomain(after)).xml).not.toMatch(/vsmmu|<cell id='[2-9]/);
+  });
+
+  it('is the other endpoint of its group, which was held for the guest', () => {
+    const both = rewritten(pair, hostA, { completeGroups: true });
+    const [device] = parseDomain(both).hostDevices.filter(({ unassigned }) => !unassigned);
+    const after = rewritten(without(both, device?.bdf ?? ''), hostA);
+    expect(parseDomain(after).hostDevices).toEqual([]);
+    expect(revert(parseDomain(after)).xml).toBe(without(pair, device?.bdf ?? ''));
+  });
+
+  it('stays where the record does not have it: somebody wrote it', () => {
+    const both = rewritten(pair, hostA, { completeGroups: true });
+    const byHand = both.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
+    const [device] = parseDomain(both).hostDevices.filter(({ unassigned }) => !unassigned);
+    const after = rewritten(without(byHand, device?.bdf ?? ''), hostA);
+    expect(parseDomain(after).hostDevices).toHaveLength(1);
+  });
+});
