@@ -89,7 +89,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
     diagnostics.push(
       diagnostic('bus-window-too-small', `${request.taker} ${has} and needs ${count}`, {
         place: placeOf(request),
-        hint: 'give --relayout, which numbers all bridges anew, or give this one a lower busNr',
+        hint: 'give --relayout, which numbers all bridges and with them the devices in the guest anew, or give this one a lower busNr',
       }),
     );
   }

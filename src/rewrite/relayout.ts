@@ -18,7 +18,8 @@ export function withoutBridges(domain: Domain): Cleared {
   // Where host devices go, the plan says.
   const planned = domain.hostDevices.map((d) => d.place);
   const isAnswered = ({ code, place }: Diagnostic) =>
-    code === 'revert-nothing' || (code === 'address-dropped' && planned.some((p) => p.line === place?.line));
+    code === 'revert-nothing' ||
+    (code === 'address-dropped' && planned.some((p) => p.line === place?.line && p.column === place.column));
   const found = diagnostics.filter((d) => !isAnswered(d));
   if (xml !== domain.document.text && readRecord(domain).record === undefined) {
     found.push(

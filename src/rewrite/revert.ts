@@ -3,6 +3,7 @@ import type { PciController } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import { PciTree } from '../domain/pci-tree.js';
 import { isOurAlias } from '../plan/alias.js';
+import type { XmlElement } from '../xml/document.js';
 import { fillGaps } from './gaps.js';
 import { readRecord } from './record.js';
 import { undo } from './undo.js';
@@ -35,7 +36,7 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
     const message = `the domain has bridges for vSMMUs, and ${why}`;
     throw new RefusedError([...diagnostics, diagnostic('revert-unrecorded', message, { place: unrecorded[0].place })]);
   }
-  const taken = unrecorded.map((c) => c.element);
+  const taken = unrecorded.length > 0 ? [...unrecorded.map((c) => c.element), ...unrecordedTraces(domain)] : [];
   const undone = undo(domain, record, elements, taken);
   const filled = fillGaps(undone.xml, undone.freed);
   return { xml: filled.xml, diagnostics: [...diagnostics, ...undone.diagnostics, ...filled.diagnostics] };
@@ -48,4 +49,25 @@ function bridges(domain: Domain): PciController[] {
   const ours = domain.controllers.filter((c) => isOurAlias(c.alias));
   const buses = tree.expanders.filter((c) => ours.includes(c) || accelerated.has(c.index));
   return [...new Set([...ours, ...buses.flatMap((c) => [c, ...tree.busesBelow(c.index)])])];
+}
+
+/**
+ * What else can be told to be ours where no record tells: the iommufd of devices behind bridges of ours, where their `<driver>`
+ * says nothing but that, and what ports of ours reserve. Such a device works without it just as well.
+ */
+function unrecordedTraces(domain: Domain): XmlElement[] {
+  const { hostDevices, overrides } = domain;
+  const tree = new PciTree(domain);
+  const behindOurs = hostDevices.filter(
+    ({ address }) => address && isOurAlias(tree.controller(tree.rootOf(address.bus))?.alias),
+  );
+  const drivers = behindOurs.flatMap(({ element, iommufd }) => {
+    const driver = element.child('driver');
+    return driver && iommufd === 'yes' && driver.attributes.length === 1 && driver.children.length === 0
+      ? [driver]
+      : [];
+  });
+  const reserves = [...overrides.devices].flatMap(([alias, { element }]) => (isOurAlias(alias) ? [element] : []));
+  const isAll = overrides.element && reserves.length === overrides.element.children.length;
+  return [...drivers, ...(isAll && overrides.element ? [overrides.element] : reserves)];
 }

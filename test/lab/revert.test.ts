@@ -70,6 +70,36 @@ describe('what libvirt stored and printed in between', () => {
   });
 });
 
+describe('a domain that somebody changed after us', () => {
+  const [{ xml, options }] = sampleCases() as [Case];
+  /** A virtual function beside one that the sample has: the bridge of its SMMU has no bus number for its port. */
+  const more = `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x31' slot='0x10' function='0x4'/></source></hostdev>`;
+
+  it('is relaid out where a bridge is too narrow for a device that came, and libvirt takes it so', async ({ task }) => {
+    const rewritten = await rewrite(await definedAs(lab, xml), options);
+    const joined = rewritten.replace('</devices>', `${more}</devices>`);
+    await expect(rewrite(joined, options)).rejects.toThrow('bus-window-too-small');
+    const relaid = await rewrite(joined, [...options, '--relayout']);
+    const dump = await definedAs(lab, relaid);
+    task.meta.lab = { defined: 2 };
+    expect(controllers(dump), 'libvirt adds none').toEqual(controllers(relaid));
+    expect(await rewrite(dump, options), 'the second run changes nothing').toBe(dump);
+    expect(dump.match(/<controller type='pci' index='\d+' model='pcie-expander-bus'/g)).toHaveLength(2);
+  });
+
+  it('and took out our record, is reverted by force to one that libvirt takes', async ({ task }) => {
+    const spare = [...options, '--spare-ports', '1'];
+    const dump = await definedAs(lab, await rewrite(await definedAs(lab, xml), spare));
+    const foreign = dump.replace(/ *<vsmmu:placement[\s\S]*<\/vsmmu:placement>\n/, '');
+    await expect(revert(foreign)).rejects.toThrow('revert-unrecorded');
+    const forced = await revert(foreign, ['--force']);
+    expect(forced).not.toMatch(/vsmmu|iommu|override/);
+    const after = await definedAs(lab, forced);
+    task.meta.lab = { defined: 3 };
+    expect(controllers(after), 'libvirt adds none').toEqual(controllers(forced));
+  });
+});
+
 /** A case whose domain has an emulated SMMU for the whole machine. */
 function withMachineSmmu({ title, xml, options }: Case): Case {
   return {

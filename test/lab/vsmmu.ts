@@ -15,8 +15,8 @@ export async function rewrite(xml: string, options: ToolOptions): Promise<string
 }
 
 /** `vsmmu revert`: the domain as it was. */
-export async function revert(xml: string): Promise<string> {
-  return await vsmmu(['revert', '--quiet'], xml);
+export async function revert(xml: string, options: ToolOptions = []): Promise<string> {
+  return await vsmmu(['revert', '--quiet', ...options], xml);
 }
 
 /** `vsmmu attach`: the device to be plugged in. */

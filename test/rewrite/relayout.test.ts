@@ -131,6 +131,12 @@ describe('a domain that was made by hand', () => {
     expect(after.controllers.flatMap((c) => c.busNr ?? [])).toEqual([251, 254]);
   });
 
+  it('is told what loses its address although its document is one line', () => {
+    const line = domain(port(1), expander(2, 240), port(3, at(2)), rng(at(2, 5)), hostdev(1, at(3)), vsmmu(2));
+    const { codes } = relaidOut(line.replaceAll(/\n\s*/g, ''));
+    expect(codes).toEqual(['address-dropped', 'relayout-unrecorded']);
+  });
+
   it('keeps what is on an expander bus without a vSMMU', () => {
     const numa = domain(port(1), expander(2, 200), port(3, at(2)), rng(at(3)), hostdev(1, at(1)));
     const after = parseDomain(relaidOut(rewritten(numa)).xml);

@@ -223,6 +223,20 @@ describe('a domain without a record', () => {
     expect(after.otherDevices.map((d) => d.address?.slot)).toEqual([2]);
   });
 
+  it('loses by force what of ours can be told without a record: iommufd of its devices, memory of its ports', () => {
+    const before = domain(
+      port(1),
+      port(5),
+      hostdev(1, at(1)),
+      hostdev(2, `<driver name='vfio' iommufd='yes'/>${at(5)}`),
+    );
+    const after = rewritten(before, { sparePorts: 1 }).replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
+    const { xml } = reverted(after, { force: true });
+    expect(after).toContain('qemu:override>');
+    expect(xml).not.toMatch(/override|<driver iommufd/);
+    expect(xml).toContain("<driver name='vfio' iommufd='yes'/>");
+  });
+
   it('loses by force the bridges that somebody made by hand, and only those with an accelerated vSMMU', () => {
     const xml = domain(
       ...[expander(1, 200), port(2, at(1)), expander(3, 100), port(4, at(3)), hostdev(1, at(2)), rng(at(4))],
