@@ -1,5 +1,5 @@
 import type { Checked, Grade } from './doctor-checks.js';
-import { colours, paragraph, WIDTH } from './typeset.js';
+import { colours, item, paragraph, WIDTH } from './typeset.js';
 
 /** How much is to be said. */
 export interface Manner {
@@ -35,16 +35,10 @@ function renderCheck({ of, title, grade, found, remedy, details = [] }: Checked,
   return [
     answer,
     isShort ? '' : paragraph(found, INDENT),
-    ...shown.map((detail) => hanging(detail)),
+    ...shown.map((detail) => item(detail, `${INDENT}  `)),
     more > 0 ? `${INDENT}  … and ${more} more (--verbose)\n` : '',
     remedy === undefined ? '' : paragraph(`${bold('->')} ${remedy}`, INDENT),
   ].join('');
-}
-
-/** A detail, its further lines further in. */
-function hanging(text: string): string {
-  const lines = paragraph(text, `${INDENT}    `);
-  return lines.replace(`${INDENT}    `, `${INDENT}  `);
 }
 
 function inColour(grade: Grade): string {

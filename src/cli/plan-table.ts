@@ -1,78 +1,157 @@
 import type { Bdf } from '../domain/address.js';
-import { formatKib } from '../domain/size.js';
-import type { Plan, Port } from '../generated/plan.js';
+import type { Bridge, Device, Plan, Port } from '../generated/plan.js';
+import type { PciDevice } from '../generated/topology.js';
+import { guestAddresses } from '../guest/lspci.js';
 import type { GuestView } from '../guest/predict.js';
+import { whyBypassed } from '../guest/reasons.js';
+import { classInWords } from '../host/class-names.js';
+import type { Host } from '../host/host.js';
+import { BUS_NUMBERS } from '../plan/bus-numbers.js';
 import { formatSize } from '../plan/spare-memory.js';
+import { renderConsequences } from './plan-consequences.js';
+import { colours, paragraph, section, WIDTH } from './typeset.js';
 
-/** What a plan is shown with: what the guest sees before it and after it. */
-export interface Views {
+/** What a plan is shown with. */
+export interface Scene {
+  /** The domain's name. */
+  readonly name: string;
+  readonly host: Host;
+  /** What the guest sees before it and after it. */
   readonly before: GuestView;
   readonly after: GuestView;
 }
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
-/** A plan for people to read, 80 columns wide: each bridge with its ports and devices, what stays, who takes bus numbers. */
-export function renderPlan(plan: Plan, { before, after }: Views): string {
-  const was = addresses(before);
-  const is = addresses(after);
-  const move = (bdf: Bdf): string => {
-    const [from = '-', to = '-'] = [was.get(bdf), is.get(bdf)];
-    return from === to ? to : `${from} -> ${to}`;
-  };
-  const lines: string[] = [];
-  for (const bridge of plan.bridges) {
-    const last = bridge.busNr + bridge.busNumbers - 1;
-    const values = Object.entries(bridge.vsmmu).map(([name, value]) => `${name}=${value}`);
-    lines.push(
-      `${bridge.smmu}: bridge ${bridge.controllerIndex}, buses ${hex(bridge.busNr)}-${hex(last)}${cell(bridge)}${bridge.kept ? '' : ', new'}`,
-      `  vSMMU ${values.join(' ') || 'none, since nothing is behind it'}`,
-    );
-    for (const port of bridge.ports) {
-      const label = `  port ${port.controllerIndex}`.padEnd(11);
-      const devices =
-        port.devices.length > 0 ? port.devices.map((bdf) => `${bdf}  ${move(bdf)}`) : [emptyLabel(port, bridge.ports)];
-      for (const [i, device] of devices.entries()) lines.push((i === 0 ? label : ' '.repeat(11)) + device);
-    }
+/**
+ * A plan for people to read, 80 columns wide: where each device goes and why, what stays, who takes bus numbers, what the
+ * guest will notice, and what the domain can no longer do.
+ */
+export function renderPlan(plan: Plan, scene: Scene): string {
+  const { yellow } = colours();
+  const parts = [
+    paragraph(summary(plan, scene.name), ''),
+    section('Behind a vSMMU', new BridgeTable(plan, scene).render()),
+    section('Behind no vSMMU', renderBypassed(plan, scene)),
+    section('Bus numbers', renderLedger(plan)),
+    renderConsequences(plan, scene),
+    scene.after.complete
+      ? ''
+      : `\n${yellow('Not final')}\n${paragraph('libvirt is still to choose addresses; what is below pcie.0 may come out otherwise.')}`,
+  ];
+  return parts.join('');
+}
+
+function summary({ devices, bridges, changed }: Plan, name: string): string {
+  const placed = devices.filter(({ verdict }) => verdict === 'placed').length;
+  const domain = name === '' ? 'The domain' : name;
+  const outcome = changed ? 'the domain changes' : 'nothing is to be done';
+  if (devices.length === 0) return `${domain}: no host devices; ${outcome}.`;
+  const used = bridges.filter(({ vsmmu }) => Object.keys(vsmmu).length > 0).length;
+  const behind = placed === 0 ? 'behind no vSMMU' : `behind ${used} vSMMU${used === 1 ? '' : 's'}`;
+  const number = placed === 0 ? `${devices.length}` : `${placed} of ${devices.length}`;
+  return `${domain}: ${number} host device${devices.length === 1 ? '' : 's'} ${behind}; ${outcome}.`;
+}
+
+/** The bridges with their ports and what is on them, in columns. */
+class BridgeTable {
+  readonly #plan: Plan;
+  readonly #scene: Scene;
+  readonly #was: ReadonlyMap<Bdf, Bdf>;
+  readonly #is: ReadonlyMap<Bdf, Bdf>;
+  readonly #portWidth: number;
+  readonly #kindWidth: number;
+
+  constructor(plan: Plan, scene: Scene) {
+    this.#plan = plan;
+    this.#scene = scene;
+    this.#was = guestAddresses(scene.before);
+    this.#is = guestAddresses(scene.after);
+    const ports = plan.bridges.flatMap((bridge) => bridge.ports);
+    this.#portWidth = Math.max(0, ...ports.map((port) => portName(port).length));
+    this.#kindWidth = Math.max(0, ...plan.devices.map(({ bdf }) => this.#kind(bdf).length));
   }
-  const bypassed = plan.devices.filter((device) => device.verdict === 'bypassed');
-  if (bypassed.length > 0) lines.push('behind no vSMMU:');
-  for (const { bdf, reason } of bypassed) lines.push(`           ${bdf}  ${move(bdf)}  ${reason ?? ''}`);
-  if (plan.rootPorts.length > 0) {
-    lines.push(`new ports on pcie.0: ${plan.rootPorts.map((port) => port.controllerIndex).join(' ')}`);
+
+  render(): string {
+    const { bridges } = this.#plan;
+    if (bridges.length === 0) return '';
+    const why = 'Each device is on a bridge for the SMMU that it is behind on the host.';
+    return paragraph(why) + bridges.map((bridge) => this.#bridge(bridge)).join('');
   }
-  lines.push(...memoryLines(plan));
-  if (plan.busNumbers.length > 0) {
-    lines.push('bus numbers:');
-    for (const { taker, count } of plan.busNumbers) lines.push(`  ${String(count).padStart(3)}  ${taker}`);
+
+  #bridge(bridge: Bridge): string {
+    const { dim, cyan } = colours();
+    const { smmu, controllerIndex, busNr, busNumbers, kept, node, ports } = bridge;
+    const buses = `buses ${hex(busNr)}-${hex(busNr + busNumbers - 1)}`;
+    const state = kept ? 'kept' : 'new';
+    const cell = node === null ? '' : `, NUMA cell ${node}`;
+    return [
+      `  ${cyan(smmu)}: bridge ${controllerIndex}, ${state}, ${buses}${cell}\n`,
+      `    ${dim(vsmmuInWords(bridge))}\n`,
+      ...ports.map((port) => this.#port(port, ports)),
+    ].join('');
   }
-  lines.push(plan.changed ? 'the domain changes' : 'nothing to do');
-  return `${lines.join('\n')}\n`;
+
+  #port(port: Port, all: readonly Port[]): string {
+    const title = `    ${portName(port).padEnd(this.#portWidth)}  `;
+    const blank = ' '.repeat(title.length);
+    if (port.devices.length === 0) return `${title}${emptyLabel(port, all)}\n`;
+    return port.devices.map((bdf, i) => `${i === 0 ? title : blank}${this.#device(bdf)}\n`).join('');
+  }
+
+  #device(bdf: Bdf): string {
+    const [from = 'nowhere', to = 'nowhere'] = [this.#was.get(bdf), this.#is.get(bdf)];
+    return `${bdf}  ${this.#kind(bdf).padEnd(this.#kindWidth)}  ${from === to ? to : `${from} -> ${to}`}`;
+  }
+
+  #kind(bdf: Bdf): string {
+    return kindOf(this.#scene.host.device(bdf));
+  }
+}
+
+function kindOf(device: PciDevice | undefined): string {
+  return device ? classInWords(device.class) : '';
+}
+
+function portName({ model, controllerIndex }: Port): string {
+  return `${model === 'pcie-switch-upstream-port' ? 'switch' : 'port'} ${controllerIndex}`;
+}
+
+function vsmmuInWords({ vsmmu, vsmmuChange }: Bridge): string {
+  const values = Object.entries(vsmmu).map(([name, value]) => `${name}=${value}`);
+  if (values.length > 0) return `vSMMU ${values.join(' ')}`;
+  return vsmmuChange === 'remove'
+    ? 'its vSMMU goes, since nothing is behind it'
+    : 'no vSMMU, since nothing is behind it';
 }
 
 function emptyLabel({ controllerIndex, reserve }: Port, all: readonly Port[]): string {
   const below = all.filter((port) => port.address.bus === controllerIndex).map((port) => port.controllerIndex);
-  if (below.length > 0) return `above port ${below.join(', ')}`;
-  return reserve === 0 ? 'spare' : `spare, keeps ${formatSize(reserve)} free`;
+  if (below.length > 0) return `above ${below.join(', ')}`;
+  return reserve === 0 ? 'free' : `free, keeps ${formatSize(reserve)} for 64-bit BARs`;
 }
 
-function cell({ node }: Plan['bridges'][number]): string {
-  return node === null ? '' : `, NUMA cell ${node}`;
+function renderBypassed({ devices, companions }: Plan, { host, before, after }: Scene): string {
+  const [was, is] = [guestAddresses(before), guestAddresses(after)];
+  const bypassed = devices.filter(({ verdict }) => verdict === 'bypassed');
+  const kinds = Math.max(0, ...bypassed.map(({ bdf }) => kindOf(host.device(bdf)).length));
+  const line = (device: Device): string => {
+    const { bdf } = device;
+    const [from, to = '-'] = [was.get(bdf), is.get(bdf)];
+    const move = from === undefined || from === to ? to : `${from} -> ${to}`;
+    const place = `  ${bdf}  ${kindOf(host.device(bdf)).padEnd(kinds)}  ${move}`;
+    const why = whyBypassed(device);
+    return place.length + 2 + why.length <= WIDTH ? `${place}  ${why}\n` : `${place}\n    ${why}\n`;
+  };
+  const hidden = companions.map((bdf) => `  ${bdf}  held for its IOMMU group, not given to the guest\n`);
+  return [...bypassed.map(line), ...hidden].join('');
 }
 
-/** What the guest gets of NUMA cells and of space for 64-bit BARs. */
-function memoryLines({ numa, pcihole64, devices }: Plan): string[] {
-  const lines: string[] = [];
-  const { created } = numa;
-  if (created) lines.push(`new NUMA cell ${created.cell}: CPUs ${created.cpus}, ${formatKib(created.memory)}`);
-  const added = new Set(numa.initiators.map(({ device }) => device));
-  for (const { bdf, nodeset } of devices) {
-    if (added.has(bdf)) lines.push(`new NUMA cells ${nodeset}: the Generic Initiators of ${bdf}`);
-  }
-  if (pcihole64) lines.push(`64-bit MMIO space: ${formatKib(pcihole64.after)}`);
-  return lines;
-}
-
-function addresses(view: GuestView): ReadonlyMap<Bdf, Bdf> {
-  return new Map(view.functions.flatMap((f) => (f.host === null ? [] : [[f.host, f.address]])));
+/** Who takes how many of the bus numbers, and how many are left. */
+function renderLedger({ busNumbers }: Plan): string {
+  if (busNumbers.length === 0) return '';
+  const free = BUS_NUMBERS - busNumbers.reduce((sum, { count }) => sum + count, 0);
+  return [...busNumbers, { taker: 'free', count: free }]
+    .map(({ taker, count }) => `  ${String(count).padStart(3)}  ${taker}\n`)
+    .join('');
 }

@@ -3,6 +3,7 @@ import { predictGuest } from '../guest/predict.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
 import { checkPicture, deliverPicture, wantsPicture } from './picture.js';
 import { place } from './place.js';
+import { renderGuest } from './plan-guest.js';
 import { renderPlan } from './plan-table.js';
 import { printJson, report } from './report.js';
 
@@ -10,16 +11,20 @@ import { printJson, report } from './report.js';
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = soleOperand(operands, 'domain');
   checkPicture(options);
-  const { before, domain, host, plan, diagnostics, ...placed } = await place(file, options);
-  const after = predictGuest(placed.after);
+  const { before, domain, host, plan, diagnostics, after } = await place(file, options);
+  const guest = predictGuest(after);
   report(diagnostics, options);
   if (wantsPicture(options)) {
     const { drawPlan, planDot } = await import('../guest/picture.js');
-    const details = { name: domain.name, guest: after };
+    const details = { name: domain.name, guest };
     const picture = { dot: () => planDot(plan, host, details), svg: () => drawPlan(plan, host, details) };
     if (await deliverPicture(picture, options)) return;
   }
-  if (isSet(options, 'json'))
-    printJson({ changed: placed.after.document.text !== before, diagnostics, plan, guest: after });
-  else process.stdout.write(renderPlan(plan, { before: predictGuest(parseDomain(before)), after }));
+  if (isSet(options, 'json')) {
+    printJson({ changed: after.document.text !== before, diagnostics, plan, guest });
+    return;
+  }
+  const scene = { name: domain.name, host, before: predictGuest(parseDomain(before)), after: guest };
+  process.stdout.write(renderPlan(plan, scene));
+  if (isSet(options, 'guest')) process.stdout.write(renderGuest(guest, after, host));
 }

@@ -27,3 +27,14 @@ export function paragraph(text: string, indent = '  ', width = WIDTH): string {
 export function listItem(title: string, text: string): string {
   return `${title}\n${paragraph(text)}`;
 }
+
+/** A line of a list, its further lines further in. */
+export function item(text: string, indent: string): string {
+  const lines = paragraph(text, `${indent}  `);
+  return `${indent}${lines.slice(indent.length + 2)}`;
+}
+
+/** The title of a section and what stands below it; nothing where nothing does. */
+export function section(title: string, body: string): string {
+  return body === '' ? '' : `\n${colours().bold(title)}\n${body}`;
+}

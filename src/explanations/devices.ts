@@ -88,7 +88,7 @@ vsmmu rewrite --diff vm.xml`,
       follow from the address change with it: a NIC called enp3s0 may come to be enp253s0.`,
     remedy: `See what the guest has written down by address or by name: network configuration, udev rules, GPU lists. A rule
       by MAC address does not mind.`,
-    example: `vsmmu plan vm.xml
+    example: `vsmmu plan --guest vm.xml
 [Match]
 MACAddress=52:54:00:11:22:33`,
   },

@@ -51,13 +51,18 @@ export function seriesExample(): Case {
   };
 }
 
-/** The samples as they are, and the QEMU series' example. */
+/** The samples as they are, one with switches, and the QEMU series' example. */
 export function sampleCases(): Case[] {
   const plain = samples.map(([domain, host]): Case => {
     const xml = asTcg(read(`samples/domains/${domain}.xml`));
     return { title: `${domain} on ${host}`, xml, options: ['--topology', at(`samples/hosts/${host}.json`)] };
   });
-  return [...plain, seriesExample()];
+  const [title, options] = [
+    'dense-vm on dense with switches',
+    ['--topology', at('samples/hosts/dense.json'), '--mirror-switches'],
+  ];
+  const switches = { title, xml: asTcg(read('samples/domains/dense-vm.xml')), options };
+  return [...plain, switches, seriesExample()];
 }
 
 /** Golden files whose domains show one rule each; `test/golden/NAME/command` says with which options. */

@@ -4,7 +4,7 @@ import { forCommandLine, hostAddresses } from './domain.js';
 import { emulatedMachine } from './emulated.js';
 import { bootGuest } from './guest.js';
 import { Lab } from './lab.js';
-import { observedNodes, observedSight, predictedNodes, predictedSight } from './prediction.js';
+import { observedNodes, observedSight, predictedNodes, predictedSight, predictedTree, treeOf } from './prediction.js';
 import { commandLine, tryDomain } from './trial.js';
 
 const hosts = new CapturedHosts();
@@ -37,6 +37,7 @@ describe('a guest sees what the plan says', () => {
     task.meta.lab = { defined: 1, booted: 1 };
     const hosts = hostAddresses(forCommandLine(dump));
     expect(observedSight(view, layout, hosts)).toEqual(predictedSight(prediction));
+    expect(treeOf(view.lspci), 'its lspci -tv').toBe(predictedTree(prediction, dump));
     expect(observedNodes(view, layout)).toEqual(predictedNodes(layout));
     if (each.title === seriesExample().title) process.stdout.write(`${view.lspci}\n`);
   });

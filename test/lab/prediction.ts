@@ -2,7 +2,10 @@
  * What the tool predicts of a guest, held against what a guest saw. Both become sentences, one for each PCI function and
  * each range of the IORT: two lists of text compare exactly, and a difference reads by itself.
  */
+import { parseDomain } from '../../src/domain/domain.js';
+import { drawTree } from '../../src/guest/lspci.js';
 import type { GuestView as Prediction } from '../../src/guest/predict.js';
+import { Host } from '../../src/host/host.js';
 import type { PciLayout } from './argv.js';
 import { standInVendor } from './emulated.js';
 import type { GuestDevice, GuestView } from './guest.js';
@@ -62,6 +65,17 @@ export function observedNodes(view: GuestView, layout: PciLayout): string[] {
     .filter((device) => device.parent === undefined && roots.includes(device.root))
     .map((device) => `${device.bdf} on node ${device.numaNode}`)
     .sort();
+}
+
+/** A PCI tree as `lspci -tv` draws it, without the names of the devices: the guest's, or the predicted one. */
+export function treeOf(drawing: string): string {
+  return drawing.trimEnd().replace(/(\.[0-7]) {2}.*$/gm, '$1');
+}
+
+/** The tree that is predicted for a domain. */
+export function predictedTree(prediction: Prediction, xml: string): string {
+  const noHost = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
+  return treeOf(drawTree(prediction, parseDomain(xml), noHost));
 }
 
 /** The e1000e that stands in for a host device. */

@@ -1,0 +1,118 @@
+import { type Bdf, formatBdf } from '../domain/address.js';
+import { EXPANDER_MODELS } from '../domain/controller.js';
+import type { Domain } from '../domain/domain.js';
+import { classInWords } from '../host/class-names.js';
+import type { Host } from '../host/host.js';
+import type { GuestFunction, GuestView } from './predict.js';
+
+/** How wide a tree is to be. */
+const WIDTH = 80;
+
+/** A function of the guest as it is drawn. */
+interface Drawn {
+  /** Slot and function: `00.0`. */
+  readonly place: string;
+  readonly label: string;
+  /** The bus that it makes. */
+  readonly bus: number | null;
+}
+
+/**
+ * The guest's PCI tree, drawn as its own `lspci -tv` will draw it (pciutils 3.14); in the place of the names that lspci
+ * has for devices, where they come from: the host device, or the element of the domain.
+ * @param domain the one that the view is of
+ * @param host for the host devices' kinds
+ */
+export function drawTree(view: GuestView, domain: Domain, host: Host): string {
+  return new Tree(view, labelsOf(domain, host)).draw();
+}
+
+/** What each function is called. */
+function labelsOf(domain: Domain, host: Host): (each: GuestFunction) => string {
+  const expanders = new Map(
+    domain.controllers.flatMap(({ model, address, index }) =>
+      EXPANDER_MODELS.has(model) && address ? [[formatBdf({ domain: 0, ...address }), index] as const] : [],
+    ),
+  );
+  return ({ address, element, host: bdf }) => {
+    const index = expanders.get(address);
+    if (index !== undefined) return `PCIe Expander bridge (${index})`;
+    const device = bdf && host.device(bdf);
+    return bdf === null ? `<${element}>` : `host ${bdf}${device ? `, ${classInWords(device.class)}` : ''}`;
+  };
+}
+
+class Tree {
+  readonly #lines: string[] = [];
+  readonly #buses = new Map<number, Drawn[]>();
+
+  constructor({ functions }: GuestView, labelOf: (each: GuestFunction) => string) {
+    // QEMU's own host bridge, which no domain names.
+    this.#buses.set(0, [{ place: '00.0', label: 'QEMU PCIe Host bridge', bus: null }]);
+    for (const each of functions) {
+      const bus = Number.parseInt(each.address.slice(5, 7), 16);
+      const drawn = { place: each.address.slice(8), label: labelOf(each), bus: each.bus };
+      this.#buses.set(bus, [...(this.#buses.get(bus) ?? []), drawn]);
+    }
+  }
+
+  draw(): string {
+    const made = new Set([...this.#buses.values()].flat().map(({ bus }) => bus));
+    const roots = [...this.#buses.keys()].filter((bus) => !made.has(bus)).sort((a, b) => a - b);
+    const names = roots.map((bus) => `[0000:${hex(bus)}]-`);
+    if (roots.length === 1) this.#drawBus(0, `-${names[0]}`);
+    else {
+      for (const [i, bus] of roots.entries()) this.#drawBus(bus, `-${i < roots.length - 1 ? '+' : '\\'}-${names[i]}`);
+    }
+    return this.#lines.join('');
+  }
+
+  /** @param before the line so far; what stands in it continues below as | where something is to follow */
+  #drawBus(bus: number, before: string): void {
+    const functions = this.#buses.get(bus) ?? [];
+    if (functions.length === 0) this.#end(before);
+    else if (functions.length === 1 && functions[0]) this.#drawFunction(functions[0], `${before}--`);
+    else {
+      let line = before;
+      for (const [i, each] of functions.entries()) {
+        this.#drawFunction(each, `${line}${i < functions.length - 1 ? '+' : '\\'}-`);
+        line = below(before);
+      }
+    }
+  }
+
+  #drawFunction({ place, label, bus }: Drawn, before: string): void {
+    if (bus === null) {
+      const line = `${before}${place}  ${label}`;
+      // Far to the right, below switches, there is room for the address alone.
+      this.#end(line.length <= WIDTH ? line : `${before}${place}  ${label.replace(/^host |, .*$/g, '')}`);
+      return;
+    }
+    const last = this.#lastBelow(bus);
+    const range = last === bus ? hex(bus) : `${hex(bus)}-${hex(last)}`;
+    this.#drawBus(bus, `${before}${place}-[${range}]--`);
+  }
+
+  /** The highest bus below a bus, itself where none is. */
+  #lastBelow(bus: number): number {
+    const made = (this.#buses.get(bus) ?? []).flatMap((each) => (each.bus === null ? [] : [this.#lastBelow(each.bus)]));
+    return Math.max(bus, ...made);
+  }
+
+  #end(line: string): void {
+    // Only the first line begins with a dash.
+    this.#lines.push(`${this.#lines.length === 0 ? line : line.replace(/^-/, ' ')}\n`);
+  }
+}
+
+/** What is left of a line on the next: a bar below each branch that goes on. */
+function below(line: string): string {
+  return line.replace(/[^+|]/g, ' ').replaceAll('+', '|');
+}
+
+const hex = (n: number): string => n.toString(16).padStart(2, '0');
+
+/** The addresses of the host devices in a view. */
+export function guestAddresses({ functions }: GuestView): ReadonlyMap<Bdf, Bdf> {
+  return new Map(functions.flatMap(({ host, address }) => (host === null ? [] : [[host, address]])));
+}

@@ -1,0 +1,82 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, vsmmu } from './run.js';
+
+const SAMPLES = [
+  ['arm-server-vm', 'arm-server'],
+  ['dense-vm', 'dense'],
+  ['gb200-vm', 'gb200'],
+  ['gh200-vm', 'gh200'],
+  ['ml-train', 'host-a'],
+  ['qemu-series', 'three-smmus'],
+  ['virtio-only', 'gh200'],
+  ['x86-vm', 'x86'],
+] as const;
+
+/** What `vsmmu plan` prints for a sample. */
+function planned(domain: string, host: string, ...options: string[]): string {
+  const where = ['--topology', `samples/hosts/${host}.json`, `samples/domains/${domain}.xml`];
+  const { code, stdout } = vsmmu(['plan', '--quiet', ...options, ...where]);
+  expect(code).toBe(0);
+  return stdout;
+}
+
+/** The lines of a section. */
+function section(text: string, title: string): string[] {
+  const lines = text.split('\n');
+  const start = lines.indexOf(title);
+  if (start < 0) return [];
+  const end = lines.indexOf('', start);
+  return lines.slice(start + 1, end < 0 ? undefined : end);
+}
+
+describe('vsmmu plan', () => {
+  it.each(SAMPLES)('fits 80 columns, without colour: %s on %s', (domain, host) => {
+    const text = planned(domain, host, '--guest', '--mirror-switches');
+    expect(text.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
+    expect(text).not.toContain('\u001b');
+  });
+
+  it('says why a device stays behind no vSMMU', () => {
+    expect(section(planned('dense-vm', 'dense'), 'Behind no vSMMU')).toEqual([
+      '  0006:02:00.0  Ethernet  0000:10:00.0  shares IOMMU group 22',
+      '  0006:02:00.1  Ethernet  0000:11:00.0  shares IOMMU group 22',
+      '  000c:01:00.0  USB       0000:16:00.0  behind no SMMU on the host',
+    ]);
+  });
+
+  it('accounts for all 256 bus numbers', () => {
+    const counts = section(planned('gb200-vm', 'gb200'), 'Bus numbers').map((line) => Number.parseInt(line, 10));
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(256);
+  });
+
+  it('names the NICs that udev will call otherwise', () => {
+    const noticed = section(planned('ml-train', 'host-a'), 'What the guest will notice');
+    expect(noticed).toContain('    0000:31:10.2  enp3s0 -> enp253s0');
+  });
+
+  it('says what the domain can no longer do, if anything is accelerated', () => {
+    expect(section(planned('ml-train', 'host-a'), 'No longer possible').join(' ')).toContain('live migration');
+    expect(planned('virtio-only', 'gh200')).toBe('virtio-only: no host devices; nothing is to be done.\n');
+  });
+
+  it('says so where libvirt is still to choose addresses', () => {
+    const file = join(temporaryFolder(), 'vm.xml');
+    const xml = readFileSync('samples/domains/ml-train.xml', 'utf8');
+    writeFileSync(file, xml.replace(/(<rng[\s\S]*?)<address [^>]*\/>/, '$1'));
+    const { stdout } = vsmmu(['plan', '--quiet', '--topology', 'samples/hosts/host-a.json', file]);
+    expect(section(stdout, 'Not final').join(' ')).toContain('still to choose addresses');
+  });
+
+  it('draws the guest only with --guest', () => {
+    expect(planned('ml-train', 'host-a')).not.toContain('lspci');
+    const text = planned('ml-train', 'host-a', '--guest');
+    expect(section(text, 'lspci -tv').at(-1)).toBe(' \\-[0000:fe]---00.0-[ff]----00.0  host 0000:91:00.0, NVMe');
+    expect(section(text, 'IORT: ids of PCI requesters')).toEqual([
+      '  0000-fbff  ITS, no SMMU',
+      '  fc00-fdff  vSMMU 0, bridge 10',
+      '  fe00-ffff  vSMMU 1, bridge 12',
+    ]);
+  });
+});
