@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -27,5 +28,23 @@ describe('the codes of diagnostics', () => {
     for (const line of [meaning, 'hint' in info ? String(info.hint) : 'x']) {
       expect(line).toMatch(/^[^\n]*[^\n.]$/);
     }
+  });
+});
+
+describe('what the README shows of commands', () => {
+  const blocks = [...readme.matchAll(/^```\n(\$ vsmmu [\s\S]*?)^```$/gm)].map(([, block = '']) => block);
+  const runs = blocks
+    .flatMap((block) => block.split(/^(?=\$ vsmmu )/m))
+    .map((text): [string, string] => {
+      const [line = '', ...output] = text.trimEnd().split('\n');
+      return [line.slice(2), output.join('\n')];
+    });
+
+  it('is something', () => expect(runs.length).toBeGreaterThan(3));
+
+  it.each(runs)('is what they print: %s', (line, output) => {
+    const script = `vsmmu() { "${process.execPath}" bin/vsmmu "$@"; }; { ${line}; } 2>&1`;
+    const { stdout } = spawnSync('bash', ['-c', script], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect(stdout.trimEnd()).toBe(output);
   });
 });

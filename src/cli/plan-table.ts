@@ -47,7 +47,7 @@ function summary({ devices, bridges, changed }: Plan, name: string): string {
   const domain = name === '' ? 'The domain' : name;
   const outcome = changed ? 'the domain changes' : 'nothing is to be done';
   if (devices.length === 0) return `${domain}: no host devices; ${outcome}.`;
-  const used = bridges.filter(({ vsmmu }) => Object.keys(vsmmu).length > 0).length;
+  const used = bridges.filter(({ ports }) => ports.some((port) => port.devices.length > 0)).length;
   const behind = placed === 0 ? 'behind no vSMMU' : `behind ${used} vSMMU${used === 1 ? '' : 's'}`;
   const number = placed === 0 ? `${devices.length}` : `${placed} of ${devices.length}`;
   return `${domain}: ${number} host device${devices.length === 1 ? '' : 's'} ${behind}; ${outcome}.`;
@@ -82,7 +82,7 @@ class BridgeTable {
   #bridge(bridge: Bridge): string {
     const { dim, cyan } = colours();
     const { smmu, controllerIndex, busNr, busNumbers, kept, node, ports } = bridge;
-    const buses = `buses ${hex(busNr)}-${hex(busNr + busNumbers - 1)}`;
+    const buses = busNumbers === 1 ? `bus ${hex(busNr)}` : `buses ${hex(busNr)}-${hex(busNr + busNumbers - 1)}`;
     const state = kept ? 'kept' : 'new';
     const cell = node === null ? '' : `, NUMA cell ${node}`;
     return [

@@ -133,7 +133,7 @@ class PlanPicture {
     const cards = this.#plan.bridges.map((bridge): Card => {
       const last = bridge.busNr + bridge.busNumbers - 1;
       const where = [
-        `buses ${hex(bridge.busNr)}-${hex(last)}`,
+        bridge.busNumbers === 1 ? `bus ${hex(last)}` : `buses ${hex(bridge.busNr)}-${hex(last)}`,
         ...(bridge.node === null ? [] : [`cell ${bridge.node}`]),
       ];
       return {

@@ -82,7 +82,7 @@ describe('explanations', () => {
   });
 
   const commands = explanations.flatMap(([code, { example }]) =>
-    [...example.replace(/ --help$/m, '').matchAll(/\bvsmmu ([^\n|>#]*)/g)].map(
+    [...example.replace(/ --help$/m, '').matchAll(/(?<![/\w-])vsmmu ([^\n|>#'&]*)/g)].map(
       ([, line = '']) => [code, line.trim()] as const,
     ),
   );
