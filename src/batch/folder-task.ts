@@ -7,7 +7,7 @@ import type { Change } from './change.js';
 import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
 import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
-import type { Verdict } from './item.js';
+import type { Verdict, Wanted } from './item.js';
 import { outside, outsideLater } from './outside.js';
 import { placeFile, replaceFile } from './replace.js';
 import { whyOf } from './why.js';
@@ -22,8 +22,7 @@ export interface FolderTask {
   readonly backups: string | undefined;
   readonly settings: ConvertSettings;
   readonly hosts: HostSource;
-  /** What of each domain is asked for, beside its verdict. */
-  readonly want: { readonly texts: boolean; readonly plans: boolean };
+  readonly want: Wanted;
 }
 
 /** What one file gave. */
@@ -77,7 +76,7 @@ export class FolderWorker {
       verdict,
       why: verdict === 'cannot' || verdict === 'not-ours' ? whyOf(diagnostics) : undefined,
       loses: losses(conversion),
-      diagnostics,
+      diagnostics: want.details ? diagnostics : diagnostics.filter((d) => d.severity !== 'note'),
       texts: want.texts && text !== undefined && after !== undefined ? { before: text, after } : undefined,
       plan: want.plans ? plan : undefined,
     };

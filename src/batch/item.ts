@@ -37,6 +37,14 @@ export interface Item {
   readonly plan?: Plan | undefined;
 }
 
+/** What of each domain is asked for, beside what becomes of it. */
+export interface Wanted {
+  readonly texts: boolean;
+  readonly plans: boolean;
+  /** All findings, those that are for information, too. */
+  readonly details: boolean;
+}
+
 /** The verdicts that count as a failure of the batch. */
 export function isFailure({ verdict }: Pick<Item, 'verdict'>): boolean {
   return verdict === 'cannot' || verdict === 'failed';

@@ -5,7 +5,7 @@ import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.
 import { change, gone, type Store } from './change.js';
 import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
 import { backupName, digestOf } from './digest.js';
-import type { Item, Verdict } from './item.js';
+import type { Item, Verdict, Wanted } from './item.js';
 import type { OpenRun } from './open-run.js';
 import { whyOf } from './why.js';
 import { inOrder } from './window.js';
@@ -23,7 +23,7 @@ export interface LibvirtRun {
   readonly apply: OpenRun | undefined;
   /** What an earlier part of this run had begun, by UUID. */
   readonly begun: ReadonlyMap<string, BeginEntry>;
-  readonly want: { readonly texts: boolean; readonly plans: boolean };
+  readonly want: Wanted;
   /** Ends the run after the domains in hand. */
   readonly signal: AbortSignal;
 }

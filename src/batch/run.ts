@@ -7,7 +7,7 @@ import { gone } from './change.js';
 import type { ConvertSettings } from './convert.js';
 import { convertFolder } from './folder.js';
 import { begun, type History, settledIds } from './history.js';
-import type { Item } from './item.js';
+import type { Item, Wanted } from './item.js';
 import { convertDomains } from './libvirt.js';
 import type { OpenRun } from './open-run.js';
 import { whyOf } from './why.js';
@@ -24,8 +24,7 @@ export interface Batch {
 /** How it is done this time. */
 export interface BatchOptions {
   readonly jobs: number;
-  /** What of each domain is asked for, beside what becomes of it. */
-  readonly want: { readonly texts: boolean; readonly plans: boolean };
+  readonly want: Wanted;
   /** Ends the run after the domains in hand. */
   readonly signal: AbortSignal;
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Wanted } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
 import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
 import { isRemote } from '../batch/uri.js';
@@ -35,7 +36,7 @@ async function convertFolder(batch: Batch & { readonly source: FolderSource }, o
   const items = runFolder(batch, { jobs: jobsOf(options), want: wantOf(options), signal: stop.signal }, open);
   return await goThrough(
     items,
-    goingOf(options, stop, open, () => countXml(batch.source.in)),
+    goingOf(options, stop, open, () => countXml(batch.source.in), batch.host),
   );
 }
 
@@ -53,7 +54,7 @@ async function convertDomains(
   const items = libvirt.run(batch, domains, { jobs, want: wantOf(options), signal: stop.signal }, open);
   return await goThrough(
     items,
-    goingOf(options, stop, open, async () => domains.length),
+    goingOf(options, stop, open, async () => domains.length, batch.host),
   );
 }
 
@@ -122,6 +123,10 @@ async function hostOf(source: LibvirtSource | FolderSource, options: OptionValue
   return scanHost(sysfsOf(options));
 }
 
-function wantOf(options: OptionValues): { readonly texts: boolean; readonly plans: boolean } {
-  return { texts: isSet(options, 'diff'), plans: options.html !== undefined };
+function wantOf(options: OptionValues): Wanted {
+  return {
+    texts: isSet(options, 'diff'),
+    plans: options.html !== undefined,
+    details: isSet(options, 'json') || isSet(options, 'verbose') || options.html !== undefined,
+  };
 }

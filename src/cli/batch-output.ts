@@ -11,7 +11,7 @@ export interface BatchOutput {
 }
 
 /** What a verdict is called in a line of the table. */
-const WORDS: Readonly<Record<Verdict, string>> = {
+export const WORDS: Readonly<Record<Verdict, string>> = {
   convert: 'convert',
   converted: 'converted',
   written: 'written',

@@ -7,7 +7,7 @@ import { diagnostic, InputError } from '../diagnostics.js';
 import { targetOf } from './batch-convert.js';
 import { jobsOf } from './batch-options.js';
 import { goingOf, goThrough, interruption, lockFor, openState } from './batch-run.js';
-import type { OptionValues } from './options.js';
+import { isSet, type OptionValues } from './options.js';
 
 /** `vsmmu batch resume [RUN]`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
@@ -21,7 +21,11 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const { source, settings } = history.header;
   const host = source.kind === 'folder' && source.map !== null ? undefined : open.run.host();
   const batch: Omit<Batch, 'source'> = { settings, host, target: await targetOf(settings) };
-  const how = { jobs: jobsOf(options), want: { texts: false, plans: false }, signal: stop.signal };
+  const how = {
+    jobs: jobsOf(options),
+    want: { texts: false, plans: false, details: isSet(options, 'json') || isSet(options, 'verbose') },
+    signal: stop.signal,
+  };
   if (source.kind === 'folder') {
     const items = runFolder({ ...batch, source }, how, open);
     return await goThrough(

@@ -4,6 +4,7 @@ import type { Lock } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
 import { State } from '../batch/state.js';
 import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
+import type { Host } from '../host/host.js';
 import { waitOf } from './batch-options.js';
 import { openOutput, summary } from './batch-output.js';
 import { exitCodeOf } from './exit-code.js';
@@ -49,6 +50,8 @@ export interface Going {
   readonly before?: Totals;
   /** How many domains there are, where that can be known. */
   readonly total: () => Promise<number>;
+  /** The host of the pictures in the report of --html. */
+  readonly host?: Host | undefined;
   /** What the document of --json has beside the domains. */
   readonly document: Readonly<Record<string, unknown>>;
   /** Called when every domain was looked at. */
@@ -63,6 +66,7 @@ export function goingOf(
   stop: AbortController,
   open: OpenRun | undefined,
   total: () => Promise<number>,
+  host?: Host,
 ): Going {
   const state = value(options, 'state') === undefined ? '' : ` --state ${stateFolder(options)}`;
   return {
@@ -70,6 +74,7 @@ export function goingOf(
     stop,
     ...(open?.history && { before: totalsOf(open.history) }),
     total,
+    host,
     document: { run: open?.run.id ?? null },
     finish: async (tally) => await open?.end(tally),
     next: (tally, ended) => {
@@ -87,18 +92,21 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
   const tally = new Tally(going.before);
   const progress = await openProgress(going);
   const output = await openOutput(options, progress);
+  const html = await openReport(going);
   let failFast = false;
   let error: DiagnosedError | undefined;
   try {
     for await (const item of items) {
       tally.add(item);
       output.item(item);
+      await html?.item(item);
       progress?.step();
       if (isFailure(item) && isSet(options, 'fail-fast') && !stop.signal.aborted) {
         failFast = true;
         stop.abort();
       }
     }
+    html?.end(tally);
     if (!stop.signal.aborted) await going.finish(tally);
   } catch (thrown) {
     if (!(thrown instanceof DiagnosedError)) throw thrown;
@@ -121,6 +129,13 @@ async function openProgress({ options, total }: Going) {
   if (!process.stderr.isTTY || isSet(options, 'quiet')) return undefined;
   const { Progress } = await import('./batch-progress.js');
   return new Progress(await total());
+}
+
+async function openReport({ options, host }: Going) {
+  const file = value(options, 'html');
+  if (file === undefined) return undefined;
+  const { HtmlReport } = await import('./batch-html.js');
+  return new HtmlReport(file, host);
 }
 
 /** What is said of the batch as a whole, and not of a file. */

@@ -1,0 +1,114 @@
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { type Item, isFailure, type Tally } from '../batch/item.js';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+import { drawPlan } from '../guest/picture.js';
+import type { Host } from '../host/host.js';
+import { summary, WORDS } from './batch-output.js';
+import { describeIoError } from './files.js';
+import { printable } from './report.js';
+
+/** The pictures bring their own light and dark colours. */
+const HEAD = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>vsmmu batch</title>
+<style>
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+body { max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
+summary, .row { display: flex; gap: 1rem; padding: .35rem 0; border-top: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
+summary { cursor: pointer; }
+.verdict { flex: 0 0 7rem; font-weight: 600; }
+.name { flex: 0 0 16rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; }
+.failure .verdict { color: light-dark(#b3261e, #ff8a80); }
+.why { color: color-mix(in srgb, currentColor 75%, transparent); }
+ul { margin: .25rem 0 .75rem; } svg { max-width: 100%; height: auto; }
+footer { margin-top: 2rem; font-weight: 600; }
+</style>
+</head>
+<body>
+<h1>vsmmu batch</h1>
+`;
+
+/**
+ * The report of a batch as one page of HTML that needs nothing else: a row for each domain, what there is to say of it and
+ * the picture of its plan. It is written as it goes, and is in its place when it is whole.
+ */
+export class HtmlReport {
+  readonly #file: string;
+  readonly #host: Host | undefined;
+  readonly #fd: number;
+
+  /** @param host what the pictures show devices of; without one there are none @throws OutsideError `file-unwritable` */
+  constructor(file: string, host: Host | undefined) {
+    this.#file = file;
+    this.#host = host;
+    this.#fd = this.#attempt(() => {
+      rmSync(this.#temporary, { force: true });
+      return openSync(this.#temporary, 'wx', 0o666);
+    });
+    this.#write(HEAD);
+  }
+
+  get #temporary(): string {
+    return `${this.#file}.part`;
+  }
+
+  async item(item: Item): Promise<void> {
+    const { verdict, name, why, loses, running, plan, diagnostics } = item;
+    const remarks = [
+      ...(why === undefined ? [] : [why]),
+      ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
+      ...(running && plan?.changed ? ['from its next start on'] : []),
+    ];
+    const row = [
+      `<span class="verdict">${WORDS[verdict]}</span>`,
+      `<span class="name">${escapeHtml(name)}</span>`,
+      `<span class="why">${escapeHtml(remarks.join('; '))}</span>`,
+    ].join('');
+    const picture = this.#host && plan?.changed ? await drawPlan(plan, this.#host, { name }) : '';
+    const findings = diagnostics.map((d) => `<li>${d.severity}: ${escapeHtml(d.message)}</li>`).join('');
+    const list = findings === '' ? '' : `<ul>${findings}</ul>`;
+    const kind = isFailure(item) ? ' class="failure"' : '';
+    this.#write(
+      picture === '' && list === ''
+        ? `<div class="row${isFailure(item) ? ' failure' : ''}">${row}</div>\n`
+        : `<details${kind}><summary>${row}</summary>${list}${picture}</details>\n`,
+    );
+  }
+
+  end(tally: Tally): void {
+    this.#write(`<footer>${summary(tally)}</footer>\n</body>\n</html>\n`);
+    this.#attempt(() => {
+      closeSync(this.#fd);
+      renameSync(this.#temporary, this.#file);
+    });
+  }
+
+  #write(text: string): void {
+    this.#attempt(() => {
+      const bytes = Buffer.from(text);
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+    });
+  }
+
+  #attempt<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file: this.#file }));
+    }
+  }
+}
+
+function escapeHtml(text: string): string {
+  const named: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
+  return printable(text).replace(/[&<>"']/g, (c) => named[c] ?? c);
+}
