@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# Licensed under the Apache License, Version 2.0.
+"""Runs `vsmmu batch` on a host and tells Ansible what it changed."""
+
+import json
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: vsmmu_batch
+short_description: Convert the domains of a libvirt for vSMMUs, or roll them back
+description:
+  - Runs C(vsmmu batch convert) or C(vsmmu batch rollback). In check mode nothing is changed.
+options:
+  action: {type: str, choices: [convert, rollback], default: convert, description: What to do.}
+  program: {type: path, default: vsmmu, description: The program.}
+  state: {type: path, default: /var/lib/vsmmu, description: The folder that runs are kept in.}
+  connect: {type: str, default: 'qemu:///system', description: The libvirt; for C(convert).}
+  domains: {type: list, elements: str, default: [], description: Names or UUIDs; none for all.}
+  options: {type: list, elements: str, default: [], description: More options of C(vsmmu batch convert).}
+  run: {type: str, default: '', description: The run to roll back; none for the last.}
+  force: {type: bool, default: false, description: Roll back what was edited since, too.}
+  refused: {type: str, choices: [warn, fail], default: warn, description: What a domain is that cannot be placed.}
+"""
+
+RETURN = r"""
+run: {type: str, returned: always, description: The run that was kept, to be rolled back.}
+totals: {type: dict, returned: always, description: How many domains met with each verdict.}
+domains: {type: list, returned: always, description: Each domain with its verdict and why.}
+"""
+
+
+def command_line(parameters, check_mode, diff):
+    """The arguments of vsmmu; names come after `--`, so that none is an option."""
+    argv = [parameters["program"], "batch", parameters["action"], "--json", "--state", parameters["state"]]
+    if parameters["action"] == "convert":
+        argv += ["--connect", parameters["connect"]] + parameters["options"]
+        argv += [] if parameters["domains"] else ["--all"]
+        argv += ["--diff"] if diff else []
+        argv += [] if check_mode else ["--apply"]
+    else:
+        argv += ["--run", parameters["run"]] if parameters["run"] else []
+        argv += ["--force"] if parameters["force"] else []
+    return argv + ["--"] + parameters["domains"]
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "action": {"type": "str", "choices": ["convert", "rollback"], "default": "convert"},
+            "program": {"type": "path", "default": "vsmmu"},
+            "state": {"type": "path", "default": "/var/lib/vsmmu"},
+            "connect": {"type": "str", "default": "qemu:///system"},
+            "domains": {"type": "list", "elements": "str", "default": []},
+            "options": {"type": "list", "elements": "str", "default": []},
+            "run": {"type": "str", "default": ""},
+            "force": {"type": "bool", "default": False},
+            "refused": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
+        },
+        supports_check_mode=True,
+    )
+    parameters = module.params
+    if parameters["action"] == "rollback" and module.check_mode:
+        module.exit_json(skipped=True, msg="a rollback is not tried in check mode")
+
+    code, stdout, stderr = module.run_command(command_line(parameters, module.check_mode, module._diff))
+    try:
+        answer = json.loads(stdout)
+    except ValueError:
+        module.fail_json(msg=stderr.strip() or "vsmmu gave no answer", rc=code)
+    domains = answer.get("domains", [])
+    result = {
+        "changed": answer["changed"],
+        "run": answer.get("run"),
+        "totals": answer.get("totals", {}),
+        "domains": [{key: domain.get(key) for key in ("id", "name", "verdict", "why")} for domain in domains],
+    }
+    if module._diff:
+        result["diff"] = [{"prepared": domain["diff"]} for domain in domains if domain.get("diff")]
+
+    refused = ["%s: %s" % (each["name"], each.get("why")) for each in domains if each["verdict"] == "cannot"]
+    failed = ["%s: %s" % (each["name"], each.get("why")) for each in domains if each["verdict"] == "failed"]
+    if code not in (0, 1) or failed or (refused and parameters["refused"] == "fail"):
+        module.fail_json(msg="; ".join(failed + refused) or stderr.strip(), rc=code, **result)
+    for line in refused:
+        module.warn(line)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { domainXml } from './facts/fact.js';
+import { dumpAll, hostdev } from './fleet.js';
+import { output, type Result, run } from './process.js';
+import { makeKeys, RemoteHost } from './remote-host.js';
+import { connect, type RemoteConnection } from './tool.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const playbooks = join(repository, 'samples/ansible');
+const folder = mkdtempSync(join(tmpdir(), 'vsmmu-ansible-'));
+
+const hosts: RemoteHost[] = [];
+const connections: RemoteConnection[] = [];
+let before: readonly ReadonlyMap<string, string>[];
+
+beforeAll(async () => {
+  await makeKeys(folder);
+  await output(['tar', '-xzf', join(repository, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);
+  await output(['npm', 'pack', '--ignore-scripts', '--pack-destination', folder], { cwd: repository });
+  for (const count of [4, 3]) {
+    const host = await RemoteHost.start(folder);
+    hosts.push(host);
+    const connection = await connect(host.lab, 'qemu:///system');
+    connections.push(connection);
+    for (let i = 0; i < count; i++) {
+      // The last has no host device: nothing is to be done for it.
+      const devices = i + 1 < count ? hostdev('31:10.2') : '';
+      await connection.call('define', domainXml({ name: `vm-${i}`, devices }), { validate: false });
+    }
+  }
+  before = await dumps();
+  writeFileSync(join(folder, 'inventory.ini'), inventory());
+  writeFileSync(join(folder, 'facts.yml'), FACTS);
+});
+afterAll(async () => {
+  for (const connection of connections) await connection[Symbol.asyncDispose]();
+  for (const host of hosts) await host[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+const dumps = () => Promise.all(connections.map(dumpAll));
+
+const FACTS = `- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.assert:
+        that: vsmmu_topology.smmus | length == 5
+`;
+
+function inventory(): string {
+  const lines = hosts.map(({ port }, i) => `host${i + 1} ansible_host=127.0.0.1 ansible_port=${port}`);
+  return `${lines.join('\n')}
+
+[all:vars]
+ansible_user=root
+ansible_ssh_private_key_file=${folder}/id
+ansible_ssh_common_args=-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
+ansible_remote_tmp=/run/ansible
+ansible_python_interpreter=/usr/bin/python3
+vsmmu_package=${folder}/vsmmu-0.1.0.tgz
+vsmmu_sysfs=${folder}/sys
+vsmmu_options=["--force-tcg", "--libvirt", "12.8", "--qemu", "11.1"]
+`;
+}
+
+/** Runs playbooks of the sample as its users do. */
+async function play(...args: readonly string[]): Promise<Result> {
+  const env = {
+    PATH: '/usr/bin:/bin',
+    HOME: folder,
+    LC_ALL: 'C.UTF-8',
+    ANSIBLE_NOCOLOR: '1',
+    ANSIBLE_NOCOWS: '1',
+    ANSIBLE_PIPELINING: '1',
+  };
+  return await run(['ansible-playbook', '-i', join(folder, 'inventory.ini'), ...args], { cwd: playbooks, env });
+}
+
+/** How many tasks each host says to have changed something. */
+function changed({ stdout }: Result): number[] {
+  const recap = stdout.matchAll(/^host\d +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=0 /gm);
+  return [...recap].map(([, count]) => Number(count));
+}
+
+describe('the Ansible role, on two hosts', () => {
+  it('shows in check mode what would change, installs the tool and changes no domain', async () => {
+    const result = await play('convert.yml', join(folder, 'facts.yml'), '--check', '--diff');
+    expect(result.code, result.stdout + result.stderr).toBe(0);
+    expect(result.stdout.match(/^\+ +<driver pciBus='\d+' accel='on'\/>$/gm)).toHaveLength(5);
+    expect(await dumps()).toEqual(before);
+  });
+
+  it('converts the domains', async () => {
+    const result = await play('convert.yml');
+    expect(result.code, result.stdout + result.stderr).toBe(0);
+    expect(changed(result)).toEqual([1, 1]);
+    const accelerated = (await dumps()).map(
+      (all) => [...all.values()].filter((xml) => xml.includes("accel='on'")).length,
+    );
+    expect(accelerated).toEqual([3, 2]);
+  });
+
+  it('changes nothing the second time, and says so', async () => {
+    const after = await dumps();
+    expect(changed(await play('convert.yml'))).toEqual([0, 0]);
+    expect(changed(await play('convert.yml', '--check', '--diff'))).toEqual([0, 0]);
+    expect(await dumps()).toEqual(after);
+  });
+
+  it('rolls the domains back, byte for byte', async () => {
+    const result = await play('rollback.yml');
+    expect(result.code, result.stdout + result.stderr).toBe(0);
+    expect(changed(result)).toEqual([1, 1]);
+    expect(await dumps()).toEqual(before);
+    expect(changed(await play('rollback.yml'))).toEqual([0, 0]);
+  });
+});
