@@ -1,0 +1,62 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { takeLock } from '../../src/batch/lock.js';
+import { temporaryFolder } from '../cli/run.js';
+
+describe('the lock', () => {
+  it('is had by one at a time, and told whose it is', async () => {
+    const file = join(temporaryFolder(), 'lock');
+    using _lock = await takeLock(file);
+    await expect(takeLock(file, { waitSeconds: 0 })).rejects.toMatchObject({
+      diagnostics: [{ code: 'state-locked', message: `another run (process ${process.pid}) is at work` }],
+    });
+  });
+
+  it('is free once it is released', async () => {
+    const file = join(temporaryFolder(), 'lock');
+    (await takeLock(file))[Symbol.dispose]();
+    using lock = await takeLock(file, { waitSeconds: 0 });
+    expect(lock).toBeDefined();
+  });
+
+  it('is waited for', async () => {
+    const file = join(temporaryFolder(), 'lock');
+    const first = await takeLock(file);
+    let waited = '';
+    const second = takeLock(file, {
+      onWait: (holder) => {
+        waited = holder;
+        first[Symbol.dispose]();
+      },
+    });
+    (await second)[Symbol.dispose]();
+    expect(waited).toBe(String(process.pid));
+  });
+
+  it('is not passed on to programs that its holder starts', async () => {
+    const file = join(temporaryFolder(), 'lock');
+    const lock = await takeLock(file);
+    const child = spawn('sleep', ['60']);
+    await once(child, 'spawn');
+    lock[Symbol.dispose]();
+    try {
+      expect(spawnSync('flock', ['--nonblock', file, 'true']).status).toBe(0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('ends with its process, however that ends', async () => {
+    const file = join(temporaryFolder(), 'lock');
+    const holder = spawn('flock', [file, '--command', 'echo held; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    });
+    await once(holder.stdout, 'data');
+    await expect(takeLock(file, { waitSeconds: 0 })).rejects.toThrow(/at work/);
+    process.kill(-(holder.pid ?? 0), 'SIGKILL');
+    (await takeLock(file))[Symbol.dispose]();
+  });
+});
