@@ -429,6 +429,10 @@ const codes = {
     meaning: 'the editor that `vsmmu edit` opens is not there, or ended with an error; the file is as it was',
     hint: 'name one in VSMMU_EDITOR',
   },
+  'vmi-invalid': {
+    severity: 'error',
+    meaning: 'what KubeVirt gives as the virtual machine is no JSON of a VirtualMachineInstance',
+  },
   'hook-foreign': {
     severity: 'error',
     meaning: "there is a hook of somebody else's where libvirt takes only one",

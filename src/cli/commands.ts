@@ -200,6 +200,17 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     examples: [['virsh dumpxml vm | $0 hook run -- vm prepare begin -', 'try it']],
     load: () => import('./hook-run.js'),
   },
+  'on-define-domain': {
+    usage: 'on-define-domain --vmi JSON --domain XML',
+    summary:
+      "print a virtual machine's domain with its devices in place, for KubeVirt's sidecar-shim (bin/onDefineDomain)",
+    options: () => ({
+      vmi: text('the VirtualMachineInstance; vsmmu.io/policy among its annotations has keys of the policy'),
+      domain: text('its domain, as KubeVirt would define it'),
+    }),
+    examples: [['onDefineDomain --vmi "$vmi" --domain "$xml"', 'as KubeVirt calls it']],
+    load: () => import('./on-define-domain.js'),
+  },
   explain: {
     usage: 'explain [CODE]',
     summary: 'print what a diagnostic means, why it happens and what to do about it; without a code, list all',

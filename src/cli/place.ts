@@ -49,10 +49,15 @@ export async function place(operand: string, options: OptionValues, wanted?: Wan
   return await placeSource(await readSource(operand, options, wanted), options);
 }
 
+/** How a domain is placed, where that is not told by options. */
+export interface Settings {
+  readonly policy: Policy;
+  readonly target: Target;
+}
+
 /** Places the devices of a domain that was read already, as `place` does. */
-export async function placeSource(source: Source, options: OptionValues): Promise<Placed> {
-  const policy = policyOf(options);
-  const target = await targetOf(options);
+export async function placeSource(source: Source, options: OptionValues, settings?: Settings): Promise<Placed> {
+  const { policy, target } = settings ?? { policy: policyOf(options), target: await targetOf(options) };
   const given = parseDomain(source.input);
   const relayout = isSet(options, 'relayout');
   const { domain, diagnostics } = relayout

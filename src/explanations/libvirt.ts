@@ -42,6 +42,12 @@ export const libvirt = {
     remedy: `Name your editor in VSMMU_EDITOR; with --no-editor none is opened.`,
     example: `VSMMU_EDITOR=nano EDITOR='vsmmu edit' virsh edit vm`,
   },
+  'vmi-invalid': {
+    why: `KubeVirt's sidecar-shim gives onDefineDomain the virtual machine as JSON (--vmi) and its domain as XML (--domain). The
+      JSON is cut off, or something else, or an annotation in it is no text.`,
+    remedy: `See what the shim calls it with. The machine is not started.`,
+    example: `onDefineDomain --vmi '{"metadata": {"name": "vm", "annotations": {}}}' --domain "$(cat domain.xml)"`,
+  },
   'hook-foreign': {
     why: `libvirt before 6.5 calls one script, /etc/libvirt/hooks/qemu, and newer ones every script of qemu.d. What is there was not
       put there by vsmmu, and is never written over.`,

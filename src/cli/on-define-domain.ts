@@ -1,0 +1,107 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
+import { parseJson } from '../host/json.js';
+import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
+import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../plan/target.js';
+import { exitCodeOf } from './exit-code.js';
+import { readExisting } from './files.js';
+import { DEFAULT_POLICY_FILE, type OptionValues, value } from './options.js';
+import { placeSource } from './place.js';
+import { formatDiagnostic } from './report.js';
+
+/** Where a virtual machine says how its devices are to be placed: keys of the policy, as JSON. */
+const POLICY_ANNOTATION = 'vsmmu.io/policy';
+
+/** Where it says which libvirt its cluster has, unless the container does (VSMMU_LIBVIRT). */
+const LIBVIRT_ANNOTATION = 'vsmmu.io/libvirt';
+
+/** What there is to know of a virtual machine. */
+interface Machine {
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/**
+ * `vsmmu on-define-domain --vmi JSON --domain XML`: answers KubeVirt's hook of that name. The shim takes what is printed for
+ * the domain, and any exit code but 0 for a machine that is not to start; it shows nobody what is said.
+ */
+export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const [vmi, domain] = [value(options, 'vmi'), value(options, 'domain')];
+  let name = 'vsmmu';
+  try {
+    if (vmi === undefined || domain === undefined || operands.length > 0) {
+      throw new InputError(diagnostic('usage', 'on-define-domain takes --vmi JSON and --domain XML'));
+    }
+    const machine = readMachine(vmi);
+    name = machine.name;
+    const settings = { policy: policyOf(machine), target: targetOf(machine) };
+    const here = { sysfs: process.env.VSMMU_SYSFS || '/sys', 'force-tcg': process.env.VSMMU_FORCE_TCG === '1' };
+    const placed = await placeSource({ name, input: Buffer.from(domain) }, here, settings);
+    say(placed.diagnostics, name);
+    process.stdout.write(placed.after.document.text);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof DiagnosedError)) throw error;
+    say(error.diagnostics, name);
+    return exitCodeOf(error);
+  }
+}
+
+/** @throws InputError `vmi-invalid` */
+function readMachine(json: string): Machine {
+  const wrong = (message: string) => new InputError(diagnostic('vmi-invalid', message, { file: '--vmi' }));
+  const vmi = parseJson(json, '--vmi', 'vmi-invalid');
+  const metadata = isObject(vmi) ? (vmi.metadata ?? {}) : undefined;
+  if (!isObject(metadata)) throw wrong('it is no VirtualMachineInstance');
+  const annotations = metadata.annotations ?? {};
+  if (!isObject(annotations)) throw wrong('/metadata/annotations: must be object');
+  for (const key of [POLICY_ANNOTATION, LIBVIRT_ANNOTATION]) {
+    if (annotations[key] !== undefined && typeof annotations[key] !== 'string') {
+      throw wrong(`/metadata/annotations/${key}: must be string`);
+    }
+  }
+  const parts = [metadata.namespace, metadata.name].filter((part) => typeof part === 'string' && part !== '');
+  return { name: parts.join('/') || 'vmi', annotations: annotations as Record<string, string> };
+}
+
+function isObject(something: unknown): something is Record<string, unknown> {
+  return typeof something === 'object' && something !== null && !Array.isArray(something);
+}
+
+/** The policy of the container, which a machine's annotation may change key by key. */
+function policyOf({ annotations }: Machine): Policy {
+  const file = process.env.VSMMU_POLICY || DEFAULT_POLICY_FILE;
+  const text = readExisting(file);
+  const policy = text === undefined ? DEFAULT_POLICY : readPolicy(text, file);
+  const own = annotations[POLICY_ANNOTATION];
+  if (own === undefined) return policy;
+  const read = readPolicy(own, POLICY_ANNOTATION);
+  const keys = Object.keys(JSON.parse(own) as object);
+  return { ...policy, ...Object.fromEntries(Object.entries(read).filter(([key]) => keys.includes(key))) };
+}
+
+/**
+ * The libvirt of the cluster, which a sidecar cannot ask: `kubevirt` for the patched one that KubeVirt pins, which has all
+ * there is and spells it `ssidSize`; or a version.
+ */
+function targetOf({ annotations }: Machine): Target {
+  const libvirt = annotations[LIBVIRT_ANNOTATION] ?? (process.env.VSMMU_LIBVIRT || undefined);
+  if (libvirt === undefined) return UPSTREAM;
+  if (libvirt === 'kubevirt') {
+    return { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, name: "KubeVirt's libvirt", ssidsize: 'ssidSize' } };
+  }
+  if (isVersion(libvirt)) return { ...UPSTREAM, libvirt: libvirtOfVersion(libvirt) };
+  const message = `${LIBVIRT_ANNOTATION} and VSMMU_LIBVIRT take kubevirt or a version such as 12.8.0, not ${libvirt}`;
+  throw new InputError(diagnostic('usage', message));
+}
+
+/** Says what was found on standard error, and, since the shim keeps that to itself, in the log of the container. */
+function say(diagnostics: readonly Diagnostic[], name: string): void {
+  const text = diagnostics.map((d) => formatDiagnostic({ file: name, ...d })).join('');
+  process.stderr.write(text);
+  try {
+    if (readFileSync('/proc/1/comm', 'utf8').trim() === 'sidecar-shim') appendFileSync('/proc/1/fd/2', text);
+  } catch {
+    // Another user's process; the exit code says enough.
+  }
+}

@@ -1,0 +1,151 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { REPOSITORY, type Run, temporaryFolder } from './run.js';
+
+const execute = promisify(execFile);
+
+const domain = readFileSync(join(REPOSITORY, 'samples/kubevirt/domain.xml'), 'utf8');
+/** Its devices, on a host that was captured: behind two SMMUs. */
+const here = domain
+  .replace('domain="0x0009" bus="0x01"', 'domain="0x0000" bus="0x91"')
+  .replace('bus="0x01" slot="0x00" function="0x2"', 'bus="0x31" slot="0x10" function="0x2"');
+
+const vmi = (annotations: Record<string, unknown> = {}): string =>
+  JSON.stringify({
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachineInstance',
+    metadata: { name: 'gh200-vmi', namespace: 'default', annotations },
+    spec: { domain: { devices: {} } },
+  });
+
+let folder = '';
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
+  await execute('tar', ['xzf', join(REPOSITORY, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);
+  // As the image has it: a link in a folder of the PATH.
+  symlinkSync(join(REPOSITORY, 'bin/onDefineDomain'), join(folder, 'onDefineDomain'));
+  return () => rmSync(folder, { recursive: true });
+});
+
+/** Runs it as KubeVirt's sidecar-shim does: found by its name in PATH, no shell, nothing on standard input. */
+async function onDefineDomain(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
+  const { PATH = '' } = process.env;
+  const settings = { PATH: `${folder}:${PATH}`, VSMMU_SYSFS: join(folder, 'sys'), VSMMU_POLICY: '/nowhere', ...env };
+  try {
+    const { stdout, stderr } = await execute('onDefineDomain', [...args], { env: settings });
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, stdout, stderr };
+  }
+}
+
+const run = (annotations: Record<string, unknown> = {}, xml = here, env: NodeJS.ProcessEnv = {}): Promise<Run> =>
+  onDefineDomain(['--vmi', vmi(annotations), '--domain', xml], env);
+
+describe('onDefineDomain', () => {
+  it('prints the domain with its devices in place, and nothing else of it changed', async () => {
+    const { code, stdout, stderr } = await run();
+    expect(code).toBe(0);
+    expect(stdout).toContain('<iommu model="smmuv3"><driver pciBus="1" accel="on"/></iommu>');
+    expect(stdout).toContain('<alias name="ua-hostdevice-gpu"></alias><address type="pci"');
+    expect(stdout).toContain('<kubevirt xmlns="http://kubevirt.io"><uid>');
+    expect(stderr).toMatch(/^default\/gh200-vmi:1:1: note: acceleration-cost: /m);
+  });
+
+  it('takes the policy of the container, and key by key that of the virtual machine', async () => {
+    const file = join(temporaryFolder(), 'policy.json');
+    writeFileSync(file, '{"ats": "on", "oas": 44}');
+    const { stdout } = await run({ 'vsmmu.io/policy': '{"oas": 48}' }, here, { VSMMU_POLICY: file });
+    expect(stdout).toMatch(/<driver pciBus="1" accel="on" ats="on" oas="48"\/>/);
+  });
+
+  it.each<[annotations: Record<string, string>, env: NodeJS.ProcessEnv, spelling: string]>([
+    [{}, {}, 'ssidsize'],
+    [{ 'vsmmu.io/libvirt': 'kubevirt' }, {}, 'ssidSize'],
+    [{}, { VSMMU_LIBVIRT: 'kubevirt' }, 'ssidSize'],
+    [{ 'vsmmu.io/libvirt': '12.8.0' }, { VSMMU_LIBVIRT: 'kubevirt' }, 'ssidsize'],
+  ])('spells as the libvirt of the cluster does: with %j and %j, %s', async (annotations, env, spelling) => {
+    const { stdout } = await run({ ...annotations, 'vsmmu.io/policy': '{"ssidsize": 8}' }, here, env);
+    expect(stdout).toContain(` ${spelling}="8"`);
+  });
+
+  it('gives a domain that is none of ours back as it came', async () => {
+    const other = here.replace('aarch64', 'x86_64').replace('machine="virt"', 'machine="q35"');
+    expect(await run({}, other)).toMatchObject({ code: 0, stdout: other });
+    const none = here.replaceAll(/<hostdev.*?<\/hostdev>/g, '');
+    expect(await run({}, none)).toMatchObject({ code: 0, stdout: none });
+  });
+
+  it('gives what it printed back as it is', async () => {
+    const { stdout } = await run();
+    expect(await run({}, stdout)).toMatchObject({ code: 0, stdout });
+  });
+
+  it.each<[what: string, args: string[], code: number, says: RegExp]>([
+    ['no arguments', [], 2, /vsmmu: error: usage: on-define-domain takes --vmi JSON and --domain XML/],
+    ['no domain', ['--vmi', vmi()], 2, /usage/],
+    ['an empty domain', ['--vmi', vmi(), '--domain', ''], 2, /error: xml-syntax/],
+    [
+      'a domain that is cut off',
+      ['--vmi', vmi(), '--domain', here.slice(0, 900)],
+      2,
+      /^default\/gh200-vmi:1:\d+: error: xml-/,
+    ],
+    ['no JSON', ['--vmi', '{"metadata"', '--domain', here], 2, /--vmi.*: error: vmi-invalid/],
+    ['JSON of something else', ['--vmi', '[1]', '--domain', here], 2, /vmi-invalid/],
+    ['annotations that are none', ['--vmi', '{"metadata":{"annotations":7}}', '--domain', here], 2, /vmi-invalid/],
+    [
+      'a policy that is none',
+      ['--vmi', vmi({ 'vsmmu.io/policy': '{"sparePorts": "many"}' }), '--domain', here],
+      2,
+      /^vsmmu\.io\/policy: error: policy-invalid/,
+    ],
+    [
+      'a policy that is no text',
+      ['--vmi', vmi({ 'vsmmu.io/policy': { ats: 'on' } }), '--domain', here],
+      2,
+      /vmi-invalid/,
+    ],
+    [
+      'an unknown libvirt',
+      ['--vmi', vmi({ 'vsmmu.io/libvirt': '../../etc' }), '--domain', here],
+      2,
+      /usage: vsmmu\.io\/libvirt/,
+    ],
+    [
+      'a device that is not here',
+      ['--vmi', vmi(), '--domain', domain],
+      1,
+      /^default\/gh200-vmi:1:\d+: error: device-missing/,
+    ],
+  ])('starts no virtual machine with %s, and prints nothing', async (_, args, code, says) => {
+    const result = await onDefineDomain(args);
+    expect(result).toMatchObject({ code, stdout: '' });
+    expect(result.stderr).toMatch(says);
+  });
+
+  it.each(['$(id)', '--help', '12', 'two\nlines'])('takes a virtual machine called %j for one', async (name) => {
+    const machine = JSON.stringify({ metadata: { name } });
+    const result = await onDefineDomain(['--vmi', machine, '--domain', here]);
+    expect(result.code).toBe(0);
+    expect(result.stderr.split('\n').filter((line) => line !== '' && !/: (note|warning): /.test(line))).toEqual([]);
+  });
+
+  it('is what the sample of a virtual machine asks for', async () => {
+    const yaml = readFileSync(join(REPOSITORY, 'samples/kubevirt/vmi.yaml'), 'utf8');
+    const policy = /vsmmu\.io\/policy: '(.*)'/.exec(yaml)?.[1];
+    const libvirt = /vsmmu\.io\/libvirt: (.*)/.exec(yaml)?.[1];
+    const configMap = readFileSync(join(REPOSITORY, 'samples/kubevirt/configmap.yaml'), 'utf8');
+    const file = join(temporaryFolder(), 'policy.json');
+    writeFileSync(file, configMap.slice(configMap.indexOf('{')));
+    const annotations = { 'vsmmu.io/policy': policy, 'vsmmu.io/libvirt': libvirt };
+    const { code, stdout } = await run(annotations, here, { VSMMU_POLICY: file });
+    expect(code).toBe(0);
+    expect(stdout).toContain('<iommu model="smmuv3">');
+  });
+});
