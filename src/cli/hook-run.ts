@@ -1,13 +1,16 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
+import type { Host } from '../host/host.js';
+import { scanHost } from '../host/scan.js';
 import { isVirtMachine } from '../plan/applicable.js';
+import { needsWholeHost } from '../plan/initiators.js';
 import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
-import { readExisting, readInput } from './files.js';
+import { UPSTREAM } from '../plan/target.js';
+import { readExisting, readTextFile } from './files.js';
+import { readHookInput } from './hook-input.js';
 import { HookLog } from './hook-log.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, value } from './options.js';
-import { hostFor } from './place.js';
 import { formatDiagnostic } from './report.js';
 
 /** The answer that refuses a start, for libvirt and for the script that it calls. */
@@ -44,7 +47,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
 
 /** A guest is about to start. */
 async function prepare(name: string, options: OptionValues, log: HookLog): Promise<number> {
-  const domain = parseDomain(await readInput('-'));
+  const domain = parseDomain(await readHookInput());
   const { kind, diagnostics } = await verdictOf(domain, options);
   if (kind === 'fine' && diagnostics.length === 0) return 0;
   const enforced = kind !== 'fine' && isEnforced(options);
@@ -68,7 +71,7 @@ async function prepare(name: string, options: OptionValues, log: HookLog): Promi
  */
 async function release(name: string, options: OptionValues, log: HookLog): Promise<void> {
   if (!policyOf(options).convertOnStop) return;
-  const domain = parseDomain(await readInput('-'));
+  const domain = parseDomain(await readHookInput());
   const { asUuid } = await import('../libvirt/connection.js');
   const uuid = asUuid(uuidOf(domain));
   if (uuid === undefined || !isVirtMachine(domain)) return;
@@ -89,6 +92,8 @@ async function startApart(name: string, command: readonly string[], log: HookLog
   const managed = existsSync('/run/systemd/system');
   const [program = '', ...args] = managed ? ['systemd-run', '--no-block', '--quiet', '--collect', ...command] : command;
   const output = log.open() ?? 'ignore';
+  // Loaded here only: it takes as long as the check does.
+  const { spawn } = await import('node:child_process');
   const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output], cwd: '/' });
   const failed = await new Promise<Error | undefined>((resolve) => {
     child.once('spawn', () => resolve(undefined));
@@ -100,16 +105,30 @@ async function startApart(name: string, command: readonly string[], log: HookLog
 
 async function verdictOf(domain: Domain, options: OptionValues) {
   const policy = policyOf(options);
-  const host = hostFor(domain, policy, options);
+  const host = await hostOf(domain, policy, options);
   const { judge } = await import('./hook-verdict.js');
   return await judge(domain, host, {
     policy,
     forceTcg: isSet(options, 'force-tcg'),
     target: async () => {
       const { askTarget } = await import('../libvirt/installed.js');
-      return await askTarget({ libvirt: 'here', qemu: 'here' });
+      // Where they cannot be asked, they are taken for today's.
+      return await askTarget({ libvirt: 'here', qemu: 'here' }).catch(() => UPSTREAM);
     },
   });
+}
+
+/** As much of the host as the domain needs. */
+async function hostOf({ hostDevices }: Domain, policy: Policy, options: OptionValues): Promise<Host> {
+  const file = value(options, 'topology');
+  if (file !== undefined) {
+    const { readTopology } = await import('../host/snapshot.js');
+    return readTopology(readTextFile(file), file);
+  }
+  const sysfs = value(options, 'sysfs') ?? '/sys';
+  if (policy.bridges === 'all') return scanHost(sysfs);
+  const host = scanHost(sysfs, new Set(hostDevices.map(({ bdf }) => bdf)));
+  return needsWholeHost(hostDevices, host, policy) ? scanHost(sysfs) : host;
 }
 
 /** The command that converts a domain, by its UUID: its name is somebody else's words, and this is for pasting. */

@@ -72,6 +72,31 @@ const [whole, bare] = fastest(
 );
 show('whole process: vsmmu rewrite / node -e 0', whole / bare, 1.6);
 
+/** libvirt's hook, installed in the bench's own folder. */
+const hook = join(folder, 'qemu.d/vsmmu');
+const installed = ['hook', 'install', '--quiet', '--dir', folder, '--log', '', '--sysfs', sysfs];
+node([join(repository, 'bin/vsmmu'), ...installed]);
+const converted = spawnSync(process.execPath, rewriteFixture, { encoding: 'utf8' }).stdout;
+
+/** Calls a program as libvirt calls its hook, with a domain that is in order on standard input. */
+function call(program: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync(program, args, { input: converted, stdio: ['pipe', 'ignore', 'pipe'] });
+  if (status !== 0 || stderr.length > 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`);
+}
+
+const [checked, bareAgain] = fastest(
+  40,
+  () => call(hook, ['vm', 'prepare', 'begin', '-']),
+  () => call(process.execPath, ['-e', '0']),
+);
+show('hook: the check of a domain at its start / node -e 0', checked / bareAgain, 1.4);
+const [ignored, nothing] = fastest(
+  200,
+  () => call(hook, ['vm', 'started', 'begin', '-']),
+  () => call('/bin/true', []),
+);
+show('hook: an operation that is none of ours / /bin/true', ignored / nothing, undefined);
+
 const text = readFileSync(fixture, 'utf8');
 const host = scanHost(sysfs);
 // Attributes included: a domain is hardly anything else.

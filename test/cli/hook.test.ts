@@ -102,6 +102,22 @@ describe('the script of the hook', () => {
     expect(statSync(warning.log).mode & 0o777).toBe(0o600);
   });
 
+  it('refuses a domain whose devices are not in place with enforce, and says what to run, by UUID', () => {
+    const { script } = install({ hook: 'enforce' });
+    const refused = call(script, PREPARE, sample);
+    const uuid = /<uuid>(.*)<\/uuid>/.exec(sample)?.[1];
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: `vsmmu: "vm": 0000:31:10.2 and 1 more devices are not behind the vSMMU that would be right here; run: vsmmu rewrite --connect qemu:///system --define ${uuid}\n`,
+    });
+  });
+
+  it('passes a domain that cannot be placed at all, and logs why', () => {
+    const { script, log } = install({ hook: 'enforce' });
+    expect(call(script, PREPARE, sample.replace('<acpi/>', '')).code).toBe(0);
+    expect(readFileSync(log, 'utf8')).toContain('domain-without-acpi');
+  });
+
   it('passes a converted domain without a word', () => {
     const { script, log } = install({ hook: 'enforce' });
     expect(call(script, PREPARE, converted)).toEqual({ code: 0, stdout: '', stderr: '' });
