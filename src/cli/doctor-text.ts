@@ -26,7 +26,6 @@ export function renderChecks(checks: readonly Checked[], { quiet, verbose }: Man
 }
 
 function renderCheck({ of, title, grade, found, remedy, details = [] }: Checked, most: number): string {
-  const { bold } = colours();
   const question = `${of.padStart(7)}: Checking ${title}`.padEnd(ANSWER);
   const isShort = question.length + `: PASS (${found})`.length <= WIDTH;
   const answer = `${question}: ${inColour(grade)}${isShort ? ` (${found})` : ''}\n`;
@@ -37,7 +36,7 @@ function renderCheck({ of, title, grade, found, remedy, details = [] }: Checked,
     isShort ? '' : paragraph(found, INDENT),
     ...shown.map((detail) => item(detail, `${INDENT}  `)),
     more > 0 ? `${INDENT}  … and ${more} more (--verbose)\n` : '',
-    remedy === undefined ? '' : paragraph(`${bold('->')} ${remedy}`, INDENT),
+    remedy === undefined ? '' : paragraph(`-> ${remedy}`, INDENT),
   ].join('');
 }
 

@@ -1,7 +1,7 @@
 import { formatKib } from '../domain/size.js';
 import type { Plan } from '../generated/plan.js';
-import { guestAddresses } from '../guest/lspci.js';
 import { nicName } from '../guest/nic-names.js';
+import { guestAddresses } from '../guest/predict.js';
 import type { Scene } from './plan-table.js';
 import { item, paragraph, section } from './typeset.js';
 

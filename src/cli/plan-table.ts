@@ -1,8 +1,7 @@
 import type { Bdf } from '../domain/address.js';
 import type { Bridge, Device, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
-import { guestAddresses } from '../guest/lspci.js';
-import type { GuestView } from '../guest/predict.js';
+import { type GuestView, guestAddresses } from '../guest/predict.js';
 import { whyBypassed } from '../guest/reasons.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';

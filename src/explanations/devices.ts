@@ -1,6 +1,14 @@
 import type { DiagnosticCode } from '../codes.js';
 import type { Explanation } from '../explanations.js';
 
+/** A device that the guest does not see. */
+const HIDDEN = `<hostdev mode='subsystem' type='pci' managed='yes'>
+  <source>
+    <address domain='0x0000' bus='0x11' slot='0x00' function='0x1'/>
+  </source>
+  <address type='unassigned'/>
+</hostdev>`;
+
 /** Each device and its IOMMU group. */
 export const devices = {
   'device-missing': {
@@ -15,12 +23,7 @@ echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
     why: `libvirt takes such a device from its host driver and gives it to nobody: that makes an IOMMU group viable of which
       the guest gets one device only. The guest does not see it, so it has no place.`,
     remedy: `Nothing, if that is what it is there for.`,
-    example: `<hostdev mode='subsystem' type='pci' managed='yes'>
-  <source>
-    <address domain='0x0000' bus='0x11' slot='0x00' function='0x1'/>
-  </source>
-  <address type='unassigned'/>
-</hostdev>`,
+    example: HIDDEN,
   },
   'device-without-group': {
     why: `The kernel has put the device in no IOMMU group, since no IOMMU translates for it. Without one VFIO cannot keep its
@@ -68,12 +71,7 @@ virsh nodedev-detach pci_0000_11_00_1`,
     why: `--complete-groups adds the other endpoints of a placed device's group, so that libvirt takes them from their drivers
       while the guest runs. The host cannot use them in that time.`,
     remedy: `See that the host can do without them: its own disk or network card may be among them.`,
-    example: `<hostdev mode='subsystem' type='pci' managed='yes'>
-  <source>
-    <address domain='0x0000' bus='0x11' slot='0x00' function='0x1'/>
-  </source>
-  <address type='unassigned'/>
-</hostdev>`,
+    example: HIDDEN,
   },
   'leftover-removed': {
     why: `For some devices vsmmu adds more than a place: the other endpoints of their IOMMU group, held for the guest, and NUMA

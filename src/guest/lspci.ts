@@ -1,4 +1,4 @@
-import { type Bdf, formatBdf } from '../domain/address.js';
+import { formatBdf } from '../domain/address.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import { classInWords } from '../host/class-names.js';
@@ -111,8 +111,3 @@ function below(line: string): string {
 }
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
-
-/** The addresses of the host devices in a view. */
-export function guestAddresses({ functions }: GuestView): ReadonlyMap<Bdf, Bdf> {
-  return new Map(functions.flatMap(({ host, address }) => (host === null ? [] : [[host, address]])));
-}

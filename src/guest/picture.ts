@@ -6,7 +6,7 @@ import type { Host } from '../host/host.js';
 import { colour, hue } from './picture/colours.js';
 import { type Card, type Cell, type Line, type Row, toDot } from './picture/dot.js';
 import { drawDot } from './picture/svg.js';
-import type { GuestView } from './predict.js';
+import { type GuestView, guestAddresses } from './predict.js';
 import { whyBypassed } from './reasons.js';
 
 /** What a picture of a plan may say beyond the plan. */
@@ -45,12 +45,14 @@ class PlanPicture {
   readonly #details: PictureDetails;
   readonly #devices: ReadonlyMap<Bdf, Device>;
   readonly #hues: ReadonlyMap<string, string>;
+  readonly #seen: ReadonlyMap<Bdf, Bdf> | undefined;
 
   constructor(plan: Plan, host: Host, details: PictureDetails) {
     this.#plan = plan;
     this.#host = host;
     this.#details = details;
     this.#devices = new Map(plan.devices.map((device) => [device.bdf, device]));
+    this.#seen = details.guest && guestAddresses(details.guest);
     this.#hues = new Map(host.smmus.map(({ name }, n) => [name, hue(n)]));
   }
 
@@ -188,8 +190,7 @@ class PlanPicture {
 
   /** Where the guest sees a device. */
   #address(bdf: Bdf): Cell {
-    const seen = this.#details.guest?.functions.find(({ host }) => host === bdf);
-    return { text: seen?.address ?? '', mono: true };
+    return { text: this.#seen?.get(bdf) ?? '', mono: true };
   }
 }
 

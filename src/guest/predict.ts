@@ -95,6 +95,11 @@ export function predictGuest(domain: Domain): GuestView {
   };
 }
 
+/** Where a guest sees its host devices, by their addresses on the host. */
+export function guestAddresses({ functions }: GuestView): ReadonlyMap<Bdf, Bdf> {
+  return new Map(functions.flatMap(({ host, address }) => (host === null ? [] : [[host, address]])));
+}
+
 /** The ranges of the vSMMUs, and what is left between them. */
 function mapIds(vsmmus: readonly GuestVsmmu[]): IdMapping[] {
   const translated = vsmmus

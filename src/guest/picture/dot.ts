@@ -1,4 +1,5 @@
 import { COLOURS, colour } from './colours.js';
+import { escapeMarkup, withoutControls } from './escape.js';
 
 /** Graphviz has the measures of these built in, by exactly these names: text fits wherever a font of such measures is. */
 const SANS = 'Helvetica';
@@ -133,14 +134,5 @@ function quoted(text: string): string {
 
 /** Somebody else's words in a label, which is HTML of a kind; Graphviz puts names in the place of `\N` there, too. */
 function escaped(text: string): string {
-  return withoutControls(text)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll('\\', '\\\\');
-}
-
-function withoutControls(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\ufffe\uffff]/gu, ' ');
+  return escapeMarkup(text).replaceAll('\\', '\\\\');
 }

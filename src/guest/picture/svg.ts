@@ -1,4 +1,5 @@
 import { darkRules } from './colours.js';
+import { escapeMarkup } from './escape.js';
 
 /** The class of every picture: its style reaches nothing else on a page, and is the same in all of them. */
 const CLASS = 'vsmmu-picture';
@@ -28,14 +29,6 @@ export async function drawDot(dot: string, title: string): Promise<string> {
     .replace(/<title>[\s\S]*?<\/title>\n?/g, '')
     .replace(/ id="[^"]*"/g, '');
   return body.replace(/^<svg([^>]*)>/, (_, attributes: string) => {
-    return `<svg class="${CLASS}" role="img"${attributes}>\n<title>${escaped(title)}</title>\n${STYLE}`;
+    return `<svg class="${CLASS}" role="img"${attributes}>\n<title>${escapeMarkup(title)}</title>\n${STYLE}`;
   });
-}
-
-function escaped(text: string): string {
-  return text
-    .replace(/[\p{Cc}\ufffe\uffff]/gu, ' ')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;');
 }
