@@ -102,9 +102,17 @@ class PlanPicture {
     });
     const without = this.#plan.devices.filter(({ smmu }) => smmu === null);
     if (without.length > 0) {
-      const behindNone = without.flatMap(({ bdf }) => this.#host.device(bdf) ?? []);
+      const there = without.flatMap(({ bdf }) => this.#host.device(bdf) ?? []);
+      const missing = without
+        .filter(({ bdf }) => !this.#host.device(bdf))
+        .map(({ bdf }): Row => {
+          return {
+            name: rowOf(bdf),
+            cells: [{ text: bdf, mono: true }, { text: '' }, { text: 'not here', colour: 'warn' }],
+          };
+        });
       const head: Row[] = [{ cells: [{ text: 'behind no SMMUv3', bold: true }] }];
-      cards.push({ name: NO_SMMU, head, rows: this.#hostRows(behindNone), colour: colour('faint') });
+      cards.push({ name: NO_SMMU, head, rows: [...this.#hostRows(there), ...missing], colour: colour('faint') });
     }
     return cards;
   }

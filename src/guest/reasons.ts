@@ -13,6 +13,8 @@ export function whyBypassed(device: Device): string {
       return 'kept there by the policy';
     case 'device-unassigned':
       return 'held for the guest, not given to it';
+    case 'domain-not-ours':
+      return 'not a domain to change';
     default:
       return device.reason ?? '';
   }

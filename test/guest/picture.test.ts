@@ -73,6 +73,11 @@ describe('the picture of a plan', () => {
     expect(texts(svg).map(({ text }) => text)).toContain('no host device');
   });
 
+  it('shows a device that the host does not have, with its line', async () => {
+    const svg = await drawPlan(...placed('x86-vm', 'three-smmus'));
+    expect(texts(svg).map(({ text }) => text)).toContain('not here');
+  });
+
   it('needs neither name nor prediction', async () => {
     const [made, host] = dense;
     const shown = texts(await drawPlan(made, host)).map(({ text }) => text);
