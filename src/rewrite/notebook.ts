@@ -26,6 +26,8 @@ export class Notebook {
   readonly #entries = new Map<XmlElement, Entry>();
   /** Elements that earlier runs added: what becomes of them is nobody's loss. */
   readonly #ours = new Set<XmlElement>();
+  /** Elements that earlier runs put in the place of others. */
+  readonly #rewritten = new Set<XmlElement>();
   readonly #removed: DomainRecord['removed'] = [];
   readonly #replaced: DomainRecord['replaced'] = [];
 
@@ -63,6 +65,9 @@ export class Notebook {
       this.#removed.push(form === 'libvirt' ? printed : { ...each });
     }
     for (const each of replaced) {
+      // What comes and goes in an element that is put back as a whole needs no word.
+      const element = find(root, each.element);
+      if (element) this.#rewritten.add(element);
       const indent = this.#indentOf(find(root, each.element));
       this.#replaced.push(form === 'libvirt' ? { ...each, was: printedElement(each.was, indent) } : each);
     }
@@ -123,11 +128,13 @@ export class Notebook {
   }
 
   #isOurs(element: XmlElement | undefined): boolean {
-    return element !== undefined && (this.#ours.has(element) || this.#isOurs(element.parent));
+    if (element === undefined) return false;
+    const { parent } = element;
+    return this.#ours.has(element) || (parent !== undefined && this.#rewritten.has(parent)) || this.#isOurs(parent);
   }
 
   #noteAdded(parent: XmlElement, added: readonly NewElement[]): void {
-    if (this.#isOurs(parent)) return;
+    if (this.#isOurs(parent) || this.#rewritten.has(parent)) return;
     for (const element of added) this.#entry(parent).added.add(stepOf(describeNew(element)));
   }
 
