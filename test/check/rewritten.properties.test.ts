@@ -50,7 +50,8 @@ describe('whatever the domain, the host and the policy', () => {
       fc.property(arbitraryStory, ({ change, ...given }) => {
         const first = rewritten(given);
         fc.pre(first !== undefined);
-        const second = { host: given.host, policy: change.policy, xml: applyChange(first, given.host, change) };
+        const { host, target } = given;
+        const second = { host, target, policy: change.policy, xml: applyChange(first, host, change) };
         const xml = rewritten(second);
         if (xml === undefined) return;
         changed++;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type Bdf, compareBdf } from '../../src/domain/address.js';
-import type { Bar, NumaNode, PciDevice, Topology } from '../../src/generated/topology.js';
+import type { Bar, NumaNode, PciDevice, SmmuFeatures, Topology } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 
 const GIB = 2 ** 30;
@@ -19,6 +19,8 @@ interface Slot {
   readonly joined: boolean;
   readonly driver: string | null;
   readonly big: boolean;
+  /** Whether its first function is a Grace GPU. */
+  readonly grace: boolean;
 }
 
 interface Spec {
@@ -30,6 +32,8 @@ interface Spec {
   readonly slots: readonly Slot[];
   readonly cpuNodes: number;
   readonly initiators: number;
+  /** What each SMMU is known to do. */
+  readonly features: readonly (SmmuFeatures | undefined)[];
   readonly distance: number;
 }
 
@@ -42,7 +46,16 @@ const slot = (complexes: number): fc.Arbitrary<Slot> =>
     joined: fc.oneof({ weight: 7, arbitrary: fc.constant(false) }, fc.constant(true)),
     driver: fc.constantFrom('vfio-pci', 'vfio-pci', 'nvme', 'mlx5_core', null),
     big: fc.boolean(),
+    grace: fc.oneof({ weight: 15, arbitrary: fc.constant(false) }, fc.constant(true)),
   });
+
+const features: fc.Arbitrary<SmmuFeatures | undefined> = fc.option(
+  fc.record(
+    { ats: fc.boolean(), ril: fc.boolean(), cmdqv: fc.boolean(), oas: fc.constantFrom(44, 48), ssidsize: fc.nat(20) },
+    { requiredKeys: [] },
+  ),
+  { nil: undefined, freq: 1 },
+);
 
 const spec: fc.Arbitrary<Spec> = fc.integer({ min: 1, max: 16 }).chain((smmus) =>
   fc.record({
@@ -52,7 +65,9 @@ const spec: fc.Arbitrary<Spec> = fc.integer({ min: 1, max: 16 }).chain((smmus) =
     groupWithoutSmmu: fc.boolean(),
     slots: fc.array(slot(smmus + 1), { maxLength: MAX_ENDPOINTS, size: 'max' }),
     cpuNodes: fc.integer({ min: 1, max: 2 }),
-    initiators: fc.integer({ min: 0, max: 4 }),
+    // Eight for each of two Grace GPUs, and some that are nobody's.
+    initiators: fc.constantFrom(0, 1, 4, 16, 17),
+    features: fc.array(features, { minLength: smmus, maxLength: smmus }),
     distance: fc.integer({ min: 11, max: 254 }),
   }),
 );
@@ -76,7 +91,7 @@ class Builder {
   }
 
   build(): Topology {
-    const { smmus, smmuNodes, cpuNodes, slots, segments } = this.#spec;
+    const { smmus, smmuNodes, cpuNodes, slots, segments, features: known } = this.#spec;
     let bus = 0;
     for (let complex = 0; complex <= smmus; complex++) {
       const domain = segments ? complex * 0x1111 : 0;
@@ -95,6 +110,7 @@ class Builder {
       smmus: Array.from({ length: smmus }, (_, index) => ({
         name: smmuName(index),
         node: this.#node(smmuNodes[index]),
+        ...(known[index] && { features: known[index] }),
       })),
       devices: this.#devices.sort((a, b) => compareBdf(a.bdf, b.bdf)),
       nodes: this.#nodes(cpuNodes),
@@ -104,7 +120,8 @@ class Builder {
   /** One device, with more functions or virtual functions; gives the next free bus. */
   #slot(s: Slot, domain: number, bus: number, parent: Bdf): number {
     const first = bdfOf(domain, bus, 0, 0);
-    const group = this.#add(first, s, { parent });
+    const gpu = { vendor: '0x10de', device: '0x2941', class: '0x030200' };
+    const group = this.#add(first, s, { parent, ...(s.grace && s.kind === 'device' && gpu) });
     for (let n = 1; n <= s.count && s.kind !== 'device'; n++) {
       if (this.#endpoints >= MAX_ENDPOINTS) break;
       const vf = s.kind === 'vfs';
@@ -143,6 +160,7 @@ class Builder {
       vendor: bridge ? '0x1b36' : '0x8086',
       device: bridge ? '0x000c' : '0x10d3',
       class: bridge ? '0x060400' : '0x020000',
+      ...given,
       driver,
       vfio: driver === 'vfio-pci',
       bridge,

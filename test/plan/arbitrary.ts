@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { qemuOfVersion, type Target, UPSTREAM } from '../../src/plan/target.js';
 import { arbitraryHost } from '../host/arbitrary.js';
 
 /** Where a device is in the guest before anything is planned. */
@@ -65,6 +66,10 @@ interface DomainSpec {
   readonly hostDevices: readonly HostDeviceSpec[];
   readonly emulated: readonly EmulatedSpec[];
   readonly machineIommu: 'none' | 'machine-wide' | 'pcie.0';
+  /** No cells; a `<numa>` without any; one or two, bound to a node of the host each. */
+  readonly numa: 'none' | 'empty' | 1 | 2;
+  /** Whether QEMU gets an expander bus by hand. */
+  readonly commandline: boolean;
 }
 
 /** A domain, the host that it is for, and a policy. */
@@ -72,6 +77,8 @@ export interface Case {
   readonly host: Host;
   readonly xml: string;
   readonly policy: Policy;
+  /** The libvirt and the QEMU that it is for. */
+  readonly target: Target;
 }
 
 const often = <T>(usual: T, ...rare: T[]): fc.Arbitrary<T> =>
@@ -147,7 +154,16 @@ const domain: fc.Arbitrary<DomainSpec> = fc.record({
   hostDevices: fc.oneof(few(hostDevice, 6), few(hostDevice, 40)),
   emulated: few(emulated, 8),
   machineIommu: often('none', 'machine-wide', 'pcie.0'),
+  numa: fc.constantFrom<DomainSpec['numa'][]>('none', 'none', 'empty', 1, 2),
+  commandline: fc.oneof({ weight: 15, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
+
+/** Today's upstream; patched libvirts of before, with their spelling; a QEMU without command queues. */
+const target: fc.Arbitrary<Target> = often<Target>(
+  UPSTREAM,
+  { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, ssidsize: 'ssidSize' } },
+  { ...UPSTREAM, qemu: qemuOfVersion('11.0') },
+);
 
 /** Policies over all keys; half of them give every value that a vSMMU without a device needs. */
 export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
@@ -177,7 +193,10 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
         bypass: bdfs.length === 0 ? fc.constant([]) : fc.subarray(bdfs, { maxLength: Math.min(3, bdfs.length) }),
         groupMates: often('bypass', 'error'),
         emulatedIommu: fc.constantFrom('drop', 'error'),
-      }),
+        ignoreCommandline: fc.boolean(),
+        numa: fc.constantFrom('existing', 'create'),
+        initiators: often('auto', 'none'),
+      } satisfies Partial<Record<keyof Policy, unknown>>),
       values,
     )
     .map(([keys, given]) => ({ ...DEFAULT_POLICY, ...keys, ...given }) as Policy);
@@ -186,8 +205,8 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
 /** Random domains on random hosts, by random policies. */
 export const arbitraryCase: fc.Arbitrary<Case> = arbitraryHost.chain((host) =>
   fc
-    .tuple(domain, arbitraryPolicy(host))
-    .map(([spec, policy]) => ({ host, policy, xml: new DomainWriter(spec, host).write() })),
+    .tuple(domain, arbitraryPolicy(host), target)
+    .map(([spec, policy, to]) => ({ host, policy, target: to, xml: new DomainWriter(spec, host).write() })),
 );
 
 /** What somebody does to a domain between two runs. */
@@ -278,10 +297,14 @@ class DomainWriter {
     const bare = this.#spec.controllers === 'none';
     this.#open('domain', { type: 'kvm' });
     this.#line('<name>random &amp; so on</name>');
+    this.#line('<memory>8388608</memory>');
+    this.#line('<vcpu>4</vcpu>');
+    this.#bindCells();
     this.#open('os', {});
     this.#line(`<type ${this.#attributes({ arch: 'aarch64', machine: 'virt-11.1' })}>hvm</type>`);
     this.#close('os');
     this.#line('<features><acpi/></features>');
+    this.#writeCells();
     this.#open('devices', {});
     if (!bare) this.#writeControllers();
     for (const [i, device] of this.#spec.emulated.entries()) this.#writeEmulated(device, i, bare);
@@ -297,8 +320,41 @@ class DomainWriter {
     if (this.#spec.machineIommu === 'pcie.0') this.#iommus.push(['0', 'none']);
     for (const [bus = '', values = ''] of this.#iommus) this.#writeIommu(bus, values);
     this.#close('devices');
+    if (this.#spec.commandline) {
+      this.#open('q:commandline', { 'xmlns:q': 'http://libvirt.org/schemas/domain/qemu/1.0' });
+      this.#empty('q:arg', { value: 'pxb-pcie,bus_nr=9' });
+      this.#close('q:commandline');
+    }
     this.#close('domain');
     return this.#lines.map((line) => line + this.#spec.style.lineEnd).join('');
+  }
+
+  /** Each cell's memory is of one node of the host. */
+  #bindCells(): void {
+    const { numa } = this.#spec;
+    this.#open('numatune', {});
+    if (typeof numa !== 'number') this.#empty('memory', { mode: 'strict', nodeset: '0' });
+    else {
+      for (let cell = 0; cell < numa; cell++) {
+        this.#empty('memnode', { cellid: String(cell), mode: 'strict', nodeset: String(cell) });
+      }
+    }
+    this.#close('numatune');
+  }
+
+  #writeCells(): void {
+    const { numa } = this.#spec;
+    if (numa === 'none') return;
+    this.#open('cpu', {});
+    if (numa === 'empty') this.#empty('numa', {});
+    else {
+      this.#open('numa', {});
+      for (let id = 0; id < numa; id++) {
+        this.#empty('cell', { id: String(id), cpus: String(id), memory: '4194304' });
+      }
+      this.#close('numa');
+    }
+    this.#close('cpu');
   }
 
   #writeControllers(): void {

@@ -1,6 +1,7 @@
 import type { Plan } from '../../src/generated/plan.js';
 import type { Host } from '../../src/host/host.js';
 import type { Policy } from '../../src/plan/policy.js';
+import { type Target, UPSTREAM } from '../../src/plan/target.js';
 import { type PlainElement, plainTree } from '../xml/libxml2.js';
 
 /**
@@ -44,6 +45,8 @@ export interface Reading {
   readonly iommus: readonly Iommu[];
   /** Whether host devices have iommufd where they do not say otherwise. */
   readonly iommufd: string | undefined;
+  /** The numbers of its NUMA cells, in their order. */
+  readonly cells: readonly number[];
 }
 
 /** C's base 0. */
@@ -93,7 +96,15 @@ export function readDomain(xml: string): Reading {
       });
     }
   }
-  return { controllers, devices, iommus, iommufd: child(root, 'iommufd')?.attributes.enabled };
+  const cpu = child(root, 'cpu');
+  const numa = cpu && child(cpu, 'numa');
+  return {
+    controllers,
+    devices,
+    iommus,
+    iommufd: child(root, 'iommufd')?.attributes.enabled,
+    cells: (numa?.children ?? []).map(({ attributes }) => Number(attributes.id)),
+  };
 }
 
 function hostAddress(element: PlainElement): string | undefined {
@@ -145,12 +156,13 @@ const occupied = ({ controllers, devices }: Reading): Where[] =>
   [...controllers, ...devices].flatMap(({ at }) => (at ? [at] : []));
 
 /** What is wrong with an output by itself: what QEMU or the guest would fail on. */
-export function wrongWith(output: Reading, host: Host): string[] {
+export function wrongWith(output: Reading, host: Host, target: Target = UPSTREAM): string[] {
   return [
     ...wrongNumbers(output),
     ...wrongBusNumbers(output),
     ...wrongIommus(output),
-    ...wrongBehindVsmmus(output, host),
+    ...wrongBehindVsmmus(output, host, target),
+    ...wrongCells(output),
   ];
 }
 
@@ -195,6 +207,20 @@ function wrongBusNumbers(output: Reading): string[] {
   return wrong;
 }
 
+/** libvirt takes no gap in the numbers of cells, QEMU no Generic Initiator of a cell that is not there. */
+function wrongCells({ cells, devices }: Reading): string[] {
+  const nodesets = devices.flatMap(({ element }) => child(element, 'acpi')?.attributes.nodeset ?? []);
+  const named = nodesets.flatMap((set) => {
+    const [first = 0, last = first] = set.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  return [
+    ...cells.filter((id, i) => id !== i).map((id) => `cell ${id} is out of order`),
+    ...named.filter((id) => !cells.includes(id)).map((id) => `no cell ${id} for a Generic Initiator`),
+    ...repeated(named).map((id) => `two devices have cell ${id}`),
+  ];
+}
+
 function wrongIommus(reading: Reading): string[] {
   const { iommus, controllers, devices } = reading;
   const wrong: string[] = [];
@@ -213,7 +239,7 @@ function wrongIommus(reading: Reading): string[] {
   return wrong;
 }
 
-function wrongBehindVsmmus(output: Reading, host: Host): string[] {
+function wrongBehindVsmmus(output: Reading, host: Host, { qemu }: Target): string[] {
   const wrong: string[] = [];
   const onHost = (bdf: string) => host.topology.devices.find((d) => d.bdf === bdf);
   const rootOfDevice = (d: Device) => (d.at ? rootOf(d.at.bus, output) : 0);
@@ -231,7 +257,15 @@ function wrongBehindVsmmus(output: Reading, host: Host): string[] {
       wrong.push(`a device without iommufd behind the vSMMU of ${bus}`);
     if (new Set(behind.map((d) => onHost(d.bdf ?? '')?.smmu ?? null)).size > 1) wrong.push(`several SMMUs on ${bus}`);
     if (behind.some((d) => !onHost(d.bdf ?? '')?.smmu)) wrong.push(`a device without an SMMU behind that of ${bus}`);
-    const auto = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'].filter((name) => values[name] === undefined);
+    const auto = (['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const)
+      .filter((name) => values[name] === undefined && values[name === 'ssidsize' ? 'ssidSize' : name] === undefined)
+      .filter((name) => qemu.vsmmu.has(name));
+    const [owner] = behind.map((d) => onHost(d.bdf ?? '')?.smmu);
+    const features = host.topology.smmus.find(({ name }) => name === owner)?.features ?? {};
+    for (const [name, had] of Object.entries(features)) {
+      const beyond = typeof had === 'number' ? Number(values[name] ?? 0) > had : !had && values[name] === 'on';
+      if (beyond) wrong.push(`the vSMMU of ${bus} has ${name}=${values[name]}, and its SMMU ${had}`);
+    }
     if (behind.length === 0 && auto.length > 0) wrong.push(`nothing to read off for ${bus}`);
   }
 
@@ -249,9 +283,11 @@ function wrongBehindVsmmus(output: Reading, host: Host): string[] {
 
 /** What is wrong with an output as an answer to an input: what moved that must not, what was numbered wrongly. */
 export function wrongChanges(before: Reading, after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
+  const gone: readonly string[] = plan.leftovers.companions;
+  const left = { ...before, devices: before.devices.filter(({ bdf }) => !gone.includes(bdf ?? '')) };
   return [
     ...wrongNewControllers(before, after),
-    ...wrongMoves(before, after, plan.companions),
+    ...wrongMoves(left, after, plan.companions),
     ...wrongSlots(before, after),
     ...wrongVerdicts(after, plan, host, policy),
     ...exposedPorts(before, after, policy),
@@ -381,9 +417,10 @@ function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): 
   const added = all.filter((d) => companions.includes(d.bdf ?? '') && d.unassigned);
   if (added.map((d) => d.bdf).join() !== companions.join()) wrong.push('other companions than the plan says');
   wrong.push(...incompleteGroups(all, plan, host, policy));
-  if (plan.devices.map((d) => d.bdf).join() !== given.map((d) => d.bdf).join()) return ['other devices in the plan'];
+  const staying = plan.devices.filter(({ bdf }) => !plan.leftovers.companions.includes(bdf));
+  if (staying.map((d) => d.bdf).join() !== given.map((d) => d.bdf).join()) return ['other devices in the plan'];
   const bridges = new Map<number, (typeof plan.bridges)[number]>(plan.bridges.map((b) => [b.controllerIndex, b]));
-  for (const [i, planned] of plan.devices.entries()) {
+  for (const [i, planned] of staying.entries()) {
     const { at, iommufd, unassigned } = given[i] as Device;
     const to = planned.to && { bus: planned.to.bus, slot: planned.to.slot, func: planned.to.function };
     if ((to ? nameOf(to) : undefined) !== (at && nameOf(at))) wrong.push(`${planned.bdf} is not where the plan says`);
@@ -461,7 +498,7 @@ export function lostLines(input: string, output: string): string[] {
   return input.split('\n').filter((line) => {
     if (touched.test(line)) return false;
     // An element that was empty and gets a child keeps its start tag.
-    const opened = line.replace('/>', '>');
+    const opened = line.replace(/ *\/>/, '>');
     const found = lines.findIndex((other, i) => i >= at && (other === line || other === opened));
     if (found < 0) return true;
     at = found + 1;

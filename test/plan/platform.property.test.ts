@@ -5,6 +5,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import { validate } from '../../src/generated/plan.validate.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Policy } from '../../src/plan/policy.js';
+import { revert } from '../../src/rewrite/revert.js';
 import { largeBar } from './devices.js';
 import { domainOf, hostOf, list, type NodeSpec, place } from './guest.js';
 
@@ -92,6 +93,19 @@ describe('whatever the devices, the cells and what binds them', () => {
       }),
     );
     expect(done).toBeGreaterThan(20);
+  });
+
+  it('the domain comes back as it was, byte for byte', () => {
+    let changed = 0;
+    fc.assert(
+      fc.property(scene, (made) => {
+        const result = placed(made);
+        if (!result?.plan.changed) return;
+        changed++;
+        expect(revert(parseDomain(result.xml)).xml).toBe(build(made).xml);
+      }),
+    );
+    expect(changed).toBeGreaterThan(20);
   });
 
   it('the plan fits its schema', () => {

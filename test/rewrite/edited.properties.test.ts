@@ -6,6 +6,7 @@ import { PciTree } from '../../src/domain/pci-tree.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
+import { oursOf } from '../../src/rewrite/ours.js';
 import { withoutBridges } from '../../src/rewrite/relayout.js';
 import { revert } from '../../src/rewrite/revert.js';
 import { rewrite } from '../../src/rewrite/rewrite.js';
@@ -17,7 +18,7 @@ const RUNS = Number(process.env.VSMMU_RUNS ?? 200);
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
   return unlessRefused(() => {
     const domain = parseDomain(xml);
-    return rewrite(domain, plan(domain, host, policy).plan);
+    return rewrite(domain, plan(domain, host, policy, { ours: oursOf(domain) }).plan);
   });
 }
 

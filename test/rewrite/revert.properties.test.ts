@@ -5,6 +5,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
+import { oursOf } from '../../src/rewrite/ours.js';
 import { revert } from '../../src/rewrite/revert.js';
 import { rewrite } from '../../src/rewrite/rewrite.js';
 import { applyChange, arbitraryCase, arbitraryPolicy, arbitraryStory } from '../plan/arbitrary.js';
@@ -16,7 +17,7 @@ const RUNS = Number(process.env.VSMMU_RUNS ?? 300);
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
   try {
     const domain = parseDomain(xml);
-    return rewrite(domain, plan(domain, host, policy).plan);
+    return rewrite(domain, plan(domain, host, policy, { ours: oursOf(domain) }).plan);
   } catch (error) {
     if (error instanceof RefusedError || error instanceof InputError) return undefined;
     throw error;
