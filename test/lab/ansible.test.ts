@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sshTopology } from '../../src/batch/ssh-topology.js';
+import { scanHost } from '../../src/host/scan.js';
 import { domainXml } from './facts/fact.js';
 import { dumpAll, hostdev } from './fleet.js';
 import { output, type Result, run } from './process.js';
@@ -92,6 +94,22 @@ describe('the Ansible role, on two hosts', () => {
     expect(result.code, result.stdout + result.stderr).toBe(0);
     expect(result.stdout.match(/^\+ +<driver pciBus='\d+' accel='on'\/>$/gm)).toHaveLength(5);
     expect(await dumps()).toEqual(before);
+  });
+
+  it('leaves a tool on the host that tells its topology by ssh, as --ssh-topology asks', async () => {
+    const [host] = hosts;
+    const ssh = `#!/bin/sh\nexec /usr/bin/ssh -i ${folder}/id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "$@"\n`;
+    mkdirSync(join(folder, 'bin'));
+    writeFileSync(join(folder, 'bin/ssh'), ssh, { mode: 0o755 });
+    const { PATH } = process.env;
+    process.env.PATH = `${folder}/bin:${PATH}`;
+    try {
+      const { topology } = await sshTopology(`qemu+ssh://root@127.0.0.1:${host?.port}/system`);
+      expect(topology).toEqual(scanHost('/sys').topology);
+      await expect(sshTopology(`qemu+ssh://root@127.0.0.1:1/system`)).rejects.toThrow(/^ssh 127\.0\.0\.1: .*refused/);
+    } finally {
+      process.env.PATH = PATH;
+    }
   });
 
   it('converts the domains', async () => {

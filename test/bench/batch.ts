@@ -1,0 +1,140 @@
+/**
+ * Batches of files and of a real libvirt, as ratios: `npm run bench`. It takes a quarter of an hour and 2 GB of disk.
+ *
+ * xsltproc is measured in two ways, both with both cores and an identity stylesheet. A process for each file is what there is to
+ * have a thousand files make a thousand files: one process writes all its results to one place. A process for many files, its
+ * output thrown away, is what the transformation alone takes: no file is written, none is started.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { Lab } from '../lab/lab.js';
+import { connect, Tool } from '../lab/tool.js';
+import { domain, writeFleet } from './fleet.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const cores = availableParallelism();
+const folder = mkdtempSync(join(tmpdir(), 'vsmmu-bench-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+const IDENTITY = `<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+<xsl:template match="@*|node()"><xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy></xsl:template>
+</xsl:stylesheet>`;
+
+/** Tells the largest resident set of the process that it is loaded into, on standard error when it ends. */
+const teller = join(folder, 'peak.cjs');
+writeFileSync(
+  teller,
+  "if (require('node:worker_threads').isMainThread) process.on('exit', () => process._rawDebug(process.resourceUsage().maxRSS));",
+);
+const stylesheet = join(folder, 'identity.xsl');
+writeFileSync(stylesheet, IDENTITY);
+
+function show(what: string, ratio: number, reach: string): void {
+  process.stdout.write(`${what.padEnd(66)} ${ratio.toFixed(2)} (reach ${reach})\n`);
+}
+
+/** Seconds that converting a folder into another takes, and the largest resident set in KiB. */
+function convert(from: string): { readonly seconds: number; readonly peak: number } {
+  const to = join(folder, 'out');
+  const state = join(folder, 'state');
+  const where = [
+    '--dir',
+    from,
+    '--out',
+    to,
+    '--state',
+    state,
+    '--topology',
+    join(repository, 'samples/hosts/host-a.json'),
+  ];
+  const args = ['-r', teller, join(repository, 'bin/vsmmu'), 'batch', 'convert', ...where, '--apply', '--quiet'];
+  const start = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  });
+  const seconds = (performance.now() - start) / 1000;
+  if (status !== 0) throw new Error(stderr);
+  for (const made of [to, state]) rmSync(made, { recursive: true });
+  return { seconds, peak: Number(stderr) };
+}
+
+/** Seconds that a line of a shell takes. */
+function shell(line: string): number {
+  const start = performance.now();
+  const { status, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return (performance.now() - start) / 1000;
+}
+
+function files(): void {
+  const [small, large] = [join(folder, 'small'), join(folder, 'large')];
+  writeFleet(small, 10_000);
+  const ours = convert(small);
+  const xslt = `cd ${small} && mkdir -p ${folder}/xslt && (find . -type d | (cd ${folder}/xslt && xargs mkdir -p))`;
+  mkdirSync(join(folder, 'xslt'));
+  const each = shell(
+    `${xslt} && find . -name '*.xml' | xargs -P${cores} -I{} xsltproc -o ${folder}/xslt/{} ${stylesheet} {}`,
+  );
+  const many = shell(`cd ${small} && find . -name '*.xml' | xargs -P${cores} -n500 xsltproc ${stylesheet} >/dev/null`);
+  const again = convert(small);
+  const seconds = Math.min(ours.seconds, again.seconds);
+  show('10 000 files: our rate / xsltproc, a process for each file', each / seconds, '1.0');
+  show('10 000 files: our rate / xsltproc, many a process, no output', many / seconds, 'none');
+  rmSync(join(folder, 'xslt'), { recursive: true });
+  writeFleet(large, 100_000);
+  const ten = convert(large);
+  show('100 000 files: time / ten times that of 10 000', ten.seconds / (10 * seconds), '1.1');
+  show('100 000 files: peak memory / that of 10 000', ten.peak / Math.max(ours.peak, again.peak), '1.2');
+}
+
+/** How much of the time of a batch is not libvirt's: it is measured against the same commands with nothing in between. */
+async function libvirt(): Promise<void> {
+  await using lab = await Lab.start();
+  const tool = await Tool.install(lab);
+  await using connection = await connect(lab, 'qemu:///system');
+  const uuids = Array.from({ length: 1000 }, (_, i) => `6f0f2a52-1b0c-4c7e-9d7e-${i.toString(16).padStart(12, '0')}`);
+  for (const i of uuids.keys()) {
+    const answer = await connection.call('define', domain(i, 'qemu'), { validate: false });
+    if (answer !== null) throw new Error(JSON.stringify(answer));
+  }
+  const state = ['--state', '/tmp/state', '--quiet', '--jobs', '1'];
+  const convert = ['batch', 'convert', '--all', ...tool.here.slice(2), ...state, '--apply'];
+  const batch = async (): Promise<number> => {
+    const start = performance.now();
+    const { code, stderr } = await tool.run(convert);
+    if (code !== 0) throw new Error(stderr);
+    return performance.now() - start;
+  };
+  let ours = await batch();
+  const dump = { inactive: true, security: true };
+  const definitions: unknown[] = [];
+  for (const uuid of uuids) definitions.push([uuid, await connection.call('dumpXml', uuid, dump)]);
+  await lab.jail.put('/tmp/definitions.json', JSON.stringify(definitions));
+  const entryPoints = [fileURLToPath(new URL('virsh-driver.ts', import.meta.url))];
+  const bundle = {
+    entryPoints,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    write: false,
+  } as const;
+  await lab.jail.put('/tmp/virsh-driver.mjs', (await build(bundle)).outputFiles[0]?.contents ?? '');
+  let bare = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3; round++) {
+    await tool.run(['batch', 'rollback', ...state]);
+    bare = Math.min(bare, Number(await lab.jail.output(['node', '/tmp/virsh-driver.mjs'])));
+    await tool.run(['batch', 'rollback', ...state, '--force']);
+    ours = Math.min(ours, await batch());
+  }
+  show('1 000 domains of a libvirt: share that is not define or dumpxml', 1 - bare / ours, '0.25');
+}
+
+const parts = { files, libvirt };
+const asked = process.argv.slice(2);
+for (const [name, part] of Object.entries(parts)) if (asked.length === 0 || asked.includes(name)) await part();
