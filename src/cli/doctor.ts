@@ -1,7 +1,7 @@
 import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
 import { Host } from '../host/host.js';
 import { KERNEL_LOG } from '../host/kernel-log.js';
-import { THIS_MACHINE } from '../host/machine.js';
+import { THIS_MACHINE, withSysfs } from '../host/machine.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { HERE, readHelp, readSchema } from '../libvirt/installed.js';
@@ -22,7 +22,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   if (operands.length > 0) throw new InputError(diagnostic('usage', `doctor takes no operand: ${operands[0]}`));
   const { host, trouble } = hostOf(options);
   const checks = examine({
-    machine: THIS_MACHINE,
+    machine: withSysfs(THIS_MACHINE, sysfsOf(options)),
     host,
     trouble,
     libvirt: unlessMissing(readSchema, await HERE.schema()),

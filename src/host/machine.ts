@@ -48,6 +48,17 @@ export const THIS_MACHINE: Machine = {
   },
 };
 
+/** A machine whose `/sys` is another folder. */
+export function withSysfs({ read, list, access, ...machine }: Machine, folder: string): Machine {
+  const inside = (path: string): string => path.replace(/^\/sys(?=\/)/, () => folder);
+  return {
+    ...machine,
+    read: (path) => read(inside(path)),
+    list: (path) => list(inside(path)),
+    access: (path) => access(inside(path)),
+  };
+}
+
 /** A kernel's build options, each `y` or `m`; undefined where the kernel does not say how it was built. */
 export function kernelConfig({ kernel, read }: Machine): ReadonlyMap<string, string> | undefined {
   for (const file of ['/proc/config.gz', `/boot/config-${kernel}`, `/usr/lib/modules/${kernel}/config`]) {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Checked, type Examined, examine } from '../../src/cli/doctor-checks.js';
 import { renderChecks } from '../../src/cli/doctor-text.js';
@@ -7,6 +7,7 @@ import { Host } from '../../src/host/host.js';
 import type { Access, Machine } from '../../src/host/machine.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { libvirtOfVersion, qemuOfVersion } from '../../src/plan/target.js';
+import { changedHost } from '../host/fixture.js';
 import { REPOSITORY, vsmmu } from './run.js';
 
 const KERNEL = '6.17.0-1-arm64';
@@ -219,6 +220,14 @@ describe('vsmmu doctor', () => {
     const { able, checks } = JSON.parse(stdout);
     expect({ able, stderr }).toEqual({ able: code === 0, stderr: '' });
     expect(checks.some(({ grade }: Checked) => grade === 'fail')).toBe(!able);
+  });
+
+  it('tells of another /sys', () => {
+    const folder = changedHost((at) => mkdirSync(at('bus/acpi/devices/NVDA200C:00'), { recursive: true }));
+    const { stdout } = vsmmu(['doctor', '--sysfs', folder, '--json']);
+    const { checks }: { checks: Checked[] } = JSON.parse(stdout);
+    expect(about(checks, /SMMUv3s/)).toMatchObject({ grade: 'pass', found: '5' });
+    expect(about(checks, /command queues/)?.found).toContain('1 unit in ACPI');
   });
 
   it('tells of a snapshot in the place of this host', () => {
