@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { REPOSITORY, type Run, vsmmu } from './cli/run.js';
+
+const EXAMPLE = 'samples/library/place.mjs';
+
+function example(...args: readonly string[]): Run {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [EXAMPLE, ...args], {
+    cwd: REPOSITORY,
+    encoding: 'utf8',
+  });
+  return { code: status, stdout, stderr };
+}
+
+describe('the library’s example', () => {
+  it('makes what the command line makes', () => {
+    const domain = 'samples/domains/gh200-vm.xml';
+    const host = 'samples/hosts/gh200.json';
+    const { code, stdout, stderr } = example(domain, host);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: vsmmu(['rewrite', '--spare-ports', '1', '--topology', host, domain]).stdout,
+    });
+    expect(stderr).toMatch(/^note: acceleration-cost: /m);
+  });
+
+  it('tells what is wrong with a domain, a host or their being together', () => {
+    const { code, stdout, stderr } = example('samples/domains/gh200-vm.xml', 'samples/hosts/x86.json');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^(device-missing|host-without-smmu): /m);
+    expect(example('samples/policies/default.json', 'samples/hosts/gh200.json').stderr).toMatch(/^xml-syntax: /);
+  });
+
+  it('is what the README shows', () => {
+    const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
+    expect(readme).toContain(`\`\`\`js\n${readFileSync(join(REPOSITORY, EXAMPLE), 'utf8')}\`\`\`\n`);
+  });
+});

@@ -1,0 +1,92 @@
+/** What becomes of a virsh that is not as it should be; test/lab has the real one, with a real libvirtd. */
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { asUuid, type DomainUuid, openLibvirt } from '../../src/libvirt/connection.js';
+import { temporaryFolder } from '../cli/run.js';
+
+/** Puts a program called virsh first in PATH until the test ends; undefined: takes every PATH away. */
+function withVirsh(script: string | undefined): void {
+  const { PATH = '' } = process.env;
+  onTestFinished(() => {
+    process.env.PATH = PATH;
+  });
+  const folder = temporaryFolder();
+  if (script !== undefined) {
+    writeFileSync(join(folder, 'virsh'), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(folder, 'virsh'), 0o755);
+  }
+  process.env.PATH = script === undefined ? folder : `${folder}:${PATH}`;
+}
+
+const unreachable = (message: RegExp) => ({
+  name: 'OutsideError',
+  diagnostics: [{ code: 'libvirt-unreachable', message: expect.stringMatching(message) }],
+});
+
+describe('a connection', () => {
+  it('says that there is no virsh', async () => {
+    withVirsh(undefined);
+    await using libvirt = openLibvirt('qemu:///system');
+    await expect(libvirt.list()).rejects.toMatchObject(unreachable(/^qemu:\/\/\/system: virsh is not installed$/));
+  });
+
+  it('says why virsh could not connect, in its words', async () => {
+    withVirsh('echo "error: failed to connect to the hypervisor" >&2; echo "error: no such socket" >&2; exit 1');
+    await using libvirt = openLibvirt('qemu:///system');
+    await expect(libvirt.uri()).rejects.toMatchObject(
+      unreachable(/failed to connect to the hypervisor; no such socket$/),
+    );
+  });
+
+  it('gives up on a virsh that never answers', async () => {
+    withVirsh('exec sleep 60');
+    await using libvirt = openLibvirt('qemu:///system', { limitSeconds: 0.2 });
+    await expect(libvirt.uri()).rejects.toMatchObject(unreachable(/virsh uri took longer than 0\.2 s$/));
+  });
+
+  it('gives up on one that says the same for ever', async () => {
+    withVirsh('exec yes');
+    await using libvirt = openLibvirt('qemu:///system', { limitSeconds: 0.2 });
+    await expect(libvirt.uri()).rejects.toMatchObject(unreachable(/took longer/));
+  });
+
+  it('fails what is asked after its end', async () => {
+    withVirsh('exec sleep 60');
+    const libvirt = openLibvirt('qemu:///system');
+    await libvirt.close();
+    await expect(libvirt.uri()).rejects.toMatchObject(unreachable(/the connection is closed$/));
+  });
+
+  it.each(['', 'vm', '--help', '; quit', "12' --x", '00000000-0000-0000-0000-00000000000g'])(
+    'takes nothing but a UUID for one: %j',
+    async (text) => {
+      withVirsh('exec sleep 60');
+      await using libvirt = openLibvirt('qemu:///system');
+      await expect(libvirt.dumpXml(text as DomainUuid)).rejects.toMatchObject({ name: 'InputError' });
+      await expect(libvirt.snapshotsWithMemory(text as DomainUuid)).rejects.toMatchObject({ name: 'InputError' });
+    },
+  );
+
+  it('leaves no file of a domain that it could not define', async () => {
+    withVirsh('exit 1');
+    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('vsmmu-'));
+    const libvirt = openLibvirt('qemu:///system');
+    await expect(libvirt.define('<domain/>')).rejects.toThrow();
+    await libvirt.close();
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('vsmmu-') && !before.includes(name))).toEqual([]);
+  });
+});
+
+describe('a UUID', () => {
+  it.each([
+    ['C0EB30DF-2a0b-485e-a94d-44983cc36025', 'c0eb30df-2a0b-485e-a94d-44983cc36025'],
+    ['c0eb30df2a0b485ea94d44983cc36025', 'c0eb30df-2a0b-485e-a94d-44983cc36025'],
+    ['12', undefined],
+    ['c0eb30df-2a0b-485e-a94d-44983cc3602', undefined],
+    ['c0eb30df-2a0b-485e-a94d-44983cc36025 ', undefined],
+  ])('of %j is %s', (text, uuid) => {
+    expect(asUuid(text)).toBe(uuid);
+  });
+});
