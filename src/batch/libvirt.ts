@@ -12,7 +12,7 @@ import { inOrder } from './window.js';
 
 /** Domains of a libvirt to convert. */
 export interface LibvirtRun {
-  /** As many as are to be worked on at a time. */
+  /** Each has one virsh, which does one thing at a time. */
   readonly connections: readonly Connection[];
   readonly domains: readonly DomainEntry[];
   readonly host: Host;
@@ -58,7 +58,9 @@ async function isThere(connection: Connection, uuid: DomainUuid): Promise<boolea
  * @throws OutsideError `libvirt-unreachable` where it went away for good
  */
 export async function* convertDomains(run: LibvirtRun): AsyncGenerator<Item> {
-  const free = [...run.connections];
+  // Two for each connection, whose virsh has the next command at once: we work on one while libvirt works on the other.
+  const free = [...run.connections, ...run.connections];
+  const width = free.length;
   const work = async (entry: DomainEntry): Promise<Item> => {
     const connection = free.pop();
     if (!connection) throw new TypeError('more at a time than there are connections');
@@ -68,7 +70,7 @@ export async function* convertDomains(run: LibvirtRun): AsyncGenerator<Item> {
       free.push(connection);
     }
   };
-  yield* inOrder(run.domains, run.connections.length, work, run.signal);
+  yield* inOrder(run.domains, width, work, run.signal);
 }
 
 class OneDomain {

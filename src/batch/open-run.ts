@@ -29,9 +29,9 @@ export class OpenRun implements AsyncDisposable {
   }
 
   /** Goes on with a run: after what is whole in its journal. @throws OutsideError `journal-invalid`, `state-unwritable` */
-  static async reopen(run: RunFolder): Promise<OpenRun & { readonly history: History }> {
+  static async reopen(run: RunFolder): Promise<{ readonly open: OpenRun; readonly history: History }> {
     const history = await readHistory(run);
-    return Object.assign(new OpenRun(run, Journal.reopen(run.journal, history.size), history), { history });
+    return { open: new OpenRun(run, Journal.reopen(run.journal, history.size), history), history };
   }
 
   /** Every domain was looked at. A run in which nothing happened that could be taken back or gone on with is not kept. */

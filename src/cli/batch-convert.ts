@@ -15,6 +15,7 @@ import { goingOf, goThrough, interruption, lockFor, openState } from './batch-ru
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { sysfsOf } from './place.js';
+import { stateFolder } from './state-folder.js';
 
 /** The libvirt that is meant where none is named. */
 const DEFAULT_URI = 'qemu:///system';
@@ -82,13 +83,19 @@ function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSo
     throw wrong('--apply with --dir needs --out or --in-place');
   }
   const folder = resolve(dir);
-  if (out !== undefined && `${resolve(out)}/`.startsWith(`${folder}/`)) throw wrong('--out is a folder of --dir');
+  if (out !== undefined && isBelow(out, folder)) throw wrong('--out is a folder of --dir');
+  // What is kept there is XML, too.
+  if (isBelow(stateFolder(options), folder)) throw wrong('--state is a folder of --dir');
   return {
     kind: 'folder',
     in: folder,
     out: out === undefined ? null : resolve(out),
     map: map === undefined ? null : resolve(map),
   };
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return `${resolve(path)}/`.startsWith(folder === '/' ? folder : `${folder}/`);
 }
 
 /** A libvirt of this machine is asked what it can say; files, and a libvirt elsewhere, are for today's. */

@@ -16,8 +16,10 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const state = openState(options);
   using _lock = await lockFor(options, true);
   const stop = interruption();
-  await using open = await OpenRun.reopen(name === undefined ? await newestUnfinished(state) : state.run(name));
-  const { history } = open;
+  const { open: reopened, history } = await OpenRun.reopen(
+    name === undefined ? await newestUnfinished(state) : state.run(name),
+  );
+  await using open = reopened;
   const { source, settings } = history.header;
   const host = source.kind === 'folder' && source.map !== null ? undefined : open.run.host();
   const batch: Omit<Batch, 'source'> = { settings, host, target: await targetOf(settings) };

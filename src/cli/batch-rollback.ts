@@ -16,8 +16,9 @@ export async function run(operands: readonly string[], options: OptionValues): P
   using _lock = await lockFor(options, true);
   const stop = interruption();
   const name = value(options, 'run');
-  await using open = await OpenRun.reopen(name === undefined ? state.newest() : state.run(name));
-  const { run: folder, journal, history } = open;
+  const { open: reopened, history } = await OpenRun.reopen(name === undefined ? state.newest() : state.run(name));
+  await using open = reopened;
+  const { run: folder, journal } = open;
   const { source } = history.header;
   if (source.kind === 'folder' && source.out !== null) {
     const message = `run ${folder.id} wrote its results below ${source.out}, and changed nothing that could be taken back`;

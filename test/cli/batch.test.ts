@@ -305,6 +305,7 @@ describe('the command line of batch', () => {
     ['--dir and --connect', ['batch', 'convert', '--dir', '.', '--connect', 'x'], /exclude each other/],
     ['--out without --dir', ['batch', 'convert', '--all', '--out', 'x'], /--out goes with --dir/],
     ['--out in --dir', ['batch', 'convert', '--dir', '.', '--out', './x'], /--out is a folder of --dir/],
+    ['--state in --dir', ['batch', 'convert', '--dir', '.', '--state', 'x/y'], /--state is a folder of --dir/],
     ['--apply without a place', ['batch', 'convert', '--dir', '.', '--apply'], /needs --out or --in-place/],
     [
       'jobs that are no number',
