@@ -89,7 +89,7 @@ export function inspect(domain: Domain, host: Host | undefined, options: CheckOp
 
 /** A vSMMU in words: `the vSMMU of PCI controller 8`. */
 export function nameOf({ bus }: Vsmmu): string {
-  return `the vSMMU of PCI controller ${bus}`;
+  return bus === ROOT_BUS ? 'the SMMU of pcie.0' : `the vSMMU of PCI controller ${bus}`;
 }
 
 /** The SMMU that the bridge's alias names, where a device of it is behind the bridge; else that of most devices. */

@@ -7,10 +7,10 @@ export const groupBackendsDiffer: Rule = ({ domain, host, usesIommufd, place }) 
   if (!host) return [];
   return [...groupsOf(domain, host)].flatMap(([group, members]) => {
     const given = members.filter((device) => !device.unassigned);
-    const with_ = given.filter(usesIommufd);
-    const [other] = given.filter((device) => !usesIommufd(device));
-    if (!with_[0] || !other) return [];
-    const message = `${with_[0].bdf} uses iommufd and ${other.bdf} does not, and they share IOMMU group ${group}`;
+    const first = given.find(usesIommufd);
+    const other = given.find((device) => !usesIommufd(device));
+    if (!first || !other || first.bdf === other.bdf) return [];
+    const message = `${first.bdf} uses iommufd and ${other.bdf} does not, and they share IOMMU group ${group}`;
     return [diagnostic('group-backends-differ', message, { place: place(other.element, 'driver') })];
   });
 };

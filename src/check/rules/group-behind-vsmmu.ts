@@ -9,9 +9,9 @@ export const groupBehindVsmmu: Rule = ({ domain, host, accelerated, place }) => 
   return [...groupsOf(domain, host)].flatMap(([group, members]) => {
     const given = members.filter((device) => !device.unassigned);
     const [first] = given.filter((device) => translated.has(device));
-    if (!first || given.length < 2) return [];
-    const names = given.map(({ bdf }) => bdf).join(' and ');
-    const message = `${names} share IOMMU group ${group}, and ${first.bdf} is behind an accelerated vSMMU`;
+    const names = [...new Set(given.map(({ bdf }) => bdf))];
+    if (!first || names.length < 2) return [];
+    const message = `${names.join(' and ')} share IOMMU group ${group}, and ${first.bdf} is behind an accelerated vSMMU`;
     return [diagnostic('group-behind-vsmmu', message, { place: place(first.element, 'address') })];
   });
 };

@@ -8,6 +8,7 @@ export const numaCellDiffers: Rule = ({ accelerated, domain, host, tree, place }
   return accelerated.flatMap((vsmmu) => {
     const controller = tree.controller(vsmmu.bus);
     if (controller?.node === undefined || vsmmu.owner === undefined) return [];
+    if (!domain.numa.cells.some(({ id }) => id === controller.node)) return [];
     const devices = vsmmu.hostDevices.flatMap(({ bdf }) => host.device(bdf) ?? []);
     const site = { smmu: vsmmu.owner, devices, before: controller.node, place: place(controller.element, 'target') };
     return chooseCell(site, map, host).diagnostics;
