@@ -28,6 +28,7 @@ import { slotInvalid } from './rules/slot-invalid.js';
 import { slotWithoutFunctionZero } from './rules/slot-without-function-zero.js';
 import { sparePorts } from './rules/spare-ports.js';
 import { targetAbility } from './rules/target.js';
+import { vsmmuValueBeyondHost } from './rules/vsmmu-value-beyond-host.js';
 import { vsmmuValueInvalid } from './rules/vsmmu-value-invalid.js';
 import { vsmmuValuesMissing } from './rules/vsmmu-values-missing.js';
 import { vsmmusExhausted } from './rules/vsmmus-exhausted.js';
@@ -47,6 +48,7 @@ export const RULES: readonly Rule[] = [
   vsmmusExhausted,
   vsmmuValuesMissing,
   vsmmuValueInvalid,
+  vsmmuValueBeyondHost,
   commandlineConflict,
   deviceOnHost,
   deviceBehindOtherSmmu,
