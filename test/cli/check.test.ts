@@ -27,7 +27,7 @@ describe('vsmmu check', () => {
     const { code, stdout, stderr } = vsmmu(['check', ...HOST, sample('device-without-iommufd')]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toBe(
-      "samples/broken/device-without-iommufd.xml:52:5: error: device-without-iommufd: 0000:12:00.0 is behind the vSMMU of PCI controller 5 and does not use iommufd; give it <driver iommufd='yes'/>\n",
+      "samples/broken/device-without-iommufd.xml:53:5: error: device-without-iommufd: 0000:12:00.0 is behind the vSMMU of PCI controller 5 and does not use iommufd; give it <driver iommufd='yes'/>\n",
     );
   });
 
