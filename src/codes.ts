@@ -344,8 +344,7 @@ const codes = {
   },
   'slot-invalid': {
     severity: 'error',
-    meaning:
-      'a device is in a slot that its bus does not have: behind a port there is slot 0 only, and slot 0 of `pcie.0` is taken',
+    meaning: 'a device is in a slot that its bus does not have: behind a port there is slot 0 only',
     hint: 'remove its <address>, and define the domain: libvirt finds it a free one',
   },
   'slot-without-function-zero': {

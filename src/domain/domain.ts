@@ -214,7 +214,7 @@ class DeviceReader {
     return type === undefined || type === 'pci';
   }
 
-  /** The guest address of a device; undefined where it has none, or all of it is zero, which libvirt takes for none. */
+  /** The guest address of a device; undefined where it has none, or that of the host bridge, which libvirt 12.8 takes for none. */
   #guestAddress(element: XmlElement): GuestAddress | undefined {
     const address = element.child('address');
     if (address?.attribute('type') !== 'pci') return undefined;
@@ -228,7 +228,7 @@ class DeviceReader {
         }),
       );
     }
-    if (bus === 0 && slot === 0 && func === 0) return undefined;
+    if (bus === 0 && slot === 0) return undefined;
     return { bus: bus as ControllerIndex, slot, function: func };
   }
 

@@ -76,10 +76,8 @@ vsmmu rewrite --bypass 0000:11:00.0,0000:11:00.1 vm.xml`,
   },
   'slot-invalid': {
     why: `A root port, or the downstream port of a switch, is one end of a PCI Express link, and at the other end there is one
-      device: slot 0. libvirt refuses to define anything else. Slot 0 of pcie.0 is the host bridge's, which has one function;
-      libvirt takes a device there, and QEMU (11.1) does not start.`,
-    remedy: `Behind a port, give the device slot 0; what is to share the port takes another function of it. On pcie.0, let libvirt
-      choose.`,
+      device: slot 0. libvirt refuses to define anything else.`,
+    remedy: `Give the device slot 0. What is to share the port takes another function of it.`,
     example: `<address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x1'/>`,
   },
   'slot-without-function-zero': {

@@ -132,6 +132,7 @@ describe('a device', () => {
   it.each([
     ['no address', ''],
     ['an address with nothing in it', "<address type='pci'/>"],
+    ["another function of the host bridge's slot", "<address type='pci' bus='0x00' slot='0x00' function='0x1'/>"],
     ['an address of zeros', "<address type='pci' domain='0x0000' bus='0x00' slot='0x00' function='0x0'/>"],
   ])('with %s awaits one', (_title, address) => {
     const [device] = only(hostdev("bus='1'", address)).hostDevices;

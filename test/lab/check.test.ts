@@ -72,7 +72,6 @@ describe('libvirt defines it, and QEMU does not start', () => {
     ['bus-window-too-small-same', /Bus 240 is already in use/],
     ['chassis-duplicate', /Can't add chassis slot, error -16/],
     ['chassis-duplicate-implied', /Can't add chassis slot, error -16/],
-    ['slot-invalid-root', /single function device can't be populated in function 0\.1/],
     ['initiator-cell-missing', /Specified node 5 is invalid/],
     ['pcihole64-off', /highmem-mmio-size is not a power of 2/],
     ['pcihole64-invalid', /highmem-mmio-size is not a power of 2/],

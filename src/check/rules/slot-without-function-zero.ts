@@ -1,14 +1,13 @@
 import { diagnostic } from '../../diagnostics.js';
 import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
-import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
+import type { Occupant } from '../../domain/pci-tree.js';
 import type { Rule } from '../inspection.js';
 
 /** A slot is looked at only where it has a function 0 (PCI 3.0, 3.2.2.3.4); libvirt 12.8 and QEMU 11.1 take one without. */
 export const slotWithoutFunctionZero: Rule = ({ domain, place }) => {
   const slots = new Map<string, Occupant[]>();
   for (const occupant of [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices]) {
-    // Of pcie.0's slot 0 function 0 is the host bridge.
-    if (!occupant.address || (occupant.address.bus === ROOT_BUS && occupant.address.slot === 0)) continue;
+    if (!occupant.address) continue;
     const slot = formatGuestAddress({ ...occupant.address, function: 0 });
     slots.set(slot, [...(slots.get(slot) ?? []), occupant]);
   }
