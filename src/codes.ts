@@ -106,6 +106,10 @@ const codes = {
   'device-without-smmu': { severity: 'note', meaning: 'a device is behind no SMMU on the host and stays on `pcie.0`' },
   'device-bypassed': { severity: 'note', meaning: 'a device is on the `bypass` list of the policy' },
   'device-mediated': { severity: 'note', meaning: 'a mediated device (mdev) is behind no SMMU of its own' },
+  'device-pooled': {
+    severity: 'note',
+    meaning: 'an interface gets its host device from the pool of a network, so no SMMU of its own can be told',
+  },
   'group-shared': {
     severity: 'warning',
     meaning:

@@ -38,6 +38,17 @@ export function hostDeviceSource(element: XmlElement): XmlElement | undefined {
   return (address?.attribute('type') ?? 'pci') === 'pci' ? address : undefined;
 }
 
+/**
+ * Whether an element is an interface of a network that hands out host devices (libvirt: formatnetwork, `<forward
+ * mode='hostdev'>`). Only the network says so; what tells of it in a domain is a driver that no other kind of network has, and
+ * what libvirt writes of a running one.
+ */
+export function isPooledInterface(element: XmlElement): boolean {
+  if (element.name !== 'interface' || element.attribute('type') !== 'network') return false;
+  const driver = element.child('driver')?.attribute('name');
+  return driver === 'vfio' || driver === 'kvm' || element.child('actual')?.attribute('type') === 'hostdev';
+}
+
 /** Controllers other than PCI's that are PCI functions themselves. */
 const PCI_CONTROLLER_TYPES = new Set(['usb', 'scsi', 'virtio-serial', 'sata', 'nvme']);
 

@@ -2,7 +2,14 @@ import { diagnostic, InputError, type Place } from '../diagnostics.js';
 import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import { type BusNumber, type ControllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
-import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, impliedControllers } from './device.js';
+import {
+  awaitsPciAddress,
+  type GuestDevice,
+  type HostDevice,
+  hostDeviceSource,
+  impliedControllers,
+  isPooledInterface,
+} from './device.js';
 import { findDuplicates } from './duplicates.js';
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
 import { type CellId, type GuestNuma, readNuma } from './numa.js';
@@ -30,6 +37,8 @@ export interface Domain {
   readonly otherDevices: readonly GuestDevice[];
   /** Mediated devices (`<hostdev type='mdev'>`): not placed, but told of. */
   readonly mediatedDevices: readonly GuestDevice[];
+  /** Interfaces to which libvirt gives a host device of a network's pool at each start, as far as it can be told. */
+  readonly pooledInterfaces: readonly GuestDevice[];
   readonly iommus: readonly Iommu[];
   /** `<iommufd>` below `<domain>`: whether host devices use iommufd where they do not say otherwise (libvirt 12.2). */
   readonly iommufd: { readonly enabled: boolean; readonly place: Place; readonly element: XmlElement } | undefined;
@@ -91,6 +100,7 @@ export function readDomain(input: string | Uint8Array): Domain {
     hostDevices: reader.hostDevices,
     otherDevices: reader.otherDevices,
     mediatedDevices: reader.otherDevices.filter((d) => d.name === 'hostdev' && d.element.attribute('type') === 'mdev'),
+    pooledInterfaces: reader.otherDevices.filter((device) => isPooledInterface(device.element)),
     iommus: reader.iommus,
     iommufd: iommufd && {
       enabled: iommufd.attribute('enabled') === 'yes',

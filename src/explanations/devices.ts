@@ -48,6 +48,17 @@ echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
     remedy: `Nothing: it stays on pcie.0.`,
     example: `<hostdev mode='subsystem' type='mdev' model='vfio-pci'>…</hostdev>`,
   },
+  'device-pooled': {
+    why: `A network of libvirt's can have a pool of host devices, of which an interface gets a free one at each start. Which SMMU
+      that is behind is not known before, so the interface stays on pcie.0, behind no vSMMU. A domain tells of it only
+      by the interface's driver; the network itself says it with <forward mode='hostdev'>.`,
+    remedy: `Give the domain a device of its own in the pool's place, if it is to be behind a vSMMU.`,
+    example: `<interface type='hostdev' managed='yes'>
+  <source>
+    <address type='pci' domain='0x0000' bus='0x31' slot='0x10' function='0x2'/>
+  </source>
+</interface>`,
+  },
   'group-shared': {
     why: `Devices of one IOMMU group cannot be told apart by the SMMU, or could reach each other without passing it: functions
       of one card, or everything below a switch or port without ACS. The kernel attaches a group to one address space

@@ -43,6 +43,11 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
   for (const device of domain.mediatedDevices) {
     diagnostics.push(diagnostic('device-mediated', 'a mediated device stays where it is', { place: device.place }));
   }
+  for (const { element, place } of domain.pooledInterfaces) {
+    const network = element.child('source')?.attribute('network') ?? '';
+    const message = `the interface of network ${network} stays where it is: libvirt chooses its host device at each start`;
+    diagnostics.push(diagnostic('device-pooled', message, { place }));
+  }
 
   const companions = judgeGroups(domain, host, policy, of, diagnostics);
   return { of, companions, diagnostics };
