@@ -10,6 +10,7 @@ export interface PciController {
   readonly model: string;
   /** Where it sits itself; none on `pcie-root`, and none where libvirt is still to choose. */
   readonly address: GuestAddress | undefined;
+  readonly multifunction: boolean;
   /** `busNr` of an expander bus. */
   readonly busNr: BusNumber | undefined;
   /** `chassis` of a port, 0–255. */

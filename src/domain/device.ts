@@ -24,6 +24,8 @@ export interface HostDevice extends GuestDevice {
   readonly unassigned: boolean;
   /** `iommufd` of its `<driver>`. */
   readonly iommufd: 'yes' | 'no' | undefined;
+  /** The NUMA cells of its Generic Initiators, as `<acpi nodeset>` lists them. */
+  readonly nodeset: string | undefined;
 }
 
 /** The PCI host device that an element of `<devices>` gives to the guest, by its source `<address>`; undefined for anything else. */

@@ -5,7 +5,6 @@ import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Device, Renumbered } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
-import { nodesetOf } from './initiators.js';
 import type { Backends } from './iommufd.js';
 import type { Layout } from './layout.js';
 import type { Verdict } from './verdict.js';
@@ -24,7 +23,7 @@ export function describeDevice(device: HostDevice, host: Host, verdict: Verdict 
     to: device.address ?? null,
     multifunction: device.multifunction,
     iommufd: device.iommufd ?? null,
-    nodeset: nodesetOf(device) ?? null,
+    nodeset: device.nodeset ?? null,
   };
 }
 

@@ -25,11 +25,6 @@ export interface Initiators {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** What a device's `<acpi nodeset>` says; undefined where it has none. */
-export function nodesetOf({ element }: HostDevice): string | undefined {
-  return element.child('acpi')?.attribute('nodeset');
-}
-
 /** How many Generic Initiators a device's platform has for it. */
 function initiatorsOf(device: PciDevice | undefined, policy: Policy): number {
   if (policy.profile === 'none' || policy.initiators === 'none' || !device) return 0;
@@ -52,7 +47,7 @@ export function needsWholeHost(devices: readonly HostDevice[], host: Host, polic
  */
 export function planInitiators(devices: readonly HostDevice[], host: Host, map: CellMap, policy: Policy): Initiators {
   const wanting = devices.filter(({ bdf }) => initiatorsOf(host.device(bdf), policy) > 0);
-  const lacking = wanting.filter((device) => nodesetOf(device) === undefined);
+  const lacking = wanting.filter((device) => device.nodeset === undefined);
   const found: Correlation = lacking.length > 0 ? correlate(wanting, host, policy) : NOTHING_FOUND;
   const added: InitiatorCell[] = [];
   const nodesets = new Map<Bdf, string>();
@@ -66,7 +61,7 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   }
 
   for (const device of wanting) {
-    const cells = parseNodeset(nodesetOf(device) ?? '') ?? [];
+    const cells = parseNodeset(device.nodeset ?? '') ?? [];
     const nodes = found.nodes.get(device.bdf) ?? [];
     if (cells.length !== nodes.length) continue;
     for (const [i, cell] of cells.entries()) hostNodes.set(cell as CellId, nodes[i] as HostNode);

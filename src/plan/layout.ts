@@ -241,7 +241,7 @@ class LayoutBuilder {
       model: controller.model as Port['model'],
       address: controller.address ?? { bus: ROOT_BUS, slot: 0, function: 0 },
       chassis: controller.chassis ?? controller.index,
-      multifunction: controller.element.child('address')?.attribute('multifunction') === 'on',
+      multifunction: controller.multifunction,
       alias: controller.alias ?? null,
       kept: true,
       devices: draft.inPlace.filter((d) => d.address?.bus === controller.index).map((d) => d.bdf),

@@ -3,7 +3,6 @@ import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { type CellId, formatNodeset, type GuestNuma, parseNodeset } from '../domain/numa.js';
 import type { Host } from '../host/host.js';
-import { nodesetOf } from './initiators.js';
 import { isInitiator } from './numa.js';
 
 /** What earlier runs put into a domain for certain devices, as its record has it: nobody else's may go with them. */
@@ -30,7 +29,7 @@ export function findLeftovers(domain: Domain, host: Host, { companions, cells }:
     return group !== null && !groups.has(group);
   };
   const named = new Set<number>([
-    ...domain.hostDevices.flatMap((device) => parseNodeset(nodesetOf(device) ?? '') ?? []),
+    ...domain.hostDevices.flatMap((device) => parseNodeset(device.nodeset ?? '') ?? []),
     ...domain.controllers.flatMap((controller) => controller.node ?? []),
   ]);
   const gone: CellId[] = [];

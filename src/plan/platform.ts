@@ -7,7 +7,7 @@ import type { Bridge, Device, Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { projectDistances } from './distances.js';
 import { type BridgeDraft, draftDevices } from './drafts.js';
-import { nodesetOf, planInitiators } from './initiators.js';
+import { planInitiators } from './initiators.js';
 import { type GuestBars, planPciHole64 } from './mmio.js';
 import { type BridgeNode, type CellMap, chooseCell } from './numa.js';
 import type { Policy } from './policy.js';
@@ -85,7 +85,7 @@ function guestBars({ domain, tree, host, bridges, drafts, devices }: PlatformReq
 export function missingCells({ hostDevices }: Domain, { cells }: Pick<CellMap, 'cells'>): Diagnostic[] {
   const present = new Set<number>(cells.map(({ id }) => id));
   return hostDevices.flatMap((device) => {
-    const missing = (parseNodeset(nodesetOf(device) ?? '') ?? []).filter((id) => !present.has(id));
+    const missing = (parseNodeset(device.nodeset ?? '') ?? []).filter((id) => !present.has(id));
     if (missing.length === 0) return [];
     const message = `the Generic Initiators of ${device.bdf} are in NUMA cells ${formatNodeset(missing)}, which the guest does not have`;
     return [diagnostic('initiator-cell-missing', message, { place: device.place })];
