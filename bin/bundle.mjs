@@ -21,21 +21,24 @@ async function build() {
   // V8 takes old code for that of a new bundle of the same length.
   for (const name of Object.keys(bundles)) rmSync(`${bundle(name)}.cache`, { force: true });
   const common = { absWorkingDir: root, bundle: true, platform: 'node', target: 'node20.19', logLevel: 'warning' };
-  await esbuild.build({
-    ...common,
-    entryPoints: bundles,
-    outdir: `${root}dist`,
-    outExtension: { '.js': '.cjs' },
-    format: 'cjs',
-    minify: true,
-    keepNames: true,
-    // As large as all the rest, and loaded for a picture only: from node_modules, then.
-    external: ['@viz-js/viz'],
-    // A script that V8 runs from its cache has no import(): that becomes require().
-    supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': 'importMetaUrl' },
-    banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
-  });
+  for (const [name, entry] of Object.entries(bundles)) {
+    await esbuild.build({
+      ...common,
+      entryPoints: { [name]: entry },
+      outdir: `${root}dist`,
+      outExtension: { '.js': '.cjs' },
+      format: 'cjs',
+      minify: true,
+      // Names are for stacks, and take their time at each start.
+      keepNames: name !== 'hook',
+      // As large as all the rest, and loaded for a picture only: from node_modules, then.
+      external: ['@viz-js/viz'],
+      // A script that V8 runs from its cache has no import(): that becomes require().
+      supported: { 'dynamic-import': false },
+      define: { 'import.meta.url': 'importMetaUrl' },
+      banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
+    });
+  }
   await esbuild.build({
     ...common,
     entryPoints: { 'batch-worker': 'src/batch/worker.ts' },

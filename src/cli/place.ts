@@ -1,3 +1,4 @@
+import { isRemote } from '../batch/uri.js';
 import { errorsOfResult } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
@@ -19,7 +20,7 @@ import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { wantsPicture } from './picture.js';
 import { type Located, located, refuseErrors } from './report.js';
-import { isThisMachine, readSource, requireItsHost, type Source, type Wanted } from './source.js';
+import { readSource, requireItsHost, type Source, type Wanted } from './source.js';
 
 /** A domain with the plan for it. */
 export interface Placed {
@@ -103,7 +104,7 @@ export function hostFor(domain: Domain, policy: Policy, options: OptionValues): 
 /** The libvirt and the QEMU that the result is for: this machine's where the domain is of its libvirt. */
 export async function targetOf(options: OptionValues): Promise<Target> {
   const connect = value(options, 'connect');
-  const ours = connect !== undefined && isThisMachine(connect) ? 'here' : undefined;
+  const ours = connect !== undefined && !isRemote(connect) ? 'here' : undefined;
   const asked = { libvirt: value(options, 'libvirt') ?? ours, qemu: value(options, 'qemu') ?? ours };
   if (asked.libvirt === undefined && asked.qemu === undefined) return UPSTREAM;
   const { askTarget } = await import('../libvirt/installed.js');

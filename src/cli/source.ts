@@ -1,3 +1,4 @@
+import { isRemote } from '../batch/uri.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import type { Connection, DomainUuid } from '../libvirt/connection.js';
 import { nameOfInput, readInput } from './files.js';
@@ -67,18 +68,13 @@ export async function readSource(operand: string, options: OptionValues, wanted?
   }
 }
 
-/** Whether a connection is to this machine's own libvirt, so that its `/sys` and its QEMU are those of here. */
-export function isThisMachine(uri: string): boolean {
-  return uri === '' || /^[a-z0-9+]+:\/\/\//i.test(uri);
-}
-
 /**
  * Makes sure that the host that is read is the one that the domain is on.
  * @throws InputError `usage` for a libvirt of another machine whose topology nobody gave
  */
 export function requireItsHost(options: OptionValues): void {
   const uri = value(options, 'connect');
-  if (uri === undefined || isThisMachine(uri)) return;
+  if (uri === undefined || !isRemote(uri)) return;
   if (value(options, 'topology') !== undefined || value(options, 'sysfs') !== undefined) return;
   throw new InputError(
     diagnostic('usage', `the devices of ${uri} are on another machine`, {
