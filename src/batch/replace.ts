@@ -51,13 +51,23 @@ export async function replaceFile(
  */
 export function placeFile(file: string, content: string | Uint8Array, mode: number): void {
   const temporary = temporaryOf(file);
-  rmSync(temporary, { force: true });
   try {
-    writeFileSync(temporary, content, { mode, flag: 'wx' });
+    writeNew(temporary, content, mode);
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+/** Writes a file that is not there yet; one that a run left which was killed goes. */
+function writeNew(file: string, content: string | Uint8Array, mode: number): void {
+  try {
+    writeFileSync(file, content, { mode, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    rmSync(file);
+    writeFileSync(file, content, { mode, flag: 'wx' });
   }
 }
 

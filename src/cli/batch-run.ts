@@ -33,6 +33,8 @@ export function openState(options: OptionValues): State {
 /** The lock on that folder; none for what only looks. Says so while it waits. */
 export async function lockFor(options: OptionValues, needed = isSet(options, 'apply')): Promise<Lock | undefined> {
   if (!needed) return undefined;
+  // Whoever stops reading what is told (`| head`) does not stop what is done.
+  process.stdout.removeAllListeners('error').on('error', () => undefined);
   return await openState(options).lock({
     waitSeconds: waitOf(options),
     onWait: (holder) => {

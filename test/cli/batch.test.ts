@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -120,6 +121,15 @@ not for us  other                     the domain is for x86_64, not aarch64
     expect(readdirSync(join(here.folder, 'a'))).toEqual(['vm.xml']);
     const again = here.batch(...convert(here), '--in-place', '--apply', '--json');
     expect(JSON.parse(again.stdout)).toMatchObject({ changed: false, totals: { unchanged: 1 } });
+  });
+
+  it('goes on when nobody reads what it tells', () => {
+    const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`vm-${i}.xml`, text]));
+    const here = place(files);
+    const args = [...convert(here), '--in-place', '--apply', '--state', here.state, '--jobs', '1', '--quiet'];
+    const line = `"$@" | head -1`;
+    spawnSync('bash', ['-c', line, 'bash', process.execPath, join(REPOSITORY, 'bin/vsmmu'), 'batch', ...args]);
+    expect(readdirSync(here.folder).filter((file) => here.read(file) !== converted)).toEqual([]);
   });
 
   it('gives the files back what they were, byte for byte', () => {

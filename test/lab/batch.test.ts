@@ -132,7 +132,7 @@ describe('a run that is killed at any instant', () => {
       kills += await untilDone(['rollback', ...STATE], ['rollback', ...STATE], random, 0);
       expect(await dumpAll(libvirt)).toEqual(before);
     }
-  });
+  }, 900_000);
 
   /** Runs a command, and another after each time that it was killed, until one ends by itself. @returns how often that was */
   async function untilDone(
