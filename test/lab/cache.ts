@@ -24,9 +24,9 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(cacheFolder(), `temporary-${process.pid}-`));
 }
 
-/** The file that the lock is on. */
-export function lockFile(): string {
-  return join(cacheFolder(), 'lock');
+/** The file that a lock is on: the one on the root file system, or another's. */
+export function lockFile(name = 'lock'): string {
+  return join(cacheFolder(), name);
 }
 
 export interface Lock {
@@ -34,12 +34,12 @@ export interface Lock {
 }
 
 /**
- * Takes the lock on the cache folder: `shared` to use a root, `exclusive` to make or remove one. Waits as long as it
+ * Takes a lock in the cache folder, the one on the root if no other: `shared` to use it, `exclusive` to make or remove it. Waits as long as it
  * takes and calls `waiting` once if that is not at once. The lock goes when this process does.
  */
-export async function takeLock(kind: 'shared' | 'exclusive', waiting: () => void): Promise<Lock> {
+export async function takeLock(kind: 'shared' | 'exclusive', waiting: () => void, file = lockFile()): Promise<Lock> {
   // `cat` holds the lock and ends with its input, so a killed process leaves none behind.
-  const argv = [`--${kind}`, lockFile(), 'sh', '-c', 'echo held; exec cat'];
+  const argv = [`--${kind}`, file, 'sh', '-c', 'echo held; exec cat'];
   const holder = spawn('flock', argv, { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
   const notice = setTimeout(waiting, 1000);
   try {

@@ -117,7 +117,7 @@ export async function boot(lab: Lab, argv: readonly string[], limitSeconds: numb
   }
 }
 
-/** Reads the JSON lines of guest/init out of a console. Throws LabError when the last of them is not there. */
+/** Reads the JSON lines of guest/report out of a console. Throws LabError when the last of them is not there. */
 export function parseView(console: string): GuestView {
   const lines = console.split(/\r?\n/).flatMap((text) => parseLine(text));
   if (!lines.some((line) => line.end === true))
@@ -137,7 +137,7 @@ export function parseView(console: string): GuestView {
   };
 }
 
-/** A line of guest/init; which keys are there tells what it is about. */
+/** A line of guest/report; which keys are there tells what it is about. */
 interface Line {
   readonly pci?: string;
   readonly vendor?: string;
@@ -193,7 +193,7 @@ export function refusal(stderr: string): string {
 }
 
 /** The kernel's own reason for stopping, or the last thing on the console. */
-function whyItStopped(console: string): string {
+export function whyItStopped(console: string): string {
   const lines = console.split(/\r?\n/).filter((line) => line.trim() !== '');
   const reason =
     lines.find((line) => /Kernel panic|Unable to handle|Oops/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
@@ -201,15 +201,13 @@ function whyItStopped(console: string): string {
   return reason.replace(/^.*\d[thlHJm](?=\[ *\d+\.\d+\])/, '').trim();
 }
 
-/** The initramfs of a guest: busybox, lspci and what it needs, and guest/init. */
+/** The initramfs of a guest: busybox, lspci and what it needs, and what is in guest/. */
 export async function guestArchive(): Promise<Buffer> {
-  const init = await readFile(fileURLToPath(new URL('./guest/init', import.meta.url)));
-  return gzipSync(
-    packCpio([...(await programEntries()), { path: 'init', kind: 'file', data: init, executable: true }]),
-    {
-      level: 1,
-    },
-  );
+  const own = ['init', 'report'].map(async (path): Promise<CpioEntry> => {
+    const data = await readFile(fileURLToPath(new URL(`./guest/${path}`, import.meta.url)));
+    return { path, kind: 'file', data, executable: true };
+  });
+  return gzipSync(packCpio([...(await programEntries()), ...(await Promise.all(own))]), { level: 1 });
 }
 
 /** busybox, lspci, the arm64 libraries and the list of PCI ids, from the lab's root. */

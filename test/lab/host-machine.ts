@@ -7,18 +7,30 @@ export interface HostMachine {
   readonly orders: readonly string[];
 }
 
+/** What kind of machine a description becomes. */
+export interface MachineKind {
+  /** Properties of `-M virt` and of each `-device arm-smmuv3` and `-device nvme`, with a comma before each. */
+  readonly machine: string;
+  readonly smmu: string;
+  readonly nvme: (id: string) => string;
+  readonly cpu: string;
+}
+
+/** One that only shows its /sys. */
+export const plainMachine: MachineKind = { machine: '', smmu: '', nvme: () => '', cpu: 'cortex-a72' };
+
 /** MiB of a host that says nothing of memory. */
 const defaultMemory = 2048;
 
 /** Makes the machine. Ports, and so chassis and slot numbers, count from 1 in the description's order. */
-export function hostMachine(host: HostDescription): HostMachine {
-  const machine = new MachineBuilder();
+export function hostMachine(host: HostDescription, kind: MachineKind = plainMachine): HostMachine {
+  const machine = new MachineBuilder(kind);
   machine.nodes(host);
   for (const [index, complex] of host.complexes.entries()) machine.complex(complex, index);
   for (const [index, device] of (host.integrated ?? []).entries()) machine.functions(device, 'pcie.0', 0x10 + index);
   machine.initiators(host);
   const size = host.mmio === undefined ? '' : `,highmem-mmio-size=${host.mmio}`;
-  const processor = ['-M', `virt,gic-version=3,acpi=on${size}`, '-cpu', 'cortex-a72'];
+  const processor = ['-M', `virt,gic-version=3,acpi=on${kind.machine}${size}`, '-cpu', kind.cpu];
   return { arguments: [...processor, ...machine.arguments], orders: machine.orders };
 }
 
@@ -27,6 +39,8 @@ class MachineBuilder {
   readonly orders: string[] = [];
   private ports = 0;
   private devices = 0;
+
+  constructor(private readonly kind: MachineKind) {}
 
   nodes({ nodes = [], distances = [] }: HostDescription): void {
     const cpus = nodes.reduce((sum, node) => sum + (node.cpus ?? 0), 0) || 1;
@@ -56,7 +70,7 @@ class MachineBuilder {
     const id = `complex${index}`;
     const node = complex.node === undefined ? '' : `,numa_node=${complex.node}`;
     this.device(`pxb-pcie,id=${id},bus=pcie.0,bus_nr=${Number.parseInt(complex.bus, 16)}${node}`);
-    if (complex.smmu) this.device(`arm-smmuv3,primary-bus=${id},id=smmu${index}`);
+    if (complex.smmu) this.device(`arm-smmuv3,primary-bus=${id},id=smmu${index}${this.kind.smmu}`);
     complex.devices.forEach((device) => {
       // Intel's old port has no ACS capability, QEMU's own has one (QEMU 11.1).
       this.inPort(device.noAcs ? 'ioh3420' : 'pcie-root-port', id, device);
@@ -87,7 +101,7 @@ class MachineBuilder {
   private driver(device: DescribedDevice, id: string): string {
     switch (device.kind) {
       case 'nvme':
-        return `nvme,serial=${id}`;
+        return `nvme,serial=${id}${this.kind.nvme(id)}`;
       case 'nic':
         return 'e1000e,romfile=';
       case 'sriov-nic':

@@ -1,12 +1,19 @@
 # First process of a jail: makes the mounts, says that it is ready, and stays.
 # Everything in the jail is in its pid and mount namespaces, so nothing outlives it.
 # Arguments: the folder that becomes /; `writable`, `readonly` or `machine` (the machine's own /);
-# and until when it stays: the end of its `input`, or until it is `killed`.
+# until when it stays: the end of its `input`, or until it is `killed`; a folder of the machine's that is /mnt in it,
+# and a folder to put an overlay in, so that what is written does not reach the root (either may be empty).
 set -eu
-root=$1 mode=$2 lasting=$3
+root=$1 mode=$2 lasting=$3 shared=$4 overlay=$5
 
 # /proc is still the outer one, so this is the process id by which others enter the jail.
 read -r pid rest </proc/self/stat
+
+if [ -n "$overlay" ]; then
+  mkdir -p "$overlay/upper" "$overlay/work" "$overlay/root"
+  mount -t overlay -o "lowerdir=$root,upperdir=$overlay/upper,workdir=$overlay/work" overlay "$overlay/root"
+  root=$overlay/root
+fi
 
 if [ "$mode" = machine ]; then
   mount -t proc proc /proc
@@ -46,6 +53,10 @@ if [ "$mode" = readonly ]; then
   mount -t tmpfs tmpfs "$root/sys/kernel/iommu_groups"
   mkdir "$root/sys/kernel/iommu_groups/0"
   mount -o remount,bind,ro "$root"
+fi
+
+if [ -n "$shared" ]; then
+  mount --bind "$shared" "$root/mnt"
 fi
 
 # Both wait for any child, so what a daemon leaves behind is reaped (libvirt takes a zombie for a running QEMU).

@@ -12,6 +12,14 @@ import { LabError, output, type Result, type RunOptions, run } from './process.j
 /** `readonly`: a finished root, with tmpfs where libvirt writes. `machine`: the machine's own /, its network too. */
 export type JailMode = 'writable' | 'readonly' | 'machine';
 
+/** Folders of the machine's that a jail has besides its root. */
+export interface JailFolders {
+  /** Is /mnt in the jail. */
+  readonly shared?: string;
+  /** Takes what is written to the root, on the machine's disk; the root itself stays as it is. */
+  readonly overlay?: string;
+}
+
 const script = fileURLToPath(new URL('./jail.sh', import.meta.url));
 
 /** What a program in a jail gets as environment: nothing of ours. */
@@ -44,14 +52,14 @@ export class Jail implements AsyncDisposable {
   ) {}
 
   /** Makes a jail with `root` as its /. It lasts until it is disposed or this process ends. */
-  static async open(root: string, mode: JailMode): Promise<Jail> {
-    const holder = start(root, mode, 'pipe');
+  static async open(root: string, mode: JailMode, folders: JailFolders = {}): Promise<Jail> {
+    const holder = start(root, mode, folders, 'pipe');
     return new Jail(await ready(holder), holder);
   }
 
   /** Makes a jail that outlives this process, and has a share in the lock on the cache; `kill` ends it. */
-  static async openDetached(root: string, mode: JailMode): Promise<Jail> {
-    const holder = start(root, mode, 'ignore', ['flock', '--shared', lockFile()]);
+  static async openDetached(root: string, mode: JailMode, folders: JailFolders = {}): Promise<Jail> {
+    const holder = start(root, mode, folders, 'ignore', ['flock', '--shared', lockFile()]);
     const jail = new Jail(await ready(holder), undefined);
     holder.stdout?.destroy();
     holder.stderr?.destroy();
@@ -125,10 +133,16 @@ export class JailTimeout extends LabError {
   }
 }
 
-function start(root: string, mode: JailMode, input: 'pipe' | 'ignore', through: readonly string[] = []): ChildProcess {
+function start(
+  root: string,
+  mode: JailMode,
+  { shared = '', overlay = '' }: JailFolders,
+  input: 'pipe' | 'ignore',
+  through: readonly string[] = [],
+): ChildProcess {
   const namespaces = ['--mount', '--pid', '--ipc', '--uts', ...(mode === 'readonly' ? ['--net'] : [])];
   const lasting = input === 'pipe' ? 'input' : 'killed';
-  const init = ['sh', script, root, mode, lasting];
+  const init = ['sh', script, root, mode, lasting, shared, overlay];
   const argv = [...through, 'unshare', ...namespaces, '--fork', '--kill-child', '--propagation', 'private', ...init];
   // A session of its own, so that Ctrl-C reaches us and not the jail: we take it down.
   return spawn('/usr/bin/env', argv, { detached: true, stdio: [input, 'pipe', 'pipe'], env: environment });

@@ -38,6 +38,11 @@ export function observedSight(view: GuestView, layout: PciLayout, hosts: readonl
     const standIn = layout.hostDevices[Number.parseInt(number, 16) - 1];
     return standIn === undefined ? null : (hosts[standIn.index] ?? null);
   };
+  return sightOf(view, hostOf);
+}
+
+/** What the guest saw, where `hostOf` tells which host device a device of its is; null: an emulated one. */
+export function sightOf(view: GuestView, hostOf: (device: GuestDevice) => string | null): string[] {
   return [
     `${view.smmus.length} SMMUs`,
     ...view.devices

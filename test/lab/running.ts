@@ -10,23 +10,24 @@ interface Running {
   readonly started: string;
 }
 
-const record = (): string => join(cacheFolder(), 'running.json');
+/** Where it is written down; the emulated host (test/accel) has a record of its own. */
+const recordPath = (name = 'running.json'): string => join(cacheFolder(), name);
 
 /** Remembers a lab by the first process of its jail. */
-export function remember(pid: number): void {
+export function remember(pid: number, record?: string): void {
   const running: Running = { pid, started: startOf(pid) ?? '' };
-  writeFileSync(record(), `${JSON.stringify(running)}\n`);
+  writeFileSync(recordPath(record), `${JSON.stringify(running)}\n`);
 }
 
 /** The first process of the lab that is running, if one is. */
-export function runningPid(): number | undefined {
-  if (!existsSync(record())) return undefined;
-  const { pid, started } = JSON.parse(readFileSync(record(), 'utf8')) as Running;
+export function runningPid(record?: string): number | undefined {
+  if (!existsSync(recordPath(record))) return undefined;
+  const { pid, started } = JSON.parse(readFileSync(recordPath(record), 'utf8')) as Running;
   return startOf(pid) === started ? pid : undefined;
 }
 
-export function forget(): void {
-  rmSync(record(), { force: true });
+export function forget(record?: string): void {
+  rmSync(recordPath(record), { force: true });
 }
 
 function startOf(pid: number): string | undefined {
