@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { accel } from '../accel/cli.js';
 import { captureHost } from './capture.js';
 import { parseDescription } from './description.js';
 import { Jail, requireMachine } from './jail.js';
@@ -18,6 +19,7 @@ const usage = `npm run lab -- COMMAND
   shell                     a shell beside that libvirtd, or beside one of its own if none is up
   status                    what there is
   capture-host DESCRIPTION… boot the hosts that JSON files describe; their /sys goes to test/fixtures/hosts
+  accel …                   an Arm host whose SMMUs nest, in software: up, down, shell, run, demo, status
 `;
 
 const fixtures = fileURLToPath(new URL('../fixtures/hosts/', import.meta.url));
@@ -89,6 +91,8 @@ async function main([command, ...rest]: readonly string[]): Promise<number> {
     case 'capture-host':
       await capture(rest.map((file) => resolve(file)));
       return 0;
+    case 'accel':
+      return await accel(rest);
     default:
       process.stderr.write(usage);
       return 2;

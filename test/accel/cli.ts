@@ -1,0 +1,125 @@
+/** `npm run lab -- accel COMMAND`: the emulated host by hand. */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { Jail } from '../lab/jail.js';
+import { sayOnStderr } from '../lab/lab.js';
+import { LabError } from '../lab/process.js';
+import { forget, remember, runningPid } from '../lab/running.js';
+import { demonstrate } from './demo.js';
+import { AccelHost, record, upFolder } from './host.js';
+import { partPath } from './parts.js';
+
+export const accelUsage = `npm run lab -- accel COMMAND: an Arm host whose SMMUs nest, in software
+
+  up            make its kernel and its disk if need be, start it and leave it running
+  down          end it
+  shell         a prompt on it; ctrl-] leaves
+  run COMMAND…  run a program on it
+  demo          a domain's way to a guest with accelerated vSMMUs, on the host that is up, or on one of its own
+  status        what there is
+`;
+
+/** Does what a command line says and gives the exit code. Throws LabError. */
+export async function accel([command, ...rest]: readonly string[]): Promise<number> {
+  switch (command) {
+    case 'up':
+      await up();
+      return 0;
+    case 'down':
+      await down();
+      return 0;
+    case 'shell':
+      return await shell();
+    case 'run':
+      return await runOnHost(rest);
+    case 'demo':
+      await demo();
+      return 0;
+    case 'status':
+      status();
+      return 0;
+    default:
+      process.stderr.write(accelUsage);
+      return 2;
+  }
+}
+
+async function up(): Promise<void> {
+  if (runningPid(record) !== undefined) throw new LabError('the host is up already');
+  const host = await AccelHost.start({ detached: true });
+  remember(host.jail.pid, record);
+  await host.disconnect();
+  process.stdout.write('up: npm run lab -- accel shell\n');
+}
+
+async function down(): Promise<void> {
+  await Jail.join(requireUp()).kill();
+  forget(record);
+  await rm(upFolder(), { recursive: true, force: true });
+}
+
+function requireUp(): number {
+  const pid = runningPid(record);
+  if (pid === undefined) throw new LabError('the host is not up: npm run lab -- accel up');
+  return pid;
+}
+
+async function runOnHost(argv: readonly string[]): Promise<number> {
+  if (argv.length === 0) throw new LabError('run takes a program and its arguments');
+  const host = await AccelHost.attach(upFolder(), requireUp());
+  const { code, stdout, stderr } = await host.run(argv, { limitSeconds: 600 });
+  await host.disconnect();
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  return code;
+}
+
+async function demo(): Promise<void> {
+  const pid = runningPid(record);
+  if (pid === undefined) {
+    await using host = await AccelHost.start();
+    await demonstrate(host, (text) => process.stdout.write(text));
+    return;
+  }
+  const host = await AccelHost.attach(upFolder(), pid);
+  await demonstrate(host, (text) => process.stdout.write(text));
+  await host.disconnect();
+}
+
+function status(): void {
+  for (const name of ['kernel', 'disk']) {
+    const path = partPath(name);
+    process.stdout.write(`${name.padEnd(8)} ${existsSync(path) ? path : 'not made yet'}\n`);
+  }
+  const pid = runningPid(record);
+  process.stdout.write(`host     ${pid === undefined ? 'not up' : `up, process ${pid}`}\n`);
+}
+
+/** Connects this terminal with the host's console, until ctrl-] or the host's end. */
+function shell(): Promise<number> {
+  requireUp();
+  const leave = 0x1d;
+  sayOnStderr('ctrl-] leaves');
+  return new Promise((resolve, reject) => {
+    const console = connect(join(upFolder(), 'console.sock'));
+    const end = (code: number): void => {
+      if (process.stdin.isTTY) process.stdin.setRawMode(false);
+      process.stdin.destroy();
+      console.destroy();
+      resolve(code);
+    };
+    console.once('error', (error) => reject(new LabError(`the host's console: ${error.message}`)));
+    console.once('connect', () => {
+      if (process.stdin.isTTY) process.stdin.setRawMode(true);
+      const { columns = 80, rows = 24 } = process.stdout;
+      console.write(`\nstty rows ${rows} columns ${columns}\n`);
+      process.stdin.on('data', (chunk: Buffer) => (chunk.includes(leave) ? end(0) : console.write(chunk)));
+      // What comes on a pipe is answered before the console is let go.
+      process.stdin.once('end', () => setTimeout(() => end(0), 3000));
+    });
+    console.on('data', (chunk) => process.stdout.write(chunk));
+    console.once('close', () => end(0));
+  });
+}

@@ -1,0 +1,76 @@
+/** Domains of the emulated host, as somebody writes them before any vSMMU is thought of. */
+
+/** What a domain of the lab is made of. */
+export interface DomainOptions {
+  readonly name: string;
+  /** Host devices, `dddd:bb:ss.f`. */
+  readonly hostdevs: readonly string[];
+  /** More elements below `<devices>`. */
+  readonly devices?: string;
+  /** Something to replace in the whole text, for what is wrong on purpose. */
+  readonly mend?: (xml: string) => string;
+}
+
+/** Where the console of a guest is in the host, and what was on it. */
+export const consoleSocket = (name: string): string => `/run/guests/${name}.sock`;
+export const consoleLog = (name: string): string => `/run/guests/${name}.log`;
+
+/** QEMU's own words: with the trace (FACTS of QEMU 11.1: one line for each vIOMMU, device and stream table entry). */
+export const qemuLog = (name: string): string => `/var/log/libvirt/qemu/${name}.log`;
+
+/** A guest with a disk, a random number generator and a NIC of its own beside the host devices. */
+export function domainXml({ name, hostdevs, devices = '', mend = (xml) => xml }: DomainOptions): string {
+  return mend(`<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>${name}</name>
+  <!-- what runs in it, and for whom -->
+  <memory unit='MiB'>384</memory>
+  <vcpu>1</vcpu>
+  <os firmware='efi'>
+    <type arch='aarch64' machine='virt'>hvm</type>
+    <firmware>
+      <feature enabled='no' name='enrolled-keys'/>
+      <feature enabled='no' name='secure-boot'/>
+    </firmware>
+    <kernel>/share/Image</kernel>
+    <initrd>/share/guest.cpio.gz</initrd>
+    <cmdline>console=ttyAMA0 quiet panic=-1</cmdline>
+  </os>
+  <features>
+    <acpi/>
+    <gic version='3'/>
+  </features>
+  <cpu mode='host-passthrough'/>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>/usr/bin/qemu-system-aarch64</emulator>
+    <serial type='unix'>
+      <source mode='bind' path='${consoleSocket(name)}'/>
+      <log file='${consoleLog(name)}' append='off'/>
+    </serial>
+    <interface type='user'>
+      <model type='virtio'/>
+    </interface>
+    <rng model='virtio'>
+      <backend model='random'>/dev/urandom</backend>
+    </rng>
+${hostdevs.map(hostdevXml).join('\n')}${devices}
+  </devices>
+  <qemu:commandline>
+    <qemu:arg value='-trace'/>
+    <qemu:arg value='smmuv3_accel*'/>
+    <qemu:arg value='-trace'/>
+    <qemu:arg value='iommufd_backend_alloc_v*'/>
+  </qemu:commandline>
+</domain>
+`);
+}
+
+/** A host device as `virt-manager` writes it. */
+export function hostdevXml(bdf: string): string {
+  const [domain, bus, slot, fn] = bdf.split(/[:.]/);
+  return `    <hostdev mode='subsystem' type='pci' managed='yes'>
+      <source>
+        <address domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'/>
+      </source>
+    </hostdev>`;
+}

@@ -1,0 +1,63 @@
+/** Guests of the host: what they start with, and how they are talked to. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { packCpio } from '../lab/cpio.js';
+import { type GuestView, parseView, programEntries, whyItStopped } from '../lab/guest.js';
+import { LabError } from '../lab/process.js';
+import { consoleLog, consoleSocket, qemuLog } from './domains.js';
+import type { AccelHost } from './host.js';
+
+/** The initramfs of a guest: busybox, lspci, what a guest of the lab reports, and guest/init. */
+export async function guestInitrd(): Promise<Buffer> {
+  const file = async (path: string, source: string) => {
+    const data = await readFile(fileURLToPath(new URL(source, import.meta.url)));
+    return { path, kind: 'file', data, executable: true } as const;
+  };
+  const own = [await file('init', './guest/init'), await file('report', '../lab/guest/report')];
+  return gzipSync(packCpio([...(await programEntries()), ...own]), { level: 1 });
+}
+
+/** A guest that was made with `domainXml`. */
+export class AccelGuest {
+  constructor(
+    private readonly host: AccelHost,
+    readonly name: string,
+  ) {}
+
+  /** Starts it. Throws LabError with libvirt's words when that fails. */
+  async start(): Promise<void> {
+    await this.host.output(['virsh', '--quiet', 'start', this.name]);
+  }
+
+  /** Waits until it takes orders. Throws LabError with the reason when it does not in time, or ends. */
+  async ready(limitSeconds = 120): Promise<void> {
+    const request = { file: consoleLog(this.name), words: '@@ready@@', limitSeconds };
+    const { found, text } = await this.host.ask('waitFor', request);
+    if (found !== true) throw new LabError(`the guest was not ready: ${whyItStopped(String(text))}`);
+  }
+
+  /** Runs a line of shell in it. Throws LabError when it does not end in time, or fails. */
+  async run(line: string, limitSeconds = 60): Promise<string> {
+    const request = { socket: consoleSocket(this.name), line, limitSeconds };
+    const { code, stdout } = await this.host.ask('ask', request);
+    if (code !== 0) throw new LabError(`in the guest, ${line} ended with ${code}: ${stdout}`);
+    return String(stdout);
+  }
+
+  /** What it sees of its PCI, SMMUs and NUMA. */
+  async view(): Promise<GuestView> {
+    return parseView(await this.run('. /report'));
+  }
+
+  /** What QEMU said, its trace among it. */
+  async qemuSaid(): Promise<string> {
+    return await this.host.output(['cat', qemuLog(this.name)]);
+  }
+
+  /** Ends it, if it runs, and forgets its definition. */
+  async remove(): Promise<void> {
+    await this.host.run(['virsh', '--quiet', 'destroy', this.name]);
+    await this.host.run(['virsh', '--quiet', 'undefine', '--nvram', this.name]);
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * The emulated Arm host: QEMU in a jail, which ends with whoever started it, Debian's arm64 userland in it, and a line to
+ * run programs there.
+ */
+import { existsSync } from 'node:fs';
+import { cp, link, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheFolder, temporaryFolder } from '../lab/cache.js';
+import { Jail } from '../lab/jail.js';
+import { sayOnStderr } from '../lab/lab.js';
+import { LabError, lastLine, type Result, type RunOptions } from '../lab/process.js';
+import { tableArchive, withCanwbs } from './canwbs.js';
+import { guestInitrd } from './guest.js';
+import { readIort } from './iort.js';
+import { Line } from './line.js';
+import { accelMachine, bootArguments, driveMiB, drives, hostDevices, type Smmus } from './machine.js';
+import { openParts, type Parts } from './parts.js';
+
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+
+/** From QEMU's start to the agent's first answer: 40 s on two idle cores. */
+const startLimitSeconds = 300;
+
+export interface HostOptions {
+  readonly smmus?: Smmus;
+  /** It outlives this process; `AccelHost.attach` finds it again. */
+  readonly detached?: boolean;
+}
+
+export class AccelHost implements AsyncDisposable {
+  private constructor(
+    /** The host's folder on the machine: its console's log, its drives. */
+    readonly folder: string,
+    readonly jail: Jail,
+    private readonly line: Line,
+    private parts: Parts | undefined,
+  ) {}
+
+  /** Starts a host and waits until it answers, its libvirtd too. Throws LabError. */
+  static async start(options: HostOptions = {}, say: (line: string) => void = sayOnStderr): Promise<AccelHost> {
+    const parts = await openParts(say);
+    const folder = options.detached ? upFolder() : temporaryFolder();
+    let jail: Jail | undefined;
+    try {
+      const machine = accelMachine(options.smmus ?? 'nested');
+      await fillFolder(folder, parts, machine);
+      const open = options.detached ? Jail.openDetached : Jail.open;
+      jail = await open.call(Jail, parts.root, 'readonly', { shared: folder });
+      const table = withCanwbs(await readIort(jail, parts.root, folder, machine));
+      await writeFile(join(folder, 'initrd'), tableArchive(table));
+      const argv = bootArguments(machine, 'initrd', 'root=/dev/vda rw');
+      const { code, stderr } = await jail.run(['qemu-system-aarch64', ...argv, ...hostDevices]);
+      if (code !== 0) throw new LabError(`the host did not start: ${lastLine(stderr)}`);
+      const line = await Line.open(join(folder, 'agent.sock'));
+      const host = new AccelHost(folder, jail, line, parts);
+      await host.awake();
+      return host;
+    } catch (error) {
+      await jail?.kill();
+      await parts.release();
+      throw error;
+    }
+  }
+
+  /** A host that another process started, by its folder and the first process of its jail; one at a time can be so. */
+  static async attach(folder: string, pid: number): Promise<AccelHost> {
+    return new AccelHost(folder, Jail.join(pid), await Line.open(join(folder, 'agent.sock')), undefined);
+  }
+
+  /** Runs a program in the host. Throws LabError when it takes longer than `limitSeconds` (120 if not given). */
+  async run(argv: readonly string[], options: Pick<RunOptions, 'input' | 'limitSeconds'> = {}): Promise<Result> {
+    const { late, ...result } = await this.line.ask('run', { argv, ...options });
+    if (late === true) throw new LabError(`${argv.join(' ')} took longer than ${options.limitSeconds ?? 120} s`);
+    return result as unknown as Result;
+  }
+
+  /** Runs a program and gives what it prints; a bad exit code is a LabError with what it said. */
+  async output(argv: readonly string[], options: Pick<RunOptions, 'input' | 'limitSeconds'> = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(argv, options);
+    if (code !== 0) throw new LabError(`${argv.join(' ')} ended with ${code}: ${(stderr || stdout).trim()}`);
+    return stdout;
+  }
+
+  /** Runs lines of the host's shell, which stops at the first that fails. */
+  async script(text: string, limitSeconds?: number): Promise<string> {
+    return await this.output(
+      ['bash', '-euo', 'pipefail', '-c', text],
+      limitSeconds === undefined ? {} : { limitSeconds },
+    );
+  }
+
+  /** Writes a file in the host. */
+  async put(path: string, content: string): Promise<void> {
+    await this.ask('put', { path, content });
+  }
+
+  /** Asks the agent for what is none of a program: see host/agent.mjs. */
+  async ask(operation: string, request: object): Promise<Readonly<Record<string, unknown>>> {
+    return await this.line.ask(operation, request);
+  }
+
+  /** All that has been on its console. */
+  async console(): Promise<string> {
+    return await readFile(join(this.folder, 'console.log'), 'latin1');
+  }
+
+  /** Lets go of a host that is to go on: its line, and what was taken to start it. */
+  async disconnect(): Promise<void> {
+    this.line.close();
+    const { parts } = this;
+    this.parts = undefined;
+    await parts?.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disconnect();
+    await this.jail[Symbol.asyncDispose]();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Waits for the first answer. What is said before the host's driver has the port is lost, so it is asked again. */
+  private async awake(): Promise<void> {
+    const deadline = performance.now() + startLimitSeconds * 1000;
+    const request = { argv: ['virsh', '--quiet', 'version'], limitSeconds: startLimitSeconds };
+    try {
+      const answers: Promise<unknown>[] = [];
+      for (;;) {
+        answers.push(this.line.ask('ping', {}));
+        const pause = new Promise((resolve) => setTimeout(resolve, 1000, 'silent'));
+        if ((await Promise.race([...answers, pause])) !== 'silent') break;
+        if (performance.now() > deadline) throw new LabError('it does not answer');
+      }
+      await this.line.ask('run', request);
+    } catch {
+      const console = await this.console();
+      const reason = console.split('\n').find((line) => /Kernel panic|not found|No such/.test(line));
+      throw new LabError(`the host did not come up: ${(reason ?? lastLine(console)).trim()}`);
+    }
+  }
+}
+
+/** Where that host is written down (lab/running.ts). */
+export const record = 'accel-running.json';
+
+/** Where the host that `up` leaves running has its files. */
+export function upFolder(): string {
+  return join(cacheFolder(), 'accel-up');
+}
+
+async function fillFolder(folder: string, parts: Parts, machine: ReturnType<typeof accelMachine>): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  const share = join(folder, 'share');
+  await mkdir(share, { recursive: true });
+  await link(parts.kernel, join(folder, 'Image'));
+  await link(parts.kernel, join(share, 'Image'));
+  await link(parts.disk, join(folder, 'disk'));
+  for (const name of drives(machine)) {
+    await using file = await open(join(folder, `${name}.raw`), 'w');
+    await file.truncate(driveMiB * 1024 ** 2);
+  }
+  await writeFile(join(share, 'now'), `${Math.floor(Date.now() / 1000)}\n`);
+  await writeFile(join(share, 'guest.cpio.gz'), await guestInitrd());
+  for (const name of ['agent.mjs', 'start.sh']) {
+    await cp(fileURLToPath(new URL(`./host/${name}`, import.meta.url)), join(share, name));
+  }
+  if (!existsSync(join(repository, 'dist/vsmmu.cjs'))) throw new LabError('the tool is not built: npm run build');
+  for (const name of ['bin', 'dist', 'schemas', 'samples', 'package.json']) {
+    await cp(join(repository, name), join(share, 'vsmmu', name), { recursive: true });
+  }
+}

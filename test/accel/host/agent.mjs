@@ -1,0 +1,132 @@
+/**
+ * The lab's hands in the host: takes requests from a virtio-serial port, a JSON document a line, and answers each with a
+ * line of its own. Runs in the host's Node, so nothing but Node's own modules.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, read, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+
+/** The port of that name; which number it has depends on the machine. */
+function openPort(name) {
+  const ports = '/sys/class/virtio-ports';
+  const number = readdirSync(ports).find((each) => readFileSync(`${ports}/${each}/name`, 'utf8').trim() === name);
+  return openSync(`/dev/${number}`, 'r+');
+}
+
+const port = openPort('agent');
+
+function answer(id, body) {
+  let rest = Buffer.from(`${JSON.stringify({ id, ...body })}\n`);
+  while (rest.length > 0) rest = rest.subarray(writeSync(port, rest));
+}
+
+/** As a login would have it. */
+const environment = {
+  HOME: '/root',
+  LANG: 'C',
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+};
+
+/** Runs a program to its end; killed with its whole process group after `limitSeconds`. */
+function run({ argv, input = '', limitSeconds = 120 }) {
+  return new Promise((resolve) => {
+    const [file, ...args] = argv;
+    const child = spawn(file, args, { cwd: '/root', detached: true, env: environment });
+    const stdout = [];
+    const stderr = [];
+    let late = false;
+    const limit = setTimeout(() => {
+      late = true;
+      process.kill(-child.pid, 'SIGKILL');
+    }, limitSeconds * 1000);
+    child.stdout.on('data', (chunk) => stdout.push(chunk));
+    child.stderr.on('data', (chunk) => stderr.push(chunk));
+    child.stdin.on('error', () => undefined);
+    child.on('error', (error) => {
+      clearTimeout(limit);
+      resolve({ code: 127, stdout: '', stderr: `${error.message}\n`, late });
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(limit);
+      const text = (chunks) => Buffer.concat(chunks).toString();
+      resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : 143), stdout: text(stdout), stderr: text(stderr), late });
+    });
+    child.stdin.end(input);
+  });
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Writes a file, and makes the folders to it. */
+async function put({ path, content }) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return {};
+}
+
+/** Waits for words in a file that somebody writes; gives the whole file, and whether they came. */
+async function waitFor({ file, words, limitSeconds = 120 }) {
+  const end = Date.now() + limitSeconds * 1000;
+  for (;;) {
+    const text = existsSync(file) ? readFileSync(file, 'latin1') : '';
+    if (text.includes(words)) return { found: true, text };
+    if (Date.now() > end) return { found: false, text };
+    await pause(100);
+  }
+}
+
+let questions = 0;
+
+/** Has a guest run a line at its console (guest/init) and gives what it printed, and its exit code. */
+function ask({ socket, line, limitSeconds = 60 }) {
+  const number = ++questions;
+  return new Promise((resolve) => {
+    let said = '';
+    const connection = connect(socket);
+    const done = (body) => {
+      clearTimeout(limit);
+      connection.destroy();
+      resolve(body);
+    };
+    const limit = setTimeout(() => done({ code: -1, stdout: said, late: true }), limitSeconds * 1000);
+    connection.setEncoding('latin1');
+    connection.on('error', (error) => done({ code: -1, stdout: error.message, late: false }));
+    connection.on('data', (chunk) => {
+      said += chunk;
+      const end = new RegExp(`@@${number} (\\d+)@@`).exec(said);
+      if (end === null) return;
+      const begin = said.indexOf(`@@${number} begin@@`);
+      const stdout = said
+        .slice(begin + `@@${number} begin@@`.length, end.index)
+        .replaceAll('\r\n', '\n')
+        .trimStart();
+      done({ code: Number(end[1]), stdout, late: false });
+    });
+    connection.write(`${number} ${line}\n`);
+  });
+}
+
+const operations = { ping: async () => ({}), put, run, waitFor, ask };
+const chunk = Buffer.alloc(65536);
+let pending = '';
+
+function next() {
+  read(port, chunk, 0, chunk.length, null, (error, count) => {
+    // Nobody at the other end: the port reads as ended until somebody connects.
+    if (error || count === 0) return void setTimeout(next, 100);
+    pending += chunk.toString('utf8', 0, count);
+    const lines = pending.split('\n');
+    pending = lines.pop();
+    for (const line of lines) {
+      const { id, operation, ...request } = JSON.parse(line);
+      operations[operation](request).then(
+        (body) => answer(id, body),
+        (failure) => answer(id, { failure: String(failure) }),
+      );
+    }
+    next();
+  });
+}
+
+next();

@@ -1,0 +1,94 @@
+/**
+ * The host's disk: Debian's arm64 libvirt, QEMU and Node with all that they need, unpacked and not installed, since
+ * nothing of arm64 runs here before the host does.
+ */
+import { readFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { configFiles } from '../lab/config.js';
+import { type Workshop, workshopRecipe } from './workshop.js';
+
+const packages = [
+  ...['libvirt-daemon', 'libvirt-daemon-driver-qemu', 'libvirt-clients', 'libvirt-common'],
+  ...['qemu-system-arm', 'qemu-utils', 'qemu-efi-aarch64', 'nodejs'],
+  ...[
+    'base-files',
+    'base-passwd',
+    'bash',
+    'dash',
+    'libc-bin',
+    'coreutils',
+    'grep',
+    'sed',
+    'mount',
+    'util-linux',
+    'hostname',
+    'less',
+  ],
+  ...['iproute2', 'busybox-static', 'pciutils'],
+];
+
+/** Of these packages, what a host without people does not need. */
+const left = [
+  ...['./usr/share/doc/*', './usr/share/man/*', './usr/share/locale/*', './usr/bin/qemu-system-arm'],
+  // Firmware with Secure Boot, and what describes it to libvirt.
+  ...['./usr/share/qemu/firmware/40-*', './usr/share/qemu/firmware/50-*'],
+  ...['./usr/share/AAVMF/*.ms.fd', './usr/share/AAVMF/*.secboot*.fd', './usr/share/AAVMF/*.snakeoil.fd'],
+];
+
+const hostFile = (name: string): string =>
+  readFileSync(fileURLToPath(new URL(`./host/${name}`, import.meta.url)), 'utf8');
+
+/** Path in the image → content. What may change with every commit is not in it: the host finds that in /share. */
+const files: Readonly<Record<string, string>> = {
+  ...configFiles,
+  '/etc/inittab': hostFile('inittab'),
+  '/etc/rc': hostFile('rc'),
+};
+
+/** Programs of the image by another name. */
+const links: Readonly<Record<string, string>> = {
+  '/usr/sbin/init': '/usr/bin/busybox',
+  '/usr/bin/sh': 'dash',
+  '/usr/local/bin/vsmmu': '/opt/vsmmu/bin/vsmmu',
+};
+
+/** Run in the image's root: what the packages' installation scripts would have made, of which libvirtd wants its users. */
+const setUp = `
+mkdir -p proc sys dev run tmp share opt usr/local/bin etc/libvirt
+sed 's/^root:[*]:/root::/' usr/share/base-passwd/passwd.master >etc/passwd
+cp usr/share/base-passwd/group.master etc/group
+echo 'libvirt-qemu:x:64055:994::/var/lib/libvirt:/usr/sbin/nologin' >>etc/passwd
+printf '%s\\n' kvm:x:994: libvirt-qemu:x:64055: libvirt:x:993: >>etc/group
+rm -rf var/run; ln -s /run var/run
+`;
+
+export const imageRecipe = { packages, left, files, links, setUp, size: '1G', workshop: workshopRecipe };
+
+const tree = '/image/tree';
+
+/** Makes the disk, an ext4 of 1 GiB of which a third is in use, in the file `target`. Throws LabError. */
+export async function makeImage(workshop: Workshop, target: string, say: (line: string) => void): Promise<void> {
+  say("making the host's disk: Debian's arm64 libvirt, QEMU and Node");
+  await workshop.step(['mkdir', '-p', tree, '/image/archives/partial']);
+  await workshop.step(['touch', '/image/status']);
+  // An apt that takes itself for one of an arm64 machine on which nothing is installed.
+  const asArm = ['APT::Architecture=arm64', 'APT::Architectures::=arm64', 'Dir::State::status=/image/status'];
+  const elsewhere = [...asArm, 'Dir::Cache::archives=/image/archives'].flatMap((option) => ['-o', option]);
+  const only = ['--download-only', '--yes', '--no-install-recommends'];
+  await workshop.fetch(['apt-get', ...elsewhere, 'install', ...only, ...packages]);
+  // base-files goes first: it has the links from /bin to /usr/bin that the others' paths go through.
+  await workshop.script(
+    `for package in /image/archives/base-files_*.deb /image/archives/*.deb; do
+       dpkg-deb --fsys-tarfile "$package" | tar x -C ${tree} --keep-directory-symlink "$@"
+     done`,
+    ...left.map((pattern) => `--exclude=${pattern}`),
+  );
+  await workshop.script(`cd ${tree}\n${setUp}`);
+  for (const [path, content] of Object.entries(files)) await workshop.jail.put(`${tree}${path}`, content);
+  await workshop.step(['chmod', '755', `${tree}/etc/rc`]);
+  for (const [path, to] of Object.entries(links)) await workshop.step(['ln', '-sf', to, `${tree}${path}`]);
+  await workshop.step(['truncate', '-s', imageRecipe.size, '/mnt/disk']);
+  await workshop.step(['mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal', '-d', tree, '/mnt/disk']);
+  await rename(workshop.shared('disk'), target);
+}

@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { devices } from './devices.js';
+import { domainXml } from './domains.js';
+import { AccelGuest } from './guest.js';
+import { AccelHost } from './host.js';
+import { proves } from './proven.js';
+import { define, openHost, place, vsmmu, vsmmuOutput } from './stage.js';
+
+let host: AccelHost;
+beforeAll(async () => {
+  host = await openHost();
+});
+afterAll(async () => await host.disconnect());
+
+const { first, second, switchDrive, data } = devices;
+
+describe("libvirt's qemu hook", () => {
+  afterAll(async () => {
+    await vsmmu(host, ['hook', 'uninstall']);
+    await host.run(['rm', '-f', '/etc/vsmmu/policy.json']);
+  });
+
+  it('refuses a domain that is not right for the host, and converts it when it stops', async ({ task }) => {
+    await host.put('/etc/vsmmu/policy.json', '{"hook": "enforce", "convertOnStop": true}\n');
+    await vsmmuOutput(host, ['hook', 'install']);
+    const { rewritten, guest } = await place(host, { name: 'hooked', hostdevs: [first] });
+    try {
+      await define(host, rewritten.replace(/<driver iommufd='yes'\/>/, ''));
+      const refused = await host.run(['virsh', '--quiet', 'start', 'hooked']);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toMatch(/vsmmu|iommufd/);
+      proves(
+        task,
+        "the qemu hook refuses the start of a domain that QEMU would refuse, in virsh start's own error message",
+      );
+    } finally {
+      await guest.remove();
+    }
+  });
+
+  it('converts a domain when it stops, for its next start', async ({ task }) => {
+    await host.put('/etc/vsmmu/policy.json', '{"hook": "warn", "convertOnStop": true}\n');
+    await vsmmuOutput(host, ['hook', 'install']);
+    const guest = new AccelGuest(host, 'stopping');
+    await define(host, domainXml({ name: 'stopping', hostdevs: [first] }));
+    try {
+      await guest.start();
+      await host.output(['virsh', '--quiet', 'destroy', 'stopping']);
+      await host.script(
+        `for i in $(seq 120); do virsh --quiet dumpxml --inactive stopping | grep -q "accel='on'" && exit 0; sleep 1; done; exit 1`,
+        150,
+      );
+      await guest.start();
+      expect(await guest.qemuSaid()).toContain('alloc_viommu');
+      proves(
+        task,
+        'a domain that nobody converted: the hook converts it when it stops, and its next start is accelerated',
+      );
+    } finally {
+      await guest.remove();
+    }
+  });
+});
+
+describe('vsmmu batch', () => {
+  it('converts ten domains, each of which starts, and takes it back', async ({ task }) => {
+    const drives = [first, second, switchDrive, data];
+    const names = Array.from({ length: 10 }, (_, n) => `fleet-${n}`);
+    const before = new Map<string, string>();
+    try {
+      for (const [n, name] of names.entries()) {
+        const hostdevs = [drives[n % 4] ?? first, drives[(n + 1) % 4] ?? first];
+        before.set(name, await define(host, domainXml({ name, hostdevs })));
+      }
+      await host.output(['vsmmu', 'batch', 'convert', '--all', '--apply', '--quiet'], { limitSeconds: 400 });
+      for (const name of names) {
+        const xml = await host.output(['virsh', '--quiet', 'dumpxml', '--inactive', '--security-info', name]);
+        expect(xml, name).toContain("accel='on'");
+      }
+      const guest = new AccelGuest(host, 'fleet-3');
+      await guest.start();
+      expect(await guest.qemuSaid()).toContain('alloc_viommu');
+      await host.output(['virsh', '--quiet', 'destroy', 'fleet-3']);
+      await host.output(['vsmmu', 'batch', 'rollback', '--quiet'], { limitSeconds: 400 });
+      for (const name of names) {
+        const xml = await host.output(['virsh', '--quiet', 'dumpxml', '--inactive', '--security-info', name]);
+        expect(xml, name).toBe(before.get(name));
+      }
+      proves(
+        task,
+        'vsmmu batch convert: ten domains converted, one of them started, all rolled back to what they were',
+      );
+    } finally {
+      for (const name of names) await new AccelGuest(host, name).remove();
+    }
+  });
+});
+
+describe('vsmmu doctor', () => {
+  it('says of this host that it can accelerate', async ({ task }) => {
+    const { code, stdout } = await vsmmu(host, ['doctor']);
+    expect(code, stdout).toBe(0);
+    expect(stdout).toMatch(/\/dev\/iommu +: PASS/);
+    proves(task, 'vsmmu doctor passes on a host with nested SMMUs');
+  });
+
+  it('says of SMMUs that do not nest that they cannot', async ({ task }) => {
+    await using flat = await AccelHost.start({ smmus: 'flat' });
+    const { code, stdout } = await vsmmu(flat, ['doctor']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/nested translation +: FAIL/);
+    proves(task, 'vsmmu doctor fails where the SMMUs translate in one stage only');
+  });
+
+  it('says of a kernel without IOMMUFD that it has no /dev/iommu', async ({ task }) => {
+    await host.script('mv /dev/iommu /dev/iommu.away');
+    try {
+      const { code, stdout } = await vsmmu(host, ['doctor']);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/\/dev\/iommu +: FAIL/);
+      proves(task, 'vsmmu doctor fails where /dev/iommu is missing');
+    } finally {
+      await host.script('mv /dev/iommu.away /dev/iommu');
+    }
+  });
+});

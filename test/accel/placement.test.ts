@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { devices } from './devices.js';
+import type { AccelHost } from './host.js';
+import { proves } from './proven.js';
+import { accelerated, define, driveOf, expectSight, hostIdentities, openHost, place, vsmmu } from './stage.js';
+
+let host: AccelHost;
+let identities: Map<string, string>;
+beforeAll(async () => {
+  host = await openHost();
+  identities = await hostIdentities(host);
+});
+afterAll(async () => await host.disconnect());
+
+const { first, second, data, virtualFunction, twins } = devices;
+
+describe('a guest with accelerated vSMMUs', () => {
+  it('is what the plan says, and reads and writes its devices', async ({ task }) => {
+    const hostdevs = [first, second, virtualFunction, data];
+    const drive = await driveOf(host, first);
+    await host.script(`echo written-by-the-host | dd of=/dev/${drive} conv=fsync`);
+    const { prediction, rewritten, guest } = await place(host, { name: 'main', hostdevs });
+    try {
+      expect((await vsmmu(host, ['check', '-'], rewritten)).code, 'check finds no error').toBe(0);
+      await guest.start();
+      await guest.ready();
+      await expectSight(guest, prediction, identities);
+      proves(task, 'four devices of three SMMUs, two of them behind one vSMMU: the guest sees what vsmmu plan says');
+      const serial = `for n in /dev/nvme*n1; do n=\${n##*/}; grep -q '^first' /sys/block/$n/device/serial && echo $n; done; true`;
+      const name = (await guest.run(serial)).trim();
+      expect(await guest.run(`dd if=/dev/${name} bs=512 count=1 2>/dev/null`)).toContain('written-by-the-host');
+      await guest.run(`echo written-by-the-guest | dd of=/dev/${name} bs=1M seek=1 conv=fsync`);
+      expect(await accelerated(guest)).toEqual({ viommus: 3, translating: 4 });
+      proves(
+        task,
+        "QEMU's trace: a vIOMMU for each of three bridges, and a translating stream table entry for each of four devices",
+      );
+    } finally {
+      await guest.remove();
+    }
+    const back = await host.script(
+      `dd if=/dev/$(basename /sys/bus/pci/devices/${first}/nvme/nvme*/nvme*n1) bs=1M skip=1 count=1 status=none | head -c 20`,
+    );
+    expect(back).toBe('written-by-the-guest');
+    proves(
+      task,
+      'an NVMe drive behind a vSMMU: the guest reads what the host wrote, and the host what the guest wrote',
+    );
+  });
+
+  it('can have two for one SMMU', async ({ task }) => {
+    const options = ['--grouping', 'device'];
+    const { prediction, guest } = await place(host, { name: 'apart', hostdevs: [first, second] }, options);
+    try {
+      await guest.start();
+      await guest.ready();
+      await expectSight(guest, prediction, identities);
+      expect(await accelerated(guest)).toEqual({ viommus: 2, translating: 2 });
+      proves(task, '--grouping device: two devices of one SMMU, each behind a vSMMU of its own');
+    } finally {
+      await guest.remove();
+    }
+  });
+
+  it('has devices that share an IOMMU group beside it, on pcie.0', async ({ task }) => {
+    const { prediction, guest } = await place(host, { name: 'mates', hostdevs: [...twins, data] });
+    try {
+      await guest.start();
+      await guest.ready();
+      await expectSight(guest, prediction, identities);
+      expect(await accelerated(guest)).toEqual({ viommus: 1, translating: 1 });
+      proves(task, 'two functions of one IOMMU group stay on pcie.0 and work there, beside a device behind its vSMMU');
+    } finally {
+      await guest.remove();
+    }
+  });
+
+  it('takes another device of its SMMU while it runs, and gives it back', async ({ task }) => {
+    const { guest } = await place(host, { name: 'plug', hostdevs: [first] }, ['--spare-ports', '1']);
+    try {
+      await guest.start();
+      await guest.ready();
+      const running = await host.output(['virsh', '--quiet', 'dumpxml', 'plug']);
+      const device = await vsmmu(host, ['attach', '--quiet', '-', second], running);
+      expect(device.code, device.stderr).toBe(0);
+      await host.put('/tmp/device.xml', device.stdout);
+      await host.output(['virsh', '--quiet', 'attach-device', 'plug', '/tmp/device.xml', '--live']);
+      await guest.run(
+        `for i in $(seq 60); do grep -q '^second' /sys/class/nvme/*/serial && exit 0; sleep 0.5; done; exit 1`,
+      );
+      const drive = `$(basename $(dirname $(grep -l '^second' /sys/class/nvme/*/serial)))n1`;
+      await guest.run(`sleep 1; dd if=/dev/${drive} of=/dev/null bs=1M count=4`);
+      expect(await accelerated(guest)).toEqual({ viommus: 1, translating: 2 });
+      proves(
+        task,
+        'vsmmu attach and virsh attach-device, live: the drive on the spare port is behind the vSMMU and can be read',
+      );
+      await host.output(['virsh', '--quiet', 'detach-device', 'plug', '/tmp/device.xml', '--live']);
+      await guest.run(
+        `for i in $(seq 60); do grep -q '^second' /sys/class/nvme/*/serial || exit 0; sleep 0.5; done; exit 1`,
+      );
+      await host.script(
+        `for i in $(seq 60); do [ -e /sys/bus/pci/drivers/nvme/${second} ] && exit 0; sleep 0.5; done; exit 1`,
+      );
+      proves(task, "virsh detach-device, live: the drive is the host's again");
+    } finally {
+      await guest.remove();
+    }
+  });
+
+  it('is of no use to a device of another SMMU, nor to its own beside it', async ({ task }) => {
+    const { rewritten, guest } = await place(host, { name: 'wrong', hostdevs: [first, data] }, ['--spare-ports', '1']);
+    try {
+      const ports = [...rewritten.matchAll(/ua-vsmmu-port-(\d+)/g)].map((match) => Number(match[1]));
+      const [right = 0, spare = 0, other = 0] = ports;
+      expect(right).toBeLessThan(spare);
+      const hex = (index: number): string => `bus='0x${index.toString(16).padStart(2, '0')}'`;
+      // Both behind the first bridge; the second, and what else is on it, is left out.
+      const wrong = rewritten
+        .replace(hex(other), hex(spare))
+        .replace(/<iommu model='smmuv3'>\s*<driver[^>]*\/>\s*<\/iommu>(?![\s\S]*<iommu)/, '');
+      const { code, stderr } = await vsmmu(host, ['check', '-'], wrong);
+      expect(code, stderr).toBe(1);
+      expect(stderr).toMatch(/error: /);
+      await define(host, wrong);
+      await guest.start();
+      await guest.ready(240);
+      const drives = await guest.run(
+        'for i in $(seq 20); do ls /dev/nvme*n1 2>/dev/null && break; sleep 1; done; true',
+        60,
+      );
+      expect(drives).toBe('');
+      proves(
+        task,
+        `two SMMUs' devices behind one vSMMU: libvirt defines it, QEMU starts it, the guest has neither device; vsmmu check says before: ${firstCode(stderr)}`,
+      );
+    } finally {
+      await guest.remove();
+    }
+  });
+});
+
+/** The code of the first error that the tool printed. */
+function firstCode(stderr: string): string {
+  return /error: ([\w-]+):/.exec(stderr)?.[1] ?? 'nothing';
+}
