@@ -6,10 +6,11 @@ import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { isVirtMachine } from '../plan/applicable.js';
 import type { Target } from '../plan/target.js';
+import { hasValues } from '../plan/vsmmu.js';
 import { exitCodeOf } from './exit-code.js';
 import { nameOfInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, value } from './options.js';
-import { sysfsOf, targetOf } from './place.js';
+import { kernelLogOf, sysfsOf, targetOf } from './place.js';
 import { applyStrictness, type Located, located, printJson, report } from './report.js';
 import { requireItsHost, type Source, Sources } from './source.js';
 
@@ -122,6 +123,8 @@ export function hostReader(options: OptionValues): HostReader {
   const sysfs = sysfsOf(options);
   return (domain) => {
     if (snapshot || !isVirtMachine(domain)) return snapshot;
-    return scanHost(sysfs, new Set(domain.hostDevices.map((d) => d.bdf)));
+    // What the SMMUs can do is for holding values against it.
+    const log = hasValues(domain) ? kernelLogOf(options) : undefined;
+    return scanHost(sysfs, new Set(domain.hostDevices.map((d) => d.bdf)), log);
   };
 }

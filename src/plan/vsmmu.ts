@@ -1,4 +1,5 @@
 import type { Severity } from '../diagnostics.js';
+import type { Domain } from '../domain/domain.js';
 import { VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuValues } from '../domain/iommu.js';
 import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
 import type { Policy } from './policy.js';
@@ -11,6 +12,11 @@ const AUTO_ATTRIBUTES = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const;
 /** Whether a policy names any value of a vSMMU, which is to be held against what the host has. */
 export function namesValues(policy: Policy): boolean {
   return AUTO_ATTRIBUTES.some((name) => policy[name] !== 'auto');
+}
+
+/** Whether a domain names one. */
+export function hasValues(domain: Domain): boolean {
+  return domain.iommus.some(({ values }) => AUTO_ATTRIBUTES.some((name) => values[name] !== undefined));
 }
 
 /** What a vSMMU's values rest on. */
