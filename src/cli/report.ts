@@ -13,9 +13,12 @@ export function formatDiagnostic(d: Located): string {
   return `${printable(`${d.file}${place}: ${d.severity}: ${d.code}: ${d.message}${hint}`)}\n`;
 }
 
-/** A text on one line, with what a terminal would act on made visible: names in a domain are somebody else's words. */
+/**
+ * A text on one line, with what a terminal would act on, or turn the order of the text around by, made visible: names in a
+ * domain are somebody else's words.
+ */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(/[\p{Cc}\p{Bidi_C}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Says on standard error what was found, as much of it as `--quiet` and `--verbose` ask for. */
