@@ -13,9 +13,6 @@ const table = (heads: readonly string[], rows: readonly (readonly string[])[]): 
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** Keys that only the hook reads, from the policy's file. */
-const HOOK_ONLY: ReadonlySet<string> = new Set(['hook', 'convertOnStop']);
-
 /** The tables by the name that their markers have. */
 const TABLES: Readonly<Record<string, () => string>> = {
   policy: () =>
@@ -23,7 +20,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
       ['key', 'option', 'default', 'what it says'],
       policyKeys().map(({ key, description, default: value }) => [
         `\`${key}\``,
-        HOOK_ONLY.has(key) ? '' : `\`--${kebab(key)}\``,
+        `\`--${kebab(key)}\``,
         `\`${JSON.stringify(value)}\``,
         description,
       ]),

@@ -165,7 +165,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     options: () => ({ ...hookOptions(), ...HOOK_FOLDER_OPTIONS }),
     examples: [
       ['$0 hook install', 'warns of domains that are not right for this host'],
-      ['$0 hook install --policy strict.json', '{"hook": "enforce"} in it refuses their start'],
+      ['$0 hook install --hook enforce', 'refuses their start'],
+      ['$0 hook install --convert-on-stop', 'converts them when they stop'],
     ],
     load: async () => ({ run: (await import('./hook-install.js')).install }),
   },

@@ -1,9 +1,17 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diagnostic, InputError } from '../diagnostics.js';
-import { findHook, HOOKS_FOLDER, hookPath, hookScript, installHook, uninstallHook } from '../libvirt/hook-file.js';
-import { readExisting, readTextFile } from './files.js';
+import {
+  findHook,
+  HOOKS_FOLDER,
+  hookPath,
+  hookScript,
+  type InstalledHook,
+  installHook,
+  uninstallHook,
+} from '../libvirt/hook-file.js';
+import { readTextFile } from './files.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
 import { printJson } from './report.js';
 
@@ -27,18 +35,21 @@ export async function install(operands: readonly string[], options: OptionValues
     return given === undefined ? otherwise : given === '' ? '' : resolve(given);
   };
   // A policy that cannot be read is better known now than at a start.
-  policyOf(options);
+  const policy = policyOf(options);
   const script = hookScript(readTextFile(bin('vsmmu-qemu-hook')), {
     node: realpathSync(process.execPath),
     vsmmu: bin('vsmmu'),
     policy: path('policy', DEFAULT_POLICY_FILE),
+    hook: options.hook === undefined ? '' : policy.hook,
+    convertOnStop: options['convert-on-stop'] === undefined ? '' : String(policy.convertOnStop),
     log: path('log', DEFAULT_HOOK_LOG),
     limitSeconds: Number(limit),
     options: [
       ...['sysfs', 'state'].flatMap((option) =>
         options[option] === undefined ? [] : [`--${option}`, path(option, '')],
       ),
-      ...(isSet(options, 'force-tcg') ? ['--force-tcg'] : []),
+      ...(options.hook === undefined ? [] : ['--hook', policy.hook]),
+      ...['convert-on-stop', 'force-tcg'].flatMap((option) => (isSet(options, option) ? [`--${option}`] : [])),
     ],
   });
   const file = await hookPath(folderOf(options));
@@ -58,18 +69,17 @@ export async function uninstall(operands: readonly string[], options: OptionValu
 export async function status(operands: readonly string[], options: OptionValues): Promise<number> {
   none(operands, 'hook status');
   const hook = findHook(folderOf(options));
-  const policy = hook?.policy === undefined || readExisting(hook.policy) === undefined ? {} : { policy: hook.policy };
-  const { hook: mode, convertOnStop } = policyOf(policy);
+  const { hook: mode, convertOnStop } = policyOf(hook ? optionsOf(hook) : {}, { mayBeMissing: true });
   if (isSet(options, 'json')) {
-    const found = hook && { ...hook, mode, convertOnStop };
-    printJson({ changed: false, diagnostics: [], installed: hook !== undefined, ...found });
+    const { hook: _, ...found } = { ...hook, mode, convertOnStop };
+    printJson({ changed: false, diagnostics: [], installed: hook !== undefined, ...(hook && found) });
   } else if (!hook) process.stdout.write('not installed\n');
   else {
     const rows = [
       ['script', hook.file],
       ['Node', hook.node],
       ['vsmmu', hook.vsmmu],
-      ['policy', `${hook.policy}${policy.policy === undefined ? ' (not there: the defaults hold)' : ''}`],
+      ['policy', `${hook.policy}${existsSync(hook.policy ?? '') ? '' : ' (not there: the defaults hold)'}`],
       ['at a start', mode === 'enforce' ? 'refuses a domain that is not right' : 'warns of a domain that is not right'],
       ['at a stop', convertOnStop ? 'converts a domain that needs it' : 'nothing'],
       ['log', hook.log || 'none'],
@@ -78,6 +88,15 @@ export async function status(operands: readonly string[], options: OptionValues)
     process.stdout.write(rows.map(([what = '', is = '']) => `${what.padEnd(12)}${is}\n`).join(''));
   }
   return hook && hook.broken.length === 0 ? 0 : 1;
+}
+
+/** What a hook was told of the policy when it was installed. */
+function optionsOf({ policy, hook, convertOnStop }: InstalledHook): OptionValues {
+  return {
+    policy,
+    ...(hook && { hook }),
+    ...(convertOnStop && { 'convert-on-stop': convertOnStop === 'true' }),
+  };
 }
 
 function folderOf(options: OptionValues): string {

@@ -5,16 +5,19 @@ import type { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { isVirtMachine } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
-import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
+import type { Policy } from '../plan/policy.js';
 import { UPSTREAM } from '../plan/target.js';
 import { readExisting, readTextFile } from './files.js';
 import { readHookInput } from './hook-input.js';
 import { HookLog } from './hook-log.js';
-import { DEFAULT_POLICY_FILE, isSet, type OptionValues, value } from './options.js';
-import { formatDiagnostic } from './report.js';
+import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
+import { formatDiagnostic, printable } from './report.js';
 
 /** The answer that refuses a start, for libvirt and for the script that it calls. */
 const REFUSED = 1;
+
+/** The hook is called with the file of the policy, which need not be there. */
+const MAY_BE_MISSING = { mayBeMissing: true };
 
 /**
  * `vsmmu hook run GUEST OPERATION SUB-OPERATION EXTRA`: answers libvirt's qemu hook, by exit code 0 or 1. Nothing that goes
@@ -70,7 +73,7 @@ async function prepare(name: string, options: OptionValues, log: HookLog): Promi
  * may have been changed while it ran: that is read by who converts it.
  */
 async function release(name: string, options: OptionValues, log: HookLog): Promise<void> {
-  if (!policyOf(options).convertOnStop) return;
+  if (!policyOf(options, MAY_BE_MISSING).convertOnStop) return;
   const domain = parseDomain(await readHookInput());
   const { asUuid } = await import('../libvirt/connection.js');
   const uuid = asUuid(uuidOf(domain));
@@ -90,7 +93,9 @@ async function release(name: string, options: OptionValues, log: HookLog): Promi
  */
 async function startApart(name: string, command: readonly string[], log: HookLog): Promise<void> {
   const managed = existsSync('/run/systemd/system');
-  const [program = '', ...args] = managed ? ['systemd-run', '--no-block', '--quiet', '--collect', ...command] : command;
+  const [program = '', ...args] = managed
+    ? ['systemd-run', '--no-block', '--quiet', '--collect', '--', ...command]
+    : command;
   const output = log.open() ?? 'ignore';
   // Loaded here only: it takes as long as the check does.
   const { spawn } = await import('node:child_process');
@@ -104,7 +109,7 @@ async function startApart(name: string, command: readonly string[], log: HookLog
 }
 
 async function verdictOf(domain: Domain, options: OptionValues) {
-  const policy = policyOf(options);
+  const policy = policyOf(options, MAY_BE_MISSING);
   const host = await hostOf(domain, policy, options);
   const { judge } = await import('./hook-verdict.js');
   return await judge(domain, host, {
@@ -148,24 +153,17 @@ function misplaced(diagnostics: readonly Diagnostic[]): string {
   return moved.length === 1 ? `${first} is` : `${first} and ${moved.length - 1} more devices are`;
 }
 
-function policyFile(options: OptionValues): string {
-  return value(options, 'policy') ?? DEFAULT_POLICY_FILE;
-}
-
-function policyOf(options: OptionValues): Policy {
-  const text = readExisting(policyFile(options));
-  return text === undefined ? DEFAULT_POLICY : readPolicy(text, policyFile(options));
-}
-
 /** Whether policy refuses starts; a policy that is broken elsewhere says so all the same. */
 function isEnforced(options: OptionValues): boolean {
+  const option = value(options, 'hook');
+  if (option !== undefined) return option === 'enforce';
   try {
-    return /"hook"\s*:\s*"enforce"/.test(readExisting(policyFile(options)) ?? '');
+    return /"hook"\s*:\s*"enforce"/.test(readExisting(value(options, 'policy') ?? DEFAULT_POLICY_FILE) ?? '');
   } catch {
     return false;
   }
 }
 
 function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, '; ').replaceAll(/\p{Cc}/gu, '?');
+  return printable(text.replaceAll(/\s*\n\s*/g, '; '));
 }

@@ -86,11 +86,18 @@ export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
-/** Keys of the policy that are for libvirt's hook alone, which reads them from its file. */
+/** The options of the policy's keys that are for libvirt's hook alone. */
 const HOOK_KEYS = ['hook', 'convert-on-stop'];
 
-/** The policy file, and an option for each of the policy's keys, described by its schema. */
+/** The policy file, and an option for each of the policy's keys that say how devices are placed. */
 export function policyOptions(): Record<string, OptionSpec> {
+  const options = allPolicyOptions();
+  for (const name of HOOK_KEYS) delete options[name];
+  return options;
+}
+
+/** The policy file, and an option for each of the policy's keys, described by its schema. */
+function allPolicyOptions(): Record<string, OptionSpec> {
   const options: Record<string, OptionSpec> = {
     policy: text('the policy file', { defaultDescription: `${DEFAULT_POLICY_FILE} where it exists` }),
   };
@@ -103,7 +110,6 @@ export function policyOptions(): Record<string, OptionSpec> {
         ? flag(describe)
         : text(choices ? `${describe} (${choices.join(', ')})` : describe, { defaultDescription });
   }
-  for (const name of HOOK_KEYS) delete options[name];
   options.relayout = flag('plan from nothing: as if no bridge for a vSMMU were there yet');
   options['force-tcg'] = flag('take a domain that is not of type kvm; QEMU will not accelerate it (for test labs)');
   return options;
@@ -128,15 +134,15 @@ export function checkOptions(): Record<string, OptionSpec> {
 
 /** What libvirt's hook is called with. */
 export function hookOptions(): Record<string, OptionSpec> {
-  const { policy, 'force-tcg': forceTcg } = policyOptions();
-  const { sysfs } = HOST_OPTIONS;
+  const options = { ...allPolicyOptions(), ...HOST_OPTIONS };
+  const some = (...names: readonly string[]) =>
+    Object.fromEntries(Object.entries(options).filter(([name]) => names.includes(name)));
   return {
-    ...(policy && { policy }),
+    ...some('policy', ...HOOK_KEYS),
     log: text('the file that it writes what it thinks to'),
     limit: text('how many seconds it may take', { defaultDescription: '5' }),
     state: text('the folder that keeps the XML of before a conversion', { defaultDescription: STATE_FOLDERS }),
-    ...(sysfs && { sysfs }),
-    ...(forceTcg && { 'force-tcg': forceTcg }),
+    ...some('sysfs', 'force-tcg'),
   };
 }
 
@@ -153,10 +159,13 @@ export function isSet(options: OptionValues, name: string): boolean {
   return (Array.isArray(given) ? given.at(-1) : given) === true;
 }
 
-/** The policy of a command line: its file, then its options, which win. */
-export function policyOf(options: OptionValues): Policy {
+/**
+ * The policy of a command line: its file, then its options, which win.
+ * @param mayBeMissing whether a file that was named and is not there is one that says nothing
+ */
+export function policyOf(options: OptionValues, { mayBeMissing = false } = {}): Policy {
   const file = value(options, 'policy');
-  const read = file === undefined ? readExisting(DEFAULT_POLICY_FILE) : readTextFile(file);
+  const read = file === undefined || mayBeMissing ? readExisting(file ?? DEFAULT_POLICY_FILE) : readTextFile(file);
   let policy = read === undefined ? DEFAULT_POLICY : readPolicy(read, file ?? DEFAULT_POLICY_FILE);
   for (const { key, kind } of policyKeys()) {
     const name = kebab(key);

@@ -4,8 +4,8 @@ import { run } from './hook-run.js';
 import { formatDiagnostic } from './report.js';
 
 /** The options of `hook run` that have a value, and that have none. */
-const VALUED: ReadonlySet<string> = new Set(['policy', 'log', 'limit', 'state', 'sysfs', 'topology']);
-const SWITCHES: ReadonlySet<string> = new Set(['force-tcg']);
+const VALUED: ReadonlySet<string> = new Set(['policy', 'hook', 'log', 'limit', 'state', 'sysfs', 'topology']);
+const SWITCHES: ReadonlySet<string> = new Set(['convert-on-stop', 'force-tcg']);
 
 /**
  * `vsmmu hook run OPTION… -- GUEST …`, as the hook's script calls it, apart from all other commands: it stands between a

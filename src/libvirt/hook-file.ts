@@ -13,6 +13,9 @@ export interface HookSettings {
   readonly node: string;
   readonly vsmmu: string;
   readonly policy: string;
+  /** Keys of the policy that were given as options; empty: the file says. */
+  readonly hook: string;
+  readonly convertOnStop: string;
   /** Empty: none. */
   readonly log: string;
   readonly limitSeconds: number;
@@ -28,6 +31,8 @@ export interface InstalledHook {
   readonly node?: string;
   readonly vsmmu?: string;
   readonly policy?: string;
+  readonly hook?: string;
+  readonly convertOnStop?: string;
   readonly log?: string;
   /** What keeps it from running. */
   readonly broken: readonly string[];
@@ -47,6 +52,8 @@ export function hookScript(template: string, settings: HookSettings): string {
     NODE: quoted(settings.node),
     VSMMU: quoted(settings.vsmmu),
     POLICY: quoted(settings.policy),
+    HOOK: quoted(settings.hook),
+    CONVERT: quoted(settings.convertOnStop),
     LOG: quoted(settings.log),
     LIMIT: String(settings.limitSeconds),
     OPTIONS: settings.options.map(quoted).join(' '),
@@ -95,18 +102,20 @@ function lookAt(file: string): InstalledHook | undefined {
     const [, word = ''] = new RegExp(`^${name}=(.*)$`, 'm').exec(script) ?? [];
     return word.replace(/^'|'$/g, '').replaceAll("'\\''", "'");
   };
-  const [node, vsmmu, policy, log] = ['node', 'vsmmu', 'policy', 'log'].map(value);
+  const node = value('node');
+  const vsmmu = value('vsmmu');
   const broken = [
     ...(isUsable(file, constants.X_OK) ? [] : [`${file} may not be run`]),
     ...(isUsable(node, constants.X_OK) ? [] : [`${node} is not there`]),
     ...(isUsable(vsmmu, constants.R_OK) ? [] : [`${vsmmu} is not there`]),
   ];
-  return { file, ours: true, node: node ?? '', vsmmu: vsmmu ?? '', policy: policy ?? '', log: log ?? '', broken };
+  const said = { policy: value('policy'), hook: value('hook'), convertOnStop: value('convert_on_stop') };
+  return { file, ours: true, node, vsmmu, ...said, log: value('log'), broken };
 }
 
-function isUsable(file: string | undefined, mode: number): boolean {
+function isUsable(file: string, mode: number): boolean {
   try {
-    accessSync(file ?? '', mode);
+    accessSync(file, mode);
     return true;
   } catch {
     return false;

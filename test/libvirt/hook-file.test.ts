@@ -37,7 +37,16 @@ describe('the hook’s script', () => {
 
   it('has its values as words of a shell, whatever is in them', () => {
     const odd = `/it's a "$(touch oops)" \`id\` \\ path`;
-    const settings = { node: odd, vsmmu: odd, policy: odd, log: '', limitSeconds: 5, options: ['--sysfs', odd] };
+    const settings = {
+      node: odd,
+      vsmmu: odd,
+      policy: odd,
+      hook: '',
+      convertOnStop: '',
+      log: '',
+      limitSeconds: 5,
+      options: ['--sysfs', odd],
+    };
     const script = hookScript(
       'node=@NODE@\nlog=@LOG@\nset -- @OPTIONS@ -- "$@"\nprintf "%s\\n" "$node" "$log" "$@"\n',
       settings,
