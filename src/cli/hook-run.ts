@@ -8,6 +8,7 @@ import { needsWholeHost } from '../plan/initiators.js';
 import type { Policy } from '../plan/policy.js';
 import { UPSTREAM } from '../plan/target.js';
 import { readExisting, readTextFile } from './files.js';
+import { startClock } from './hook-clock.js';
 import { readHookInput } from './hook-input.js';
 import { HookLog } from './hook-log.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
@@ -35,7 +36,10 @@ export async function run(operands: readonly string[], options: OptionValues): P
     return isEnforced(options) && operation === 'prepare' ? REFUSED : 0;
   };
   const limit = Number(value(options, 'limit') ?? 5);
-  const clock = setTimeout(() => process.exit(unchecked(`it took longer than ${limit} s`)), limit * 1000);
+  // A start that would be refused is not for want of a processor.
+  const clock = startClock(limit * 1000, isEnforced(options), () =>
+    process.exit(unchecked(`it took longer than ${limit} s`)),
+  );
   try {
     if (operation === 'prepare' && suboperation === 'begin') return await prepare(name, options, log);
     if (operation === 'release' && suboperation === 'end') await release(name, options, log);
@@ -44,7 +48,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const why = error instanceof DiagnosedError ? error.message : error instanceof Error ? error.stack : String(error);
     return unchecked(why ?? '');
   } finally {
-    clearTimeout(clock);
+    clock.stop();
   }
 }
 
