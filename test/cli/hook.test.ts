@@ -182,6 +182,16 @@ describe('the script of the hook', () => {
     expect(call(installed.script, PREPARE, broken)).toMatchObject({ code: 0 });
   });
 
+  it.each([
+    [{ hook: 'warn' }, ['--hook', 'enforce'], 1],
+    [{ hook: 'enforce' }, ['--hook', 'warn'], 0],
+  ])('goes by what it was installed with before the policy: %j and %j', (policy, options, code) => {
+    const { script } = install(policy, options);
+    expect(call(script, PREPARE, broken)).toMatchObject({ code });
+    writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/nowhere'"));
+    expect(call(script, PREPARE, broken)).toMatchObject({ code });
+  });
+
   it('writes its log through no link', () => {
     const installed = install({});
     const target = join(installed.folder, 'target');
@@ -236,6 +246,12 @@ describe('hook install', () => {
     expect(vsmmu(['hook', 'uninstall', '--dir', folder]).code).toBe(0);
   });
 
+  it('shows what it was installed with before what the policy says', () => {
+    const { folder } = install({ convertOnStop: true }, ['--hook', 'enforce', '--convert-on-stop=false']);
+    const { stdout } = vsmmu(['hook', 'status', '--json', '--dir', folder]);
+    expect(JSON.parse(stdout)).toMatchObject({ mode: 'enforce', convertOnStop: false });
+  });
+
   it('says what keeps it from running', () => {
     const { folder, script } = install();
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/no/where'"));
@@ -267,6 +283,7 @@ describe('hook install', () => {
   it.each([
     [['--limit', '0'], /--limit takes 1 to 99/],
     [['--limit', 'x; reboot'], /--limit takes 1 to 99/],
+    [['--hook', 'maybe'], /--hook takes warn, enforce, not maybe/],
     [['now'], /takes no operand: now/],
   ])('with %j is refused with one line and exit code 2', (args, says) => {
     const run = vsmmu(['hook', 'install', '--dir', temporaryFolder(), ...args]);
