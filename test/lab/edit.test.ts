@@ -32,6 +32,20 @@ async function edit(args: readonly string[], own: string, options = ''): Promise
 /** What an editor of a shell's does to add a description, of which every root that virsh edits has one. */
 const describing = (root: string): string => `sed -i 's,^<${root}[^>]*>,&<description>mine</description>,' "$1"`;
 
+const hostdev = `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0x91' slot='0' function='0'/></source></hostdev>`;
+const padding = `<description>${'.'.repeat(hostdev.length)}</description>`;
+
+/** A program for Node: puts a device into a saved state, whose length stays (libvirt 12.8: a header, then the XML). */
+const addHostdev = `
+const { readFileSync, writeFileSync } = require('node:fs');
+const [, , file, padding, hostdev] = process.argv;
+const saved = readFileSync(file, 'latin1');
+const blank = ' '.repeat(padding.length - hostdev.length);
+const edited = saved.replace(padding, blank).replace('</devices>', hostdev + '</devices>');
+if (edited.length !== saved.length) throw new Error('the saved state is not as expected');
+writeFileSync(file, edited, 'latin1');
+`;
+
 async function withSample(body: (uuid: string) => Promise<void>): Promise<void> {
   const xml = (ml?.xml ?? '').replace('</devices>', "<graphics type='vnc' passwd='s3cret'/></devices>");
   const uuid = await define(lab, xml);
@@ -119,6 +133,25 @@ describe('what is no definition comes out as the user’s editor leaves it:', ()
     await virsh(lab, ['destroy', uuid]);
     await undefine(lab, uuid);
     task.meta.lab = { defined: 1, restored: 2 };
+  });
+
+  it('managedsave-edit of a domain with a host device that could be placed', async ({ task }) => {
+    // A guest with one does not run here: the device is put into the saved state, in the place of a description as long.
+    const uuid = await define(lab, domainXml({ name: 'saved-with' }).replace('<metadata>', `${padding}<metadata>`));
+    await virsh(lab, ['start', '--paused', uuid]);
+    await virsh(lab, ['managedsave', uuid]);
+    const file = '/var/lib/libvirt/qemu/save/saved-with.save';
+    await lab.jail.put('/tmp/add-hostdev.js', addHostdev);
+    await lab.jail.output(['node', '/tmp/add-hostdev.js', file, padding, hostdev]);
+    const before = await virsh(lab, ['managedsave-dumpxml', '--security-info', uuid]);
+    expect(before).toMatch(/<address domain='0x0000' bus='0x91'/);
+    const { code, stderr } = await edit(['managedsave-edit', uuid], 'cp "$1" /tmp/seen');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('this is no definition of a domain') });
+    expect(await lab.jail.output(['cat', '/tmp/seen'])).toBe(before);
+    expect(await virsh(lab, ['managedsave-dumpxml', '--security-info', uuid])).toBe(before);
+    await virsh(lab, ['managedsave-remove', uuid]);
+    await undefine(lab, uuid);
+    task.meta.lab = { defined: 1 };
   });
 
   it('snapshot-edit', async () => {
