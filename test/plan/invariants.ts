@@ -369,19 +369,21 @@ function wrongSlots(before: Reading, after: Reading): string[] {
     if (!functions.includes(0) && (had === undefined || had.includes(0)))
       wrong.push(`slot ${slot} lost its function 0`);
   }
-  for (const [i, { bdf, at }] of after.devices.entries()) {
-    const was = before.devices[i]?.at;
-    if (bdf === undefined || !at || (was && nameOf(was) === nameOf(at))) continue;
+  // By name, not by place: members of a device's group come and go with it.
+  const wasAt = (bdf: string) => before.devices.find((d) => d.bdf === bdf)?.at;
+  for (const { bdf, at } of after.devices) {
+    if (bdf === undefined || !at) continue;
+    const was = wasAt(bdf);
+    if (was && nameOf(was) === nameOf(at)) continue;
     const bus = after.controllers.find((c) => c.index === at.bus);
     const stayed = was && was.bus === at.bus && was.slot === at.slot;
     if (!stayed && !(bus && isPort(bus) && at.slot === 0)) wrong.push(`${bdf} moved to ${nameOf(at)}, on no port`);
   }
   // Functions of one slot that go to one SMMU stay together, with their numbers.
   for (const [i, a] of after.devices.entries()) {
-    for (const [j, b] of after.devices.entries()) {
-      const [fromA, fromB] = [before.devices[i]?.at, before.devices[j]?.at];
-      if (i >= j || !fromA || !fromB || !a.at || !b.at || fromA.bus !== fromB.bus || fromA.slot !== fromB.slot)
-        continue;
+    for (const b of after.devices.slice(i + 1)) {
+      const [fromA, fromB] = [wasAt(a.bdf ?? ''), wasAt(b.bdf ?? '')];
+      if (!fromA || !fromB || !a.at || !b.at || fromA.bus !== fromB.bus || fromA.slot !== fromB.slot) continue;
       const moved = (from: Where, to: Where) => from.bus !== to.bus || from.slot !== to.slot;
       if (!moved(fromA, a.at) || !moved(fromB, b.at)) continue;
       const same = rootOf(a.at.bus, after) === rootOf(b.at.bus, after);
