@@ -82,7 +82,8 @@ describe('libvirt defines it, and QEMU does not start', () => {
   });
 });
 
-describe('QEMU starts it, and the guest does not get through', () => {
+// Boots take their time on one core each.
+describe.concurrent('QEMU starts it, and the guest does not get through', () => {
   it.each(['bus-window-too-small', 'bus-window-too-small-last', 'bus-window-too-small-root'])(
     '%s: its kernel panics',
     async (name) => {
