@@ -1,8 +1,12 @@
 import { kernelConfig, type Machine } from '../host/machine.js';
 import type { Checked, Examined } from './doctor-checks.js';
 
-/** The first Linux whose SMMUv3 driver gives guests nested translation (IOMMU_VIOMMU_ALLOC). */
-const NESTING_SINCE = [6, 13] as const;
+/**
+ * The first Linux with all that QEMU 11 asks of its SMMUv3 driver: guests' nested translation came with 6.13
+ * (IOMMU_VIOMMU_ALLOC, commit 69d9b312f38a), and with 6.19 that a device may be attached before the guest has set up its
+ * SMMU (commit 81c45c62dc3e), which is how QEMU begins.
+ */
+const COMPLETE_SINCE = [6, 19] as const;
 
 /** What a kernel must be built with, and what for. */
 const OPTIONS = {
@@ -17,7 +21,7 @@ export function examineKernel({ machine }: Examined): Checked[] {
   const of = 'Kernel';
   const config = kernelConfig(machine);
   const [major = 0, minor = 0] = machine.kernel.split('.').map((part) => Number.parseInt(part, 10));
-  const isNew = major > NESTING_SINCE[0] || (major === NESTING_SINCE[0] && minor >= NESTING_SINCE[1]);
+  const isNew = major > COMPLETE_SINCE[0] || (major === COMPLETE_SINCE[0] && minor >= COMPLETE_SINCE[1]);
   const missing = config && Object.entries(OPTIONS).filter(([name]) => !config.has(name));
   return [
     {
@@ -26,7 +30,7 @@ export function examineKernel({ machine }: Examined): Checked[] {
       grade: isNew ? 'pass' : 'warn',
       found: isNew
         ? machine.kernel
-        : `${machine.kernel} is older than ${NESTING_SINCE.join('.')}, which brought guests nested translation`,
+        : `${machine.kernel} is older than ${COMPLETE_SINCE.join('.')}, the first whose SMMUv3 driver has all that QEMU asks of it`,
       ...(!isNew && { remedy: 'use a newer one, or one of a vendor who says that it has this' }),
     },
     config === undefined
