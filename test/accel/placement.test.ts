@@ -40,9 +40,9 @@ describe('a guest with accelerated vSMMUs', () => {
       await guest.remove();
     }
     const back = await host.script(
-      `dd if=/dev/$(basename /sys/bus/pci/devices/${first}/nvme/nvme*/nvme*n1) bs=1M skip=1 count=1 status=none | head -c 20`,
+      `dd if=/dev/$(basename /sys/bus/pci/devices/${first}/nvme/nvme*/nvme*n1) bs=512 skip=2048 count=1 status=none`,
     );
-    expect(back).toBe('written-by-the-guest');
+    expect(back).toContain('written-by-the-guest');
     proves(
       task,
       'an NVMe drive behind a vSMMU: the guest reads what the host wrote, and the host what the guest wrote',
