@@ -441,6 +441,11 @@ const codes = {
     meaning: "there is a hook of somebody else's where libvirt takes only one",
     hint: 'call vsmmu-qemu-hook from it, or use a libvirt of 6.5 or newer, which takes many',
   },
+  'hook-exposed': {
+    severity: 'warning',
+    meaning: "somebody else than root may change what libvirt's hook runs as root",
+    hint: 'install Node and vsmmu where root alone may write, and install the hook from there',
+  },
   'domain-running': { severity: 'note', meaning: 'a domain that runs changes for its next start only' },
   'domain-saved': {
     severity: 'warning',

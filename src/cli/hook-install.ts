@@ -1,8 +1,9 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diagnostic, InputError } from '../diagnostics.js';
 import {
+  exposedPart,
   findHook,
   HOOKS_FOLDER,
   hookPath,
@@ -13,7 +14,7 @@ import {
 } from '../libvirt/hook-file.js';
 import { readTextFile } from './files.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
-import { printJson } from './report.js';
+import { type Located, printJson, report } from './report.js';
 
 /** Where the hook writes what it thinks, unless told. */
 export const DEFAULT_HOOK_LOG = '/var/log/vsmmu-hook.log';
@@ -41,7 +42,7 @@ export async function install(operands: readonly string[], options: OptionValues
     vsmmu: bin('vsmmu'),
     policy: path('policy', DEFAULT_POLICY_FILE),
     hook: options.hook === undefined ? '' : policy.hook,
-    convertOnStop: options['convert-on-stop'] === undefined ? '' : String(policy.convertOnStop),
+    convertOnStop: isSet(options, 'convert-on-stop') ? 'true' : '',
     log: path('log', DEFAULT_HOOK_LOG),
     limitSeconds: Number(limit),
     options: [
@@ -54,7 +55,13 @@ export async function install(operands: readonly string[], options: OptionValues
   });
   const file = await hookPath(folderOf(options));
   const changed = installHook(file, script);
-  tell(options, { changed, file }, changed ? `${file} is installed; ${RESTART}` : `${file} is as it should be`);
+  const diagnostics = exposures({ file, node: realpathSync(process.execPath), vsmmu: bin('vsmmu') });
+  report(diagnostics, options);
+  tell(
+    options,
+    { changed, diagnostics, file },
+    changed ? `${file} is installed; ${RESTART}` : `${file} is as it should be`,
+  );
 }
 
 /** `vsmmu hook uninstall`. */
@@ -62,7 +69,11 @@ export async function uninstall(operands: readonly string[], options: OptionValu
   none(operands, 'hook uninstall');
   const hook = findHook(folderOf(options));
   if (hook) uninstallHook(hook);
-  tell(options, { changed: hook !== undefined }, hook ? `${hook.file} is gone` : 'it is not installed');
+  tell(
+    options,
+    { changed: hook !== undefined, diagnostics: [] },
+    hook ? `${hook.file} is gone` : 'it is not installed',
+  );
 }
 
 /** `vsmmu hook status`: 0 where it is installed and can run. */
@@ -70,9 +81,10 @@ export async function status(operands: readonly string[], options: OptionValues)
   none(operands, 'hook status');
   const hook = findHook(folderOf(options));
   const { hook: mode, convertOnStop } = policyOf(hook ? optionsOf(hook) : {}, { mayBeMissing: true });
+  const diagnostics = hook ? exposures(hook) : [];
   if (isSet(options, 'json')) {
     const { hook: _, ...found } = { ...hook, mode, convertOnStop };
-    printJson({ changed: false, diagnostics: [], installed: hook !== undefined, ...(hook && found) });
+    printJson({ changed: false, diagnostics, installed: hook !== undefined, ...(hook && found) });
   } else if (!hook) process.stdout.write('not installed\n');
   else {
     const rows = [
@@ -86,8 +98,20 @@ export async function status(operands: readonly string[], options: OptionValues)
       ...hook.broken.map((what) => ['BROKEN', what]),
     ];
     process.stdout.write(rows.map(([what = '', is = '']) => `${what.padEnd(12)}${is}\n`).join(''));
+    report(diagnostics, options);
   }
   return hook && hook.broken.length === 0 ? 0 : 1;
+}
+
+/** What of a hook others than root may change, who would then be root at the next start of a guest. */
+function exposures({ file, node = '', vsmmu = '' }: Pick<InstalledHook, 'file' | 'node' | 'vsmmu'>): Located[] {
+  const dist = join(dirname(vsmmu), '../dist');
+  const programs = [file, node, vsmmu, join(dist, 'hook.cjs'), join(dist, 'vsmmu.cjs')];
+  const parts = new Set(programs.flatMap((program) => exposedPart(program) ?? []));
+  return [...parts].map((part) => ({
+    file,
+    ...diagnostic('hook-exposed', `libvirt runs it as root, and others than root may change ${part}`),
+  }));
 }
 
 /** What a hook was told of the policy when it was installed. */
@@ -95,7 +119,7 @@ function optionsOf({ policy, hook, convertOnStop }: InstalledHook): OptionValues
   return {
     policy,
     ...(hook && { hook }),
-    ...(convertOnStop && { 'convert-on-stop': convertOnStop === 'true' }),
+    ...(convertOnStop && { 'convert-on-stop': true }),
   };
 }
 
@@ -107,7 +131,7 @@ function none([operand]: readonly string[], command: string): void {
   if (operand !== undefined) throw new InputError(diagnostic('usage', `${command} takes no operand: ${operand}`));
 }
 
-function tell(options: OptionValues, result: { changed: boolean; file?: string }, line: string): void {
-  if (isSet(options, 'json')) printJson({ diagnostics: [], ...result });
+function tell(options: OptionValues, result: Parameters<typeof printJson>[0], line: string): void {
+  if (isSet(options, 'json')) printJson(result);
   else if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${line}\n`);
 }

@@ -54,6 +54,13 @@ export const libvirt = {
     remedy: `Move it out of the way, or call the one from the other.`,
     example: `mv /etc/libvirt/hooks/qemu.d/vsmmu /root/ && vsmmu hook install`,
   },
+  'hook-exposed': {
+    why: `libvirt calls its hook as root, and the hook starts the Node and the vsmmu that installed it, by their paths. Where another
+      user owns one of these files or a folder above it, or may write to it, that user becomes root at the next start of a
+      guest. A Node of nvm's in somebody's home is the usual case.`,
+    remedy: `Use the distribution's Node, install vsmmu for the system, and run its hook install again.`,
+    example: `vsmmu hook install`,
+  },
   'domain-running': {
     why: `A definition is for the next start. The guest that runs keeps its devices where they are; a reboot from within is not
       a start.`,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { diagnostic, OutsideError, RefusedError } from '../diagnostics.js';
@@ -141,6 +141,24 @@ export function installHook(file: string, script: string): boolean {
     throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file }));
   }
 }
+
+/**
+ * The first of a file and the folders above it that others than root may change: by owning it, or by writing to it, but for
+ * folders such as /tmp, in which nobody can replace what is another's. Undefined for what is root's alone, or not there.
+ */
+export function exposedPart(file: string): string | undefined {
+  for (let part = file; ; part = dirname(part)) {
+    const status = statSync(part, { throwIfNoEntry: false });
+    if (!status) return undefined;
+    const sticky = status.isDirectory() && (status.mode & STICKY) !== 0;
+    if (status.uid !== 0 || ((status.mode & OTHERS_WRITE) !== 0 && !sticky)) return part;
+    if (part === dirname(part)) return undefined;
+  }
+}
+
+/** Bits of a file's mode: its group and all others may write; of a folder, that only owners take out what is in it. */
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
 
 /** Takes our script out. @throws OutsideError `file-unwritable` */
 export function uninstallHook({ file }: InstalledHook): void {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -247,9 +248,9 @@ describe('hook install', () => {
   });
 
   it('shows what it was installed with before what the policy says', () => {
-    const { folder } = install({ convertOnStop: true }, ['--hook', 'enforce', '--convert-on-stop=false']);
+    const { folder } = install({ hook: 'warn' }, ['--hook', 'enforce', '--convert-on-stop']);
     const { stdout } = vsmmu(['hook', 'status', '--json', '--dir', folder]);
-    expect(JSON.parse(stdout)).toMatchObject({ mode: 'enforce', convertOnStop: false });
+    expect(JSON.parse(stdout)).toMatchObject({ mode: 'enforce', convertOnStop: true });
   });
 
   it('says what keeps it from running', () => {
@@ -259,6 +260,18 @@ describe('hook install', () => {
       code: 1,
       stdout: expect.stringContaining('BROKEN      /no/where is not there\n'),
     });
+  });
+
+  it('warns where another user may change what libvirt would run as root', () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o777);
+    const { code, stderr } = vsmmu(['hook', 'install', '--dir', folder]);
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      `warning: hook-exposed: libvirt runs it as root, and others than root may change ${folder};`,
+    );
+    const { stdout } = vsmmu(['hook', 'status', '--json', '--dir', folder]);
+    expect(JSON.parse(stdout).diagnostics).toMatchObject([{ code: 'hook-exposed' }]);
   });
 
   it('never writes over somebody else’s hook, nor takes it out', () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hookScript } from '../../src/libvirt/hook-file.js';
+import { exposedPart, hookScript } from '../../src/libvirt/hook-file.js';
 import { REPOSITORY, type Run, temporaryFolder } from '../cli/run.js';
 
 /** Runs `vsmmu hook install` where libvirt is of a version. */
@@ -15,6 +15,23 @@ function install(version: string, folder: string): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, argv, { env, encoding: 'utf8' });
   return { code: status, stdout, stderr };
 }
+
+describe('what others than root may change', () => {
+  it('is none of the system’s files, nor what is not there', () => {
+    expect(exposedPart('/etc/passwd')).toBeUndefined();
+    expect(exposedPart('/no/where')).toBeUndefined();
+  });
+
+  it('is a file that all may write to, and one below such a folder', () => {
+    const folder = temporaryFolder();
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    chmodSync(folder, 0o777);
+    chmodSync(file, 0o666);
+    expect(exposedPart(file)).toBe(file);
+    expect(exposedPart(folder)).toBe(folder);
+  });
+});
 
 describe('the hook’s script', () => {
   it.each([
