@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
@@ -55,7 +55,6 @@ export class Connection implements AsyncDisposable {
   /** Whether it ever answered: one that never did is not waited for. */
   private reached = false;
   private closed = false;
-  private folder: string | undefined;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -123,13 +122,11 @@ export class Connection implements AsyncDisposable {
 
   /** Defines a domain for its next start; `validate`, the default, holds it against libvirt's schema first. */
   async define(xml: string, { validate = true }: { readonly validate?: boolean } = {}): Promise<void> {
-    this.folder ??= mkdtempSync(join(tmpdir(), 'vsmmu-'));
-    const file = join(this.folder, `${randomBytes(6).toString('hex')}.xml`);
-    writeFileSync(file, xml, { mode: 0o600, flag: 'wx' });
+    const file = openNameless(xml);
     try {
-      await this.ask(['define', ...(validate ? ['--validate'] : []), file]);
+      await this.ask(['define', ...(validate ? ['--validate'] : []), `/proc/${process.pid}/fd/${file}`]);
     } finally {
-      rmSync(file, { force: true });
+      closeSync(file);
     }
   }
 
@@ -144,7 +141,6 @@ export class Connection implements AsyncDisposable {
     this.closed = true;
     this.virsh?.close();
     this.virsh = undefined;
-    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -213,6 +209,25 @@ export class Connection implements AsyncDisposable {
  */
 export function openLibvirt(uri: string, options?: ConnectionOptions): Connection {
   return new Connection(uri, options);
+}
+
+/**
+ * A file without a name, which is gone with this process, however that ends: domains hold passwords. Only its owner may
+ * open it, through /proc.
+ * @throws OutsideError `file-unwritable`
+ */
+function openNameless(content: string): number {
+  const path = join(tmpdir(), `vsmmu-${randomBytes(12).toString('hex')}`);
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'wx+', 0o600);
+    unlinkSync(path);
+    writeFileSync(file, content);
+    return file;
+  } catch (error) {
+    if (file !== undefined) closeSync(file);
+    throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file: tmpdir() }));
+  }
 }
 
 /** @throws InputError where a UUID is none, so that nothing but one gets onto a command line, whoever it is from */
