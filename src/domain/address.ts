@@ -88,7 +88,7 @@ export function guestAddressAttributes(
  * it is missing, as libvirt reads them.
  * @throws InputError `address-invalid` where one is no number or out of its range
  */
-export function readPciAddress(element: XmlElement, place: Place): PciAddress {
+export function readPciAddress(element: Pick<XmlElement, 'attribute'>, place: Place): PciAddress {
   const part = (name: keyof typeof LIMITS): number => {
     const text = element.attribute(name);
     if (text === undefined) return 0;

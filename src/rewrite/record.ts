@@ -137,15 +137,23 @@ function isPlausible(element: XmlElement, domain: Domain): boolean {
 function isWriting(key: string, was: string | null): boolean {
   if (was === null) return true;
   try {
-    const value = parseXml(`<a b="${was}"/>`).root.attribute('b') ?? '';
-    if (/^address\.(domain|bus|slot|function)$/.test(key)) {
-      const bare = parseXml(`<address ${key.slice('address.'.length)}="${was}"/>`).root;
-      readPciAddress(bare, { line: 1, column: 1 });
+    const value = attributeValue(was);
+    const [, part] = /^address\.(domain|bus|slot|function)$/.exec(key) ?? [];
+    if (part !== undefined) {
+      readPciAddress({ attribute: (name) => (name === part ? value : undefined) }, { line: 1, column: 1 });
     }
     return value !== '' || was === '';
   } catch {
     return false;
   }
+}
+
+/** The value of an attribute with this text between its quotes; empty where it would end them. */
+function attributeValue(text: string): string {
+  // Nearly all there is; a parser for each costs more than the rest of a record.
+  if (/^[\w.-]*$/.test(text)) return text;
+  const { attributes } = parseXml(`<a b="${text}"/>`).root;
+  return attributes.length === 1 ? (attributes[0]?.value ?? '') : '';
 }
 
 /** The name of the one element that a text is; undefined where it is no such text. */
