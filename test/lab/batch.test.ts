@@ -119,17 +119,23 @@ describe('a run that is killed at any instant', () => {
   it(`loses no domain and does none twice, ${KILLS} times`, async () => {
     const random = randomNumbers();
     let kills = 0;
+    const start = performance.now();
+    await told('convert', ...WHOLE, '--apply');
+    const seconds = (performance.now() - start) / 1000;
+    await told('rollback', ...STATE);
+    // Long enough to get somewhere, on a machine that is busy too, and short enough for several kills in a run.
+    const delay = () => seconds * (0.05 + 0.4 * random());
     while (kills < KILLS) {
       await batch('prune', '--keep', '0', ...STATE);
       const convert = ['convert', ...WHOLE, '--apply'];
-      kills += await untilDone(convert, ['resume', ...STATE], random, 1);
+      kills += await untilDone(convert, ['resume', ...STATE], delay, 1);
       expect(await dumpAll(libvirt)).toEqual(after);
       const entries = await journalOf((await runs()).at(-1)?.run ?? '');
       const done = entries.flatMap((entry) => (entry.event === 'done' ? [entry.id] : []));
       expect(new Set(done).size).toBe(240);
       expect(done.length, 'none is done twice').toBe(240);
 
-      kills += await untilDone(['rollback', ...STATE], ['rollback', ...STATE], random, 0);
+      kills += await untilDone(['rollback', ...STATE], ['rollback', ...STATE], delay, 0);
       expect(await dumpAll(libvirt)).toEqual(before);
     }
   }, 900_000);
@@ -138,13 +144,12 @@ describe('a run that is killed at any instant', () => {
   async function untilDone(
     first: readonly string[],
     next: readonly string[],
-    random: () => number,
+    delay: () => number,
     code: number,
   ): Promise<number> {
     let args = first;
     for (let kills = 0; ; kills++) {
-      const seconds = (0.1 + random()).toFixed(3);
-      const limited = ['timeout', '--signal=KILL', seconds, 'node', tool.path, 'batch', ...args];
+      const limited = ['timeout', '--signal=KILL', delay().toFixed(3), 'node', tool.path, 'batch', ...args];
       const result = await lab.run(limited);
       if (result.code !== 137) {
         expect(result, result.stderr).toMatchObject({ code });

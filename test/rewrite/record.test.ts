@@ -67,6 +67,7 @@ describe('the record in <metadata>', () => {
     ['with a path that is none', record('<v:changed element="../hostdev" added="driver"/>')],
     ['with a change that is none', record('<v:changed element="devices" address.bus="3"/>')],
     ['with a number that is none', record('<v:changed element="devices" address.bus="x to 0x01"/>')],
+    ['with a value that ends its attribute', record('<v:changed element="devices" self.a="x&quot; b=&quot;y to z"/>')],
     ['that would change what is none of ours', record('<v:changed element="devices/disk" source.file="/b to /a"/>')],
     ['that claims a disk', record('<v:changed element="devices" added="disk"/>')],
     ['that claims a controller of others', record('<v:changed element="devices" added="controller[1]"/>')],
