@@ -220,10 +220,15 @@ const codes = {
     severity: 'note',
     meaning: 'plain root ports stay for controller indexes that others come after, where libvirt would add them itself',
   },
-  'relayout-unrecorded': {
+  'relayout-moved': {
+    severity: 'note',
+    meaning:
+      '`--relayout` gives a device that is behind a bridge made by hand, and is no host device, a port of pcie.0',
+  },
+  'bridge-not-restored': {
     severity: 'warning',
-    meaning: '`--relayout` takes out bridges that no record tells of; `vsmmu revert` will not bring them back',
-    hint: 'keep the domain as it is now (rewrite --in-place --backup)',
+    meaning: '`revert` does not put back a bridge made by hand that `--relayout` took out: its place is taken',
+    hint: 'take the bridges from the definition of before, or run vsmmu rewrite once more',
   },
 
   // NUMA and memory

@@ -35,10 +35,18 @@ export const record = {
     remedy: `Nothing: they are what libvirt would add. Each takes one bus number.`,
     example: `<controller type='pci' index='12' model='pcie-root-port'/>`,
   },
-  'relayout-unrecorded': {
-    why: `--relayout takes out the bridges that are there and plans anew. Those that were made by hand are in no record, so
-      revert gives back the domain without them.`,
-    remedy: `Keep a copy of the domain as it is.`,
-    example: `vsmmu rewrite -i --backup .by-hand --relayout vm.xml`,
+  'relayout-moved': {
+    why: `--relayout takes out the bridges that are there and plans anew, those that were made by hand, too. Host devices get
+      their place from the plan. A disk or another emulated device behind such a bridge, where QEMU refuses it, gets a port
+      of its own on pcie.0.`,
+    remedy: `Nothing: revert puts it back with the bridge.`,
+    example: `vsmmu rewrite --relayout --diff vm.xml`,
+  },
+  'bridge-not-restored': {
+    why: `--relayout took out bridges that were made by hand, and wrote them down. Since then somebody gave the index or the
+      place of one of their controllers to something else, so none of them can be put back; the devices behind them lose
+      their addresses.`,
+    remedy: `Take the bridges from a copy of the domain of before, or rewrite the domain once more, which makes new ones.`,
+    example: `vsmmu rewrite -i --backup .orig vm.xml`,
   },
 } as const satisfies Partial<Record<DiagnosticCode, Explanation>>;

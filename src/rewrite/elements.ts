@@ -9,7 +9,7 @@ import type { NewElement } from '../xml/editor.js';
 /** A bridge: `<controller type='pci' model='pcie-expander-bus'>`. */
 export function expanderBus(bridge: Bridge): NewElement {
   return pciController(bridge.controllerIndex, 'pcie-expander-bus', [
-    { name: 'model', attributes: [['name', 'pxb-pcie']] },
+    { name: 'model', attributes: [['name', DEVICES['pcie-expander-bus']]] },
     {
       name: 'target',
       attributes: [['busNr', String(bridge.busNr)]],
@@ -25,8 +25,9 @@ export function cellNode(cell: number): NewElement {
   return { name: 'node', text: String(cell) };
 }
 
-/** QEMU's device for each model of a port. */
-const PORT_DEVICES: Readonly<Record<Port['model'], string>> = {
+/** QEMU's device for each model of a controller that we know, which is what libvirt 12.8 takes where none is named. */
+export const DEVICES: Readonly<Record<Port['model'] | 'pcie-expander-bus', string>> = {
+  'pcie-expander-bus': 'pxb-pcie',
   'pcie-root-port': 'pcie-root-port',
   'pcie-switch-upstream-port': 'x3130-upstream',
   'pcie-switch-downstream-port': 'xio3130-downstream',
@@ -34,21 +35,24 @@ const PORT_DEVICES: Readonly<Record<Port['model'], string>> = {
 
 /** A port: `<controller type='pci' model='pcie-root-port'>`, or one of a switch. */
 export function pciePort(port: Port): NewElement {
-  const { slot, function: func } = port.address;
-  const target: NewElement = {
+  return pciController(port.controllerIndex, port.model, [
+    { name: 'model', attributes: [['name', DEVICES[port.model]]] },
+    ...(port.chassis === null ? [] : [portTarget(port.chassis, port.address)]),
+    ...alias(port.alias),
+    address(port.address, port.multifunction),
+  ]);
+}
+
+/** The `<target>` of a port. */
+export function portTarget(chassis: number, { slot, function: func }: GuestAddress): NewElement {
+  return {
     name: 'target',
     attributes: [
-      ['chassis', String(port.chassis)],
+      ['chassis', String(chassis)],
       // What libvirt itself gives a port: its slot and function in one number.
       ['port', `0x${((slot << 3) | func).toString(16)}`],
     ],
   };
-  return pciController(port.controllerIndex, port.model, [
-    { name: 'model', attributes: [['name', PORT_DEVICES[port.model]]] },
-    ...(port.chassis === null ? [] : [target]),
-    ...alias(port.alias),
-    address(port.address, port.multifunction),
-  ]);
 }
 
 /** A host device to be plugged in: `<hostdev>` for `virsh attach-device`. */

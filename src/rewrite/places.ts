@@ -19,7 +19,8 @@ type Changes = ChangedElement['attributes'];
  * @param leaving elements that go
  * @param buses the controller indexes that go with them
  * @param changes what was done to `address` of an element, where something was
- * @param given elements that had no address at all
+ * @param given elements that had no address at all, or one that is put back as a whole
+ * @param lost the indexes of controllers that were there and do not come back
  */
 export function fatesOfAddresses(
   domain: Domain,
@@ -27,6 +28,7 @@ export function fatesOfAddresses(
   buses: ReadonlySet<number>,
   changes: ReadonlyMap<XmlElement, Changes>,
   given: ReadonlySet<XmlElement>,
+  lost: ReadonlySet<number>,
 ): ReadonlyMap<Occupant, Fate> {
   const occupants: readonly Occupant[] = [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices];
   const fates = new Map<Occupant, Fate>();
@@ -52,7 +54,7 @@ export function fatesOfAddresses(
       fates.set(occupant, 'restored');
       continue;
     }
-    fates.set(occupant, taken.has(place) ? 'dropped' : 'restored');
+    fates.set(occupant, taken.has(place) || lost.has(to.bus) ? 'dropped' : 'restored');
     taken.add(place);
   }
   return fates;

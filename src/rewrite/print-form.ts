@@ -6,6 +6,7 @@ import { decodeAttributeValue } from '../xml/characters.js';
 import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import type { NewElement } from '../xml/editor.js';
 import { printElement } from '../xml/print.js';
+import { DEVICES, portTarget } from './elements.js';
 
 /** How a text stands to what was written: as it was left, as libvirt prints it, or in somebody else's hand. */
 export type Form = 'as-left' | 'libvirt' | 'edited';
@@ -95,6 +96,7 @@ function asNew(element: XmlElement): NewElement {
   const text = element.text.trim();
   const size = element.name === 'pcihole64' ? parseSize(text, element.attribute('unit')) : undefined;
   if (size !== undefined) return { name: 'pcihole64', attributes: [['unit', 'KiB']], text: String(size) };
+  if (element.name === 'controller' && element.attribute('type') === 'pci') return controllerAsNew(element);
   const isAddress = element.name === 'address' && element.attribute('type') === 'pci';
   return {
     name: element.name,
@@ -104,8 +106,40 @@ function asNew(element: XmlElement): NewElement {
   };
 }
 
+/** A PCI controller with what libvirt 12.8 adds to one that does not say it: QEMU's device, and the numbers of a port. */
+function controllerAsNew(element: XmlElement): NewElement {
+  const given = (name: string) => element.childrenNamed(name).map(asNew);
+  const said = (name: string) => {
+    const value = element.attribute(name);
+    return value === undefined ? [] : [[name, value] as const];
+  };
+  const model = DEVICES[element.attribute('model') as keyof typeof DEVICES] as string | undefined;
+  const index = parseNumber(element.attribute('index') ?? '');
+  const address = element.child('address');
+  const isPort = /^pcie-(root|switch-downstream)-port$/.test(element.attribute('model') ?? '');
+  const known = ['model', 'target', 'alias', 'address'];
+  return {
+    name: 'controller',
+    attributes: ['type', 'index', 'model'].flatMap(said),
+    children: [
+      ...(model && !element.child('model')
+        ? [{ name: 'model', attributes: [['name', model]] as const }]
+        : given('model')),
+      ...(isPort && index !== undefined && address && !element.child('target')
+        ? [portTarget(index, partsOf(address))]
+        : given('target')),
+      ...element.children.filter((child) => !known.includes(child.name)).map(asNew),
+      ...given('alias'),
+      ...given('address'),
+    ],
+  };
+}
+
 function addressAttributes(element: XmlElement): [string, string][] {
-  const part = (name: string) => parseNumber(element.attribute(name) ?? '0') ?? 0;
-  const address = { bus: part('bus'), slot: part('slot'), function: part('function') } as GuestAddress;
-  return guestAddressAttributes(address, element.attribute('multifunction') === 'on');
+  return guestAddressAttributes(partsOf(element), element.attribute('multifunction') === 'on');
+}
+
+function partsOf(address: XmlElement): GuestAddress {
+  const part = (name: string) => parseNumber(address.attribute(name) ?? '0') ?? 0;
+  return { bus: part('bus'), slot: part('slot'), function: part('function') } as GuestAddress;
 }

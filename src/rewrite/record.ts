@@ -22,7 +22,17 @@ export interface FoundRecord {
 }
 
 /** The elements that we ever take out or replace. */
-const TAKEN_OUT: ReadonlySet<string> = new Set(['iommu', 'pcihole64', 'numa', 'property']);
+const TAKEN_OUT: ReadonlySet<string> = new Set([
+  'iommu',
+  'pcihole64',
+  'numa',
+  'property',
+  // With bridges that no record told of.
+  'controller',
+  'address',
+  'device',
+  'override',
+]);
 
 /** What was at an attribute and what is, as one text: `0x03 to 0x0b`, `to on` for one that was not there. */
 const CHANGE = /^(?:(.*) )?to(?: (.*))?$/s;

@@ -43,7 +43,7 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
 }
 
 /** The controllers that make vSMMUs where no record tells of them: ours by alias, and accelerated buses with their ports. */
-function bridges(domain: Domain): PciController[] {
+export function bridges(domain: Domain): PciController[] {
   const tree = new PciTree(domain);
   const accelerated = new Set(domain.iommus.flatMap((i) => (i.values.accel === 'on' ? [i.pciBus] : [])));
   const ours = domain.controllers.filter((c) => isOurAlias(c.alias));
@@ -56,9 +56,8 @@ function bridges(domain: Domain): PciController[] {
  * says nothing but that, and what ports of ours reserve. Such a device works without it just as well.
  */
 function unrecordedTraces(domain: Domain): XmlElement[] {
-  const { hostDevices, overrides } = domain;
   const tree = new PciTree(domain);
-  const behindOurs = hostDevices.filter(
+  const behindOurs = domain.hostDevices.filter(
     ({ address }) => address && isOurAlias(tree.controller(tree.rootOf(address.bus))?.alias),
   );
   const drivers = behindOurs.flatMap(({ element, iommufd }) => {
@@ -67,7 +66,12 @@ function unrecordedTraces(domain: Domain): XmlElement[] {
       ? [driver]
       : [];
   });
-  const reserves = [...overrides.devices].flatMap(([alias, { element }]) => (isOurAlias(alias) ? [element] : []));
-  const isAll = overrides.element && reserves.length === overrides.element.children.length;
-  return [...drivers, ...(isAll && overrides.element ? [overrides.element] : reserves)];
+  return [...drivers, ...reserves(domain)];
+}
+
+/** What `<qemu:override>` has ports of ours reserve, by their alias. */
+export function reserves({ overrides }: Domain): XmlElement[] {
+  const ours = [...overrides.devices].flatMap(([alias, { element }]) => (isOurAlias(alias) ? [element] : []));
+  const isAll = overrides.element && ours.length === overrides.element.children.length;
+  return isAll && overrides.element ? [overrides.element] : ours;
 }

@@ -1,8 +1,6 @@
-import { guestAddressAttributes } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
-import { parseNumber } from '../domain/number.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
@@ -14,6 +12,7 @@ import { editPciHole64 } from './pcihole64.js';
 import { seal } from './print-form.js';
 import { readRecord } from './record.js';
 import { remember } from './remember.js';
+import { setAddress } from './set-address.js';
 
 /**
  * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
@@ -84,9 +83,9 @@ class Rewriter {
 
   #editDevice(present: HostDevice, device: Device): void {
     if (device.to && !sameAddress(device.to, device.from)) {
-      this.#setAddress(present.element, device.to, device.multifunction);
+      setAddress(this.#editor, present.element, device.to, device.multifunction);
     } else if (device.to && device.multifunction !== present.multifunction) {
-      this.#setAddress(present.element, device.to, device.multifunction);
+      setAddress(this.#editor, present.element, device.to, device.multifunction);
     }
     if (device.iommufd !== 'yes' || present.iommufd === 'yes') return;
     const driver = present.element.child('driver');
@@ -132,23 +131,7 @@ class Rewriter {
     const tree = new PciTree(this.#domain);
     for (const { from, to, multifunction } of this.#plan.renumbered) {
       const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);
-      if (occupant) this.#setAddress(occupant.element, to, multifunction);
-    }
-  }
-
-  #setAddress(element: XmlElement, to: GuestAddress, multifunction: boolean): void {
-    const address = element.child('address');
-    const attributes = guestAddressAttributes(to, multifunction);
-    if (!address) {
-      this.#editor.append(element, { name: 'address', attributes });
-      return;
-    }
-    for (const [name, value] of attributes) {
-      // What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written.
-      const written = address.attribute(name);
-      if (written === value) continue;
-      const number = written === undefined ? undefined : parseNumber(written);
-      if (number === undefined || number !== parseNumber(value)) this.#editor.setAttribute(address, name, value);
+      if (occupant) setAddress(this.#editor, occupant.element, to, multifunction);
     }
   }
 

@@ -2,9 +2,10 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import { formatGuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { type Occupant, ROOT_BUS } from '../domain/pci-tree.js';
-import type { ChangedElement, DomainRecord } from '../generated/metadata.js';
+import type { ChangedElement, DomainRecord, RemovedElement } from '../generated/metadata.js';
 import type { XmlElement } from '../xml/document.js';
 import { Cuts } from './cuts.js';
+import { HandMade, indexOf, nameOf } from './hand-made.js';
 import { below, find, ROOT_PATH } from './path.js';
 import { type Fate, fatesOfAddresses, isSame } from './places.js';
 import { type Form, formOf, printedAttribute, printedElement } from './print-form.js';
@@ -42,7 +43,10 @@ class Undoing {
   readonly #form: Form;
   readonly #leaving: Set<XmlElement>;
   readonly #buses: Set<number>;
+  readonly #handMade: HandMade;
   readonly #diagnostics: Diagnostic[] = [];
+  /** Whether the bridges made by hand cannot come back. */
+  #isBlocked = false;
   #highest = 0;
 
   constructor(domain: Domain, record: DomainRecord, records: readonly XmlElement[], taken: readonly XmlElement[]) {
@@ -52,6 +56,7 @@ class Undoing {
     this.#root = domain.document.root;
     this.#cuts = new Cuts(domain.document);
     this.#form = formOf(domain.document, record.digest);
+    this.#handMade = new HandMade(this.#root, record);
     this.#leaving = new Set([...taken, ...this.#added()]);
     const leaving = domain.controllers.filter((c) => this.#leaving.has(c.element) && c.index !== ROOT_BUS);
     this.#buses = new Set(leaving.map((c) => c.index));
@@ -89,8 +94,8 @@ class Undoing {
     return this.#record.changed.flatMap(({ element: path, added }) =>
       added.flatMap((step) => {
         const element = find(this.#root, below(path, step));
-        const stays =
-          !element || ['metadata', 'address'].includes(step) || (step === 'driver' && this.#isShared(element));
+        // Addresses have fates of their own.
+        const stays = !element || /^(metadata$|address)/.test(step) || (step === 'driver' && this.#isShared(element));
         return stays ? [] : [element];
       }),
     );
@@ -110,9 +115,18 @@ class Undoing {
         return present?.parent ? [present.parent] : [];
       }),
     );
-    const fates = fatesOfAddresses(this.#domain, this.#leaving, this.#buses, changes, given);
-    const staying = [...fates].flatMap(([{ address }, fate]) => (address && fate === 'stays' ? [address.bus] : []));
+    const { addresses, buses } = this.#handMade;
     const controllers = this.#domain.controllers.filter((c) => !this.#leaving.has(c.element));
+    const decide = (replaced: Iterable<XmlElement>, lost: ReadonlySet<number>) =>
+      fatesOfAddresses(this.#domain, this.#leaving, this.#buses, changes, new Set([...given, ...replaced]), lost);
+    let fates = decide(addresses.keys(), new Set());
+    this.#isBlocked = this.#handMade.isBlocked(controllers, fates);
+    if (this.#isBlocked) {
+      fates = decide([], buses);
+      const message = `the bridges made by hand (controllers ${[...buses].join(', ')}) are not put back: something else has an index or a place of theirs`;
+      this.#diagnostics.push(diagnostic('bridge-not-restored', message));
+    }
+    const staying = [...fates].flatMap(([{ address }, fate]) => (address && fate === 'stays' ? [address.bus] : []));
     this.#highest = Math.max(0, ...staying, ...controllers.map((c) => c.index));
     for (const [occupant, fate] of fates) {
       this.#undoAddress(occupant, fate, changes.get(occupant.element), given.has(occupant.element));
@@ -135,9 +149,14 @@ class Undoing {
   ): void {
     const written = element.child('address');
     if (!written || fate === 'stays') return;
+    const original = this.#isBlocked ? undefined : this.#handMade.addresses.get(element);
+    if (original && this.#form !== 'as-left') {
+      this.#cuts.put(written, this.#printed(original.text, element).trim());
+      return;
+    }
     if (fate === 'dropped') {
       this.#cuts.takeOut(written);
-      if (isGiven || !address) return;
+      if (isGiven || original || !address) return;
       this.#diagnostics.push(
         diagnostic(
           'address-dropped',
@@ -193,23 +212,50 @@ class Undoing {
   }
 
   #putBack(): void {
-    for (const { from, after, gap, text } of this.#record.removed) {
+    for (const removed of this.#returning()) {
+      const { from, after, gap, text } = removed;
       const parent = find(this.#root, from);
       if (!parent) continue;
-      const previous = after === null ? undefined : (find(this.#root, after) ?? lastBefore(parent));
-      const indent = `${this.#cuts.indentOf(parent)}  `;
+      const previous =
+        this.#controllerBefore(removed) ??
+        (after === null ? undefined : (find(this.#root, after) ?? lastBefore(parent)));
       if (this.#form === 'as-left') this.#cuts.putAfter({ parent, after: previous }, gap, text);
-      else {
-        const edited = /^\s/.test(text) ? text.trimEnd() : `\n${indent}${text.trim()}`;
-        const printed = this.#form === 'libvirt' ? `\n${indent}${printedElement(text, indent)}` : edited;
-        this.#cuts.putAfter({ parent, after: previous }, 0, printed);
-      }
+      else this.#cuts.putAfter({ parent, after: previous }, 0, this.#printed(text, parent));
     }
     for (const { element: path, was, now } of this.#record.replaced) {
       const element = find(this.#root, path);
       if (!element || element.text.trim() !== now) continue;
       this.#cuts.put(element, this.#form === 'libvirt' ? printedElement(was, this.#cuts.indentOf(element)) : was);
     }
+  }
+
+  /** What was taken out and comes back. */
+  #returning(): readonly RemovedElement[] {
+    const { removed } = this.#record;
+    if (this.#form === 'as-left') return removed;
+    const { addresses } = this.#handMade;
+    const returning = removed.filter((each) => {
+      if (this.#isBlocked && this.#handMade.isOf(each)) return false;
+      // An address that took the place of another is there already.
+      const parent = find(this.#root, each.from);
+      return nameOf(each) !== 'address' || (parent && addresses.has(parent) && !parent.child('address'));
+    });
+    return returning.sort((a, b) => (indexOf(a) ?? 0) - (indexOf(b) ?? 0));
+  }
+
+  /** What a PCI controller comes after where libvirt has sorted them: the one with the next lower index. */
+  #controllerBefore(removed: RemovedElement): XmlElement | undefined {
+    const index = this.#form === 'as-left' ? undefined : indexOf(removed);
+    if (index === undefined) return undefined;
+    const below = this.#domain.controllers.filter((c) => c.index < index && !this.#leaving.has(c.element));
+    return below.sort((a, b) => b.index - a.index)[0]?.element;
+  }
+
+  /** An element on a line of its own in another, as libvirt would have printed it or as it was. */
+  #printed(text: string, parent: XmlElement): string {
+    const indent = `${this.#cuts.indentOf(parent)}  `;
+    if (this.#form === 'libvirt') return `\n${indent}${printedElement(text, indent)}`;
+    return /^\s/.test(text) ? text.trimEnd() : `\n${indent}${text.trim()}`;
   }
 
   /** Our elements go from `<metadata>`, and that too where we made it and nobody has put anything else in. */

@@ -56,6 +56,25 @@ describe('what libvirt stored and printed in between', () => {
     },
   );
 
+  it.for(titled(sampleCases()))(
+    'is reverted to bridges made by hand that were planned anew: %s',
+    async ([, each], { task }) => {
+      const original = await definedAs(lab, await withBridgesByHand(each));
+      const options = [...each.options, '--relayout'];
+      const relaid = await rewrite(original, options);
+      expect(await revert(relaid), 'without libvirt').toBe(original);
+      const dump = await definedAs(lab, relaid);
+      expect(await revert(dump)).toBe(original);
+      // In another hand, and with less said, and with a device that gets its place from libvirt.
+      const [, bus, slot, func] =
+        /<source>\s*<address [^>]*bus='0x(..)' slot='0x(..)' function='0x(.)'/.exec(original) ?? [];
+      const bypassing = [...options, '--bypass', `0000:${bus}:${slot}.${func}`];
+      const foreign = await definedAs(lab, await rewrite(inAnotherHand(sayingLess(original)), bypassing));
+      task.meta.lab = { defined: 4 };
+      expect(await revert(foreign)).toBe(original);
+    },
+  );
+
   it('is a domain that libvirt takes, where it had no addresses before', async ({ task }) => {
     const { xml, options } = sampleCases()[0] as Case;
     const bare = xml
@@ -107,6 +126,28 @@ function withMachineSmmu({ title, xml, options }: Case): Case {
     xml: xml.replace('  </devices>', "    <iommu model='smmuv3'/>\n  </devices>"),
     options: [...options, '--emulated-iommu', 'drop'],
   };
+}
+
+/** The domain of a case as somebody made bridges in it by hand, and put an emulated device on one, where QEMU refuses it. */
+async function withBridgesByHand({ xml, options }: Case): Promise<string> {
+  const rewritten = await rewrite(xml, [...options, '--spare-ports', '1']);
+  const bridged = rewritten
+    .replace(/\s*<vsmmu:placement[\s\S]*<\/vsmmu:placement>/, '')
+    .replace(/\s*<qemu:override>[\s\S]*<\/qemu:override>/, '')
+    .replace(/\s*<alias name='ua-vsmmu-[^>]*>/g, '');
+  const ports = [...bridged.matchAll(/index='(\d+)' model='pcie-(root|switch-downstream)-port'/g)].map(([, index]) =>
+    Number(index),
+  );
+  const isFree = (port: number) => !bridged.includes(` bus='0x${port.toString(16).padStart(2, '0')}' slot`);
+  const spare = ports.findLast(isFree);
+  return bridged.replace(/(<rng [\s\S]*?<address [^>]*bus=')[^']*/, `$1${spare}`);
+}
+
+/** The same domain with ports and bridges of which libvirt knows the rest itself. */
+function sayingLess(xml: string): string {
+  return xml
+    .replace(/\s*<model name='(pxb-pcie|pcie-root-port|x3130-upstream|xio3130-downstream)'\/>/g, '')
+    .replace(/( index='(\d+)' model='[a-z-]*'>)\s*<target chassis='\2' port='[^']*'\/>/g, '$1');
 }
 
 /** The PCI controllers by index and model. */

@@ -108,9 +108,10 @@ describe('a domain that was made by hand', () => {
     expect(revert(parseDomain(after)).xml).toBe(HAND_MADE);
   });
 
-  it('is relaid out with a warning, since nothing tells what was there before', () => {
+  it('is relaid out, and comes back', () => {
     const { xml, codes } = relaidOut(HAND_MADE);
-    expect(codes).toEqual(['relayout-unrecorded']);
+    expect(codes).toEqual([]);
+    expect(revert(parseDomain(xml)).xml).toBe(HAND_MADE);
     const after = parseDomain(xml);
     expect(after.controllers.map((c) => [c.index, c.busNr])).toEqual([
       [0, undefined],
@@ -131,10 +132,12 @@ describe('a domain that was made by hand', () => {
     expect(after.controllers.flatMap((c) => c.busNr ?? [])).toEqual([251, 254]);
   });
 
-  it('is told what loses its address although its document is one line', () => {
+  it('is told what moves to a port of pcie.0 although its document is one line', () => {
     const line = domain(port(1), expander(2, 240), port(3, at(2)), rng(at(2, 5)), hostdev(1, at(3)), vsmmu(2));
-    const { codes } = relaidOut(line.replaceAll(/\n\s*/g, ''));
-    expect(codes).toEqual(['address-dropped', 'relayout-unrecorded']);
+    const { xml, codes } = relaidOut(line.replaceAll(/\n\s*/g, ''));
+    expect(codes).toEqual(['relayout-moved']);
+    expect(parseDomain(xml).otherDevices.map((d) => d.address)).toEqual([{ bus: 2, slot: 0, function: 0 }]);
+    expect(revert(parseDomain(xml)).xml).toBe(line.replaceAll(/\n\s*/g, ''));
   });
 
   it('keeps what is on an expander bus without a vSMMU', () => {

@@ -6,7 +6,8 @@ import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { oursOf } from '../../src/rewrite/ours.js';
-import { revert } from '../../src/rewrite/revert.js';
+import { withoutBridges } from '../../src/rewrite/relayout.js';
+import { bridges, revert } from '../../src/rewrite/revert.js';
 import { rewrite } from '../../src/rewrite/rewrite.js';
 import { applyChange, arbitraryCase, arbitraryPolicy, arbitraryStory } from '../plan/arbitrary.js';
 
@@ -15,9 +16,15 @@ const RUNS = Number(process.env.VSMMU_RUNS ?? 300);
 
 /** What rewriting gives, or undefined where the domain is refused. */
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
-  try {
+  return unlessRefused(() => {
     const domain = parseDomain(xml);
     return rewrite(domain, plan(domain, host, policy, { ours: oursOf(domain) }).plan);
+  });
+}
+
+function unlessRefused<T>(run: () => T): T | undefined {
+  try {
+    return run();
   } catch (error) {
     if (error instanceof RefusedError || error instanceof InputError) return undefined;
     throw error;
@@ -83,6 +90,25 @@ describe('revert', () => {
       }),
       { numRuns: RUNS },
     );
+  }, 600_000);
+
+  it('gives back what was planned from nothing, with the bridges that somebody made by hand', () => {
+    let unrecorded = 0;
+    fc.assert(
+      fc.property(arbitraryCase, manner, ({ xml, host, policy }, write) => {
+        const before = write(xml);
+        const domain = unlessRefused(() => parseDomain(before));
+        fc.pre(domain !== undefined && bridges(domain).length > 0);
+        const cleared = unlessRefused(() => withoutBridges(domain).domain.document.text);
+        const after = cleared && rewritten(cleared, host, policy);
+        fc.pre(after !== undefined);
+        unrecorded++;
+        expect(lines(revert(parseDomain(cleared ?? '')).xml), 'cleared').toBe(lines(before));
+        expect(lines(revert(parseDomain(after ?? '')).xml)).toBe(lines(before));
+      }),
+      { numRuns: RUNS },
+    );
+    expect(unrecorded).toBeGreaterThan(RUNS / 10);
   }, 600_000);
 
   it('keeps the devices that came and went in between', () => {
