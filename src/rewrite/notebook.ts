@@ -59,10 +59,15 @@ export class Notebook {
         entry.attributes.set(key, { was: form === 'libvirt' ? printedAttribute(child, name, was) : was, now });
       }
     }
-    for (const each of removed) {
-      const indent = `  ${this.#indentOf(find(root, each.from))}`;
+    const asEdited = (path: string) => {
+      const element = find(root, path);
+      return element && this.#edits.get(element)?.fate !== 'goes' ? pathOf(element, this.#edits) : path;
+    };
+    for (const was of removed) {
+      const each = { ...was, from: asEdited(was.from), after: was.after === null ? null : asEdited(was.after) };
+      const indent = `  ${this.#indentOf(find(root, was.from))}`;
       const printed = { ...each, gap: 0, text: `\n${indent}${printedElement(each.text, indent)}` };
-      this.#removed.push(form === 'libvirt' ? printed : { ...each });
+      this.#removed.push(form === 'libvirt' ? printed : each);
     }
     for (const each of replaced) {
       // What comes and goes in an element that is put back as a whole needs no word.
@@ -148,8 +153,13 @@ export class Notebook {
     const { start, end } = this.#layout.removal(element);
     const others = parent.children.slice(0, parent.children.indexOf(element));
     const goes = (sibling: XmlElement) => this.#edits.get(sibling)?.fate === 'goes';
-    const previous = others.findLast((sibling) => !goes(sibling));
-    const between = others.slice(previous ? others.indexOf(previous) + 1 : 0).map((e) => this.#layout.removal(e));
+    const steps = parent.children.filter((e) => !goes(e)).map((e) => editedStep(e, this.#edits));
+    const isOnly = (step: string) => steps.indexOf(step) === steps.lastIndexOf(step);
+    const previous = others.findLast((sibling) => !goes(sibling) && isOnly(editedStep(sibling, this.#edits)));
+    const between = others
+      .slice(previous ? others.indexOf(previous) + 1 : 0)
+      .filter(goes)
+      .map((e) => this.#layout.removal(e));
     const gap = start - (previous?.end ?? parent.openEnd) - between.reduce((sum, r) => sum + r.end - r.start, 0);
     const removed = {
       from: pathOf(parent, this.#edits),

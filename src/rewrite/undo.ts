@@ -216,9 +216,7 @@ class Undoing {
       const { from, after, gap, text } = removed;
       const parent = find(this.#root, from);
       if (!parent) continue;
-      const previous =
-        this.#controllerBefore(removed) ??
-        (after === null ? undefined : (find(this.#root, after) ?? lastBefore(parent)));
+      const previous = this.#controllerBefore(removed) ?? (after === null ? undefined : this.#neighbour(parent, after));
       if (this.#form === 'as-left') this.#cuts.putAfter({ parent, after: previous }, gap, text);
       else this.#cuts.putAfter({ parent, after: previous }, 0, this.#printed(text, parent));
     }
@@ -241,6 +239,12 @@ class Undoing {
       return nameOf(each) !== 'address' || (parent && addresses.has(parent) && !parent.child('address'));
     });
     return returning.sort((a, b) => (indexOf(a) ?? 0) - (indexOf(b) ?? 0));
+  }
+
+  /** What something comes after that is no PCI controller; libvirt sorts the SMMUs, so that only one of them tells. */
+  #neighbour(parent: XmlElement, after: string): XmlElement | undefined {
+    const isSorted = this.#form === 'libvirt' && parent.name === 'devices' && !after.startsWith('devices/iommu');
+    return (isSorted ? undefined : find(this.#root, after)) ?? lastBefore(parent);
   }
 
   /** What a PCI controller comes after where libvirt has sorted them: the one with the next lower index. */
@@ -270,7 +274,7 @@ class Undoing {
   }
 }
 
-/** What an `<iommu>` comes after where its neighbour is no more: all but what libvirt 12.8 prints behind it. */
+/** What an `<iommu>` comes after where its neighbour is no more: all but other ones, and what libvirt 12.8 prints behind them. */
 function lastBefore(devices: XmlElement): XmlElement | undefined {
-  return devices.children.findLast(({ name }) => !['vsock', 'crypto', 'pstore'].includes(name));
+  return devices.children.findLast(({ name }) => !['iommu', 'vsock', 'crypto', 'pstore'].includes(name));
 }

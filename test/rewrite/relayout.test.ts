@@ -122,6 +122,34 @@ describe('a domain that was made by hand', () => {
     expect(after.controllers.at(-1)?.alias).toBe('ua-vsmmu-port-3');
   });
 
+  it('comes back where somebody gave a device another place since, but for that', () => {
+    const two = domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), rng(at(1)));
+    const moved = (xml: string) => xml.replace(/(<rng[\s\S]*?)bus='[^']*' slot='[^']*'/, "$1bus='0' slot='20'");
+    expect(revert(parseDomain(moved(relaidOut(two).xml))).xml).toBe(moved(two));
+  });
+
+  it('does not come back where its place is taken since, and says so', () => {
+    const { xml } = relaidOut(
+      domain(port(1), expander(2, 240).replace("slot='2'", "slot='9'"), port(3, at(2)), hostdev(1, at(3)), vsmmu(2)),
+    );
+    const taken = add(xml, rng(at(0, 9)));
+    const { xml: after, diagnostics } = revert(parseDomain(taken));
+    expect(diagnostics.map((d) => d.code)).toEqual(['bridge-not-restored']);
+    const { controllers, iommus, hostDevices } = parseDomain(after);
+    expect(controllers.map((c) => c.index)).toEqual([0, 1]);
+    expect(iommus).toEqual([]);
+    expect(hostDevices.map((d) => d.address)).toEqual([undefined]);
+  });
+
+  it('is planned anew with the bridge that rewriting it kept', () => {
+    expect(relaidOut(rewritten(HAND_MADE)).xml).toBe(relaidOut(HAND_MADE).xml);
+  });
+
+  it('stays as it is where it was planned anew before', () => {
+    const { xml } = relaidOut(HAND_MADE);
+    expect(relaidOut(xml).xml).toBe(xml);
+  });
+
   it('is refused where its bus numbers are too narrow, as libvirt makes them, and relaid out', () => {
     const narrow = domain(
       ...[port(1), expander(2, 254), port(3, at(2)), port(4, at(2, 1)), expander(5, 252), port(6, at(5))],
