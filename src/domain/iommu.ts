@@ -28,3 +28,8 @@ export interface Iommu {
 
 /** QEMU's limit of SMMUs in one `virt` machine: 64 platform-bus interrupts, four for each (11.1). */
 export const MAX_VSMMUS = 16;
+
+/** The SMMUv3s that the guest gets: of those for the whole machine libvirt (12.8) makes the one that is the first IOMMU. */
+export function smmusOfGuest(iommus: readonly Iommu[]): readonly Iommu[] {
+  return iommus.filter(({ model, pciBus }, i) => model === 'smmuv3' && (pciBus !== undefined || i === 0));
+}

@@ -2,6 +2,7 @@ import type { Bdf, BusNumber, ControllerIndex } from '../domain/address.js';
 import { formatBdf } from '../domain/address.js';
 import { EXPANDER_MODELS, type PciController } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
+import { smmusOfGuest } from '../domain/iommu.js';
 import { type Occupant, PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 
 /** A PCI function that the guest will see. */
@@ -55,7 +56,7 @@ const idOf = (bus: number): number => bus << 8;
  */
 export function predictGuest(domain: Domain): GuestView {
   const tree = new PciTree(domain);
-  const smmuv3 = domain.iommus.filter((iommu) => iommu.model === 'smmuv3');
+  const smmuv3 = smmusOfGuest(domain.iommus);
   const place = new Map(smmuv3.map((iommu, i) => [iommu.pciBus ?? ROOT_BUS, i]));
   const functions: GuestFunction[] = [];
   const lastBus = new Map<ControllerIndex, BusNumber>();

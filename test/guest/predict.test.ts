@@ -103,6 +103,17 @@ describe('buses', () => {
   });
 });
 
+describe('an SMMU without a bus of its own', () => {
+  const root = controller(0, 'pcie-root');
+  const machine = "<iommu model='smmuv3'/>";
+  it.each([
+    ['is of pcie.0 where it comes first', [root, machine], [0]],
+    ['is none where it comes later', [root, expander(1, 1, 240), vsmmu(1), machine], [1]],
+  ])('%s', (_, devices, buses) => {
+    expect(predict(...devices).vsmmus.map(({ controllerIndex }) => controllerIndex)).toEqual(buses);
+  });
+});
+
 describe('a guest of which libvirt is still to choose something', () => {
   const root = controller(0, 'pcie-root');
   it.each([
