@@ -9,7 +9,7 @@ import type { Target } from '../plan/target.js';
 import { hasValues } from '../plan/vsmmu.js';
 import { exitCodeOf } from './exit-code.js';
 import { nameOfInput, readTextFile } from './files.js';
-import { isSet, type OptionValues, value } from './options.js';
+import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { kernelLogOf, sysfsOf, targetOf } from './place.js';
 import { applyStrictness, type Located, located, printJson, report } from './report.js';
 import { requireItsHost, type Source, Sources } from './source.js';
@@ -73,6 +73,8 @@ function checkUsage(options: OptionValues): void {
     if (options.connect !== undefined) {
       throw wrong('--fix is for files; vsmmu rewrite --connect --define changes the domain of a libvirt');
     }
+    // A wrong policy is told of whether something is to be mended or not.
+    policyOf(options);
     return;
   }
   const stray = ['backup', 'diff'].find((name) => options[name] !== undefined);

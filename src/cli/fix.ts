@@ -1,4 +1,4 @@
-import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import { DiagnosedError, type Diagnostic, RefusedError } from '../diagnostics.js';
 import { backUp, writeFile } from './files.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { placeSource } from './place.js';
@@ -49,9 +49,11 @@ async function mend(source: Source, examine: Examine, options: OptionValues): Pr
     const leftover = new Set(left.map(keyOf));
     return wrong.every((d) => leftover.has(keyOf(d))) ? asItIs : { xml, diagnostics: left };
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof DiagnosedError)) throw error;
     const said = new Set(found.map(keyOf));
     const why = error.diagnostics.filter((d) => d.severity === 'error' && !said.has(keyOf(d)));
+    // What a rewrite cannot even read, a check has found; what else is wrong is none of the domain's.
+    if (why.length > 0 && !(error instanceof RefusedError)) throw error;
     return { xml: undefined, diagnostics: [...found, ...why.map((d) => ({ file: source.name, ...d }))] };
   }
 }

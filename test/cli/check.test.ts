@@ -76,6 +76,7 @@ describe('vsmmu check', () => {
     ['--diff'],
     ['--backup', '.orig'],
     ['--connect', 'test:///default', '--fix'],
+    ['--fix', '--spare-ports', 'many'],
   ])('refuses %s %s', (...options) => {
     const { code, stderr } = vsmmu(['check', ...options, sample('slot-invalid')]);
     expect(code).toBe(2);
@@ -92,12 +93,15 @@ describe('vsmmu check --fix', () => {
     expect(vsmmu(['check', ...HOST, file]).code).toBe(0);
   });
 
-  it('leaves a file as it is that a rewrite does not mend, and tells what is wrong', () => {
-    const file = copyOf('chassis-duplicate');
+  it.each([
+    ['does not mend', 'chassis-duplicate'],
+    ['cannot even read', 'controller-index-duplicate'],
+  ])('leaves a file as it is that a rewrite %s, and tells what is wrong', (_, name) => {
+    const file = copyOf(name);
     const { code, stderr } = vsmmu(['check', '--fix', ...HOST, file]);
     expect(code).toBe(1);
     expect(stderr.match(/: error: /g)).toHaveLength(1);
-    expect(readFileSync(file, 'utf8')).toBe(text(sample('chassis-duplicate')));
+    expect(readFileSync(file, 'utf8')).toBe(text(sample(name)));
   });
 
   it('does not convert a domain for the sake of what that leaves as it is', () => {
