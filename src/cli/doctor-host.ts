@@ -1,4 +1,5 @@
 import { classInWords } from '../host/class-names.js';
+import { ACPI_DEVICES, CMDQV_ID } from '../host/features.js';
 import type { Host } from '../host/host.js';
 import { kernelConfig, type Machine } from '../host/machine.js';
 import type { Checked, Examined } from './doctor-checks.js';
@@ -101,13 +102,9 @@ function examineGroups(host: Host): Checked {
   };
 }
 
-/** Where Linux lists the devices of ACPI, and what Tegra241's command queues are called there. */
-const ACPI = '/sys/bus/acpi/devices';
-const CMDQV = 'NVDA200C';
-
 function examineQueues({ smmus }: Host, machine: Machine): Checked {
   const check = { of: 'Host', title: 'for command queues (CMDQV)' } as const;
-  const units = machine.list(ACPI).filter((name) => name.startsWith(`${CMDQV}:`)).length;
+  const units = machine.list(`/sys/${ACPI_DEVICES}`).filter((name) => name.startsWith(CMDQV_ID)).length;
   const queued = smmus.filter(({ features }) => features?.cmdqv).length;
   if (queued === 0 && units === 0) return { ...check, grade: 'pass', found: 'none; few have them' };
   if (kernelConfig(machine)?.get('TEGRA241_CMDQV') === undefined && queued === 0) {

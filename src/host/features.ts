@@ -1,11 +1,11 @@
 import type { SmmuFeatures } from '../generated/topology.js';
 import type { Sysfs } from './sysfs.js';
 
-/** Where sysfs lists the devices that firmware describes in ACPI. */
-const ACPI_DEVICES = 'bus/acpi/devices';
+/** Where in sysfs the devices are that firmware describes in ACPI. */
+export const ACPI_DEVICES = 'bus/acpi/devices';
 
-/** The id of Tegra241's command queues (Linux, tegra241-cmdqv.c). */
-const CMDQV_ID = 'NVDA200C:';
+/** How the names of Tegra241's command queues begin there (Linux, tegra241-cmdqv.c). */
+export const CMDQV_ID = 'NVDA200C:';
 
 /** What the driver says of each SMMU that it finds (Linux, arm-smmu-v3.c), newer ones without the input's size. */
 const PROBED = /arm-smmu-v3 (\S+): (?:ias \d+-bit, )?oas (\d+)-bit \(features 0x([0-9a-f]{1,16})\)/;
