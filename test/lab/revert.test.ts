@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
 import { CapturedHosts, type Case, randomCases, sampleCases, titled } from './cases.js';
 import { Lab } from './lab.js';
 import { definedAs } from './trial.js';
@@ -52,7 +53,10 @@ describe('what libvirt stored and printed in between', () => {
       const reverted = await revert(dump);
       task.meta.lab = { defined: 3 };
       expect(reverted).not.toMatch(/vsmmu/);
-      expect(controllers(await definedAs(lab, reverted)), 'libvirt adds none').toEqual(controllers(reverted));
+      // Where what came has taken the old place of a host device, libvirt chooses a new one, on a port more if it must.
+      const awaiting = parseDomain(reverted).hostDevices.filter((device) => device.awaitsAddress).length;
+      const added = controllers(await definedAs(lab, reverted)).length - controllers(reverted).length;
+      expect(added, 'libvirt fills no gap').toBeLessThanOrEqual(awaiting);
     },
   );
 
