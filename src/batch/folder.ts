@@ -22,6 +22,8 @@ export interface FolderRun {
   readonly settled: ReadonlySet<string>;
   /** What an earlier part of it had begun, by path. */
   readonly begun: ReadonlyMap<string, BeginEntry>;
+  /** Whether files are given out one by one, so that few are in hand when one fails. */
+  readonly failFast: boolean;
   /** Ends the run after the files in hand. */
   readonly signal: AbortSignal;
 }
@@ -34,11 +36,16 @@ const CHUNK = 16;
  * @throws OutsideError where the folder cannot be read, or nothing can be written down any more
  */
 export async function* convertFolder(run: FolderRun): AsyncGenerator<Item> {
-  const { task, jobs, signal } = run;
+  const { task, jobs, failFast, signal } = run;
   const converter = openConverter(task, jobs);
   try {
-    const chunks = inChunks(findUnsettled(run), CHUNK);
-    const results = inOrder(chunks, 2 * jobs, (chunk) => new ChunkOfFiles(run, converter).convert(chunk), signal);
+    const chunks = inChunks(findUnsettled(run), failFast ? 1 : CHUNK);
+    const results = inOrder(
+      chunks,
+      failFast ? jobs : 2 * jobs,
+      (chunk) => new ChunkOfFiles(run, converter).convert(chunk),
+      signal,
+    );
     for await (const items of results) yield* items;
     if (task.out !== undefined) await flush(task.out);
   } finally {

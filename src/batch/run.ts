@@ -25,6 +25,8 @@ export interface Batch {
 export interface BatchOptions {
   readonly jobs: number;
   readonly want: Wanted;
+  /** Whether the first failure is to end the run: then nothing is begun ahead that could be left. */
+  readonly failFast: boolean;
   /** Ends the run after the domains in hand. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +45,7 @@ function convertSettings({ settings, target }: Batch): ConvertSettings {
 /** A batch of files. @param open undefined: nothing is done, only told */
 export function runFolder(
   batch: Batch & { readonly source: FolderSource },
-  { jobs, want, signal }: BatchOptions,
+  { jobs, want, failFast, signal }: BatchOptions,
   open: OpenRun | undefined,
 ): AsyncGenerator<Item> {
   const { source, host } = batch;
@@ -58,6 +60,7 @@ export function runFolder(
       want,
     },
     jobs,
+    failFast,
     journal: open?.journal,
     settled: history ? settledIds(history) : new Set(),
     begun: history ? begun(history) : new Map(),

@@ -14,7 +14,7 @@ import { jobsOf } from './batch-options.js';
 import { goingOf, goThrough, interruption, lockFor, openState } from './batch-run.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
-import { sysfsOf } from './place.js';
+import { kernelLogOf, sysfsOf } from './place.js';
 import { stateFolder } from './state-folder.js';
 
 /** The libvirt that is meant where none is named. */
@@ -34,7 +34,11 @@ async function convertFolder(batch: Batch & { readonly source: FolderSource }, o
   using _lock = await lockFor(options);
   const stop = interruption();
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch) : undefined;
-  const items = runFolder(batch, { jobs: jobsOf(options), want: wantOf(options), signal: stop.signal }, open);
+  const items = runFolder(
+    batch,
+    { jobs: jobsOf(options), want: wantOf(options), failFast: isSet(options, 'fail-fast'), signal: stop.signal },
+    open,
+  );
   return await goThrough(
     items,
     goingOf(options, stop, open, () => countXml(batch.source.in), batch.host),
@@ -52,7 +56,12 @@ async function convertDomains(
   await using libvirt = new LibvirtBatch(batch.source.uri, jobs);
   const domains = await libvirt.select(names);
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch, domains) : undefined;
-  const items = libvirt.run(batch, domains, { jobs, want: wantOf(options), signal: stop.signal }, open);
+  const items = libvirt.run(
+    batch,
+    domains,
+    { jobs, want: wantOf(options), failFast: isSet(options, 'fail-fast'), signal: stop.signal },
+    open,
+  );
   return await goThrough(
     items,
     goingOf(options, stop, open, async () => domains.length, batch.host),
@@ -121,13 +130,14 @@ export async function targetOf({ libvirt, qemu }: Settings): Promise<Target> {
 async function hostOf(source: LibvirtSource | FolderSource, options: OptionValues): Promise<Host | undefined> {
   const file = value(options, 'topology');
   if (file !== undefined) return readTopology(readTextFile(file), file);
-  if (source.kind === 'folder') return source.map === null ? scanHost(sysfsOf(options)) : undefined;
+  if (source.kind === 'folder')
+    return source.map === null ? scanHost(sysfsOf(options), undefined, kernelLogOf(options)) : undefined;
   if (isSet(options, 'ssh-topology')) return await (await import('../batch/ssh-topology.js')).sshTopology(source.uri);
   if (isRemote(source.uri)) {
     const message = `${source.uri} is another machine, whose devices are not those of this one`;
     throw new InputError(diagnostic('usage', message, { hint: 'give --topology FILE or --ssh-topology' }));
   }
-  return scanHost(sysfsOf(options));
+  return scanHost(sysfsOf(options), undefined, kernelLogOf(options));
 }
 
 function wantOf(options: OptionValues): Wanted {

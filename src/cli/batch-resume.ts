@@ -26,6 +26,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const how = {
     jobs: jobsOf(options),
     want: { texts: false, plans: false, details: isSet(options, 'json') || isSet(options, 'verbose') },
+    failFast: isSet(options, 'fail-fast'),
     signal: stop.signal,
   };
   if (source.kind === 'folder') {

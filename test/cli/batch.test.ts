@@ -216,9 +216,9 @@ not for us  other                     the domain is for x86_64, not aarch64
       Array.from({ length: 500 }, (_, i) => [`vm-${String(i).padStart(3, '0')}.xml`, text]),
     );
     const here = place({ ...files, 'vm-005.xml': 'broken' });
-    const { code, stdout } = here.batch(...convert(here), '--fail-fast');
+    const { code, stdout } = here.batch(...convert(here), '--fail-fast', '--jobs', '2');
     expect(code).toBe(1);
-    expect(stdout.split('\n').length).toBeLessThan(400);
+    expect(stdout.match(/vm-\d{3}/g)?.length).toBeLessThan(10);
   });
 });
 
