@@ -18,7 +18,7 @@ const limitSeconds = 240;
 export async function plugIntoGuest(lab: Lab, machine: readonly string[], device: string): Promise<GuestView> {
   const { dsdt } = parseView(await bootConsole(lab, machine, limitSeconds, 'dsdt'));
   if (dsdt === undefined) throw new LabError('the guest has no DSDT');
-  const folder = (await lab.jail.output(['mktemp', '-d', '/run/plug.XXXXXX'])).trim();
+  const folder = (await lab.jail.output(['mktemp', '-d', '-p', '/run'])).trim();
   const initrd = `${folder}/initrd`;
   await lab.jail.put(`${folder}/tables`, await tableArchive(keepingFirmwareConfiguration(dsdt)));
   const cat = 'cat "$0"/tables "$1" >"$0"/initrd';
