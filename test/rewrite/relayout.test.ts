@@ -6,25 +6,8 @@ import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 import { withoutBridges } from '../../src/rewrite/relayout.js';
 import { revert } from '../../src/rewrite/revert.js';
 import { rewrite } from '../../src/rewrite/rewrite.js';
-import { at, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
-
-const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 0 }, 4: { smmu: null } });
-
-const domain = (...devices: string[]): string => `<domain type='kvm'>
-  <name>vm</name>
-  <os><type arch='aarch64' machine='virt'>hvm</type></os>
-  <features><acpi/></features>
-  <devices>
-    <controller type='pci' index='0' model='pcie-root'/>
-    ${devices.join('\n    ')}
-  </devices>
-</domain>
-`;
-
-function rewritten(xml: string, policy: Partial<Policy> = {}): string {
-  const read = parseDomain(xml);
-  return rewrite(read, plan(read, host, { ...DEFAULT_POLICY, ...policy }).plan);
-}
+import { at, expander, hostdev, port, rng, vsmmu } from '../plan/example.js';
+import { domain, host, rewritten } from './example.js';
 
 function relaidOut(xml: string, policy: Partial<Policy> = {}): { xml: string; codes: string[] } {
   const { domain: cleared, diagnostics } = withoutBridges(parseDomain(xml));

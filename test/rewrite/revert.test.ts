@@ -1,28 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
-import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/plan/policy.js';
 import { type RevertOptions, revert } from '../../src/rewrite/revert.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
-import { at, expander, hostdev, hostWith, port, rng } from '../plan/example.js';
-
-const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 0 }, 4: { smmu: null } });
-
-const domain = (...devices: string[]): string => `<domain type='kvm'>
-  <name>vm</name>
-  <os><type arch='aarch64' machine='virt'>hvm</type></os>
-  <features><acpi/></features>
-  <devices>
-    <controller type='pci' index='0' model='pcie-root'/>
-    ${devices.join('\n    ')}
-  </devices>
-</domain>
-`;
-
-function rewritten(xml: string, policy: Partial<Policy> = {}): string {
-  const read = parseDomain(xml);
-  return rewrite(read, plan(read, host, { ...DEFAULT_POLICY, ...policy }).plan);
-}
+import { at, expander, hostdev, port, rng } from '../plan/example.js';
+import { domain, rewritten } from './example.js';
 
 function reverted(xml: string, options: RevertOptions = {}): { xml: string; codes: string[] } {
   const { xml: out, diagnostics } = revert(parseDomain(xml), options);
