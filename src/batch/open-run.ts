@@ -10,6 +10,8 @@ type Listed = Pick<DomainEntry, 'uuid' | 'name'>;
 
 /** A run that is written down as it goes. */
 export class OpenRun implements AsyncDisposable {
+  #kept = true;
+
   private constructor(
     readonly run: RunFolder,
     readonly journal: Journal,
@@ -34,10 +36,17 @@ export class OpenRun implements AsyncDisposable {
     return { open: new OpenRun(run, Journal.reopen(run.journal, history.size), history), history };
   }
 
+  /** Whether there is something in it to take back or to go on with. */
+  get kept(): boolean {
+    return this.#kept;
+  }
+
   /** Every domain was looked at. A run in which nothing happened that could be taken back or gone on with is not kept. */
   async end(tally: Tally): Promise<void> {
     await this.journal.append({ event: 'end', at: new Date().toISOString() });
-    if (!this.history && !tally.changed && (tally.totals.failed ?? 0) === 0) this.run.remove();
+    if (this.history || tally.changed || (tally.totals.failed ?? 0) > 0) return;
+    this.run.remove();
+    this.#kept = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

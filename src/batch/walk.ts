@@ -1,6 +1,7 @@
+import { opendirSync } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { outsideLater } from './outside.js';
+import { outside, outsideLater } from './outside.js';
 
 /** A file of a folder. */
 export interface Found {
@@ -8,6 +9,11 @@ export interface Found {
   readonly path: string;
   /** A symbolic link: its target is found by its own name, or is none of this folder's. */
   readonly link: boolean;
+}
+
+/** @throws OutsideError `file-unreadable` where a path is no folder that can be read */
+export function requireFolder(path: string): void {
+  outside('file-unreadable', path, () => opendirSync(path).closeSync());
 }
 
 /**
@@ -29,9 +35,13 @@ export async function* findXml(folder: string, below = ''): AsyncGenerator<Found
 /** How many files `findXml` would find, but for what cannot be read. */
 export async function countXml(folder: string): Promise<number> {
   let count = 0;
-  for await (const entry of await opendir(folder)) {
-    if (entry.isDirectory()) count += await countXml(join(folder, entry.name)).catch(() => 0);
-    else if (entry.name.endsWith('.xml')) count++;
+  try {
+    for await (const entry of await opendir(folder)) {
+      if (entry.isDirectory()) count += await countXml(join(folder, entry.name));
+      else if (entry.name.endsWith('.xml')) count++;
+    }
+  } catch {
+    // Whoever goes through it says so.
   }
   return count;
 }

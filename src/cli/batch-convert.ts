@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
+import { hostFinder } from '../batch/hosts.js';
 import type { Wanted } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
 import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
 import { isRemote } from '../batch/uri.js';
-import { countXml } from '../batch/walk.js';
+import { countXml, requireFolder } from '../batch/walk.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import type { FolderSource, LibvirtSource, Settings } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
@@ -11,7 +12,7 @@ import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import { jobsOf } from './batch-options.js';
-import { goingOf, goThrough, interruption, lockFor, openState } from './batch-run.js';
+import { goingOf, goThrough, interruption, lockFor, openReport, openState } from './batch-run.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { kernelLogOf, sysfsOf } from './place.js';
@@ -31,18 +32,17 @@ export async function run(operands: readonly string[], options: OptionValues): P
 }
 
 async function convertFolder(batch: Batch & { readonly source: FolderSource }, options: OptionValues): Promise<number> {
+  const { source, host } = batch;
+  const how = { jobs: jobsOf(options), want: wantOf(options), failFast: isSet(options, 'fail-fast') };
+  requireFolder(source.in);
+  const hostOf = host || source.map === null ? () => host : hostFinder({ map: source.map });
+  using report = await openReport(options, ({ id, name }) => hostOf(id, name));
   using _lock = await lockFor(options);
   const stop = interruption();
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch) : undefined;
-  const items = runFolder(
-    batch,
-    { jobs: jobsOf(options), want: wantOf(options), failFast: isSet(options, 'fail-fast'), signal: stop.signal },
-    open,
-  );
-  return await goThrough(
-    items,
-    goingOf(options, stop, open, () => countXml(batch.source.in), batch.host),
-  );
+  const items = runFolder(batch, { ...how, signal: stop.signal }, open);
+  const total = () => countXml(source.in);
+  return await goThrough(items, goingOf({ options, stop, open, total, report }));
 }
 
 async function convertDomains(
@@ -50,22 +50,16 @@ async function convertDomains(
   names: readonly string[] | 'all',
   options: OptionValues,
 ): Promise<number> {
-  const jobs = jobsOf(options);
+  const how = { jobs: jobsOf(options), want: wantOf(options), failFast: isSet(options, 'fail-fast') };
+  using report = await openReport(options, () => batch.host);
   using _lock = await lockFor(options);
   const stop = interruption();
-  await using libvirt = new LibvirtBatch(batch.source.uri, jobs);
+  await using libvirt = new LibvirtBatch(batch.source.uri, how.jobs);
   const domains = await libvirt.select(names);
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch, domains) : undefined;
-  const items = libvirt.run(
-    batch,
-    domains,
-    { jobs, want: wantOf(options), failFast: isSet(options, 'fail-fast'), signal: stop.signal },
-    open,
-  );
-  return await goThrough(
-    items,
-    goingOf(options, stop, open, async () => domains.length, batch.host),
-  );
+  const items = libvirt.run(batch, domains, { ...how, signal: stop.signal }, open);
+  const total = async () => domains.length;
+  return await goThrough(items, goingOf({ options, stop, open, total, report }));
 }
 
 function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSource | FolderSource {

@@ -35,15 +35,16 @@ footer { margin-top: 2rem; font-weight: 600; }
  * The report of a batch as one page of HTML that needs nothing else: a row for each domain, what there is to say of it and
  * the picture of its plan. It is written as it goes, and is in its place when it is whole.
  */
-export class HtmlReport {
+export class HtmlReport implements Disposable {
   readonly #file: string;
-  readonly #host: Host | undefined;
+  readonly #hostOf: (item: Item) => Host | undefined;
   readonly #fd: number;
+  #whole = false;
 
-  /** @param host what the pictures show devices of; without one there are none @throws OutsideError `file-unwritable` */
-  constructor(file: string, host: Host | undefined) {
+  /** @param hostOf whose devices the picture of a domain shows @throws OutsideError `file-unwritable` */
+  constructor(file: string, hostOf: (item: Item) => Host | undefined) {
     this.#file = file;
-    this.#host = host;
+    this.#hostOf = hostOf;
     this.#fd = this.#attempt(() => {
       rmSync(this.#temporary, { force: true });
       return openSync(this.#temporary, 'wx', 0o666);
@@ -67,7 +68,8 @@ export class HtmlReport {
       `<span class="name">${escapeHtml(name)}</span>`,
       `<span class="why">${escapeHtml(remarks.join('; '))}</span>`,
     ].join('');
-    const picture = this.#host && plan?.changed ? await drawPlan(plan, this.#host, { name }) : '';
+    const host = plan?.changed ? this.#hostOf(item) : undefined;
+    const picture = plan && host ? await drawPlan(plan, host, { name }) : '';
     const findings = diagnostics.map((d) => `<li>${d.severity}: ${escapeHtml(d.message)}</li>`).join('');
     const list = findings === '' ? '' : `<ul>${findings}</ul>`;
     const kind = isFailure(item) ? ' class="failure"' : '';
@@ -81,9 +83,15 @@ export class HtmlReport {
   end(tally: Tally): void {
     this.#write(`<footer>${summary(tally)}</footer>\n</body>\n</html>\n`);
     this.#attempt(() => {
-      closeSync(this.#fd);
       renameSync(this.#temporary, this.#file);
+      this.#whole = true;
     });
+  }
+
+  /** What is not whole by then is no report. */
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+    if (!this.#whole) rmSync(this.#temporary, { force: true });
   }
 
   #write(text: string): void {

@@ -27,7 +27,7 @@ export const WORDS: Readonly<Record<Verdict, string>> = {
 /** The output that the options ask for. */
 export async function openOutput(options: OptionValues, progress: Progress | undefined): Promise<BatchOutput> {
   if (isSet(options, 'json')) return new JsonOutput(await differ(options));
-  if (isSet(options, 'diff')) return new DiffOutput(await differ(options), options);
+  if (isSet(options, 'diff')) return new DiffOutput(await differ(options), options, progress);
   return new TableOutput(options, progress);
 }
 
@@ -50,13 +50,10 @@ class TableOutput implements BatchOutput {
   }
 
   item(item: Item): void {
-    const told = () => {
+    beside(this.#progress, () => {
       tellFindings(item, this.#options);
-      // Below a bar that shows how far it is, only what somebody has to look at.
       if (!this.#progress?.onlyFailures || isFailure(item)) process.stdout.write(`${lineOf(item)}\n`);
-    };
-    if (this.#progress) this.#progress.aside(told);
-    else told();
+    });
   }
 
   end(): void {
@@ -68,16 +65,20 @@ class TableOutput implements BatchOutput {
 class DiffOutput implements BatchOutput {
   readonly #differ: Differ;
   readonly #options: OptionValues;
+  readonly #progress: Progress | undefined;
 
-  constructor(differ: Differ, options: OptionValues) {
+  constructor(differ: Differ, options: OptionValues, progress: Progress | undefined) {
     this.#differ = differ;
     this.#options = options;
+    this.#progress = progress;
   }
 
   item(item: Item): void {
-    tellFindings(item, this.#options);
-    if (!isSet(this.#options, 'quiet') || isFailure(item)) process.stderr.write(`${lineOf(item)}\n`);
-    process.stdout.write(this.#differ(item) ?? '');
+    beside(this.#progress, () => {
+      tellFindings(item, this.#options);
+      if (!isSet(this.#options, 'quiet') || isFailure(item)) process.stderr.write(`${lineOf(item)}\n`);
+      process.stdout.write(this.#differ(item) ?? '');
+    });
   }
 
   end(): void {
@@ -107,6 +108,12 @@ class JsonOutput implements BatchOutput {
     const rest = JSON.stringify(more, null, 2).replace(/^\{/, '');
     process.stdout.write(`${this.#first ? '' : '\n  '}],${rest}\n`);
   }
+}
+
+/** Writes lines where the bar is, if there is one. */
+function beside(progress: Progress | undefined, write: () => void): void {
+  if (progress) progress.aside(write);
+  else write();
 }
 
 function lineOf({ verdict, name, why, loses, running }: Item): string {

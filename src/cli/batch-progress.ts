@@ -2,17 +2,27 @@ import { Presets, SingleBar } from 'cli-progress';
 
 /** How far a batch is, on the terminal that standard error is. */
 export class Progress {
-  /** Whether the table's lines would push the bar along: only those that somebody has to look at are shown then. */
-  readonly onlyFailures = process.stdout.isTTY === true;
+  /** Whether only the lines are shown that somebody has to look at: the others would push the bar along. */
+  readonly onlyFailures: boolean;
   readonly #bar: SingleBar;
   readonly #begin = performance.now();
   #count = 0;
 
   /** @param total how many domains there are */
-  constructor(total: number) {
+  constructor(total: number, { onlyFailures }: { readonly onlyFailures: boolean }) {
+    this.onlyFailures = onlyFailures;
     const format = '{bar} {value}/{total}  {rate} domains/s, {eta_formatted} left';
     this.#bar = new SingleBar(
-      { stream: process.stderr, format, barsize: 30, hideCursor: true, clearOnComplete: true, forceRedraw: true },
+      {
+        stream: process.stderr,
+        format,
+        barsize: 30,
+        hideCursor: true,
+        clearOnComplete: true,
+        forceRedraw: true,
+        // The bar is cut to the terminal's width; other lines are to be whole.
+        linewrap: true,
+      },
       Presets.rect,
     );
     this.#bar.start(total, 0, { rate: '-' });
@@ -31,6 +41,8 @@ export class Progress {
   }
 
   stop(): void {
+    // The bar goes back to where the cursor was saved: at its start, which is lines above by now.
+    process.stderr.write('\u001b7');
     this.#bar.stop();
   }
 }

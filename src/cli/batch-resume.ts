@@ -1,4 +1,4 @@
-import { newestUnfinished } from '../batch/history.js';
+import { newestUnfinished, settledIds } from '../batch/history.js';
 import type { Item } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
 import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
@@ -31,18 +31,15 @@ export async function run(operands: readonly string[], options: OptionValues): P
   };
   if (source.kind === 'folder') {
     const items = runFolder({ ...batch, source }, how, open);
-    return await goThrough(
-      items,
-      goingOf(options, stop, open, () => countXml(source.in)),
-    );
+    const done = settledIds(history).size;
+    const total = async () => Math.max(0, (await countXml(source.in)) - done);
+    return await goThrough(items, goingOf({ options, stop, open, total }));
   }
   await using libvirt = new LibvirtBatch(source.uri, how.jobs);
   const { domains, gone } = await libvirt.remaining(history);
   const items = withGone(gone, libvirt.run({ ...batch, source }, domains, how, open));
-  return await goThrough(
-    items,
-    goingOf(options, stop, open, async () => domains.length + gone.length),
-  );
+  const total = async () => domains.length + gone.length;
+  return await goThrough(items, goingOf({ options, stop, open, total }));
 }
 
 /** The domains that are there no more, and then the others. */

@@ -34,8 +34,9 @@ export async function run(operands: readonly string[], options: OptionValues): P
   return await goThrough(rollBack({ run: folder, journal, changes, stores, force, signal: stop.signal }), {
     options,
     stop,
+    dry: false,
     total: async () => changes.length,
-    document: { run: folder.id },
+    document: () => ({ run: folder.id }),
     finish: async () => undefined,
     next: (_tally, ended) => (ended ? undefined : 'to go on: the same command again'),
   });

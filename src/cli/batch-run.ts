@@ -5,6 +5,7 @@ import type { OpenRun } from '../batch/open-run.js';
 import { State } from '../batch/state.js';
 import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
 import type { Host } from '../host/host.js';
+import type { HtmlReport } from './batch-html.js';
 import { waitOf } from './batch-options.js';
 import { openOutput, summary } from './batch-output.js';
 import { exitCodeOf } from './exit-code.js';
@@ -48,36 +49,39 @@ export async function lockFor(options: OptionValues, needed = isSet(options, 'ap
 export interface Going {
   readonly options: OptionValues;
   readonly stop: AbortController;
+  /** Whether it is only told what would be done. */
+  readonly dry: boolean;
   /** What became of the domains that an earlier part of the run looked at. */
   readonly before?: Totals;
   /** How many domains there are, where that can be known. */
   readonly total: () => Promise<number>;
-  /** The host of the pictures in the report of --html. */
-  readonly host?: Host | undefined;
-  /** What the document of --json has beside the domains. */
-  readonly document: Readonly<Record<string, unknown>>;
+  /** The report of --html. */
+  readonly report?: HtmlReport | undefined;
+  /** What the document of --json has beside the domains; asked at the end. */
+  readonly document: () => Readonly<Record<string, unknown>>;
   /** Called when every domain was looked at. */
   readonly finish: (tally: Tally) => Promise<void>;
   /** What to say at the end: what can be done now, or how to go on when it ended before. */
   readonly next: (tally: Tally, ended: boolean) => string | undefined;
 }
 
-/** A conversion's way. @param total how many domains there are */
-export function goingOf(
-  options: OptionValues,
-  stop: AbortController,
-  open: OpenRun | undefined,
-  total: () => Promise<number>,
-  host?: Host,
-): Going {
-  const state = value(options, 'state') === undefined ? '' : ` --state ${stateFolder(options)}`;
+/** A conversion's way. */
+export function goingOf({
+  options,
+  stop,
+  open,
+  total,
+  report,
+}: Pick<Going, 'options' | 'stop' | 'total' | 'report'> & { readonly open: OpenRun | undefined }): Going {
+  const state = value(options, 'state') === undefined ? '' : ` --state ${shellWord(stateFolder(options))}`;
   return {
     options,
     stop,
+    dry: open === undefined,
     ...(open?.history && { before: totalsOf(open.history) }),
     total,
-    host,
-    document: { run: open?.run.id ?? null },
+    report,
+    document: () => ({ run: open?.kept ? open.run.id : null }),
     finish: async (tally) => await open?.end(tally),
     next: (tally, ended) => {
       if (!open) return tally.changed ? 'nothing is changed yet; --apply does it' : undefined;
@@ -88,27 +92,33 @@ export function goingOf(
   };
 }
 
+/** A word as a shell takes it, whatever is in it. */
+function shellWord(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** Goes through the domains of a batch, tells of each, and sums up. @returns the exit code */
 export async function goThrough(items: AsyncIterable<Item>, going: Going): Promise<number> {
-  const { options, stop } = going;
+  const { options, stop, report } = going;
   const tally = new Tally(going.before);
   const progress = await openProgress(going);
   const output = await openOutput(options, progress);
-  const html = await openReport(going);
+  let told = 0;
   let failFast = false;
   let error: DiagnosedError | undefined;
   try {
     for await (const item of items) {
+      told++;
       tally.add(item);
       output.item(item);
-      await html?.item(item);
+      await report?.item(item);
       progress?.step();
       if (isFailure(item) && isSet(options, 'fail-fast') && !stop.signal.aborted) {
         failFast = true;
         stop.abort();
       }
     }
-    html?.end(tally);
+    report?.end(tally);
     if (!stop.signal.aborted) await going.finish(tally);
   } catch (thrown) {
     if (!(thrown instanceof DiagnosedError)) throw thrown;
@@ -118,26 +128,37 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
   }
   const diagnostics = error ? inFile(error.diagnostics) : [];
   process.stderr.write(diagnostics.map(formatDiagnostic).join(''));
-  output.end({ ...going.document, totals: tally.totals, diagnostics, changed: tally.changed });
-  if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${summary(tally)}\n`);
+  output.end({ ...going.document(), totals: tally.totals, diagnostics, changed: tally.changed });
+  const quiet = isSet(options, 'quiet');
+  // Where not one domain was come to, why says it all.
+  if (!quiet && !(error && told === 0)) process.stderr.write(`vsmmu: ${summary(tally)}\n`);
   const next = going.next(tally, error === undefined && !stop.signal.aborted);
-  if (next !== undefined && !isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${next}\n`);
+  if (!quiet && next !== undefined) process.stderr.write(`vsmmu: ${next}\n`);
   if (error) return exitCodeOf(error);
   if (stop.signal.aborted && !failFast) return 130;
   return tally.failed ? 1 : 0;
 }
 
-async function openProgress({ options, total }: Going) {
-  if (!process.stderr.isTTY || isSet(options, 'quiet')) return undefined;
+async function openProgress({ options, total, dry }: Going) {
+  // A document is no place for a bar.
+  const inTheWay = isSet(options, 'json') && process.stdout.isTTY;
+  if (!process.stderr.isTTY || isSet(options, 'quiet') || inTheWay) return undefined;
   const { Progress } = await import('./batch-progress.js');
-  return new Progress(await total());
+  return new Progress(await total(), { onlyFailures: !dry && process.stdout.isTTY });
 }
 
-async function openReport({ options, host }: Going) {
+/**
+ * The report of --html, opened before anything is done. @param hostOf whose devices the picture of a domain shows
+ * @throws OutsideError `file-unwritable`
+ */
+export async function openReport(
+  options: OptionValues,
+  hostOf: (item: Item) => Host | undefined,
+): Promise<HtmlReport | undefined> {
   const file = value(options, 'html');
   if (file === undefined) return undefined;
   const { HtmlReport } = await import('./batch-html.js');
-  return new HtmlReport(file, host);
+  return new HtmlReport(file, hostOf);
 }
 
 /** What is said of the batch as a whole, and not of a file. */

@@ -13,38 +13,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
-
-const HOST = join(REPOSITORY, 'samples/hosts/host-a.json');
-const SAMPLE = join(REPOSITORY, 'samples/domains/ml-train.xml');
-const text = readFileSync(SAMPLE, 'utf8');
-const converted = vsmmu(['rewrite', '--topology', HOST, SAMPLE]).stdout;
-
-/** A folder of files, and another for the state. */
-interface Place {
-  readonly folder: string;
-  readonly state: string;
-  batch(...args: readonly string[]): Run;
-  read(file: string): string;
-}
-
-function place(files: Readonly<Record<string, string>>): Place {
-  const top = temporaryFolder();
-  const folder = join(top, 'in');
-  const state = join(top, 'state');
-  for (const [file, content] of Object.entries(files)) {
-    mkdirSync(join(folder, file, '..'), { recursive: true });
-    writeFileSync(join(folder, file), content);
-  }
-  return {
-    folder,
-    state,
-    batch: (command, ...args) => vsmmu(['batch', command ?? '', '--state', state, ...args]),
-    read: (file) => readFileSync(join(folder, file), 'utf8'),
-  };
-}
-
-const convert = ({ folder }: Place): string[] => ['convert', '--dir', folder, '--topology', HOST];
+import { convert, converted, HOST, place, SAMPLE, text, verdicts } from './batch-place.js';
+import { REPOSITORY, vsmmu } from './run.js';
 
 /** Of every kind one. */
 const MIXED = {
@@ -56,11 +26,6 @@ const MIXED = {
   'networks/default.xml': '<network><name>default</name></network>',
   'notes.txt': 'no XML',
 };
-
-const verdicts = (run: Run): Record<string, string> =>
-  Object.fromEntries(
-    (JSON.parse(run.stdout) as { domains: { id: string; verdict: string }[] }).domains.map((d) => [d.id, d.verdict]),
-  );
 
 describe('batch convert of a folder', () => {
   it('tells what it would do and does nothing', () => {
@@ -211,6 +176,14 @@ not for us  other                     the domain is for x86_64, not aarch64
     expect(existsSync(`${page}.part`)).toBe(false);
   });
 
+  it('draws each domain on the host that a map names for it', () => {
+    const here = place({ 'vm.xml': text });
+    const [map, page] = [join(here.folder, '../map.json'), join(here.folder, '../report.html')];
+    writeFileSync(map, JSON.stringify({ 'vm.xml': HOST }));
+    here.batch('convert', '--dir', here.folder, '--topology-map', map, '--html', page);
+    expect(readFileSync(page, 'utf8').match(/<svg /g)).toHaveLength(1);
+  });
+
   it('ends after a failure with --fail-fast', () => {
     const files = Object.fromEntries(
       Array.from({ length: 500 }, (_, i) => [`vm-${String(i).padStart(3, '0')}.xml`, text]),
@@ -222,76 +195,23 @@ not for us  other                     the domain is for x86_64, not aarch64
   });
 });
 
-describe('runs', () => {
-  it('are listed with what they changed, and those in which nothing happened are not kept', () => {
-    const here = place({ 'vm.xml': text });
-    here.batch(...convert(here), '--in-place', '--apply');
-    here.batch(...convert(here), '--in-place', '--apply');
-    here.batch('rollback');
-    expect(here.batch('list').stdout).toMatch(/^\d{8}T\d{6}Z {2}finished {5}\S+ {2}1 changed, rolled back\n$/);
-    const { runs } = JSON.parse(here.batch('list', '--json').stdout);
-    expect(runs).toMatchObject([{ of: here.folder, changed: 1, restored: 1, failed: 0 }]);
-  });
-
-  it('are removed by name, by number and by age', () => {
-    const here = place({ 'vm.xml': text });
-    for (let i = 0; i < 3; i++) {
-      here.batch(...convert(here), '--in-place', '--apply');
-      here.batch('rollback');
-    }
-    const ids = () => JSON.parse(here.batch('list', '--json').stdout).runs.map(({ run }: { run: string }) => run);
-    const [first, , third] = ids();
-    expect(here.batch('prune', first).stdout).toBe(`removed ${first}\n`);
-    expect(here.batch('prune', '--days', '1').stdout).toBe('');
-    here.batch('prune', '--keep', '1');
-    expect(ids()).toEqual([third]);
-  });
-
-  it('go on where they were, whatever the journal ends with', () => {
-    const here = place({ 'a.xml': text, 'b.xml': text });
-    here.batch(...convert(here), '--in-place', '--apply');
-    const [run = ''] = readdirSync(join(here.state, 'runs'));
-    const journal = join(here.state, 'runs', run, 'journal.jsonl');
-    const lines = readFileSync(journal, 'utf8').split('\n');
-    const begins = lines.filter((line) => /"run"|"begin"/.test(line));
-    // Killed between the change of both files and its entry, in the middle of writing that.
-    writeFileSync(journal, `${begins.join('\n')}\n{"event":"do`);
-    const resumed = here.batch('resume', '--json');
-    expect(JSON.parse(resumed.stdout)).toMatchObject({ totals: { converted: 2 } });
-    expect(here.batch('rollback').code).toBe(0);
-    expect([here.read('a.xml'), here.read('b.xml')]).toEqual([text, text]);
-  });
-
-  it('go on with what was begun and not done', () => {
-    const here = place({ 'a.xml': text });
-    here.batch(...convert(here), '--in-place', '--apply');
-    const [run = ''] = readdirSync(join(here.state, 'runs'));
-    const journal = join(here.state, 'runs', run, 'journal.jsonl');
-    const begins = readFileSync(journal, 'utf8')
-      .split('\n')
-      .filter((line) => /"run"|"begin"/.test(line));
-    writeFileSync(journal, `${begins.join('\n')}\n`);
-    writeFileSync(join(here.folder, 'a.xml'), text);
-    expect(here.batch('list').stdout).toContain('interrupted');
-    expect(here.batch('resume').code).toBe(0);
-    expect(here.read('a.xml')).toBe(converted);
-  });
-
-  it('are not gone on with where none is unfinished', () => {
-    const here = place({ 'a.xml': text });
-    expect(here.batch('resume')).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/^vsmmu: error: run-unknown: /),
-    });
-  });
-});
-
 describe('a folder that is no good', () => {
-  it('is one line and exit code 3', () => {
-    const here = place({ 'vm.xml': text });
-    const run = vsmmu(['batch', 'convert', '--dir', join(here.folder, 'nowhere'), '--topology', HOST]);
+  it.each([
+    ['where it is told what would be done', [], []],
+    ['where a run would begin, of which nothing is kept', ['--in-place', '--apply'], []],
+    ['for a report that cannot be written', ['--in-place', '--apply', '--html', '/nonexistent/x.html'], ['vm.xml']],
+  ])('is one line and exit code 3 %s', (_, args, files) => {
+    const here = place(Object.fromEntries(files.map((file) => [file, text])));
+    const run = here.batch(...convert(here), ...args);
     expect(run).toMatchObject({ code: 3, stdout: '' });
-    expect(run.stderr).toMatch(/nowhere: error: file-unreadable: no such file or directory/);
+    expect(run.stderr).toMatch(/^\S+: error: file-un(read|writ)able: no such file or directory\n$/);
+    expect(existsSync(here.state)).toBe(false);
+  });
+
+  it('is one document with --json, too', () => {
+    const here = place({ 'vm.xml': text });
+    const run = here.batch(...convert(here), '--html', '/nonexistent/x.html', '--json');
+    expect(JSON.parse(run.stdout)).toMatchObject({ changed: false, diagnostics: [{ code: 'file-unwritable' }] });
   });
 
   it('does not keep the rest from being converted where one file of it cannot be written', () => {

@@ -1,0 +1,45 @@
+/** Folders of domains, and `vsmmu batch` run on them as a user would. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
+
+/** The host of the sample's topology. */
+export const HOST = join(REPOSITORY, 'samples/hosts/host-a.json');
+export const SAMPLE = join(REPOSITORY, 'samples/domains/ml-train.xml');
+/** A domain that can be converted for it. */
+export const text = readFileSync(SAMPLE, 'utf8');
+/** What it is then. */
+export const converted = vsmmu(['rewrite', '--topology', HOST, SAMPLE]).stdout;
+
+/** A folder of files, and another for the state. */
+export interface Place {
+  readonly folder: string;
+  readonly state: string;
+  batch(...args: readonly string[]): Run;
+  read(file: string): string;
+}
+
+export function place(files: Readonly<Record<string, string>>): Place {
+  const top = temporaryFolder();
+  const folder = join(top, 'in');
+  const state = join(top, 'state');
+  for (const [file, content] of Object.entries(files)) {
+    mkdirSync(join(folder, file, '..'), { recursive: true });
+    writeFileSync(join(folder, file), content);
+  }
+  return {
+    folder,
+    state,
+    batch: (command, ...args) => vsmmu(['batch', command ?? '', '--state', state, ...args]),
+    read: (file) => readFileSync(join(folder, file), 'utf8'),
+  };
+}
+
+/** The command line that tells what would become of them. */
+export const convert = ({ folder }: Place): string[] => ['convert', '--dir', folder, '--topology', HOST];
+
+/** What became of each domain, by its file, as `--json` tells. */
+export const verdicts = (run: Run): Record<string, string> =>
+  Object.fromEntries(
+    (JSON.parse(run.stdout) as { domains: { id: string; verdict: string }[] }).domains.map((d) => [d.id, d.verdict]),
+  );
