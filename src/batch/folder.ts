@@ -8,7 +8,7 @@ import type { FileResult, FolderTask } from './folder-task.js';
 import type { Item } from './item.js';
 import type { Journal } from './journal.js';
 import { type Converter, openConverter } from './pool.js';
-import { findXml } from './walk.js';
+import { type Found, findXml } from './walk.js';
 import { whyOf } from './why.js';
 import { inChunks, inOrder } from './window.js';
 
@@ -53,7 +53,7 @@ export async function* convertFolder(run: FolderRun): AsyncGenerator<Item> {
   }
 }
 
-async function* findUnsettled({ task, settled }: FolderRun): AsyncGenerator<{ path: string; link: boolean }> {
+async function* findUnsettled({ task, settled }: FolderRun): AsyncGenerator<Found> {
   for await (const found of findXml(task.in)) if (!settled.has(found.path)) yield found;
 }
 
@@ -69,7 +69,7 @@ class ChunkOfFiles {
     this.#store = fileStore(run.task.in);
   }
 
-  async convert(chunk: readonly { readonly path: string; readonly link: boolean }[]): Promise<Item[]> {
+  async convert(chunk: readonly Found[]): Promise<Item[]> {
     const before = await Promise.all(chunk.map((found) => this.#known(found)));
     const unknown = chunk.flatMap(({ path }, i) => (before[i] ? [] : [path]));
     const results = await this.#converter.convert(unknown);
@@ -78,8 +78,12 @@ class ChunkOfFiles {
     return chunk.flatMap(({ path }, i) => before[i] ?? byId.get(path) ?? []);
   }
 
-  /** What can be told without converting: links, and what was written just before this run was interrupted. */
-  async #known({ path, link }: { readonly path: string; readonly link: boolean }): Promise<Item | undefined> {
+  /** What can be told without converting: of links, folders that cannot be read, and what was written just before this run was interrupted. */
+  async #known({ path, link, unreadable }: Found): Promise<Item | undefined> {
+    if (unreadable) {
+      const why = whyOf(unreadable);
+      return await this.#settle({ ...NOTHING, path, name: path, verdict: 'failed', why, diagnostics: unreadable });
+    }
     if (link) return await this.#settle({ ...NOTHING, path, name: path, verdict: 'skipped', why: 'a symbolic link' });
     const entry = this.#run.begun.get(path);
     if (!entry) return undefined;

@@ -9,6 +9,9 @@ export interface PastChange {
   readonly begin: BeginEntry;
   /** The digest of what was stored; undefined: whether it was done is not written down. */
   readonly stored: string | undefined;
+  /** Whether taking it back was begun. */
+  readonly undoing: boolean;
+  /** Whether it was taken back. */
   readonly undone: boolean;
 }
 
@@ -38,14 +41,15 @@ export async function readHistory(run: RunFolder): Promise<History> {
     size = whole;
     if (entry.event === 'run') header = entry;
     else if (entry.event === 'listed') listed.set(entry.id, entry.name);
-    else if (entry.event === 'begin') changes.set(entry.id, { begin: entry, stored: undefined, undone: false });
-    else if (entry.event === 'settled') settled.set(entry.id, entry.verdict);
+    else if (entry.event === 'begin') {
+      changes.set(entry.id, { begin: entry, stored: undefined, undoing: false, undone: false });
+    } else if (entry.event === 'settled') settled.set(entry.id, entry.verdict);
     else if (entry.event === 'end') ended = entry.at;
     else {
       const change = changes.get(entry.id);
       if (!change) continue;
       if (entry.event === 'done') changes.set(entry.id, { ...change, stored: entry.stored });
-      else changes.set(entry.id, { ...change, undone: entry.event === 'undone' });
+      else changes.set(entry.id, { ...change, undoing: true, undone: entry.event === 'undone' });
     }
   }
   if (!header) {
@@ -60,20 +64,33 @@ export async function newestUnfinished(state: State): Promise<RunFolder> {
   throw new InputError(diagnostic('run-unknown', `no run in ${state.folder} is unfinished`));
 }
 
+/**
+ * The newest run that changed something, taken back already or not: to take it back twice is to do nothing.
+ * @throws InputError `run-unknown` where none did
+ */
+export async function newestThatChanged(state: State): Promise<RunFolder> {
+  for (const run of state.runs().reverse()) {
+    const { header, changes } = await readHistory(run);
+    const elsewhere = header.source.kind === 'folder' && header.source.out !== null;
+    if (elsewhere || changes.size > 0) return run;
+  }
+  throw new InputError(diagnostic('run-unknown', `no run in ${state.folder} changed anything`));
+}
+
 /** Whether a run was interrupted, or has domains that failed; not one that somebody began to take back. */
 function isUnfinished(history: History): boolean {
   const { ended, changes, listed, settled } = history;
   const all = [...changes.values()];
-  if (all.some(({ undone }) => undone)) return false;
+  if (all.some(({ undoing }) => undoing)) return false;
   const done = settledIds(history);
   const left = [...listed.keys(), ...changes.keys(), ...settled.keys()].some((id) => !done.has(id));
   return ended === undefined || left;
 }
 
-/** The domains that need not be looked at again: they were changed, or settled otherwise than by failing. */
+/** The domains that need not be looked at again: they were changed, taken back, or settled otherwise than by failing. */
 export function settledIds({ changes, settled }: History): ReadonlySet<string> {
   const ids = new Set<string>();
-  for (const [id, { stored }] of changes) if (stored !== undefined) ids.add(id);
+  for (const [id, { stored, undone }] of changes) if (stored !== undefined || undone) ids.add(id);
   for (const [id, verdict] of settled) if (verdict !== 'failed') ids.add(id);
   return ids;
 }
@@ -82,9 +99,13 @@ export function settledIds({ changes, settled }: History): ReadonlySet<string> {
 export function totalsOf({ changes, settled }: History): Totals {
   const totals = new Map<Verdict, number>();
   const count = (verdict: Verdict) => totals.set(verdict, (totals.get(verdict) ?? 0) + 1);
-  for (const { stored } of changes.values()) if (stored !== undefined) count('converted');
+  for (const { stored, undone } of changes.values()) {
+    if (undone) count('restored');
+    else if (stored !== undefined) count('converted');
+  }
   for (const [id, verdict] of settled) {
-    if (verdict !== 'failed' && changes.get(id)?.stored === undefined) count(verdict);
+    const change = changes.get(id);
+    if (verdict !== 'failed' && change?.stored === undefined && !change?.undone) count(verdict);
   }
   return Object.fromEntries(totals);
 }

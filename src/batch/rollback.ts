@@ -37,7 +37,7 @@ export async function* rollBack({ run, journal, changes, stores, force, signal }
 }
 
 async function restore(
-  { begin, stored }: PastChange,
+  { begin, stored, undone }: PastChange,
   store: Store,
   run: RunFolder,
   journal: Journal,
@@ -51,7 +51,11 @@ async function restore(
   try {
     const present = await store.read(id);
     const digest = present && digestOf(present);
-    if (digest === before) return item('unchanged');
+    if (digest === before) {
+      // It was never changed, or a rollback was killed before it wrote down that it had been.
+      if (!undone) await journal.append({ event: 'undone', id });
+      return item('unchanged');
+    }
     if (present === undefined && !force) throw gone();
     if (digest !== after && digest !== stored && !force) {
       const message = 'it was edited since, and stays as it is; --force gives it back what it was all the same';

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { diagnostic, InputError } from '../diagnostics.js';
 import type { Entry, RunEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
@@ -67,9 +67,13 @@ export class RunFolder {
     for await (const { entry } of readJournal(this.journal)) yield entry;
   }
 
-  /** Takes the run and all its backups away. */
+  /** Takes the run and all its backups away; killed on the way it is no run any more, and the next one takes the rest. */
   remove(): void {
-    outside('state-unwritable', this.path, () => rmSync(this.path, { recursive: true }));
+    const leftover = join(dirname(this.path), `${UNFINISHED}${this.id}`);
+    outside('state-unwritable', this.path, () => {
+      renameSync(this.path, leftover);
+      rmSync(leftover, { recursive: true });
+    });
   }
 }
 
@@ -98,26 +102,27 @@ export class State {
       outside('state-unwritable', run.path, () => renameSync(unfinished.path, run.path));
       return { run, journal };
     } catch (error) {
-      unfinished.remove();
+      rmSync(unfinished.path, { recursive: true, force: true });
       throw error;
     }
   }
 
-  /** The runs, the oldest first. */
+  /** The runs, the oldest first. @throws OutsideError `file-unreadable` */
   runs(): RunFolder[] {
     const folder = join(this.folder, 'runs');
-    if (!statSync(folder, { throwIfNoEntry: false })) return [];
-    const names = outside('file-unreadable', folder, () => readdirSync(folder));
-    return names
-      .filter((name) => RUN_NAME.test(name) && statSync(join(folder, name, 'journal.jsonl'), { throwIfNoEntry: false }))
+    const isThere = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined;
+    return outside('file-unreadable', folder, () =>
+      (isThere(folder) ? readdirSync(folder) : []).filter(
+        (name) => RUN_NAME.test(name) && isThere(join(folder, name, 'journal.jsonl')),
+      ),
+    )
       .sort(new Intl.Collator('en', { numeric: true }).compare)
       .map((name) => new RunFolder(this.folder, name));
   }
 
-  /** The newest run. @throws InputError `run-unknown` where there is none */
-  newest(): RunFolder {
-    const run = this.runs().at(-1);
-    if (run) return run;
+  /** @throws InputError `run-unknown` where there is no run: then nothing is made for one either */
+  requireRuns(): void {
+    if (this.runs().length > 0) return;
     throw new InputError(diagnostic('run-unknown', `there is no run in ${this.folder}`));
   }
 

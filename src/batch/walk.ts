@@ -1,6 +1,7 @@
-import { opendirSync } from 'node:fs';
+import { type Dirent, opendirSync } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Diagnostic, OutsideError } from '../diagnostics.js';
 import { outside, outsideLater } from './outside.js';
 
 /** A file of a folder. */
@@ -9,6 +10,8 @@ export interface Found {
   readonly path: string;
   /** A symbolic link: its target is found by its own name, or is none of this folder's. */
   readonly link: boolean;
+  /** A folder, and why what is in it cannot be told. */
+  readonly unreadable?: readonly Diagnostic[];
 }
 
 /** @throws OutsideError `file-unreadable` where a path is no folder that can be read */
@@ -18,11 +21,18 @@ export function requireFolder(path: string): void {
 
 /**
  * The files *.xml below a folder, folder by folder in the order of their names.
- * @throws OutsideError `file-unreadable`
+ * @throws OutsideError `file-unreadable` for the folder itself; one below it is given as it is
  */
 export async function* findXml(folder: string, below = ''): AsyncGenerator<Found> {
   const here = join(folder, below);
-  const names = await outsideLater('file-unreadable', here, () => readdir(here, { withFileTypes: true }));
+  let names: readonly Dirent[];
+  try {
+    names = await outsideLater('file-unreadable', here, () => readdir(here, { withFileTypes: true }));
+  } catch (error) {
+    if (below === '' || !(error instanceof OutsideError)) throw error;
+    yield { path: below, link: false, unreadable: error.diagnostics };
+    return;
+  }
   const wanted = names.filter((entry) => entry.isDirectory() || entry.name.endsWith('.xml'));
   wanted.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of wanted) {

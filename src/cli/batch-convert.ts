@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { hostFinder } from '../batch/hosts.js';
 import type { Wanted } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
@@ -98,7 +99,17 @@ function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSo
 }
 
 function isBelow(path: string, folder: string): boolean {
-  return `${resolve(path)}/`.startsWith(folder === '/' ? folder : `${folder}/`);
+  const [inner, outer] = [whereTo(resolve(path)), whereTo(folder)];
+  return `${inner}/`.startsWith(outer === '/' ? outer : `${outer}/`);
+}
+
+/** Where an absolute path leads, links followed as far as it is there. */
+function whereTo(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path === '/' ? path : join(whereTo(dirname(path)), basename(path));
+  }
 }
 
 /** A libvirt of this machine is asked what it can say; files, and a libvirt elsewhere, are for today's. */

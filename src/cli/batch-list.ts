@@ -43,7 +43,8 @@ export async function run(operands: readonly string[], options: OptionValues): P
 async function listed(folder: RunFolder): Promise<Listed> {
   const { header, changes, settled, ended } = await readHistory(folder);
   const { source } = header;
-  const all = [...changes.values()];
+  // One that was begun and is not known to be done is told of when the run is resumed.
+  const all = [...changes.values()].filter(({ stored, undone }) => stored !== undefined || undone);
   const verdicts = [...settled.values()];
   return {
     run: folder.id,

@@ -14,7 +14,8 @@ export async function run(operands: readonly string[], options: OptionValues): P
   if (operands.length === 0 && keep === undefined && days === undefined) {
     throw new InputError(diagnostic('usage', 'say what to remove: runs, --keep N or --days N'));
   }
-  using _lock = await lockFor(options, true);
+  // Where there is nothing to remove, no folder is made to lock.
+  using _lock = await lockFor(options, state.runs().length > 0);
   const named = operands.map((name) => state.run(name));
   const all = state.runs();
   const since = new Date(Date.now() - (days ?? 0) * 24 * 3600 * 1000).toISOString();

@@ -14,6 +14,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const [name, more] = operands;
   if (more !== undefined) throw new InputError(diagnostic('usage', `one run at a time, not ${operands.length}`));
   const state = openState(options);
+  state.requireRuns();
   using _lock = await lockFor(options, true);
   const stop = interruption();
   const { open: reopened, history } = await OpenRun.reopen(

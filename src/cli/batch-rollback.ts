@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fileStore } from '../batch/file-store.js';
-import type { History, PastChange } from '../batch/history.js';
+import { type History, newestThatChanged, type PastChange } from '../batch/history.js';
 import { libvirtStore } from '../batch/libvirt.js';
 import { OpenRun } from '../batch/open-run.js';
 import { rollBack } from '../batch/rollback.js';
@@ -13,10 +13,13 @@ import { isSet, type OptionValues, value } from './options.js';
 /** `vsmmu batch rollback [NAME…]`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const state = openState(options);
+  state.requireRuns();
   using _lock = await lockFor(options, true);
   const stop = interruption();
   const name = value(options, 'run');
-  const { open: reopened, history } = await OpenRun.reopen(name === undefined ? state.newest() : state.run(name));
+  const { open: reopened, history } = await OpenRun.reopen(
+    name === undefined ? await newestThatChanged(state) : state.run(name),
+  );
   await using open = reopened;
   const { run: folder, journal } = open;
   const { source } = history.header;
@@ -42,15 +45,25 @@ export async function run(operands: readonly string[], options: OptionValues): P
   });
 }
 
-/** The changes that are to be taken back: all, or those of these domains. @throws InputError `domain-unknown` */
+/**
+ * The changes that are to be taken back: all, or those of these domains.
+ * @throws InputError `domain-unknown`; `usage` for a name that files share
+ */
 function selected({ changes }: History, names: readonly string[]): readonly PastChange[] {
   const all = [...changes.values()];
   if (names.length === 0) return all;
   const wanted = new Set(
     names.map((name) => {
-      const found = all.find(({ begin }) => begin.id === name) ?? all.find(({ begin }) => begin.name === name);
-      if (found) return found;
-      throw new InputError(diagnostic('domain-unknown', `the run changed no domain ${name}`));
+      const byId = changes.get(name);
+      const [found, ...others] = byId ? [byId] : all.filter(({ begin }) => begin.name === name);
+      if (!found) throw new InputError(diagnostic('domain-unknown', `the run changed no domain ${name}`));
+      if (others.length === 0) return found;
+      const files = [found, ...others].map(({ begin }) => begin.id).join(', ');
+      throw new InputError(
+        diagnostic('usage', `the run changed ${others.length + 1} domains called ${name}`, {
+          hint: `give one of ${files}`,
+        }),
+      );
     }),
   );
   return all.filter((change) => wanted.has(change));

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { convert, converted, place, text } from './batch-place.js';
+import { convert, converted, place, text, verdicts } from './batch-place.js';
 import { REPOSITORY, vsmmu } from './run.js';
 
 describe('runs', () => {
@@ -83,5 +83,61 @@ describe('runs', () => {
       code: 2,
       stderr: expect.stringMatching(/^vsmmu: error: run-unknown: /),
     });
+  });
+
+  it.each([['resume'], ['rollback'], ['prune', '--keep', '0'], ['list']])(
+    'are looked for by %s without making a folder for them',
+    (...args) => {
+      const here = place({});
+      here.batch(...args);
+      expect(existsSync(here.state)).toBe(false);
+    },
+  );
+
+  it('cannot be in a file: one line says so', () => {
+    const here = place({});
+    writeFileSync(here.state, '');
+    expect(here.batch('list')).toMatchObject({
+      code: 3,
+      stderr: `${here.state}/runs: error: file-unreadable: not a directory\n`,
+    });
+  });
+
+  it('are rolled back from the newest that changed something', () => {
+    const here = place({ 'a.xml': text, 'b.xml': text });
+    here.batch(...convert(here), '--in-place', '--apply');
+    const [first] = readdirSync(join(here.state, 'runs'));
+    // A run that is kept, since something failed in it, and that changed nothing.
+    const lines = readFileSync(join(here.state, 'runs', first ?? '', 'journal.jsonl'), 'utf8').split('\n');
+    const settled = JSON.stringify({ event: 'settled', id: 'c.xml', name: 'c', verdict: 'failed' });
+    mkdirSync(join(here.state, 'runs/99990101T000000Z'));
+    writeFileSync(join(here.state, 'runs/99990101T000000Z/journal.jsonl'), `${lines[0]}\n${settled}\n`);
+    expect(verdicts(here.batch('rollback', '--json'))).toEqual({ 'a.xml': 'restored', 'b.xml': 'restored' });
+  });
+
+  it('are rolled back file by file, and never the wrong one of two domains of a name', () => {
+    const here = place({ 'h1/vm.xml': text, 'h2/vm.xml': text });
+    here.batch(...convert(here), '--in-place', '--apply');
+    const ambiguous = here.batch('rollback', 'ml-train-01');
+    expect(ambiguous).toMatchObject({ code: 2, stdout: '' });
+    expect(ambiguous.stderr).toContain('2 domains called ml-train-01; give one of h1/vm.xml, h2/vm.xml');
+    expect(verdicts(here.batch('rollback', '--json', 'h2/vm.xml'))).toEqual({ 'h2/vm.xml': 'restored' });
+    expect(here.read('h1/vm.xml')).toBe(converted);
+  });
+
+  it('that somebody began to take back are not gone on with', () => {
+    const here = place({ 'a.xml': text, 'b.xml': 'broken' });
+    here.batch(...convert(here), '--in-place', '--apply');
+    const [run = ''] = readdirSync(join(here.state, 'runs'));
+    const journal = join(here.state, 'runs', run, 'journal.jsonl');
+    const lines = readFileSync(journal, 'utf8').split('\n');
+    // Interrupted, and its rollback killed between the change of the file and its entry.
+    const undo = JSON.stringify({ event: 'undo', at: '2026-01-01T00:00:00.000Z', id: 'a.xml' });
+    writeFileSync(journal, [...lines.filter((line) => line && !line.includes('"end"')), undo, ''].join('\n'));
+    writeFileSync(join(here.folder, 'a.xml'), text);
+    expect(here.batch('resume')).toMatchObject({ code: 2, stderr: expect.stringContaining('is unfinished') });
+    expect(here.batch('rollback').stdout).toMatch(/^unchanged /);
+    expect(here.batch('list').stdout).toContain('1 changed, 1 failed, rolled back');
+    expect(JSON.parse(here.batch('resume', run, '--json').stdout).totals).toEqual({ restored: 1, cannot: 1 });
   });
 });

@@ -138,6 +138,20 @@ not for us  other                     the domain is for x86_64, not aarch64
     expect(verdicts(run)).toEqual({ 'link.xml': 'skipped', 'vm.xml': 'converted' });
   });
 
+  it('takes a link to the folder for the folder itself, whose files would be lost', () => {
+    const here = place({ 'vm.xml': text });
+    const link = join(here.folder, '../link');
+    symlinkSync('in', link);
+    const refusal = (option: string) => ({
+      code: 2,
+      stderr: expect.stringContaining(`${option} is a folder of --dir`),
+    });
+    expect(here.batch(...convert(here), '--out', link, '--apply')).toMatchObject(refusal('--out'));
+    const state = vsmmu(['batch', ...convert(here), '--in-place', '--apply', '--state', join(link, 'state')]);
+    expect(state).toMatchObject(refusal('--state'));
+    expect(here.read('vm.xml')).toBe(text);
+  });
+
   it('keeps what it knows for its owner alone', () => {
     const here = place({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');

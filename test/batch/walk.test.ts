@@ -1,0 +1,29 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type Found, findXml } from '../../src/batch/walk.js';
+import { temporaryFolder } from '../cli/run.js';
+
+async function found(folder: string): Promise<Found[]> {
+  const all: Found[] = [];
+  for await (const each of findXml(folder)) all.push(each);
+  return all;
+}
+
+describe('the files of a folder', () => {
+  it('are all found but those of a folder that cannot be read, which is told', async () => {
+    const folder = temporaryFolder();
+    // Its name is no UTF-8, so that there is no folder of that name, not even for root.
+    const names = ['a', Buffer.from('b\xff', 'latin1'), 'c'].map((name) =>
+      Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name)]),
+    );
+    for (const name of names) {
+      mkdirSync(name);
+      writeFileSync(Buffer.concat([name, Buffer.from('/vm.xml')]), '');
+    }
+    expect(await found(folder)).toMatchObject([
+      { path: 'a/vm.xml' },
+      { path: 'b\ufffd', unreadable: [{ code: 'file-unreadable', message: 'no such file or directory' }] },
+      { path: 'c/vm.xml' },
+    ]);
+  });
+});
