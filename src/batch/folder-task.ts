@@ -127,7 +127,8 @@ function hasContent(file: string, content: Buffer): boolean {
   return present?.size === content.length && readFileSync(file).equals(content);
 }
 
-function bare(path: string): Omit<FileResult, 'verdict'> {
+/** What is told of a file of which nothing else is known. */
+export function bare(path: string): Omit<FileResult, 'verdict'> {
   return {
     path,
     name: path,

@@ -4,7 +4,7 @@ import { change, type Store } from './change.js';
 import { failure } from './convert.js';
 import { digestOf } from './digest.js';
 import { fileStore } from './file-store.js';
-import type { FileResult, FolderTask } from './folder-task.js';
+import { bare, type FileResult, type FolderTask } from './folder-task.js';
 import type { Item } from './item.js';
 import type { Journal } from './journal.js';
 import { type Converter, openConverter } from './pool.js';
@@ -82,15 +82,15 @@ class ChunkOfFiles {
   async #known({ path, link, unreadable }: Found): Promise<Item | undefined> {
     if (unreadable) {
       const why = whyOf(unreadable);
-      return await this.#settle({ ...NOTHING, path, name: path, verdict: 'failed', why, diagnostics: unreadable });
+      return await this.#settle({ ...bare(path), verdict: 'failed', why, diagnostics: unreadable });
     }
-    if (link) return await this.#settle({ ...NOTHING, path, name: path, verdict: 'skipped', why: 'a symbolic link' });
+    if (link) return await this.#settle({ ...bare(path), verdict: 'skipped', why: 'a symbolic link' });
     const entry = this.#run.begun.get(path);
     if (!entry) return undefined;
     const present = await this.#store.read(path);
     if (present === undefined || digestOf(present) !== entry.after) return undefined;
     await this.#run.journal?.append({ event: 'done', id: path, stored: entry.after });
-    return itemOf({ ...NOTHING, path, name: entry.name, verdict: 'converted' });
+    return itemOf({ ...bare(path), name: entry.name, verdict: 'converted' });
   }
 
   /** Does what is left to do for a file, and writes it down. */
@@ -110,15 +110,6 @@ class ChunkOfFiles {
     }
   }
 }
-
-const NOTHING = {
-  why: undefined,
-  loses: [],
-  diagnostics: [],
-  texts: undefined,
-  plan: undefined,
-  pending: undefined,
-} as const;
 
 function itemOf({ path, pending: _, ...rest }: FileResult): Item {
   return { ...rest, id: path, running: false };

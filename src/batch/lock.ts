@@ -4,7 +4,10 @@ import { diagnostic, OutsideError } from '../diagnostics.js';
 import { asOutside, outside } from './outside.js';
 
 /** A lock that is held. */
-export type Lock = Disposable;
+export interface Lock extends Disposable {
+  /** The open file that it is on: it lasts as long as anybody has that. */
+  readonly file: number;
+}
 
 /** How to wait for a lock. */
 export interface LockOptions {
@@ -30,7 +33,7 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
       if (waitSeconds === 0 || !(await flock(fd, limit, file))) throw locked(file, holder);
     }
     tellHolder(file);
-    return { [Symbol.dispose]: () => closeSync(fd) };
+    return { file: fd, [Symbol.dispose]: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;

@@ -9,6 +9,7 @@ import { convertFolder } from './folder.js';
 import { begun, type History, settledIds } from './history.js';
 import type { Item, Wanted } from './item.js';
 import { convertDomains } from './libvirt.js';
+import type { Lock } from './lock.js';
 import type { OpenRun } from './open-run.js';
 import { whyOf } from './why.js';
 
@@ -75,9 +76,11 @@ export class LibvirtBatch implements AsyncDisposable {
   readonly connections: readonly Connection[];
   readonly #first: Connection;
 
-  constructor(uri: string, jobs: number) {
-    this.#first = openLibvirt(uri);
-    this.connections = [this.#first, ...Array.from({ length: jobs - 1 }, () => openLibvirt(uri))];
+  /** @param lock held by what is asked of libvirt, too: a define may outlive the process that asked for it */
+  constructor(uri: string, jobs: number, lock?: Lock) {
+    const options = { held: lock?.file };
+    this.#first = openLibvirt(uri, options);
+    this.connections = [this.#first, ...Array.from({ length: jobs - 1 }, () => openLibvirt(uri, options))];
   }
 
   /**

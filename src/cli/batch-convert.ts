@@ -53,9 +53,9 @@ async function convertDomains(
 ): Promise<number> {
   const how = { jobs: jobsOf(options), want: wantOf(options), failFast: isSet(options, 'fail-fast') };
   using report = await openReport(options, () => batch.host);
-  using _lock = await lockFor(options);
+  using lock = await lockFor(options);
   const stop = interruption();
-  await using libvirt = new LibvirtBatch(batch.source.uri, how.jobs);
+  await using libvirt = new LibvirtBatch(batch.source.uri, how.jobs, lock);
   const domains = await libvirt.select(names);
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch, domains) : undefined;
   const items = libvirt.run(batch, domains, { ...how, signal: stop.signal }, open);

@@ -15,7 +15,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   if (more !== undefined) throw new InputError(diagnostic('usage', `one run at a time, not ${operands.length}`));
   const state = openState(options);
   state.requireRuns();
-  using _lock = await lockFor(options, true);
+  using lock = await lockFor(options, true);
   const stop = interruption();
   const { open: reopened, history } = await OpenRun.reopen(
     name === undefined ? await newestUnfinished(state) : state.run(name),
@@ -36,7 +36,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const total = async () => Math.max(0, (await countXml(source.in)) - done);
     return await goThrough(items, goingOf({ options, stop, open, total }));
   }
-  await using libvirt = new LibvirtBatch(source.uri, how.jobs);
+  await using libvirt = new LibvirtBatch(source.uri, how.jobs, lock);
   const { domains, gone } = await libvirt.remaining(history);
   const items = withGone(gone, libvirt.run({ ...batch, source }, domains, how, open));
   const total = async () => domains.length + gone.length;

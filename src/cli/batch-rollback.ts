@@ -14,7 +14,7 @@ import { isSet, type OptionValues, value } from './options.js';
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const state = openState(options);
   state.requireRuns();
-  using _lock = await lockFor(options, true);
+  using lock = await lockFor(options, true);
   const stop = interruption();
   const name = value(options, 'run');
   const { open: reopened, history } = await OpenRun.reopen(
@@ -29,7 +29,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   }
   const changes = selected(history, operands);
   const jobs = jobsOf(options);
-  await using libvirt = source.kind === 'libvirt' ? new LibvirtBatch(source.uri, jobs) : undefined;
+  await using libvirt = source.kind === 'libvirt' ? new LibvirtBatch(source.uri, jobs, lock) : undefined;
   const stores = libvirt
     ? libvirt.connections.map(libvirtStore)
     : Array.from({ length: jobs }, () => fileStore(source.kind === 'folder' ? resolve(source.in) : '/'));

@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   readonly limitSeconds?: number;
   /** How long a libvirtd that was there may be away; 30 s unless told: it is being restarted. */
   readonly awaySeconds?: number;
+  /** An open file that virsh has, too: a lock on it lasts until what libvirt was asked is over, however we end. */
+  readonly held?: number | undefined;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -185,7 +187,7 @@ export class Connection implements AsyncDisposable {
   private async attempt(words: readonly string[], limitSeconds: number): Promise<Answer> {
     if (this.closed) throw this.unreachable('the connection is closed');
     try {
-      this.virsh ??= new Virsh(this.given);
+      this.virsh ??= new Virsh(this.given, this.options.held);
       return await this.virsh.run(words, limitSeconds);
     } catch (error) {
       if (!(error instanceof VirshGone)) throw error;

@@ -39,8 +39,11 @@ export class Virsh {
   private pending: Pending | undefined;
   private lastWords = '';
 
-  /** @param uri the connection; empty for libvirt's own choice */
-  constructor(uri: string) {
+  /**
+   * @param uri the connection; empty for libvirt's own choice
+   * @param held an open file that stays open until it has ended, however we end
+   */
+  constructor(uri: string, held?: number) {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !UNWANTED.test(name)));
     // A shell of which nothing is left: what it ignores its successor ignores, too, so that Ctrl-C does not end virsh in
     // the middle of a define; we end it.
@@ -53,7 +56,7 @@ export class Virsh {
       ...(uri === '' ? [] : [`--connect=${uri}`]),
     ];
     this.process = spawn('/bin/sh', argv, {
-      stdio: 'pipe',
+      stdio: ['pipe', 'pipe', 'pipe', ...(held === undefined ? [] : [held])],
       env: {
         ...environment,
         LC_ALL: 'C.UTF-8',
@@ -62,7 +65,7 @@ export class Virsh {
         // What is asked here is none of the user's history of commands. A session's daemon inherits this and needs one.
         ...(!/\/session\b/.test(uri) && { XDG_CACHE_HOME: '/dev/null' }),
       },
-    });
+    }) as ChildProcessWithoutNullStreams;
     this.process.on('error', (error) => this.end(new VirshGone(error.message, 'ended')));
     this.process.on('close', (code, signal) => {
       if (code === 127 || code === 126) this.end(new VirshGone('virsh is not installed', 'missing'));

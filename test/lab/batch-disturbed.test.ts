@@ -149,6 +149,19 @@ describe('a run that is disturbed', () => {
     expect(stdout.trimEnd().split('\n').slice(-2).join('\n')).toMatch(/^failed +vm-35 /m);
   });
 
+  it('keeps others away until what it asked of libvirt is over, though it was killed', async () => {
+    let killed: Result | undefined;
+    const first = await disturbed([...CONVERT, ...STATE], async () => {
+      await lab.run(['sh', '-c', 'kill -STOP $(cat /run/libvirtd.pid); sleep 0.5; kill -KILL $(cat /tmp/pid)']);
+      killed = await batch('rollback', ...STATE, '--wait', '0');
+      await lab.run(['sh', '-c', 'kill -CONT $(cat /run/libvirtd.pid)']);
+    });
+    expect(first.code).toBeNull();
+    expect(killed).toMatchObject({ code: 3, stderr: expect.stringContaining('state-locked') });
+    expect((await batch('rollback', ...STATE)).code).toBe(0);
+    expect(await dumpAll(libvirt)).toEqual(before);
+  });
+
   it('waits for another that is at work, unless it is told not to', async () => {
     let impatient: Result | undefined;
     let patient: Promise<Result> | undefined;
