@@ -1,6 +1,6 @@
 import { errorsOfResult } from '../check/result.js';
 import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
-import { type Domain, parseDomain } from '../domain/domain.js';
+import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { whyNotOurs } from '../plan/applicable.js';
@@ -63,7 +63,7 @@ function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, s
   const unchanged = { ...asItIs(domain), plan: planned.plan, diagnostics };
   if (!planned.plan.changed) return { ...unchanged, verdict: 'unchanged' };
   const after = rewrite(domain, planned.plan);
-  const wrong = errorsOfResult(domain, parseDomain(after), host, { forceTcg, target });
+  const wrong = errorsOfResult(domain, parseOwnDomain(after), host, { forceTcg, target });
   if (wrong.length > 0) throw new RefusedError(wrong);
   return { ...unchanged, verdict: 'convert', after };
 }

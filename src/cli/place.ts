@@ -1,7 +1,7 @@
 import { isRemote } from '../batch/uri.js';
 import { errorsOfResult } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
-import { type Domain, parseDomain } from '../domain/domain.js';
+import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
 import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
@@ -72,7 +72,7 @@ export async function placeSource(source: Source, options: OptionValues, setting
       target,
       ours: oursOf(domain),
     });
-    const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
+    const after = made.changed ? parseOwnDomain(rewrite(domain, made)) : domain;
     const errors = made.changed ? errorsOfResult(domain, after, host, { forceTcg, target }) : [];
     // The lines of a domain that is nowhere but here say nothing to anybody.
     const told = [...found, ...errors].map((d) => (relayout ? withoutPlace(d) : d));

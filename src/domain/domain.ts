@@ -1,5 +1,5 @@
 import { diagnostic, InputError, type Place } from '../diagnostics.js';
-import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
+import { parseOwnXml, parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import type { PciController } from './controller.js';
 import { type GuestDevice, type HostDevice, impliedControllers, isPooledInterface } from './device.js';
 import { DeviceReader } from './device-reader.js';
@@ -52,7 +52,15 @@ export interface Domain {
  * host device twice, or one that there cannot be
  */
 export function parseDomain(input: string | Uint8Array): Domain {
-  const domain = readDomain(input);
+  return requireUnique(readDomain(input));
+}
+
+/** Reads a domain that was written here, as `parseDomain` does, in less time. @throws InputError as that does */
+export function parseOwnDomain(text: string): Domain {
+  return requireUnique(domainOf(parseOwnXml(text)));
+}
+
+function requireUnique(domain: Domain): Domain {
   const duplicates = findDuplicates(domain);
   if (duplicates.length > 0) throw new InputError(duplicates);
   return domain;
@@ -63,7 +71,10 @@ export function parseDomain(input: string | Uint8Array): Domain {
  * @throws InputError where it is not well-formed XML, not a `<domain>`, or has a number that there cannot be
  */
 export function readDomain(input: string | Uint8Array): Domain {
-  const document = parseXml(input);
+  return domainOf(parseXml(input));
+}
+
+function domainOf(document: XmlDocument): Domain {
   const { root } = document;
   if (root.name !== 'domain' || root.namespace !== '') {
     throw new InputError(

@@ -1,7 +1,7 @@
 import type { Place } from '../diagnostics.js';
 import { XmlEditor } from './editor.js';
 import { contentStart, readSource } from './source.js';
-import { buildTree } from './tree.js';
+import { buildTree, nestTags } from './tree.js';
 import { checkWellFormed } from './wellformed.js';
 
 /** An attribute; offsets into the document's text. */
@@ -97,6 +97,16 @@ export function parseXml(input: string | Uint8Array): XmlDocument {
   const text = readSource(input);
   const wellFormed = checkWellFormed(text);
   return new XmlDocument(text, buildTree(text, wellFormed), wellFormed.quotes);
+}
+
+/**
+ * Reads a text that was made here, as `parseXml` does: the check of well-formedness has found its elements already, and no
+ * second parser is asked for them.
+ * @throws InputError `xml-syntax`, with the place
+ */
+export function parseOwnXml(text: string): XmlDocument {
+  const { tags, quotes } = checkWellFormed(text);
+  return new XmlDocument(text, nestTags(text, tags), quotes);
 }
 
 function lineStarts(text: string): number[] {

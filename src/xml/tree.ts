@@ -59,6 +59,24 @@ export function buildTree(text: string, { tags, instructions }: WellFormed): Xml
   return root;
 }
 
+/** The elements of a well-formed text, as their tags enclose each other; the first of the tags is the root's. */
+export function nestTags(text: string, tags: readonly Tag[]): XmlElement {
+  let next = 0;
+  const until = (end: number, parent: ElementNode | undefined): readonly ElementNode[] => {
+    const elements: ElementNode[] = [];
+    for (let tag = tags[next]; tag !== undefined && tag.start < end; tag = tags[next]) {
+      next++;
+      const element = new ElementNode(text, tag, parent);
+      element.children = until(tag.end, element);
+      elements.push(element);
+    }
+    return elements;
+  };
+  const [root] = until(text.length, undefined);
+  if (root === undefined) throw new TypeError('a well-formed text has an element');
+  return root;
+}
+
 /**
  * The text with what fast-xml-parser stumbles over painted out, at the same length: processing instructions (it takes a lone
  * quote in one for the start of a value) and the names that it refuses. The text itself where there is nothing of the kind.
