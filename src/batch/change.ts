@@ -9,6 +9,8 @@ export interface Store {
   read(id: string): Promise<string | Uint8Array | undefined>;
   /** Puts another XML in its place, in one step. @param validate whether it must fit libvirt's schema */
   write(id: string, xml: string | Uint8Array, validate: boolean): Promise<void>;
+  /** The file that a domain is in; a libvirt has no such thing. */
+  fileOf?(id: string): string;
 }
 
 /** A change of a domain that is about to be made; its XML of before is kept. */

@@ -6,9 +6,11 @@ import { replaceFile } from './replace.js';
 
 /** The files of a folder, by their paths below it. */
 export function fileStore(folder: string): Store {
+  const fileOf = (path: string) => join(folder, path);
   return {
+    fileOf,
     async read(path) {
-      const file = join(folder, path);
+      const file = fileOf(path);
       return await outsideLater('file-unreadable', file, () =>
         readFile(file).catch((error: NodeJS.ErrnoException) => {
           if (error.code === 'ENOENT') return undefined;
@@ -17,7 +19,7 @@ export function fileStore(folder: string): Store {
       );
     },
     async write(path, xml) {
-      const file = join(folder, path);
+      const file = fileOf(path);
       await outsideLater('file-unwritable', file, () => replaceFile(file, xml, { sync: true }));
     },
   };

@@ -90,29 +90,29 @@ class ChunkOfFiles {
     const present = await this.#store.read(path);
     if (present === undefined || digestOf(present) !== entry.after) return undefined;
     await this.#run.journal?.append({ event: 'done', id: path, stored: entry.after });
-    return itemOf({ ...bare(path), name: entry.name, verdict: 'converted' });
+    return this.#item({ ...bare(path), name: entry.name, verdict: 'converted' });
   }
 
   /** Does what is left to do for a file, and writes it down. */
   async #settle(result: FileResult): Promise<Item> {
     const { journal } = this.#run;
-    if (!journal) return itemOf(result);
+    if (!journal) return this.#item(result);
     try {
       if (result.pending) {
         const remarks = await change(this.#store, journal, result.pending, () => false);
-        return itemOf({ ...result, verdict: 'converted', diagnostics: [...result.diagnostics, ...remarks] });
+        return this.#item({ ...result, verdict: 'converted', diagnostics: [...result.diagnostics, ...remarks] });
       }
       await journal.append(settledEntry(result), { sync: false });
-      return itemOf(result);
+      return this.#item(result);
     } catch (error) {
       const diagnostics = failure(error);
-      return itemOf({ ...result, verdict: 'failed', why: whyOf(diagnostics), diagnostics, loses: [] });
+      return this.#item({ ...result, verdict: 'failed', why: whyOf(diagnostics), diagnostics, loses: [] });
     }
   }
-}
 
-function itemOf({ path, pending: _, ...rest }: FileResult): Item {
-  return { ...rest, id: path, running: false };
+  #item({ path, pending: _, ...rest }: FileResult): Item {
+    return { ...rest, id: path, file: this.#store.fileOf?.(path), running: false };
+  }
 }
 
 /** Only what is told again by `resume` and `list`: the verdict and why. */

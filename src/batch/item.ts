@@ -24,6 +24,8 @@ export interface Item {
   readonly id: string;
   /** libvirt's name of it; the path where it has none. */
   readonly name: string;
+  /** The file that it is in, absolute; undefined for a libvirt's. */
+  readonly file?: string | undefined;
   readonly verdict: Verdict;
   /** Why nothing was done, or nothing could be. */
   readonly why?: string | undefined;

@@ -46,7 +46,7 @@ async function restore(
   const { id, name, before, after, backup } = begin;
   const item = (verdict: Verdict, diagnostics: readonly Diagnostic[] = []): Item => {
     const why = diagnostics.length > 0 ? whyOf(diagnostics) : undefined;
-    return { id, name, verdict, why, loses: [], running: false, diagnostics };
+    return { id, name, file: store.fileOf?.(id), verdict, why, loses: [], running: false, diagnostics };
   };
   try {
     const present = await store.read(id);

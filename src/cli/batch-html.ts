@@ -3,7 +3,7 @@ import { type Item, isFailure, type Tally } from '../batch/item.js';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 import { drawPlan } from '../guest/picture.js';
 import type { Host } from '../host/host.js';
-import { summary, WORDS } from './batch-output.js';
+import { summary, titleOf, WORDS } from './batch-output.js';
 import { describeIoError } from './files.js';
 import { printable } from './report.js';
 
@@ -65,7 +65,7 @@ export class HtmlReport implements Disposable {
     ];
     const row = [
       `<span class="verdict">${WORDS[verdict]}</span>`,
-      `<span class="name">${escapeHtml(name)}</span>`,
+      `<span class="name">${escapeHtml(titleOf(item))}</span>`,
       `<span class="why">${escapeHtml(remarks.join('; '))}</span>`,
     ].join('');
     const host = plan?.changed ? this.#hostOf(item) : undefined;

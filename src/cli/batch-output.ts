@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { type Item, isFailure, type Tally, type Verdict } from '../batch/item.js';
 import type { Progress } from './batch-progress.js';
 import { isSet, type OptionValues } from './options.js';
@@ -116,24 +117,36 @@ function beside(progress: Progress | undefined, write: () => void): void {
   else write();
 }
 
-function lineOf({ verdict, name, why, loses, running }: Item): string {
+/** What a domain is called in the table: a file by its path below the folder, since names may be there twice. */
+export const titleOf = ({ file, id, name }: Item): string => (file === undefined ? name : id);
+
+/** What its findings are said to be in, as compilers do it: a file by its path from here, if it is below. */
+function placeOf({ file, name }: Item): string {
+  if (file === undefined) return name;
+  const below = relative('', file);
+  return below.startsWith('..') ? file : below;
+}
+
+function lineOf(item: Item): string {
+  const { verdict, why, loses, running } = item;
   const remarks = [
     ...(why === undefined ? [] : [why]),
     ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
     ...(running && (verdict === 'convert' || verdict === 'converted') ? ['from its next start on'] : []),
   ];
-  return printable(`${WORDS[verdict].padEnd(10)}  ${name.padEnd(24)}  ${remarks.join('; ')}`.trimEnd());
+  return printable(`${WORDS[verdict].padEnd(10)}  ${titleOf(item).padEnd(24)}  ${remarks.join('; ')}`.trimEnd());
 }
 
 /** Warnings on standard error, and with --verbose all findings; why nothing came of a domain is in the table's line. */
-function tellFindings({ name, verdict, diagnostics }: Item, options: OptionValues): void {
+function tellFindings(item: Item, options: OptionValues): void {
+  const { verdict, diagnostics } = item;
   if (isSet(options, 'quiet')) return;
   const told = diagnostics.filter(
     (d) =>
       isSet(options, 'verbose') ||
       (d.severity === 'warning' ? verdict !== 'skipped' : d.severity === 'error' && verdict === 'converted'),
   );
-  process.stderr.write(told.map((d) => formatDiagnostic({ file: name, ...d })).join(''));
+  process.stderr.write(told.map((d) => formatDiagnostic({ file: placeOf(item), ...d })).join(''));
 }
 
 /** `300 domains: 230 converted, 40 not for us, 30 cannot`. */

@@ -45,13 +45,19 @@ describe('batch convert of a folder', () => {
   });
 
   it('says in a table what would become of each domain, and why of none', () => {
-    const here = place({ 'vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64').replace('ml-train-01', 'other') });
+    const here = place({ 'a/vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64') });
     expect(here.batch(...convert(here))).toMatchObject({
       code: 0,
-      stdout: `convert     ml-train-01               no more migration, save, memory snapshots
-not for us  other                     the domain is for x86_64, not aarch64
+      stdout: `convert     a/vm.xml                  no more migration, save, memory snapshots
+not for us  x.xml                     the domain is for x86_64, not aarch64
 `,
     });
+  });
+
+  it('says of each finding which file it is in, and where', () => {
+    const here = place({ 'a/vm.xml': text });
+    const { stderr } = here.batch(...convert(here));
+    expect(stderr).toContain(`${join(here.folder, 'a/vm.xml')}:125:5: warning: device-without-group: `);
   });
 
   it('shows a patch with --diff, passwords masked, which is what --apply does', () => {
