@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { devices } from './devices.js';
+import { AccelGuest } from './guest.js';
 import type { AccelHost } from './host.js';
 import { proves } from './proven.js';
-import { define, openHost, place, vsmmu } from './stage.js';
+import { openHost, place, vsmmu } from './stage.js';
 
 let host: AccelHost;
 beforeAll(async () => {
@@ -18,17 +19,34 @@ interface Refusal {
   readonly options?: readonly string[];
   /** What makes a right domain wrong. */
   readonly spoil: (xml: string) => string;
-  /** What QEMU says at start. */
+  /** What libvirt says at define, or QEMU at start. */
   readonly says: RegExp;
   /** The diagnostic that tells of it before; undefined where nothing that can be read on the host does. */
   readonly code: string | undefined;
 }
 
 const value = (text: string) => (xml: string) => xml.replace("accel='on'", `accel='on' ${text}`);
-const port = (xml: string, place: number): string => {
-  const index = Number([...xml.matchAll(/ua-vsmmu-port-(\d+)/g)].at(place)?.[1]);
-  return `bus='0x${index.toString(16).padStart(2, '0')}'`;
-};
+const bus = (index: string | undefined): string => `bus='0x${Number(index).toString(16).padStart(2, '0')}'`;
+const port = (xml: string, place: number): string => bus([...xml.matchAll(/ua-vsmmu-port-(\d+)/g)].at(place)?.[1]);
+const bridge = (xml: string): string => bus(/index='(\d+)' model='pcie-expander-bus'/.exec(xml)?.[1]);
+
+/** A place that libvirt made for a device on `pcie.0`, and that the rewritten domain has no use for. */
+const left = "bus='0x03'";
+const functionZero = "slot='0x00' function='0x0'";
+
+/** A domain of two drives, each behind a port of one vSMMU, given the two functions of one IOMMU group instead. */
+const mates = (xml: string): string =>
+  xml
+    .replace(`bus='0x11' ${functionZero}`, `bus='0x31' ${functionZero}`)
+    .replace(`bus='0x12' ${functionZero}`, "bus='0x31' slot='0x00' function='0x1'");
+const matesInOneSlot = (xml: string): string =>
+  mates(xml)
+    .replace(`${port(xml, 0)} ${functionZero}`, `${port(xml, 0)} ${functionZero} multifunction='on'`)
+    .replace(`${port(xml, 1)} ${functionZero}`, `${port(xml, 0)} slot='0x00' function='0x1'`);
+const matesApart = (xml: string): string =>
+  mates(xml).replace(`${port(xml, 1)} ${functionZero}`, `${left} ${functionZero}`);
+const withoutLastIommufd = (xml: string): string =>
+  xml.replace(/<driver iommufd='yes'\/>(?![\s\S]*<driver iommufd)/, '');
 
 const refusals: readonly Refusal[] = [
   {
@@ -38,6 +56,31 @@ const refusals: readonly Refusal[] = [
     spoil: (xml) => xml.replace(/(<rng[\s\S]*?<address type='pci' domain='0x0000' )bus='0x\w+'/, `$1${port(xml, 1)}`),
     says: /Emulated endpoint devices are not allowed/,
     code: 'emulated-behind-vsmmu',
+  },
+  {
+    title: "an emulated device on the vSMMU's bridge itself",
+    hostdevs: [first],
+    spoil: (xml) =>
+      xml.replace(
+        /(<rng[\s\S]*?<address type='pci' domain='0x0000' )bus='0x\w+' slot='0x00'/,
+        `$1${bridge(xml)} slot='0x01'`,
+      ),
+    says: /cannot be plugged into the PCI controller/,
+    code: 'emulated-behind-vsmmu',
+  },
+  {
+    title: 'a vSMMU without KVM',
+    hostdevs: [first],
+    spoil: (xml) => xml.replace("type='kvm'", "type='qemu'").replace(/<cpu mode='host-passthrough'[^>]*>/, ''),
+    says: /accel=on requires KVM/,
+    code: 'domain-without-kvm',
+  },
+  {
+    title: 'a vSMMU without ACPI',
+    hostdevs: [first],
+    spoil: (xml) => xml.replace('<acpi/>', ''),
+    says: /accel=on not supported for DT/,
+    code: 'domain-without-acpi',
   },
   {
     title: 'a device behind the vSMMU without iommufd',
@@ -97,39 +140,98 @@ const refusals: readonly Refusal[] = [
     code: 'vsmmu-value-beyond-host',
   },
   {
+    title: 'addresses of 46 bits',
+    hostdevs: [first],
+    spoil: value("oas='46'"),
+    says: /'oas' does not accept value '46'/,
+    code: 'vsmmu-value-invalid',
+  },
+  {
+    title: 'PASIDs of 21 bits',
+    hostdevs: [first],
+    spoil: value("ssidsize='21'"),
+    says: /'ssidsize' does not accept value '21'/,
+    code: 'vsmmu-value-invalid',
+  },
+  {
     title: 'two devices of one IOMMU group behind a vSMMU',
     hostdevs: [first, second],
-    spoil: (xml) =>
-      xml
-        .replace("bus='0x11' slot='0x00' function='0x0'", "bus='0x31' slot='0x00' function='0x0'")
-        .replace("bus='0x12' slot='0x00' function='0x0'", "bus='0x31' slot='0x00' function='0x1'"),
-    says: /Invalid argument|busy/,
+    spoil: mates,
+    says: /error attach hostdev1 .*Invalid argument/,
     code: 'group-behind-vsmmu',
+  },
+  {
+    title: 'two functions of one IOMMU group in one slot behind a vSMMU',
+    hostdevs: [first, second],
+    spoil: matesInOneSlot,
+    says: /error attach hostdev1 .*Invalid argument/,
+    code: 'group-behind-vsmmu',
+  },
+  {
+    title: "a device behind a vSMMU and its IOMMU group's other one on pcie.0, with iommufd",
+    hostdevs: [first, second],
+    spoil: matesApart,
+    says: /error attach hostdev1 .*Invalid argument/,
+    code: 'group-behind-vsmmu',
+  },
+  {
+    title: "a device behind a vSMMU and its IOMMU group's other one on pcie.0, without iommufd",
+    hostdevs: [first, second],
+    spoil: (xml) => withoutLastIommufd(matesApart(xml)),
+    says: /Could not open '\/dev\/vfio\/\d+': Device or resource busy/,
+    code: 'group-behind-vsmmu',
+  },
+  {
+    title: 'an IOMMU group on pcie.0, one device of it with iommufd and one without',
+    hostdevs: [first, ...twins],
+    spoil: (xml) => xml.replace(/(managed='yes'>)(\s*<source>)/, "$1<driver iommufd='yes'/>$2"),
+    says: /Could not open '\/dev\/vfio\/\d+': Device or resource busy/,
+    code: 'group-backends-differ',
   },
   {
     title: "a device whose group's other one a driver of the host holds",
     hostdevs: [first],
-    spoil: (xml) => xml.replace("bus='0x11' slot='0x00' function='0x0'", "bus='0x31' slot='0x00' function='0x0'"),
-    says: /not permitted|viable/,
+    spoil: mates,
+    says: /error bind device .*Operation not permitted/,
     code: 'group-not-viable',
   },
 ];
 
-describe('what QEMU refuses at start, vsmmu check says before', () => {
+/** A domain that would start; made once for all that are spoilt from it. */
+const rights = new Map<string, Promise<string>>();
+function rightDomain(hostdevs: readonly string[], options: readonly string[] = []): Promise<string> {
+  const key = [...hostdevs, ...options].join(' ');
+  const made =
+    rights.get(key) ?? place(host, { name: 'refused', hostdevs }, options).then(({ rewritten }) => rewritten);
+  rights.set(key, made);
+  return made;
+}
+
+describe('what libvirt and QEMU refuse, vsmmu check says before', () => {
   it.for(refusals)('$title', async ({ title, hostdevs, options, spoil, says, code }, { task }) => {
-    const { rewritten, guest } = await place(host, { name: 'refused', hostdevs }, options);
+    const right = await rightDomain(hostdevs, options);
+    const guest = new AccelGuest(host, 'refused');
     try {
-      const spoilt = spoil(rewritten);
+      const spoilt = spoil(right);
+      expect(spoilt, 'it is spoilt').not.toBe(right);
       const check = await vsmmu(host, ['check', '-'], spoilt);
-      await define(host, spoilt);
-      const start = await host.run(['virsh', '--quiet', 'start', 'refused']);
-      expect(start.code, 'it does not start').not.toBe(0);
-      expect(start.stderr).toMatch(says);
+      const refusal = await refused(spoilt);
+      expect(refusal.words).toMatch(says);
       if (code !== undefined) expect(check.stderr).toContain(`: ${code}: `);
       const before = code === undefined ? 'vsmmu check cannot know' : `vsmmu check says before: ${code}`;
-      proves(task, `QEMU refuses ${title}; ${before}`);
+      proves(task, `${refusal.by} refuses ${title}; ${before}`);
     } finally {
       await guest.remove();
     }
   });
 });
+
+/** Has libvirt take a domain and start it, and gives who did not, with what it said. */
+async function refused(xml: string): Promise<{ by: string; words: string }> {
+  await host.put('/tmp/refused.xml', xml);
+  const defined = await host.run(['virsh', '--quiet', 'define', '--validate', '/tmp/refused.xml']);
+  if (defined.code !== 0) return { by: 'libvirt', words: defined.stderr };
+  const started = await host.run(['virsh', '--quiet', 'start', 'refused']);
+  expect(started.code, 'it does not start').not.toBe(0);
+  return { by: 'QEMU', words: started.stderr };
+}
