@@ -67,10 +67,24 @@ ${hostdevs.map(hostdevXml).join('\n')}${devices}
 
 /** A host device as `virt-manager` writes it. */
 export function hostdevXml(bdf: string): string {
-  const [domain, bus, slot, fn] = bdf.split(/[:.]/);
   return `    <hostdev mode='subsystem' type='pci' managed='yes'>
       <source>
-        <address domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'/>
+        <address ${addressOf(bdf)}/>
       </source>
     </hostdev>`;
+}
+
+/** A VF as a network interface of the domain, whose MAC address libvirt sets. */
+export function interfaceXml(bdf: string, mac: string): string {
+  return `    <interface type='hostdev' managed='yes'>
+      <mac address='${mac}'/>
+      <source>
+        <address type='pci' ${addressOf(bdf)}/>
+      </source>
+    </interface>`;
+}
+
+function addressOf(bdf: string): string {
+  const [domain, bus, slot, fn] = bdf.split(/[:.]/);
+  return `domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'`;
 }

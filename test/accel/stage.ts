@@ -1,5 +1,6 @@
 /** What the tests do on the host, again and again. */
 import { expect, inject } from 'vitest';
+import type { Diagnostic } from '../../src/diagnostics.js';
 import type { Plan } from '../../src/generated/plan.js';
 import type { GuestView as Prediction } from '../../src/guest/predict.js';
 import type { GuestDevice, GuestView } from '../lab/guest.js';
@@ -39,6 +40,8 @@ export interface Placed {
   readonly rewritten: string;
   readonly plan: Plan;
   readonly prediction: Prediction;
+  /** What the plan says beside it. */
+  readonly diagnostics: readonly Diagnostic[];
   readonly guest: AccelGuest;
 }
 
@@ -47,9 +50,17 @@ export async function place(host: AccelHost, domain: DomainOptions, options: rea
   const stored = await define(host, domainXml(domain));
   const rewritten = await vsmmuOutput(host, ['rewrite', ...options], stored);
   const planned = await vsmmuOutput(host, ['plan', '--json', '--quiet', ...options], stored);
-  const { plan, guest: prediction } = JSON.parse(planned) as { plan: Plan; guest: Prediction };
+  const {
+    plan,
+    guest: prediction,
+    diagnostics,
+  } = JSON.parse(planned) as {
+    plan: Plan;
+    guest: Prediction;
+    diagnostics: Diagnostic[];
+  };
   await define(host, rewritten);
-  return { stored, rewritten, plan, prediction, guest: new AccelGuest(host, domain.name) };
+  return { stored, rewritten, plan, prediction, diagnostics, guest: new AccelGuest(host, domain.name) };
 }
 
 /**
