@@ -34,8 +34,8 @@ vsmmu check --fix vm.xml`,
     why: `The kernel attaches a whole IOMMU group to one address space. Behind an accelerated vSMMU each device gets one of its
       own, so that QEMU (11.1) fails on the second device of a group with "Invalid argument", wherever in the guest that
       one is.`,
-    remedy: `Put all of them on pcie.0, with one kind of backend. Or keep one, and the others with <address type='unassigned'/>:
-      libvirt then holds them, and the guest does not get them.`,
+    remedy: `Put all of them on pcie.0, with one kind of backend. With only one of them in the domain, the others unassigned, the
+      guest starts, but Linux (7.2) does not let its vSMMU translate for a device that is not alone in its group.`,
     example: `vsmmu topology            # which devices share a group
 vsmmu rewrite --bypass 0000:11:00.0,0000:11:00.1 vm.xml`,
   },

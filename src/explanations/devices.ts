@@ -64,9 +64,10 @@ echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
       of one card, or everything below a switch or port without ACS. The kernel attaches a group to one address space
       only, and QEMU (11.1) fails with "Invalid argument" as soon as one of two such devices is behind an accelerated
       vSMMU, wherever the other one is. Together on pcie.0 they work.`,
-    remedy: `Give the domain only one of them, the rest with <address type='unassigned'/>. Where the platform has ACS, switch it
-      on: it is a setting of the firmware, or of the switch. A card with SR-IOV often has groups of their own for its
-      virtual functions.`,
+    remedy: `Where the platform has ACS, switch it on: it is a setting of the firmware, or of the switch. A card with SR-IOV
+      often has groups of their own for its virtual functions. With only one of them in the domain, the others unassigned,
+      the guest starts, but Linux (7.2) does not let its vSMMU translate for a device that is not alone in its group: keep
+      it on pcie.0 with --bypass.`,
     example: `vsmmu topology            # which devices share a group
 vsmmu rewrite --group-mates error vm.xml`,
   },

@@ -93,7 +93,8 @@ const word = fc.oneof(
 );
 const legal = (text: string) => text.replace(/[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '');
 const words = fc.array(word, { maxLength: 5 }).map((parts) => parts.map(escapeStray).join(''));
-const text = words.map((raw) => raw.replaceAll(']]>', ']]'));
+/** Text that has no ]]> in it, nor makes one with the text that follows. */
+const text = words.map((raw) => raw.replace(/\]+>/g, ']').replace(/\]$/, '] '));
 const comment = words.map((raw) => `<!--${legal(raw).replace(/-/g, '')}-->`);
 const section = words.map((raw) => `<![CDATA[${raw.replaceAll(']]>', ']]')}]]>`);
 const instruction = fc
