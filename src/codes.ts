@@ -112,9 +112,14 @@ const codes = {
   },
   'group-shared': {
     severity: 'warning',
+    meaning: 'several devices of the domain share an IOMMU group; such devices do not work behind an accelerated vSMMU',
+    hint: 'the slots above them need ACS, so that each gets a group of its own',
+  },
+  'group-not-single': {
+    severity: 'warning',
     meaning:
-      'several devices of the domain share an IOMMU group; QEMU takes only one of a group behind an accelerated vSMMU',
-    hint: 'the slots above them need ACS, so that each gets a group of its own; or give the domain only one of them',
+      'a device behind an accelerated vSMMU is not alone in its IOMMU group; the guest starts, and Linux does not translate for the device',
+    hint: 'keep it on pcie.0 with --bypass; with ACS in the slots above it, it has a group of its own',
   },
   'group-not-viable': {
     severity: 'warning',
@@ -322,7 +327,7 @@ const codes = {
     severity: 'error',
     meaning:
       'several devices of the domain share an IOMMU group, and one of them is behind an accelerated vSMMU; QEMU refuses the second',
-    hint: 'move all of them to pcie.0, as `vsmmu rewrite` does; or give the domain only one of them',
+    hint: 'move all of them to pcie.0, as `vsmmu rewrite` does',
   },
   'group-backends-differ': {
     severity: 'error',

@@ -13,6 +13,7 @@ import { emulatedBehindVsmmu } from './rules/emulated-behind-vsmmu.js';
 import { domainWithoutGicv3 } from './rules/gic-version.js';
 import { groupBackendsDiffer } from './rules/group-backends-differ.js';
 import { groupBehindVsmmu } from './rules/group-behind-vsmmu.js';
+import { groupNotSingle } from './rules/group-not-single.js';
 import { groupNotViable } from './rules/group-not-viable.js';
 import { hostWithoutSmmu } from './rules/host-without-smmu.js';
 import { initiatorCellMissing } from './rules/initiator-cell-missing.js';
@@ -57,6 +58,7 @@ export const RULES: readonly Rule[] = [
   emulatedBehindVsmmu,
   groupBehindVsmmu,
   groupBackendsDiffer,
+  groupNotSingle,
   groupNotViable,
   busWindowTooSmall,
   chassisDuplicate,

@@ -71,6 +71,16 @@ echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
     example: `vsmmu topology            # which devices share a group
 vsmmu rewrite --group-mates error vm.xml`,
   },
+  'group-not-single': {
+    why: `When the guest turns translation on, Linux (7.2) attaches the device's whole group to the guest's page tables, and
+      fails for all of it where something in the group is no device of the guest's vIOMMU: a bridge or port above the
+      device that lacks ACS, or a function that the domain does not have, or has unassigned. QEMU logs "error attach … No
+      such file or directory", and the guest's driver gets no answer from the device.`,
+    remedy: `Keep it on pcie.0 with --bypass: there it works. Where the platform has ACS, switch it on in the slots above: it
+      is a setting of the firmware, or of the switch.`,
+    example: `vsmmu topology            # which devices share a group
+vsmmu rewrite --bypass 0000:53:00.0 vm.xml`,
+  },
   'group-not-viable': {
     why: `VFIO hands out whole groups. While a host driver holds another device of the group, that driver could reach
       the guest's memory, so the kernel refuses: "Operation not permitted" when the domain starts.`,

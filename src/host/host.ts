@@ -56,6 +56,11 @@ export class Host {
     return this.#groups.get(group) ?? [];
   }
 
+  /** All else in a device's IOMMU group, bridges too, by address. */
+  groupCompany(device: PciDevice): readonly PciDevice[] {
+    return this.topology.devices.filter((other) => other.group === device.group && other.bdf !== device.bdf);
+  }
+
   /** The other endpoints of a device's IOMMU group, by address. */
   groupMates(device: PciDevice): readonly PciDevice[] {
     if (device.group === null) return [];

@@ -77,12 +77,13 @@ function judgeGroups(
       diagnostics.push(
         diagnostic(
           'group-shared',
-          `${given.map((d) => d.bdf).join(' and ')} share IOMMU group ${group}: only one of them could be behind a vSMMU${outcome}`,
+          `${given.map((d) => d.bdf).join(' and ')} share IOMMU group ${group} and do not work behind a vSMMU${outcome}`,
           { place: first.place, severity: refused ? 'error' : undefined },
         ),
       );
       continue;
     }
+    diagnostics.push(...singleness(first, host));
     const inDomain = new Set(members.map((d) => d.bdf));
     const missing = host.groupMembers(group).filter((mate) => !inDomain.has(mate.bdf));
     if (policy.completeGroups) {
@@ -110,6 +111,19 @@ export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readon
     if (group !== null) groups.set(group, [...(groups.get(group) ?? []), device]);
   }
   return groups;
+}
+
+/**
+ * Whether Linux (7.2) lets a vSMMU translate for a device: it attaches whole groups, and fails for what of one is no device
+ * of the guest's vIOMMU, bridges too (`error attach … No such file or directory`).
+ */
+export function singleness({ bdf, place }: HostDevice, host: Host): readonly Diagnostic[] {
+  const device = host.device(bdf);
+  const company = device ? host.groupCompany(device) : [];
+  if (!device || company.length === 0) return [];
+  const names = company.map((other) => (other.bridge ? `the bridge ${other.bdf}` : other.bdf)).join(' and ');
+  const message = `${bdf} shares IOMMU group ${device.group} with ${names}, and does not work behind a vSMMU`;
+  return [diagnostic('group-not-single', message, { place })];
 }
 
 /** Whether VFIO would hand out a group of which a domain has these devices; libvirt takes those from their drivers itself. */

@@ -79,16 +79,25 @@ describe('devices of one group', () => {
     expect(judge(both, { bypass, groupMates: 'error' }).told).toEqual(['note device-bypassed', 'note device-bypassed']);
   });
 
-  it('are no matter when the guest gets only one', () => {
-    expect(judge([hostdev(5), hostdev(6, UNASSIGNED)]).verdicts).toEqual([smmuName(0), 'device-unassigned']);
+  it('are told not to work behind a vSMMU, even when the guest gets only one', () => {
+    expect(judge([hostdev(5), hostdev(6, UNASSIGNED)])).toEqual({
+      verdicts: [smmuName(0), 'device-unassigned'],
+      told: ['note device-unassigned', 'warning group-not-single'],
+    });
   });
 
   it('are warned of when a host driver holds one that the domain does not have', () => {
-    expect(judge([hostdev(7)])).toEqual({ verdicts: [smmuName(0)], told: ['warning group-not-viable'] });
-    expect(judge([hostdev(5)]).told).toEqual([]);
+    expect(judge([hostdev(7)])).toEqual({
+      verdicts: [smmuName(0)],
+      told: ['warning group-not-single', 'warning group-not-viable'],
+    });
+    expect(judge([hostdev(5)]).told).toEqual(['warning group-not-single']);
   });
 
-  it('are warned of no more when that one is in the domain, for libvirt to bind', () => {
-    expect(judge([hostdev(7), hostdev(8, UNASSIGNED)]).told).toEqual(['note device-unassigned']);
+  it('are not warned of for a holder when that one is in the domain, for libvirt to bind', () => {
+    expect(judge([hostdev(7), hostdev(8, UNASSIGNED)]).told).toEqual([
+      'note device-unassigned',
+      'warning group-not-single',
+    ]);
   });
 });
