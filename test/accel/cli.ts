@@ -113,8 +113,9 @@ function shell(): Promise<number> {
     console.once('error', (error) => reject(new LabError(`the host's console: ${error.message}`)));
     console.once('connect', () => {
       if (process.stdin.isTTY) process.stdin.setRawMode(true);
-      const { columns = 80, rows = 24 } = process.stdout;
-      console.write(`\nstty rows ${rows} columns ${columns}\n`);
+      // A terminal that does not know its size says 0.
+      const { columns, rows } = process.stdout;
+      console.write(`\nstty rows ${rows || 24} columns ${columns || 80}\n`);
       process.stdin.on('data', (chunk: Buffer) => (chunk.includes(leave) ? end(0) : console.write(chunk)));
       // What comes on a pipe is answered before the console is let go.
       process.stdin.once('end', () => setTimeout(() => end(0), 3000));

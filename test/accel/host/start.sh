@@ -11,6 +11,8 @@ hostname arm-host
 ip link set lo up
 cp -a /share/vsmmu /opt/vsmmu
 mkdir -p /run/guests
+# For the shell on the console: init gives it less.
+echo "export PATH=$PATH" >/etc/profile
 
 # A card that can have virtual functions has two.
 for total in /sys/bus/pci/devices/*/sriov_totalvfs; do
