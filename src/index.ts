@@ -15,6 +15,10 @@ export type { Bdf, BusNumber, ControllerIndex, GuestAddress } from './domain/add
 export { type Domain, parseDomain } from './domain/domain.js';
 export type { CellId, HostNode } from './domain/numa.js';
 export type { KiB } from './domain/size.js';
+export { oursOf } from './edit/ours.js';
+export { type Cleared, withoutBridges } from './edit/relayout.js';
+export { type Reverted, type RevertOptions, revert } from './edit/revert.js';
+export { rewrite } from './edit/rewrite.js';
 export type { Plan } from './generated/plan.js';
 export type { Topology } from './generated/topology.js';
 export { drawPlan, type PictureDetails, planDot } from './guest/picture.js';
@@ -30,7 +34,3 @@ export { type Planned, type PlanOptions, plan } from './plan/plan.js';
 export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
 export { type LibvirtAbility, type QemuAbility, type Target, UPSTREAM } from './plan/target.js';
 export { type BeyondHost, valuesBeyondHost } from './plan/vsmmu.js';
-export { oursOf } from './rewrite/ours.js';
-export { type Cleared, withoutBridges } from './rewrite/relayout.js';
-export { type Reverted, type RevertOptions, revert } from './rewrite/revert.js';
-export { rewrite } from './rewrite/rewrite.js';

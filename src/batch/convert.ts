@@ -1,15 +1,15 @@
 import { errorsOfResult } from '../check/result.js';
 import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
+import { oursOf } from '../edit/ours.js';
+import { readRecord } from '../edit/record.js';
+import { rewrite } from '../edit/rewrite.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { whyNotOurs } from '../plan/applicable.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import type { Target } from '../plan/target.js';
-import { oursOf } from '../rewrite/ours.js';
-import { readRecord } from '../rewrite/record.js';
-import { rewrite } from '../rewrite/rewrite.js';
 
 /** How domains are converted. */
 export interface ConvertSettings {

@@ -1,11 +1,11 @@
 import { diagnostic, InputError } from '../diagnostics.js';
 import { type Bdf, parseBdf } from '../domain/address.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
+import { attachedDevice } from '../edit/elements.js';
 import type { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { planAttachment } from '../plan/attach.js';
-import { attachedDevice } from '../rewrite/elements.js';
 import { printElement } from '../xml/print.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';

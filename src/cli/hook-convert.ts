@@ -1,5 +1,5 @@
 import { diagnostic, InputError } from '../diagnostics.js';
-import { rewrite } from '../rewrite/rewrite.js';
+import { rewrite } from '../edit/rewrite.js';
 import { run as convert } from './batch-convert.js';
 import type { OptionValues } from './options.js';
 import { place } from './place.js';

@@ -2,6 +2,9 @@ import { isRemote } from '../batch/uri.js';
 import { errorsOfResult } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
+import { oursOf } from '../edit/ours.js';
+import { readRecord } from '../edit/record.js';
+import { rewrite } from '../edit/rewrite.js';
 import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
 import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
@@ -13,9 +16,6 @@ import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import { namesValues } from '../plan/vsmmu.js';
-import { oursOf } from '../rewrite/ours.js';
-import { readRecord } from '../rewrite/record.js';
-import { rewrite } from '../rewrite/rewrite.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { wantsPicture } from './picture.js';
@@ -62,7 +62,7 @@ export async function placeSource(source: Source, options: OptionValues, setting
   const given = parseDomain(source.input);
   const relayout = isSet(options, 'relayout');
   const { domain, diagnostics } = relayout
-    ? (await import('../rewrite/relayout.js')).withoutBridges(given)
+    ? (await import('../edit/relayout.js')).withoutBridges(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
   const forceTcg = isSet(options, 'force-tcg');

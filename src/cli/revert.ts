@@ -1,5 +1,5 @@
 import { parseDomain } from '../domain/domain.js';
-import { revert } from '../rewrite/revert.js';
+import { revert } from '../edit/revert.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
 import { deliver, outputFile } from './output.js';
 import { located, refuseErrors } from './report.js';

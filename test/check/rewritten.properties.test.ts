@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { check } from '../../src/check/check.js';
 import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { applyChange, arbitraryCase, arbitraryStory, type Case } from '../plan/arbitrary.js';
 
 /** How often each property is tried; `VSMMU_RUNS` hunts for longer. */

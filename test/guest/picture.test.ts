@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import { darkRules } from '../../src/guest/picture/colours.js';
 import { drawPlan, planDot } from '../../src/guest/picture.js';
 import { predictGuest } from '../../src/guest/predict.js';
@@ -8,7 +9,6 @@ import { drawTopology, topologyDot } from '../../src/guest/topology-picture.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
 import { domainWith, hostdev, hostWith } from '../plan/example.js';
 

@@ -3,11 +3,11 @@ import { RefusedError } from '../../src/diagnostics.js';
 import type { Bdf } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { parseNodeset } from '../../src/domain/numa.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import type { NumaNode, PciDevice } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import { type Planned, plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { pciDevice } from './devices.js';
 
 /** A node of a small host. */

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
+import { revert } from '../../src/edit/revert.js';
 import { validate } from '../../src/generated/plan.validate.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Policy } from '../../src/plan/policy.js';
-import { revert } from '../../src/rewrite/revert.js';
 import { largeBar } from './devices.js';
 import { domainOf, hostOf, list, type NodeSpec, place } from './guest.js';
 

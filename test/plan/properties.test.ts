@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
+import { oursOf } from '../../src/edit/ours.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import type { Plan } from '../../src/generated/plan.js';
 import { validate as isPlan } from '../../src/generated/plan.validate.js';
 import { plan } from '../../src/plan/plan.js';
-import { oursOf } from '../../src/rewrite/ours.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { applyChange, arbitraryCase, arbitraryStory, type Case } from './arbitrary.js';
 import { lostLines, readDomain, wrongChanges, wrongWith } from './invariants.js';
 

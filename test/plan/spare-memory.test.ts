@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { parseSize } from '../../src/domain/overrides.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import type { Policy } from '../../src/plan/policy.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { domainXml, hostdev, hostOf, planned } from './build.js';
 
 const BDF = '0000:01:00.0';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import { type DeviceSpec, domainXml, hostdev, hostOf, planned, tryPlan } from './build.js';
 
 const bridge = (bdf: string, parent?: string): DeviceSpec => ({

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
+import { withoutBridges } from '../../src/edit/relayout.js';
+import { revert } from '../../src/edit/revert.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { withoutBridges } from '../../src/rewrite/relayout.js';
-import { revert } from '../../src/rewrite/revert.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { at, expander, hostdev, port, rng, vsmmu } from '../plan/example.js';
 import { domain, host, rewritten } from './example.js';
 

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { type Domain, parseDomain } from '../../src/domain/domain.js';
 import { PciTree } from '../../src/domain/pci-tree.js';
+import { oursOf } from '../../src/edit/ours.js';
+import { withoutBridges } from '../../src/edit/relayout.js';
+import { bridges, revert } from '../../src/edit/revert.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
-import { oursOf } from '../../src/rewrite/ours.js';
-import { withoutBridges } from '../../src/rewrite/relayout.js';
-import { bridges, revert } from '../../src/rewrite/revert.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { applyChange, arbitraryCase, arbitraryStory } from '../plan/arbitrary.js';
 
 /** How often each property is tried; `VSMMU_RUNS` hunts for longer. */

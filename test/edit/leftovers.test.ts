@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
+import { oursOf } from '../../src/edit/ours.js';
+import { revert } from '../../src/edit/revert.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { oursOf } from '../../src/rewrite/ours.js';
-import { revert } from '../../src/rewrite/revert.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { REPOSITORY } from '../cli/run.js';
 
 const read = (file: string): string => readFileSync(join(REPOSITORY, file), 'utf8');

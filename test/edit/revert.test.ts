@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
+import { type RevertOptions, revert } from '../../src/edit/revert.js';
 import type { Policy } from '../../src/plan/policy.js';
-import { type RevertOptions, revert } from '../../src/rewrite/revert.js';
 import { at, expander, hostdev, port, rng } from '../plan/example.js';
 import { domain, rewritten } from './example.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
-import { readRecord } from '../../src/rewrite/record.js';
+import { readRecord } from '../../src/edit/record.js';
 
 /** A domain as `rewrite` leaves it, but for what its `<metadata>` says. */
 const domain = (metadata: string): string => `<domain type='kvm'>

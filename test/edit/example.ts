@@ -1,7 +1,7 @@
 import { parseDomain } from '../../src/domain/domain.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { rewrite } from '../../src/rewrite/rewrite.js';
 import { hostWith } from '../plan/example.js';
 
 /** Four host devices: two behind the first SMMU, one behind the second, one behind none. */
