@@ -362,9 +362,39 @@ const codes = {
     hint: 'remove its <address>, and define the domain: libvirt finds it a free one',
   },
   'slot-without-function-zero': {
-    severity: 'warning',
+    severity: 'error',
     meaning: 'nothing is function 0 of a slot, so the guest does not look for the others',
     hint: 'give one of them function 0',
+  },
+  'multifunction-off': {
+    severity: 'error',
+    meaning: "function 0 of a slot has `multifunction='off'`, and other functions share the slot; QEMU refuses them",
+    hint: "remove multifunction='off'",
+  },
+  'controller-index-order': {
+    severity: 'error',
+    meaning: 'a PCI controller has a lower index than the controller it is on; QEMU does not find its bus',
+    hint: 'give it a higher index',
+  },
+  'device-on-expander-bus': {
+    severity: 'error',
+    meaning: 'a device is directly on an expander bus; libvirt accepts only ports there',
+    hint: 'put a pcie-root-port on the expander bus, and the device on that port',
+  },
+  'expander-bus-misplaced': {
+    severity: 'error',
+    meaning: 'an expander bus is not on `pcie.0`; libvirt refuses it',
+    hint: 'give it a slot of pcie.0',
+  },
+  'alias-duplicate': {
+    severity: 'error',
+    meaning: 'two devices have the same user alias; libvirt refuses the domain',
+    hint: 'give one of them an alias of its own',
+  },
+  'driver-unsupported': {
+    severity: 'error',
+    meaning: 'a host device has a `<driver name>` other than `vfio`; libvirt cannot start the domain',
+    hint: 'remove the name from its <driver>',
   },
   'numa-cell-missing': {
     severity: 'error',

@@ -1,4 +1,4 @@
-import { errorsOfResult } from '../check/result.js';
+import { resultDiagnostics } from '../check/result.js';
 import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
 import { oursOf } from '../edit/ours.js';
@@ -58,14 +58,15 @@ export function convert(
 
 function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, strict }: ConvertSettings): Conversion {
   const planned = plan(domain, host, policy, { forceTcg, target, ours: oursOf(domain) });
-  const diagnostics = [...readRecord(domain).diagnostics, ...planned.diagnostics];
-  if (strict && diagnostics.some((d) => d.severity === 'warning')) throw new RefusedError(asErrors(diagnostics));
-  const unchanged = { ...asItIs(domain), plan: planned.plan, diagnostics };
-  if (!planned.plan.changed) return { ...unchanged, verdict: 'unchanged' };
-  const after = rewrite(domain, planned.plan);
-  const wrong = errorsOfResult(domain, parseOwnDomain(after), host, { forceTcg, target });
+  const { changed } = planned.plan;
+  const after = changed ? rewrite(domain, planned.plan) : domain.document.text;
+  const result = changed ? parseOwnDomain(after) : domain;
+  const checked = resultDiagnostics(domain, result, host, { forceTcg, target }, planned.diagnostics);
+  const diagnostics = [...readRecord(domain).diagnostics, ...planned.diagnostics, ...checked];
+  const wrong = checked.filter((d) => d.severity === 'error');
   if (wrong.length > 0) throw new RefusedError(wrong);
-  return { ...unchanged, verdict: 'convert', after };
+  if (strict && diagnostics.some((d) => d.severity === 'warning')) throw new RefusedError(asErrors(diagnostics));
+  return { ...asItIs(domain), plan: planned.plan, diagnostics, verdict: changed ? 'convert' : 'unchanged', after };
 }
 
 /** A folder of a libvirt's has networks and pools beside its domains. */

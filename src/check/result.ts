@@ -4,23 +4,29 @@ import type { Host } from '../host/host.js';
 import { type CheckOptions, check } from './check.js';
 
 /**
- * The errors that a check finds in what is to be written in place of a domain. What was wrong before has its place there;
- * what is wrong only afterwards has none, since nobody has seen the lines that it is in.
+ * The errors that a check finds in the result of a conversion. One that the input had already is a warning, at its location
+ * in the input; a new one is an error, and has no location since nobody has seen the lines that it is in.
  * @param before the domain as it was given
  * @param after as it would be written
+ * @param reported what the plan reports: none of it is repeated
  */
-export function errorsOfResult(
+export function resultDiagnostics(
   before: Domain,
   after: Domain,
   host: Host | undefined,
   options: CheckOptions = {},
+  reported: readonly Diagnostic[] = [],
 ): readonly Diagnostic[] {
   const errors = check(after, host, options).filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return [];
-  const known = new Map(check(before, host, options).map((found) => [keyOf(found), found]));
-  return errors.map((found) => {
+  const had = after === before ? errors : check(before, host, options);
+  const known = new Map(had.map((found) => [keyOf(found), found]));
+  const told = new Set(reported.map(keyOf));
+  return errors.flatMap((found): readonly Diagnostic[] => {
+    if (told.has(keyOf(found))) return [];
     const { place: _, ...bare } = found;
-    return known.get(keyOf(found)) ?? bare;
+    const earlier = known.get(keyOf(found));
+    return [earlier ? { ...earlier, severity: 'warning' } : bare];
   });
 }
 

@@ -1,15 +1,20 @@
 import type { Rule } from './inspection.js';
 import { acceleration } from './rules/acceleration.js';
+import { aliasDuplicate } from './rules/alias-duplicate.js';
 import { bridgeMisnamed } from './rules/bridge-misnamed.js';
 import { busWindowTooSmall } from './rules/bus-window-too-small.js';
 import { chassisDuplicate } from './rules/chassis-duplicate.js';
 import { commandlineConflict } from './rules/commandline-conflict.js';
+import { controllerIndexOrder } from './rules/controller-index-order.js';
 import { deviceBehindEmulatedSmmu } from './rules/device-behind-emulated-smmu.js';
 import { deviceBehindOtherSmmu } from './rules/device-behind-other-smmu.js';
+import { deviceOnExpanderBus } from './rules/device-on-expander-bus.js';
 import { deviceOnHost } from './rules/device-on-host.js';
 import { deviceWithoutIommufd } from './rules/device-without-iommufd.js';
+import { driverUnsupported } from './rules/driver-unsupported.js';
 import { duplicates } from './rules/duplicates.js';
 import { emulatedBehindVsmmu } from './rules/emulated-behind-vsmmu.js';
+import { expanderBusMisplaced } from './rules/expander-bus-misplaced.js';
 import { domainWithoutGicv3 } from './rules/gic-version.js';
 import { groupBackendsDiffer } from './rules/group-backends-differ.js';
 import { groupBehindVsmmu } from './rules/group-behind-vsmmu.js';
@@ -21,6 +26,7 @@ import { iommuConflict } from './rules/iommu-conflict.js';
 import { iommuIgnored } from './rules/iommu-ignored.js';
 import { iommuUnsupported } from './rules/iommu-unsupported.js';
 import { metadata } from './rules/metadata.js';
+import { multifunctionOff } from './rules/multifunction-off.js';
 import { numaCellDiffers } from './rules/numa-cell-differs.js';
 import { numaCellMissing } from './rules/numa-cell-missing.js';
 import { pcihole64Invalid } from './rules/pcihole64-invalid.js';
@@ -51,7 +57,9 @@ export const RULES: readonly Rule[] = [
   vsmmuValueInvalid,
   vsmmuValueBeyondHost,
   commandlineConflict,
+  aliasDuplicate,
   deviceOnHost,
+  driverUnsupported,
   deviceBehindOtherSmmu,
   deviceBehindEmulatedSmmu,
   deviceWithoutIommufd,
@@ -62,7 +70,11 @@ export const RULES: readonly Rule[] = [
   groupNotViable,
   busWindowTooSmall,
   chassisDuplicate,
+  controllerIndexOrder,
+  expanderBusMisplaced,
+  deviceOnExpanderBus,
   slotInvalid,
+  multifunctionOff,
   slotWithoutFunctionZero,
   sparePorts,
   numaCellMissing,

@@ -1,5 +1,5 @@
 import { isRemote } from '../batch/uri.js';
-import { errorsOfResult } from '../check/result.js';
+import { resultDiagnostics } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
 import { oursOf } from '../edit/ours.js';
@@ -73,9 +73,9 @@ export async function placeSource(source: Source, options: OptionValues, setting
       ours: oursOf(domain),
     });
     const after = made.changed ? parseOwnDomain(rewrite(domain, made)) : domain;
-    const errors = made.changed ? errorsOfResult(domain, after, host, { forceTcg, target }) : [];
+    const checked = whyNotOurs(domain) ? [] : resultDiagnostics(domain, after, host, { forceTcg, target }, found);
     // The lines of a domain that is nowhere but here say nothing to anybody.
-    const told = [...found, ...errors].map((d) => (relayout ? withoutPlace(d) : d));
+    const told = [...found, ...checked].map((d) => (relayout ? withoutPlace(d) : d));
     return { plan: made, after, diagnostics: [...diagnostics, ...told] };
   });
   return { source, host, before: given.document.text, domain, ...planned };

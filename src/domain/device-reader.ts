@@ -2,7 +2,7 @@ import { diagnostic, InputError, type Place } from '../diagnostics.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type BusNumber, type ControllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
-import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource } from './device.js';
+import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, isSerialAgain } from './device.js';
 import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
 import type { CellId } from './numa.js';
 import { parseNumber } from './number.js';
@@ -16,11 +16,6 @@ function cellOf(target: XmlElement | undefined): CellId | undefined {
 /** Whether an element's address is the first of several functions of its slot. */
 function isMultifunction(element: XmlElement): boolean {
   return element.child('address')?.attribute('multifunction') === 'on';
-}
-
-/** A `<console>` that stands for the first `<serial>`: libvirt prints both, with one address. */
-function isSerialAgain(element: XmlElement): boolean {
-  return element.name === 'console' && element.child('target')?.attribute('type') === 'serial';
 }
 
 /** Sorts the children of `<devices>` by what they are to PCI. */

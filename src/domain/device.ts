@@ -51,6 +51,11 @@ export function isPooledInterface(element: XmlElement): boolean {
   return driver === 'vfio' || driver === 'kvm' || element.child('actual')?.attribute('type') === 'hostdev';
 }
 
+/** A `<console>` that stands for the first `<serial>`: libvirt prints both, with one address and one alias. */
+export function isSerialAgain(element: XmlElement): boolean {
+  return element.name === 'console' && element.child('target')?.attribute('type') === 'serial';
+}
+
 /** Controllers other than PCI's that are PCI functions themselves. */
 const PCI_CONTROLLER_TYPES = new Set(['usb', 'scsi', 'virtio-serial', 'sata', 'nvme']);
 

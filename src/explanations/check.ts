@@ -86,6 +86,49 @@ vsmmu rewrite --bypass 0000:11:00.0,0000:11:00.1 vm.xml`,
     remedy: `Make one of them function 0.`,
     example: `<address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>`,
   },
+  'multifunction-off': {
+    why: `libvirt sets multifunction on function 0 when other functions share its slot, unless the domain says off. QEMU (11.1)
+      then refuses the other functions: "PCI: single function device can't be populated in function 1.1".`,
+    remedy: `Remove the attribute, or write multifunction='on'.`,
+    example: `<address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0' multifunction='on'/>`,
+  },
+  'controller-index-order': {
+    why: `libvirt (12.8) passes PCI controllers to QEMU in the order of their indexes. A controller that comes before the one it
+      is on fails: "Bus 'pci.9' not found".`,
+    remedy: `Give the expander bus, or the upper port, the lower index.`,
+    example: `<controller type='pci' index='8' model='pcie-expander-bus'/>
+<controller type='pci' index='9' model='pcie-root-port'>
+  <address type='pci' domain='0x0000' bus='0x08' slot='0x00' function='0x0'/>
+</controller>`,
+  },
+  'device-on-expander-bus': {
+    why: `An expander bus is a root bus of PCI Express, and libvirt accepts only root ports and DMI bridges on it: "cannot be
+      plugged into the PCI controller with index='8'".`,
+    remedy: `Add a pcie-root-port on the expander bus, and put the device on that port, as vsmmu rewrite does.`,
+    example: `<controller type='pci' index='9' model='pcie-root-port'>
+  <address type='pci' domain='0x0000' bus='0x08' slot='0x00' function='0x0'/>
+</controller>`,
+  },
+  'expander-bus-misplaced': {
+    why: `QEMU attaches a pxb-pcie to pcie.0 only, and libvirt refuses every other place: "It requires a controller that accepts
+      a pcie-expander-bus".`,
+    remedy: `Give it a free slot of pcie.0, or remove its <address>: libvirt then chooses one.`,
+    example: `<controller type='pci' index='8' model='pcie-expander-bus'>
+  <address type='pci' domain='0x0000' bus='0x00' slot='0x03' function='0x0'/>
+</controller>`,
+  },
+  'alias-duplicate': {
+    why: `An alias that begins with ua- becomes the id of a device in QEMU, which is unique. libvirt (12.8) refuses the domain:
+      "non unique alias detected". It ignores other aliases in a definition.`,
+    remedy: `Change one of the two, or remove it.`,
+    example: `<alias name='ua-nvme-1'/>`,
+  },
+  'driver-unsupported': {
+    why: `Legacy assignment by KVM is gone, and Xen's is for Xen. libvirt (12.8) accepts the names in a definition, and fails at
+      start: "QEMU does not support device assignment mode 'kvm'".`,
+    remedy: `Remove the attribute: vfio is the default.`,
+    example: `<driver iommufd='yes'/>`,
+  },
   'numa-cell-missing': {
     why: `The <node> in an expander bus's <target> is the id of one of the guest's own NUMA cells. libvirt refuses to define a
       domain without it, and QEMU says "Illegal numa node".`,

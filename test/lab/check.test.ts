@@ -48,6 +48,9 @@ describe('libvirt refuses to define', () => {
     ['guest-address-duplicate', /Attempted double use of PCI Address 0000:01:00\.0/],
     ['host-device-duplicate', /Hostdev already exists/],
     ['numa-cell-missing', /configured for a NUMA node \(2\) not present/],
+    ['device-on-expander-bus', /requires a controller that accepts a PCI Express device/],
+    ['expander-bus-misplaced', /requires a controller that accepts a pcie-expander-bus/],
+    ['alias-duplicate', /non unique alias detected: ua-nvme/],
   ])('%s', async (name, words) => {
     expect(await outcome(definedAs(lab, sample('broken', name)))).toMatch(words);
     expect(await definedAs(lab, sample('mended', name))).toContain(`<name>${name}</name>`);
@@ -55,9 +58,11 @@ describe('libvirt refuses to define', () => {
 });
 
 describe('libvirt defines it, and cannot start', () => {
-  it('iommu-conflict-no-controller', async () => {
-    const name = 'iommu-conflict-no-controller';
-    expect(await outcome(machineOf('broken', name))).toMatch(/Could not find a suitable controller/);
+  it.each([
+    ['iommu-conflict-no-controller', /Could not find a suitable controller/],
+    ['driver-unsupported', /QEMU does not support device assignment mode 'kvm'/],
+  ])('%s', async (name, words) => {
+    expect(await outcome(machineOf('broken', name))).toMatch(words);
     expect(await start('mended', name)).toBe('starts');
   });
 });
@@ -73,6 +78,8 @@ describe('libvirt defines it, and QEMU does not start', () => {
     ['chassis-duplicate', /Can't add chassis slot, error -16/],
     ['chassis-duplicate-implied', /Can't add chassis slot, error -16/],
     ['initiator-cell-missing', /Specified node 5 is invalid/],
+    ['controller-index-order', /Bus 'pci\.9' not found/],
+    ['multifunction-off', /single function device can't be populated in function 1\.1/],
     ['pcihole64-off', /highmem-mmio-size is not a power of 2/],
     ['pcihole64-invalid', /highmem-mmio-size is not a power of 2/],
     ['pcihole64-invalid-low', /highmem-mmio-size cannot be set to a lower value than the default/],

@@ -9,5 +9,6 @@ export const deviceOnHost: Rule = ({ domain, host, place }) =>
     const details = { place: place(element, 'source') };
     if (!device) return [diagnostic('device-missing', `${bdf} is not on this host`, details)];
     if (device.group !== null) return [];
-    return [diagnostic('device-without-group', `${bdf} is in no IOMMU group and cannot be assigned`, details)];
+    const message = `${bdf} is in no IOMMU group and cannot be assigned`;
+    return [diagnostic('device-without-group', message, { ...details, severity: 'error' })];
   });

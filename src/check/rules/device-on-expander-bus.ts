@@ -1,0 +1,23 @@
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Occupant } from '../../domain/pci-tree.js';
+import type { Rule } from '../inspection.js';
+
+/** The controllers that libvirt 12.8 accepts directly on a `pcie-expander-bus`. */
+const ACCEPTED: ReadonlySet<string> = new Set(['pcie-root-port', 'dmi-to-pci-bridge']);
+
+/** libvirt 12.8: `The device at PCI address … cannot be plugged into the PCI controller with index='8'`. */
+export const deviceOnExpanderBus: Rule = ({ tree, place }) =>
+  tree.expanders
+    .filter(({ model }) => model === 'pcie-expander-bus')
+    .flatMap(({ index }) =>
+      tree.occupants(index).flatMap((occupant): readonly Diagnostic[] => {
+        if ('model' in occupant && ACCEPTED.has(occupant.model)) return [];
+        const message = `${nameOf(occupant)} is directly on expander bus ${index}, not on a port of it`;
+        return [diagnostic('device-on-expander-bus', message, { place: place(occupant.element, 'address') })];
+      }),
+    );
+
+function nameOf(occupant: Occupant): string {
+  if ('model' in occupant) return `${occupant.model} ${occupant.index}`;
+  return 'bdf' in occupant ? occupant.bdf : `<${occupant.name}>`;
+}
