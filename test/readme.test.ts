@@ -44,7 +44,11 @@ describe('what the README shows of commands', () => {
 
   it.each(runs)('is what they print: %s', (line, output) => {
     const script = `vsmmu() { "${process.execPath}" bin/vsmmu "$@"; }; { ${line}; } 2>&1`;
-    const { stdout } = spawnSync('bash', ['-c', script], { cwd: REPOSITORY, encoding: 'utf8' });
+    const { stdout } = spawnSync('bash', ['-c', script], {
+      cwd: REPOSITORY,
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    });
     expect(stdout.trimEnd()).toBe(output);
   });
 });

@@ -8,6 +8,7 @@ import { readTopology } from '../host/snapshot.js';
 import { planAttachment } from '../plan/attach.js';
 import { printElement } from '../xml/print.js';
 import { readTextFile } from './files.js';
+import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { sysfsOf } from './place.js';
 import { located, printJson, refuseErrors } from './report.js';
@@ -32,7 +33,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     return { xml: `${printElement(element, "'", { lineEnd: '\n', indent: '', unit: '  ' })}\n`, diagnostics: [] };
   });
   if (isSet(options, 'json')) printJson({ changed: true, diagnostics: [], xml });
-  else process.stdout.write(xml);
+  else printMarkup(xml);
 }
 
 function hostFor(domain: Domain, bdf: Bdf, options: OptionValues): Host {

@@ -1,11 +1,11 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type Item, isFailure, type Tally } from '../batch/item.js';
 import { diagnostic, OutsideError } from '../diagnostics.js';
+import { escapeMarkup } from '../escape.js';
 import { drawPlan } from '../guest/picture.js';
 import type { Host } from '../host/host.js';
 import { summary, titleOf, WORDS } from './batch-output.js';
 import { describeIoError } from './files.js';
-import { printable } from './report.js';
 
 /** The pictures bring their own light and dark colours. */
 const HEAD = `<!doctype html>
@@ -65,12 +65,12 @@ export class HtmlReport implements Disposable {
     ];
     const row = [
       `<span class="verdict">${WORDS[verdict]}</span>`,
-      `<span class="name">${escapeHtml(titleOf(item))}</span>`,
-      `<span class="why">${escapeHtml(remarks.join('; '))}</span>`,
+      `<span class="name">${escapeMarkup(titleOf(item))}</span>`,
+      `<span class="why">${escapeMarkup(remarks.join('; '))}</span>`,
     ].join('');
     const host = plan?.changed ? this.#hostOf(item) : undefined;
     const picture = plan && host ? await drawPlan(plan, host, { name }) : '';
-    const findings = diagnostics.map((d) => `<li>${d.severity}: ${escapeHtml(d.message)}</li>`).join('');
+    const findings = diagnostics.map((d) => `<li>${d.severity}: ${escapeMarkup(d.message)}</li>`).join('');
     const list = findings === '' ? '' : `<ul>${findings}</ul>`;
     const kind = isFailure(item) ? ' class="failure"' : '';
     this.#write(
@@ -108,15 +108,4 @@ export class HtmlReport implements Disposable {
       throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file: this.#file }));
     }
   }
-}
-
-function escapeHtml(text: string): string {
-  const named: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return printable(text).replace(/[&<>"']/g, (c) => named[c] ?? c);
 }

@@ -1,10 +1,12 @@
 import { readHistory } from '../batch/history.js';
 import type { RunFolder } from '../batch/state.js';
 import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
+import { printable } from '../escape.js';
 import { openState } from './batch-run.js';
 import { exitCodeOf } from './exit-code.js';
+import { print } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
-import { formatDiagnostic, printable, printJson } from './report.js';
+import { printDiagnostics, printJson } from './report.js';
 
 /** A run, as it is listed. */
 interface Listed {
@@ -34,9 +36,9 @@ export async function run(operands: readonly string[], options: OptionValues): P
       code = exitCodeOf(error);
     }
   }
-  process.stderr.write(diagnostics.map(formatDiagnostic).join(''));
+  printDiagnostics(diagnostics);
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics, runs });
-  else process.stdout.write(runs.map((each) => `${lineOf(each)}\n`).join(''));
+  else print(runs.map((each) => `${lineOf(each)}\n`).join(''));
   return code;
 }
 

@@ -1,8 +1,10 @@
 import { relative } from 'node:path';
 import { type Item, isFailure, type Tally, type Verdict } from '../batch/item.js';
+import { printable } from '../escape.js';
 import type { Progress } from './batch-progress.js';
+import { print, printJsonText, printPatch, say } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
-import { formatDiagnostic, printable } from './report.js';
+import { printDiagnostics } from './report.js';
 
 /** Says what becomes of each domain of a batch, as it becomes known; nothing of it is kept. */
 export interface BatchOutput {
@@ -53,7 +55,7 @@ class TableOutput implements BatchOutput {
   item(item: Item): void {
     beside(this.#progress, () => {
       tellFindings(item, this.#options);
-      if (!this.#progress?.onlyFailures || isFailure(item)) process.stdout.write(`${lineOf(item)}\n`);
+      if (!this.#progress?.onlyFailures || isFailure(item)) print(`${lineOf(item)}\n`);
     });
   }
 
@@ -77,8 +79,8 @@ class DiffOutput implements BatchOutput {
   item(item: Item): void {
     beside(this.#progress, () => {
       tellFindings(item, this.#options);
-      if (!isSet(this.#options, 'quiet') || isFailure(item)) process.stderr.write(`${lineOf(item)}\n`);
-      process.stdout.write(this.#differ(item) ?? '');
+      if (!isSet(this.#options, 'quiet') || isFailure(item)) say(`${lineOf(item)}\n`);
+      printPatch(this.#differ(item) ?? '');
     });
   }
 
@@ -94,20 +96,20 @@ class JsonOutput implements BatchOutput {
 
   constructor(differ: Differ) {
     this.#differ = differ;
-    process.stdout.write('{\n  "domains": [');
+    printJsonText('{\n  "domains": [');
   }
 
   item(item: Item): void {
     const { id, name, verdict, why, loses, running, diagnostics } = item;
     const diff = this.#differ(item);
     const document = { id, name, verdict, why, loses, running, diagnostics, diff };
-    process.stdout.write(`${this.#first ? '' : ','}\n    ${JSON.stringify(document)}`);
+    printJsonText(`${this.#first ? '' : ','}\n    ${JSON.stringify(document)}`);
     this.#first = false;
   }
 
   end(more: Readonly<Record<string, unknown>>): void {
     const rest = JSON.stringify(more, null, 2).replace(/^\{/, '');
-    process.stdout.write(`${this.#first ? '' : '\n  '}],${rest}\n`);
+    printJsonText(`${this.#first ? '' : '\n  '}],${rest}\n`);
   }
 }
 
@@ -146,7 +148,7 @@ function tellFindings(item: Item, options: OptionValues): void {
       isSet(options, 'verbose') ||
       (d.severity === 'warning' ? verdict !== 'skipped' : d.severity === 'error' && verdict === 'converted'),
   );
-  process.stderr.write(told.map((d) => formatDiagnostic({ file: placeOf(item), ...d })).join(''));
+  printDiagnostics(told.map((d) => ({ file: placeOf(item), ...d })));
 }
 
 /** `300 domains: 230 converted, 40 not for us, 30 cannot`. */

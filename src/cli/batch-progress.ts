@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { hasUtf8 } from './io/locale.js';
 
 /** How far a batch is, on the terminal that standard error is. */
 export class Progress {
@@ -23,7 +24,7 @@ export class Progress {
         // The bar is cut to the terminal's width; other lines are to be whole.
         linewrap: true,
       },
-      Presets.rect,
+      hasUtf8() ? Presets.rect : Presets.legacy,
     );
     this.#bar.start(total, 0, { rate: '-' });
   }

@@ -3,6 +3,7 @@ import type { RunFolder } from '../batch/state.js';
 import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
 import { number } from './batch-options.js';
 import { lockFor, openState } from './batch-run.js';
+import { print } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
 import { printJson } from './report.js';
 
@@ -29,7 +30,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   for (const folder of removed) folder.remove();
   const ids = removed.map(({ id }) => id);
   if (isSet(options, 'json')) printJson({ changed: ids.length > 0, diagnostics: [], removed: ids });
-  else process.stdout.write(ids.map((id) => `removed ${id}\n`).join(''));
+  else print(ids.map((id) => `removed ${id}\n`).join(''));
 }
 
 /** A run that was interrupted goes only when it is named: its domains may be in need of it. */

@@ -9,8 +9,9 @@ import type { HtmlReport } from './batch-html.js';
 import { waitOf } from './batch-options.js';
 import { openOutput, summary } from './batch-output.js';
 import { exitCodeOf } from './exit-code.js';
+import { say } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
-import { formatDiagnostic } from './report.js';
+import { printDiagnostics } from './report.js';
 import { stateFolder } from './state-folder.js';
 
 /** A signal that fires when somebody wants the command to end: Ctrl-C, or `kill`. */
@@ -19,7 +20,7 @@ export function interruption(): AbortController {
   const stop = () => {
     // Who asks twice is not kept waiting; nothing is lost by it.
     if (controller.signal.aborted) process.exit(130);
-    process.stderr.write('\nvsmmu: finishing what is in hand; once more to end at once\n');
+    say('\nvsmmu: finishing what is in hand; once more to end at once\n');
     controller.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
@@ -40,7 +41,7 @@ export async function lockFor(options: OptionValues, needed = isSet(options, 'ap
     waitSeconds: waitOf(options),
     onWait: (holder) => {
       const who = holder === '' ? '' : ` (process ${holder})`;
-      if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: waiting for another run${who} to end\n`);
+      if (!isSet(options, 'quiet')) say(`vsmmu: waiting for another run${who} to end\n`);
     },
   });
 }
@@ -127,13 +128,13 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
     progress?.stop();
   }
   const diagnostics = error ? inFile(error.diagnostics) : [];
-  process.stderr.write(diagnostics.map(formatDiagnostic).join(''));
+  printDiagnostics(diagnostics);
   output.end({ ...going.document(), totals: tally.totals, diagnostics, changed: tally.changed });
   const quiet = isSet(options, 'quiet');
   // Where not one domain was come to, why says it all.
-  if (!quiet && !(error && told === 0)) process.stderr.write(`vsmmu: ${summary(tally)}\n`);
+  if (!quiet && !(error && told === 0)) say(`vsmmu: ${summary(tally)}\n`);
   const next = going.next(tally, error === undefined && !stop.signal.aborted);
-  if (!quiet && next !== undefined) process.stderr.write(`vsmmu: ${next}\n`);
+  if (!quiet && next !== undefined) say(`vsmmu: ${next}\n`);
   if (error) return exitCodeOf(error);
   if (stop.signal.aborted && !failFast) return 130;
   return tally.failed ? 1 : 0;

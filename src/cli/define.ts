@@ -5,6 +5,7 @@ import { type Connection, type DomainUuid, openLibvirt } from '../libvirt/connec
 import { confirm } from './ask.js';
 import { unifiedDiff } from './diff.js';
 import { describeIoError } from './files.js';
+import { printPatch, say } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
 import type { Source } from './source.js';
@@ -32,9 +33,10 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
   const connection = openLibvirt(uri);
   try {
     const found = [...diagnostics, ...(await lookAt(connection, uuid)).map((d) => ({ file: name, ...d }))];
+    if (isSet(options, 'diff')) printPatch(diff);
+    else if (!isSet(options, 'yes') && process.stdin.isTTY) say(diff);
     report(found, options);
-    if (isSet(options, 'diff')) process.stdout.write(diff);
-    if (!isSet(options, 'yes')) await ask(name, isSet(options, 'diff') ? '' : diff);
+    if (!isSet(options, 'yes')) await ask(name);
     if ((await connection.dumpXml(uuid, { inactive: true, security: true })) !== before) {
       throw new RefusedError(
         diagnostic('domain-edited', 'somebody changed the domain in the meantime', { hint: 'run it again' }),
@@ -61,11 +63,13 @@ async function lookAt(connection: Connection, uuid: DomainUuid): Promise<readonl
   ];
 }
 
-/** Shows what would change and asks whether it may. */
-async function ask(name: string, diff: string): Promise<void> {
-  const answer = await confirm(`${diff}Define ${JSON.stringify(name)} so?`);
+/** Asks whether the domain may be defined. */
+async function ask(name: string): Promise<void> {
+  const answer = await confirm(`Define ${JSON.stringify(name)}?`);
   if (answer === undefined) {
-    throw new InputError(diagnostic('usage', '--define asks first, and there is no terminal to ask on: give --yes'));
+    throw new InputError(
+      diagnostic('usage', '--define asks before it defines, and standard input is not a terminal: give --yes'),
+    );
   }
   if (!answer) throw new RefusedError(diagnostic('define-declined', 'nothing was changed'));
 }
@@ -98,6 +102,6 @@ function tell(
   if (isSet(options, 'json')) printJson({ changed, diagnostics, ...(backup !== undefined && { backup }) });
   else if (!isSet(options, 'quiet')) {
     const kept = `defined; the definition of before is in ${backup}`;
-    process.stderr.write(`${JSON.stringify(name)}: ${changed ? kept : 'nothing to change'}\n`);
+    say(`${JSON.stringify(name)}: ${changed ? kept : 'nothing to change'}\n`);
   }
 }

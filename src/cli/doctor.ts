@@ -8,6 +8,7 @@ import { HERE, readHelp, readSchema } from '../libvirt/installed.js';
 import { examine } from './doctor-checks.js';
 import { renderChecks } from './doctor-text.js';
 import { readTextFile } from './files.js';
+import { print } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { sysfsOf } from './place.js';
 import { printJson } from './report.js';
@@ -31,8 +32,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const strict = isSet(options, 'strict');
   const failed = checks.some(({ grade }) => grade === 'fail' || (strict && grade === 'warn'));
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], able: !failed, checks });
-  else
-    process.stdout.write(renderChecks(checks, { quiet: isSet(options, 'quiet'), verbose: isSet(options, 'verbose') }));
+  else print(renderChecks(checks, { quiet: isSet(options, 'quiet'), verbose: isSet(options, 'verbose') }));
   return failed ? 1 : 0;
 }
 

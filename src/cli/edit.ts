@@ -8,9 +8,10 @@ import { hostReader } from './check.js';
 import { withHeader, withoutHeader } from './edit-header.js';
 import { edit } from './editor.js';
 import { describeIoError, readInput } from './files.js';
+import { say } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
 import { place, targetOf } from './place.js';
-import { formatDiagnostic, type Located, located, report } from './report.js';
+import { type Located, located, printDiagnostics, report } from './report.js';
 
 /**
  * `vsmmu edit FILE`: what `virsh edit` is to start as its editor. Whatever makes it end with anything but 0 leaves the file
@@ -42,7 +43,7 @@ export async function run(operands: readonly string[], given: OptionValues): Pro
 function whatItIs(file: string, content: Uint8Array, options: OptionValues): string | undefined {
   const editing = editingOfCaller();
   const leave = (why: string): undefined => {
-    if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${why}: nothing is rewritten\n`);
+    if (!isSet(options, 'quiet')) say(`vsmmu: ${why}: nothing is rewritten\n`);
   };
   if (editing === 'other') return leave('this is no definition of a domain');
   if (editing === 'unknown') return leave('virsh’s own shell does not tell what it edits; use virsh edit NAME');
@@ -122,7 +123,7 @@ async function checkAgain(file: string, name: string, options: OptionValues): Pr
   );
   if (errors.length === 0) return;
   if (!process.stdin.isTTY) throw new RefusedError(errors);
-  process.stderr.write(errors.map(formatDiagnostic).join(''));
+  printDiagnostics(errors);
   if (!(await confirm('Keep it all the same?'))) throw new RefusedError(errors);
 }
 

@@ -2,6 +2,7 @@ import { CODES, type DiagnosticCode } from '../codes.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { EXPLANATIONS, type Explanation } from '../explanations.js';
 import { suggestion } from './command-line.js';
+import { print } from './io/terminal.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
 import { printJson } from './report.js';
 import { colours, listItem, paragraph } from './typeset.js';
@@ -18,7 +19,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const name = operands.length === 0 ? undefined : soleOperand(operands, 'code');
   if (name === undefined) {
     if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], codes: codes().map(explain) });
-    else process.stdout.write(renderList());
+    else print(renderList());
     return;
   }
   if (!isCode(name)) {
@@ -26,7 +27,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     throw new InputError(diagnostic('usage', `there is no code ${name}`, { hint }));
   }
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], code: explain(name) });
-  else process.stdout.write(renderExplanation(explain(name)));
+  else print(renderExplanation(explain(name)));
 }
 
 const codes = (): readonly DiagnosticCode[] => Object.keys(CODES) as DiagnosticCode[];

@@ -1,5 +1,6 @@
 import { DiagnosedError, type Diagnostic, RefusedError } from '../diagnostics.js';
 import { backUp, writeFile } from './files.js';
+import { printMarkup, printPatch } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { placeSource } from './place.js';
 import type { Located } from './report.js';
@@ -26,9 +27,9 @@ export async function fix(source: Source, examine: Examine, options: OptionValue
   const { xml: after = before } = fixed;
   if (isSet(options, 'diff')) {
     const { unifiedDiff } = await import('./diff.js');
-    process.stdout.write(unifiedDiff(source.name, before, after));
+    printPatch(unifiedDiff(source.name, before, after));
   } else if (source.file === '-') {
-    if (!isSet(options, 'json')) process.stdout.write(after);
+    if (!isSet(options, 'json')) printMarkup(after);
   } else if (source.file !== undefined && after !== before) {
     const suffix = value(options, 'backup');
     if (suffix !== undefined) await backUp(source.file, source.input, suffix);

@@ -1,5 +1,6 @@
 import yargs from 'yargs';
 import { COMMANDS, type Command } from './commands.js';
+import { print } from './io/terminal.js';
 
 /** Prints what `--help` is to say of a command, or of the whole tool. */
 export async function printHelp(command: Command | undefined): Promise<void> {
@@ -26,5 +27,5 @@ export async function printHelp(command: Command | undefined): Promise<void> {
     }
   }
   page.epilogue('DOMAIN is a file with the XML of a libvirt domain; - or nothing is standard input.');
-  process.stdout.write(`${await page.getHelp()}\n`);
+  print(`${await page.getHelp()}\n`);
 }

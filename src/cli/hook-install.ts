@@ -13,6 +13,7 @@ import {
   uninstallHook,
 } from '../libvirt/hook-file.js';
 import { readTextFile } from './files.js';
+import { print, say } from './io/terminal.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
 
@@ -85,7 +86,7 @@ export async function status(operands: readonly string[], options: OptionValues)
   if (isSet(options, 'json')) {
     const { hook: _, ...found } = { ...hook, mode, convertOnStop };
     printJson({ changed: false, diagnostics, installed: hook !== undefined, ...(hook && found) });
-  } else if (!hook) process.stdout.write('not installed\n');
+  } else if (!hook) print('not installed\n');
   else {
     const rows = [
       ['script', hook.file],
@@ -97,7 +98,7 @@ export async function status(operands: readonly string[], options: OptionValues)
       ['log', hook.log || 'none'],
       ...hook.broken.map((what) => ['BROKEN', what]),
     ];
-    process.stdout.write(rows.map(([what = '', is = '']) => `${what.padEnd(12)}${is}\n`).join(''));
+    print(rows.map(([what = '', is = '']) => `${what.padEnd(12)}${is}\n`).join(''));
     report(diagnostics, options);
   }
   return hook && hook.broken.length === 0 ? 0 : 1;
@@ -133,5 +134,5 @@ function none([operand]: readonly string[], command: string): void {
 
 function tell(options: OptionValues, result: Parameters<typeof printJson>[0], line: string): void {
   if (isSet(options, 'json')) printJson(result);
-  else if (!isSet(options, 'quiet')) process.stderr.write(`vsmmu: ${line}\n`);
+  else if (!isSet(options, 'quiet')) say(`vsmmu: ${line}\n`);
 }

@@ -1,12 +1,15 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { printable } from '../escape.js';
+import { say } from './io/terminal.js';
 
 /** The log of the hook: standard error, of which libvirt keeps what a refusal says, and a file for its owner alone. */
 export class HookLog {
   constructor(private readonly file: string | undefined) {}
 
   /** A line each. What cannot be written is not: a log is no reason for a guest not to start. */
-  write(lines: readonly string[]): void {
-    for (const line of lines) process.stderr.write(`${line}\n`);
+  write(words: readonly string[]): void {
+    const lines = words.map(printable);
+    say(lines.map((line) => `${line}\n`).join(''));
     const fd = this.open();
     if (fd === undefined) return;
     const time = new Date().toISOString();

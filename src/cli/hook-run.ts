@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
+import { printable } from '../escape.js';
 import type { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { isVirtMachine } from '../plan/applicable.js';
@@ -12,7 +13,7 @@ import { startClock } from './hook-clock.js';
 import { readHookInput } from './hook-input.js';
 import { HookLog } from './hook-log.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
-import { formatDiagnostic, printable } from './report.js';
+import { formatDiagnostic } from './report.js';
 
 /** The answer that refuses a start, for libvirt and for the script that it calls. */
 const REFUSED = 1;

@@ -1,11 +1,13 @@
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { VERSION } from '../version.js';
+import { InterruptedError } from './ask.js';
 import { type CommandLine, parseCommandLine, suggestion } from './command-line.js';
 import { COMMANDS, findCommand, partsOf } from './commands.js';
 import { exitCodeOf } from './exit-code.js';
 import { nameOfInput } from './files.js';
+import { print } from './io/terminal.js';
 import { isSet } from './options.js';
-import { applyStrictness, formatDiagnostic, printJson } from './report.js';
+import { applyStrictness, printDiagnostics, printJson } from './report.js';
 
 /**
  * Runs a command line and says how it ended: exit code 0 done, 1 the answer is no, 2 the input or the command line is
@@ -18,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let line: CommandLine = { operands: [], options: { json: beforeOperands.includes('--json') } };
   try {
     if (name === '--version') {
-      process.stdout.write(`${VERSION}\n`);
+      print(`${VERSION}\n`);
     } else if (isHelp(name) || ((command || partsOf(name).length > 0) && beforeOperands.some(isHelp))) {
       const { printHelp } = await import('./help.js');
       await printHelp(command);
@@ -30,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     return 0;
   } catch (error) {
+    if (error instanceof InterruptedError) return 130;
     if (!(error instanceof DiagnosedError)) throw error;
     tell(error.diagnostics, line, command?.subject);
     return exitCodeOf(error);
@@ -61,6 +64,6 @@ function tell(
   const name = subject ?? (options.connect === undefined ? nameOfInput(file) : file);
   const diagnostics = applyStrictness(found, options).map((d) => ({ file: d.code === 'usage' ? 'vsmmu' : name, ...d }));
   const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
-  process.stderr.write(told.map(formatDiagnostic).join(''));
+  printDiagnostics(told);
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics });
 }

@@ -5,6 +5,7 @@ import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../plan/target.js';
 import { exitCodeOf } from './exit-code.js';
 import { readExisting } from './files.js';
+import { printMarkup, say } from './io/terminal.js';
 import { DEFAULT_POLICY_FILE, type OptionValues, value } from './options.js';
 import { placeSource } from './place.js';
 import { formatDiagnostic } from './report.js';
@@ -37,12 +38,12 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const settings = { policy: policyOf(machine), target: targetOf(machine) };
     const here = { sysfs: process.env.VSMMU_SYSFS || '/sys', 'force-tcg': process.env.VSMMU_FORCE_TCG === '1' };
     const placed = await placeSource({ name, input: Buffer.from(domain) }, here, settings);
-    say(placed.diagnostics, name);
-    process.stdout.write(placed.after.document.text);
+    reportFindings(placed.diagnostics, name);
+    printMarkup(placed.after.document.text);
     return 0;
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
-    say(error.diagnostics, name);
+    reportFindings(error.diagnostics, name);
     return exitCodeOf(error);
   }
 }
@@ -96,9 +97,9 @@ function targetOf({ annotations }: Machine): Target {
 }
 
 /** Says what was found on standard error, and, since the shim keeps that to itself, in the log of the container. */
-function say(diagnostics: readonly Diagnostic[], name: string): void {
+function reportFindings(diagnostics: readonly Diagnostic[], name: string): void {
   const text = diagnostics.map((d) => formatDiagnostic({ file: name, ...d })).join('');
-  process.stderr.write(text);
+  say(text);
   try {
     if (readFileSync('/proc/1/comm', 'utf8').trim() === 'sidecar-shim') appendFileSync('/proc/1/fd/2', text);
   } catch {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { backUp, writeFile } from './files.js';
+import { printMarkup, printPatch } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
 import type { Source } from './source.js';
@@ -48,10 +49,13 @@ export async function deliver(target: string | undefined, result: Result, option
     const secret = source.uuid !== undefined && !statSync(target, { throwIfNoEntry: false });
     await writeFile(target, after, secret ? { mode: 0o600 } : {});
   }
-  report(diagnostics, options);
+  // On a terminal the diagnostics would scroll away above a long diff.
+  const diffFirst = isSet(options, 'diff') && !isSet(options, 'json') && process.stdout.isTTY;
+  if (!diffFirst) report(diagnostics, options);
   if (isSet(options, 'json')) printJson({ changed, diagnostics, xml: after });
   else if (isSet(options, 'diff')) {
     const { unifiedDiff } = await import('./diff.js');
-    process.stdout.write(unifiedDiff(source.name, before, after));
-  } else if (target === undefined) process.stdout.write(after);
+    printPatch(unifiedDiff(source.name, before, after));
+  } else if (target === undefined) printMarkup(after);
+  if (diffFirst) report(diagnostics, options);
 }

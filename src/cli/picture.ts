@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { writeFile } from './files.js';
+import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 
 /** A picture, made when it is asked for. */
@@ -54,11 +55,11 @@ export async function deliverPicture(picture: Picture, options: OptionValues): P
   const file = value(options, 'svg');
   if (file === undefined) {
     if (!wantsPicture(options)) return false;
-    process.stdout.write(picture.dot());
+    printMarkup(picture.dot());
     return true;
   }
   const svg = await picture.svg();
-  if (file === '-') process.stdout.write(svg);
+  if (file === '-') printMarkup(svg);
   else await writeFile(file, svg);
   return !isSet(options, 'json');
 }

@@ -1,5 +1,6 @@
 import { parseDomain } from '../domain/domain.js';
 import { predictGuest } from '../guest/predict.js';
+import { print } from './io/terminal.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
 import { checkPicture, deliverPicture, wantsPicture } from './picture.js';
 import { place } from './place.js';
@@ -25,6 +26,6 @@ export async function run(operands: readonly string[], options: OptionValues): P
     return;
   }
   const scene = { name: domain.name, host, before: predictGuest(parseDomain(before)), after: guest };
-  process.stdout.write(renderPlan(plan, scene));
-  if (isSet(options, 'guest')) process.stdout.write(renderGuest(guest, after, host));
+  print(renderPlan(plan, scene));
+  if (isSet(options, 'guest')) print(renderGuest(guest, after, host));
 }

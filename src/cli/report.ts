@@ -1,33 +1,35 @@
 import { CODES } from '../codes.js';
 import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
+import { printable } from '../escape.js';
+import { printJsonText, say } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
+import { colours } from './typeset.js';
 
 /** A finding that says which file it is in: the domain's, or another. */
 export type Located = Diagnostic & { readonly file: string };
 
-/** One finding as compilers print it: `file:line:column: severity: code: message; what to do`. */
-export function formatDiagnostic(d: Located): string {
+/** One diagnostic as compilers print it: `file:line:column: severity: code: message; what to do`. */
+export function formatDiagnostic(d: Located, paint = (severity: string) => severity): string {
   const place = d.place ? `:${d.place.line}:${d.place.column}` : '';
   const hint = d.hint === undefined ? '' : `; ${d.hint}`;
-  return `${printable(`${d.file}${place}: ${d.severity}: ${d.code}: ${d.message}${hint}`)}\n`;
+  return `${printable(`${d.file}${place}: `)}${paint(`${d.severity}:`)}${printable(` ${d.code}: ${d.message}${hint}`)}\n`;
 }
 
-/**
- * A text on one line, with what a terminal would act on, or turn the order of the text around by, made visible: names in a
- * domain are somebody else's words.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_C}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** Prints diagnostics on standard error; a terminal gets the severities in colour. */
+export function printDiagnostics(diagnostics: readonly Located[]): void {
+  const { red, yellow, cyan, bold } = colours(process.stderr);
+  const paints = { error: red, warning: yellow, note: cyan };
+  say(diagnostics.map((d) => formatDiagnostic(d, (text) => bold(paints[d.severity](text)))).join(''));
 }
 
-/** Says on standard error what was found, as much of it as `--quiet` and `--verbose` ask for. */
+/** Prints the diagnostics that `--quiet` and `--verbose` ask for. */
 export function report(diagnostics: readonly Located[], options: OptionValues): void {
-  const told = diagnostics.filter((d) => {
+  const shown = diagnostics.filter((d) => {
     if (isSet(options, 'quiet')) return d.severity === 'error';
     return isSet(options, 'verbose') || !CODES[d.code].detail;
   });
-  process.stderr.write(told.map(formatDiagnostic).join(''));
+  printDiagnostics(shown);
 }
 
 /** With `--strict`, warnings as errors. */
@@ -69,5 +71,5 @@ export function refuseErrors<T extends { readonly diagnostics: readonly Diagnost
 export function printJson(
   document: { changed: boolean; diagnostics: readonly Diagnostic[] } & Record<string, unknown>,
 ): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  printJsonText(`${JSON.stringify(document, null, 2)}\n`);
 }

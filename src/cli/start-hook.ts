@@ -1,7 +1,7 @@
 import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
 import { exitCodeOf } from './exit-code.js';
 import { run } from './hook-run.js';
-import { formatDiagnostic } from './report.js';
+import { printDiagnostics } from './report.js';
 
 /** The options of `hook run` that have a value, and that have none. */
 const VALUED: ReadonlySet<string> = new Set(['policy', 'hook', 'log', 'limit', 'state', 'sysfs', 'topology']);
@@ -24,7 +24,7 @@ async function main([, , , , ...argv]: readonly string[]): Promise<number> {
     return await run(argv.slice(end + 1), options);
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
-    process.stderr.write(error.diagnostics.map((d) => formatDiagnostic({ file: 'vsmmu', ...d })).join(''));
+    printDiagnostics(error.diagnostics.map((d) => ({ file: 'vsmmu', ...d })));
     return exitCodeOf(error);
   }
 }

@@ -3,6 +3,7 @@ import { renderTopology } from '../host/render.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { readTextFile } from './files.js';
+import { print } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { checkPicture, deliverPicture, wantsPicture } from './picture.js';
 import { kernelLogOf, sysfsOf } from './place.js';
@@ -22,5 +23,5 @@ export async function run(operands: readonly string[], options: OptionValues): P
     if (await deliverPicture({ dot: () => topologyDot(host), svg: () => drawTopology(host) }, options)) return;
   }
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], topology: host.topology });
-  else process.stdout.write(renderTopology(host));
+  else print(renderTopology(host));
 }

@@ -1,12 +1,13 @@
+import type { WriteStream } from 'node:tty';
 import pc from 'picocolors';
+import { showsColours } from './io/terminal.js';
 
 /** How wide what people read is. */
 export const WIDTH = 80;
 
-/** Colours where standard output is a terminal that wants them; else none. */
-export function colours(): ReturnType<typeof pc.createColors> {
-  // picocolors takes CI for a terminal; what is kept in a file is no place for colour.
-  return pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
+/** Colours where a stream is a terminal that shows them; else none. */
+export function colours(stream: WriteStream = process.stdout): ReturnType<typeof pc.createColors> {
+  return pc.createColors(showsColours(stream));
 }
 
 /** Words in lines that fit the width, indented, each with a line end. */

@@ -24,7 +24,7 @@ export function readNodes(sysfs: Sysfs, detail: NodeDetail): NumaNode[] {
 
   return [...online].map((id) => ({
     id,
-    cpus: withCpu.has(id) ? (sysfs.read(`${NODES}/node${id}/cpulist`) ?? '') : '',
+    cpus: withCpu.has(id) ? readCpus(sysfs, id) : '',
     memory: withMemory.has(id),
     ...(detail === 'whole' && { memoryKiB: withMemory.has(id) ? readMemory(sysfs, id) : 0 }),
     initiator: initiators.has(id),
@@ -52,6 +52,15 @@ function readSet(sysfs: Sysfs, name: string): Set<number> | undefined {
   if (text === undefined) return undefined;
   if (text === '') return new Set();
   return LIST.test(text) ? new Set(parseList(text)) : sysfs.fail(path, 'is no list of nodes');
+}
+
+/** Linux has 8192 CPUs at most on arm64 and x86 (NR_CPUS). */
+const CPU_LIST = /^(\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*)?$/;
+
+function readCpus(sysfs: Sysfs, id: number): string {
+  const path = `${NODES}/node${id}/cpulist`;
+  const text = sysfs.read(path) ?? '';
+  return CPU_LIST.test(text) ? text : sysfs.fail(path, 'is not a list of CPUs');
 }
 
 function readMemory(sysfs: Sysfs, id: number): number {

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { type Bdf, parseBdf } from '../domain/address.js';
+import { printable } from '../escape.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import type { Sysfs } from './sysfs.js';
 
@@ -45,7 +46,7 @@ export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
   const resource = bridge ? '' : sysfs.read(`${path}/resource`);
   if (resource === undefined) return undefined;
 
-  const driver = sysfs.linkName(`${path}/driver`) ?? null;
+  const driver = printable(sysfs.linkName(`${path}/driver`) ?? '') || null;
   const smmu = sysfs.linkName(`${path}/iommu`);
   return {
     bdf,

@@ -130,7 +130,7 @@ describe('pictures on a page', () => {
 });
 
 describe("somebody else's words", () => {
-  const evil = `"><script>alert('$(id)')</script>&amp;\\N\\"]]> -- ümläut\n\u0007`;
+  const evil = `"><script>alert('$(id)')</script>&amp;\\N\\"]]> -- ümläut\n\u0007\u009b31m\u202e`;
   const host = hostWith(1, { 1: { smmu: 0 } });
   const { plan: made } = plan(domainWith("<controller type='pci' index='0' model='pcie-root'/>", hostdev(1)), host, {
     ...DEFAULT_POLICY,
@@ -149,7 +149,7 @@ describe("somebody else's words", () => {
 
   it('end no string of the DOT', () => {
     expect(planDot(stored, host, { name: evil }).split('\n')[0]).toBe(
-      `digraph "Host devices and vSMMUs of \\"><script>alert('$(id)')</script>&amp;\\\\N\\\\\\"]]> -- ümläut  " {`,
+      `digraph "Host devices and vSMMUs of \\"><script>alert('$(id)')</script>&amp;\\\\N\\\\\\"]]> -- ümläut\\\\u000a\\\\u0007\\\\u009b31m\\\\u202e" {`,
     );
   });
 });

@@ -99,7 +99,7 @@ describe('--define', () => {
     await withDomain('asked', async (uuid) => {
       const before = await dump(uuid);
       const no = await atTerminal('asked', () => '\n');
-      expect(no.shown).toMatch(/<iommu model='smmuv3'>[\s\S]*Define "asked" so\? \[y\/N\]/);
+      expect(no.shown).toMatch(/<iommu model='smmuv3'>[\s\S]*Define "asked"\? \[y\/N\]/);
       expect(no.shown).toContain('define-declined');
       expect(no.shown).not.toContain('s3cret');
       expect(no.code).toBe(1);

@@ -1,5 +1,5 @@
+import { escapeMarkup, printable } from '../../escape.js';
 import { COLOURS, colour } from './colours.js';
-import { escapeMarkup, withoutControls } from './escape.js';
 
 /** Graphviz has the measures of these built in, by exactly these names: text fits wherever a font of such measures is. */
 const SANS = 'Helvetica';
@@ -129,10 +129,10 @@ function lineInDot({ from, to, colour: stroke, dashed = false }: Line): string {
 
 /** A name as DOT takes it. */
 function quoted(text: string): string {
-  return `"${withoutControls(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  return `"${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** Somebody else's words in a label, which is HTML of a kind; Graphviz puts names in the place of `\N` there, too. */
+/** Untrusted text in a label, which is HTML of a kind; Graphviz replaces `\N` there, too. */
 function escaped(text: string): string {
   return escapeMarkup(text).replaceAll('\\', '\\\\');
 }

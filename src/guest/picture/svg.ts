@@ -1,5 +1,5 @@
+import { escapeMarkup } from '../../escape.js';
 import { darkRules } from './colours.js';
-import { escapeMarkup } from './escape.js';
 
 /** The class of every picture: its style reaches nothing else on a page, and is the same in all of them. */
 const CLASS = 'vsmmu-picture';

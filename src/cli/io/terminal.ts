@@ -1,0 +1,53 @@
+import type { WriteStream } from 'node:tty';
+import { codeOf, escapeControls, escapeControlsInJson, escapeControlsInXml } from '../../escape.js';
+import { hasUtf8, toAscii } from './locale.js';
+
+/**
+ * Everything that a command prints passes through one of these functions: names, metadata and messages are untrusted input,
+ * and nothing in them may act on a terminal.
+ */
+
+/** The colours that vsmmu itself prints. */
+const COLOUR = new RegExp(`(${'\u001b'}\\[(?:[12]|22|3[1-6]|39)m)`);
+
+/** Prints text for people on standard output. */
+export function print(text: string): void {
+  process.stdout.write(forPeople(text, process.stdout));
+}
+
+/** Prints text for people on standard error. */
+export function say(text: string): void {
+  if (text !== '') process.stderr.write(forPeople(text, process.stderr));
+}
+
+/** Prints XML, or DOT with its XML labels, on standard output: byte for byte but on a terminal. */
+export function printMarkup(xml: string): void {
+  process.stdout.write(process.stdout.isTTY ? escapeControlsInXml(xml) : xml);
+}
+
+/** Prints a patch on standard output, byte for byte but on a terminal. */
+export function printPatch(patch: string): void {
+  if (process.stdout.isTTY) print(patch);
+  else process.stdout.write(patch);
+}
+
+/** Prints a part of a JSON document on standard output. */
+export function printJsonText(json: string): void {
+  const safe = escapeControlsInJson(json);
+  process.stdout.write(hasUtf8() ? safe : safe.replace(/[\u0080-\uffff]/g, codeOf));
+}
+
+/** Whether a stream is a terminal that shows colours; https://no-color.org. */
+export function showsColours(stream: WriteStream): boolean {
+  return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+}
+
+function forPeople(text: string, stream: WriteStream): string {
+  const parts = showsColours(stream) ? text.split(COLOUR) : [text];
+  const safe = parts.map((part, i) => (i % 2 === 1 ? part : escapeControls(part))).join('');
+  if (hasUtf8()) return safe;
+  return safe
+    .split(COLOUR)
+    .map((part, i) => (i % 2 === 1 ? part : toAscii(part)))
+    .join('');
+}
