@@ -1,22 +1,28 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
-import pc from 'picocolors';
+import { maskSecrets } from '../domain/secrets.js';
+import { escapeControls, printable } from '../escape.js';
+import { colours } from './typeset.js';
 
-/** A unified diff of two texts, in colour where standard output is a terminal; passwords in it are masked. Empty where they are equal. */
-export function unifiedDiff(file: string, before: string, after: string): string {
+/**
+ * A unified diff of two domains, secrets masked; in colour where standard output is a terminal. Empty where they are equal.
+ */
+export function unifiedDiff(name: string, before: string, after: string): string {
   if (before === after) return '';
-  const patch = createTwoFilesPatch(file, file, before, after, undefined, undefined, {
+  const file = printable(name);
+  const texts = [maskSecrets(before), maskSecrets(after)] as const;
+  const patch = createTwoFilesPatch(file, file, ...texts, undefined, undefined, {
     context: 3,
     headerOptions: FILE_HEADERS_ONLY,
   });
-  const masked = patch.replace(/\b(passwd\s*=\s*)("[^"]*"|'[^']*')/g, (_, name: string) => `${name}'***'`);
-  // picocolors takes CI for a terminal; a patch that is kept in a file is no place for colour.
-  return process.stdout.isTTY && pc.isColorSupported ? masked.split('\n').map(colour).join('\n') : masked;
+  return process.stdout.isTTY ? patch.split('\n').map(paint).join('\n') : patch;
 }
 
-function colour(line: string): string {
-  if (line.startsWith('---') || line.startsWith('+++')) return pc.bold(line);
-  if (line.startsWith('@@')) return pc.cyan(line);
-  if (line.startsWith('+')) return pc.green(line);
-  if (line.startsWith('-')) return pc.red(line);
-  return line;
+function paint(line: string): string {
+  const { bold, cyan, green, red } = colours();
+  const text = escapeControls(line.replace(/\r$/, ''));
+  if (text.startsWith('---') || text.startsWith('+++')) return bold(text);
+  if (text.startsWith('@@')) return cyan(text);
+  if (text.startsWith('+')) return green(text);
+  if (text.startsWith('-')) return red(text);
+  return text;
 }
