@@ -11,7 +11,7 @@ function atTerminal({ state }: Place, ...args: readonly string[]): { readonly co
   const { status, stdout } = spawnSync('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TERM: 'xterm' },
+    env: { ...process.env, TERM: 'xterm', NO_COLOR: '1' },
   });
   return { code: status, shown: stdout };
 }
