@@ -110,16 +110,21 @@ const codes = {
     severity: 'note',
     meaning: 'an interface gets its host device from the pool of a network, so no SMMU of its own can be told',
   },
+  'device-bridge': {
+    severity: 'error',
+    meaning: 'a PCI bridge is given as a host device; libvirt and VFIO assign endpoints only',
+    hint: 'remove it from the domain',
+  },
   'group-shared': {
     severity: 'warning',
-    meaning: 'several devices of the domain share an IOMMU group; such devices do not work behind an accelerated vSMMU',
-    hint: 'the slots above them need ACS, so that each gets a group of its own',
-  },
-  'group-not-single': {
-    severity: 'warning',
     meaning:
-      'a device behind an accelerated vSMMU is not alone in its IOMMU group; the guest starts, and Linux does not translate for the device',
-    hint: 'keep it on pcie.0 with --bypass; with ACS in the slots above it, it has a group of its own',
+      'a device is not alone in its IOMMU group (PCI bridges count) and stays on `pcie.0`: it does not work behind an accelerated vSMMU',
+  },
+  'group-direct-region': {
+    severity: 'error',
+    meaning:
+      'firmware needs a fixed mapping (a reserved region of type `direct`) for an IOMMU group; Linux does not assign it',
+    hint: 'remove the device from the domain',
   },
   'group-not-viable': {
     severity: 'warning',
@@ -128,7 +133,7 @@ const codes = {
   },
   'group-completed': {
     severity: 'note',
-    meaning: "a device of a placed device's IOMMU group is added to the domain, hidden from the guest",
+    meaning: "a member of a device's IOMMU group is added to the domain, hidden from the guest",
   },
   'leftover-removed': {
     severity: 'note',
@@ -326,8 +331,7 @@ const codes = {
   'group-behind-vsmmu': {
     severity: 'error',
     meaning:
-      'several devices of the domain share an IOMMU group, and one of them is behind an accelerated vSMMU; QEMU refuses the second',
-    hint: 'move all of them to pcie.0, as `vsmmu rewrite` does',
+      'a device behind an accelerated vSMMU is not alone in its IOMMU group, PCI bridges counted; it does not work there',
   },
   'group-backends-differ': {
     severity: 'error',

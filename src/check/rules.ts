@@ -18,7 +18,7 @@ import { expanderBusMisplaced } from './rules/expander-bus-misplaced.js';
 import { domainWithoutGicv3 } from './rules/gic-version.js';
 import { groupBackendsDiffer } from './rules/group-backends-differ.js';
 import { groupBehindVsmmu } from './rules/group-behind-vsmmu.js';
-import { groupNotSingle } from './rules/group-not-single.js';
+import { groupDirectRegion } from './rules/group-direct-region.js';
 import { groupNotViable } from './rules/group-not-viable.js';
 import { hostWithoutSmmu } from './rules/host-without-smmu.js';
 import { initiatorCellMissing } from './rules/initiator-cell-missing.js';
@@ -66,7 +66,7 @@ export const RULES: readonly Rule[] = [
   emulatedBehindVsmmu,
   groupBehindVsmmu,
   groupBackendsDiffer,
-  groupNotSingle,
+  groupDirectRegion,
   groupNotViable,
   busWindowTooSmall,
   chassisDuplicate,

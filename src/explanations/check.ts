@@ -31,13 +31,13 @@ vsmmu check --fix vm.xml`,
     example: `<driver iommufd='yes'/>`,
   },
   'group-behind-vsmmu': {
-    why: `The kernel attaches a whole IOMMU group to one address space. Behind an accelerated vSMMU each device gets one of its
-      own, so that QEMU (11.1) fails on the second device of a group with "Invalid argument", wherever in the guest that
-      one is.`,
-    remedy: `Put all of them on pcie.0, with one kind of backend. With only one of them in the domain, the others unassigned, the
-      guest starts, but Linux (7.2) does not let its vSMMU translate for a device that is not alone in its group.`,
+    why: `Linux (7.2) attaches a whole IOMMU group to the guest's page tables, and fails if a member of it is not a device of the
+      guest's vSMMU: another function, or a bridge without ACS. QEMU logs "error attach … No such file or directory" when the
+      guest turns translation on, and the device does not answer. A second device of the group in the guest keeps QEMU (11.1)
+      from starting ("Invalid argument").`,
+    remedy: `Put every device of the group on pcie.0, with one kind of backend, as vsmmu rewrite does.`,
     example: `vsmmu topology            # which devices share a group
-vsmmu rewrite --bypass 0000:11:00.0,0000:11:00.1 vm.xml`,
+vsmmu rewrite --diff vm.xml`,
   },
   'group-backends-differ': {
     why: `The kernel gives a group to one owner, and VFIO's group file is another owner than /dev/iommu. QEMU says "Could not

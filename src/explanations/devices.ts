@@ -59,27 +59,29 @@ echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
   </source>
 </interface>`,
   },
+  'device-bridge': {
+    why: `VFIO assigns endpoints. A PCI bridge forwards the requests of the devices below it and belongs to the host; libvirt
+      refuses it ("Non-endpoint PCI devices cannot be assigned to guests").`,
+    remedy: `Remove it, and name the device below it where that is what you want.`,
+    example: `vsmmu topology            # which devices the host has`,
+  },
   'group-shared': {
-    why: `Devices of one IOMMU group cannot be told apart by the SMMU, or could reach each other without passing it: functions
-      of one card, or everything below a switch or port without ACS. The kernel attaches a group to one address space
-      only, and QEMU (11.1) fails with "Invalid argument" as soon as one of two such devices is behind an accelerated
-      vSMMU, wherever the other one is. Together on pcie.0 they work.`,
-    remedy: `Where the platform has ACS, switch it on: it is a setting of the firmware, or of the switch. A card with SR-IOV
-      often has groups of their own for its virtual functions. With only one of them in the domain, the others unassigned,
-      the guest starts, but Linux (7.2) does not let its vSMMU translate for a device that is not alone in its group: keep
-      it on pcie.0 with --bypass.`,
+    why: `The SMMU cannot tell the members of an IOMMU group apart, or they can reach each other without passing it: the
+      functions of one card, or everything below a port or switch without ACS, bridges included. When a guest turns translation
+      on, Linux (7.2) attaches the whole group to the guest's page tables, and fails if a member is not a device of the
+      guest's vSMMU. A bridge never is. The guest would start, and the device would not work. With a second endpoint of the
+      group in the guest, QEMU (11.1) does not start ("Invalid argument"). On pcie.0 these devices work.`,
+    remedy: `Enable ACS on the port named in the message: it is a setting of the firmware, or of the switch. A card with
+      SR-IOV often has a group for each virtual function.`,
     example: `vsmmu topology            # which devices share a group
 vsmmu rewrite --group-mates error vm.xml`,
   },
-  'group-not-single': {
-    why: `When the guest turns translation on, Linux (7.2) attaches the device's whole group to the guest's page tables, and
-      fails for all of it where something in the group is no device of the guest's vIOMMU: a bridge or port above the
-      device that lacks ACS, or a function that the domain does not have, or has unassigned. QEMU logs "error attach … No
-      such file or directory", and the guest's driver gets no answer from the device.`,
-    remedy: `Keep it on pcie.0 with --bypass: there it works. Where the platform has ACS, switch it on in the slots above: it
-      is a setting of the firmware, or of the switch.`,
-    example: `vsmmu topology            # which devices share a group
-vsmmu rewrite --bypass 0000:53:00.0 vm.xml`,
+  'group-direct-region': {
+    why: `Firmware has declared a memory range that must stay mapped 1:1 for this device (an RMR node of the IORT). Linux
+      refuses to hand such a group to a guest: "Firmware has requested this device have a 1:1 IOMMU mapping". Regions of type
+      direct-relaxable do not matter.`,
+    remedy: `Remove the device from the domain, or ask the platform's vendor for firmware without the region.`,
+    example: `cat /sys/kernel/iommu_groups/7/reserved_regions`,
   },
   'group-not-viable': {
     why: `VFIO hands out whole groups. While a host driver holds another device of the group, that driver could reach
@@ -90,7 +92,7 @@ vsmmu rewrite --bypass 0000:53:00.0 vm.xml`,
 virsh nodedev-detach pci_0000_11_00_1`,
   },
   'group-completed': {
-    why: `--complete-groups adds the other endpoints of a placed device's group, so that libvirt takes them from their drivers
+    why: `--complete-groups adds the group members that a host driver holds, so that libvirt takes them from their drivers
       while the guest runs. The host cannot use them in that time.`,
     remedy: `See that the host can do without them: its own disk or network card may be among them.`,
     example: HIDDEN,

@@ -17,7 +17,7 @@ export class Host {
     this.#devices = new Map(topology.devices.map((device) => [device.bdf, device]));
     this.#smmus = new Map(topology.smmus.map((smmu) => [smmu.name, smmu]));
     const groups = new Map<number, PciDevice[]>();
-    for (const device of this.endpoints) {
+    for (const device of topology.devices) {
       if (device.group === null) continue;
       const members = groups.get(device.group);
       if (members) members.push(device);
@@ -51,20 +51,20 @@ export class Host {
     return this.endpoints.filter((device) => device.smmu === smmu);
   }
 
-  /** The endpoints of an IOMMU group, by address; its bridges do not count. */
+  /** All devices of an IOMMU group, PCI bridges too, by address. */
   groupMembers(group: number): readonly PciDevice[] {
     return this.#groups.get(group) ?? [];
   }
 
-  /** All else in a device's IOMMU group, bridges too, by address. */
-  groupCompany(device: PciDevice): readonly PciDevice[] {
-    return this.topology.devices.filter((other) => other.group === device.group && other.bdf !== device.bdf);
-  }
-
-  /** The other endpoints of a device's IOMMU group, by address. */
+  /** The other members of a device's IOMMU group, by address. Only a device without any can be placed. */
   groupMates(device: PciDevice): readonly PciDevice[] {
     if (device.group === null) return [];
     return this.groupMembers(device.group).filter((mate) => mate.bdf !== device.bdf);
+  }
+
+  /** Whether an endpoint is alone in an IOMMU group: Linux 7.2 translates for no other behind an accelerated vSMMU. */
+  isIsolated(device: PciDevice): boolean {
+    return device.group !== null && this.groupMates(device).length === 0;
   }
 
   /** The bridges that a device hangs below, the nearest first. */

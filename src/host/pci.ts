@@ -48,6 +48,8 @@ export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
 
   const driver = printable(sysfs.linkName(`${path}/driver`) ?? '') || null;
   const smmu = sysfs.linkName(`${path}/iommu`);
+  const group = readGroup(sysfs, path);
+  const direct = group === null || bridge ? [] : readDirectRegions(sysfs, group);
   return {
     bdf,
     vendor,
@@ -57,7 +59,8 @@ export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
     vfio: driver !== null && (driver.includes('vfio') || sysfs.has(`${path}/vfio-dev`)),
     bridge,
     smmu: smmu?.startsWith(SMMUV3_PREFIX) ? smmu : null,
-    group: readGroup(sysfs, path),
+    group,
+    ...(direct.length > 0 && { directRegions: direct }),
     node: readNode(sysfs, `${path}/numa_node`),
     parent: bdfOfName(posix.basename(posix.dirname(path))) ?? null,
     physfn: readPhysfn(sysfs, path),
@@ -107,6 +110,19 @@ function readGroup(sysfs: Sysfs, path: string): number | null {
   const name = sysfs.linkName(`${path}/iommu_group`);
   if (name === undefined) return null;
   return /^\d+$/.test(name) ? Number(name) : sysfs.fail(`${path}/iommu_group`, 'leads to no group number');
+}
+
+/** The reserved regions of type `direct` of a group (Linux, Documentation/ABI/testing/sysfs-kernel-iommu_groups). */
+function readDirectRegions(sysfs: Sysfs, group: number): string[] {
+  const text = sysfs.read(`kernel/iommu_groups/${group}/reserved_regions`) ?? '';
+  return [...text.matchAll(/^(0x[0-9a-f]+) (0x[0-9a-f]+) direct$/gm)].map(
+    ([, start, end]) => `${shorten(start)}-${shorten(end)}`,
+  );
+}
+
+/** `0x81000000` of `0x0000000081000000`. */
+function shorten(address: string | undefined): string {
+  return `0x${BigInt(address ?? 0).toString(16)}`;
 }
 
 function readPhysfn(sysfs: Sysfs, path: string): Bdf | null {

@@ -76,7 +76,7 @@ function deviceLines(host: Host, device: PciDevice, columns: Columns, last: bool
 /** What there is to say about a device besides what it is. */
 function notes(host: Host, device: PciDevice): string[] {
   const { group, physfn, bars } = device;
-  const mates = host.groupMates(device).map((mate) => mate.bdf);
+  const mates = host.groupMates(device).map(({ bdf, bridge }) => (bridge ? `bridge ${bdf}` : bdf));
   const above = host.bridgesAbove(device);
   // A root port alone is no news; above a switch's downstream port is its upstream port, which stands for the switch.
   const [bridge, upstream] = above;

@@ -9,6 +9,7 @@ import { whyNotOurs } from './applicable.js';
 import { findExisting } from './existing.js';
 import type { Policy } from './policy.js';
 import { bytesNeeded, formatSize } from './spare-memory.js';
+import { acsHint, nameMembers } from './verdict.js';
 
 /** Where a device can be plugged in while the guest runs. */
 export interface Attachment {
@@ -48,7 +49,7 @@ export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Pol
   const { smmu } = device;
   if (device.bridge) throw refuse(bdf, 'it is a bridge, and bridges cannot be assigned');
   if (policy.bypass.includes(bdf)) throw refuse(bdf, 'the policy has it on its bypass list');
-  checkGroup(domain, host, device);
+  checkGroup(host, device);
   if (smmu === null) {
     throw refuse(bdf, 'it is behind no SMMU', 'virsh attach-device takes it without an address: it goes on pcie.0');
   }
@@ -56,21 +57,20 @@ export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Pol
   return { bdf, address: { bus: index, slot: 0, function: 0 }, iommufd: domain.iommufd?.enabled !== true };
 }
 
-/** Whether the device may go alone (rule 3): no endpoint of its group is in the guest, or held by a host driver. */
-function checkGroup(domain: Domain, host: Host, device: PciDevice): void {
-  const { bdf, group } = device;
+/** @throws RefusedError where the device is not alone in an IOMMU group, or the group cannot be assigned */
+function checkGroup(host: Host, device: PciDevice): void {
+  const { bdf, group, directRegions = [] } = device;
   if (group === null) {
     const message = `${bdf} is in no IOMMU group and cannot be assigned`;
     throw new RefusedError(diagnostic('device-without-group', message, { severity: 'error' }));
   }
-  for (const mate of host.groupMates(device)) {
-    const present = domain.hostDevices.find((each) => each.bdf === mate.bdf);
-    if (present && !present.unassigned) {
-      throw refuse(bdf, `${mate.bdf} of its IOMMU group ${group} is in the guest, and only one of them can be`);
-    }
-    if (present || mate.vfio) continue;
-    const message = `${mate.bdf} of its IOMMU group ${group} is held by ${mate.driver ?? 'no driver'}, not by vfio`;
-    throw refuse(bdf, message, `bind it to vfio-pci (virsh nodedev-detach) first`);
+  if (directRegions.length > 0) {
+    throw refuse(bdf, `its IOMMU group ${group} has a reserved region of type direct, ${directRegions[0]}`);
+  }
+  const mates = host.groupMates(device);
+  if (mates.length > 0) {
+    const message = `its IOMMU group ${group} also has ${nameMembers(mates)}`;
+    throw refuse(bdf, message, acsHint(host.groupMembers(group)));
   }
 }
 

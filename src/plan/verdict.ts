@@ -9,17 +9,17 @@ import type { Policy } from './policy.js';
 /** What is to become of a placeable device: behind the vSMMU of its SMMU, or behind none, and why. */
 export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; readonly reason: DiagnosticCode };
 
-/** The verdict on each placeable device of a domain, and what there is to say about it. */
+/** The verdict on each placeable device of a domain, with its diagnostics. */
 export interface Verdicts {
   readonly of: ReadonlyMap<HostDevice, Verdict>;
-  /** Endpoints of placed devices' groups that are to be added, unassigned (`completeGroups`). */
+  /** Endpoints of IOMMU groups that are to be added, unassigned (`completeGroups`). */
   readonly companions: readonly Bdf[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
- * Decides for each placeable device by itself, then by IOMMU group, whether it goes behind a vSMMU (rules 3 and 4):
- * QEMU 11.1 refuses a second endpoint of a group as soon as one of them is behind an accelerated vSMMU.
+ * Decides for each placeable device whether it goes behind a vSMMU: by itself first, then by IOMMU group. Linux 7.2
+ * translates behind an accelerated vSMMU only for a device that is alone in its group, PCI bridges counted.
  */
 export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdicts {
   const of = new Map<HostDevice, Verdict>();
@@ -32,6 +32,7 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
   for (const device of domain.hostDevices) {
     const onHost = host.device(device.bdf);
     if (!onHost) stays(device, 'device-missing', 'is not on this host');
+    else if (onHost.bridge) stays(device, 'device-bridge', 'is a PCI bridge and cannot be assigned');
     else if (device.unassigned) stays(device, 'device-unassigned', 'is held for the guest, not given to it');
     else if (onHost.group === null)
       stays(device, 'device-without-group', 'is in no IOMMU group and cannot be assigned');
@@ -49,58 +50,46 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
     diagnostics.push(diagnostic('device-pooled', message, { place }));
   }
 
-  const companions = judgeGroups(domain, host, policy, of, diagnostics);
+  const companions: Bdf[] = [];
+  for (const [group, members] of groupsOf(domain, host)) {
+    diagnostics.push(...directRegions(group, members, host), ...keepShared(group, members, host, policy, of));
+    const foreign = heldByHost(group, members, host);
+    if (!policy.completeGroups) diagnostics.push(...viability(group, members, host));
+    else if (members.some((device) => !device.unassigned)) {
+      companions.push(...foreign.map(({ bdf }) => bdf));
+      diagnostics.push(...foreign.map((mate) => completed(group, mate, members)));
+    }
+  }
   return { of, companions, diagnostics };
 }
 
-/**
- * Keeps the devices of one group together, and looks at who holds those that the domain does not have.
- * @returns those that are to be added to it
- */
-function judgeGroups(
-  domain: Domain,
+/** Keeps the devices of a group on `pcie.0` where the group has more than one member. */
+function keepShared(
+  group: number,
+  members: readonly HostDevice[],
   host: Host,
   policy: Policy,
   of: Map<HostDevice, Verdict>,
-  diagnostics: Diagnostic[],
-): readonly Bdf[] {
-  const companions: Bdf[] = [];
-  for (const [group, members] of groupsOf(domain, host)) {
-    const given = members.filter((d) => !d.unassigned);
-    const placed = given.filter((d) => of.get(d)?.smmu !== undefined);
-    const [first] = placed;
-    if (!first) continue;
-    if (given.length > 1) {
-      for (const device of placed) of.set(device, { smmu: undefined, reason: 'group-shared' });
-      const refused = policy.groupMates === 'error';
-      const outcome = refused ? '' : ', so they stay together behind none';
-      diagnostics.push(
-        diagnostic(
-          'group-shared',
-          `${given.map((d) => d.bdf).join(' and ')} share IOMMU group ${group} and do not work behind a vSMMU${outcome}`,
-          { place: first.place, severity: refused ? 'error' : undefined },
-        ),
-      );
-      continue;
-    }
-    diagnostics.push(...singleness(first, host));
-    const inDomain = new Set(members.map((d) => d.bdf));
-    const missing = host.groupMembers(group).filter((mate) => !inDomain.has(mate.bdf));
-    if (policy.completeGroups) {
-      companions.push(...missing.map((mate) => mate.bdf));
-      for (const mate of missing) {
-        const holder = mate.vfio || mate.driver === null ? '' : `; libvirt takes it from ${mate.driver} at each start`;
-        diagnostics.push(
-          diagnostic('group-completed', `${mate.bdf} of IOMMU group ${group} goes with ${first.bdf}${holder}`, {
-            place: first.place,
-          }),
-        );
-      }
-      continue;
-    }
-    diagnostics.push(...viability(group, members, host));
-  }
-  return companions;
+): readonly Diagnostic[] {
+  const candidates = members.filter((device) => of.get(device)?.smmu !== undefined);
+  const [first] = candidates;
+  const inGroup = host.groupMembers(group);
+  if (!first || inGroup.length < 2) return [];
+  for (const device of candidates) of.set(device, { smmu: undefined, reason: 'group-shared' });
+  const refused = policy.groupMates === 'error';
+  const names = listNames(candidates.map(({ bdf }) => bdf));
+  const outcome = refused ? 'cannot be placed' : candidates.length > 1 ? 'stay on pcie.0' : 'stays on pcie.0';
+  const others = inGroup.filter(({ bdf }) => !candidates.some((device) => device.bdf === bdf));
+  const why =
+    others.length === 0 ? `they share IOMMU group ${group}` : `IOMMU group ${group} also has ${nameMembers(others)}`;
+  const message = `${names} ${outcome}: ${why}`;
+  return [
+    diagnostic('group-shared', message, {
+      place: first.place,
+      severity: refused ? 'error' : undefined,
+      hint: acsHint(inGroup),
+    }),
+  ];
 }
 
 /** The host devices of a domain by the IOMMU group that they are in on the host. */
@@ -113,30 +102,59 @@ export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readon
   return groups;
 }
 
-/**
- * Whether Linux (7.2) lets a vSMMU translate for a device: it attaches whole groups, and fails for what of one is no device
- * of the guest's vIOMMU, bridges too (`error attach … No such file or directory`).
- */
-export function singleness({ bdf, place }: HostDevice, host: Host): readonly Diagnostic[] {
-  const device = host.device(bdf);
-  const company = device ? host.groupCompany(device) : [];
-  if (!device || company.length === 0) return [];
-  const names = company.map((other) => (other.bridge ? `the bridge ${other.bdf}` : other.bdf)).join(' and ');
-  const message = `${bdf} shares IOMMU group ${device.group} with ${names}, and does not work behind a vSMMU`;
-  return [diagnostic('group-not-single', message, { place })];
+/** The members of a group in words: `0000:31:00.0 and the bridge 0000:30:00.0`. */
+export function nameMembers(members: readonly PciDevice[]): string {
+  return listNames(members.map(({ bdf, bridge }) => (bridge ? `the bridge ${bdf}` : bdf)));
 }
 
-/** Whether VFIO would hand out a group of which a domain has these devices; libvirt takes those from their drivers itself. */
+/** Names beyond these are only counted. */
+const MAX_NAMES = 8;
+
+function listNames(names: readonly string[]): string {
+  const shown = names.length > MAX_NAMES ? [...names.slice(0, MAX_NAMES), `${names.length - MAX_NAMES} more`] : names;
+  return shown.length > 1 ? `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}` : shown.join('');
+}
+
+/**
+ * Says which ports lack ACS. Linux puts a device into the group of the bridge above it where the path to the root lacks
+ * ACS (7.2, `pci_device_group`), so the ports in question are the topmost bridges of the group.
+ */
+export function acsHint(members: readonly PciDevice[]): string {
+  const within = new Set(members.map(({ bdf }) => bdf));
+  const topmost = members.filter(({ bridge, parent }) => bridge && (parent === null || !within.has(parent)));
+  if (topmost.length === 0) return 'these functions have no ACS between them; with ACS each gets a group of its own';
+  const ports = listNames(topmost.map(({ bdf }) => bdf));
+  return `${ports} ${topmost.length > 1 ? 'have' : 'has'} no ACS; where the firmware can enable it, each device gets a group of its own`;
+}
+
+/** Errors for the devices of a domain whose group has a reserved region of type `direct`, which Linux does not assign. */
+export function directRegions(group: number, members: readonly HostDevice[], host: Host): readonly Diagnostic[] {
+  const first = members.find((device) => !device.unassigned);
+  const region = host.groupMembers(group).flatMap((device) => device.directRegions ?? [])[0];
+  if (!first || region === undefined) return [];
+  const message = `${first.bdf} cannot be assigned: IOMMU group ${group} has a reserved region of type direct, ${region}`;
+  return [diagnostic('group-direct-region', message, { place: first.place })];
+}
+
+/** Warns where VFIO would refuse a group of which a domain has these devices; libvirt takes those from their drivers itself. */
 export function viability(group: number, members: readonly HostDevice[], host: Host): readonly Diagnostic[] {
   const first = members.find((device) => !device.unassigned);
-  const inDomain = new Set(members.map((d) => d.bdf));
-  const foreign = host.groupMembers(group).filter((mate) => !inDomain.has(mate.bdf) && !mate.vfio);
+  const foreign = heldByHost(group, members, host);
   if (!first || foreign.length === 0) return [];
-  const message = `IOMMU group ${group} of ${first.bdf} has ${foreign.map(describeHolder).join(', ')}, not held by vfio`;
+  const holders = foreign.map(({ bdf, driver }) => `${bdf} (${driver})`).join(', ');
+  const message = `IOMMU group ${group} of ${first.bdf} has ${holders}, not held by vfio`;
   return [diagnostic('group-not-viable', message, { place: first.place })];
 }
 
-/** `0000:11:00.1 (igb)`. */
-function describeHolder({ bdf, driver }: PciDevice): string {
-  return `${bdf} (${driver ?? 'no driver'})`;
+/** The endpoints of a group that a driver of the host holds and the domain does not have. VFIO accepts those without a driver. */
+function heldByHost(group: number, members: readonly HostDevice[], host: Host): readonly PciDevice[] {
+  const inDomain = new Set(members.map(({ bdf }) => bdf));
+  return host
+    .groupMembers(group)
+    .filter(({ bdf, bridge, vfio, driver }) => !bridge && !inDomain.has(bdf) && !vfio && driver !== null);
+}
+
+function completed(group: number, { bdf, driver }: PciDevice, [first]: readonly HostDevice[]): Diagnostic {
+  const message = `${bdf} of IOMMU group ${group} goes with ${first?.bdf}; libvirt takes it from ${driver} at each start`;
+  return diagnostic('group-completed', message, { place: first?.place });
 }

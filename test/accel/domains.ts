@@ -84,7 +84,8 @@ export function interfaceXml(bdf: string, mac: string): string {
     </interface>`;
 }
 
-function addressOf(bdf: string): string {
+/** The attributes of a host device's source address. */
+export function addressOf(bdf: string): string {
   const [domain, bus, slot, fn] = bdf.split(/[:.]/);
   return `domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'`;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { devices } from './devices.js';
-import { consoleLog, interfaceXml } from './domains.js';
+import { addressOf, consoleLog, interfaceXml } from './domains.js';
 import type { AccelHost } from './host.js';
 import { proves } from './proven.js';
 import { accelerated, define, driveOf, expectSight, hostIdentities, openHost, place, vsmmu } from './stage.js';
@@ -156,17 +156,37 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('is of no use to a device that shares its IOMMU group with the bridge above it', async ({ task }) => {
-    const { diagnostics, rewritten, guest } = await place(host, { name: 'shared', hostdevs: [switchDrive] });
+  it('is not given to a device that shares its IOMMU group with the bridge above it, which works on pcie.0', async ({
+    task,
+  }) => {
+    const placed = await place(host, { name: 'shared', hostdevs: [switchDrive] });
+    const { diagnostics, stored, rewritten, prediction, guest } = placed;
     try {
-      expect(diagnostics.map(({ code }) => code)).toContain('group-not-single');
-      await define(host, impatient(rewritten));
+      expect(diagnostics.map(({ code }) => code)).toEqual(['group-shared']);
+      expect(rewritten).toBe(stored);
+      await guest.start();
+      await guest.ready();
+      await expectSight(guest, prediction, identities);
+      proves(task, 'a drive in one IOMMU group with the port above it stays on pcie.0, where the guest has it');
+    } finally {
+      await guest.remove();
+    }
+  });
+
+  it('is of no use to a device that shares its IOMMU group with the bridge above it', async ({ task }) => {
+    const { rewritten, guest } = await place(host, { name: 'shared', hostdevs: [first] });
+    try {
+      const wrong = impatient(rewritten).replace(addressOf(first), addressOf(switchDrive));
+      const { code, stderr } = await vsmmu(host, ['check', '-'], wrong);
+      expect(code, stderr).toBe(1);
+      expect(stderr).toContain('error: group-behind-vsmmu: ');
+      await define(host, wrong);
       await guest.start();
       await expectDead('nvme0', 'shared');
       expect(await guest.qemuSaid()).toMatch(/error attach .*: No such file or directory/);
       proves(
         task,
-        'a drive in one IOMMU group with the port above it: QEMU starts it, the guest does not have it; vsmmu says before: group-not-single',
+        'the same drive behind a vSMMU: QEMU starts it, the guest does not have it; vsmmu check says before: group-behind-vsmmu',
       );
     } finally {
       await guest.remove();

@@ -50,6 +50,15 @@ function machine(
   };
 }
 
+/** A host without ACS: every device is in the group of the bridge above it. */
+function withoutAcs({ topology }: Host): Host {
+  const groups = new Map(topology.devices.map(({ bdf, group }) => [bdf, group]));
+  const devices = topology.devices.map((device) =>
+    device.bridge || device.parent === null ? device : { ...device, group: groups.get(device.parent) ?? null },
+  );
+  return new Host({ ...topology, devices });
+}
+
 const sample = (name: string) => readTopology(readFileSync(`${REPOSITORY}/samples/hosts/${name}.json`, 'utf8'), name);
 
 /** A sample host whose SMMUs can do this. */
@@ -101,7 +110,20 @@ describe('doctor', () => {
       'no SMMU can',
     ],
     ['a log that is gone', /nested/, { host: sample('gh200') }, 'warn', 'log does not tell'],
-    ['devices that share a group', /IOMMU groups/, { host: sample('dense') }, 'warn', '1: of each'],
+    [
+      'devices that share a group',
+      /IOMMU groups/,
+      { host: sample('dense') },
+      'warn',
+      '2: their devices stay on pcie.0',
+    ],
+    [
+      'a host where every device shares its group with the port above it',
+      /devices behind/,
+      { host: withoutAcs(sample('gh200')) },
+      'fail',
+      '0 of',
+    ],
     [
       'queues, and a kernel without a driver for them',
       /command queues/,
@@ -203,7 +225,7 @@ describe('doctor', () => {
     const [few, all] = [false, true].map((verbose) =>
       renderChecks(examined({ host: sample('dense') }), { quiet: false, verbose }),
     );
-    expect(few).toContain('… and 12 more (--verbose)');
+    expect(few).toContain('… and 11 more (--verbose)');
     expect(all).toContain('0009:06:00.0 NVMe');
   });
 });

@@ -32,7 +32,7 @@ const GPUS = ['0008:01:00.0', '0009:01:00.0', '0018:01:00.0', '0019:01:00.0'];
 const guest = read('samples/domains/gb200-vm.xml');
 const withCells = rewritten(guest, gb200);
 
-const hostA = hostOf('host-a');
+const hostA = readTopology(read('test/golden/group-not-viable/host.json'), 'host.json');
 const pair = read('test/golden/complete-groups/domain.xml');
 
 describe('what was added for a device that has left', () => {

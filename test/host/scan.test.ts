@@ -56,10 +56,21 @@ describe('a scan of the whole host', () => {
     expect(bdfs(host.groupMates(deviceOf(host, '0000:11:00.1')))).toEqual(['0000:11:00.0']);
   });
 
-  it('does not count the port that an endpoint shares its group with', () => {
+  it('counts the port that an endpoint shares its group with', () => {
     expect(deviceOf(host, '0000:52:00.0')).toMatchObject({ group: 10, bridge: true });
     expect(deviceOf(host, '0000:53:00.0')).toMatchObject({ group: 10, bridge: false });
-    expect(host.groupMates(deviceOf(host, '0000:53:00.0'))).toEqual([]);
+    expect(bdfs(host.groupMates(deviceOf(host, '0000:53:00.0')))).toEqual(['0000:52:00.0']);
+  });
+
+  it('keeps the reserved regions of type direct of a group, and no others', () => {
+    const sys = changedHost((at) =>
+      writeFileSync(
+        at('kernel/iommu_groups/2/reserved_regions'),
+        '0x0000000008000000 0x00000000080fffff msi\n0x0000000081000000 0x0000000081ffffff direct\n0x0000000090000000 0x0000000090ffffff direct-relaxable\n',
+      ),
+    );
+    expect(deviceOf(scanHost(sys), '0000:11:00.1').directRegions).toEqual(['0x81000000-0x81ffffff']);
+    expect(deviceOf(scanHost(sys), '0000:91:00.0')).not.toHaveProperty('directRegions');
   });
 
   it('finds the conventional device that has a group with its bridge, and the one that the kernel gave none', () => {

@@ -74,19 +74,11 @@ describe('a device is plugged in', () => {
     expect(large).toMatchObject({ bdf: NEW });
     expect(large).not.toEqual(first);
   });
-
-  it('although its group has another endpoint, where that is held by vfio or for the guest', () => {
-    const mate = { bdf: '0000:02:00.1', group: 2 };
-    expect(attach(running({ sparePorts: 1 }), hostWith({}, mate))).toMatchObject({ bdf: NEW });
-    const held = hostWith({}, { ...mate, driver: 'igb' });
-    const both = hostdev(THERE) + hostdev(mate.bdf, '', "<address type='unassigned'/>");
-    expect(attach(running({ sparePorts: 1 }, both, held), held)).toMatchObject({ bdf: NEW });
-  });
 });
 
 describe('a device is not plugged in, and the message says why and what to do:', () => {
   const spare = { sparePorts: 1 } as const;
-  const mate = { bdf: '0000:02:00.1', group: 2, driver: 'igb' };
+  const port = { bdf: '0000:01:00.1', group: 2, bridge: true };
 
   it.each<[string, Host, Partial<Policy>, string]>([
     ['the host does not have it', hostOf(1, [{ bdf: THERE }]), spare, 'is not on this host'],
@@ -94,10 +86,10 @@ describe('a device is not plugged in, and the message says why and what to do:',
     ['it is in no group', hostWith({ group: null }), spare, 'is in no IOMMU group'],
     ['it is behind no SMMU', hostWith({ smmu: null }), spare, 'it is behind no SMMU; virsh attach-device takes it'],
     [
-      'a host driver holds a device of its group',
-      hostWith({}, mate),
+      'it is not alone in its group',
+      hostWith({}, port),
       spare,
-      '0000:02:00.1 of its IOMMU group 2 is held by igb, not by vfio; bind it to vfio-pci',
+      'its IOMMU group 2 also has the bridge 0000:01:00.1; 0000:01:00.1 has no ACS',
     ],
     [
       'its SMMU has no bridge',
@@ -130,10 +122,6 @@ describe('a device is not plugged in, and the message says why and what to do:',
 
   it('it is in the domain already', () => {
     expect(attach(running(spare), hostWith(), {}, THERE)).toContain('the domain has it already');
-  });
-
-  it('a device of its group is in the guest', () => {
-    expect(attach(running(spare), hostWith({ group: 1 }))).toContain(`${THERE} of its IOMMU group 1 is in the guest`);
   });
 
   it('the policy leaves it out', () => {

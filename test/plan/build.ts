@@ -17,6 +17,7 @@ export interface DeviceSpec {
   readonly class?: string;
   readonly bridge?: boolean;
   readonly bars?: readonly Bar[];
+  readonly directRegions?: string[];
 }
 
 export const smmuName = (n: number): string => `smmu3.0x${(0x10000000 + n * 0x1000000).toString(16).padStart(16, '0')}`;
@@ -42,6 +43,7 @@ export function hostOf(smmus: number, devices: readonly DeviceSpec[]): Host {
         parent: (spec.parent ?? null) as Bdf | null,
         physfn: null,
         bars: [...(spec.bars ?? [])],
+        ...(spec.directRegions && { directRegions: spec.directRegions }),
       };
     }),
     nodes: [],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { type DeviceSpec, domainXml, hostdev, hostOf, planned } from './build.js';
+import { type DeviceSpec, domainXml, hostdev, hostOf, planned, refusals } from './build.js';
 
 const DEVICE = '0000:31:00.0';
 const MATE = '0000:31:00.1';
@@ -40,8 +40,8 @@ describe('a group whose other endpoint the domain does not have', () => {
 describe('with completeGroups', () => {
   const policy = { completeGroups: true };
 
-  it.each(['igb', 'vfio-pci', null])('the domain gets it, unassigned, whoever holds it: %s', (driver) => {
-    const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver), policy);
+  it('the domain gets it, unassigned, where a host driver holds it', () => {
+    const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate('igb'), policy);
     expect(plan.companions).toEqual([MATE]);
     expect(codes(diagnostics)).toContain('group-completed');
     expect(codes(diagnostics)).not.toContain('group-not-viable');
@@ -68,9 +68,10 @@ ${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'
     expect(text).toContain(`${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'/>\n`);
   });
 
-  it('a device that stays behind no vSMMU brings nothing along', () => {
-    const stays = planned(domainXml(hostdev(DEVICE)), hostWithMate('igb'), { ...policy, bypass: parseBypass() });
-    expect(stays.plan.companions).toEqual([]);
+  it.each(['vfio-pci', null])('the domain does not get what VFIO accepts as it is: held by %s', (driver) => {
+    const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver), policy);
+    expect(plan.changed).toBe(false);
+    expect(codes(diagnostics)).toEqual(['group-shared']);
   });
 
   it('what the domain has already, unassigned, is not added again', () => {
@@ -79,6 +80,34 @@ ${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'
   });
 });
 
-function parseBypass() {
-  return planned(domainXml(hostdev(DEVICE)), hostWithMate(null)).plan.devices.map(({ bdf }) => bdf);
-}
+describe('a group that cannot be assigned', () => {
+  const errors = (host: ReturnType<typeof hostOf>, policy = {}) =>
+    refusals(domainXml(hostdev(DEVICE)), host, policy).map(({ code }) => code);
+
+  it('has a reserved region of type direct, wherever the device would be', () => {
+    const host = hostOf(1, [{ bdf: DEVICE, directRegions: ['0x81000000-0x81ffffff'] }]);
+    expect(errors(host)).toEqual(['group-direct-region']);
+    expect(errors(host, { bypass: [DEVICE] })).toEqual(['group-direct-region']);
+  });
+
+  it('is not needed by a device that is held for the guest', () => {
+    const host = hostOf(1, [{ bdf: DEVICE, directRegions: ['0x81000000-0x81ffffff'] }]);
+    const xml = domainXml(hostdev(DEVICE, '', "<address type='unassigned'/>"));
+    expect(refusals(xml, host)).toEqual([]);
+  });
+});
+
+it('a PCI bridge as host device is refused', () => {
+  const host = hostOf(1, [{ bdf: DEVICE, bridge: true }]);
+  expect(refusals(domainXml(hostdev(DEVICE)), host).map(({ code }) => code)).toEqual(['device-bridge']);
+});
+
+it('a device that shares its group with a bridge stays, and the warning names the port without ACS', () => {
+  const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(null));
+  expect(plan.changed).toBe(false);
+  expect(diagnostics.map(({ message, hint }) => `${message}; ${hint}`)).toEqual([
+    expect.stringMatching(
+      `^${DEVICE} stays on pcie.0: IOMMU group 7 also has the bridge ${PORT} and ${MATE}; ${PORT} has no ACS`,
+    ),
+  ]);
+});

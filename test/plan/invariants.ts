@@ -269,13 +269,11 @@ function wrongBehindVsmmus(output: Reading, host: Host, { qemu }: Target): strin
     if (behind.length === 0 && auto.length > 0) wrong.push(`nothing to read off for ${bus}`);
   }
 
-  const given = output.devices.filter((d) => d.bdf !== undefined && !d.unassigned);
-  const groups = given.map((d) => onHost(d.bdf ?? '')?.group ?? -1);
-  for (const [i, device] of given.entries()) {
-    const group = groups[i] ?? -1;
-    const mates = groups.filter((g) => g === group).length - 1;
-    if (group >= 0 && mates > 0 && translated.has(rootOfDevice(device))) {
-      wrong.push(`${device.bdf} is behind a vSMMU with ${mates} of its group in the guest`);
+  for (const device of output.devices.filter((d) => d.bdf !== undefined && !d.unassigned)) {
+    const group = onHost(device.bdf ?? '')?.group;
+    const members = host.topology.devices.filter((d) => d.group === group);
+    if (members.length > 1 && translated.has(rootOfDevice(device))) {
+      wrong.push(`${device.bdf} is behind a vSMMU with ${members.length} members in its group`);
     }
   }
   return wrong;
@@ -401,13 +399,15 @@ function wrongSlots(before: Reading, after: Reading): string[] {
   return wrong;
 }
 
-/** With `completeGroups`, all endpoints of a placed device's group are in the domain. */
-function incompleteGroups(all: readonly Device[], plan: Plan, host: Host, policy: Policy): string[] {
+/** With `completeGroups`, everything that a host driver holds in the group of a given device is in the domain. */
+function incompleteGroups(all: readonly Device[], host: Host, policy: Policy): string[] {
   if (!policy.completeGroups) return [];
   const has = new Set(all.map((d) => d.bdf));
-  const groups = new Set(plan.devices.flatMap((d) => (d.verdict === 'placed' ? [d.group] : [])));
-  const members = host.topology.devices.filter((d) => !d.bridge && groups.has(d.group));
-  return members.flatMap(({ bdf }) => (has.has(bdf) ? [] : [`${bdf} of a placed group is not in the domain`]));
+  const onHost = host.topology.devices;
+  const given = all.flatMap((d) => (d.unassigned ? [] : onHost.filter(({ bdf }) => bdf === d.bdf)));
+  const groups = new Set(given.flatMap(({ group }) => group ?? []));
+  const held = onHost.filter((d) => !d.bridge && !d.vfio && d.driver !== null && groups.has(d.group ?? -1));
+  return held.flatMap(({ bdf }) => (has.has(bdf) ? [] : [`${bdf} is held by a host driver and not in the domain`]));
 }
 
 /** The plan says of each device what the output does, and what host and policy ask for. */
@@ -418,7 +418,7 @@ function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): 
   const given = all.filter((d) => !companions.includes(d.bdf ?? ''));
   const added = all.filter((d) => companions.includes(d.bdf ?? '') && d.unassigned);
   if (added.map((d) => d.bdf).join() !== companions.join()) wrong.push('other companions than the plan says');
-  wrong.push(...incompleteGroups(all, plan, host, policy));
+  wrong.push(...incompleteGroups(all, host, policy));
   const staying = plan.devices.filter(({ bdf }) => !plan.leftovers.companions.includes(bdf));
   if (staying.map((d) => d.bdf).join() !== given.map((d) => d.bdf).join()) return ['other devices in the plan'];
   const bridges = new Map<number, (typeof plan.bridges)[number]>(plan.bridges.map((b) => [b.controllerIndex, b]));
@@ -428,15 +428,13 @@ function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): 
     if ((to ? nameOf(to) : undefined) !== (at && nameOf(at))) wrong.push(`${planned.bdf} is not where the plan says`);
     if ((planned.iommufd ?? undefined) !== iommufd) wrong.push(`${planned.bdf} has not the iommufd of the plan`);
     const own = host.topology.devices.find((d) => d.bdf === planned.bdf);
-    const mates = given.filter(
-      (d) => !d.unassigned && host.topology.devices.find((h) => h.bdf === d.bdf)?.group === own?.group,
-    );
+    const members = host.topology.devices.filter(({ group }) => group === own?.group);
     const placeable =
       own?.smmu != null &&
       own.group !== null &&
       !unassigned &&
       !policy.bypass.some((bdf) => bdf === planned.bdf) &&
-      mates.length === 1;
+      members.length === 1;
     if ((planned.verdict === 'placed') !== placeable) wrong.push(`${planned.bdf} is ${planned.verdict}`);
     const root = at ? rootOf(at.bus, after) : 0;
     const behind = after.iommus.some((iommu) => iommu.bus === root && root !== 0);

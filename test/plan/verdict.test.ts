@@ -69,6 +69,13 @@ describe('devices of one group', () => {
     expect(judge(both, { groupMates: 'error' }).told).toEqual(['error group-shared']);
   });
 
+  it('stay when only one of them is given to the guest', () => {
+    expect(judge([hostdev(5), hostdev(6, UNASSIGNED)])).toEqual({
+      verdicts: ['group-shared', 'device-unassigned'],
+      told: ['note device-unassigned', 'warning group-shared'],
+    });
+  });
+
   it('stay together when one of them is on the bypass list', () => {
     const { verdicts } = judge(both, { bypass: ['0000:05:00.0' as Bdf] });
     expect(verdicts).toEqual(['device-bypassed', 'group-shared']);
@@ -79,25 +86,18 @@ describe('devices of one group', () => {
     expect(judge(both, { bypass, groupMates: 'error' }).told).toEqual(['note device-bypassed', 'note device-bypassed']);
   });
 
-  it('are told not to work behind a vSMMU, even when the guest gets only one', () => {
-    expect(judge([hostdev(5), hostdev(6, UNASSIGNED)])).toEqual({
-      verdicts: [smmuName(0), 'device-unassigned'],
-      told: ['note device-unassigned', 'warning group-not-single'],
-    });
-  });
-
-  it('are warned of when a host driver holds one that the domain does not have', () => {
+  it('stay when a host driver holds one that the domain does not have, which VFIO refuses', () => {
     expect(judge([hostdev(7)])).toEqual({
-      verdicts: [smmuName(0)],
-      told: ['warning group-not-single', 'warning group-not-viable'],
+      verdicts: ['group-shared'],
+      told: ['warning group-shared', 'warning group-not-viable'],
     });
-    expect(judge([hostdev(5)]).told).toEqual(['warning group-not-single']);
+    expect(judge([hostdev(5)]).told).toEqual(['warning group-shared']);
   });
 
   it('are not warned of for a holder when that one is in the domain, for libvirt to bind', () => {
     expect(judge([hostdev(7), hostdev(8, UNASSIGNED)]).told).toEqual([
       'note device-unassigned',
-      'warning group-not-single',
+      'warning group-shared',
     ]);
   });
 });

@@ -8,6 +8,7 @@ export const deviceOnHost: Rule = ({ domain, host, place }) =>
     const device = host.device(bdf);
     const details = { place: place(element, 'source') };
     if (!device) return [diagnostic('device-missing', `${bdf} is not on this host`, details)];
+    if (device.bridge) return [diagnostic('device-bridge', `${bdf} is a PCI bridge and cannot be assigned`, details)];
     if (device.group !== null) return [];
     const message = `${bdf} is in no IOMMU group and cannot be assigned`;
     return [diagnostic('device-without-group', message, { ...details, severity: 'error' })];

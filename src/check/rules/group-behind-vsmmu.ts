@@ -1,17 +1,23 @@
 import { diagnostic } from '../../diagnostics.js';
-import { groupsOf } from '../../plan/verdict.js';
-import type { Rule } from '../inspection.js';
+import { acsHint, nameMembers } from '../../plan/verdict.js';
+import { nameOf, type Rule } from '../inspection.js';
 
-/** QEMU 11.1 and Linux: of one IOMMU group only one endpoint can be in a guest that has it behind an accelerated vSMMU. */
-export const groupBehindVsmmu: Rule = ({ domain, host, accelerated, place }) => {
-  if (!host) return [];
-  const translated = new Set(accelerated.flatMap(({ hostDevices }) => hostDevices));
-  return [...groupsOf(domain, host)].flatMap(([group, members]) => {
-    const given = members.filter((device) => !device.unassigned);
-    const [first] = given.filter((device) => translated.has(device));
-    const names = [...new Set(given.map(({ bdf }) => bdf))];
-    if (!first || names.length < 2) return [];
-    const message = `${names.join(' and ')} share IOMMU group ${group}, and ${first.bdf} is behind an accelerated vSMMU`;
-    return [diagnostic('group-behind-vsmmu', message, { place: place(first.element, 'address') })];
-  });
-};
+/**
+ * QEMU 11.1 refuses a second device of an IOMMU group behind an accelerated vSMMU. With one device, Linux 7.2 fails as soon as
+ * the guest turns translation on, since it attaches the whole group, PCI bridges too (`error attach … No such file or directory`).
+ */
+export const groupBehindVsmmu: Rule = ({ accelerated, host, place }) =>
+  accelerated.flatMap((vsmmu) =>
+    vsmmu.hostDevices.flatMap(({ bdf, element }) => {
+      const device = host?.device(bdf);
+      const mates = device ? host?.groupMates(device) : undefined;
+      if (!device || !mates || mates.length === 0) return [];
+      const message = `${bdf} is behind ${nameOf(vsmmu)}, and its IOMMU group ${device.group} also has ${nameMembers(mates)}`;
+      return [
+        diagnostic('group-behind-vsmmu', message, {
+          place: place(element, 'address'),
+          hint: `move it to pcie.0, as \`vsmmu rewrite\` does; ${acsHint([device, ...mates])}`,
+        }),
+      ];
+    }),
+  );
