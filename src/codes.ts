@@ -509,6 +509,11 @@ const codes = {
   'state-locked': { severity: 'error', meaning: 'another run is at work with the same state folder' },
   'journal-invalid': { severity: 'error', meaning: 'a line of the journal of a run is none that vsmmu writes' },
   'backup-damaged': { severity: 'error', meaning: 'the kept XML of a domain is not what it was when it was kept' },
+  'run-incomplete': {
+    severity: 'error',
+    meaning: 'a batch ended without exactly one result for each domain; it can be resumed',
+    hint: 'run `vsmmu batch resume`, and report this as a bug',
+  },
   'run-unknown': { severity: 'error', meaning: 'there is no such run, or none that could be meant' },
   'domain-gone': { severity: 'error', meaning: 'a domain was removed by somebody else' },
   'read-back-differs': {

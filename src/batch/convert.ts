@@ -92,8 +92,11 @@ export function losses({ verdict, diagnostics }: Pick<Conversion, 'verdict' | 'd
   return accelerated ? ['migration', 'save', 'memory snapshots'] : [];
 }
 
-/** An error of the outside as the reason why a domain failed; anything else is a bug of ours and thrown on. */
+/** Failures after which no result of any domain can be relied on: the run ends, to be resumed. */
+const ENDS_RUN: ReadonlySet<string> = new Set(['libvirt-unreachable', 'run-incomplete']);
+
+/** The diagnostics of a failure that concerns one domain only. @throws any other error */
 export function failure(error: unknown): readonly Diagnostic[] {
-  if (error instanceof OutsideError) return error.diagnostics;
-  throw error;
+  if (!(error instanceof OutsideError) || error.diagnostics.some(({ code }) => ENDS_RUN.has(code))) throw error;
+  return error.diagnostics;
 }

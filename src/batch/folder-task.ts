@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics.js';
 import type { Plan } from '../generated/plan.js';
 import { MAX_BYTES } from '../xml/source.js';
 import type { Change } from './change.js';
@@ -49,21 +49,15 @@ export class FolderWorker {
     this.#hostOf = hostFinder(task.hosts);
   }
 
-  /** @param paths below the folder */
-  async convert(paths: readonly string[]): Promise<FileResult[]> {
-    // All are on their way to the disk together.
-    return await Promise.all(paths.map((path) => this.#convertFile(path)));
-  }
-
-  async #convertFile(path: string): Promise<FileResult> {
+  /** @param path below the folder */
+  async convert(path: string): Promise<FileResult> {
     const file = join(this.#task.in, path);
     try {
       const input = readDomainFile(file);
       const conversion = convert(input, (name) => this.#hostOf(path, name), this.#task.settings);
       return await this.#write(path, input, conversion);
     } catch (error) {
-      if (!(error instanceof DiagnosedError)) throw error;
-      return { ...bare(path), verdict: 'failed', why: whyOf(failure(error)), diagnostics: failure(error) };
+      return failed(bare(path), failure(error));
     }
   }
 
@@ -127,7 +121,12 @@ function hasContent(file: string, content: Buffer): boolean {
   return present?.size === content.length && readFileSync(file).equals(content);
 }
 
-/** What is told of a file of which nothing else is known. */
+/** The result of a file that could not be read or written. */
+export function failed(result: Omit<FileResult, 'verdict'>, diagnostics: readonly Diagnostic[]): FileResult {
+  return { ...result, verdict: 'failed', why: whyOf(diagnostics), diagnostics, loses: [], pending: undefined };
+}
+
+/** A result with nothing but the path. */
 export function bare(path: string): Omit<FileResult, 'verdict'> {
   return {
     path,

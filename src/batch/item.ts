@@ -57,6 +57,11 @@ export function isChange({ verdict }: Pick<Item, 'verdict'>): boolean {
   return CHANGES.has(verdict);
 }
 
+/** The verdicts of domains that were changed where they are, or would be. */
+export function isChangedInPlace(verdict: Verdict): verdict is 'convert' | 'converted' | 'restored' {
+  return verdict === 'convert' || verdict === 'converted' || verdict === 'restored';
+}
+
 const CHANGES: ReadonlySet<Verdict> = new Set(['convert', 'converted', 'written', 'copied', 'restored']);
 
 /** How many domains met with each verdict. */
@@ -65,6 +70,7 @@ export type Totals = Readonly<Partial<Record<Verdict, number>>>;
 /** Counts items as they come, after those of a part of the run that was before. */
 export class Tally {
   readonly #counts: Map<Verdict, number>;
+  #added = 0;
   #changed = false;
 
   constructor(before: Totals = {}) {
@@ -72,8 +78,14 @@ export class Tally {
   }
 
   add({ verdict }: Item): void {
+    this.#added++;
     this.#counts.set(verdict, (this.#counts.get(verdict) ?? 0) + 1);
     this.#changed ||= isChange({ verdict });
+  }
+
+  /** How many items were added. */
+  get added(): number {
+    return this.#added;
   }
 
   get totals(): Totals {

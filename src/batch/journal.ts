@@ -15,7 +15,8 @@ export class Journal {
   readonly #fd: number;
   /** How much of the file is whole lines: what a full disk leaves of the next is cut off. */
   #size: number;
-  #waiting: { readonly line: string; readonly sync: boolean; settle(error?: unknown): void }[] = [];
+  readonly #counts = { begun: 0, closed: 0, lost: 0 };
+  #waiting: { readonly entry: Entry; readonly sync: boolean; settle(error?: unknown): void }[] = [];
   #writing = false;
 
   private constructor(file: string, fd: number, size: number) {
@@ -50,9 +51,17 @@ export class Journal {
   append(entry: Entry, { sync = true } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
-      this.#waiting.push({ line: `${JSON.stringify(entry)}\n`, sync, settle });
+      this.#waiting.push({ entry, sync, settle });
       if (!this.#writing) void this.#write();
     });
+  }
+
+  /**
+   * Entries since the journal was opened: changes that began, domains that are done or settled, and entries that could not
+   * be written.
+   */
+  get counts(): { readonly begun: number; readonly closed: number; readonly lost: number } {
+    return this.#counts;
   }
 
   /** Closes the file; what was appended before has been settled by then. */
@@ -69,14 +78,21 @@ export class Journal {
       const batch = this.#waiting.splice(0);
       let failure: unknown;
       try {
-        this.#put(Buffer.from(batch.map(({ line }) => line).join('')));
+        this.#put(Buffer.from(batch.map(({ entry }) => `${JSON.stringify(entry)}\n`).join('')));
         if (batch.some(({ sync }) => sync)) await this.#sync();
+        for (const { entry } of batch) this.#count(entry);
       } catch (error) {
         failure = asOutside('state-unwritable', this.#file, error);
+        this.#counts.lost += batch.length;
       }
       for (const { settle } of batch) settle(failure);
     }
     this.#writing = false;
+  }
+
+  #count({ event }: Entry): void {
+    if (event === 'begin') this.#counts.begun++;
+    if (event === 'done' || event === 'settled') this.#counts.closed++;
   }
 
   /** Writes whole lines or nothing. */

@@ -5,8 +5,10 @@ import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.
 import { change, gone, type Store } from './change.js';
 import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
 import { backupName, digestOf } from './digest.js';
+import { exactlyOnce } from './exactly-once.js';
 import type { Item, Verdict, Wanted } from './item.js';
 import type { OpenRun } from './open-run.js';
+import { settle } from './settle.js';
 import { whyOf } from './why.js';
 import { inOrder } from './window.js';
 
@@ -35,7 +37,7 @@ export function libvirtStore(connection: Connection): Store {
       try {
         return await connection.dumpXml(uuid as DomainUuid, { inactive: true, security: true });
       } catch (error) {
-        if (hasCode(error, 'libvirt-refused') && !(await isThere(connection, uuid as DomainUuid))) return undefined;
+        if (isRefusal(error) && !(await isThere(connection, uuid as DomainUuid))) return undefined;
         throw error;
       }
     },
@@ -70,7 +72,8 @@ export async function* convertDomains(run: LibvirtRun): AsyncGenerator<Item> {
       free.push(connection);
     }
   };
-  yield* inOrder(run.domains, width, work, run.signal);
+  const convertAll = (domains: AsyncIterable<DomainEntry>) => inOrder(domains, width, work, run.signal);
+  yield* exactlyOnce(run.domains, ({ uuid }) => uuid, convertAll, run.signal);
 }
 
 class OneDomain {
@@ -85,18 +88,7 @@ class OneDomain {
   }
 
   async convert(): Promise<Item> {
-    const item = await this.#attempt();
-    const { verdict, id, name, why } = item;
-    if (verdict === 'convert' || verdict === 'converted' || verdict === 'restored') return item;
-    try {
-      await this.#run.apply?.journal.append(
-        { event: 'settled', id, name, verdict, ...(why !== undefined && { why }) },
-        { sync: false },
-      );
-      return item;
-    } catch (error) {
-      return this.#item('failed', failure(error));
-    }
+    return await settle(this.#run.apply?.journal, await this.#attempt());
   }
 
   async #attempt(): Promise<Item> {
@@ -129,8 +121,6 @@ class OneDomain {
       const remarks = await this.#change(store, before, after, apply);
       return { ...item, verdict: 'converted', diagnostics: [...item.diagnostics, ...remarks] };
     } catch (error) {
-      // Nothing is known of the domains that follow either: the run ends, to be resumed.
-      if (hasCode(error, 'libvirt-unreachable')) throw error;
       return this.#item('failed', failure(error));
     }
   }
@@ -172,6 +162,6 @@ function isConverted({ verdict }: Conversion): boolean {
   return verdict === 'unchanged';
 }
 
-function hasCode(error: unknown, code: 'libvirt-refused' | 'libvirt-unreachable'): boolean {
-  return error instanceof OutsideError && error.diagnostics.some((d) => d.code === code);
+function isRefusal(error: unknown): boolean {
+  return error instanceof OutsideError && error.diagnostics.some(({ code }) => code === 'libvirt-refused');
 }

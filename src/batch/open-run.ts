@@ -1,5 +1,6 @@
 import type { Entry } from '../generated/journal.js';
 import type { DomainEntry } from '../libvirt/connection.js';
+import { incomplete } from './exactly-once.js';
 import { type History, readHistory } from './history.js';
 import type { Tally } from './item.js';
 import { Journal } from './journal.js';
@@ -41,12 +42,21 @@ export class OpenRun implements AsyncDisposable {
     return this.#kept;
   }
 
-  /** Every domain was looked at. A run in which nothing happened that could be taken back or gone on with is not kept. */
-  async end(tally: Tally): Promise<void> {
+  /**
+   * Ends the run, if the journal has the result of every domain. A run that changed nothing and has nothing to resume is
+   * removed.
+   * @returns whether it ended; otherwise it is left to be resumed
+   * @throws OutsideError `run-incomplete` where the journal does not agree with the results
+   */
+  async end(tally: Tally): Promise<boolean> {
+    const { begun, closed, lost } = this.journal.counts;
+    if (lost > 0) return false;
+    if (closed !== tally.added) throw incomplete(`${tally.added} results, and ${closed} in the journal`);
     await this.journal.append({ event: 'end', at: new Date().toISOString() });
-    if (this.history || tally.changed || (tally.totals.failed ?? 0) > 0) return;
+    if (this.history || begun > 0 || tally.changed || (tally.totals.failed ?? 0) > 0) return true;
     this.run.remove();
     this.#kept = false;
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

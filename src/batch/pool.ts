@@ -1,61 +1,91 @@
 import { Worker } from 'node:worker_threads';
+import { incomplete } from './exactly-once.js';
 import { type FileResult, type FolderTask, FolderWorker } from './folder-task.js';
 
-/** What converts files, here or in other threads. */
-export interface Converter {
-  convert(paths: readonly string[]): Promise<FileResult[]>;
-  close(): Promise<void>;
+/** Converts files, in this thread or in others. */
+export interface Converter extends AsyncDisposable {
+  /** @param path below the folder; unique among those that have no result yet */
+  convert(path: string): Promise<FileResult>;
 }
 
-/** @param jobs how many threads; with one it is done in this one */
+/**
+ * @param jobs how many threads; with 1 this thread does the work
+ * @throws InputError, OutsideError for a problem with the hosts
+ */
 export function openConverter(task: FolderTask, jobs: number): Converter {
-  if (jobs > 1) return new WorkerPool(task, jobs);
+  // Checks the hosts before any thread starts.
   const worker = new FolderWorker(task);
-  return { convert: (paths) => worker.convert(paths), close: async () => undefined };
+  if (jobs > 1) return new WorkerPool(task, jobs);
+  return { convert: (path) => worker.convert(path), [Symbol.asyncDispose]: async () => undefined };
 }
 
-interface Thread {
-  readonly worker: Worker;
-  /** Asked and not answered, the oldest first: a thread answers in order. */
-  readonly asked: { resolve(results: FileResult[]): void; reject(error: unknown): void }[];
-}
-
-/** Threads that each take the next paths that are asked for; one is started when all others are busy. */
+/** A fixed number of threads. Each starts when a file comes in while all others are busy. */
 class WorkerPool implements Converter {
   readonly #threads: Thread[] = [];
   readonly #task: FolderTask;
   readonly #size: number;
 
   constructor(task: FolderTask, size: number) {
-    // Whatever is wrong with the hosts is told before any thread is started.
-    new FolderWorker(task);
     this.#task = task;
     this.#size = size;
   }
 
-  convert(paths: readonly string[]): Promise<FileResult[]> {
-    const [idlest] = this.#threads.toSorted((a, b) => a.asked.length - b.asked.length);
-    const full = this.#threads.length >= this.#size;
-    const thread = idlest && (idlest.asked.length === 0 || full) ? idlest : this.#start();
-    return new Promise((resolve, reject) => {
-      thread.asked.push({ resolve, reject });
-      thread.worker.postMessage(paths);
-    });
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
-  }
-
-  #start(): Thread {
-    // Made by bin/bundle.mjs beside the bundle that this is in.
-    const worker = new Worker(new URL('./batch-worker.cjs', import.meta.url), { workerData: this.#task });
-    const thread: Thread = { worker, asked: [] };
-    worker.on('message', (results: FileResult[]) => thread.asked.shift()?.resolve(results));
-    worker.on('error', (error) => {
-      for (const { reject } of thread.asked.splice(0)) reject(error);
-    });
+  convert(path: string): Promise<FileResult> {
+    const [idlest] = this.#threads.toSorted((a, b) => a.pending - b.pending);
+    if (idlest && (idlest.pending === 0 || this.#threads.length >= this.#size)) return idlest.convert(path);
+    const thread = new Thread(this.#task);
     this.#threads.push(thread);
-    return thread;
+    return thread.convert(path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+}
+
+/** A worker thread. It works on several files at a time, so its answers come in any order: each names its file. */
+class Thread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<string, { resolve(result: FileResult): void; reject(error: unknown): void }>();
+  #ended: Error | undefined;
+
+  constructor(task: FolderTask) {
+    // bin/bundle.mjs puts it beside the bundle that contains this code.
+    this.#worker = new Worker(new URL('./batch-worker.cjs', import.meta.url), { workerData: task });
+    this.#worker.on('message', (result: FileResult) => this.#settle(result));
+    this.#worker.on('error', (error) => this.#fail(error.message));
+    this.#worker.on('exit', (code) => this.#fail(`it ended with exit code ${code}`));
+  }
+
+  /** How many files have no result yet. */
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  convert(path: string): Promise<FileResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended);
+      if (this.#waiting.has(path)) return reject(incomplete(`${path} is being converted already`));
+      this.#waiting.set(path, { resolve, reject });
+      this.#worker.postMessage(path);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #settle(result: FileResult): void {
+    const waiting = this.#waiting.get(result.path);
+    if (!this.#waiting.delete(result.path)) {
+      this.#fail(`it returned a result for ${result.path}, which it was not given`);
+    }
+    waiting?.resolve(result);
+  }
+
+  #fail(why: string): void {
+    this.#ended ??= incomplete(`a worker thread failed: ${why}`);
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
+    this.#waiting.clear();
   }
 }

@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic, OutsideError } from '../diagnostics.js';
 import { gone, type Store } from './change.js';
 import { failure } from './convert.js';
 import { digestOf } from './digest.js';
+import { exactlyOnce } from './exactly-once.js';
 import type { PastChange } from './history.js';
 import type { Item, Verdict } from './item.js';
 import type { Journal } from './journal.js';
@@ -33,7 +34,8 @@ export async function* rollBack({ run, journal, changes, stores, force, signal }
       free.push(store);
     }
   };
-  yield* inOrder(changes, stores.length, work, signal);
+  const restoreAll = (all: AsyncIterable<PastChange>) => inOrder(all, stores.length, work, signal);
+  yield* exactlyOnce(changes, ({ begin }) => begin.id, restoreAll, signal);
 }
 
 async function restore(

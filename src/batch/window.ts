@@ -28,15 +28,3 @@ export async function* inOrder<T, R>(
     await Promise.allSettled(begun);
   }
 }
-
-/** The items of a stream in groups of so many; the last may have fewer. */
-export async function* inChunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
-  let chunk: T[] = [];
-  for await (const item of items) {
-    chunk.push(item);
-    if (chunk.length < size) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
-}

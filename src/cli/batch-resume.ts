@@ -2,6 +2,7 @@ import { newestUnfinished, settledIds } from '../batch/history.js';
 import type { Item } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
 import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
+import { settle } from '../batch/settle.js';
 import { countXml } from '../batch/walk.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { targetOf } from './batch-convert.js';
@@ -38,13 +39,13 @@ export async function run(operands: readonly string[], options: OptionValues): P
   }
   await using libvirt = new LibvirtBatch(source.uri, how.jobs, lock);
   const { domains, gone } = await libvirt.remaining(history);
-  const items = withGone(gone, libvirt.run({ ...batch, source }, domains, how, open));
+  const items = withGone(open, gone, libvirt.run({ ...batch, source }, domains, how, open));
   const total = async () => domains.length + gone.length;
   return await goThrough(items, goingOf({ options, stop, open, total }));
 }
 
-/** The domains that are there no more, and then the others. */
-async function* withGone(gone: readonly Item[], items: AsyncIterable<Item>): AsyncGenerator<Item> {
-  yield* gone;
+/** Results for the domains that no longer exist, then those for the others. */
+async function* withGone(open: OpenRun, gone: readonly Item[], items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  for (const item of gone) yield await settle(open.journal, item);
   yield* items;
 }

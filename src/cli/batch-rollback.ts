@@ -40,7 +40,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     dry: false,
     total: async () => changes.length,
     document: () => ({ run: folder.id }),
-    finish: async () => undefined,
+    finish: async () => true,
     next: (_tally, ended) => (ended ? undefined : 'to go on: the same command again'),
   });
 }

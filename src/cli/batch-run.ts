@@ -60,8 +60,8 @@ export interface Going {
   readonly report?: HtmlReport | undefined;
   /** What the document of --json has beside the domains; asked at the end. */
   readonly document: () => Readonly<Record<string, unknown>>;
-  /** Called when every domain was looked at. */
-  readonly finish: (tally: Tally) => Promise<void>;
+  /** Called when every domain has its result. Returns false where the run has to be resumed all the same. */
+  readonly finish: (tally: Tally) => Promise<boolean>;
   /** What to say at the end: what can be done now, or how to go on when it ended before. */
   readonly next: (tally: Tally, ended: boolean) => string | undefined;
 }
@@ -83,7 +83,7 @@ export function goingOf({
     total,
     report,
     document: () => ({ run: open?.kept ? open.run.id : null }),
-    finish: async (tally) => await open?.end(tally),
+    finish: async (tally) => (open ? await open.end(tally) : true),
     next: (tally, ended) => {
       if (!open) return tally.changed ? 'nothing is changed yet; --apply does it' : undefined;
       if (!ended) return `to go on: vsmmu batch resume${state} ${open.run.id}`;
@@ -106,6 +106,7 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
   const output = await openOutput(options, progress);
   let told = 0;
   let failFast = false;
+  let finished = false;
   let error: DiagnosedError | undefined;
   try {
     for await (const item of items) {
@@ -120,7 +121,7 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
       }
     }
     report?.end(tally);
-    if (!stop.signal.aborted) await going.finish(tally);
+    finished = !stop.signal.aborted && (await going.finish(tally));
   } catch (thrown) {
     if (!(thrown instanceof DiagnosedError)) throw thrown;
     error = thrown;
@@ -133,11 +134,12 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
   const quiet = isSet(options, 'quiet');
   // Where not one domain was come to, why says it all.
   if (!quiet && !(error && told === 0)) say(`vsmmu: ${summary(tally)}\n`);
-  const next = going.next(tally, error === undefined && !stop.signal.aborted);
+  const next = going.next(tally, finished);
   if (!quiet && next !== undefined) say(`vsmmu: ${next}\n`);
   if (error) return exitCodeOf(error);
   if (stop.signal.aborted && !failFast) return 130;
-  return tally.failed ? 1 : 0;
+  if (tally.failed) return 1;
+  return finished ? 0 : 3;
 }
 
 async function openProgress({ options, total, dry }: Going) {

@@ -51,6 +51,12 @@ vsmmu batch prune --keep 3`,
     remedy: `Take it from a backup of your own; vsmmu revert takes out of the domain what was put in.`,
     example: `virsh dumpxml --inactive --security-info vm | vsmmu revert > vm.xml`,
   },
+  'run-incomplete': {
+    why: `A run ends only when every domain has exactly one result and the journal contains it. Here a result is missing or came
+      twice, for example because a worker thread ran out of memory. The run counts as interrupted, and its backups are kept.`,
+    remedy: `Resume the run. With --jobs 1 it needs less memory and no worker threads.`,
+    example: `vsmmu batch resume --jobs 1`,
+  },
   'run-unknown': {
     why: `A run is named by when it began. The name that was given is none of this state folder, or there is no run that could
       be resumed or rolled back.`,

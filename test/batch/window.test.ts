@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inChunks, inOrder } from '../../src/batch/window.js';
+import { inOrder } from '../../src/batch/window.js';
 
 async function* count(to: number, seen: (n: number) => void = () => undefined): AsyncGenerator<number> {
   for (let n = 0; n < to; n++) {
@@ -60,9 +60,5 @@ describe('a window on a stream', () => {
     };
     await expect(all(inOrder(count(100), 4, work))).rejects.toThrow('three');
     expect(underWay).toBe(0);
-  });
-
-  it('makes groups, the last with what is left', async () => {
-    expect(await all(inChunks(count(5), 2))).toEqual([[0, 1], [2, 3], [4]]);
   });
 });
