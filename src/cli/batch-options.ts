@@ -18,15 +18,15 @@ const SOURCE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     conflicts: 'dir',
   }),
   all: flag('all of its domains'),
-  dir: text('convert the files *.xml below this folder instead'),
-  out: text('with --dir: write the results below this folder', { conflicts: 'in-place' }),
+  dir: text('convert the files *.xml below this folder instead', { value: 'folder' }),
+  out: text('with --dir: write the results below this folder', { value: 'folder', conflicts: 'in-place' }),
   'in-place': flag('with --dir: change the files themselves'),
   'include-saved': flag('domains with a managed save or memory snapshots, too: what is saved will not fit them'),
 };
 
 /** What is kept of a run, and where. */
 export const STATE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  state: text('the folder that runs are kept in', { defaultDescription: STATE_FOLDERS }),
+  state: text('the folder that runs are kept in', { value: 'folder', defaultDescription: STATE_FOLDERS }),
 };
 
 /** How a run goes. */
@@ -44,7 +44,7 @@ export function convertOptions(): Record<string, OptionSpec> {
     ...SOURCE_OPTIONS,
     apply: flag('do it; without it, only what would be done is told'),
     diff: flag('print a unified diff of each domain instead of a line'),
-    html: text('write a report with a picture of each plan to this file'),
+    html: text('write a report with a picture of each plan to this file', { value: 'file' }),
     ...RUN_OPTIONS,
     ...HOST_OPTIONS,
     'topology-map': text('with --dir: a JSON file that names the topology of each domain', { conflicts: 'topology' }),

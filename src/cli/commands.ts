@@ -22,6 +22,8 @@ export interface Command {
   /** Its name and operands. */
   readonly usage: string;
   readonly summary: string;
+  /** Whether only programs call it: it is in no list of commands. */
+  readonly internal?: true;
   /** What findings are of that name no file; without it the domain that is its first operand. */
   readonly subject?: string;
   readonly options: () => Readonly<Record<string, OptionSpec>>;
@@ -33,7 +35,7 @@ export interface Command {
 type Run = (operands: readonly string[], options: OptionValues) => Promise<void> | Promise<number>;
 
 const HOOK_FOLDER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  dir: text("the folder of libvirt's hooks", { defaultDescription: '/etc/libvirt/hooks' }),
+  dir: text("the folder of libvirt's hooks", { value: 'folder', defaultDescription: '/etc/libvirt/hooks' }),
   json: flag('print one JSON document'),
   quiet: flag('say nothing but errors'),
 };
@@ -186,6 +188,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'hook convert': {
     usage: 'hook convert UUID',
+    internal: true,
     summary: 'convert a domain of libvirt for its next start, if it needs it; the hook calls this when it stops',
     options: () => {
       const { log: _, limit: __, ...options } = hookOptions();
@@ -196,6 +199,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'hook run': {
     usage: 'hook run GUEST OPERATION SUB-OPERATION EXTRA',
+    internal: true,
     summary: 'answer libvirt, which has the domain on standard input; the hook calls this',
     options: hookOptions,
     examples: [['virsh dumpxml vm | $0 hook run -- vm prepare begin -', 'try it']],
@@ -203,6 +207,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'on-define-domain': {
     usage: 'on-define-domain --vmi JSON --domain XML',
+    internal: true,
     summary:
       "print a virtual machine's domain with its devices in place, for KubeVirt's sidecar-shim (bin/onDefineDomain)",
     options: () => ({
@@ -221,6 +226,24 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ['$0 explain | less', 'all there are'],
     ],
     load: () => import('./explain.js'),
+  },
+  completion: {
+    usage: 'completion SHELL',
+    summary: 'print the completion script for bash, zsh or fish',
+    options: () => ({}),
+    examples: [
+      ['eval "$($0 completion bash)"', 'in ~/.bashrc; zsh: in ~/.zshrc'],
+      ['$0 completion fish | source', 'in ~/.config/fish/config.fish'],
+    ],
+    load: () => import('./completion.js'),
+  },
+  complete: {
+    usage: 'complete -- WORD...',
+    internal: true,
+    summary: 'print what may come next on a command line; the completion scripts call this',
+    options: () => ({}),
+    examples: [['$0 complete -- rewrite --gr', '']],
+    load: () => import('./complete.js'),
   },
   'batch convert': {
     usage: 'batch convert [NAME...]',

@@ -17,12 +17,13 @@ export async function printHelp(command: Command | undefined): Promise<void> {
     page.usage(
       '$0 COMMAND [OPTION…]\n\nGives an Arm guest one virtual SMMUv3 for each SMMUv3 that its host devices are behind.',
     );
-    for (const { usage, summary } of Object.values(COMMANDS)) page.command(usage, summary);
+    for (const { usage, summary, internal } of Object.values(COMMANDS)) if (!internal) page.command(usage, summary);
     page.options({
       help: { type: 'boolean', alias: 'h', describe: 'say this; after a command, what it takes' },
       version: { type: 'boolean', describe: 'print the version' },
     });
-    for (const { examples } of Object.values(COMMANDS)) {
+    for (const { examples, internal } of Object.values(COMMANDS)) {
+      if (internal) continue;
       for (const [line, what] of examples.slice(0, 1)) page.example(line, what);
     }
   }

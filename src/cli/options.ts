@@ -16,6 +16,8 @@ export interface OptionSpec {
   readonly type: 'string' | 'boolean';
   readonly describe: string;
   readonly alias?: string;
+  /** What its value is, for completion: the words that it may be, or a name that the shell completes. */
+  readonly value?: 'file' | 'folder' | readonly string[];
   /** Another option that it excludes. */
   readonly conflicts?: string;
   readonly defaultDescription?: string;
@@ -41,21 +43,27 @@ export const OUTPUT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 
 /** Where the host is read. */
 export const HOST_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  sysfs: text('the folder to take for /sys', { defaultDescription: '/sys', conflicts: 'topology' }),
-  topology: text('take the host from this snapshot (vsmmu topology --json) instead of sysfs'),
+  sysfs: text('the folder to take for /sys', { value: 'folder', defaultDescription: '/sys', conflicts: 'topology' }),
+  topology: text('take the host from this snapshot (vsmmu topology --json) instead of sysfs', { value: 'file' }),
 };
 
 /** Where a command that makes a domain of a domain writes it. */
 export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  output: text('write to this file instead of standard output', { alias: 'o' }),
+  output: text('write to this file instead of standard output', { alias: 'o', value: 'file' }),
   'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
   backup: text('with --in-place: keep the old file under its name and this suffix'),
   diff: flag('print a unified diff instead of the domain'),
 };
 
+/** The usual connections, for completion. */
+const CONNECTIONS = ['qemu:///system', 'qemu:///session'];
+
 /** Where a domain is taken from by its name. */
 export const CONNECT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  connect: text('take the domain from the libvirt of this URI, by its name or UUID', { alias: 'c' }),
+  connect: text('take the domain from the libvirt of this URI, by its name or UUID', {
+    alias: 'c',
+    value: CONNECTIONS,
+  }),
 };
 
 /** How a domain is stored where it was taken from. */
@@ -64,22 +72,31 @@ export const DEFINE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   define: flag('with --connect: define the result there, after showing it and asking', { conflicts: 'output' }),
   yes: flag('with --define: do not ask', { alias: 'y' }),
   state: text('with --define: the folder that keeps the definition of before', {
+    value: 'folder',
     defaultDescription: STATE_FOLDERS,
   }),
 };
 
 /** How a command that shows something draws it. */
 export const PICTURE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  svg: text('draw a picture into this file instead, as SVG; - for standard output', { conflicts: 'format' }),
-  format: text("text, or dot: the picture in Graphviz's language", { defaultDescription: 'text' }),
+  svg: text('draw a picture into this file instead, as SVG; - for standard output', {
+    value: 'file',
+    conflicts: 'format',
+  }),
+  format: text("text, or dot: the picture in Graphviz's language", {
+    value: ['text', 'dot'],
+    defaultDescription: 'text',
+  }),
 };
 
 /** The libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   libvirt: text("the libvirt that the result is for: a version, or here for this machine's", {
+    value: ['here'],
     defaultDescription: "today's",
   }),
   qemu: text("the QEMU that the result is for: a version, or here for this machine's", {
+    value: ['here'],
     defaultDescription: "today's",
   }),
 };
@@ -99,7 +116,7 @@ export function policyOptions(): Record<string, OptionSpec> {
 /** The policy file, and an option for each of the policy's keys, described by its schema. */
 function allPolicyOptions(): Record<string, OptionSpec> {
   const options: Record<string, OptionSpec> = {
-    policy: text('the policy file', { defaultDescription: `${DEFAULT_POLICY_FILE} where it exists` }),
+    policy: text('the policy file', { value: 'file', defaultDescription: `${DEFAULT_POLICY_FILE} where it exists` }),
   };
   for (const { key, description, choices, kind, default: value } of policyKeys()) {
     const [first = ''] = description.split(/(?<=[.;:]) /);
@@ -108,7 +125,10 @@ function allPolicyOptions(): Record<string, OptionSpec> {
     options[kebab(key)] =
       kind === 'switch'
         ? flag(describe)
-        : text(choices ? `${describe} (${choices.join(', ')})` : describe, { defaultDescription });
+        : text(choices ? `${describe} (${choices.join(', ')})` : describe, {
+            defaultDescription,
+            ...(choices && { value: choices }),
+          });
   }
   options.relayout = flag('plan from nothing: as if no bridge for a vSMMU were there yet');
   options['force-tcg'] = flag('take a domain that is not of type kvm; QEMU will not accelerate it (for test labs)');
@@ -139,7 +159,7 @@ export function hookOptions(): Record<string, OptionSpec> {
     Object.fromEntries(Object.entries(options).filter(([name]) => names.includes(name)));
   return {
     ...some('policy', ...HOOK_KEYS),
-    log: text('the file that it writes what it thinks to'),
+    log: text('the log file', { value: 'file' }),
     limit: text('how many seconds it may take', { defaultDescription: '5' }),
     state: text('the folder that keeps the XML of before a conversion', { defaultDescription: STATE_FOLDERS }),
     ...some('sysfs', 'force-tcg'),
