@@ -42,12 +42,13 @@ export function needsWholeHost(devices: readonly HostDevice[], host: Host, polic
 
 /**
  * Gives each of these devices whose platform has Generic Initiators cells without CPUs and memory (rule 12), numbered
- * after the guest's others. A device that has an `<acpi nodeset>` keeps it.
+ * after the guest's others. A device keeps an `<acpi nodeset>` whose cells are there; one whose cells are not, as after
+ * KubeVirt's round trip, which drops them, is given anew.
  * @param devices the placed ones, in the order of the domain
  */
 export function planInitiators(devices: readonly HostDevice[], host: Host, map: CellMap, policy: Policy): Initiators {
   const wanting = devices.filter(({ bdf }) => initiatorsOf(host.device(bdf), policy) > 0);
-  const lacking = wanting.filter((device) => device.nodeset === undefined);
+  const lacking = wanting.filter((device) => !hasItsCells(device, map));
   const found: Correlation = lacking.length > 0 ? correlate(wanting, host, policy) : NOTHING_FOUND;
   const added: InitiatorCell[] = [];
   const nodesets = new Map<Bdf, string>();
@@ -60,7 +61,7 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
     return { ...result, diagnostics: [diagnostic('initiators-left-out', message, { place: lacking[0]?.place })] };
   }
 
-  for (const device of wanting) {
+  for (const device of wanting.filter((each) => !lacking.includes(each))) {
     const cells = parseNodeset(device.nodeset ?? '') ?? [];
     const nodes = found.nodes.get(device.bdf) ?? [];
     if (cells.length !== nodes.length) continue;
@@ -85,6 +86,12 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
     diagnostics.push(diagnostic('numa-cells-many', `the guest gets ${next} NUMA cells`));
   }
   return { ...result, diagnostics };
+}
+
+function hasItsCells({ nodeset }: HostDevice, { cells }: CellMap): boolean {
+  if (nodeset === undefined) return false;
+  const present = new Set<number>(cells.map(({ id }) => id));
+  return (parseNodeset(nodeset) ?? []).every((id) => present.has(id));
 }
 
 /** The host's nodes of each device, by address. */

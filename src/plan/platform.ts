@@ -51,7 +51,10 @@ export function planPlatform(request: PlatformRequest): Platform {
       ...initiators.diagnostics,
       ...distances.diagnostics,
       ...hole.diagnostics,
-      ...missingCells(domain, cells),
+      ...missingCells(
+        domain.hostDevices.filter(({ bdf }) => !initiators.nodesets.has(bdf)),
+        cells,
+      ),
       ...badValues(domain, bridges),
     ],
   };
@@ -82,7 +85,7 @@ function guestBars({ domain, tree, host, bridges, drafts, devices }: PlatformReq
 }
 
 /** Devices whose Generic Initiators are in cells that are not there. */
-export function missingCells({ hostDevices }: Domain, { cells }: Pick<CellMap, 'cells'>): Diagnostic[] {
+export function missingCells(hostDevices: readonly HostDevice[], { cells }: Pick<CellMap, 'cells'>): Diagnostic[] {
   const present = new Set<number>(cells.map(({ id }) => id));
   return hostDevices.flatMap((device) => {
     const missing = (parseNodeset(device.nodeset ?? '') ?? []).filter((id) => !present.has(id));

@@ -188,7 +188,16 @@ describe('a domain is refused', () => {
 });
 
 describe('an <acpi nodeset>', () => {
-  it('that names a cell that is not there is refused', () => {
+  it('whose cells are not there is given anew, with cells and distances', () => {
+    const whole = place(domainOf([FIRST, SECOND], guest), inOrder);
+    const stale = domainOf([FIRST, SECOND], guest).replace(/<\/source>/g, "</source><acpi nodeset='40-47'/>");
+    const { plan, xml } = place(stale, inOrder);
+    expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
+    expect(plan.numa).toEqual(whole.plan.numa);
+    expect(place(xml, inOrder).xml).toBe(xml);
+  });
+
+  it('that names a cell that is not there is refused for a device whose platform has none', () => {
     const xml = domainOf([NIC], guest).replace('</source>', "</source><acpi nodeset='1-3'/>");
     expect(refusals(xml, inOrder).map(({ message }) => message)).toEqual([
       `the Generic Initiators of ${NIC} are in NUMA cells 2-3, which the guest does not have`,

@@ -2,4 +2,4 @@ import { missingCells } from '../../plan/platform.js';
 import type { Rule } from '../inspection.js';
 
 /** QEMU 11.1: `Specified node 5 is invalid`; libvirt 12.8 takes it. */
-export const initiatorCellMissing: Rule = ({ domain }) => missingCells(domain, domain.numa);
+export const initiatorCellMissing: Rule = ({ domain }) => missingCells(domain.hostDevices, domain.numa);
