@@ -3,6 +3,7 @@ import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diag
 import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
 import { oursOf } from '../edit/ours.js';
 import { readRecord } from '../edit/record.js';
+import { withoutBridges } from '../edit/relayout.js';
 import { rewrite } from '../edit/rewrite.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
@@ -57,12 +58,15 @@ export function convert(
 }
 
 function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, strict }: ConvertSettings): Conversion {
-  const planned = plan(domain, host, policy, { forceTcg, target, ours: oursOf(domain) });
-  const { changed } = planned.plan;
-  const after = changed ? rewrite(domain, planned.plan) : domain.document.text;
+  const cleared = policy.relayout ? withoutBridges(domain) : undefined;
+  const base = cleared?.domain ?? domain;
+  const planned = plan(base, host, policy, { forceTcg, target, ours: oursOf(base) });
+  const after = planned.plan.changed ? rewrite(base, planned.plan) : base.document.text;
+  const changed = after !== domain.document.text;
   const result = changed ? parseOwnDomain(after) : domain;
   const checked = resultDiagnostics(domain, result, host, { forceTcg, target }, planned.diagnostics);
-  const diagnostics = [...readRecord(domain).diagnostics, ...planned.diagnostics, ...checked];
+  const earlier = cleared?.diagnostics ?? readRecord(domain).diagnostics;
+  const diagnostics = [...earlier, ...planned.diagnostics, ...checked];
   const wrong = checked.filter((d) => d.severity === 'error');
   if (wrong.length > 0) throw new RefusedError(wrong);
   if (strict && diagnostics.some((d) => d.severity === 'warning')) throw new RefusedError(asErrors(diagnostics));

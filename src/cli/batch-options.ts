@@ -39,7 +39,6 @@ export const RUN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 
 /** What `batch convert` takes beside what every command takes. */
 export function convertOptions(): Record<string, OptionSpec> {
-  const { relayout: _, ...policy } = policyOptions();
   return {
     ...SOURCE_OPTIONS,
     apply: flag('do it; without it, only what would be done is told'),
@@ -49,7 +48,7 @@ export function convertOptions(): Record<string, OptionSpec> {
     ...HOST_OPTIONS,
     'topology-map': text('with --dir: a JSON file that names the topology of each domain', { conflicts: 'topology' }),
     'ssh-topology': flag('run vsmmu topology on the host of --connect', { conflicts: 'topology' }),
-    ...policy,
+    ...policyOptions(),
   };
 }
 

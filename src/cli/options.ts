@@ -130,7 +130,6 @@ function allPolicyOptions(): Record<string, OptionSpec> {
             ...(choices && { value: choices }),
           });
   }
-  options.relayout = flag('plan from nothing: as if no bridge for a vSMMU were there yet');
   options['force-tcg'] = flag('take a domain that is not of type kvm; QEMU will not accelerate it (for test labs)');
   return options;
 }

@@ -27,7 +27,7 @@ export interface Placed {
   readonly source: Source;
   /** Its text. */
   readonly before: string;
-  /** What the plan is of: with `--relayout` the domain as it was before any bridge. */
+  /** What the plan is of: with `relayout` the domain without its expander buses. */
   readonly domain: Domain;
   /** As much of it as was needed. */
   readonly host: Host;
@@ -60,7 +60,7 @@ export interface Settings {
 export async function placeSource(source: Source, options: OptionValues, settings?: Settings): Promise<Placed> {
   const { policy, target } = settings ?? { policy: policyOf(options), target: await targetOf(options) };
   const given = parseDomain(source.input);
-  const relayout = isSet(options, 'relayout');
+  const { relayout } = policy;
   const { domain, diagnostics } = relayout
     ? (await import('../edit/relayout.js')).withoutBridges(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };

@@ -44,6 +44,16 @@ describe('batch convert of a folder', () => {
     expect(existsSync(here.state)).toBe(false);
   });
 
+  it('plans from scratch with --relayout, and changes nothing the second time', () => {
+    const here = place({ 'a/vm.xml': text });
+    here.batch(...convert(here), '--in-place', '--apply');
+    expect(here.read('a/vm.xml')).toBe(converted);
+    const relayout = [...convert(here), '--in-place', '--relayout', '--bus-window', '9'];
+    expect(here.batch(...relayout, '--apply').code).toBe(0);
+    expect(here.read('a/vm.xml')).not.toBe(converted);
+    expect(verdicts(here.batch(...relayout, '--json'))).toEqual({ 'a/vm.xml': 'unchanged' });
+  });
+
   it('says in a table what would become of each domain, and why of none', () => {
     const here = place({ 'a/vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64') });
     expect(here.batch(...convert(here))).toMatchObject({

@@ -66,6 +66,14 @@ describe('rewrite --relayout', () => {
     expect(unchanged).toMatchObject({ changed: false, xml: after });
   });
 
+  it('is a key of the policy', () => {
+    const policy = join(temporaryFolder(), 'policy.json');
+    writeFileSync(policy, '{"relayout": true, "busWindow": 9}');
+    const option = vsmmu(['rewrite', ...HOST, '--relayout', '--bus-window', '9'], after);
+    expect(vsmmu(['rewrite', ...HOST, '--policy', policy], after).stdout).toBe(option.stdout);
+    expect(option.stdout).not.toBe(after);
+  });
+
   it('is a switch of plan as well', () => {
     const plan = (args: string[], xml: string) => JSON.parse(vsmmu(['plan', '--json', ...HOST, ...args], xml).stdout);
     expect(plan(['--relayout'], after)).toMatchObject({ changed: false, plan: plan([], before).plan });
