@@ -480,6 +480,16 @@ const codes = {
     severity: 'error',
     meaning: 'what KubeVirt gives as the virtual machine is no JSON of a VirtualMachineInstance',
   },
+  'kubevirt-gate-missing': {
+    severity: 'error',
+    meaning: "KubeVirt gives the virtual machine's pod no `/dev/iommu`, which an accelerated vSMMU needs",
+    hint: 'enable the feature gate IOMMUFD of KubeVirt',
+  },
+  'kubevirt-root-complex': {
+    severity: 'error',
+    meaning: '`kubevirt.io/placePCIDevicesOnRootComplex` and vSMMUs exclude each other',
+    hint: 'remove the annotation, or the sidecar',
+  },
   'hook-foreign': {
     severity: 'error',
     meaning: "there is a hook of somebody else's where libvirt takes only one",

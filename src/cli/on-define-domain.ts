@@ -1,5 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs';
-import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
+import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../diagnostics.js';
 import { parseJson } from '../host/json.js';
 import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../plan/target.js';
@@ -7,7 +6,7 @@ import { exitCodeOf } from './exit-code.js';
 import { readExisting } from './files.js';
 import { printMarkup, say } from './io/terminal.js';
 import { DEFAULT_POLICY_FILE, type OptionValues, value } from './options.js';
-import { placeSource } from './place.js';
+import { type Placed, placeSource } from './place.js';
 import { formatDiagnostic } from './report.js';
 
 /** Where a virtual machine says how its devices are to be placed: keys of the policy, as JSON. */
@@ -16,15 +15,24 @@ const POLICY_ANNOTATION = 'vsmmu.io/policy';
 /** Where it says which libvirt its cluster has, unless the container does (VSMMU_LIBVIRT). */
 const LIBVIRT_ANNOTATION = 'vsmmu.io/libvirt';
 
-/** What there is to know of a virtual machine. */
+/** KubeVirt's own: puts every PCI device on `pcie.0`, where no vSMMU of this tool is. */
+const ROOT_COMPLEX_ANNOTATION = 'kubevirt.io/placePCIDevicesOnRootComplex';
+
+/** KubeVirt's own: writes a `<pcihole64>` of 0. */
+const HOLE_ANNOTATION = 'kubevirt.io/disablePCIHole64';
+
+/** The name, and the annotations that matter, of a virtual machine. */
 interface Machine {
   readonly name: string;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
- * `vsmmu on-define-domain --vmi JSON --domain XML`: answers KubeVirt's hook of that name. The shim takes what is printed for
- * the domain, and any exit code but 0 for a machine that is not to start; it shows nobody what is said.
+ * `vsmmu on-define-domain --vmi JSON --domain XML`: answers KubeVirt's hook of that name. The shim takes standard output for
+ * the domain, and any exit code but 0 for a machine that is not to start; it logs standard error line by line.
+ *
+ * KubeVirt (August 2026) calls it two or three times per start. Between the calls it keeps `<devices>` only, as far as it knows
+ * their attributes, so each call restores what is lost: NUMA cells, the record, values of vSMMUs.
  */
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const [vmi, domain] = [value(options, 'vmi'), value(options, 'domain')];
@@ -38,14 +46,37 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const settings = { policy: policyOf(machine), target: targetOf(machine) };
     const here = { sysfs: process.env.VSMMU_SYSFS || '/sys', 'force-tcg': process.env.VSMMU_FORCE_TCG === '1' };
     const placed = await placeSource({ name, input: Buffer.from(domain) }, here, settings);
+    requireGates(machine, placed);
     reportFindings(placed.diagnostics, name);
     printMarkup(placed.after.document.text);
     return 0;
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
-    reportFindings(error.diagnostics, name);
+    reportFindings(error.diagnostics.map(inKubeVirtsTerms), name);
     return exitCodeOf(error);
   }
+}
+
+/**
+ * Refuses what KubeVirt would not start, or would undo, once a device is behind a vSMMU.
+ * @throws RefusedError `kubevirt-gate-missing`, `kubevirt-root-complex`
+ */
+function requireGates({ annotations }: Machine, { after, plan }: Placed): void {
+  if (!plan.devices.some(({ verdict }) => verdict === 'placed')) return;
+  if (annotations[ROOT_COMPLEX_ANNOTATION] === 'true') {
+    const message = `the annotation ${ROOT_COMPLEX_ANNOTATION} keeps every device on pcie.0, and so behind no vSMMU`;
+    throw new RefusedError(diagnostic('kubevirt-root-complex', message));
+  }
+  // KubeVirt writes this element when the pod has an open /dev/iommu.
+  if (after.iommufd?.element.attribute('fdgroup') === undefined) {
+    const message = "the domain has no <iommufd enabled='yes' fdgroup='iommu'/>, so the pod has no /dev/iommu";
+    throw new RefusedError(diagnostic('kubevirt-gate-missing', message));
+  }
+}
+
+/** A diagnostic with the advice that helps in KubeVirt, where nobody edits the domain. */
+function inKubeVirtsTerms(found: Diagnostic): Diagnostic {
+  return found.code === 'pcihole64-off' ? { ...found, hint: `remove the annotation ${HOLE_ANNOTATION}` } : found;
 }
 
 /** @throws InputError `vmi-invalid` */
@@ -96,13 +127,7 @@ function targetOf({ annotations }: Machine): Target {
   throw new InputError(diagnostic('usage', message));
 }
 
-/** Says what was found on standard error, and, since the shim keeps that to itself, in the log of the container. */
+/** Reports on standard error, which the shim logs. */
 function reportFindings(diagnostics: readonly Diagnostic[], name: string): void {
-  const text = diagnostics.map((d) => formatDiagnostic({ file: name, ...d })).join('');
-  say(text);
-  try {
-    if (readFileSync('/proc/1/comm', 'utf8').trim() === 'sidecar-shim') appendFileSync('/proc/1/fd/2', text);
-  } catch {
-    // Another user's process; the exit code says enough.
-  }
+  say(diagnostics.map((d) => formatDiagnostic({ file: name, ...d })).join(''));
 }

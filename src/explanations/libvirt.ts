@@ -48,6 +48,22 @@ export const libvirt = {
     remedy: `See what the shim calls it with. The machine is not started.`,
     example: `onDefineDomain --vmi '{"metadata": {"name": "vm", "annotations": {}}}' --domain "$(cat domain.xml)"`,
   },
+  'kubevirt-gate-missing': {
+    why: `virt-launcher's pod cannot open /dev/iommu itself. With the feature gate IOMMUFD, KubeVirt passes it an open one, and
+      writes <iommufd enabled='yes' fdgroup='iommu'/> into the domain (libvirt 12.2). Without it, QEMU refuses every device
+      behind an accelerated vSMMU.`,
+    remedy: `Enable the gate in the KubeVirt resource. The sidecar itself needs the gate Sidecar.`,
+    example: `spec:
+  configuration:
+    developerConfiguration:
+      featureGates: [Sidecar, IOMMUFD]`,
+  },
+  'kubevirt-root-complex': {
+    why: `KubeVirt then gives every PCI device a slot of pcie.0 and no root port. A device behind a vSMMU needs an expander bus
+      and a port of its own.`,
+    remedy: `Remove the annotation from the virtual machine, or the sidecar.`,
+    example: `kubectl annotate vm NAME kubevirt.io/placePCIDevicesOnRootComplex-`,
+  },
   'hook-foreign': {
     why: `libvirt before 6.5 calls one script, /etc/libvirt/hooks/qemu, and newer ones every script of qemu.d. What is there was not
       put there by vsmmu, and is never written over.`,

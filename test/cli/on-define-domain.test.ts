@@ -129,6 +129,35 @@ describe('onDefineDomain', () => {
     expect(result.stderr).toMatch(says);
   });
 
+  it('refuses a machine without an open /dev/iommu, and names the feature gate', async () => {
+    const without = here.replace(/<iommufd .*?<\/iommufd>/, '');
+    const { code, stdout, stderr } = await run({}, without);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^default\/gh200-vmi: error: kubevirt-gate-missing: .*; enable the feature gate IOMMUFD/m);
+    const none = without.replaceAll(/<hostdev.*?<\/hostdev>/g, '');
+    expect(await run({}, none)).toMatchObject({ code: 0, stdout: none });
+  });
+
+  it('refuses a machine whose devices KubeVirt puts on the root complex', async () => {
+    const annotation = 'kubevirt.io/placePCIDevicesOnRootComplex';
+    const { code, stderr } = await run({ [annotation]: 'true' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/: error: kubevirt-root-complex: the annotation kubevirt\.io\/place/);
+    expect((await run({ [annotation]: 'false' })).code).toBe(0);
+  });
+
+  it('names the annotation that switches pcihole64 off', async () => {
+    const root = '<controller type="pci" index="0" model="pcie-root"><pcihole64 unit="KiB">0</pcihole64></controller>';
+    const { code, stderr } = await run({}, here.replace('<controller ', `${root}<controller `));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/: error: pcihole64-off: .*; remove the annotation kubevirt\.io\/disablePCIHole64/);
+  });
+
+  it('reports each diagnostic once', async () => {
+    const lines = (await run()).stderr.trim().split('\n');
+    expect(new Set(lines).size).toBe(lines.length);
+  });
+
   it.each(['$(id)', '--help', '12', 'two\nlines'])('takes a virtual machine called %j for one', async (name) => {
     const machine = JSON.stringify({ metadata: { name } });
     const result = await onDefineDomain(['--vmi', machine, '--domain', here]);
