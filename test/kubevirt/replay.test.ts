@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { check } from '../../src/check/check.js';
+import { type Domain, parseDomain } from '../../src/domain/domain.js';
+import { PciTree } from '../../src/domain/pci-tree.js';
+import { Host } from '../../src/host/host.js';
+import { smmuOfAlias } from '../../src/plan/alias.js';
+import { REPOSITORY } from '../cli/run.js';
+import { writeSysfs } from './sysfs.js';
+
+/**
+ * What KubeVirt's own code gave to onDefineDomain, call by call, for each virtual machine of machines.ts (record.ts). An input was
+ * recorded with the answer to the one before it.
+ */
+const FIXTURES = join(REPOSITORY, 'test/fixtures/kubevirt');
+const execute = promisify(execFile);
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+interface Recording {
+  readonly inputs: readonly string[];
+  readonly host: Host;
+  readonly vmi: string;
+  readonly sysfs: string;
+}
+
+function recording(name: string): Recording {
+  const text = (file: string) => readFileSync(join(FIXTURES, name, file), 'utf8');
+  const { host, vmi } = JSON.parse(text('machine.json')) as { host: string; vmi: object };
+  const topology = JSON.parse(readFileSync(join(REPOSITORY, 'samples/hosts', host), 'utf8'));
+  const sysfs = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
+  folders.push(sysfs);
+  writeSysfs(topology, sysfs);
+  const calls = readdirSync(join(FIXTURES, name)).filter((file) => file.endsWith('.xml'));
+  return { inputs: calls.sort().map(text), host: new Host(topology), vmi: JSON.stringify(vmi), sysfs };
+}
+
+/** Answers a call, as KubeVirt's sidecar-shim has it answered. */
+async function answer({ vmi, sysfs }: Recording, xml: string): Promise<string> {
+  const env = { ...process.env, VSMMU_SYSFS: sysfs, VSMMU_POLICY: '/nowhere' };
+  const { stdout } = await execute(join(REPOSITORY, 'bin/onDefineDomain'), ['--vmi', vmi, '--domain', xml], { env });
+  return stdout;
+}
+
+/** What vsmmu decides of a domain, whatever libvirt and KubeVirt add to it: not the numbers of buses and controllers. */
+function decisions(domain: Domain, host: Host): object {
+  const tree = new PciTree(domain);
+  const busOf = (bus: number) => domain.controllers.find(({ index }) => index === bus);
+  const values = domain.iommus.map(({ pciBus = 0, values: given }) => {
+    const devices = domain.hostDevices.filter(({ address }) => address && tree.rootOf(address.bus) === pciBus);
+    return { smmu: smmuOfAlias(busOf(pciBus)?.alias, host.smmus), given, devices: devices.map(({ bdf }) => bdf) };
+  });
+  const cells = domain.numa.cells.map(({ id, memory, distances }) => [id, memory, [...distances]]);
+  const nodesets = domain.hostDevices.map(({ bdf, nodeset }) => [bdf, nodeset]);
+  return { values, cells, nodesets, hole: domain.pciHole64?.size };
+}
+
+describe.each(readdirSync(FIXTURES))('KubeVirt starting %s', (name) => {
+  it('gets a domain for each of its calls, with the devices behind the same vSMMUs, the same cells and values', async () => {
+    const recorded = recording(name);
+    expect(recorded.inputs.length).toBeGreaterThanOrEqual(2);
+    const answers: Domain[] = [];
+    for (const input of recorded.inputs) answers.push(parseDomain(await answer(recorded, input)));
+    const [first, ...others] = answers.map((domain) => decisions(domain, recorded.host));
+    expect(first).toHaveProperty('values[0].given.accel', 'on');
+    for (const other of others) expect(other).toEqual(first);
+    const last = answers.at(-1) as Domain;
+    expect(check(last, recorded.host).filter(({ severity }) => severity === 'error')).toEqual([]);
+  });
+
+  it('gets its own domain back where it asks again with an answer', async () => {
+    const recorded = recording(name);
+    const last = await answer(recorded, recorded.inputs.at(-1) ?? '');
+    expect(await answer(recorded, last)).toBe(last);
+  });
+});
