@@ -53,6 +53,10 @@ export class DeviceReader {
       element,
     };
     const index = this.#number(element, 'index', place, MAX_CONTROLLER_INDEX);
+    if (controller.model === 'pcie-root' && index !== undefined && index !== 0) {
+      const message = `index='${element.attribute('index')}' of pcie-root is ${index}, and libvirt takes only 0`;
+      throw new InputError(diagnostic('number-invalid', message, { place }));
+    }
     if (index !== undefined) this.controllers.push({ ...controller, index: index as ControllerIndex });
     else this.#unnumbered.push(controller);
   }

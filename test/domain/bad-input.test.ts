@@ -88,6 +88,11 @@ const refusals: Readonly<Record<string, Refusal>> = {
     code: 2,
     says: ":4:76: error: address-invalid: slot='0x20' is no PCI slot; give a number from 0x0 to 0x1f",
   },
+  'a pcie-root with another index than 0, here 8 in octal': {
+    input: domain(`<controller type='pci' index='010' model='pcie-root'/>\n${NVME}`),
+    code: 2,
+    says: ":4:1: error: number-invalid: index='010' of pcie-root is 8, and libvirt takes only 0",
+  },
   'two controllers with one index': {
     input: domain(`${port(1)}\n${port(1)}\n${NVME}`),
     code: 2,
