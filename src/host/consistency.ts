@@ -1,6 +1,7 @@
 import type { Bdf } from '../domain/address.js';
 import type { PciDevice, Topology } from '../generated/topology.js';
 import { misfit } from './json.js';
+import { findEndlessParents } from './parents.js';
 
 type Fail = (path: string, message: string) => never;
 
@@ -50,15 +51,12 @@ function checkSmmus({ smmus, devices }: Topology, fail: Fail): void {
 
 function checkParents(devices: readonly PciDevice[], fail: Fail): void {
   const byAddress = new Map<Bdf, PciDevice>(devices.map((device) => [device.bdf, device]));
-  for (const [index, { bdf, parent }] of devices.entries()) {
+  for (const [index, { parent }] of devices.entries()) {
     const path = `/devices/${index}/parent`;
     if (parent !== null && !byAddress.get(parent)?.bridge) fail(path, `${parent} is not among the devices as a bridge`);
-    const above = new Set<Bdf>([bdf]);
-    for (let next = parent; next !== null; next = byAddress.get(next)?.parent ?? null) {
-      if (above.has(next)) fail(path, `${bdf} is below itself`);
-      above.add(next);
-    }
   }
+  const endless = findEndlessParents(byAddress);
+  if (endless) fail(`/devices/${devices.indexOf(endless)}/parent`, `${endless.bdf} is below itself`);
 }
 
 /** The kernel makes a group of what one SMMU cannot tell apart. */

@@ -6,6 +6,7 @@ import { FeatureReader } from './features.js';
 import { compareSmmu, Host } from './host.js';
 import type { KernelLog } from './kernel-log.js';
 import { readNodes } from './numa.js';
+import { findEndlessParents } from './parents.js';
 import { bdfOfName, PCI_DEVICES, readDevice, readNode, SMMUV3_PREFIX } from './pci.js';
 import { Sysfs } from './sysfs.js';
 
@@ -69,6 +70,8 @@ function readDevices(tree: Sysfs, names: readonly string[], only?: ReadonlySet<B
       queue.push(...(tree.list(`kernel/iommu_groups/${device.group}/devices`) ?? []).map(bdfOfName));
     }
   }
+  const endless = findEndlessParents(devices);
+  if (endless) tree.fail(`${PCI_DEVICES}/${endless.bdf}`, 'is below itself');
   // Where a bridge went away meanwhile, so did what is below it.
   const isThere = ({ parent }: PciDevice): boolean => {
     const bridge = parent && devices.get(parent);

@@ -1,9 +1,12 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 
 /** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO']);
+
+/** An attribute has at most one page; arm64 has pages of up to 64 KiB. */
+const MAX_ATTRIBUTE_BYTES = 64 * 1024;
 
 /**
  * A sysfs tree, `/sys` or a copy of one; paths are relative to it. What is not there is undefined, what is there and
@@ -18,7 +21,13 @@ export class Sysfs {
 
   /** The whole of an attribute, without the line end. */
   read(path: string): string | undefined {
-    return this.#attempt(path, (full) => readFileSync(full, 'utf8').trimEnd());
+    return this.#attempt(path, (full) => {
+      const stat = statSync(full);
+      // In a copy of a sysfs, reading a pipe would wait for ever.
+      if (!stat.isFile()) this.fail(path, 'is not a file');
+      if (stat.size > MAX_ATTRIBUTE_BYTES) this.fail(path, 'is larger than any attribute of sysfs');
+      return readFileSync(full, 'utf8').trimEnd();
+    });
   }
 
   /** The names in a folder, in no order. */
@@ -54,9 +63,12 @@ export class Sysfs {
     try {
       return act(`${this.root}/${path}`);
     } catch (error) {
+      if (error instanceof OutsideError) throw error;
       const { code = '', message } = error as NodeJS.ErrnoException;
       if (GONE.has(code)) return undefined;
-      return this.fail(path, `cannot be read: ${message.replace(/, \w+ '.*$/s, '')}`);
+      // What readlink(2) reports for a file or a folder.
+      if (code === 'EINVAL') this.fail(path, 'is not a link');
+      return this.fail(path, `cannot be read: ${message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*)?$/s, '')}`);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,11 @@ function relink(path: string, target: string): void {
 function toFolder(path: string): void {
   rmSync(path);
   mkdirSync(path);
+}
+
+function toPipe(path: string): void {
+  rmSync(path);
+  spawnSync('mkfifo', [path]);
 }
 
 describe('other hosts', () => {
@@ -116,7 +122,31 @@ describe('a folder that is no sysfs', () => {
   });
 
   it.each<[title: string, change: (at: (path: string) => string) => void, path: string, what: RegExp]>([
-    ['a file that cannot be read', (at) => toFolder(at(`${NIC}/vendor`)), `${NIC}/vendor`, /cannot be read: EISDIR/],
+    ['a folder', (at) => toFolder(at(`${NIC}/vendor`)), `${NIC}/vendor`, /is not a file/],
+    ['a pipe', (at) => toPipe(at(`${NIC}/vendor`)), `${NIC}/vendor`, /is not a file/],
+    [
+      'a file that is too large',
+      (at) => writeFileSync(at(`${NIC}/vendor`), ' '.repeat(100_000)),
+      `${NIC}/vendor`,
+      /is larger than any attribute of sysfs/,
+    ],
+    [
+      'a device below itself',
+      (at) => {
+        renameSync(at(NIC), at('devices/moved'));
+        mkdirSync(at(NIC));
+        renameSync(at('devices/moved'), at(`${NIC}/0000:11:00.0`));
+        relink(at('bus/pci/devices/0000:11:00.0'), `../../../${NIC}/0000:11:00.0`);
+      },
+      'bus/pci/devices/0000:11:00.0',
+      /is below itself/,
+    ],
+    [
+      'a list of CPUs that is none',
+      (at) => writeFileSync(at('devices/system/node/node0/cpulist'), '0-99999999999\n'),
+      'devices/system/node/node0/cpulist',
+      /is not a list of CPUs/,
+    ],
     [
       'an id that is none',
       (at) => writeFileSync(at(`${NIC}/device`), '10d3\n'),
@@ -145,7 +175,7 @@ describe('a folder that is no sysfs', () => {
       'a device that is no link',
       (at) => toFolder(at('bus/pci/devices/0000:11:00.0')),
       'bus/pci/devices/0000:11:00.0',
-      /cannot be read: EINVAL/,
+      /is not a link/,
     ],
     [
       'a link to the machine that runs this',
