@@ -64,7 +64,7 @@ async function unknown(name: string, names: readonly string[]): Promise<InputErr
 
 /** `did you mean --spare-ports?`, or undefined where nothing is near. */
 export async function suggestion(given: string, names: readonly string[], prefix: string): Promise<string | undefined> {
-  const { closest, distance } = await import('fastest-levenshtein');
-  const near = closest(given, names);
-  return distance(given, near) <= Math.max(2, given.length / 3) ? `did you mean ${prefix}${near}?` : undefined;
+  const { nearest } = await import('../nearest.js');
+  const near = nearest(given, names);
+  return near === undefined ? undefined : `did you mean ${prefix}${near}?`;
 }

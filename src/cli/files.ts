@@ -27,7 +27,10 @@ export async function readInput(file: string): Promise<Uint8Array> {
 
 /** The text of a file. @throws OutsideError `file-unreadable` */
 export function readTextFile(file: string): string {
-  return Buffer.from(readFileBytes(file)).toString('utf8');
+  const bytes = readFileBytes(file);
+  if (bytes.length > MAX_BYTES)
+    throw new InputError(diagnostic('file-unreadable', 'it has more than 16 MiB', { file }));
+  return Buffer.from(bytes).toString('utf8');
 }
 
 /** The text of a file, undefined where it is not there. @throws OutsideError `file-unreadable` */

@@ -13,7 +13,7 @@ import { checkJson, parseJson } from './json.js';
 export function readTopology(text: string, file: string): Host {
   const value = parseJson(text, file, 'topology-invalid');
   const [topology, path] = isDocument(value) ? [value.topology, '/topology'] : [value, ''];
-  checkJson(topology, file, 'topology-invalid', validate, path);
+  checkJson(topology, file, 'topology-invalid', validate, { path });
   checkConsistency(topology as Topology, file, path);
   const { version, smmus, devices, nodes } = topology as Topology;
   return new Host({

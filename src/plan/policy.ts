@@ -24,7 +24,7 @@ export const DEFAULT_POLICY: Policy = Object.fromEntries(
  */
 export function readPolicy(text: string, file: string): Policy {
   const value = parseJson(text, file, 'policy-invalid');
-  checkJson(value, file, 'policy-invalid', validate);
+  checkJson(value, file, 'policy-invalid', validate, { keys: Object.keys(schema.properties) });
   const { $schema: _, ...policy } = value as PolicyFile;
   return policyWithDefaults(policy as Partial<Policy>);
 }

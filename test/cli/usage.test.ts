@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { temporaryFolder, vsmmu } from './run.js';
+import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
 
 const SAMPLE = 'samples/domains/ml-train.xml';
 
@@ -111,7 +111,11 @@ describe('the command line', () => {
 
   it.each<[title: string, text: string, says: RegExp]>([
     ['that is no JSON', '{', /policy-invalid: no JSON/],
-    ['with a key that there is not', '{"spareports": 1}', /policy-invalid: \/: must not have "spareports"/],
+    [
+      'with a key that there is not',
+      '{"spareports": 1}',
+      /policy-invalid: \/: must not have "spareports"; did you mean "sparePorts"\?/,
+    ],
     ['with a value of another type', '{"sparePorts": "2"}', /policy-invalid: \/sparePorts: must be integer/],
     ['with an address that is none', '{"bypass": ["0000:31:10.2", "31:10"]}', /policy-invalid: \/bypass\/1: /],
   ])('refuses a policy %s', (_, text, says) => {
@@ -121,6 +125,16 @@ describe('the command line', () => {
     expect(run).toMatchObject({ code: 2, stdout: '' });
     expect(run.stderr.startsWith(`${file}:`)).toBe(true);
     expect(run.stderr).toMatch(says);
+  });
+
+  it('refuses a snapshot of more than 16 MiB', () => {
+    const file = join(temporaryFolder(), 'host.json');
+    writeFileSync(file, ' '.repeat(16 * 2 ** 20) + readFileSync(join(REPOSITORY, 'samples/hosts/host-a.json'), 'utf8'));
+    expect(vsmmu(['topology', '--topology', file])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${file}: error: file-unreadable: it has more than 16 MiB\n`,
+    });
   });
 
   it('refuses a snapshot that does not fit its schema, with the path in it', () => {

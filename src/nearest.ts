@@ -1,0 +1,9 @@
+import { closest, distance } from 'fastest-levenshtein';
+
+/** The name that was probably meant; undefined where none is near. */
+export function nearest(given: string, names: readonly string[]): string | undefined {
+  // A name that is much longer than any is not a typing error, and comparing it takes long.
+  if (names.length === 0 || given.length > 100) return undefined;
+  const near = closest(given, names);
+  return distance(given, near) <= Math.max(2, given.length / 3) ? near : undefined;
+}
