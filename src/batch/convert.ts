@@ -1,6 +1,6 @@
 import { resultDiagnostics } from '../check/result.js';
 import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
-import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
 import { oursOf } from '../edit/ours.js';
 import { readRecord } from '../edit/record.js';
 import { withoutBridges } from '../edit/relayout.js';
@@ -63,7 +63,7 @@ function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, s
   const planned = plan(base, host, policy, { forceTcg, target, ours: oursOf(base) });
   const after = planned.plan.changed ? rewrite(base, planned.plan) : base.document.text;
   const changed = after !== domain.document.text;
-  const result = changed ? parseOwnDomain(after) : domain;
+  const result = changed ? parseDomain(after) : domain;
   const checked = resultDiagnostics(domain, result, host, { forceTcg, target }, planned.diagnostics);
   const earlier = cleared?.diagnostics ?? readRecord(domain).diagnostics;
   const diagnostics = [...earlier, ...planned.diagnostics, ...checked];

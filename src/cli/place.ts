@@ -1,7 +1,7 @@
 import { isRemote } from '../batch/uri.js';
 import { resultDiagnostics } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
-import { type Domain, parseDomain, parseOwnDomain } from '../domain/domain.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
 import { oursOf } from '../edit/ours.js';
 import { readRecord } from '../edit/record.js';
 import { rewrite } from '../edit/rewrite.js';
@@ -72,7 +72,7 @@ export async function placeSource(source: Source, options: OptionValues, setting
       target,
       ours: oursOf(domain),
     });
-    const after = made.changed ? parseOwnDomain(rewrite(domain, made)) : domain;
+    const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
     const checked = whyNotOurs(domain) ? [] : resultDiagnostics(domain, after, host, { forceTcg, target }, found);
     // The lines of a domain that is nowhere but here say nothing to anybody.
     const told = [...found, ...checked].map((d) => (relayout ? withoutPlace(d) : d));

@@ -1,5 +1,5 @@
 import { diagnostic, InputError, type Place } from '../diagnostics.js';
-import { parseOwnXml, parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
+import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import type { PciController } from './controller.js';
 import { type GuestDevice, type HostDevice, impliedControllers, isPooledInterface } from './device.js';
 import { DeviceReader } from './device-reader.js';
@@ -53,11 +53,6 @@ export interface Domain {
  */
 export function parseDomain(input: string | Uint8Array): Domain {
   return requireUnique(readDomain(input));
-}
-
-/** Reads a domain that was written here, as `parseDomain` does, in less time. @throws InputError as that does */
-export function parseOwnDomain(text: string): Domain {
-  return requireUnique(domainOf(parseOwnXml(text)));
 }
 
 function requireUnique(domain: Domain): Domain {

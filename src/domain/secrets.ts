@@ -1,5 +1,5 @@
 import { DiagnosedError } from '../diagnostics.js';
-import { parseOwnXml, type XmlElement } from '../xml/document.js';
+import { parseXml, type XmlElement } from '../xml/document.js';
 import { QEMU_NAMESPACE } from './overrides.js';
 
 /** Stands for a secret. */
@@ -49,7 +49,7 @@ function maskComments(xml: string): string {
 
 function secretsOf(xml: string): readonly Secret[] {
   try {
-    const { root } = parseOwnXml(xml);
+    const { root } = parseXml(xml);
     return [...secretsBelow(root, xml)];
   } catch (error) {
     // A text that is not XML has no elements.

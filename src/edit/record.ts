@@ -6,7 +6,7 @@ import { QEMU_NAMESPACE } from '../domain/overrides.js';
 import type { ChangedElement, DomainRecord, RemovedElement } from '../generated/metadata.js';
 import { validate } from '../generated/metadata.validate.js';
 import { isOurAlias } from '../plan/alias.js';
-import { parseOwnXml, type XmlElement } from '../xml/document.js';
+import { parseXml, type XmlElement } from '../xml/document.js';
 import type { NewElement } from '../xml/editor.js';
 import { below, find } from './path.js';
 import { NAMESPACE, NO_DIGEST } from './print-form.js';
@@ -162,7 +162,7 @@ function isWriting(key: string, was: string | null): boolean {
 function attributeValue(text: string): string {
   // Nearly all there is; a parser for each costs more than the rest of a record.
   if (/^[\w.-]*$/.test(text)) return text;
-  const { attributes } = parseOwnXml(`<a b="${text}"/>`).root;
+  const { attributes } = parseXml(`<a b="${text}"/>`).root;
   return attributes.length === 1 ? (attributes[0]?.value ?? '') : '';
 }
 
@@ -171,7 +171,7 @@ function rootName(text: string): string | undefined {
   try {
     const [, prefix] = /^\s*<(\w+):/.exec(text) ?? [];
     const declared = prefix === undefined ? '' : ` xmlns:${prefix}="${QEMU_NAMESPACE}"`;
-    const { children } = parseOwnXml(`<x${declared}>${text}</x>`).root;
+    const { children } = parseXml(`<x${declared}>${text}</x>`).root;
     return children.length === 1 ? children[0]?.localName : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
-/** Characters of XML 1.0 (fifth edition) and names of Namespaces in XML 1.0, as libxml2 reads them. */
+/** Characters and names of XML 1.0 (fifth edition), as libxml2 reads them. */
 
-/** Not a Char of XML 1.0 (production 2); with the flag u a surrogate of a pair is no character of its own. */
+/** Not a Char of XML 1.0 (production 2); with the flag u a surrogate of a pair is not a character of its own. */
 const ILLEGAL_CHARACTER = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 const START =
@@ -8,34 +8,35 @@ const START =
   '\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}';
 const NCNAME = `[${START}][${START}\\-.0-9\\xB7\\u0300-\\u036F\\u203F\\u2040]*`;
 
-const QNAME = new RegExp(`${NCNAME}(?::${NCNAME})?`, 'uy');
-const WHOLE_QNAME = new RegExp(`^${NCNAME}(?::${NCNAME})?$`, 'u');
-/** Nearly every name there is; the look-ahead leaves the others to QNAME, which costs more. */
-const PLAIN_QNAME = /[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?(?=[ \t\r\n/>=?])/y;
+/** libxml2 reports more than one colon but accepts it; it is stricter about colons elsewhere than XML 1.0. */
+const NAME = new RegExp(`${NCNAME}(?::${NCNAME})*`, 'uy');
+const WHOLE_NAME = new RegExp(`^${NCNAME}(?::${NCNAME})*$`, 'u');
+/** Matches nearly every name; the look-ahead leaves the others to NAME, which costs more. */
+const PLAIN_NAME = /[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?(?=[ \t\r\n/>=?])/y;
 
 const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#([0-9]+)|#x([0-9A-Fa-f]+));/y;
 const REFERENCES = new RegExp(REFERENCE.source, 'g');
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-/** The offset of the first character that no XML document may hold, written out or not; -1 where all are allowed. */
+/** The offset of the first character that XML does not allow; -1 if all are allowed. */
 export function findIllegalCharacter(text: string): number {
   return text.search(ILLEGAL_CHARACTER);
 }
 
-/** The end of the qualified name (`name` or `prefix:name`) that begins at an offset; the offset itself where none does. */
-export function qualifiedNameEnd(text: string, offset: number): number {
-  PLAIN_QNAME.lastIndex = offset;
-  if (PLAIN_QNAME.test(text)) return PLAIN_QNAME.lastIndex;
-  QNAME.lastIndex = offset;
-  return QNAME.test(text) ? QNAME.lastIndex : offset;
+/** The end of the name that begins at an offset; the offset itself if none does. */
+export function nameEndAt(text: string, offset: number): number {
+  PLAIN_NAME.lastIndex = offset;
+  if (PLAIN_NAME.test(text)) return PLAIN_NAME.lastIndex;
+  NAME.lastIndex = offset;
+  return NAME.test(text) ? NAME.lastIndex : offset;
 }
 
-/** Whether the whole of it is a qualified name. */
-export function isQualifiedName(name: string): boolean {
-  return WHOLE_QNAME.test(name);
+/** Whether the whole of it is a name. */
+export function isName(name: string): boolean {
+  return WHOLE_NAME.test(name);
 }
 
-/** The end of the entity or character reference that begins at an offset; the offset itself where none of XML's own does. */
+/** The end of the reference to an entity of XML or to a character that begins at an offset; the offset itself if none does. */
 export function referenceEnd(text: string, offset: number): number {
   REFERENCE.lastIndex = offset;
   const match = REFERENCE.exec(text);
@@ -43,12 +44,12 @@ export function referenceEnd(text: string, offset: number): number {
   return match[1] !== undefined || isCharacter(codePoint(match[2], match[3])) ? REFERENCE.lastIndex : offset;
 }
 
-/** Character data as it stands in the document, decoded: line ends are \n, references are what they stand for. */
+/** Decodes character data: line ends become \n, references what they stand for. */
 export function decodeText(raw: string): string {
   return decodeReferences(normalizeLineEnds(raw));
 }
 
-/** An attribute's value as it stands between the quotes, decoded: written white space is spaces, references are what they stand for. */
+/** Decodes the value of an attribute: white space becomes spaces, references what they stand for. */
 export function decodeAttributeValue(raw: string): string {
   return decodeReferences(/[\t\r\n]/.test(raw) ? raw.replace(/\r\n|[\t\r\n]/g, ' ') : raw);
 }
@@ -70,12 +71,5 @@ function codePoint(decimal: string | undefined, hex: string | undefined): number
 }
 
 function isCharacter(code: number): boolean {
-  return (
-    code === 0x9 ||
-    code === 0xa ||
-    code === 0xd ||
-    (code >= 0x20 && code <= 0xd7ff) ||
-    (code >= 0xe000 && code <= 0xfffd) ||
-    (code >= 0x10000 && code <= 0x10ffff)
-  );
+  return code <= 0x10ffff && !ILLEGAL_CHARACTER.test(String.fromCodePoint(code));
 }

@@ -1,8 +1,8 @@
 import type { Place } from '../diagnostics.js';
 import { XmlEditor } from './editor.js';
-import { contentStart, readSource } from './source.js';
-import { buildTree, nestTags } from './tree.js';
-import { checkWellFormed } from './wellformed.js';
+import { guard } from './guard.js';
+import { Lines, readSource } from './source.js';
+import { buildTree } from './tree.js';
 
 /** An attribute; offsets into the document's text. */
 export interface XmlAttribute {
@@ -52,35 +52,21 @@ export interface XmlElement {
   childrenNamed(name: string): readonly XmlElement[];
 }
 
-/** How the document's attribute values are quoted, counted. */
-export interface QuoteCounts {
-  readonly single: number;
-  readonly double: number;
-}
-
-/** A document as it was read: its text, which never changes, and its elements with their places in that text. */
+/** A document as it was read: its text, which never changes, and its elements with their offsets in that text. */
 export class XmlDocument {
-  private lineStarts: readonly number[] | undefined;
+  private lines: Lines | undefined;
 
-  /** For `parseXml`, which is how a document comes to be. */
+  /** Called by `parseXml` only. */
   constructor(
-    /** The whole text, byte order mark and line ends as they came. */
+    /** The whole text, byte order mark and line ends included. */
     readonly text: string,
     readonly root: XmlElement,
-    readonly quotes: QuoteCounts,
   ) {}
 
-  /** The line and column of an offset. Lines end with \n; a byte order mark is no column. */
+  /** The line and column of an offset. Lines end with \n; a byte order mark is not a column. */
   place(offset: number): Place {
-    this.lineStarts ??= lineStarts(this.text);
-    let low = 0;
-    let high = this.lineStarts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if ((this.lineStarts[middle] ?? 0) <= offset) low = middle;
-      else high = middle;
-    }
-    return { line: low + 1, column: Math.max(1, offset - (this.lineStarts[low] ?? 0) + 1) };
+    this.lines ??= new Lines(this.text);
+    return this.lines.place(offset);
   }
 
   /** A new set of edits on this text; the document itself stays as it is. */
@@ -90,27 +76,10 @@ export class XmlDocument {
 }
 
 /**
- * Reads a document: UTF-8 bytes, or their text. Accepts only what libxml2 accepts as well.
- * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the place where there is one
+ * Reads a document from UTF-8 bytes or their text. Accepts only what libxml2 accepts.
+ * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the place if it is known
  */
 export function parseXml(input: string | Uint8Array): XmlDocument {
   const text = readSource(input);
-  const wellFormed = checkWellFormed(text);
-  return new XmlDocument(text, buildTree(text, wellFormed), wellFormed.quotes);
-}
-
-/**
- * Reads a text that was made here, as `parseXml` does: the check of well-formedness has found its elements already, and no
- * second parser is asked for them.
- * @throws InputError `xml-syntax`, with the place
- */
-export function parseOwnXml(text: string): XmlDocument {
-  const { tags, quotes } = checkWellFormed(text);
-  return new XmlDocument(text, nestTags(text, tags), quotes);
-}
-
-function lineStarts(text: string): number[] {
-  const starts = [contentStart(text)];
-  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
-  return starts;
+  return new XmlDocument(text, buildTree(text, guard(text)));
 }

@@ -171,7 +171,7 @@ class Edition {
   /** Removes a stretch. Text on both sides becomes one: `]]` and `>` must not meet in it (XML 1.0, section 2.4). */
   private takeOut({ start, end }: { readonly start: number; readonly end: number }): void {
     this.target.remove(start, end);
-    const joins = this.gap.end === start && !this.insertions.some(({ at }) => at === start);
+    const joins = this.gap.end === start && this.insertions.at(-1)?.at !== start;
     this.gap = { start: joins ? this.gap.start : start, end };
     const before = this.text.slice(Math.max(0, this.gap.start - 2), this.gap.start);
     const after = this.text.slice(end, end + 2);

@@ -1,52 +1,52 @@
-import { decodeAttributeValue, decodeText, normalizeLineEnds } from './characters.js';
+import { decodeText, normalizeLineEnds } from './characters.js';
 import type { XmlAttribute, XmlElement } from './document.js';
-import { skipSpace } from './start-tag.js';
-import type { Tag } from './wellformed.js';
+import { declaredNamespaces, XML_NAMESPACE } from './namespaces.js';
+import { readStartTag } from './start-tag.js';
 
-/** What may stand between two child elements, one after the other: a comment, an instruction, a CDATA section, text. */
+/** What may stand between two child elements: a comment, an instruction, a CDATA section, text. */
 const CONTENT = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|([^<]+)/g;
 
-const NOTHING: readonly never[] = [];
+const NO_CHILDREN: readonly never[] = [];
 
-/** An element of a document; what costs something is found when it is first asked for. */
+/** An element of a document. */
 export class ElementNode implements XmlElement {
   readonly name: string;
+  readonly localName: string;
+  readonly prefix: string;
   readonly namespace: string;
-  readonly start: number;
-  readonly end: number;
+  readonly attributes: readonly XmlAttribute[];
   readonly openEnd: number;
   readonly closeStart: number;
   readonly selfClosing: boolean;
   /** Set once, while the tree is built. */
-  children: readonly ElementNode[] = NOTHING;
-  private knownAttributes: readonly XmlAttribute[] | undefined;
+  children: readonly ElementNode[] = NO_CHILDREN;
+  private readonly declared: ReadonlyMap<string, string> | undefined;
   private knownText: string | undefined;
 
+  /** @throws Error if no element with its end tag stands there */
   constructor(
     private readonly source: string,
-    tag: Tag,
+    readonly start: number,
+    readonly end: number,
     readonly parent: ElementNode | undefined,
   ) {
-    this.name = tag.name;
-    this.namespace = tag.namespace;
-    this.start = tag.start;
-    this.end = tag.end;
-    this.openEnd = tag.openEnd;
-    this.closeStart = tag.closeStart;
+    const tag = readStartTag(source, start);
+    const { name } = tag;
+    this.name = name;
+    this.attributes = tag.attributes;
+    this.openEnd = tag.end;
     this.selfClosing = tag.selfClosing;
-  }
-
-  get localName(): string {
-    return this.name.slice(this.name.indexOf(':') + 1);
-  }
-
-  get prefix(): string {
-    return this.name.slice(0, Math.max(0, this.name.indexOf(':')));
-  }
-
-  get attributes(): readonly XmlAttribute[] {
-    this.knownAttributes ??= readAttributes(this.source, this.start + 1 + this.name.length);
-    return this.knownAttributes;
+    this.closeStart = tag.selfClosing ? end : source.lastIndexOf('<', end - 1);
+    const closed = tag.selfClosing ? tag.end === end : source.startsWith(`/${name}`, this.closeStart + 1);
+    if (!closed) throw new Error(`fast-xml-parser found no element at ${start}–${end}`);
+    this.declared = declaredNamespaces(tag.attributes);
+    const colon = name.indexOf(':');
+    const namespace = this.namespaceOf(name.slice(0, Math.max(0, colon)));
+    // libxml2 takes a prefix that is not declared for a part of the name.
+    const nameStart = namespace === undefined ? 0 : colon + 1;
+    this.namespace = namespace ?? '';
+    this.prefix = name.slice(0, Math.max(0, nameStart - 1));
+    this.localName = name.slice(nameStart);
   }
 
   get text(): string {
@@ -66,6 +66,13 @@ export class ElementNode implements XmlElement {
     return this.children.filter((child) => child.name === name && child.namespace === '');
   }
 
+  private namespaceOf(prefix: string): string | undefined {
+    const declared = this.declared?.get(prefix);
+    if (declared !== undefined) return declared;
+    if (this.parent !== undefined) return this.parent.namespaceOf(prefix);
+    return prefix === '' ? '' : prefix === 'xml' ? XML_NAMESPACE : undefined;
+  }
+
   private readText(): string {
     let text = '';
     let at = this.openEnd;
@@ -74,30 +81,6 @@ export class ElementNode implements XmlElement {
       at = child.end;
     }
     return text + textOf(this.source.slice(at, this.closeStart));
-  }
-}
-
-/** The attributes between the name and the end of a start tag that is known to be well-formed. */
-function readAttributes(source: string, nameEnd: number): readonly XmlAttribute[] {
-  const attributes: XmlAttribute[] = [];
-  let at = nameEnd;
-  for (;;) {
-    const start = skipSpace(source, at);
-    const first = source.charAt(start);
-    if (first === '/' || first === '>') return attributes;
-    const equals = source.indexOf('=', start);
-    const opening = skipSpace(source, equals + 1);
-    const valueStart = opening + 1;
-    const valueEnd = source.indexOf(source.charAt(opening), valueStart);
-    at = valueEnd + 1;
-    attributes.push({
-      name: source.slice(start, equals).trimEnd(),
-      value: decodeAttributeValue(source.slice(valueStart, valueEnd)),
-      start,
-      end: at,
-      valueStart,
-      valueEnd,
-    });
   }
 }
 

@@ -11,33 +11,41 @@ interface LineStart {
   readonly indent: string;
 }
 
-/** Comments that begin behind something on its line, and nothing else up to a line's end. */
-const REST_OF_LINE = /((?:[ \t]*<!--(?:[^-]|-[^-])*-->)*)([ \t]*)(?=\r?\n|$)/y;
-
 /** How a document is laid out: what a new element has to follow. */
 export class Layout {
   private readonly text: string;
   /** The document's line end, \n where it has none. */
   private readonly lineEnd: string;
+  private readonly oneLine: boolean;
+  private readonly mixed = new Map<XmlElement, boolean>();
+  private seenQuote: Quote | undefined;
   private seenUnit: string | undefined;
 
   constructor(private readonly document: XmlDocument) {
     this.text = document.text;
     const newline = this.text.indexOf('\n');
     this.lineEnd = this.text[newline - 1] === '\r' ? '\r\n' : '\n';
+    const { start, end } = document.root;
+    const broken = this.text.indexOf('\n', start);
+    this.oneLine = broken === -1 || broken >= end;
   }
 
   /** The quote for a new attribute of an element: its last attribute's, or what most of the document has. */
   quote(element?: XmlElement): Quote {
     const last = element?.attributes.at(-1);
     if (last !== undefined) return this.text[last.valueEnd] === '"' ? '"' : "'";
-    const { single, double } = this.document.quotes;
-    return double > single ? '"' : "'";
+    this.seenQuote ??= doubleQuoteSurplus(this.text, this.document.root) > 0 ? '"' : "'";
+    return this.seenQuote;
   }
 
   /** Whether white space matters in an element: there is text in it. */
   isMixed(element: XmlElement): boolean {
-    return /[^ \t\r\n]/.test(element.text);
+    let mixed = this.mixed.get(element);
+    if (mixed === undefined) {
+      mixed = /[^ \t\r\n]/.test(element.text);
+      this.mixed.set(element, mixed);
+    }
+    return mixed;
   }
 
   /** The place of an element that is the first on its line, among others that are not mixed with text. */
@@ -56,7 +64,7 @@ export class Layout {
   /** The lines for something in an element's place, or beside it; undefined: it goes on the same line. */
   linesOf(element: XmlElement): Lines | undefined {
     const start = this.lineStart(element);
-    if (start === undefined || this.isOneLine()) return undefined;
+    if (start === undefined || this.oneLine) return undefined;
     return { lineEnd: start.lineEnd, indent: start.indent, unit: this.unit(element) };
   }
 
@@ -81,14 +89,13 @@ export class Layout {
    */
   removal(element: XmlElement): { readonly start: number; readonly end: number } {
     const start = this.lineStart(element);
-    const rest = this.restOfLine(element.end);
-    if (start === undefined || rest === undefined || rest.commentsEnd > element.end) return element;
+    if (start === undefined || this.commentsEnd(element) !== element.end) return element;
     return { start: start.breakStart, end: element.end };
   }
 
   /** Where something goes that follows an element on a line of its own: after the comments that stand behind it. */
   endOnLine(element: XmlElement): number {
-    return this.restOfLine(element.end)?.commentsEnd ?? element.end;
+    return this.commentsEnd(element) ?? element.end;
   }
 
   /** Where the last thing in an element ends, white space apart. */
@@ -96,12 +103,6 @@ export class Layout {
     let end = element.closeStart;
     while (end > element.openEnd && /[ \t\r\n]/.test(this.text.charAt(end - 1))) end--;
     return end;
-  }
-
-  private isOneLine(): boolean {
-    const { start, end } = this.document.root;
-    const newline = this.text.indexOf('\n', start);
-    return newline === -1 || newline >= end;
   }
 
   /** What a level of depth adds to the indentation: as at the element, else as first seen in the document, else two spaces. */
@@ -133,10 +134,28 @@ export class Layout {
     return inner.slice(outer.length);
   }
 
-  private restOfLine(at: number): { readonly commentsEnd: number; readonly end: number } | undefined {
-    REST_OF_LINE.lastIndex = at;
-    const match = REST_OF_LINE.exec(this.text);
-    if (match === null) return undefined;
-    return { commentsEnd: at + (match[1] ?? '').length, end: REST_OF_LINE.lastIndex };
+  /** Where the comments behind an element end; undefined if something else stands between them and the line's end. */
+  private commentsEnd({ end }: XmlElement): number | undefined {
+    let commentsEnd = end;
+    let at = this.skipBlanks(end);
+    while (this.text.startsWith('<!--', at)) {
+      commentsEnd = this.text.indexOf('-->', at + 4) + 3;
+      at = this.skipBlanks(commentsEnd);
+    }
+    return /^(?:\r?\n|$)/.test(this.text.slice(at, at + 2)) ? commentsEnd : undefined;
   }
+
+  private skipBlanks(from: number): number {
+    let at = from;
+    while (this.text[at] === ' ' || this.text[at] === '\t') at++;
+    return at;
+  }
+}
+
+/** How many more attributes have their value in " than in '. */
+function doubleQuoteSurplus(text: string, element: XmlElement): number {
+  let surplus = 0;
+  for (const { valueEnd } of element.attributes) surplus += text[valueEnd] === '"' ? 1 : -1;
+  for (const child of element.children) surplus += doubleQuoteSurplus(text, child);
+  return surplus;
 }

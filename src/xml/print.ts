@@ -1,4 +1,4 @@
-import { findIllegalCharacter, isQualifiedName } from './characters.js';
+import { findIllegalCharacter, isName } from './characters.js';
 import type { NewElement } from './editor.js';
 
 export type Quote = "'" | '"';
@@ -76,7 +76,7 @@ function escaped(character: string): string {
 }
 
 function checkName(name: string): void {
-  if (!isQualifiedName(name)) throw new Error(`${JSON.stringify(name)} is no name of XML`);
+  if (!isName(name)) throw new Error(`${JSON.stringify(name)} is not a name of XML`);
 }
 
 function checkCharacters(value: string): void {

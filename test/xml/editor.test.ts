@@ -199,8 +199,8 @@ describe('an editor', () => {
   });
 
   it.each<[title: string, edits: (editor: XmlEditor, root: XmlElement) => void, message: string]>([
-    ['a name that is none', (e, a) => e.append(a, { name: 'b c' }), '"b c" is no name of XML'],
-    ['an attribute name that is none', (e, a) => e.setAttribute(a, '', 'c'), '"" is no name of XML'],
+    ['a name that is none', (e, a) => e.append(a, { name: 'b c' }), '"b c" is not a name of XML'],
+    ['an attribute name that is none', (e, a) => e.setAttribute(a, '', 'c'), '"" is not a name of XML'],
     [
       'an attribute twice',
       (e, a) =>

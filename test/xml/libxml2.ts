@@ -1,4 +1,5 @@
 import {
+  ParseOption,
   type XmlAttribute,
   XmlC14NMode,
   XmlCData,
@@ -7,16 +8,20 @@ import {
   XmlParseError,
   XmlText,
 } from 'libxml2-wasm';
+import type { XmlElement as ParsedElement } from '../../src/xml/document.js';
 
-/** What libxml2 has against a text; undefined: it takes it without an error. */
+const XML_ERR_FATAL = 3;
+
+/** libxml2's fatal errors about a text; undefined if it accepts the text. libvirt ignores the errors that are not fatal. */
 export function complaint(text: string): string | undefined {
-  if (/\p{Surrogate}/u.test(text)) return 'no UTF-8 can say a lone surrogate';
+  if (/\p{Surrogate}/u.test(text)) return 'UTF-8 cannot express a lone surrogate';
   try {
     XmlDocument.fromBuffer(Buffer.from(text)).dispose();
     return undefined;
   } catch (error) {
-    if (error instanceof XmlParseError) return error.message.trim();
-    throw error;
+    if (!(error instanceof XmlParseError)) throw error;
+    const fatal = error.details.filter(({ level }) => level === XML_ERR_FATAL).map(({ message }) => message.trim());
+    return fatal.length === 0 ? undefined : fatal.join('; ');
   }
 }
 
@@ -30,7 +35,7 @@ export function canonical(text: string): string {
   }
 }
 
-/** An element, told in plain data. */
+/** An element as plain data. */
 export interface PlainElement {
   readonly name: string;
   readonly namespace: string;
@@ -41,22 +46,34 @@ export interface PlainElement {
   readonly children: readonly PlainElement[];
 }
 
+/** An element of this project's tree as plain data. */
+export function plain(element: ParsedElement): PlainElement {
+  const attributes = element.attributes.filter(({ name }) => name !== 'xmlns' && !name.startsWith('xmlns:'));
+  return {
+    name: element.name,
+    namespace: element.namespace,
+    attributes: Object.fromEntries(attributes.map(({ name, value }) => [name, value])),
+    text: element.text,
+    children: element.children.map(plain),
+  };
+}
+
 /** The elements of a document, as libxml2 sees them. */
 export function plainTree(text: string): PlainElement {
-  const document = XmlDocument.fromBuffer(Buffer.from(text));
+  const document = XmlDocument.fromBuffer(Buffer.from(text), { option: ParseOption.XML_PARSE_NOERROR });
   try {
-    return plain(document.root);
+    return plainOf(document.root);
   } finally {
     document.dispose();
   }
 }
 
-function plain(element: XmlElement): PlainElement {
+function plainOf(element: XmlElement): PlainElement {
   const children: PlainElement[] = [];
   let text = '';
   // By XPath: libxml2-wasm cannot step over a processing instruction.
   for (const node of element.find('*|text()')) {
-    if (node instanceof XmlElement) children.push(plain(node));
+    if (node instanceof XmlElement) children.push(plainOf(node));
     else if (node instanceof XmlText || node instanceof XmlCData) text += node.content;
   }
   return {

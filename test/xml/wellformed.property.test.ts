@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { InputError } from '../../src/diagnostics.js';
-import { parseXml } from '../../src/xml/document.js';
-import { complaint } from './libxml2.js';
+import { parseXml, type XmlDocument } from '../../src/xml/document.js';
+import { complaint, plain, plainTree } from './libxml2.js';
 import { print, wildModels } from './model.js';
 
 /** What tends to go wrong where it is put. */
@@ -70,48 +70,38 @@ const damaged = fc
   .tuple(wildModels.map(print), fc.array(damage, { minLength: 1, maxLength: 3 }))
   .map(([text, damages]) => damages.reduce(apply, text));
 
-/** Whether it is accepted; an error that is no finding about the input fails the test. */
-function accepts(text: string): boolean {
+/** The document; undefined if it is refused. An error that is not a diagnostic fails the test. */
+function accept(text: string): XmlDocument | undefined {
   try {
-    return parseXml(text).edit().toString() === text;
+    return parseXml(text);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const [finding] = error.diagnostics;
     expect(finding?.message).not.toMatch(/[\n\r]/);
     expect(finding?.place).toBeDefined();
-    return false;
+    return undefined;
   }
 }
 
-it('accepts nothing that libxml2 refuses', { timeout: 60_000 }, () => {
+it('accepts nothing that libxml2 refuses, and reads the same elements', { timeout: 60_000 + 20 * RUNS }, () => {
   const seen = { accepted: 0, refused: 0, refusedAlone: 0 };
   fc.assert(
     fc.property(damaged, (text) => {
       const against = complaint(text);
-      const accepted = accepts(text);
-      if (accepted) expect(against).toBeUndefined();
-      if (accepted) seen.accepted++;
-      else if (against === undefined) seen.refusedAlone++;
+      const document = accept(text);
+      if (document !== undefined) {
+        seen.accepted++;
+        expect(against).toBeUndefined();
+        expect(document.edit().toString()).toBe(text);
+        expect(plain(document.root)).toEqual(plainTree(text));
+      } else if (against === undefined) seen.refusedAlone++;
       else seen.refused++;
     }),
     { numRuns: RUNS },
   );
-  // The damage has to leave enough of both kinds, and we may refuse little more than libxml2 does (another encoding, say).
+  if (RUNS > 5000) console.log(seen);
+  // The damage has to produce enough of both kinds. Only DOCTYPEs, other encodings and some colons may be refused here alone.
   expect(seen.accepted).toBeGreaterThan(RUNS / 20);
   expect(seen.refused).toBeGreaterThan(RUNS / 4);
   expect(seen.refusedAlone).toBeLessThan(RUNS / 200);
-});
-
-it('accepts a namespace only where libxml2 takes it for a URI', { timeout: 60_000 }, () => {
-  const part = fc.constantFrom(
-    ...'a|b:|urn:|http:|/|//|?|#|[|]|::1|@|:|80|%41|%|^|{|~|.|..| |é|+|65536'.split('|'),
-    '|',
-  );
-  fc.assert(
-    fc.property(fc.array(part, { maxLength: 7 }), (parts) => {
-      const text = `<a xmlns="${parts.join('')}"/>`;
-      if (accepts(text)) expect(complaint(text)).toBeUndefined();
-    }),
-    { numRuns: 3000 },
-  );
 });

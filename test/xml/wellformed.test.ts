@@ -4,20 +4,28 @@ import { parseXml } from '../../src/xml/document.js';
 import { complaint } from './libxml2.js';
 import { refusal, told } from './refusal.js';
 
-describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
+describe('a text that is not XML is refused in one line, as libxml2 refuses it', () => {
   it.each<[title: string, text: string, told: string]>([
     ['an empty document', '', '1:1: the document has no element'],
     ['white space alone', ' \n ', '2:2: the document has no element'],
     ['what is not XML at all', 'hello world', '1:1: expected an element, found hello'],
     ['a document cut off in text', '<a>\n<b>\ntext', '3:5: the document ends before </b> (opened at line 2)'],
-    ['a document cut off in a tag', '<a>\n<b c="d"', '2:1: the document ends inside the tag <b'],
+    [
+      'a document cut off in a tag',
+      '<a>\n<b c="d"',
+      '2:9: expected an attribute or > in the tag <b>, found the end of the document',
+    ],
     ['a document cut off in an attribute', '<a>\n<b c="d', '2:6: the value of c has no closing quote'],
-    ['a document cut off before a value', '<a>\n<b c=', '2:4: the document ends inside the tag <b'],
-    ['a document cut off in an end tag', '<a>\n</a', '2:1: the document ends inside the end tag </a'],
+    [
+      'a document cut off before a value',
+      '<a>\n<b c=',
+      '2:6: expected a quote after c=, found the end of the document',
+    ],
+    ['a document cut off in an end tag', '<a>\n</a', '2:4: expected > after </a, found the end of the document'],
     [
       'a document cut off in the name of an end tag',
       '<abc>\n</ab',
-      '2:1: the document ends inside </abc> (opened at line 1)',
+      '2:1: expected </abc> (opened at line 1), found </ab>',
     ],
     ['a document cut off in a comment', '<a/>\n<!-- b', '2:1: the comment is not closed (-->)'],
     ['a document cut off in a CDATA section', '<a>\n<![CDATA[ b ]]', '2:1: the CDATA section is not closed (]]>)'],
@@ -27,7 +35,7 @@ describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
       '2:1: the processing instruction <?p is not closed (?>)',
     ],
     ['a document cut off after <', '<a><', '1:4: expected a name after <, found the end of the document'],
-    ['a document cut off after <!', '<a><!', '1:4: the document ends inside <!'],
+    ['a document cut off after <!', '<a><!', '1:4: expected a comment or a CDATA section after <!'],
     ['an end tag of another name', '<a>\n<b>\n</a>', '3:1: expected </b> (opened at line 2), found </a>'],
     ['an end tag too many', '<a/></a>', '1:5: the end tag </a> ends no element'],
     ['an end tag with an attribute', '<a></a b="c">', '1:8: expected > after </a, found b="c"'],
@@ -46,28 +54,26 @@ describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
     [
       'attributes without white space between them',
       `<a b='1'c='2'/>`,
-      "1:9: expected white space between the attributes of <a>, found c='2'/",
+      "1:9: expected white space after the value, found c='2'/",
     ],
     ['a < in a value', '<a b="<"/>', '1:7: < in the value of b (write &lt;), or its closing quote is missing'],
-    ['a tag without its >', '<a>\n<b\n</a>', '3:1: < inside the tag <b>, whose > is missing'],
+    ['a tag without its >', '<a>\n<b\n</a>', '3:1: expected an attribute or > in the tag <b>, found <'],
     ['a tag with a / inside', '<a / b="c"/>', '1:4: expected an attribute or > in the tag <a>, found /'],
     ['a < that begins no tag', '<a> 1 < 2 </a>', '1:7: expected a name after <, found white space'],
     ['a name that begins with a digit', '<1a/>', '1:1: expected a name after <, found 1a/'],
-    ['a name with a character that names lack', '<a$b/>', '1:3: a name cannot go on with $b/ after a'],
-    ['a name with two colons', '<a xmlns:b="urn:b"><b:c:d/></a>', '1:24: a name cannot go on with :d/ after b:c'],
-    ['a name that ends with a colon', '<a:/>', '1:3: a name cannot go on with :/ after a'],
-    ['an & alone', '<a>b & c</a>', '1:6: an & that begins no reference (write &amp;)'],
+    ['a name with a character that names lack', '<a$b/>', '1:3: expected > or white space after <a, found $b/'],
+    ['an & alone', '<a>b & c</a>', '1:6: an & that does not begin a reference (write &amp;)'],
     ['an entity that nobody defined', '<a>\n&nbsp;</a>', '2:1: the entity &nbsp; is not defined'],
     ['an entity in a value that nobody defined', '<a b="&nbsp;"/>', '1:7: the entity &nbsp; is not defined'],
-    ['a reference to NUL', '<a>&#0;</a>', '1:4: &#0; is no character that XML allows'],
-    ['a reference to half a character', '<a>&#xD800;</a>', '1:4: &#xD800; is no character that XML allows'],
-    ['a reference beyond Unicode', '<a b="&#x110000;"/>', '1:7: &#x110000; is no character that XML allows'],
+    ['a reference to NUL', '<a>&#0;</a>', '1:4: &#0; is not a character that XML allows'],
+    ['a reference to half a character', '<a>&#xD800;</a>', '1:4: &#xD800; is not a character that XML allows'],
+    ['a reference beyond Unicode', '<a b="&#x110000;"/>', '1:7: &#x110000; is not a character that XML allows'],
     [
       'a reference that would wrap around',
       '<a>&#4294967361;</a>',
-      '1:4: &#4294967361; is no character that XML allows',
+      '1:4: &#4294967361; is not a character that XML allows',
     ],
-    ['a reference with a capital X', '<a>&#X41;</a>', '1:4: &#X41; is no character that XML allows'],
+    ['a reference with a capital X', '<a>&#X41;</a>', '1:4: &#X41; is not a character that XML allows'],
     ['NUL', '<a>\n\0</a>', '2:1: the character U+0000 is not allowed in XML'],
     ['a control character in a comment', '<a><!--\u001B--></a>', '1:8: the character U+001B is not allowed in XML'],
     ['U+FFFE', '<a>\uFFFE</a>', '1:4: the character U+FFFE is not allowed in XML'],
@@ -80,69 +86,33 @@ describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
     [
       'white space before the declaration',
       " <?xml version='1.0'?><a/>",
-      '1:2: an XML declaration that is not at the start of the document',
+      '1:2: <?xml: an XML declaration that is not at the start of the document',
     ],
     [
       'two declarations',
       "<?xml version='1.0'?><?xml version='1.0'?><a/>",
-      '1:22: an XML declaration that is not at the start of the document',
+      '1:22: <?xml: an XML declaration that is not at the start of the document',
     ],
     [
       'a declaration without a version',
       "<?xml encoding='UTF-8'?><a/>",
       "1:1: the XML declaration is malformed (expected <?xml version='1.0' encoding='UTF-8'?>)",
     ],
-    ['a processing instruction called XML', '<a><?XML b?></a>', '1:4: <?XML: the name is reserved'],
+    [
+      'a processing instruction called XML',
+      '<a><?XML b?></a>',
+      '1:4: <?XML: an XML declaration that is not at the start of the document',
+    ],
     [
       'a processing instruction without a name',
       '<a><? b?></a>',
-      '1:4: expected the name of a processing instruction after <?, without a colon, found white space',
-    ],
-    [
-      'a processing instruction with a colon in its name',
-      '<?a:b?><c/>',
-      '1:1: expected the name of a processing instruction after <?, without a colon, found a:b?',
+      '1:4: expected the name of a processing instruction after <?, found white space',
     ],
     [
       'a processing instruction with its data at its name',
       '<?a"b"?><c/>',
       '1:4: expected white space or ?> after <?a, found "b"?',
     ],
-    [
-      'a prefix that is not declared',
-      '<a>\n<qemu:commandline/></a>',
-      "2:2: the prefix of qemu:commandline is not declared (xmlns:qemu='…')",
-    ],
-    [
-      'an attribute whose prefix is not declared',
-      '<a b:c=""/>',
-      "1:4: the prefix of b:c is not declared (xmlns:b='…')",
-    ],
-    [
-      'one attribute under two prefixes',
-      '<a xmlns:b="urn:b" xmlns:c="urn:b" b:d="" c:d=""/>',
-      '1:43: the attribute c:d is there twice, under two prefixes of one namespace',
-    ],
-    ['a prefix for no namespace', '<a xmlns:b=""/>', "1:4: xmlns:b='': a prefix cannot be declared for no namespace"],
-    [
-      'the prefix xml for something else',
-      '<a xmlns:xml="urn:b"/>',
-      "1:4: xmlns:xml='urn:b': the prefix xml has a fixed namespace",
-    ],
-    ['the prefix xmlns', '<a xmlns:xmlns="urn:b"/>', "1:4: xmlns:xmlns='urn:b': the prefix xmlns cannot be declared"],
-    [
-      "xml's namespace for another prefix",
-      '<a xmlns="http://www.w3.org/XML/1998/namespace"/>',
-      "1:4: xmlns='http://www.w3.org/XML/1998/namespace': this namespace belongs to the prefix xml",
-    ],
-    [
-      "xmlns's namespace",
-      '<a xmlns="http://www.w3.org/2000/xmlns/"/>',
-      "1:4: xmlns='http://www.w3.org/2000/xmlns/': this namespace belongs to the prefix xmlns",
-    ],
-    ['a namespace that is no URI', '<a xmlns="a\nb"/>', "1:4: xmlns='a b': a namespace is a URI"],
-    ['an xml:id twice', '<a xml:id="i"><b xml:id="i"/></a>', "1:18: xml:id='i' is there twice"],
-    ['an xml:id that is no name', '<a xml:id="1"/>', "1:4: xml:id='1' is no name"],
   ])('%s', (_, text, expected) => {
     expect(told(text)).toBe(expected);
     expect(refusal(text).code).toBe('xml-syntax');
@@ -150,7 +120,7 @@ describe('what is no XML is refused in one line, as libxml2 refuses it', () => {
   });
 });
 
-describe('what is XML, but not for us, is refused with its own code', () => {
+describe('XML that vsmmu does not read is refused with its own code', () => {
   it.each<[title: string, code: string, input: string | Uint8Array, told: string]>([
     ['a DOCTYPE', 'xml-doctype', '<!DOCTYPE domain>\n<domain/>', '1:1: the document has a DOCTYPE'],
     [
@@ -188,19 +158,19 @@ describe('what is XML, but not for us, is refused with its own code', () => {
       'UTF-16 with its mark',
       'xml-encoding',
       Buffer.from('\uFEFF<a/>', 'utf16le'),
-      '1:1: the document is in UTF-16, not in UTF-8',
+      '1:1: the document is in UTF-16 or UTF-32, not in UTF-8',
     ],
     [
       'UTF-16 without a mark',
       'xml-encoding',
       Buffer.from('<a/>', 'utf16le').swap16(),
-      '1:1: the document is in UTF-16, not in UTF-8',
+      '1:1: the document is in UTF-16 or UTF-32, not in UTF-8',
     ],
     [
       'UTF-32',
       'xml-encoding',
       Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x3c]),
-      '1:1: the document is in UTF-32, not in UTF-8',
+      '1:1: the document is in UTF-16 or UTF-32, not in UTF-8',
     ],
   ])('%s', (_, code, input, expected) => {
     expect(told(input)).toBe(expected);
@@ -218,7 +188,7 @@ describe('what is XML, but not for us, is refused with its own code', () => {
   });
 });
 
-describe('what libxml2 takes is taken', () => {
+describe('what libxml2 accepts is accepted', () => {
   it.each<[title: string, text: string]>([
     ['a byte order mark', '\uFEFF<a/>'],
     ['a byte order mark and a declaration', "\uFEFF<?xml version='1.0' encoding='utf-8'?><a/>"],
@@ -229,6 +199,7 @@ describe('what libxml2 takes is taken', () => {
     ['a processing instruction that hides a tag from quotes', '<a><?p "?><b/><?p "?></a>'],
     ['a processing instruction that is all name', '<a><?p?></a>'],
     ['names that fast-xml-parser refuses', '<__proto__><constructor/><prototype a="b">c</prototype></__proto__>'],
+    ['a name that it takes for one of them', '<__proto__\u1680><constructor\u1680/></__proto__\u1680>'],
     ['names of Object.prototype', '<toString><hasOwnProperty valueOf=""/></toString>'],
     ['a letter that JavaScript takes for white space', '<a\u1680b c=""><\u1681/></a\u1680b>'],
     ['letters beyond the first plane', '<\u{10400} \u{10401}="\u{10402}">\u{10403}</\u{10400}>'],
@@ -243,13 +214,26 @@ describe('what libxml2 takes is taken', () => {
     ['no namespace again', '<a xmlns="urn:a"><b xmlns=""/></a>'],
     ['a namespace written with a reference', '<a xmlns:b="urn&#58;b" b:c=""/>'],
     ['a relative namespace', '<a xmlns="relative/uri"/>'],
+    ['a prefix that is not declared', '<a><qemu:commandline b:c=""/></a>'],
+    ['one attribute under two prefixes', '<a xmlns:b="urn:b" xmlns:c="urn:b" b:d="" c:d=""/>'],
+    ['a prefix for no namespace', '<a xmlns:b=""/>'],
+    [
+      'prefixes and namespaces that XML reserves',
+      '<a xmlns:xml="urn:b" xmlns:xmlns="urn:b" xmlns:b="http://www.w3.org/2000/xmlns/"/>',
+    ],
+    ['a namespace that is not a URI', '<a xmlns="a\nb"/>'],
+    ['a name with two colons', '<a xmlns:b="urn:b"><b:c:d/></a>'],
+    ['a processing instruction with a colon in its name', '<?a:b?><c/>'],
+    ['an xml:id twice', '<a xml:id="1"><b xml:id="1"/></a>'],
+    ['a comment that begins with >', '<a><!-->"--></a>'],
+    ['a quote in a long text', `<a>${`'`.repeat(2001)}<b/></a>`],
     ["xml's own prefix, declared or not", '<a xmlns:xml="http://www.w3.org/XML/1998/namespace" xml:lang="de"/>'],
   ])('%s', (_, text) => {
     expect(complaint(text), 'libxml2').toBeUndefined();
     expect(parseXml(Buffer.from(text)).edit().toString()).toBe(text);
   });
 
-  it('the captured domain, cut off anywhere, no more', () => {
+  it('refuses the captured domain when it is cut off anywhere', () => {
     const text = readFileSync(new URL('../fixtures/domain-a.xml', import.meta.url), 'utf8').trimEnd();
     expect(parseXml(text).root.name).toBe('domain');
     for (let length = 0; length < text.length; length += 7)

@@ -1,0 +1,195 @@
+import { findIllegalCharacter } from './characters.js';
+import { brief, codeName, contentStart, fail, Lines } from './source.js';
+import { checkLength, checkReferences, describe, readName, readStartTag, skipSpace } from './start-tag.js';
+
+/** A document that libxml2 accepts. */
+export interface GuardedText {
+  /** The text with everything replaced that fast-xml-parser mishandles, at the same length. */
+  readonly readable: string;
+  /** The number of its elements. */
+  readonly elements: number;
+}
+
+/** libxml2's limit without XML_PARSE_HUGE, which libvirt does not set. */
+export const MAX_DEPTH = 256;
+/** Bytes of one tag, comment or run of text: libxml2's 10 000 000, less what its buffer may hold around it. */
+const MAX_PIECE_BYTES = 9_000_000;
+/** A million elements take half a gigabyte of memory. A domain has a few hundred. */
+const MAX_ELEMENTS = 1_000_000;
+
+const DECLARATION =
+  /<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][\w.-]*)"|'([A-Za-z][\w.-]*)'))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>/y;
+
+/** The names that fast-xml-parser refuses. \s is where it takes a name to end, which is more than XML's white space. */
+const REFUSED_NAMES = /<\/?(?:__proto__|constructor|prototype)(?=[\s/>])/g;
+
+/** fast-xml-parser joins text one character at a time; longer runs are hidden from it. */
+const LONG_TEXT = 1000;
+
+/**
+ * Checks that a text is an XML 1.0 document without a DOCTYPE and within libxml2's limits, so that libxml2 accepts it without
+ * a fatal error. What libxml2 only reports (a prefix that is not declared, say) passes, because libvirt accepts it.
+ * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the place
+ */
+export function guard(text: string): GuardedText {
+  return new Guard(text).run();
+}
+
+class Guard {
+  /** The elements that are open. */
+  private readonly open: { readonly name: string; readonly start: number }[] = [];
+  /** The root, as soon as it has begun. */
+  private root: { readonly name: string; readonly start: number } | undefined;
+  private elements = 0;
+  /** The readable text up to `readableEnd`. */
+  private readable = '';
+  private readableEnd = 0;
+
+  constructor(private readonly text: string) {}
+
+  run(): GuardedText {
+    const { text } = this;
+    const illegal = findIllegalCharacter(text);
+    if (illegal !== -1) {
+      fail(text, illegal, `the character ${codeName(text.charCodeAt(illegal))} is not allowed in XML`);
+    }
+    let at = this.readDeclaration(contentStart(text));
+    let rootEnd = 0;
+    for (let markup = text.indexOf('<', at); markup !== -1; markup = text.indexOf('<', at)) {
+      if (markup > at) this.checkText(at, markup);
+      const code = text.charCodeAt(markup + 1);
+      if (code === 0x2f /* / */) at = this.readEndTag(markup);
+      else if (code === 0x21 /* ! */) at = this.readBang(markup);
+      else if (code === 0x3f /* ? */) at = this.readInstruction(markup);
+      else at = this.readElement(markup);
+      if (this.open.length === 0 && rootEnd === 0 && this.root !== undefined) rootEnd = at;
+    }
+    if (at < text.length) this.checkText(at, text.length);
+    const unclosed = this.open.at(-1);
+    if (unclosed !== undefined) fail(text, text.length, `the document ends before ${this.closing(unclosed)}`);
+    if (this.root === undefined) fail(text, text.length, 'the document has no element');
+    // libxml2 does not empty its buffer between two processing instructions outside the root.
+    checkLength(text, 0, this.root.start, MAX_PIECE_BYTES, 'something before the root element');
+    checkLength(text, rootEnd, text.length, MAX_PIECE_BYTES, 'something after the root element');
+    const readable = this.readable + text.slice(this.readableEnd);
+    return { readable: readable.replace(REFUSED_NAMES, (tag) => tag.replace(/\w/g, 'x')), elements: this.elements };
+  }
+
+  private readDeclaration(start: number): number {
+    const { text } = this;
+    if (!/^<\?xml(?:[ \t\r\n?]|$)/.test(text.slice(start, start + 6))) return start;
+    DECLARATION.lastIndex = start;
+    const match = DECLARATION.exec(text);
+    if (match === null)
+      fail(text, start, "the XML declaration is malformed (expected <?xml version='1.0' encoding='UTF-8'?>)");
+    const encoding = match[1] ?? match[2] ?? 'UTF-8';
+    if (!/^utf-?8$/i.test(encoding)) {
+      fail(text, start, `the XML declaration says that the encoding is ${brief(encoding)}, not UTF-8`, 'xml-encoding');
+    }
+    return DECLARATION.lastIndex;
+  }
+
+  private checkText(start: number, end: number): void {
+    const { text } = this;
+    checkLength(text, start, end, MAX_PIECE_BYTES, 'a run of text');
+    if (end - start > LONG_TEXT) this.hide(start, end);
+    if (this.open.length === 0) {
+      const at = skipSpace(text, start);
+      if (at >= end) return;
+      if (this.root === undefined) fail(text, at, `expected an element, found ${describe(text, at)}`);
+      fail(text, at, `text after the end of <${brief(this.root.name)}>: ${describe(text, at)}`);
+    }
+    const run = text.slice(start, end);
+    if (run.includes('&')) checkReferences(text, start, end);
+    const sectionEnd = run.indexOf(']]>');
+    if (sectionEnd !== -1) fail(text, start + sectionEnd, ']]> in text, outside a CDATA section (write ]]&gt;)');
+  }
+
+  private readElement(start: number): number {
+    const { text, open } = this;
+    const { name, selfClosing, end } = readStartTag(text, start);
+    if (open.length === 0 && this.root !== undefined) {
+      fail(text, start, `a second root element <${brief(name)}>, after the end of <${brief(this.root.name)}>`);
+    }
+    if (open.length >= MAX_DEPTH)
+      fail(text, start, `elements are nested deeper than ${MAX_DEPTH}, which libxml2 refuses`);
+    if (++this.elements > MAX_ELEMENTS)
+      fail(text, start, `the document has more than ${MAX_ELEMENTS} elements`, 'xml-too-large');
+    checkLength(text, start, end, MAX_PIECE_BYTES, 'a tag');
+    this.root ??= { name, start };
+    if (!selfClosing) open.push({ name, start });
+    return end;
+  }
+
+  private readEndTag(start: number): number {
+    const { text } = this;
+    const name = readName(text, start + 2);
+    const element = this.open.pop();
+    if (element === undefined) fail(text, start, `the end tag </${brief(name)}> ends no element`);
+    if (name !== element.name) {
+      const found = name === '' ? describe(text, start + 2) : `${brief(name)}>`;
+      fail(text, start, `expected ${this.closing(element)}, found </${found}`);
+    }
+    const close = skipSpace(text, start + 2 + name.length);
+    if (text.charCodeAt(close) !== 0x3e /* > */) {
+      fail(text, close, `expected > after </${brief(name)}, found ${describe(text, close)}`);
+    }
+    checkLength(text, start, close, MAX_PIECE_BYTES, 'a tag');
+    return close + 1;
+  }
+
+  /** Reads a comment or a CDATA section. */
+  private readBang(start: number): number {
+    const { text } = this;
+    if (text.startsWith('<!--', start)) {
+      const dashes = text.indexOf('--', start + 4);
+      if (dashes === -1) fail(text, start, 'the comment is not closed (-->)');
+      if (text.charCodeAt(dashes + 2) !== 0x3e) fail(text, dashes, '-- inside a comment');
+      checkLength(text, start + 4, dashes, MAX_PIECE_BYTES, 'a comment');
+      return dashes + 3;
+    }
+    if (/^<!doctype/i.test(text.slice(start, start + 9)))
+      fail(text, start, 'the document has a DOCTYPE', 'xml-doctype');
+    if (text.startsWith('<![CDATA[', start)) {
+      if (this.open.length === 0) fail(text, start, 'a CDATA section outside the root element');
+      const end = text.indexOf(']]>', start + 9);
+      if (end === -1) fail(text, start, 'the CDATA section is not closed (]]>)');
+      checkLength(text, start + 9, end, MAX_PIECE_BYTES, 'a CDATA section');
+      return end + 3;
+    }
+    fail(text, start, 'expected a comment or a CDATA section after <!');
+  }
+
+  private readInstruction(start: number): number {
+    const { text } = this;
+    const target = readName(text, start + 2);
+    const targetEnd = start + 2 + target.length;
+    if (target.toLowerCase() === 'xml')
+      fail(text, start, `<?${target}: an XML declaration that is not at the start of the document`);
+    if (target === '') {
+      fail(text, start, `expected the name of a processing instruction after <?, found ${describe(text, targetEnd)}`);
+    }
+    const end = text.indexOf('?>', targetEnd);
+    if (end === -1) fail(text, start, `the processing instruction <?${brief(target)} is not closed (?>)`);
+    if (end !== targetEnd && skipSpace(text, targetEnd) === targetEnd) {
+      const found = describe(text, targetEnd);
+      fail(text, targetEnd, `expected white space or ?> after <?${brief(target)}, found ${found}`);
+    }
+    checkLength(text, targetEnd, end, MAX_PIECE_BYTES, 'a processing instruction');
+    // fast-xml-parser takes a lone quote in an instruction for the start of a value.
+    this.hide(start, end + 2);
+    return end + 2;
+  }
+
+  /** Hides a stretch of content from fast-xml-parser: in a comment, if it is long enough. */
+  private hide(start: number, end: number): void {
+    const length = end - start;
+    const hidden = length < 7 ? ' '.repeat(length) : `<!--${' '.repeat(length - 7)}-->`;
+    this.readable += this.text.slice(this.readableEnd, start) + hidden;
+    this.readableEnd = end;
+  }
+
+  private closing({ name, start }: { readonly name: string; readonly start: number }): string {
+    return `</${brief(name)}> (opened at line ${new Lines(this.text).place(start).line})`;
+  }
+}
