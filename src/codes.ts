@@ -516,7 +516,7 @@ const codes = {
     severity: 'error',
     meaning: 'the folder that runs are kept in, or a file of it, cannot be written; nothing is done without it',
   },
-  'state-locked': { severity: 'error', meaning: 'another run is at work with the same state folder' },
+  'state-locked': { severity: 'error', meaning: 'another batch uses the same state folder, or changes the same files' },
   'journal-invalid': { severity: 'error', meaning: 'a line of the journal of a run is none that vsmmu writes' },
   'backup-damaged': { severity: 'error', meaning: 'the kept XML of a domain is not what it was when it was kept' },
   'run-incomplete': {

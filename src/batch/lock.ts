@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 import { asOutside, outside } from './outside.js';
 
@@ -18,21 +18,39 @@ export interface LockOptions {
 }
 
 /**
- * Takes the lock of a file: flock(2), which ends with the process that holds it, however that dies. Node has no call for it;
- * flock(1) of util-linux locks what it inherits, an open file that stays ours when it has ended.
- * @throws OutsideError `state-locked` where it cannot be had in time; `state-unwritable`
+ * Locks a file with flock(2). The lock ends with the process that holds it, however that dies. Node has no call for it;
+ * flock(1) of util-linux locks an open file that it inherits, which stays locked when flock(1) has ended.
+ * @throws OutsideError `state-locked` when the time is up; `state-unwritable`
  */
 export async function takeLock(file: string, options: LockOptions = {}): Promise<Lock> {
   const fd = outside('state-unwritable', file, () => openSync(file, 'a+', 0o600));
+  const lock = await lockOpenFile(fd, file, () => readFileSync(file, 'utf8').trim(), options);
+  tellHolder(file);
+  return lock;
+}
+
+/**
+ * Locks a folder, also against a process that knows it by another path. Nothing is written to it.
+ * @throws OutsideError `state-locked` when the time is up; `file-unreadable`
+ */
+export async function lockFolder(folder: string, options: LockOptions = {}): Promise<Lock> {
+  const fd = outside('file-unreadable', folder, () => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
+  return await lockOpenFile(fd, folder, () => '', options);
+}
+
+async function lockOpenFile(
+  fd: number,
+  file: string,
+  holderOf: () => string,
+  { waitSeconds, onWait }: LockOptions,
+): Promise<Lock> {
   try {
     if (!(await flock(fd, ['--nonblock'], file))) {
-      const holder = readFileSync(file, 'utf8').trim();
-      const { waitSeconds, onWait } = options;
+      const holder = holderOf();
       if (waitSeconds !== 0) onWait?.(holder);
       const limit = waitSeconds === undefined ? [] : ['--timeout', String(waitSeconds)];
       if (waitSeconds === 0 || !(await flock(fd, limit, file))) throw locked(file, holder);
     }
-    tellHolder(file);
     return { file: fd, [Symbol.dispose]: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);

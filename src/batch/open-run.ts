@@ -4,6 +4,7 @@ import { incomplete } from './exactly-once.js';
 import { type History, readHistory } from './history.js';
 import type { Tally } from './item.js';
 import { Journal } from './journal.js';
+import { removeLeftovers } from './leftovers.js';
 import { type Batch, headerOf } from './run.js';
 import type { RunFolder, State } from './state.js';
 
@@ -34,6 +35,7 @@ export class OpenRun implements AsyncDisposable {
   /** Goes on with a run: after what is whole in its journal. @throws OutsideError `journal-invalid`, `state-unwritable` */
   static async reopen(run: RunFolder): Promise<{ readonly open: OpenRun; readonly history: History }> {
     const history = await readHistory(run);
+    await removeLeftovers(run.path);
     return { open: new OpenRun(run, Journal.reopen(run.journal, history.size), history), history };
   }
 

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
@@ -12,8 +13,7 @@ export interface ReplaceOptions {
 
 /**
  * Puts a file in its place in one step: whoever looks finds the old one, or the new one whole. Its owner and mode stay.
- * The file that it is written to first has always the same name, so that a run that was killed leaves none behind when it
- * is resumed (write-file-atomic's names are new each time); it cannot be one that somebody else put there.
+ * `removeLeftovers` removes the file that it is written to first where a run was killed.
  */
 export async function replaceFile(
   file: string,
@@ -22,7 +22,6 @@ export async function replaceFile(
 ): Promise<void> {
   const present = await lstat(file).catch(() => undefined);
   const temporary = temporaryOf(file);
-  await rm(temporary, { force: true });
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
   let handle: FileHandle | undefined;
   try {
@@ -52,7 +51,7 @@ export async function replaceFile(
 export function placeFile(file: string, content: string | Uint8Array, mode: number): void {
   const temporary = temporaryOf(file);
   try {
-    writeNew(temporary, content, mode);
+    writeFileSync(temporary, content, { mode, flag: 'wx' });
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -60,17 +59,7 @@ export function placeFile(file: string, content: string | Uint8Array, mode: numb
   }
 }
 
-/** Writes a file that is not there yet; one that a run left which was killed goes. */
-function writeNew(file: string, content: string | Uint8Array, mode: number): void {
-  try {
-    writeFileSync(file, content, { mode, flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    rmSync(file);
-    writeFileSync(file, content, { mode, flag: 'wx' });
-  }
-}
-
+/** A name in the same folder that nobody else uses. */
 function temporaryOf(file: string): string {
-  return join(dirname(file), `.${basename(file)}.vsmmu`);
+  return join(dirname(file), `.vsmmu-${randomBytes(12).toString('base64url')}`);
 }

@@ -9,8 +9,8 @@ import { type Lock, type LockOptions, takeLock } from './lock.js';
 import { outside, outsideLater } from './outside.js';
 import { replaceFile } from './replace.js';
 
-/** The name of a run is when it began, in UTC, and a number where others began in that second. */
-const RUN_NAME = /^\d{8}T\d{6}Z(-\d+)?$/;
+/** The name of a run: its number, which orders the runs whatever the clock said, and when it began, in UTC. */
+const RUN_NAME = /^(\d{4,})-\d{8}T\d{6}Z$/;
 
 /** What the folder of a run begins with before it is one. */
 const UNFINISHED = '.new-';
@@ -116,7 +116,7 @@ export class State {
         (name) => RUN_NAME.test(name) && isThere(join(folder, name, 'journal.jsonl')),
       ),
     )
-      .sort(new Intl.Collator('en', { numeric: true }).compare)
+      .sort((a, b) => numberOf(a) - numberOf(b))
       .map((name) => new RunFolder(this.folder, name));
   }
 
@@ -135,7 +135,7 @@ export class State {
     );
   }
 
-  /** A name that no run has; what a run left that was killed before it was one goes. The caller has the lock. */
+  /** Numbers a new run, and removes what is left of runs that were killed while they were made or removed. Needs the lock. */
   #newRun(at: string): RunFolder {
     const folder = join(this.folder, 'runs');
     this.#make(folder);
@@ -143,13 +143,17 @@ export class State {
     for (const name of present) {
       if (name.startsWith(UNFINISHED)) rmSync(join(folder, name), { recursive: true, force: true });
     }
+    const number = 1 + Math.max(0, ...present.map(numberOf));
     const time = at.replace(/\.\d+Z$/, 'Z').replaceAll(/[-:]/g, '');
-    let name = time;
-    for (let count = 2; present.includes(name); count++) name = `${time}-${count}`;
-    return new RunFolder(this.folder, name);
+    return new RunFolder(this.folder, `${String(number).padStart(4, '0')}-${time}`);
   }
 
   #make(folder: string): void {
     outside('state-unwritable', folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   }
+}
+
+/** 0 for a name that is not the name of a run. */
+function numberOf(name: string): number {
+  return Number(RUN_NAME.exec(name)?.[1] ?? 0);
 }

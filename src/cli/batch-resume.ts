@@ -7,7 +7,7 @@ import { countXml } from '../batch/walk.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { targetOf } from './batch-convert.js';
 import { jobsOf } from './batch-options.js';
-import { goingOf, goThrough, interruption, lockFor, openState } from './batch-run.js';
+import { goingOf, goThrough, interruption, lockFor, lockTarget, openState } from './batch-run.js';
 import { isSet, type OptionValues } from './options.js';
 
 /** `vsmmu batch resume [RUN]`. */
@@ -31,6 +31,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     failFast: isSet(options, 'fail-fast'),
     signal: stop.signal,
   };
+  using _folder = await lockTarget(options, source);
   if (source.kind === 'folder') {
     const items = runFolder({ ...batch, source }, how, open);
     const done = settledIds(history).size;

@@ -7,7 +7,7 @@ import { rollBack } from '../batch/rollback.js';
 import { LibvirtBatch } from '../batch/run.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { jobsOf } from './batch-options.js';
-import { goThrough, interruption, lockFor, openState } from './batch-run.js';
+import { goThrough, interruption, lockFor, lockTarget, openState } from './batch-run.js';
 import { isSet, type OptionValues, value } from './options.js';
 
 /** `vsmmu batch rollback [NAME…]`. */
@@ -27,6 +27,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const message = `run ${folder.id} wrote its results below ${source.out}, and changed nothing that could be taken back`;
     throw new InputError(diagnostic('run-unknown', message));
   }
+  using _folder = await lockTarget(options, source);
   const changes = selected(history, operands);
   const jobs = jobsOf(options);
   await using libvirt = source.kind === 'libvirt' ? new LibvirtBatch(source.uri, jobs, lock) : undefined;

@@ -1,9 +1,13 @@
+import { mkdirSync } from 'node:fs';
 import { totalsOf } from '../batch/history.js';
 import { type Item, isFailure, Tally, type Totals } from '../batch/item.js';
-import type { Lock } from '../batch/lock.js';
+import { removeLeftovers } from '../batch/leftovers.js';
+import { type Lock, type LockOptions, lockFolder } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
+import { outside } from '../batch/outside.js';
 import { State } from '../batch/state.js';
 import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
+import type { FolderSource, LibvirtSource } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import type { HtmlReport } from './batch-html.js';
 import { waitOf } from './batch-options.js';
@@ -37,13 +41,34 @@ export async function lockFor(options: OptionValues, needed = isSet(options, 'ap
   if (!needed) return undefined;
   // Whoever stops reading what is told (`| head`) does not stop what is done.
   process.stdout.removeAllListeners('error').on('error', () => undefined);
-  return await openState(options).lock({
+  return await openState(options).lock(lockOptions(options));
+}
+
+/**
+ * Locks the folder that a run writes files to, which may have other names and other runs may know by another state folder,
+ * and removes what killed runs left there.
+ */
+export async function lockTarget(
+  options: OptionValues,
+  source: FolderSource | LibvirtSource,
+): Promise<Lock | undefined> {
+  if (source.kind !== 'folder') return undefined;
+  const { out } = source;
+  if (out !== null) outside('file-unwritable', out, () => mkdirSync(out, { recursive: true }));
+  const folder = out ?? source.in;
+  const lock = await lockFolder(folder, lockOptions(options));
+  await removeLeftovers(folder);
+  return lock;
+}
+
+function lockOptions(options: OptionValues): LockOptions {
+  return {
     waitSeconds: waitOf(options),
     onWait: (holder) => {
       const who = holder === '' ? '' : ` (process ${holder})`;
       if (!isSet(options, 'quiet')) say(`vsmmu: waiting for another run${who} to end\n`);
     },
-  });
+  };
 }
 
 /** How to go through a batch. */

@@ -277,7 +277,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     }),
     examples: [
       ['$0 batch rollback', 'the whole of the last run'],
-      ['$0 batch rollback --run 20261123T021500Z vm1 vm2', 'two domains of another'],
+      ['$0 batch rollback --run 0012-20261123T021500Z vm1 vm2', 'two domains of another'],
     ],
     load: () => import('./batch-rollback.js'),
   },

@@ -34,16 +34,16 @@ vsmmu batch convert --connect qemu+ssh://root@host1/system --topology host1.json
 vsmmu batch prune --keep 3`,
   },
   'state-locked': {
-    why: `Two runs that change the same domains at once would each undo the other's work, so only one at a time uses a state
-      folder. The lock ends with its process, however that ends.`,
-    remedy: `Wait for its end. Without --wait there is no limit to the waiting.`,
+    why: `Two batches that change the same domains at the same time would undo each other's work. So only one at a time uses a state
+      folder, and only one at a time writes to a folder of files. The lock ends with its process, however that ends.`,
+    remedy: `Wait until the other batch has ended. Without --wait, vsmmu waits as long as it takes.`,
     example: `vsmmu batch convert --apply --all --wait 600`,
   },
   'journal-invalid': {
     why: `A journal is lines of JSON as schemas/journal.schema.json has them. Only its last line may be torn: that is what a power
       cut leaves. This line was changed by somebody, or the disk lost it.`,
     remedy: `Look at the line. The XML of before of every changed domain is in the folder "backup" beside the journal.`,
-    example: `ls /var/lib/vsmmu/runs/20261123T021500Z/backup`,
+    example: `ls /var/lib/vsmmu/runs/0012-20261123T021500Z/backup`,
   },
   'backup-damaged': {
     why: `The journal has the digest of what was kept, and the file has another: somebody changed it, or the disk did. It is not
@@ -58,8 +58,8 @@ vsmmu batch prune --keep 3`,
     example: `vsmmu batch resume --jobs 1`,
   },
   'run-unknown': {
-    why: `A run is named by when it began. The name that was given is none of this state folder, or there is no run that could
-      be resumed or rolled back.`,
+    why: `The name of a run is its number and when it began, such as 0012-20261123T021500Z. This state folder has no run of that
+      name, or no run that can be resumed or rolled back.`,
     remedy: `See what runs there are, and whether --state is the folder that they were made with.`,
     example: `vsmmu batch list --state /var/lib/vsmmu`,
   },

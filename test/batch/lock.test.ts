@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { takeLock } from '../../src/batch/lock.js';
+import { lockFolder, takeLock } from '../../src/batch/lock.js';
 import { temporaryFolder } from '../cli/run.js';
 
 describe('the lock', () => {
@@ -58,5 +59,34 @@ describe('the lock', () => {
     await expect(takeLock(file, { waitSeconds: 0 })).rejects.toThrow(/at work/);
     process.kill(-(holder.pid ?? 0), 'SIGKILL');
     (await takeLock(file))[Symbol.dispose]();
+  });
+});
+
+describe('the lock of a folder', () => {
+  it('holds whatever the folder is called, and writes nothing to it', async () => {
+    const top = temporaryFolder();
+    const folder = join(top, 'folder');
+    mkdirSync(folder);
+    symlinkSync('folder', join(top, 'link'));
+    using _lock = await lockFolder(folder);
+    await expect(lockFolder(join(top, 'link'), { waitSeconds: 0 })).rejects.toMatchObject({
+      diagnostics: [{ code: 'state-locked', message: 'another run is at work', file: join(top, 'link') }],
+    });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is given up when the time to wait is up', async () => {
+    const folder = temporaryFolder();
+    using _lock = await lockFolder(folder);
+    let waited = false;
+    const second = lockFolder(folder, { waitSeconds: 1, onWait: () => (waited = true) });
+    await expect(second).rejects.toThrow('another run is at work');
+    expect(waited).toBe(true);
+  });
+
+  it('is not had where there is no folder', async () => {
+    await expect(lockFolder(join(temporaryFolder(), 'gone'))).rejects.toMatchObject({
+      diagnostics: [{ code: 'file-unreadable' }],
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { convert, converted, place, text, verdicts } from './batch-place.js';
@@ -11,7 +11,7 @@ describe('runs', () => {
     here.batch(...convert(here), '--in-place', '--apply');
     here.batch(...convert(here), '--in-place', '--apply');
     here.batch('rollback');
-    expect(here.batch('list').stdout).toMatch(/^\d{8}T\d{6}Z {2}finished {5}\S+ {2}1 changed, rolled back\n$/);
+    expect(here.batch('list').stdout).toMatch(/^\d{4}-\d{8}T\d{6}Z {2}finished {5}\S+ {2}1 changed, rolled back\n$/);
     const { runs } = JSON.parse(here.batch('list', '--json').stdout);
     expect(runs).toMatchObject([{ of: here.folder, changed: 1, restored: 1, failed: 0 }]);
   });
@@ -19,7 +19,7 @@ describe('runs', () => {
   it('are named in the document of --json only where they are kept', () => {
     const here = place({ 'vm.xml': text });
     const apply = () => JSON.parse(here.batch(...convert(here), '--in-place', '--apply', '--json').stdout);
-    expect(apply().run).toMatch(/^\d{8}T\d{6}Z$/);
+    expect(apply().run).toMatch(/^\d{4}-\d{8}T\d{6}Z$/);
     expect(apply()).toMatchObject({ changed: false, run: null });
   });
 
@@ -110,9 +110,20 @@ describe('runs', () => {
     // A run that is kept, since something failed in it, and that changed nothing.
     const lines = readFileSync(join(here.state, 'runs', first ?? '', 'journal.jsonl'), 'utf8').split('\n');
     const settled = JSON.stringify({ event: 'settled', id: 'c.xml', name: 'c', verdict: 'failed' });
-    mkdirSync(join(here.state, 'runs/99990101T000000Z'));
-    writeFileSync(join(here.state, 'runs/99990101T000000Z/journal.jsonl'), `${lines[0]}\n${settled}\n`);
+    mkdirSync(join(here.state, 'runs/9999-20260101T000000Z'));
+    writeFileSync(join(here.state, 'runs/9999-20260101T000000Z/journal.jsonl'), `${lines[0]}\n${settled}\n`);
     expect(verdicts(here.batch('rollback', '--json'))).toEqual({ 'a.xml': 'restored', 'b.xml': 'restored' });
+  });
+
+  it('are rolled back from the newest also when the clock has gone back since', () => {
+    const here = place({ 'a.xml': text, 'b.xml': 'not yet' });
+    here.batch(...convert(here), '--in-place', '--apply');
+    const runs = join(here.state, 'runs');
+    renameSync(join(runs, readdirSync(runs)[0] ?? ''), join(runs, '0001-99990101T000000Z'));
+    writeFileSync(join(here.folder, 'b.xml'), text);
+    here.batch(...convert(here), '--in-place', '--apply');
+    expect(verdicts(here.batch('rollback', '--json'))).toEqual({ 'b.xml': 'restored' });
+    expect(here.batch('list').stdout).toMatch(/^0001-9999.*\n0002-/);
   });
 
   it('are rolled back file by file, and never the wrong one of two domains of a name', () => {

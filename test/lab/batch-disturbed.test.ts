@@ -130,7 +130,9 @@ describe('a run that is disturbed', () => {
       lab.run(['sh', '-c', 'kill -INT $(cat /tmp/pid)']),
     );
     expect(interrupted.code).toBe(130);
-    expect(interrupted.stderr).toMatch(/^vsmmu: to go on: vsmmu batch resume --state \/tmp\/state \d{8}T\d{6}Z$/m);
+    expect(interrupted.stderr).toMatch(
+      /^vsmmu: to go on: vsmmu batch resume --state \/tmp\/state \d{4}-\d{8}T\d{6}Z$/m,
+    );
     const done = count(interrupted.stdout, 'converted');
     expect(done).toBeLessThan(40);
     const resumed = await batch('resume', ...STATE);

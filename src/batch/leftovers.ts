@@ -1,0 +1,44 @@
+import { readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The name of a file that is not complete yet; it gets its final name when it is. */
+const DRAFT = /^\.vsmmu-[\w-]{16}$/;
+
+/**
+ * Removes the incomplete files that killed runs left below a folder. Those that a process still has open stay. What cannot
+ * be read or removed stays, too: nothing depends on it.
+ */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const drafts: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    if (entry.isDirectory()) await removeLeftovers(join(folder, entry.name));
+    else if (entry.isFile() && DRAFT.test(entry.name)) drafts.push(entry.name);
+  }
+  const open = drafts.length > 0 ? openDrafts() : new Set();
+  for (const name of drafts) if (!open.has(name)) rmSync(join(folder, name), { force: true });
+}
+
+/** The names of drafts that a process has open, as far as this user may know. */
+function openDrafts(): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const process of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const folder = `/proc/${process}/fd`;
+    for (const fd of attempt(() => readdirSync(folder)) ?? []) {
+      const name = attempt(() => readlinkSync(`${folder}/${fd}`))
+        ?.split('/')
+        .at(-1);
+      if (name !== undefined && DRAFT.test(name)) names.add(name);
+    }
+  }
+  return names;
+}
+
+/** Undefined where a process has ended, or belongs to somebody else. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
