@@ -43,8 +43,7 @@ fi
 
 const OVERRIDES = `# strip removes the program from the executable and leaves the bare runtime.
 vsmmu: unstripped-binary-or-object [usr/bin/vsmmu]
-# Libraries inside the runtime and inside Graphviz, which draws the pictures; they are listed in the copyright file.
-vsmmu: embedded-library expat [usr/bin/vsmmu]
+# Inside the runtime; it is listed in the copyright file.
 vsmmu: embedded-library libjpeg [usr/bin/vsmmu]
 # The runtime is built by its authors, as a static executable at a fixed address.
 vsmmu: hardening-no-pie [usr/bin/vsmmu]

@@ -69,7 +69,7 @@ export class HtmlReport implements Disposable {
       `<span class="why">${escapeMarkup(remarks.join('; '))}</span>`,
     ].join('');
     const host = plan?.changed ? this.#hostOf(item) : undefined;
-    const picture = plan && host ? await drawPlan(plan, host, { name }) : '';
+    const picture = plan && host ? drawPlan(plan, host, { name }) : '';
     const findings = diagnostics.map((d) => `<li>${d.severity}: ${escapeMarkup(d.message)}</li>`).join('');
     const list = findings === '' ? '' : `<ul>${findings}</ul>`;
     const kind = isFailure(item) ? ' class="failure"' : '';

@@ -7,7 +7,7 @@ import { isSet, type OptionValues, value } from './options.js';
 /** A picture, made when it is asked for. */
 export interface Picture {
   dot(): string;
-  svg(): Promise<string>;
+  svg(): string;
 }
 
 /** Whether a command line asks for a picture of any kind. */
@@ -58,7 +58,7 @@ export async function deliverPicture(picture: Picture, options: OptionValues): P
     printMarkup(picture.dot());
     return true;
   }
-  const svg = await picture.svg();
+  const svg = picture.svg();
   if (file === '-') printMarkup(svg);
   else await writeFile(file, svg);
   return !isSet(options, 'json');

@@ -3,9 +3,10 @@ import type { Bridge, Device, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
+import type { Card, Cell, Line, Row, Side } from './picture/cards.js';
 import { colour, hue } from './picture/colours.js';
-import { type Card, type Cell, type Line, type Row, toDot } from './picture/dot.js';
-import { drawDot } from './picture/svg.js';
+import { toDot } from './picture/dot.js';
+import { drawSides } from './picture/svg.js';
 import { type GuestView, guestAddresses } from './predict.js';
 import { whyBypassed } from './reasons.js';
 
@@ -31,8 +32,9 @@ export function planDot(plan: Plan, host: Host, details: PictureDetails = {}): s
  * A plan as SVG, with light and dark colours, to be written to a file or put in an HTML page as it is. What comes from
  * the domain is escaped.
  */
-export function drawPlan(plan: Plan, host: Host, details: PictureDetails = {}): Promise<string> {
-  return drawDot(planDot(plan, host, details), titleOf(details));
+export function drawPlan(plan: Plan, host: Host, details: PictureDetails = {}): string {
+  const picture = new PlanPicture(plan, host, details);
+  return drawSides(titleOf(details), picture.sides, picture.lines);
 }
 
 function titleOf({ name = '' }: PictureDetails): string {
@@ -56,7 +58,7 @@ class PlanPicture {
     this.#hues = new Map(host.smmus.map(({ name }, n) => [name, hue(n)]));
   }
 
-  get sides() {
+  get sides(): [Side, Side] {
     const { name = '' } = this.#details;
     return [
       { name: 'host', title: 'Host', cards: this.#hostCards() },

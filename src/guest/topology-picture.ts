@@ -1,14 +1,26 @@
 import type { PciDevice } from '../generated/topology.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
+import type { Card, Line, Row, Side } from './picture/cards.js';
 import { colour, hue } from './picture/colours.js';
-import { type Card, type Line, type Row, toDot } from './picture/dot.js';
-import { drawDot } from './picture/svg.js';
+import { toDot } from './picture/dot.js';
+import { drawSides } from './picture/svg.js';
 
 const TITLE = 'SMMUs, and the devices behind each';
 
 /** A host as Graphviz's DOT: its SMMUs, and the endpoints behind each, those of one IOMMU group in one box. */
 export function topologyDot(host: Host): string {
+  const { sides, lines } = topologySides(host);
+  return toDot(TITLE, sides, lines);
+}
+
+/** A host as SVG, with light and dark colours, to be written to a file or put in an HTML page as it is. */
+export function drawTopology(host: Host): string {
+  const { sides, lines } = topologySides(host);
+  return drawSides(TITLE, sides, lines);
+}
+
+function topologySides(host: Host): { readonly sides: [Side, Side]; readonly lines: readonly Line[] } {
   const smmus: Card[] = [];
   const groups: Card[] = [];
   const lines: Line[] = [];
@@ -36,16 +48,11 @@ export function topologyDot(host: Host): string {
     const title = { cells: [{ text: 'behind no SMMUv3', bold: true }, { text: '' }] };
     add('none', title, without, colour('faint'));
   }
-  const sides = [
+  const sides: [Side, Side] = [
     { name: 'smmus', title: host.smmus.length === 0 ? 'No SMMUv3' : 'SMMUs', cards: smmus },
     { name: 'devices', title: 'Devices, by IOMMU group', cards: groups },
   ];
-  return toDot(TITLE, sides, lines);
-}
-
-/** A host as SVG, with light and dark colours, to be written to a file or put in an HTML page as it is. */
-export function drawTopology(host: Host): Promise<string> {
-  return drawDot(topologyDot(host), TITLE);
+  return { sides, lines };
 }
 
 /** Devices of one group together, each without a group by itself, in the order of the first of each. */

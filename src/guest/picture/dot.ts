@@ -1,53 +1,11 @@
 import { escapeMarkup, printable } from '../../escape.js';
+import { type Card, type Cell, columnWidths, type Line, type Row, type Side } from './cards.js';
 import { COLOURS, colour } from './colours.js';
 
 /** Graphviz has the measures of these built in, by exactly these names: text fits wherever a font of such measures is. */
 const SANS = 'Helvetica';
 const BOLD = 'Helvetica-Bold';
 const MONO = 'Courier';
-
-/** Points that a character takes at most on average, in either font, and what is around it in a cell. */
-const CHARACTER = { sans: 6.4, mono: 7.3, padding: 16 };
-
-/** A cell of a card's row. */
-export interface Cell {
-  readonly text: string;
-  readonly mono?: boolean;
-  readonly bold?: boolean;
-  readonly colour?: keyof typeof COLOURS;
-}
-
-/** A row of a card; lines begin and end at those that have a name. */
-export interface Row {
-  readonly name?: string;
-  /** Where there are fewer than columns, the first one is the wider. */
-  readonly cells: readonly Cell[];
-}
-
-/** A box with a title and rows. */
-export interface Card {
-  readonly name: string;
-  /** Its first lines, above the rule. */
-  readonly head: readonly Row[];
-  readonly rows: readonly Row[];
-  /** Of its frame and its title. */
-  readonly colour: string;
-}
-
-/** Cards below a title. */
-export interface Side {
-  readonly name: string;
-  readonly title: string;
-  readonly cards: readonly Card[];
-}
-
-/** A line from a row to a row, each `card:row`. */
-export interface Line {
-  readonly from: readonly [card: string, row: string];
-  readonly to: readonly [card: string, row: string];
-  readonly colour: string;
-  readonly dashed?: boolean;
-}
 
 /** A drawing of two sides and the lines between, as Graphviz's DOT. */
 export function toDot(title: string, sides: readonly Side[], lines: readonly Line[]): string {
@@ -69,30 +27,6 @@ function sideInDot({ name, title, cards }: Side): string {
   return `  ${quoted(name)} [label=<<TABLE BORDER="0" CELLBORDER="0"><TR><TD ALIGN="LEFT" WIDTH="${total}"><FONT POINT-SIZE="16" FACE="${BOLD}">${escaped(title)}</FONT></TD></TR></TABLE>>]
 ${cards.map((card) => cardInDot(card, widths)).join('')}  { rank=same; edge [style=invis]; ${order} }
 `;
-}
-
-/** How wide each column has to be, so that all cards of a side are alike. */
-function columnWidths(cards: readonly Card[]): number[] {
-  const rows = cards.flatMap((card) => [...card.head, ...card.rows]);
-  const columns = Math.max(0, ...rows.map(({ cells }) => cells.length));
-  const width = ({ text, mono = false }: Cell) =>
-    Math.ceil([...text].length * (mono ? CHARACTER.mono : CHARACTER.sans)) + CHARACTER.padding;
-  const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(
-      0,
-      ...rows
-        .filter(({ cells }) => cells.length === columns)
-        .flatMap(({ cells }) => (cells[column] ? [width(cells[column])] : [])),
-    ),
-  );
-  const total = widths.reduce((sum, each) => sum + each, 0);
-  const widest = Math.max(
-    0,
-    ...rows
-      .filter(({ cells }) => cells.length < columns)
-      .map(({ cells }) => cells.reduce((sum, cell) => sum + width(cell), 0)),
-  );
-  return widths.map((each, column) => (column === columns - 1 ? each + Math.max(0, widest - total) : each));
 }
 
 function cardInDot({ name, head, rows, colour: frame }: Card, widths: readonly number[]): string {

@@ -1,34 +1,189 @@
 import { escapeMarkup } from '../../escape.js';
-import { darkRules } from './colours.js';
+import { type Card, type Cell, columnWidths, type Line, type Row, type Side } from './cards.js';
+import { COLOURS, colour, darkRules } from './colours.js';
 
-/** The class of every picture: its style reaches nothing else on a page, and is the same in all of them. */
+/** The class of every picture. Its style applies to nothing else on a page and is the same in all pictures. */
 const CLASS = 'vsmmu-picture';
 
-/** Fonts as wide as those that Graphviz measured by. */
-const FONTS = `.${CLASS} [font-family^="Helvetica"]{font-family:"Helvetica Neue",Helvetica,Arial,"Liberation Sans",sans-serif}
-.${CLASS} [font-family^="Courier"]{font-family:ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono","Liberation Mono",monospace}`;
-
 const STYLE = `<style>
-.${CLASS}{max-width:100%;height:auto}
-${FONTS}
+.${CLASS}{max-width:100%;height:auto;font:12px "Helvetica Neue",Helvetica,Arial,"Liberation Sans",sans-serif}
+.${CLASS} .mono{font-family:ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono","Liberation Mono",monospace}
+.${CLASS} .bold{font-weight:bold}
+.${CLASS} .title{font-size:16px}
 @media (prefers-color-scheme:dark){${darkRules(CLASS)}}
 </style>`;
 
+/** Sizes in pixels. */
+const MARGIN = 20;
+const TITLE_HEIGHT = 36;
+const ROW_HEIGHT = 22;
+const CARD_PADDING = 8;
+const CARD_GAP = 18;
+/** Between the two sides: room for the lines. */
+const LINES_WIDTH = 130;
+const ARROW = 7;
+
+/** A card with its place in the picture. */
+interface PlacedCard {
+  readonly card: Card;
+  readonly x: number;
+  readonly y: number;
+  readonly widths: readonly number[];
+}
+
 /**
- * Draws DOT with Graphviz, compiled to WebAssembly and loaded only here. The SVG can be a file or stand in an HTML page,
- * several in one, too: it has no ids, and its style is its own.
- * @param title what it shows, for those who cannot see it
+ * Draws two sides and the lines between them as SVG, which can be a file or part of an HTML page, several on one page too: it has
+ * no ids, and its style is its own. Untrusted text is escaped.
+ * @param title what it shows, for screen readers
  */
-export async function drawDot(dot: string, title: string): Promise<string> {
-  const { instance } = await import('@viz-js/viz');
-  const viz = await instance();
-  const drawn = viz.renderString(dot, { format: 'svg', engine: 'dot' });
-  const body = drawn
-    .slice(drawn.indexOf('<svg'))
-    .replace(/<!--[\s\S]*?-->\n?/g, '')
-    .replace(/<title>[\s\S]*?<\/title>\n?/g, '')
-    .replace(/ id="[^"]*"/g, '');
-  return body.replace(/^<svg([^>]*)>/, (_, attributes: string) => {
-    return `<svg class="${CLASS}" role="img"${attributes}>\n<title>${escapeMarkup(title)}</title>\n${STYLE}`;
+export function drawSides(title: string, sides: readonly [Side, Side], lines: readonly Line[]): string {
+  const [left, right] = sides;
+  const widths = sides.map(({ cards, title: heading }) => sideWidths(cards, heading));
+  const totals = widths.map(sum);
+  const rightX = MARGIN + (totals[0] ?? 0) + LINES_WIDTH;
+  // The taller side is stacked. Each card of the other one comes as near as possible to where its lines lead.
+  const leftIsTaller = heightOf(left.cards) >= heightOf(right.cards);
+  const [taller, other] = leftIsTaller ? [left, right] : [right, left];
+  const base = stack(taller.cards, new Map());
+  const tops = [base, stack(other.cards, wantedTops(base, other.cards, lines, leftIsTaller))];
+  const [leftTops = [], rightTops = []] = leftIsTaller ? tops : tops.toReversed();
+  const place = (
+    cards: readonly Card[],
+    ys: readonly Placement[],
+    x: number,
+    columns: readonly number[],
+  ): PlacedCard[] => cards.map((card, i) => ({ card, x, y: ys[i]?.y ?? 0, widths: columns }));
+  const placed = [
+    place(left.cards, leftTops, MARGIN, widths[0] ?? []),
+    place(right.cards, rightTops, rightX, widths[1] ?? []),
+  ] as const;
+  const height = Math.max(...placed.flat().map(({ card, y }) => y + cardHeight(card)), TITLE_HEIGHT) + MARGIN;
+  const width = rightX + (totals[1] ?? 0) + MARGIN;
+  return `<svg class="${CLASS}" role="img" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" xmlns="http://www.w3.org/2000/svg">
+<title>${escapeMarkup(title)}</title>
+${STYLE}
+<rect fill="${colour('paper')}" width="${width}" height="${height}"/>
+${[left, right].map(({ title: heading }, i) => textAt({ text: heading, bold: true }, i === 0 ? MARGIN : rightX, MARGIN + 14, ' title')).join('')}${placed.flat().map(drawCard).join('')}${lines.map((line) => drawLine(line, placed)).join('')}</svg>
+`;
+}
+
+/** The top of a card. */
+interface Placement {
+  readonly card: Card;
+  readonly y: number;
+}
+
+/** Puts cards one below the other, each not above the top that it wants. */
+function stack(cards: readonly Card[], wanted: ReadonlyMap<string, number>): Placement[] {
+  let y = MARGIN + TITLE_HEIGHT;
+  return cards.map((card) => {
+    const top = Math.max(y, wanted.get(card.name) ?? 0);
+    y = top + cardHeight(card) + CARD_GAP;
+    return { card, y: top };
   });
+}
+
+/** Where the cards of the other side would be if the lines of their placed devices were level on average. */
+function wantedTops(
+  base: readonly Placement[],
+  others: readonly Card[],
+  lines: readonly Line[],
+  baseIsLeft: boolean,
+): Map<string, number> {
+  const shifts = new Map<string, number[]>();
+  for (const { from, to, dashed } of lines) {
+    const [there, here] = baseIsLeft ? [from, to] : [to, from];
+    const placed = base.find(({ card }) => card.name === there[0]);
+    const card = others.find(({ name }) => name === here[0]);
+    if (!placed || !card || dashed) continue;
+    const shift = rowY(placed.y, rowIndex(placed.card, there[1])) - rowY(0, rowIndex(card, here[1]));
+    shifts.set(card.name, [...(shifts.get(card.name) ?? []), shift]);
+  }
+  return new Map([...shifts].map(([name, ys]) => [name, Math.round(sum(ys) / ys.length)]));
+}
+
+const rowIndex = ({ head, rows }: Card, name: string): number =>
+  [...head, ...rows].findIndex((row) => row.name === name);
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+
+/** The widths of the columns of a side; a side without columns is as wide as its heading. */
+function sideWidths(cards: readonly Card[], heading: string): readonly number[] {
+  const widths = columnWidths(cards);
+  return widths.length > 0 ? widths : [[...heading].length * 10];
+}
+
+const cardHeight = ({ head, rows }: Card): number => (head.length + rows.length) * ROW_HEIGHT + 2 * CARD_PADDING;
+
+const heightOf = (cards: readonly Card[]): number => sum(cards.map((card) => cardHeight(card) + CARD_GAP));
+
+function drawCard({ card, x, y, widths }: PlacedCard): string {
+  const width = sum(widths);
+  const rows = [...card.head, ...card.rows].map((row, i) =>
+    drawRow(row, x, rowY(y, i), widths, i < card.head.length && i === 0 ? card.colour : undefined),
+  );
+  const ruleY = y + CARD_PADDING / 2 + card.head.length * ROW_HEIGHT + 4;
+  const rule =
+    card.head.length > 0 && card.rows.length > 0
+      ? `<path stroke="${card.colour}" d="M${x} ${ruleY}H${x + width}"/>\n`
+      : '';
+  return `<g class="node">
+<rect fill="${colour('card')}" stroke="${card.colour}" stroke-width="1.5" x="${x}" y="${y}" width="${width}" height="${cardHeight(card)}" rx="8"/>
+${rule}${rows.join('')}</g>
+`;
+}
+
+/** The baseline of the text in the i-th row of a card. */
+const rowY = (top: number, i: number): number => top + CARD_PADDING + i * ROW_HEIGHT + 15;
+
+/** The first cell spans the columns that the row lacks; the last one is aligned to the right. */
+function drawRow({ cells }: Row, x: number, y: number, widths: readonly number[], titleColour?: string): string {
+  const span = widths.length - cells.length + 1;
+  return cells
+    .map((cell, i) => {
+      const own = i === 0 ? titleColour : undefined;
+      if (i > 0 && i === cells.length - 1) return textAt(cell, x + sum(widths) - 8, y, '', own, true);
+      return textAt(cell, x + (i === 0 ? 0 : sum(widths.slice(0, i + span - 1))) + 8, y, '', own);
+    })
+    .join('');
+}
+
+function textAt(
+  { text, mono = false, bold = false, colour: role = 'ink' }: Cell,
+  x: number,
+  y: number,
+  more = '',
+  own?: string,
+  atEnd = false,
+): string {
+  if (text === '') return '';
+  const names = `${mono ? 'mono' : ''}${bold ? 'bold' : ''}${more}`.trim();
+  return `<text${names && ` class="${names}"`}${atEnd ? ' text-anchor="end"' : ''} fill="${own ?? COLOURS[role].light}" x="${x}" y="${y}">${escapeMarkup(text)}</text>\n`;
+}
+
+/** A curve from the right end of a row to the left end of another, with an arrow. */
+function drawLine(
+  { from, to, colour: stroke, dashed = false }: Line,
+  [left, right]: readonly (readonly PlacedCard[])[],
+): string {
+  const start = rowEnd(left ?? [], from);
+  const end = rowEnd(right ?? [], to);
+  if (!start || !end) return '';
+  const [x1, x2] = [start.x + start.width, end.x - ARROW];
+  const middle = (x1 + x2) / 2;
+  return `<g class="edge">
+<path fill="none" stroke="${stroke}" stroke-width="1.5"${dashed ? ' stroke-dasharray="5 3"' : ''} d="M${x1} ${start.y}C${middle} ${start.y} ${middle} ${end.y} ${x2} ${end.y}"/>
+<path fill="${stroke}" stroke="none" d="M${end.x} ${end.y}l${-ARROW} -3v6z"/>
+</g>
+`;
+}
+
+function rowEnd(
+  cards: readonly PlacedCard[],
+  [name, row]: readonly [card: string, row: string],
+): { readonly x: number; readonly width: number; readonly y: number } | undefined {
+  const placed = cards.find(({ card }) => card.name === name);
+  if (!placed) return undefined;
+  const i = rowIndex(placed.card, row);
+  return i < 0 ? undefined : { x: placed.x, width: sum(placed.widths), y: rowY(placed.y, i) - 4 };
 }

@@ -1,0 +1,68 @@
+import type { COLOURS } from './colours.js';
+
+/** Pixels that a character takes on average at 12 px, and what is around the text of a cell. */
+const CHARACTER = { sans: 6.6, bold: 8.4, mono: 7.3, padding: 16 };
+
+/** A cell of a card's row. */
+export interface Cell {
+  readonly text: string;
+  readonly mono?: boolean;
+  readonly bold?: boolean;
+  readonly colour?: keyof typeof COLOURS;
+}
+
+/** A row of a card; lines begin and end at those that have a name. */
+export interface Row {
+  readonly name?: string;
+  /** Where there are fewer than columns, the first one is the wider. */
+  readonly cells: readonly Cell[];
+}
+
+/** A box with a title and rows. */
+export interface Card {
+  readonly name: string;
+  /** Its first lines, above the rule. */
+  readonly head: readonly Row[];
+  readonly rows: readonly Row[];
+  /** Of its frame and its title. */
+  readonly colour: string;
+}
+
+/** Cards below a title. */
+export interface Side {
+  readonly name: string;
+  readonly title: string;
+  readonly cards: readonly Card[];
+}
+
+/** A line from a row to a row, each `card:row`. */
+export interface Line {
+  readonly from: readonly [card: string, row: string];
+  readonly to: readonly [card: string, row: string];
+  readonly colour: string;
+  readonly dashed?: boolean;
+}
+
+/** How wide each column has to be, so that all cards of a side are alike. */
+export function columnWidths(cards: readonly Card[]): number[] {
+  const rows = cards.flatMap((card) => [...card.head, ...card.rows]);
+  const columns = Math.max(0, ...rows.map(({ cells }) => cells.length));
+  const width = ({ text, mono, bold }: Cell) =>
+    Math.ceil([...text].length * CHARACTER[mono ? 'mono' : bold ? 'bold' : 'sans']) + CHARACTER.padding;
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(
+      0,
+      ...rows
+        .filter(({ cells }) => cells.length === columns)
+        .flatMap(({ cells }) => (cells[column] ? [width(cells[column])] : [])),
+    ),
+  );
+  const total = widths.reduce((sum, each) => sum + each, 0);
+  const widest = Math.max(
+    0,
+    ...rows
+      .filter(({ cells }) => cells.length < columns)
+      .map(({ cells }) => cells.reduce((sum, cell) => sum + width(cell), 0)),
+  );
+  return widths.map((each, column) => (column === columns - 1 ? each + Math.max(0, widest - total) : each));
+}
