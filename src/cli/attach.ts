@@ -22,7 +22,8 @@ export async function run(operands: readonly string[], options: OptionValues): P
     throw wrong('attach takes a domain and the address of a host device');
   }
   const bdf = parseBdf(name);
-  if (bdf === undefined) throw wrong(`${name} is no PCI address (dddd:bb:ss.f)`);
+  if (bdf === undefined)
+    throw wrong(`${name} is not a PCI address (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)`);
   requireItsHost(options);
   const policy = policyOf(options);
   const source = await readSource(file, options, { live: true });

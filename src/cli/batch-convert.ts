@@ -19,7 +19,7 @@ import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { kernelLogOf, sysfsOf } from './place.js';
 import { stateFolder } from './state-folder.js';
 
-/** The libvirt that is meant where none is named. */
+/** The libvirt that a batch is of where none is named. */
 const DEFAULT_URI = 'qemu:///system';
 
 /** `vsmmu batch convert`. */
@@ -75,8 +75,8 @@ function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSo
     }
     const all = isSet(options, 'all');
     if (all === operands.length > 0) throw wrong('give the names of domains, or --all');
-    const uri = value(options, 'connect') ?? DEFAULT_URI;
-    if (/[^!-~]/.test(uri) || uri === '') throw wrong(`${uri} is no URI of a libvirt`);
+    const uri = value(options, 'connect') ?? (process.env.LIBVIRT_DEFAULT_URI || DEFAULT_URI);
+    if (/[^!-~]/.test(uri) || uri === '') throw wrong(`${JSON.stringify(uri)} is not the URI of a libvirt`);
     return { kind: 'libvirt', uri };
   }
   const [operand] = operands;

@@ -14,7 +14,8 @@ import {
 /** Which domains. */
 const SOURCE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   connect: text('the libvirt whose domains are converted', {
-    defaultDescription: 'qemu:///system',
+    alias: 'c',
+    defaultDescription: 'LIBVIRT_DEFAULT_URI, else qemu:///system',
     conflicts: 'dir',
   }),
   all: flag('all of its domains'),

@@ -318,7 +318,9 @@ export function findCommand(argv: readonly string[]): {
   return { name, command: undefined, rest };
 }
 
-/** The second words of the commands that begin with this one. */
+/** The second words of the commands that begin with this one, internal commands left out. */
 export function partsOf(name: string): readonly string[] {
-  return Object.keys(COMMANDS).flatMap((each) => (each.startsWith(`${name} `) ? [each.slice(name.length + 1)] : []));
+  return Object.entries(COMMANDS).flatMap(([each, { internal }]) =>
+    each.startsWith(`${name} `) && !internal ? [each.slice(name.length + 1)] : [],
+  );
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { CODES } from '../codes.js';
 import { COMMANDS, type Command, findCommand, partsOf } from './commands.js';
 import { SHELLS } from './completion.js';
+import { print } from './io/terminal.js';
 import type { OptionSpec, OptionValues } from './options.js';
 
 /** A word that may come next; `description` is for shells that show one. */
@@ -23,7 +24,7 @@ export async function run(operands: readonly string[], _options: OptionValues): 
   const { candidates, paths } = complete(operands, domainNames);
   const lines = candidates.map(({ value, description }) => (description ? `${value}\t${description}` : value));
   if (paths) lines.push(`:${paths}`);
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  print(lines.map((line) => `${line}\n`).join(''));
 }
 
 /**
@@ -62,7 +63,7 @@ export function complete(words: readonly string[], domains: (uri: string) => rea
 function commandWords(first: string): readonly Candidate[] {
   const isPublic = (name: string): boolean => COMMANDS[name]?.internal !== true;
   if (first !== '') {
-    const parts = partsOf(first).filter((part) => isPublic(`${first} ${part}`));
+    const parts = partsOf(first);
     return parts.map((part) => candidateFor(part, COMMANDS[`${first} ${part}`]));
   }
   const names = Object.keys(COMMANDS).flatMap((name) => (isPublic(name) ? [name.split(' ')[0] ?? ''] : []));

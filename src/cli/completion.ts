@@ -1,4 +1,5 @@
 import { diagnostic, InputError } from '../diagnostics.js';
+import { print } from './io/terminal.js';
 import { type OptionValues, soleOperand } from './options.js';
 
 /**
@@ -76,5 +77,5 @@ export function completionScript(shell: string): string {
 /** `vsmmu completion SHELL`. */
 export async function run(operands: readonly string[], _options: OptionValues): Promise<void> {
   if (operands.length === 0) throw new InputError(diagnostic('usage', `give a shell: ${SHELLS.join(', ')}`));
-  process.stdout.write(completionScript(soleOperand(operands, 'shell')));
+  print(completionScript(soleOperand(operands, 'shell')));
 }

@@ -1,3 +1,4 @@
+import { CODES } from '../codes.js';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { VERSION } from '../version.js';
 import { InterruptedError } from './ask.js';
@@ -15,15 +16,16 @@ import { applyStrictness, printDiagnostics, printJson } from './report.js';
  * @param argv the arguments after the program's name
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { name, command, rest } = findCommand(argv);
+  // `vsmmu help batch` is `vsmmu batch --help`.
+  const { name, command, rest } = findCommand(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv);
   const beforeOperands = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined);
   let line: CommandLine = { operands: [], options: { json: beforeOperands.includes('--json') } };
   try {
-    if (name === '--version') {
+    if (name === '--version' || name === 'version') {
       print(`${VERSION}\n`);
     } else if (isHelp(name) || ((command || partsOf(name).length > 0) && beforeOperands.some(isHelp))) {
       const { printHelp } = await import('./help.js');
-      await printHelp(command);
+      await printHelp(name);
     } else {
       if (!command) throw await unknownCommand(name, rest[0]);
       line = await parseCommandLine(rest, command.options());
@@ -34,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof InterruptedError) return 130;
     if (!(error instanceof DiagnosedError)) throw error;
-    tell(error.diagnostics, line, command?.subject);
+    tell(inCommand(error.diagnostics, command && name), line, command?.subject);
     return exitCodeOf(error);
   }
 }
@@ -51,8 +53,16 @@ async function unknownCommand(name: string, part = ''): Promise<InputError> {
     const near = part === '' ? undefined : await suggestion(part, parts, `${name} `);
     return new InputError(diagnostic('usage', message, { hint: near ?? `give one of ${parts.join(', ')}` }));
   }
-  const hint = await suggestion(name, Object.keys(COMMANDS), '');
+  const names = Object.entries(COMMANDS).flatMap(([each, { internal }]) => (internal ? [] : [each]));
+  const hint = await suggestion(name, [...names, 'help', 'version'], '');
   return new InputError(diagnostic('usage', `there is no command ${name}`, { hint }));
+}
+
+/** Usage errors point at the help of the command, where there is one. */
+function inCommand(found: readonly Diagnostic[], name: string | undefined): readonly Diagnostic[] {
+  if (name === undefined) return found;
+  const general = CODES.usage.hint;
+  return found.map((d) => (d.code === 'usage' && d.hint === general ? { ...d, hint: `see vsmmu ${name} --help` } : d));
 }
 
 /** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */

@@ -205,9 +205,18 @@ function optionValue(
   return /^(0|[1-9][0-9]*)$/.test(given) ? Number(given) : given;
 }
 
-/** The one operand that a command may have; `-` where it has none. */
+/** The one operand that a command may have; `-` where it has none. @throws InputError `usage` for more than one */
 export function soleOperand(operands: readonly string[], what: string): string {
   const [first = '-', second] = operands;
   if (second === undefined) return first;
   throw new InputError(diagnostic('usage', `one ${what} at a time, not ${operands.length}`));
+}
+
+/** The domain of a command that takes one. @throws InputError `usage` for more than one, and for --connect without a name */
+export function domainOperand(operands: readonly string[], options: OptionValues): string {
+  const uri = value(options, 'connect');
+  if (uri !== undefined && operands.length === 0) {
+    throw new InputError(diagnostic('usage', `give the name or the UUID of a domain of ${uri}`));
+  }
+  return soleOperand(operands, 'domain');
 }

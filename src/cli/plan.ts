@@ -1,7 +1,7 @@
 import { parseDomain } from '../domain/domain.js';
 import { predictGuest } from '../guest/predict.js';
 import { print } from './io/terminal.js';
-import { isSet, type OptionValues, soleOperand } from './options.js';
+import { domainOperand, isSet, type OptionValues } from './options.js';
 import { checkPicture, deliverPicture, wantsPicture } from './picture.js';
 import { place } from './place.js';
 import { renderGuest } from './plan-guest.js';
@@ -10,7 +10,7 @@ import { printJson, report } from './report.js';
 
 /** `vsmmu plan [DOMAIN]`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
-  const file = soleOperand(operands, 'domain');
+  const file = domainOperand(operands, options);
   checkPicture(options);
   const { before, domain, host, plan, diagnostics, after } = await place(file, options);
   const guest = predictGuest(after);

@@ -1,10 +1,10 @@
-import { type OptionValues, soleOperand } from './options.js';
+import { domainOperand, type OptionValues } from './options.js';
 import { deliver, outputFile } from './output.js';
 import { place } from './place.js';
 
 /** `vsmmu rewrite [DOMAIN]`. */
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
-  const file = soleOperand(operands, 'domain');
+  const file = domainOperand(operands, options);
   const target = outputFile(file, options);
   const { source, before, after, diagnostics } = await place(file, options, { security: true });
   await deliver(target, { source, before, after: after.document.text, diagnostics }, options);

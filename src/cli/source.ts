@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { isRemote } from '../batch/uri.js';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
 import type { Connection, DomainUuid } from '../libvirt/connection.js';
 import { nameOfInput, readInput } from './files.js';
+import { say } from './io/terminal.js';
 import { type OptionValues, value } from './options.js';
 
 /** A domain as it came in. */
@@ -42,7 +44,7 @@ export class Sources {
     { name: called = nameOfInput(operand), live = false, security = false }: Wanted = {},
   ): Promise<Source> {
     const { connection } = this;
-    if (!connection) return { name: called, file: operand, input: await readInput(operand) };
+    if (!connection) return { name: called, file: operand, input: await readFileOperand(operand) };
     const { uuid, name } = await connection.find(operand);
     const xml = await connection.dumpXml(uuid, { inactive: !live, security });
     return { name, uuid, input: Buffer.from(xml) };
@@ -55,6 +57,21 @@ export class Sources {
 
   async close(): Promise<void> {
     await this.connection?.close();
+  }
+}
+
+/** @throws OutsideError `file-unreadable`, with a hint where the operand is the name of a domain of the local libvirt */
+async function readFileOperand(operand: string): Promise<Uint8Array> {
+  if (operand === '-' && process.stdin.isTTY) say('vsmmu: reading the domain from standard input; Ctrl-D ends it\n');
+  try {
+    return await readInput(operand);
+  } catch (error) {
+    if (!(error instanceof OutsideError) || operand.includes('/') || existsSync(operand)) throw error;
+    const uri = process.env.LIBVIRT_DEFAULT_URI || 'qemu:///system';
+    const { hasDomain } = await import('../libvirt/local-domain.js');
+    if (isRemote(uri) || !(await hasDomain(uri, operand))) throw error;
+    const hint = `libvirt has a domain of this name: add --connect ${uri}`;
+    throw new OutsideError(error.diagnostics.map((d) => ({ ...d, hint })));
   }
 }
 

@@ -38,9 +38,15 @@ export function formatBdf({ domain, bus, slot, function: func }: PciAddress): Bd
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(slot, 2)}.${func}` as Bdf;
 }
 
-/** The BDF that a text means, or undefined where it is none. Takes upper case, and `31:10.2` as `lspci` prints it. */
+/** libvirt's name of a PCI device (`virsh nodedev-list`). */
+const NODE_DEVICE = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/;
+
+/**
+ * The BDF that a text means, or undefined where it is none. Takes upper case, `31:10.2` as `lspci` prints it, and
+ * `pci_0000_31_10_2` as libvirt does.
+ */
 export function parseBdf(text: string): Bdf | undefined {
-  const lower = text.toLowerCase();
+  const lower = text.toLowerCase().replace(NODE_DEVICE, '$1:$2:$3.$4');
   const m = BDF.exec(/^[0-9a-f]{2}:/.test(lower) ? `0000:${lower}` : lower);
   if (!m) return undefined;
   const [domain = 0, bus = 0, slot = 0, func = 0] = m.slice(1).map((part) => Number.parseInt(part, 16));

@@ -1,5 +1,6 @@
 import schema from '../../schemas/policy.schema.json' with { type: 'json' };
 import { diagnostic, InputError } from '../diagnostics.js';
+import { parseBdf } from '../domain/address.js';
 import type { Policy as PolicyFile } from '../generated/policy.js';
 import { validate } from '../generated/policy.validate.js';
 import { checkJson, parseJson } from '../host/json.js';
@@ -23,10 +24,21 @@ export const DEFAULT_POLICY: Policy = Object.fromEntries(
  * @throws InputError `policy-invalid` where it is no JSON or does not fit its schema, with the path in it
  */
 export function readPolicy(text: string, file: string): Policy {
-  const value = parseJson(text, file, 'policy-invalid');
+  const value = withBdfs(parseJson(text, file, 'policy-invalid'));
   checkJson(value, file, 'policy-invalid', validate, { keys: Object.keys(schema.properties) });
   const { $schema: _, ...policy } = value as PolicyFile;
   return policyWithDefaults(policy as Partial<Policy>);
+}
+
+/** A policy with its addresses as vsmmu writes them; what is none stays, for the schema to refuse. */
+function withBdfs(policy: unknown): unknown {
+  if (typeof policy !== 'object' || policy === null || !('bypass' in policy)) return policy;
+  return { ...policy, bypass: toBdfs(policy.bypass) };
+}
+
+function toBdfs(list: unknown): unknown {
+  if (!Array.isArray(list)) return list;
+  return list.map((each: unknown) => (typeof each === 'string' ? (parseBdf(each) ?? each) : each));
 }
 
 /** A policy whose missing keys have their defaults. */
@@ -69,7 +81,8 @@ export function policyKeys(): readonly PolicyKeyInfo[] {
  * The policy with a key set to what an option says.
  * @throws InputError `usage` where the value does not fit
  */
-export function withOption(policy: Policy, key: PolicyKey, value: unknown, option: string): Policy {
+export function withOption(policy: Policy, key: PolicyKey, given: unknown, option: string): Policy {
+  const value = key === 'bypass' ? toBdfs(given) : given;
   const changed = { ...policy, [key]: value };
   if (!validate({ [key]: value })) {
     throw new InputError(diagnostic('usage', `${option} takes ${describeValues(key)}, not ${String(value)}`));
@@ -82,5 +95,7 @@ function describeValues(key: PolicyKey): string {
   if (property?.enum) return property.enum.join(', ');
   if (property?.minimum !== undefined) return `a number from ${property.minimum} to ${property.maximum}`;
   if (key === 'spareMemory') return '0 or a size such as 128G';
-  return key === 'ssidsize' ? 'auto or a number from 0 to 20' : 'PCI addresses (dddd:bb:ss.f)';
+  return key === 'ssidsize'
+    ? 'auto or a number from 0 to 20'
+    : 'PCI addresses (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)';
 }

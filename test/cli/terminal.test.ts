@@ -60,6 +60,14 @@ describe('on a terminal', () => {
   });
 });
 
+describe.each(['rewrite', 'check', 'plan', 'revert'])('%s on a terminal', (command) => {
+  it('says that it reads standard input', async () => {
+    const { shown } = await vsmmuAtTerminal([command], { keys: { after: 'standard input', type: '<x/>\n\u0004' } });
+    expect(shown).toContain('vsmmu: reading the domain from standard input; Ctrl-D ends it\n');
+    expect(shown).toContain('<stdin>:1:1: ');
+  });
+});
+
 describe('into a pipe', () => {
   it('a domain and its diff are byte for byte', () => {
     const file = hostileDomain();

@@ -33,6 +33,13 @@ describe('the command line', () => {
       /--define and --output exclude each other/,
     ],
     [
+      '--connect without a name',
+      ['rewrite', '-c', 'x:///'],
+      /give the name or the UUID of a domain of x:\/\/\/; see vsmmu rewrite --help/,
+    ],
+    ['a group without a command', ['hook'], /hook does nothing by itself; give one of install, uninstall, status$/m],
+    ['an option of a command', ['batch', 'list', '--diff'], /no option --diff; see vsmmu batch list --help/],
+    [
       "another machine's libvirt without its topology",
       ['plan', '--connect', 'qemu+ssh://far/system', 'vm'],
       /are on another machine; .*--topology/,
@@ -156,6 +163,69 @@ describe('the command line', () => {
       expect(stdout).toContain('Examples:');
       expect(stdout).toContain('--topology');
     }
+  });
+
+  it.each(['hook', 'batch'])('prints help for the commands of %s, internal ones left out', (group) => {
+    const { code, stdout, stderr } = vsmmu([group, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const listed = [...(stdout.split('Examples:')[0] ?? '').matchAll(/^ {2}vsmmu (\S+ \S+)/gm)].map(
+      ([, command]) => command,
+    );
+    expect(listed).toEqual(
+      { hook: ['hook install', 'hook uninstall', 'hook status'] }[group] ?? [
+        'batch convert',
+        'batch resume',
+        'batch rollback',
+        'batch list',
+        'batch prune',
+      ],
+    );
+  });
+
+  it('lists no internal command', () => {
+    expect(vsmmu(['--help']).stdout).not.toMatch(/hook run|hook convert|on-define-domain|vsmmu complete /);
+  });
+
+  it.each([
+    [['help'], ['--help']],
+    [
+      ['help', 'batch', 'list'],
+      ['batch', 'list', '--help'],
+    ],
+    [
+      ['help', 'hook'],
+      ['hook', '--help'],
+    ],
+    [['version'], ['--version']],
+  ])('takes %j as %j', (words, options) => {
+    expect(vsmmu(words)).toEqual(vsmmu(options));
+  });
+
+  it('takes the addresses of devices as libvirt names them', () => {
+    const as = (bypass: string) =>
+      vsmmu([
+        'plan',
+        '--json',
+        '--topology',
+        'samples/hosts/gh200.json',
+        '--bypass',
+        bypass,
+        'samples/domains/gh200-vm.xml',
+      ]).stdout;
+    expect(as('pci_0009_01_00_0')).toBe(as('0009:01:00.0'));
+    const file = join(temporaryFolder(), 'policy.json');
+    writeFileSync(file, '{"bypass": ["pci_0009_01_00_0"]}');
+    expect(
+      vsmmu([
+        'plan',
+        '--json',
+        '--topology',
+        'samples/hosts/gh200.json',
+        '--policy',
+        file,
+        'samples/domains/gh200-vm.xml',
+      ]).stdout,
+    ).toBe(as('0009:01:00.0'));
   });
 
   it('prints the version', () => {

@@ -54,6 +54,17 @@ describe('--connect', () => {
     });
   });
 
+  it('is suggested where a file is missing and libvirt has a domain of its name', async () => {
+    await withDomain('suggested', async () => {
+      const line = 'no such file or directory; libvirt has a domain of this name: add --connect qemu:///system\n';
+      const { code, stderr } = await tool.run(['rewrite', 'suggested']);
+      expect({ code, stderr }).toEqual({ code: 3, stderr: `suggested: error: file-unreadable: ${line}` });
+      expect((await tool.run(['rewrite', 'missing'])).stderr).toBe(
+        'missing: error: file-unreadable: no such file or directory\n',
+      );
+    });
+  });
+
   it('gives the device to be plugged in', async () => {
     await withDomain('plugged', async (uuid) => {
       await tool.run(['rewrite', '--define', '--yes', ...state, '--spare-ports', '1', ...tool.here, uuid]);

@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { DiagnosedError } from '../diagnostics.js';
+import { openLibvirt } from './connection.js';
+
+/** A hint is not worth a longer wait. In seconds. */
+const PATIENCE = 2;
+
+/** Whether the libvirt of a URI has a domain of this name or UUID; false where it does not answer soon. */
+export async function hasDomain(uri: string, name: string): Promise<boolean> {
+  if (!isInstalled('virsh')) return false;
+  const connection = openLibvirt(uri, { limitSeconds: PATIENCE, awaySeconds: 0 });
+  try {
+    await connection.find(name);
+    return true;
+  } catch (error) {
+    if (error instanceof DiagnosedError) return false;
+    throw error;
+  } finally {
+    await connection.close();
+  }
+}
+
+function isInstalled(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
