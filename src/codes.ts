@@ -24,7 +24,7 @@ const codes = {
     meaning: 'the text is not UTF-8, or declares another encoding',
     hint: 'convert it to UTF-8 (iconv -t UTF-8) and mend the declaration',
   },
-  'xml-too-large': { severity: 'error', meaning: 'the document has more than 16 MiB' },
+  'xml-too-large': { severity: 'error', meaning: 'the document has more than 16 MiB or a million elements' },
 
   // The domain
   'domain-root': {

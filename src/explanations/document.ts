@@ -24,7 +24,8 @@ export const document = {
     example: `iconv -f LATIN1 -t UTF-8 vm.xml | sed "1s/encoding=['\\"][^'\\"]*['\\"]//" > vm-utf8.xml`,
   },
   'xml-too-large': {
-    why: `Domains have 3 to 20 KB. What has more than 16 MiB is some other file, or an attempt to keep the tool busy.`,
+    why: `Domains have 3 to 20 KB. What has more than 16 MiB, or a million elements, is another file or an
+      attempt to keep the tool busy.`,
     remedy: `Look at what you gave: a disk image, a memory dump or the wrong path, most likely.`,
     example: `ls -l vm.xml`,
   },

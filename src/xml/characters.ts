@@ -8,13 +8,13 @@ const START =
   '\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}';
 const NCNAME = `[${START}][${START}\\-.0-9\\xB7\\u0300-\\u036F\\u203F\\u2040]*`;
 
-/** libxml2 reports more than one colon but accepts it; it is stricter about colons elsewhere than XML 1.0. */
-const NAME = new RegExp(`${NCNAME}(?::${NCNAME})*`, 'uy');
-const WHOLE_NAME = new RegExp(`^${NCNAME}(?::${NCNAME})*$`, 'u');
+/** At most one colon: what more of them mean depends on the version of libxml2. */
+const NAME = new RegExp(`${NCNAME}(?::${NCNAME})?`, 'uy');
+const WHOLE_NAME = new RegExp(`^${NCNAME}(?::${NCNAME})?$`, 'u');
 /** Matches nearly every name; the look-ahead leaves the others to NAME, which costs more. */
 const PLAIN_NAME = /[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?(?=[ \t\r\n/>=?])/y;
 
-const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#([0-9]+)|#x([0-9A-Fa-f]+));/y;
+const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#([0-9]+|x[0-9A-Fa-f]+));/y;
 const REFERENCES = new RegExp(REFERENCE.source, 'g');
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
@@ -41,7 +41,7 @@ export function referenceEnd(text: string, offset: number): number {
   REFERENCE.lastIndex = offset;
   const match = REFERENCE.exec(text);
   if (match === null) return offset;
-  return match[1] !== undefined || isCharacter(codePoint(match[2], match[3])) ? REFERENCE.lastIndex : offset;
+  return match[1] !== undefined || isCharacter(codePoint(match[2])) ? REFERENCE.lastIndex : offset;
 }
 
 /** Decodes character data: line ends become \n, references what they stand for. */
@@ -61,13 +61,14 @@ export function normalizeLineEnds(raw: string): string {
 
 function decodeReferences(raw: string): string {
   if (!raw.includes('&')) return raw;
-  return raw.replace(REFERENCES, (_, entity: string | undefined, decimal?: string, hex?: string) =>
-    entity === undefined ? String.fromCodePoint(codePoint(decimal, hex)) : (ENTITIES[entity] ?? ''),
+  return raw.replace(REFERENCES, (_, entity: string | undefined, number?: string) =>
+    entity === undefined ? String.fromCodePoint(codePoint(number)) : (ENTITIES[entity] ?? ''),
   );
 }
 
-function codePoint(decimal: string | undefined, hex: string | undefined): number {
-  return decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number.parseInt(decimal, 10);
+/** The value of a number as it stands in a reference: decimal, or hexadecimal with an x before it. */
+function codePoint(number = ''): number {
+  return Number(number.replace('x', '0x'));
 }
 
 function isCharacter(code: number): boolean {

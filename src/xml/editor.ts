@@ -13,23 +13,14 @@ export interface NewElement {
   readonly quote?: "'" | '"';
 }
 
-/** What is asked of one element. */
+/** The edits of one element. */
 export interface ElementEdits {
-  /** New values; undefined: the attribute goes. */
-  readonly attributes: ReadonlyMap<string, string | undefined>;
-  readonly before: readonly NewElement[];
-  readonly appended: readonly NewElement[];
-  readonly after: readonly NewElement[];
-  readonly fate: 'stays' | 'goes' | NewElement;
-}
-
-/** What is to become of one element. */
-interface Change extends ElementEdits {
-  /** New values; undefined: the attribute goes. */
+  /** New values; undefined removes the attribute. */
   readonly attributes: Map<string, string | undefined>;
   readonly before: NewElement[];
   readonly appended: NewElement[];
   readonly after: NewElement[];
+  /** An element replaces this one. */
   fate: 'stays' | 'goes' | NewElement;
 }
 
@@ -39,7 +30,7 @@ interface Change extends ElementEdits {
  * lost with it. Prefixes in names must be declared where they are written: nobody checks that.
  */
 export class XmlEditor {
-  private readonly changes = new Map<XmlElement, Change>();
+  private readonly changes = new Map<XmlElement, ElementEdits>();
   private result: string | undefined;
 
   constructor(private readonly document: XmlDocument) {}
@@ -83,7 +74,7 @@ export class XmlEditor {
   }
 
   /** Everything that was asked for so far, by the element that it was asked of. */
-  get edits(): ReadonlyMap<XmlElement, ElementEdits> {
+  get edits(): ReadonlyMap<XmlElement, Readonly<ElementEdits>> {
     return this.changes;
   }
 
@@ -102,7 +93,7 @@ export class XmlEditor {
     return this.result;
   }
 
-  private changeOf(element: XmlElement): Change {
+  private changeOf(element: XmlElement): ElementEdits {
     this.result = undefined;
     let change = this.changes.get(element);
     if (change === undefined) {
@@ -136,7 +127,7 @@ class Edition {
 
   constructor(
     private readonly document: XmlDocument,
-    private readonly changes: ReadonlyMap<XmlElement, Change>,
+    private readonly changes: ReadonlyMap<XmlElement, ElementEdits>,
   ) {
     this.text = document.text;
     this.layout = new Layout(document);

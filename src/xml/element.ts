@@ -6,8 +6,6 @@ import { readStartTag } from './start-tag.js';
 /** What may stand between two child elements: a comment, an instruction, a CDATA section, text. */
 const CONTENT = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|([^<]+)/g;
 
-const NO_CHILDREN: readonly never[] = [];
-
 /** An element of a document. */
 export class ElementNode implements XmlElement {
   readonly name: string;
@@ -19,7 +17,7 @@ export class ElementNode implements XmlElement {
   readonly closeStart: number;
   readonly selfClosing: boolean;
   /** Set once, while the tree is built. */
-  children: readonly ElementNode[] = NO_CHILDREN;
+  children: readonly ElementNode[] = [];
   private readonly declared: ReadonlyMap<string, string> | undefined;
   private knownText: string | undefined;
 

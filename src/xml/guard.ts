@@ -1,5 +1,5 @@
 import { findIllegalCharacter } from './characters.js';
-import { brief, codeName, contentStart, fail, Lines } from './source.js';
+import { brief, contentStart, fail, Lines } from './source.js';
 import { checkLength, checkReferences, describe, readName, readStartTag, skipSpace } from './start-tag.js';
 
 /** A document that libxml2 accepts. */
@@ -50,10 +50,8 @@ class Guard {
   run(): GuardedText {
     const { text } = this;
     const illegal = findIllegalCharacter(text);
-    if (illegal !== -1) {
-      fail(text, illegal, `the character ${codeName(text.charCodeAt(illegal))} is not allowed in XML`);
-    }
-    let at = this.readDeclaration(contentStart(text));
+    if (illegal !== -1) fail(text, illegal, `${describe(text, illegal)} is not allowed in XML`);
+    let at = contentStart(text);
     let rootEnd = 0;
     for (let markup = text.indexOf('<', at); markup !== -1; markup = text.indexOf('<', at)) {
       if (markup > at) this.checkText(at, markup);
@@ -77,7 +75,6 @@ class Guard {
 
   private readDeclaration(start: number): number {
     const { text } = this;
-    if (!/^<\?xml(?:[ \t\r\n?]|$)/.test(text.slice(start, start + 6))) return start;
     DECLARATION.lastIndex = start;
     const match = DECLARATION.exec(text);
     if (match === null)
@@ -86,6 +83,7 @@ class Guard {
     if (!/^utf-?8$/i.test(encoding)) {
       fail(text, start, `the XML declaration says that the encoding is ${brief(encoding)}, not UTF-8`, 'xml-encoding');
     }
+    this.hide(start, DECLARATION.lastIndex);
     return DECLARATION.lastIndex;
   }
 
@@ -164,6 +162,7 @@ class Guard {
     const { text } = this;
     const target = readName(text, start + 2);
     const targetEnd = start + 2 + target.length;
+    if (target === 'xml' && start === contentStart(text)) return this.readDeclaration(start);
     if (target.toLowerCase() === 'xml')
       fail(text, start, `<?${target}: an XML declaration that is not at the start of the document`);
     if (target === '') {

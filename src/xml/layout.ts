@@ -34,7 +34,7 @@ export class Layout {
   quote(element?: XmlElement): Quote {
     const last = element?.attributes.at(-1);
     if (last !== undefined) return this.text[last.valueEnd] === '"' ? '"' : "'";
-    this.seenQuote ??= doubleQuoteSurplus(this.text, this.document.root) > 0 ? '"' : "'";
+    this.seenQuote ??= this.text.split('="').length > this.text.split("='").length ? '"' : "'";
     return this.seenQuote;
   }
 
@@ -150,12 +150,4 @@ export class Layout {
     while (this.text[at] === ' ' || this.text[at] === '\t') at++;
     return at;
   }
-}
-
-/** How many more attributes have their value in " than in '. */
-function doubleQuoteSurplus(text: string, element: XmlElement): number {
-  let surplus = 0;
-  for (const { valueEnd } of element.attributes) surplus += text[valueEnd] === '"' ? 1 : -1;
-  for (const child of element.children) surplus += doubleQuoteSurplus(text, child);
-  return surplus;
 }

@@ -63,16 +63,15 @@ export function printAttribute(name: string, value: string, quote: Quote): strin
  */
 export function escapeAttributeValue(value: string, quote: Quote): string {
   checkCharacters(value);
-  return value.replace(quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g, escaped);
+  return value.replace(
+    quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g,
+    (character) => ESCAPES[character] ?? character,
+  );
 }
 
 function escapeText(text: string): string {
   checkCharacters(text);
-  return text.replace(/[&<>\r]/g, escaped);
-}
-
-function escaped(character: string): string {
-  return ESCAPES[character] ?? character;
+  return text.replace(/[&<>\r]/g, (character) => ESCAPES[character] ?? character);
 }
 
 function checkName(name: string): void {

@@ -16,11 +16,6 @@ export function brief(value: string): string {
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }
 
-/** U+0041. */
-export function codeName(codePoint: number): string {
-  return `U+${codePoint.toString(16).toUpperCase().padStart(4, '0')}`;
-}
-
 /** The lines of a text. They end with \n; a byte order mark is not a column. */
 export class Lines {
   private readonly starts: readonly number[];
@@ -54,21 +49,16 @@ export function contentStart(text: string): number {
  * @throws InputError `xml-encoding` for another encoding; `xml-too-large` for more than 16 MiB
  */
 export function readSource(input: string | Uint8Array): string {
-  if (typeof input === 'string') {
-    // A UTF-16 code unit has at most three bytes of UTF-8.
-    if (input.length * 3 > MAX_BYTES && Buffer.byteLength(input) > MAX_BYTES) tooLarge();
-    return input;
+  // A UTF-16 code unit has at most three bytes of UTF-8.
+  if (input.length * 3 > MAX_BYTES && Buffer.byteLength(input) > MAX_BYTES) {
+    throw new InputError(diagnostic('xml-too-large', 'the document has more than 16 MiB; a domain has a few KB'));
   }
-  if (input.length > MAX_BYTES) tooLarge();
+  if (typeof input === 'string') return input;
   if (isWide(input)) fail('', 0, 'the document is in UTF-16 or UTF-32, not in UTF-8', 'xml-encoding');
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(input);
   const invalid = findReplacement(input, text);
   if (invalid !== -1) fail(text, invalid, 'the bytes here are not UTF-8', 'xml-encoding');
   return text;
-}
-
-function tooLarge(): never {
-  throw new InputError(diagnostic('xml-too-large', 'the document has more than 16 MiB; a domain has a few KB'));
 }
 
 /** Whether the first bytes are those of UTF-16 or UTF-32 (XML 1.0, appendix F). */

@@ -1,6 +1,6 @@
 import { decodeAttributeValue, nameEndAt, referenceEnd } from './characters.js';
 import type { XmlAttribute } from './document.js';
-import { brief, codeName, fail } from './source.js';
+import { brief, fail } from './source.js';
 
 /** A start tag or an empty-element tag. */
 export interface StartTag {
@@ -10,8 +10,6 @@ export interface StartTag {
   /** After its `>`. */
   readonly end: number;
 }
-
-const NO_ATTRIBUTES: readonly XmlAttribute[] = [];
 
 /** libxml2's limit without XML_PARSE_HUGE, which libvirt does not set. */
 const MAX_NAME_BYTES = 50_000;
@@ -23,25 +21,22 @@ const MAX_NAME_BYTES = 50_000;
 export function readStartTag(text: string, start: number): StartTag {
   const name = readName(text, start + 1);
   if (name === '') fail(text, start, `expected a name after <, found ${describe(text, start + 1)}`);
-  let attributes: XmlAttribute[] | undefined;
+  const attributes: XmlAttribute[] = [];
   let names: Set<string> | undefined;
   let at = start + 1 + name.length;
   for (;;) {
     const next = skipSpace(text, at);
     const code = text.charCodeAt(next);
-    if (code === 0x3e /* > */) {
-      return { name, attributes: attributes ?? NO_ATTRIBUTES, selfClosing: false, end: next + 1 };
-    }
-    if (code === 0x2f /* / */ && text.charCodeAt(next + 1) === 0x3e) {
-      return { name, attributes: attributes ?? NO_ATTRIBUTES, selfClosing: true, end: next + 2 };
+    const selfClosing = code === 0x2f /* / */ && text.charCodeAt(next + 1) === 0x3e;
+    if (selfClosing || code === 0x3e /* > */) {
+      return { name, attributes, selfClosing, end: next + (selfClosing ? 2 : 1) };
     }
     if (next === at && at < text.length) {
       const expected =
-        attributes === undefined ? `> or white space after <${brief(name)}` : 'white space after the value';
+        attributes.length === 0 ? `> or white space after <${brief(name)}` : 'white space after the value';
       fail(text, at, `expected ${expected}, found ${describe(text, at)}`);
     }
     const attribute = readAttribute(text, next, name);
-    attributes ??= [];
     if (attributes.length === 8) names = new Set(attributes.map((other) => other.name));
     if (names === undefined ? attributes.some((a) => a.name === attribute.name) : names.has(attribute.name)) {
       fail(text, next, `<${brief(name)}> has the attribute ${brief(attribute.name)} twice`);
@@ -83,8 +78,8 @@ export function describe(text: string, at: number): string {
   if (at >= text.length) return 'the end of the document';
   const [word] = /^[^\s\p{C}<>&]{1,20}|^./su.exec(text.slice(at, at + 40)) ?? [''];
   if (!/^[\s\p{C}]/u.test(word)) return word;
-  const code = text.codePointAt(at) ?? 0;
-  return code <= 0x20 ? 'white space' : `the character ${codeName(code)}`;
+  if (/^[ \t\r\n]/.test(word)) return 'white space';
+  return `the character U+${(text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /** Refuses a reference that is neither one of XML's five entities nor the number of a character. */

@@ -7,8 +7,6 @@ export const PARSER_OPTIONS = {
   preserveOrder: true,
   captureMetaData: true,
   ignoreAttributes: true,
-  ignoreDeclaration: true,
-  ignorePiTags: true,
   processEntities: false,
   parseTagValue: false,
   trimValues: false,
@@ -19,11 +17,6 @@ export const PARSER_OPTIONS = {
 /** A node of fast-xml-parser: one key with its content. The key is the name of an element; text has no metadata. */
 interface ParsedNode {
   readonly [name: string]: readonly ParsedNode[];
-}
-
-interface Metadata {
-  readonly startIndex: number;
-  readonly endIndex: number;
 }
 
 const METADATA = XMLParser.getMetaDataSymbol() as unknown as keyof ParsedNode;
@@ -39,7 +32,7 @@ export function buildTree(text: string, { readable, elements }: GuardedText): El
   const build = (siblings: readonly ParsedNode[], parent: ElementNode | undefined): readonly ElementNode[] => {
     const built: ElementNode[] = [];
     for (const node of siblings) {
-      const metadata = node[METADATA] as Metadata | undefined;
+      const metadata = node[METADATA] as { startIndex: number; endIndex: number } | undefined;
       if (metadata === undefined) continue;
       const element = new ElementNode(text, metadata.startIndex, metadata.endIndex, parent);
       for (const name in node) element.children = build(node[name] ?? [], element);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseXml } from '../../src/xml/document.js';
 import { complaint } from './libxml2.js';
-import { told } from './refusal.js';
+import { refusal, told } from './refusal.js';
 
 describe("libxml2's limits hold here", () => {
   it.each<[title: string, text: string]>([
@@ -45,5 +45,35 @@ describe("libxml2's limits hold here", () => {
   ])('for %s of 10 000 000 bytes', (_, text, what) => {
     expect(told(text)).toBe(`${what} of more than 9000000 bytes, which libxml2 refuses`);
     expect(complaint(text), 'libxml2').toBeDefined();
+  });
+});
+
+describe('a large document is read and edited', () => {
+  it.each<[title: string, content: string]>([
+    ['a comment of 8.9 MB', `<b/><!--${'x'.repeat(8_900_000)}-->`],
+    ['a comment of 8.9 MB on a line', `\n  <b/> <!--${'x'.repeat(8_900_000)}-->\n`],
+    ['a text of 8.9 MB', `<b>${'x'.repeat(8_900_000)}</b>`],
+    ['500 KB of white space in an attribute', `<b c='${' '.repeat(500_000)}'/>`],
+    ['500 KB of white space between attributes', `<b c=''${'\t'.repeat(500_000)}d=''/>`],
+    ['100 000 elements', '\n  <b/>'.repeat(100_000)],
+    ['100 000 attributes', `<b ${Array.from({ length: 100_000 }, (_, i) => `c${i}=""`).join(' ')}/>`],
+    ['100 000 processing instructions', `<b/>${'<?p "?>'.repeat(100_000)}`],
+  ])('with %s', (_, content) => {
+    const document = parseXml(`<a>${content}</a>`);
+    const [first] = document.root.children;
+    const editor = document.edit();
+    if (first !== undefined) editor.setAttribute(first, 'e', '1');
+    editor.append(document.root, { name: 'f' });
+    const { children } = parseXml(editor.toString()).root;
+    expect(children.at(0)?.attribute('e')).toBe('1');
+    expect(children.at(-1)?.name).toBe('f');
+    expect(children).toHaveLength(document.root.children.length + 1);
+  });
+});
+
+it('refuses more than a million elements', () => {
+  expect(refusal(`<a>${'<b/>'.repeat(1_000_000)}</a>`)).toMatchObject({
+    code: 'xml-too-large',
+    message: 'the document has more than 1000000 elements',
   });
 });
