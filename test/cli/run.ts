@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 
 /** The top of the repository; commands run there, so that paths in what they say are short. */
@@ -15,20 +16,88 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Runs `bin/vsmmu` as a user would, with a text or bytes on standard input. */
+/** What a program is given, beside its arguments. */
+export interface Given {
+  /** On standard input: a text or bytes. */
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Runs `bin/vsmmu` with a text or bytes on standard input, and variables beside those of the tests. */
 export function vsmmu(
   args: readonly string[],
   input: string | Uint8Array = '',
-  environment: NodeJS.ProcessEnv = {},
+  variables: NodeJS.ProcessEnv = {},
 ): Run {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(REPOSITORY, 'bin/vsmmu'), ...args], {
+  return runProgram('vsmmu', args, { input, env: { ...environment(), ...variables } });
+}
+
+/** Starts a program of `bin/` as a process: for what only a process has, such as signals and its time to start. */
+export function startProgram(name: string, args: readonly string[], { input = '', env }: Given = {}): Run {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(REPOSITORY, 'bin', name), ...args], {
     cwd: REPOSITORY,
     input,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
-    env: { ...process.env, LC_ALL: 'C.UTF-8', CI: 'true', ...environment },
+    env: env ?? environment(),
   });
   return { code: status, stdout, stderr };
+}
+
+/** The environment of the tests, without colours, and with file names in UTF-8. */
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, LC_ALL: 'C.UTF-8', CI: 'true' };
+}
+
+/** The thread in which programs run, and how it answers. */
+interface Runner {
+  readonly worker: Worker;
+  readonly answers: MessagePort;
+  /** 1 where there is an answer. */
+  readonly state: Int32Array;
+}
+
+interface Answer {
+  readonly code: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  /** The thread has ended with the program. */
+  readonly ended: boolean;
+}
+
+/** How long a program may take: a limit for what hangs. */
+const LIMIT_MS = 120_000;
+
+let runner: Runner | undefined;
+
+function startRunner(): Runner {
+  const { port1: answers, port2: port } = new MessageChannel();
+  const state = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { port, state };
+  const file = new URL('in-process.cjs', import.meta.url);
+  const worker = new Worker(file, {
+    workerData,
+    transferList: [port],
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  worker.unref();
+  answers.unref();
+  return { worker, answers, state };
+}
+
+/** Runs a program of `bin/` in a thread of this process, and waits for its end. */
+export function runProgram(name: string, args: readonly string[], { input = '', env }: Given = {}): Run {
+  runner ??= startRunner();
+  const { worker, answers, state } = runner;
+  Atomics.store(state, 0, 0);
+  const program = join(REPOSITORY, 'bin', name);
+  worker.postMessage({ program, args, input, env: { ...(env ?? environment()) } });
+  Atomics.wait(state, 0, 0, LIMIT_MS);
+  const answer = receiveMessageOnPort(answers)?.message as Answer | undefined;
+  if (!answer || answer.ended) runner = undefined;
+  if (!answer) throw new Error(`${name} ${args.join(' ')} does not end`);
+  const [stdout, stderr] = [answer.stdout, answer.stderr].map((bytes) => Buffer.from(bytes).toString('utf8'));
+  return { code: answer.code, stdout: stdout ?? '', stderr: stderr ?? '' };
 }
 
 /** A folder of its own for a test, gone when it ends. */

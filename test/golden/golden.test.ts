@@ -1,35 +1,26 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
+import { runProgram, startProgram } from '../cli/run.js';
 
 /**
  * Each folder here is one run of the program: `command` is its command line, in the repository; `report` what it says on
  * standard error, and its exit code; `output.…` what it prints, where it prints something.
  */
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const cases = readdirSync(FOLDER, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+/** As on nobody's machine: no settings from around. */
+const NO_SETTINGS = { env: {} };
 
-function run(command: readonly string[]): Promise<Run> {
-  return new Promise((resolve, reject) => {
-    // As on nobody's machine: no settings from around.
-    const options = { cwd: ROOT, env: {} };
-    execFile(process.execPath, [join(ROOT, 'bin/vsmmu'), ...command], options, (error, stdout, stderr) => {
-      if (error && typeof error.code !== 'number') reject(error);
-      else resolve({ code: Number(error?.code ?? 0), stdout, stderr });
-    });
-  });
+function commandOf(folder: string): string[] {
+  const [program, ...command] = readFileSync(join(folder, 'command'), 'utf8').trim().split(' ');
+  if (program !== 'vsmmu') throw new Error(`${folder}/command runs ${program}`);
+  return command;
 }
 
 function outputFile(command: readonly string[]): string {
@@ -38,11 +29,18 @@ function outputFile(command: readonly string[]): string {
 }
 
 describe('the golden run', () => {
+  it.for(['plan', 'host-without-smmu', 'sample-ml-train'])(
+    '%s is the same in a process of its own',
+    (name, { expect }) => {
+      const command = commandOf(join(FOLDER, name));
+      expect(startProgram('vsmmu', command, NO_SETTINGS)).toEqual(runProgram('vsmmu', command, NO_SETTINGS));
+    },
+  );
+
   it.for(cases)('%s', async (name, { expect }) => {
     const folder = join(FOLDER, name);
-    const [program, ...command] = readFileSync(join(folder, 'command'), 'utf8').trim().split(' ');
-    expect(program).toBe('vsmmu');
-    const { code, stdout, stderr } = await run(command);
+    const command = commandOf(folder);
+    const { code, stdout, stderr } = runProgram('vsmmu', command, NO_SETTINGS);
     await expect(`${stderr}exit code ${code}\n`).toMatchFileSnapshot(join(folder, 'report'));
     const output = join(folder, outputFile(command));
     if (stdout === '') expect(existsSync(output), `${output}, though nothing is printed`).toBe(false);

@@ -1,27 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
 import type { Bdf } from '../../src/domain/address.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 
-const folders: string[] = [];
 const unpacked = new Map<string, string>();
-
-// vitest ends its workers without an `exit` event.
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-}, 60_000);
 
 /** What no scan opens: left out of copies that a test changes, of which there are many. */
 const NOT_SCANNED = ['acpi', 'aer', 'link', 'config', 'uevent', 'modalias', 'driver_override', 'revision', 'enable']
   .concat(['ari_enabled', 'wakeup', 'LNX*', '*:pcie0*', '*subsystem*', '*_link_*', 'memory[0-9]*'])
   .flatMap((name) => ['--exclude', `*/${name}`]);
 
-/** The `sys` folder of a host of `test/fixtures/hosts`, unpacked once a test file and removed at its end; not to be changed. */
+/** The `sys` folder of a host of `test/fixtures/hosts`, unpacked once. Tests must not change it. */
 export function unpackHost(name: string): string {
   const sys = unpacked.get(name) ?? unpackAnew(name);
   unpacked.set(name, sys);
@@ -51,7 +44,6 @@ export const bdf = (text: string): Bdf => text as Bdf;
 function unpackAnew(name: string, options: readonly string[] = []): string {
   const archive = fileURLToPath(new URL(`../fixtures/hosts/${name}.sysfs.tar.gz`, import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), `vsmmu-${name}-`));
-  folders.push(folder);
   execFileSync('tar', ['-xzf', archive, '-C', folder, ...options]);
   return join(folder, 'sys');
 }

@@ -1,0 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Gives all tests of a run one temporary folder, and removes it with whatever they left there. */
+export function setup(): () => void {
+  const folder = mkdtempSync(join(tmpdir(), 'vsmmu-tests-'));
+  process.env.TMPDIR = folder;
+  return () => rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+// biome-ignore lint/style/noDefaultExport: vitest takes its configuration from there.
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/lab/**', 'test/accel/**'],
+    globalSetup: ['test/setup.ts'],
+    pool: 'forks',
+    // The files of a process share the modules that they import.
+    isolate: false,
+    maxWorkers: '100%',
+    // A limit for what hangs, not a measurement.
+    testTimeout: 60_000,
+  },
+});
