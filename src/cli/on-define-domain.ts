@@ -1,5 +1,6 @@
 import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../diagnostics.js';
 import { parseJson } from '../host/json.js';
+import { hasOwnExpanderBus } from '../plan/alias.js';
 import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../plan/target.js';
 import { exitCodeOf } from './exit-code.js';
@@ -43,7 +44,10 @@ export async function run(operands: readonly string[], options: OptionValues): P
     }
     const machine = readMachine(vmi);
     name = machine.name;
-    const settings = { policy: policyOf(machine), target: targetOf(machine) };
+    const policy = policyOf(machine);
+    // The first call of a start lays out; what comes back in the next one is to stay as it is.
+    const relayout = policy.relayout && !hasOwnExpanderBus(domain);
+    const settings = { policy: { ...policy, relayout }, target: targetOf(machine) };
     const here = { sysfs: process.env.VSMMU_SYSFS || '/sys', 'force-tcg': process.env.VSMMU_FORCE_TCG === '1' };
     const placed = await placeSource({ name, input: Buffer.from(domain) }, here, settings);
     requireGates(machine, placed);

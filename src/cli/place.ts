@@ -73,7 +73,7 @@ export async function placeSource(source: Source, options: OptionValues, setting
       ours: oursOf(domain),
     });
     const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
-    const checked = whyNotOurs(domain) ? [] : resultDiagnostics(domain, after, host, { forceTcg, target }, found);
+    const checked = whyNotOurs(domain) ? [] : resultDiagnostics(given, after, host, { forceTcg, target }, found);
     // The lines of a domain that is nowhere but here say nothing to anybody.
     const told = [...found, ...checked].map((d) => (relayout ? withoutPlace(d) : d));
     return { plan: made, after, diagnostics: [...diagnostics, ...told] };

@@ -38,6 +38,11 @@ export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): 
   return address === undefined ? undefined : smmus.find(({ name }) => shortAddress(name) === address)?.name;
 }
 
+/** Whether the text of a domain names an expander bus that vsmmu added. */
+export function hasOwnExpanderBus(xml: string): boolean {
+  return xml.includes(`${PREFIX}smmu-`);
+}
+
 /** Whether a controller's alias is one that we give. */
 export function isOurAlias(alias: string | undefined): boolean {
   return alias?.startsWith(PREFIX) ?? false;

@@ -74,6 +74,14 @@ describe('rewrite --relayout', () => {
     expect(option.stdout).not.toBe(after);
   });
 
+  it('refuses rather than leave a slot without function 0 where the record is lost', () => {
+    const host = ['--topology', 'samples/hosts/gb200.json'];
+    const { code, stdout, stderr } = vsmmu(['rewrite', ...host, '--relayout', 'test/fixtures/kubevirt/relayout/2.xml']);
+    expect(stderr).not.toMatch(/warning: slot-without-function-zero/);
+    if (code !== 0) expect(stderr).toMatch(/error: slot-without-function-zero/);
+    else expect(vsmmu(['check', ...host], stdout).stderr).not.toContain('slot-without-function-zero');
+  });
+
   it('is a switch of plan as well', () => {
     const plan = (args: string[], xml: string) => JSON.parse(vsmmu(['plan', '--json', ...HOST, ...args], xml).stdout);
     expect(plan(['--relayout'], after)).toMatchObject({ changed: false, plan: plan([], before).plan });

@@ -124,4 +124,17 @@ export const MACHINES: readonly Machine[] = [
     cpuSet: [0, 1, 72, 73],
     vmi: vmi('grace', { gpus: [GPU, GPU, GPU, GPU], others: [NIC, NIC], dedicated: 4, annotations }),
   },
+  {
+    name: 'relayout',
+    ...gb200,
+    numaTopology: true,
+    grace: ['gpu-gpu0', 'gpu-gpu1'],
+    cpuSet: [0, 1, 72, 73],
+    vmi: vmi('relayout', {
+      gpus: [GPU, GPU],
+      others: [NIC, NIC],
+      dedicated: 4,
+      annotations: { ...annotations, 'vsmmu.io/policy': '{"relayout": true}' },
+    }),
+  },
 ];
