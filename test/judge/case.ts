@@ -1,0 +1,120 @@
+import { type Conversion, convert } from '../../src/batch/convert.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import { revert } from '../../src/edit/revert.js';
+import type { Topology } from '../../src/generated/topology.js';
+import { Host } from '../../src/host/host.js';
+import type { Policy } from '../../src/plan/policy.js';
+import { UPSTREAM } from '../../src/plan/target.js';
+import { randomDomain } from './domains.js';
+import { essence } from './essence.js';
+import { randomHost } from './hosts.js';
+import { attach, define, livedIn, rootOf } from './libvirt.js';
+import { randomPolicy } from './policies.js';
+import { Random } from './random.js';
+import { guestOf } from './reader.js';
+import { needless } from './refusals.js';
+import { isAccelerated, placeable, RULES, type Scene } from './rules.js';
+
+/** What became of a case, and what the judge found. */
+export interface Verdict {
+  readonly findings: readonly string[];
+  /** How many conversions changed the domain, and how many were refused. */
+  readonly converted: number;
+  readonly refused: number;
+}
+
+/** Faults that a domain may have before, and keep. */
+const KEPT = new Set(['oneBackendPerGroup', 'addresses']);
+
+/** Runs one case: a domain is converted, converted again, taken back, lived in and converted once more. */
+export function judge(number: number): Verdict {
+  return new Case(new Random(number)).run();
+}
+
+class Case {
+  readonly #random: Random;
+  readonly #host: Topology;
+  readonly #findings: string[] = [];
+  #converted = 0;
+  #refused = 0;
+  /** Whether the one cell of the guest is vsmmu's, which may go again. */
+  #madeCell = false;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.#host = randomHost(random);
+  }
+
+  run(): Verdict {
+    const random = this.#random;
+    const policy = randomPolicy(random, this.#host);
+    const given = randomDomain(random, this.#host);
+    const first = this.#convert('first', given, policy);
+    if (first !== undefined) {
+      this.#nobodyBehindVsmmus(first);
+      const endpoints = this.#host.devices.filter(({ bridge }) => !bridge).map(({ bdf }) => bdf);
+      const later = random.chance(0.7) ? policy : randomPolicy(random, this.#host);
+      this.#convert('second', livedIn(define(first), endpoints, random), later);
+    }
+    return { findings: this.#findings, converted: this.#converted, refused: this.#refused };
+  }
+
+  /** Converts a domain and judges the result; undefined where it is refused. */
+  #convert(step: string, before: string, policy: Policy): string | undefined {
+    const { verdict, after, diagnostics } = this.#once(before, policy);
+    const scene = { guest: guestOf(before), host: this.#host, policy };
+    if (after === undefined) {
+      this.#refused++;
+      this.#say(step, needless(diagnostics, scene));
+      return undefined;
+    }
+    if (verdict === 'convert') this.#converted++;
+    const result = { ...scene, guest: guestOf(after) };
+    if (placeable(scene).length > 0) this.#say(step, broken(result, scene));
+    this.#madeCell ||= policy.numa === 'create' && scene.guest.cells.length === 0;
+    if (!alike(scene, result, this.#madeCell)) this.#say(step, ['something changed that vsmmu may not change']);
+    const again = this.#once(after, policy);
+    if (again.after !== after) this.#say(step, [`a second conversion changes it (${again.verdict})`]);
+    if (step === 'first' && !policy.relayout) {
+      const back = revert(parseDomain(after)).xml;
+      if (back !== before) this.#say(step, ['revert does not give the domain of before']);
+    }
+    if (verdict === 'convert')
+      this.#say(`${step}, defined`, broken({ ...result, guest: guestOf(define(after)) }, scene));
+    return after;
+  }
+
+  /** Whatever is attached without an address goes to `pcie.0`. */
+  #nobodyBehindVsmmus(xml: string): void {
+    const rng = "<rng model='virtio'><backend model='random'>/dev/urandom</backend><alias name='ua-d300'/></rng>";
+    const guest = guestOf(attach(define(xml), rng));
+    const address = guest.devices.find(({ alias }) => alias === 'ua-d300')?.address;
+    const scene = { guest, host: this.#host, policy: {} as Policy };
+    if (address && isAccelerated(scene, rootOf(guest, address.bus))) {
+      this.#say('attach', ['libvirt puts a new device behind a vSMMU']);
+    }
+  }
+
+  #once(xml: string, policy: Policy): Conversion {
+    return convert(xml, () => new Host(this.#host), { policy, target: UPSTREAM, forceTcg: false, strict: false });
+  }
+
+  #say(step: string, found: readonly string[]): void {
+    this.#findings.push(...found.map((each) => `${step}: ${each}`));
+  }
+}
+
+/** The rules that a result breaks, and that its input did not break. */
+export function broken(result: Scene, before: Scene): string[] {
+  return Object.entries(RULES).flatMap(([name, rule]) => {
+    const had = KEPT.has(name) ? rule(before) : [];
+    return rule(result)
+      .filter((each) => !had.includes(each))
+      .map((each) => `${name}: ${each}`);
+  });
+}
+
+/** Whether two domains differ only in what vsmmu may change. */
+function alike(before: Scene, after: Scene, madeCell: boolean): boolean {
+  return essence(before.guest.root, madeCell) === essence(after.guest.root, madeCell);
+}

@@ -1,0 +1,60 @@
+import type { Diagnostic } from '../../src/diagnostics.js';
+import { rootOf } from './libvirt.js';
+import { busOf, onHost, placeable, type Scene } from './rules.js';
+
+/** Whether a refusal has a reason, by the judge's own count. An error that is not here has none. */
+const REASONS: Readonly<Record<string, (scene: Scene) => boolean>> = {
+  'group-shared': ({ policy }) => policy.groupMates === 'error',
+  'group-not-single': ({ policy }) => policy.groupMates === 'error',
+  'bus-window-too-small': ({ policy }) => typeof policy.busWindow === 'number' && policy.busWindow > 0,
+  'bus-numbers-exhausted': (scene) => neededBusNumbers(scene) > 256 || explicitWindows(scene) > 256,
+  'vsmmus-exhausted': (scene) => neededVsmmus(scene) > 16,
+  'slots-exhausted': (scene) => neededVsmmus(scene) + takenSlots(scene) > 31,
+  'controller-indexes-exhausted': (scene) => neededBusNumbers(scene) > 255,
+  'numa-node-unknown': hasInitiators,
+  'numa-node-shared': hasInitiators,
+  'initiator-nodes-missing': hasInitiators,
+};
+
+/** The errors of a refusal that have no reason. */
+export function needless(diagnostics: readonly Diagnostic[], scene: Scene): string[] {
+  return diagnostics
+    .filter(({ severity, code }) => severity === 'error' && !REASONS[code]?.(scene))
+    .map(({ code, message }) => `refused without need: ${code}: ${message}`);
+}
+
+function neededVsmmus(scene: Scene): number {
+  const { host, policy } = scene;
+  const devices = placeable(scene);
+  const served = new Set(devices.map(({ bdf }) => onHost(scene, bdf)?.smmu)).size;
+  const idle = policy.bridges === 'all' ? host.smmus.length - served : 0;
+  return idle + (policy.grouping === 'device' ? devices.length : served);
+}
+
+/** At least so many, with one port per device and one per spare. */
+function neededBusNumbers(scene: Scene): number {
+  const { guest, policy } = scene;
+  const vsmmus = neededVsmmus(scene);
+  const ports = placeable(scene).length + vsmmus * policy.sparePorts * 2;
+  const root = [...guest.controllers.values()].filter(({ index, model }) => {
+    return index !== 0 && model !== 'pcie-expander-bus' && rootOf(guest, index) === 0;
+  });
+  const awaiting = guest.devices.filter((device) => device.awaits && !placeable(scene).includes(device));
+  return 1 + root.length + awaiting.length + vsmmus + ports;
+}
+
+function explicitWindows(scene: Scene): number {
+  const { busWindow } = scene.policy;
+  return typeof busWindow === 'number' ? neededBusNumbers(scene) + neededVsmmus(scene) * busWindow : 0;
+}
+
+function takenSlots({ guest }: Scene): number {
+  const occupants = [...guest.controllers.values(), ...guest.devices];
+  return new Set(occupants.flatMap(({ address }) => (address?.bus === 0 ? [address.slot] : []))).size;
+}
+
+function hasInitiators(scene: Scene): boolean {
+  return placeable(scene).some(
+    (device) => onHost(scene, device.bdf)?.vendor === '0x10de' && busOf(scene, device) !== -1,
+  );
+}
