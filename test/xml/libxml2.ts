@@ -51,9 +51,9 @@ export function plain(element: ParsedElement): PlainElement {
   const attributes = element.attributes.filter(({ name }) => name !== 'xmlns' && !name.startsWith('xmlns:'));
   return {
     name: element.name,
-    namespace: element.namespace,
-    attributes: Object.fromEntries(attributes.map(({ name, value }) => [name, value])),
-    text: element.text,
+    namespace: unmarked(element.namespace),
+    attributes: Object.fromEntries(attributes.map(({ name, value }) => [name, unmarked(value)])),
+    text: unmarked(element.text),
     children: element.children.map(plain),
   };
 }
@@ -78,11 +78,16 @@ function plainOf(element: XmlElement): PlainElement {
   }
   return {
     name: qualified(element),
-    namespace: element.namespaceUri,
-    attributes: Object.fromEntries(element.attrs.map((attribute) => [qualified(attribute), attribute.value])),
-    text,
+    namespace: unmarked(element.namespaceUri),
+    attributes: Object.fromEntries(element.attrs.map((attribute) => [qualified(attribute), unmarked(attribute.value)])),
+    text: unmarked(text),
     children,
   };
+}
+
+/** Without U+FEFF, which libxml2-wasm loses at the start of a string. */
+function unmarked(value: string): string {
+  return value.replaceAll('\uFEFF', '');
 }
 
 function qualified(node: XmlElement | XmlAttribute): string {
