@@ -191,7 +191,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     internal: true,
     summary: 'convert a domain of libvirt for its next start, if it needs it; the hook calls this when it stops',
     options: () => {
-      const { log: _, limit: __, ...options } = hookOptions();
+      const { log: _, limit: __, libvirt: ___, qemu: ____, ...options } = hookOptions();
       return { ...CONNECT_OPTIONS, ...options };
     },
     examples: [['$0 hook convert 6f0f2a52-1b0c-4c7e-9d7e-2f6d2d7f4a11', '']],

@@ -31,6 +31,8 @@ export interface Examined {
   readonly trouble?: string | undefined;
   readonly libvirt: LibvirtAbility | undefined;
   readonly qemu: QemuAbility | undefined;
+  /** libvirt's hook, where it is installed, and what keeps it from running. */
+  readonly hook?: { readonly file: string; readonly problems: readonly string[] } | undefined;
 }
 
 /** Looks at all that an accelerated vSMMU needs, from the hardware up. */

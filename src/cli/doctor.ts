@@ -4,6 +4,7 @@ import { KERNEL_LOG } from '../host/kernel-log.js';
 import { THIS_MACHINE, withSysfs } from '../host/machine.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
+import { findHook, HOOKS_FOLDER, problemsOf } from '../libvirt/hook-file.js';
 import { HERE, readHelp, readSchema } from '../libvirt/installed.js';
 import { examine } from './doctor-checks.js';
 import { renderChecks } from './doctor-text.js';
@@ -22,12 +23,14 @@ const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   if (operands.length > 0) throw new InputError(diagnostic('usage', `doctor takes no operand: ${operands[0]}`));
   const { host, trouble } = hostOf(options);
+  const hook = findHook(HOOKS_FOLDER);
   const checks = examine({
     machine: withSysfs(THIS_MACHINE, sysfsOf(options)),
     host,
     trouble,
     libvirt: unlessMissing(readSchema, await HERE.schema()),
     qemu: unlessMissing(readHelp, await HERE.smmuHelp()),
+    hook: hook && { file: hook.file, problems: problemsOf(hook) },
   });
   const strict = isSet(options, 'strict');
   const failed = checks.some(({ grade }) => grade === 'fail' || (strict && grade === 'warn'));

@@ -10,6 +10,7 @@ import {
   hookScript,
   type InstalledHook,
   installHook,
+  problemsOf,
   uninstallHook,
 } from '../libvirt/hook-file.js';
 import { readTextFile } from './files.js';
@@ -50,6 +51,10 @@ export async function install(operands: readonly string[], options: OptionValues
       ...['sysfs', 'state'].flatMap((option) =>
         options[option] === undefined ? [] : [`--${option}`, path(option, '')],
       ),
+      ...['libvirt', 'qemu'].flatMap((option) => {
+        const target = value(options, option);
+        return target === undefined ? [] : [`--${option}`, target];
+      }),
       ...(options.hook === undefined ? [] : ['--hook', policy.hook]),
       ...['convert-on-stop', 'force-tcg'].flatMap((option) => (isSet(options, option) ? [`--${option}`] : [])),
     ],
@@ -83,8 +88,9 @@ export async function status(operands: readonly string[], options: OptionValues)
   const hook = findHook(folderOf(options));
   const { hook: mode, convertOnStop } = policyOf(hook ? optionsOf(hook) : {}, { mayBeMissing: true });
   const diagnostics = hook ? exposures(hook) : [];
+  const broken = hook ? problemsOf(hook) : [];
   if (isSet(options, 'json')) {
-    const { hook: _, ...found } = { ...hook, mode, convertOnStop };
+    const { hook: _, ...found } = { ...hook, broken, mode, convertOnStop };
     printJson({ changed: false, diagnostics, installed: hook !== undefined, ...(hook && found) });
   } else if (!hook) print('not installed\n');
   else {
@@ -96,12 +102,12 @@ export async function status(operands: readonly string[], options: OptionValues)
       ['at a start', mode === 'enforce' ? 'refuses a domain that is not right' : 'warns of a domain that is not right'],
       ['at a stop', convertOnStop ? 'converts a domain that needs it' : 'nothing'],
       ['log', hook.log || 'none'],
-      ...hook.broken.map((what) => ['BROKEN', what]),
+      ...broken.map((what) => ['BROKEN', what]),
     ];
     print(rows.map(([what = '', is = '']) => `${what.padEnd(12)}${is}\n`).join(''));
     report(diagnostics, options);
   }
-  return hook && hook.broken.length === 0 ? 0 : 1;
+  return hook && broken.length === 0 ? 0 : 1;
 }
 
 /** What of a hook others than root may change, who would then be root at the next start of a guest. */

@@ -123,7 +123,8 @@ async function verdictOf(domain: Domain, options: OptionValues) {
     target: async () => {
       const { askTarget } = await import('../libvirt/installed.js');
       // Where they cannot be asked, they are taken for today's.
-      return await askTarget({ libvirt: 'here', qemu: 'here' }).catch(() => UPSTREAM);
+      const [libvirt = 'here', qemu = 'here'] = [value(options, 'libvirt'), value(options, 'qemu')];
+      return await askTarget({ libvirt, qemu }).catch(() => UPSTREAM);
     },
   });
 }

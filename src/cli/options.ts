@@ -162,6 +162,8 @@ export function hookOptions(): Record<string, OptionSpec> {
     limit: text('how many seconds it may take', { defaultDescription: '5' }),
     state: text('the folder that keeps the XML of before a conversion', { defaultDescription: STATE_FOLDERS }),
     ...some('sysfs', 'force-tcg'),
+    libvirt: text('the libvirt to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),
+    qemu: text('the QEMU to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),
   };
 }
 

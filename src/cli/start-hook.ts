@@ -4,7 +4,17 @@ import { run } from './hook-run.js';
 import { printDiagnostics } from './report.js';
 
 /** The options of `hook run` that have a value, and that have none. */
-const VALUED: ReadonlySet<string> = new Set(['policy', 'hook', 'log', 'limit', 'state', 'sysfs', 'topology']);
+const VALUED: ReadonlySet<string> = new Set([
+  'policy',
+  'hook',
+  'log',
+  'limit',
+  'state',
+  'sysfs',
+  'topology',
+  'libvirt',
+  'qemu',
+]);
 const SWITCHES: ReadonlySet<string> = new Set(['convert-on-stop', 'force-tcg']);
 
 /**

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
@@ -111,6 +111,35 @@ function lookAt(file: string): InstalledHook | undefined {
   ];
   const said = { policy: value('policy'), hook: value('hook'), convertOnStop: value('convert_on_stop') };
   return { file, ours: true, node, vsmmu, ...said, log: value('log'), broken };
+}
+
+/** The environment that libvirt starts a hook with. */
+const HOOK_ENVIRONMENT = {
+  LC_ALL: 'C',
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+};
+
+/** What hook run says to arguments that libvirt never gives. */
+const ANSWER = 'vsmmu: error: usage: hook run takes ';
+
+/**
+ * What keeps a hook from running, found by starting its program as libvirt would. The program is given wrong arguments:
+ * only one that loads completely can refuse them, and they need no domain and leave no log.
+ */
+export function problemsOf({ node = '', vsmmu = '', broken }: InstalledHook): readonly string[] {
+  if (broken.length > 0) return broken;
+  const options = { env: HOOK_ENVIRONMENT, cwd: '/', input: '', encoding: 'utf8', timeout: 20_000 } as const;
+  const { error, signal, status, stderr } = spawnSync(
+    node,
+    [vsmmu, 'hook', 'run', '--log', '', '--', 'status'],
+    options,
+  );
+  if (stderr?.startsWith(ANSWER)) return [];
+  const [line = ''] = stderr?.trim().split('\n') ?? [];
+  const why =
+    error?.message ?? (line || (signal ? `it ends by ${signal}` : `it ends with exit code ${status} and no answer`));
+  return [`${vsmmu} does not run: ${why}`];
 }
 
 function isUsable(file: string, mode: number): boolean {

@@ -80,6 +80,13 @@ const about = (checks: readonly Checked[], title: RegExp) =>
   checks.find((check) => title.test(`${check.of} ${check.title}`));
 
 describe('doctor', () => {
+  it('fails where the installed hook does not run', () => {
+    const file = '/etc/libvirt/hooks/qemu.d/vsmmu';
+    const hook = { file, problems: ['/opt/vsmmu does not run: it ends by SIGSEGV'] };
+    expect(about(examined({ hook }), /hook/)).toMatchObject({ grade: 'fail', found: hook.problems[0] });
+    expect(about(examined({ hook: { file, problems: [] } }), /hook/)).toMatchObject({ grade: 'pass', found: file });
+  });
+
   it('passes a machine that has all that is needed', () => {
     expect(examined({}).filter(({ grade }) => grade !== 'pass')).toEqual([]);
   });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,7 +16,11 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
 
-const sample = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
+/** A sample without its device that is in no IOMMU group, which is an error of every check. */
+const sample = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8').replaceAll(
+  /<hostdev [\s\S]*?<\/hostdev>/g,
+  (device) => (/bus='0x00' slot='0x10'/.test(device) ? '' : device),
+);
 const converted = vsmmu(['rewrite', '--topology', 'samples/hosts/host-a.json'], sample).stdout;
 /** What the sample's devices are behind, as a folder that is a host's /sys. */
 let sysfs = '';
@@ -29,6 +34,9 @@ beforeAll(() => {
 /** A broken domain, whatever QEMU is installed: a placed device without iommufd. */
 const broken = converted.replace("<driver iommufd='yes'/>", '');
 
+/** The tests give the same results whatever libvirt and QEMU this machine has. */
+const TARGET = ['--libvirt', '12.8.0', '--qemu', '11.1.0'];
+
 interface Installed {
   readonly folder: string;
   readonly script: string;
@@ -41,7 +49,20 @@ function install(policy: object = {}, options: readonly string[] = []): Installe
   const folder = temporaryFolder();
   const [policyFile, log] = [join(folder, 'policy.json'), join(folder, 'hook.log')];
   writeFileSync(policyFile, JSON.stringify(policy));
-  const args = ['--dir', folder, '--policy', policyFile, '--log', log, '--sysfs', sysfs, '--state', folder, ...options];
+  const args = [
+    '--dir',
+    folder,
+    '--policy',
+    policyFile,
+    '--log',
+    log,
+    '--sysfs',
+    sysfs,
+    '--state',
+    folder,
+    ...TARGET,
+    ...options,
+  ];
   expect(vsmmu(['hook', 'install', ...args])).toMatchObject({ code: 0, stdout: '' });
   return { folder, script: join(folder, 'qemu.d/vsmmu'), policy: policyFile, log };
 }
@@ -228,11 +249,13 @@ describe('hook run', () => {
   });
 });
 
+const vsmmuStatus = (folder: string): Run => vsmmu(['hook', 'status', '--dir', folder]);
+
 describe('hook install', () => {
   it('changes nothing the second time, shows its state, and goes without a trace', () => {
     const { folder, script, policy, log } = install({ convertOnStop: true });
     const { mtimeMs } = statSync(script);
-    const again = ['--dir', folder, '--policy', policy, '--log', log, '--sysfs', sysfs, '--state', folder];
+    const again = ['--dir', folder, '--policy', policy, '--log', log, '--sysfs', sysfs, '--state', folder, ...TARGET];
     expect(vsmmu(['hook', 'install', ...again]).stderr).toMatch(/as it should be/);
     expect(statSync(script).mtimeMs).toBe(mtimeMs);
     const status = vsmmu(['hook', 'status', '--dir', folder]);
@@ -260,6 +283,31 @@ describe('hook install', () => {
       code: 1,
       stdout: expect.stringContaining('BROKEN      /no/where is not there\n'),
     });
+  });
+
+  it('checks for the libvirt that it was installed for', () => {
+    const { script, log } = install({ hook: 'enforce' }, ['--libvirt', '11.3.0']);
+    expect(call(script, PREPARE, sample).code).toBe(0);
+    expect(readFileSync(log, 'utf8')).toContain('target-without-acceleration');
+  });
+
+  it('says that the program does not run, whatever keeps it from that', () => {
+    const { folder, script } = install();
+    const bin = join(folder, 'bin');
+    const vsmmu = join(bin, 'vsmmu');
+    mkdirSync(bin);
+    writeFileSync(script, readFileSync(script, 'utf8').replace(/^vsmmu=.*/m, `vsmmu='${vsmmu}'`));
+    for (const [program, why] of [
+      ['', 'it ends with exit code 0 and no answer'],
+      ["process.kill(process.pid, 'SIGSEGV');", 'it ends by SIGSEGV'],
+      ["console.error('vsmmu needs Node.js');\nprocess.exitCode = 2;", 'vsmmu needs Node.js'],
+    ] as const) {
+      writeFileSync(vsmmu, program);
+      expect(vsmmuStatus(folder)).toMatchObject({
+        code: 1,
+        stdout: expect.stringContaining(`BROKEN      ${vsmmu} does not run: ${why}\n`),
+      });
+    }
   });
 
   it('warns where another user may change what libvirt would run as root', () => {
