@@ -432,6 +432,12 @@ const codes = {
   usage: { severity: 'error', meaning: 'the command line is wrong', hint: 'see vsmmu --help' },
   'file-unreadable': { severity: 'error', meaning: 'a file cannot be read' },
   'file-unwritable': { severity: 'error', meaning: 'a file cannot be written' },
+  'attributes-lost': {
+    severity: 'warning',
+    meaning: 'a file was replaced, and its owner, access control list or extended attributes could not be kept',
+    hint: 'set them again',
+  },
+  'backup-numbered': { severity: 'note', meaning: 'a backup exists already, so the new one got a number' },
 
   // The host
   'topology-invalid': { severity: 'error', meaning: 'the host snapshot is no JSON, or does not fit its schema' },

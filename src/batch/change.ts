@@ -7,8 +7,12 @@ import type { Journal } from './journal.js';
 export interface Store {
   /** A domain's XML, whole; undefined where it is gone. */
   read(id: string): Promise<string | Uint8Array | undefined>;
-  /** Puts another XML in its place, in one step. @param validate whether it must fit libvirt's schema */
-  write(id: string, xml: string | Uint8Array, validate: boolean): Promise<void>;
+  /**
+   * Puts another XML in its place, in one step.
+   * @param validate whether it must fit libvirt's schema
+   * @returns what is wrong although it is written
+   */
+  write(id: string, xml: string | Uint8Array, validate: boolean): Promise<readonly Diagnostic[]>;
   /** The file that a domain is in; a libvirt has no such thing. */
   fileOf?(id: string): string;
 }
@@ -47,7 +51,7 @@ export async function change(
     const message = 'it was edited by somebody while it was being converted, and stays as they left it';
     throw new OutsideError(diagnostic('domain-edited', message));
   }
-  await store.write(id, text, true);
+  const written = await store.write(id, text, true);
   const stored = await store.read(id);
   if (stored === undefined) throw gone();
   if (digestOf(stored) !== after && !accepts(stored)) {
@@ -56,9 +60,9 @@ export async function change(
   }
   try {
     await journal.append({ event: 'done', id, stored: digestOf(stored) });
-    return [];
+    return written;
   } catch (error) {
-    return failure(error);
+    return [...written, ...failure(error)];
   }
 }
 

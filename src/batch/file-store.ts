@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasAttributes } from '../io/attributes.js';
+import { replaceFile } from '../io/replace.js';
 import type { Store } from './change.js';
 import { outsideLater } from './outside.js';
-import { replaceFile } from './replace.js';
 
 /** The files of a folder, by their paths below it. */
 export function fileStore(folder: string): Store {
   const fileOf = (path: string) => join(folder, path);
+  let attributes: Promise<boolean> | undefined;
   return {
     fileOf,
     async read(path) {
@@ -20,7 +22,9 @@ export function fileStore(folder: string): Store {
     },
     async write(path, xml) {
       const file = fileOf(path);
-      await outsideLater('file-unwritable', file, () => replaceFile(file, xml, { sync: true }));
+      attributes ??= hasAttributes(folder);
+      const options = { attributes: await attributes };
+      return await outsideLater('file-unwritable', file, () => replaceFile(file, xml, options));
     },
   };
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Plan } from '../generated/plan.js';
+import { placeFile, replaceFile } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
 import type { Change } from './change.js';
 import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
@@ -9,7 +10,6 @@ import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
 import type { Verdict, Wanted } from './item.js';
 import { outside, outsideLater } from './outside.js';
-import { placeFile, replaceFile } from './replace.js';
 import { whyOf } from './why.js';
 
 /** What is to be done with the files of a folder; plain data, since it goes to other threads. */
@@ -86,7 +86,7 @@ export class FolderWorker {
     const backup = backupName(digestOf(path).slice(0, 32), before);
     const pending: Change = { id: path, name: result.name, before, backup, text: after };
     const kept = join(backups, backup);
-    await outsideLater('state-unwritable', kept, () => replaceFile(kept, input, { mode: 0o600, sync: true }));
+    await outsideLater('state-unwritable', kept, () => replaceFile(kept, input, { mode: 0o600 }));
     return { ...result, pending };
   }
 

@@ -1,9 +1,7 @@
 import { readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** The name of a file that is not complete yet; it gets its final name when it is. */
-const DRAFT = /^\.vsmmu-[\w-]{16}$/;
+import { isDraft } from '../io/draft.js';
 
 /**
  * Removes the incomplete files that killed runs left below a folder. Those that a process still has open stay. What cannot
@@ -13,7 +11,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
   const drafts: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     if (entry.isDirectory()) await removeLeftovers(join(folder, entry.name));
-    else if (entry.isFile() && DRAFT.test(entry.name)) drafts.push(entry.name);
+    else if (entry.isFile() && isDraft(entry.name)) drafts.push(entry.name);
   }
   const open = drafts.length > 0 ? openDrafts() : new Set();
   for (const name of drafts) if (!open.has(name)) rmSync(join(folder, name), { force: true });
@@ -28,7 +26,7 @@ function openDrafts(): ReadonlySet<string> {
       const name = attempt(() => readlinkSync(`${folder}/${fd}`))
         ?.split('/')
         .at(-1);
-      if (name !== undefined && DRAFT.test(name)) names.add(name);
+      if (name !== undefined && isDraft(name)) names.add(name);
     }
   }
   return names;

@@ -41,7 +41,10 @@ export function libvirtStore(connection: Connection): Store {
         throw error;
       }
     },
-    write: (_uuid, xml, validate) => connection.define(xml.toString(), { validate }),
+    async write(_uuid, xml, validate) {
+      await connection.define(xml.toString(), { validate });
+      return [];
+    },
   };
 }
 

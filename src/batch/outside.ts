@@ -1,10 +1,11 @@
 import { type DiagnosticCode, diagnostic, OutsideError } from '../diagnostics.js';
+import { describeIoError } from '../io/errors.js';
 
 /** An error of the system, as what went wrong outside: `file: no space left on device`. */
 export function asOutside(code: DiagnosticCode, file: string, error: unknown): OutsideError {
   if (error instanceof OutsideError) return error;
   if (!isSystemError(error)) throw error;
-  return new OutsideError(diagnostic(code, describe(error), { file }));
+  return new OutsideError(diagnostic(code, describeIoError(error), { file }));
 }
 
 /** Does something with a file. @throws OutsideError for an error of the system */
@@ -27,9 +28,4 @@ export async function outsideLater<T>(code: DiagnosticCode, file: string, action
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
-}
-
-/** Its own words, without the path and the call. */
-function describe(error: Error): string {
-  return error.message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?( -> '.*')?$/s, '');
 }

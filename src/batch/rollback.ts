@@ -71,13 +71,13 @@ async function restore(
     }
     await journal.append({ event: 'undo', at: new Date().toISOString(), id });
     // libvirt took it once: today's schema is not asked.
-    await store.write(id, xml, false);
+    const written = await store.write(id, xml, false);
     const restored = await store.read(id);
     if (restored === undefined || digestOf(restored) !== before) {
       throw new OutsideError(diagnostic('read-back-differs', 'what is stored is not what it was before'));
     }
     await journal.append({ event: 'undone', id });
-    return item('restored');
+    return item('restored', written);
   } catch (error) {
     return item('failed', failure(error));
   }

@@ -4,10 +4,10 @@ import { diagnostic, InputError } from '../diagnostics.js';
 import type { Entry, RunEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { readTopology, serializeTopology } from '../host/snapshot.js';
+import { replaceFile } from '../io/replace.js';
 import { Journal, readJournal } from './journal.js';
 import { type Lock, type LockOptions, takeLock } from './lock.js';
 import { outside, outsideLater } from './outside.js';
-import { replaceFile } from './replace.js';
 
 /** The name of a run: its number, which orders the runs whatever the clock said, and when it began, in UTC. */
 const RUN_NAME = /^(\d{4,})-\d{8}T\d{6}Z$/;
@@ -44,7 +44,7 @@ export class RunFolder {
   /** Keeps a domain's XML of before, on the disk when it resolves. @throws OutsideError `state-unwritable` */
   async keep(backup: string, content: string | Uint8Array): Promise<void> {
     const file = this.file(backup);
-    await outsideLater('state-unwritable', file, () => replaceFile(file, content, { mode: 0o600, sync: true }));
+    await outsideLater('state-unwritable', file, () => replaceFile(file, content, { mode: 0o600 }));
   }
 
   /** The XML of before of a domain, byte for byte. @throws OutsideError `file-unreadable` */

@@ -1,11 +1,12 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type Item, isFailure, type Tally } from '../batch/item.js';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 import { escapeMarkup } from '../escape.js';
 import { drawPlan } from '../guest/picture.js';
 import type { Host } from '../host/host.js';
+import { Draft } from '../io/draft.js';
+import { describeIoError } from '../io/errors.js';
+import { type Location, locate } from '../io/folder.js';
 import { summary, titleOf, WORDS } from './batch-output.js';
-import { describeIoError } from './files.js';
 
 /** The pictures bring their own light and dark colours. */
 const HEAD = `<!doctype html>
@@ -38,22 +39,16 @@ footer { margin-top: 2rem; font-weight: 600; }
 export class HtmlReport implements Disposable {
   readonly #file: string;
   readonly #hostOf: (item: Item) => Host | undefined;
-  readonly #fd: number;
-  #whole = false;
+  readonly #target: Location;
+  readonly #draft: Draft;
 
   /** @param hostOf whose devices the picture of a domain shows @throws OutsideError `file-unwritable` */
   constructor(file: string, hostOf: (item: Item) => Host | undefined) {
     this.#file = file;
     this.#hostOf = hostOf;
-    this.#fd = this.#attempt(() => {
-      rmSync(this.#temporary, { force: true });
-      return openSync(this.#temporary, 'wx', 0o666);
-    });
+    this.#target = this.#attempt(() => locate(file));
+    this.#draft = this.#attempt(() => new Draft(this.#target, 0o666));
     this.#write(HEAD);
-  }
-
-  get #temporary(): string {
-    return `${this.#file}.part`;
   }
 
   async item(item: Item): Promise<void> {
@@ -82,23 +77,17 @@ export class HtmlReport implements Disposable {
 
   end(tally: Tally): void {
     this.#write(`<footer>${summary(tally)}</footer>\n</body>\n</html>\n`);
-    this.#attempt(() => {
-      renameSync(this.#temporary, this.#file);
-      this.#whole = true;
-    });
+    this.#attempt(() => this.#draft.commit());
   }
 
-  /** What is not whole by then is no report. */
+  /** Removes a report that is not complete by then. */
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
-    if (!this.#whole) rmSync(this.#temporary, { force: true });
+    this.#draft[Symbol.dispose]();
+    this.#target[Symbol.dispose]();
   }
 
   #write(text: string): void {
-    this.#attempt(() => {
-      const bytes = Buffer.from(text);
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
-    });
+    this.#attempt(() => this.#draft.write(text));
   }
 
   #attempt<T>(action: () => T): T {

@@ -1,10 +1,11 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Diagnostic, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
+import { describeIoError } from '../io/errors.js';
+import { createFile } from '../io/replace.js';
 import { type Connection, type DomainUuid, openLibvirt } from '../libvirt/connection.js';
 import { confirm } from './ask.js';
 import { unifiedDiff } from './diff.js';
-import { describeIoError } from './files.js';
 import { printPatch, say } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
@@ -80,13 +81,7 @@ function keep(folder: string, uuid: DomainUuid, xml: string): string {
   const file = join(folder, 'defined', `${uuid}-${time}.xml`);
   try {
     mkdirSync(join(folder, 'defined'), { recursive: true, mode: 0o700 });
-    const fd = openSync(file, 'wx', 0o600);
-    try {
-      writeSync(fd, xml);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    createFile(file, xml, 0o600);
   } catch (error) {
     throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
   }

@@ -1,13 +1,14 @@
-import { closeSync, constants, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { check } from '../check/check.js';
 import { DiagnosedError, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
 import { parseDomain } from '../domain/domain.js';
+import { describeIoError } from '../io/errors.js';
+import { overwriteFile } from '../io/replace.js';
 import { editingOfCaller } from '../libvirt/caller.js';
 import { confirm } from './ask.js';
 import { hostReader } from './check.js';
 import { withHeader, withoutHeader } from './edit-header.js';
 import { edit } from './editor.js';
-import { describeIoError, readInput } from './files.js';
+import { readInput } from './files.js';
 import { say } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
 import { place, targetOf } from './place.js';
@@ -127,17 +128,9 @@ async function checkAgain(file: string, name: string, options: OptionValues): Pr
   if (!(await confirm('Keep it all the same?'))) throw new RefusedError(errors);
 }
 
-/** Writes over a file, which stays the one that it is: virsh reads it again by its name, in a folder that all may write to. */
 function overwrite(file: string, content: string | Uint8Array): void {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
   try {
-    const fd = openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW);
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-      ftruncateSync(fd, bytes.length);
-    } finally {
-      closeSync(fd);
-    }
+    overwriteFile(file, content);
   } catch (error) {
     throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
   }

@@ -1,5 +1,8 @@
-import { closeSync, fstatSync, lstatSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
-import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { DiagnosedError, type Diagnostic, diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { describeIoError } from '../io/errors.js';
+import type { ReplaceOptions } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
 
 /** What a domain is called in what is said about it. */
@@ -64,46 +67,43 @@ function readFileBytes(file: string): Uint8Array {
 }
 
 /**
- * Writes a file in one step: at any instant it has the old content or the new. Its mode and owner stay; a new one gets the mode.
- * @throws OutsideError `file-unwritable`
+ * Writes a file in one step, as `replaceFile` does.
+ * @returns what could not be kept of the file that was there
+ * @throws OutsideError `file-unwritable`, `domain-edited`
  */
 export async function writeFile(
   file: string,
   content: string | Uint8Array,
-  options: { readonly mode?: number } = {},
-): Promise<void> {
-  const { default: writeFileAtomic } = await import('write-file-atomic');
-  try {
-    if (!isReplaceable(file)) writeFileSync(file, content);
-    else writeFileAtomic.sync(file, content instanceof Uint8Array ? Buffer.from(content) : content, options);
-  } catch (error) {
-    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
-  }
+  options: ReplaceOptions = {},
+): Promise<readonly Diagnostic[]> {
+  const { replaceFile } = await import('../io/replace.js');
+  return await writing(file, () => replaceFile(file, content, options));
 }
 
-/** Whether a file may be put in the place of what is there: a device, a pipe, a link to nothing are written to instead. */
-function isReplaceable(file: string): boolean {
-  const target = statSync(file, { throwIfNoEntry: false });
-  return target ? target.isFile() : lstatSync(file, { throwIfNoEntry: false }) === undefined;
-}
-
-/** Keeps a copy of a file beside it, with its mode and owner. @throws OutsideError `file-unwritable` */
-export async function backUp(file: string, content: Uint8Array, suffix: string): Promise<void> {
+/**
+ * Keeps a copy of a file beside it, and says where if the name was taken.
+ * @param content what is in the file
+ * @throws InputError `usage`; OutsideError `file-unwritable`, `domain-edited`
+ */
+export async function backUp(file: string, content: Uint8Array, suffix: string): Promise<readonly Diagnostic[]> {
   if (suffix === '' || suffix.includes('/')) {
     throw new InputError(diagnostic('usage', `--backup takes a suffix such as .orig, not '${suffix}'`));
   }
-  const copy = file + suffix;
-  const { default: writeFileAtomic } = await import('write-file-atomic');
-  try {
-    const { mode, uid, gid } = statSync(file);
-    writeFileAtomic.sync(copy, Buffer.from(content), { mode: mode & 0o7777, chown: { uid, gid } });
-  } catch (error) {
-    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file: copy }));
-  }
+  const { backUpFile } = await import('../io/replace.js');
+  return await writing(file + suffix, () => {
+    const { file: copy, diagnostics } = backUpFile(file, suffix, content);
+    if (copy === file + suffix) return diagnostics;
+    const message = `the former content is kept in ${copy}, because ${basename(file)}${suffix} exists`;
+    return [...diagnostics, diagnostic('backup-numbered', message, { file })];
+  });
 }
 
-/** An error of the system in its own words, without the path and the call: `no such file or directory`. */
-export function describeIoError(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?( -> '.*')?$/s, '');
+/** @throws OutsideError `file-unwritable` for an error of the system */
+export async function writing<T>(file: string, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof DiagnosedError) throw error;
+    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
+  }
 }

@@ -32,8 +32,11 @@ export async function fix(source: Source, examine: Examine, options: OptionValue
     if (!isSet(options, 'json')) printMarkup(after);
   } else if (source.file !== undefined && after !== before) {
     const suffix = value(options, 'backup');
-    if (suffix !== undefined) await backUp(source.file, source.input, suffix);
-    await writeFile(source.file, after);
+    const written = [
+      ...(suffix === undefined ? [] : await backUp(source.file, source.input, suffix)),
+      ...(await writeFile(source.file, after, { expected: source.input })),
+    ];
+    return { ...fixed, diagnostics: [...fixed.diagnostics, ...written.map((d) => ({ file: source.name, ...d }))] };
   }
   return fixed;
 }

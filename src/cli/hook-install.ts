@@ -60,7 +60,7 @@ export async function install(operands: readonly string[], options: OptionValues
     ],
   });
   const file = await hookPath(folderOf(options));
-  const changed = installHook(file, script);
+  const changed = await installHook(file, script);
   const diagnostics = exposures({ file, node: realpathSync(process.execPath), vsmmu: bin('vsmmu') });
   report(diagnostics, options);
   tell(

@@ -36,18 +36,26 @@ export function outputFile(file: string, options: OptionValues): string | undefi
 
 /** Writes, defines or prints a result as the options ask, and says what was found. A file that need not change is left alone. */
 export async function deliver(target: string | undefined, result: Result, options: OptionValues): Promise<void> {
-  const { source, before, after, diagnostics } = result;
+  const { source, before, after } = result;
   if (isSet(options, 'define')) {
     const { define } = await import('./define.js');
     return await define(source, result, options);
   }
+  const diagnostics = [...result.diagnostics];
   const changed = after !== before;
   const suffix = value(options, 'backup');
   if (target !== undefined && (changed || target !== source.file)) {
-    if (suffix !== undefined && changed) await backUp(target, source.input, suffix);
-    // What libvirt told may have passwords in it.
+    // XML from libvirt may contain passwords.
     const secret = source.uuid !== undefined && !statSync(target, { throwIfNoEntry: false });
-    await writeFile(target, after, secret ? { mode: 0o600 } : {});
+    const inPlace = isSet(options, 'in-place');
+    const written = [
+      ...(suffix !== undefined && changed ? await backUp(target, source.input, suffix) : []),
+      ...(await writeFile(target, after, {
+        ...(secret && { mode: 0o600 }),
+        ...(inPlace && { expected: source.input }),
+      })),
+    ];
+    diagnostics.push(...written.map((d) => ({ file: target, ...d })));
   }
   // On a terminal the diagnostics would scroll away above a long diff.
   const diffFirst = isSet(options, 'diff') && !isSet(options, 'json') && process.stdout.isTTY;

@@ -3,6 +3,7 @@ import { diagnostic, InputError } from '../diagnostics.js';
 import { writeFile } from './files.js';
 import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
+import { report } from './report.js';
 
 /** A picture, made when it is asked for. */
 export interface Picture {
@@ -60,6 +61,12 @@ export async function deliverPicture(picture: Picture, options: OptionValues): P
   }
   const svg = picture.svg();
   if (file === '-') printMarkup(svg);
-  else await writeFile(file, svg);
+  else {
+    const written = await writeFile(file, svg);
+    report(
+      written.map((d) => ({ file, ...d })),
+      options,
+    );
+  }
   return !isSet(options, 'json');
 }

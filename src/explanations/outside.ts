@@ -27,10 +27,22 @@ vsmmu rewrite --diff -- --odd-name.xml`,
   },
   'file-unwritable': {
     why: `The system refuses it: the folder is not there or not yours, or the disk is full. A file is written in one step, as
-      a new one that takes the place of the old, so the folder must be writable, not the file alone.`,
-    remedy: `See the folder's mode and the space that is left. The old file is as it was.`,
+      a new one that takes the place of the old, so the folder must be writable, not the file alone. A symbolic link of
+      another user is followed only to files of that user: it could lead to any file of the system.`,
+    remedy: `Check the folder's mode and the free space, or name the file that the link leads to. The old file is as it was.`,
     example: `namei -l vm.xml
 df -h .`,
+  },
+  'attributes-lost': {
+    why: `The file was replaced by a new one. Only root can give a file to another user. For access control lists and extended
+      attributes the file system must have them, and cp of the GNU coreutils must be installed.`,
+    remedy: `Set them again, or run vsmmu as root.`,
+    example: `sudo vsmmu rewrite --in-place vm.xml`,
+  },
+  'backup-numbered': {
+    why: `--backup never overwrites a backup: the first one has the content from before the first change.`,
+    remedy: `Remove the backups that you do not need any more.`,
+    example: `ls vm.xml.orig*`,
   },
   'topology-invalid': {
     why: `The snapshot is cut off, or was changed by hand into one of a host that cannot be: a device behind an SMMU that is

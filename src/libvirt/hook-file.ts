@@ -1,8 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
-import { diagnostic, OutsideError, RefusedError } from '../diagnostics.js';
+import { DiagnosedError, diagnostic, OutsideError, RefusedError } from '../diagnostics.js';
+import { replaceFile } from '../io/replace.js';
 
 /** Where libvirt looks for its hooks. */
 export const HOOKS_FOLDER = '/etc/libvirt/hooks';
@@ -156,7 +156,7 @@ function isUsable(file: string, mode: number): boolean {
  * @returns whether anything changed
  * @throws RefusedError `hook-foreign` where somebody else's hook is there; OutsideError `file-unwritable`
  */
-export function installHook(file: string, script: string): boolean {
+export async function installHook(file: string, script: string): Promise<boolean> {
   const there = lookAt(file);
   if (there && !there.ours) {
     throw new RefusedError(diagnostic('hook-foreign', "another's hook is there, which stays as it is", { file }));
@@ -164,9 +164,10 @@ export function installHook(file: string, script: string): boolean {
   try {
     if (there && there.broken.length === 0 && readFileSync(file, 'utf8') === script) return false;
     mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
-    writeFileAtomic.sync(file, script, { mode: 0o755 });
+    await replaceFile(file, script, { mode: 0o755 });
     return true;
   } catch (error) {
+    if (error instanceof DiagnosedError) throw error;
     throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file }));
   }
 }

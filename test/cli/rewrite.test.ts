@@ -60,6 +60,16 @@ describe('rewrite', () => {
     expect(readdirSync(join(file, '..'))).toEqual(['vm.xml']);
   });
 
+  it('numbers a backup whose name is taken, and says so', () => {
+    const file = copyOfSample();
+    writeFileSync(`${file}.orig`, 'of before');
+    const { code, stderr } = vsmmu(['rewrite', ...HOST, '-i', '--backup', '.orig', file]);
+    expect(code).toBe(0);
+    expect(stderr).toContain(`note: backup-numbered: the former content is kept in ${file}.orig.~1~`);
+    expect(readFileSync(`${file}.orig`, 'utf8')).toBe('of before');
+    expect(readFileSync(`${file}.orig.~1~`, 'utf8')).toBe(before);
+  });
+
   it('keeps the old file under its name and the suffix of --backup, with its mode', () => {
     const file = copyOfSample();
     chmodSync(file, 0o600);

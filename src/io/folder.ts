@@ -1,0 +1,144 @@
+import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+
+/** Opens a folder that may only be searched (open(2)); Node does not name it. */
+export const O_PATH = 0o10000000;
+
+/** As many links as Linux follows in one path (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+/** An open folder. It stays the same one when somebody moves it, or puts a link in its place. */
+export class Folder implements Disposable {
+  private constructor(private readonly fd: number) {}
+
+  /** @throws ENOTDIR for a symbolic link */
+  static open(path: string): Folder {
+    return new Folder(openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+  }
+
+  /** The path of a file in this folder, valid as long as the folder is open. */
+  at(name: string): string {
+    return `/proc/self/fd/${this.fd}/${name}`;
+  }
+
+  get owner(): number {
+    return fstatSync(this.fd).uid;
+  }
+
+  /** What a name in this folder stands for; links are not followed. */
+  stat(name: string): Stats | undefined {
+    return lstatSync(this.at(name), { throwIfNoEntry: false });
+  }
+
+  /** Waits until names that were added, changed or removed are on the disk, where the file system can. */
+  sync(): void {
+    let fd: number | undefined;
+    try {
+      fd = openSync(this.at('.'), constants.O_RDONLY | constants.O_DIRECTORY);
+      fsyncSync(fd);
+    } catch (error) {
+      // A folder that may only be searched, and file systems that have no such call.
+      if (!['EACCES', 'EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.fd);
+  }
+}
+
+/** A name in an open folder. The name is not a symbolic link; a file need not exist. */
+export class Location implements Disposable {
+  constructor(
+    readonly folder: Folder,
+    readonly name: string,
+  ) {}
+
+  get path(): string {
+    return this.folder.at(this.name);
+  }
+
+  get stats(): Stats | undefined {
+    return this.folder.stat(this.name);
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+}
+
+/**
+ * Opens the folder of a file and follows links on the way, one by one. In somebody else's folder a link can lead anywhere,
+ * and can change at any time. So a link counts only if it belongs to root, to the user who runs this, or to the owner of
+ * what it leads to; Linux has the same rule for links in /tmp (protected_symlinks in proc_sys_fs(5)).
+ * @throws OutsideError `file-unwritable` for another link; an error of the system where the folder cannot be opened
+ */
+export function locate(path: string): Location {
+  return new Walk(path).locate(Folder.open('.'), path);
+}
+
+class Walk {
+  #links = 0;
+
+  constructor(private readonly path: string) {}
+
+  /** @param start is closed */
+  locate(start: Folder, path: string): Location {
+    let folder = start;
+    try {
+      const names = path.split('/').filter((name) => name !== '' && name !== '.');
+      const last = names.pop() ?? '.';
+      if (path.startsWith('/')) folder = replace(folder, Folder.open('/'));
+      for (const name of names) folder = replace(folder, this.#enter(folder, name));
+      const stats = folder.stat(last);
+      if (!stats?.isSymbolicLink()) return new Location(folder, last);
+      const target = this.#follow(folder, last);
+      folder[Symbol.dispose]();
+      folder = target.folder;
+      this.#check(stats, target.stats?.uid ?? target.folder.owner);
+      return target;
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #enter(folder: Folder, name: string): Folder {
+    try {
+      return Folder.open(folder.at(name));
+    } catch (error) {
+      const stats = folder.stat(name);
+      if (!stats?.isSymbolicLink()) throw error;
+      using target = this.#follow(folder, name);
+      const entered = this.#enter(target.folder, target.name);
+      try {
+        this.#check(stats, entered.owner);
+        return entered;
+      } catch (unsafe) {
+        entered[Symbol.dispose]();
+        throw unsafe;
+      }
+    }
+  }
+
+  #follow(folder: Folder, name: string): Location {
+    if (++this.#links > MAX_LINKS) {
+      throw new OutsideError(diagnostic('file-unwritable', 'too many symbolic links', { file: this.path }));
+    }
+    return this.locate(Folder.open(folder.at('.')), readlinkSync(folder.at(name)));
+  }
+
+  #check(link: Stats, owner: number): void {
+    if ([0, process.geteuid?.(), owner].includes(link.uid)) return;
+    const message = `a symbolic link of user ${link.uid} leads to a file or folder of user ${owner}`;
+    const hint = 'give the path that it leads to';
+    throw new OutsideError(diagnostic('file-unwritable', message, { file: this.path, hint }));
+  }
+}
+
+function replace(folder: Folder, by: Folder): Folder {
+  folder[Symbol.dispose]();
+  return by;
+}

@@ -1,0 +1,183 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+} from 'node:fs';
+import { promisify } from 'node:util';
+import { type Diagnostic, diagnostic, OutsideError } from '../diagnostics.js';
+import { Draft, imitate, openNew, writeAll } from './draft.js';
+import { type Location, locate, O_PATH } from './folder.js';
+
+/** How a file is replaced. */
+export interface ReplaceOptions {
+  /** Its mode. By default that of the file that is there, or 0666 less the umask. */
+  readonly mode?: number | undefined;
+  /** Whether the file that is there may have an access control list or extended attributes to keep; the default. */
+  readonly attributes?: boolean;
+  /** What the file is to contain now. If it contains something else, nothing is written. */
+  readonly expected?: Uint8Array | undefined;
+}
+
+/**
+ * Writes a file in one step: at any instant it has the old content or the new, power cut or not. Owner, mode, access control
+ * list and extended attributes of a file that is there stay. Devices and pipes are written to. Links are followed as `locate`
+ * does.
+ * @returns `attributes-lost` where they could not be kept
+ * @throws OutsideError `domain-edited` where the content is not as expected, `file-unwritable` for a link that is not
+ * followed; an error of the system for everything else
+ */
+export async function replaceFile(
+  file: string,
+  content: string | Uint8Array,
+  options: ReplaceOptions = {},
+): Promise<readonly Diagnostic[]> {
+  const descriptor = descriptorOf(file);
+  if (descriptor !== undefined) return writeToDescriptor(file, descriptor, content);
+  using target = locate(file);
+  const { stats } = target;
+  if (stats && !stats.isFile()) return writeToDevice(target.path, content);
+  using original = OpenFile.of(target);
+  if (options.expected !== undefined) requireContent(file, original, options.expected);
+  using draft = new Draft(target, original ? 0o600 : (options.mode ?? 0o666));
+  draft.write(content);
+  let lost: readonly string[] = [];
+  if (options.mode !== undefined) fchmodSync(draft.fd, options.mode);
+  else if (original) lost = imitate(draft.fd, original.fd, options.attributes ?? true);
+  // Others go on while the disk writes.
+  await promisify(fsync)(draft.fd);
+  draft.commit();
+  target.folder.sync();
+  return attributesLost(file, lost);
+}
+
+/** Puts a file in its place in one step. Nothing waits for the disk: this is for a file of which there is an original. */
+export function placeFile(file: string, content: string | Uint8Array, mode: number): void {
+  using target = locate(file);
+  using draft = new Draft(target, mode);
+  draft.write(content);
+  fchmodSync(draft.fd, mode);
+  draft.commit();
+}
+
+/**
+ * Writes a file that must not be there yet, with what it takes to survive a power cut.
+ * @throws EEXIST, and as `replaceFile`
+ */
+export function createFile(file: string, content: string | Uint8Array, mode: number): void {
+  using target = locate(file);
+  using created = new OpenFile(openNew(target.path, mode));
+  writeAll(created.fd, content);
+  fsyncSync(created.fd);
+  target.folder.sync();
+}
+
+/** A copy of a file beside it. */
+export interface Backup {
+  readonly file: string;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Keeps a copy of a file beside it, with its owner, mode, access control list and extended attributes. Never overwrites one:
+ * the second is called `vm.xml.orig.~1~`, as by `cp --backup=numbered`.
+ * @param expected what the file contains
+ * @throws as `replaceFile`
+ */
+export function backUpFile(file: string, suffix: string, expected: Uint8Array): Backup {
+  using target = locate(file);
+  using original = OpenFile.of(target);
+  requireContent(file, original, expected);
+  const { fd, ending } = openNumbered(target, suffix);
+  using copy = new OpenFile(fd);
+  writeAll(copy.fd, expected);
+  const lost = imitate(copy.fd, original.fd, true);
+  fsyncSync(copy.fd);
+  target.folder.sync();
+  return { file: file + ending, diagnostics: attributesLost(file + ending, lost) };
+}
+
+/** Makes a file for its owner alone, under the first name that is free. */
+function openNumbered({ folder, name }: Location, suffix: string): { readonly fd: number; readonly ending: string } {
+  for (let number = 0; ; number++) {
+    const ending = number === 0 ? suffix : `${suffix}.~${number}~`;
+    try {
+      return { fd: openNew(folder.at(name + ending), 0o600), ending };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/**
+ * Writes over a file, which stays the one that it is: virsh reads the file that it gives to an editor again by its name.
+ * @throws an error of the system; ELOOP for a link
+ */
+export function overwriteFile(file: string, content: string | Uint8Array): void {
+  using target = new OpenFile(openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW));
+  const bytes = Buffer.from(content);
+  writeAll(target.fd, bytes);
+  ftruncateSync(target.fd, bytes.length);
+}
+
+/** The number of a descriptor of this process, by the names that the kernel gives what it has open: /dev/stdout, /dev/fd/63. */
+function descriptorOf(file: string): number | undefined {
+  const [, name, number] = /^\/(?:dev|proc\/self)\/(?:(stdout|stderr)|fd\/(\d+))$/.exec(file) ?? [];
+  if (name !== undefined) return name === 'stdout' ? 1 : 2;
+  return number === undefined ? undefined : Number(number);
+}
+
+function writeToDescriptor(file: string, descriptor: number, content: string | Uint8Array): readonly Diagnostic[] {
+  // A file goes on where it is, `>>` or not. A pipe is opened again: Node's own descriptor may not wait.
+  if (fstatSync(descriptor).isFile()) {
+    writeAll(descriptor, content);
+    return [];
+  }
+  using opened = new OpenFile(openSync(file, constants.O_WRONLY));
+  writeAll(opened.fd, content);
+  return [];
+}
+
+/** Writes into a device or a pipe, which stays what it is. */
+function writeToDevice(path: string, content: string | Uint8Array): readonly Diagnostic[] {
+  using device = new OpenFile(openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW));
+  if (fstatSync(device.fd).isFile()) throw new Error('it was replaced by a file in the meantime');
+  writeAll(device.fd, content);
+  return [];
+}
+
+class OpenFile implements Disposable {
+  constructor(readonly fd: number) {}
+
+  /** Opens the file of a name; one that may not be read only for its owner and mode. Undefined where there is none. */
+  static of({ path, stats }: Location): OpenFile | undefined {
+    if (!stats?.isFile()) return undefined;
+    const flags = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    try {
+      return new OpenFile(openSync(path, constants.O_RDONLY | flags));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      return new OpenFile(openSync(path, O_PATH | flags));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.fd);
+  }
+}
+
+/** @throws OutsideError `domain-edited` */
+function requireContent(file: string, present: OpenFile | undefined, expected: Uint8Array): asserts present {
+  if (present && readFileSync(present.fd).equals(expected)) return;
+  const message = 'the file was changed in the meantime, and stays as it is';
+  throw new OutsideError(diagnostic('domain-edited', message, { file, hint: 'run it again' }));
+}
+
+function attributesLost(file: string, lost: readonly string[]): readonly Diagnostic[] {
+  return lost.length === 0 ? [] : [diagnostic('attributes-lost', `not kept: ${lost.join('; ')}`, { file })];
+}
