@@ -38,7 +38,12 @@ const needed = { debootstrap: 'debootstrap', unshare: 'util-linux', nsenter: 'ut
 export function requireMachine(): void {
   if (!existsSync('/etc/debian_version')) throw new LabError('the lab needs a Debian machine');
   if (process.getuid?.() !== 0) throw new LabError('the lab needs root');
-  for (const [program, name] of Object.entries(needed)) {
+  requirePrograms(needed);
+}
+
+/** Throws LabError with one line that says which of these programs is not installed, and its Debian package. */
+export function requirePrograms(programs: Readonly<Record<string, string>>): void {
+  for (const [program, name] of Object.entries(programs)) {
     const found = environment.PATH.split(':').some((folder) => existsSync(`${folder}/${program}`));
     if (!found) throw new LabError(`the lab needs ${program}: apt-get install ${name}`);
   }

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { Jail } from './jail.js';
+import { Jail, requirePrograms } from './jail.js';
 import { Lab } from './lab.js';
 import { output } from './process.js';
 import { rootPath } from './rootfs.js';
@@ -68,6 +68,7 @@ export class RemoteHost implements AsyncDisposable {
 
 /** Makes the keys of hosts and of who may log in to them. */
 export async function makeKeys(folder: string): Promise<void> {
+  requirePrograms({ sshd: 'openssh-server', ssh: 'openssh-client', 'ansible-playbook': 'ansible-core' });
   for (const name of ['id', 'host']) {
     await output(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)]);
   }
