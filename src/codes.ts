@@ -214,13 +214,20 @@ const codes = {
   'metadata-invalid': {
     severity: 'warning',
     meaning:
-      "what vsmmu wrote down in the domain's `<metadata>` is broken or does not fit the domain, and is not believed",
+      "the record of vsmmu in the domain's `<metadata>` is broken, or would change what vsmmu does not manage; it is not used",
+    hint: 'vsmmu revert --force takes out what carries the aliases of vsmmu; then rewrite the domain again',
   },
   'revert-nothing': { severity: 'note', meaning: 'nothing in the domain is of vsmmu; nothing changes' },
   'revert-unrecorded': {
     severity: 'error',
     meaning: 'the domain has bridges for vSMMUs, and no record says what was there before',
     hint: 'give --force to take them out all the same; libvirt then chooses new places for the devices behind them',
+  },
+  'revert-incomplete': {
+    severity: 'error',
+    meaning:
+      '`revert` leaves something of vsmmu in the domain; the message says what. The result is written all the same',
+    hint: 'take out what is left with vsmmu revert --force, or by hand',
   },
   'address-dropped': {
     severity: 'warning',

@@ -15,10 +15,10 @@ export type { Bdf, BusNumber, ControllerIndex, GuestAddress } from './domain/add
 export { type Domain, parseDomain } from './domain/domain.js';
 export type { CellId, HostNode } from './domain/numa.js';
 export type { KiB } from './domain/size.js';
-export { oursOf } from './edit/ours.js';
-export { type Cleared, withoutBridges } from './edit/relayout.js';
-export { type Reverted, type RevertOptions, revert } from './edit/revert.js';
 export { rewrite } from './edit/rewrite.js';
+export { oursOf } from './edit/undo/recorded.js';
+export { type Cleared, withoutBridges } from './edit/undo/relayout.js';
+export { type Reverted, type RevertOptions, revert } from './edit/undo/revert.js';
 export type { Plan } from './generated/plan.js';
 export type { Topology } from './generated/topology.js';
 export { drawPlan, type PictureDetails, planDot } from './guest/picture.js';

@@ -1,10 +1,10 @@
 import { resultDiagnostics } from '../check/result.js';
 import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
-import { oursOf } from '../edit/ours.js';
-import { readRecord } from '../edit/record.js';
-import { withoutBridges } from '../edit/relayout.js';
 import { rewrite } from '../edit/rewrite.js';
+import { readRecord } from '../edit/undo/record.js';
+import { oursOf } from '../edit/undo/recorded.js';
+import { withoutBridges } from '../edit/undo/relayout.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { whyNotOurs } from '../plan/applicable.js';

@@ -2,9 +2,9 @@ import { isRemote } from '../batch/uri.js';
 import { resultDiagnostics } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
-import { oursOf } from '../edit/ours.js';
-import { readRecord } from '../edit/record.js';
 import { rewrite } from '../edit/rewrite.js';
+import { readRecord } from '../edit/undo/record.js';
+import { oursOf } from '../edit/undo/recorded.js';
 import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
 import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
@@ -62,7 +62,7 @@ export async function placeSource(source: Source, options: OptionValues, setting
   const given = parseDomain(source.input);
   const { relayout } = policy;
   const { domain, diagnostics } = relayout
-    ? (await import('../edit/relayout.js')).withoutBridges(given)
+    ? (await import('../edit/undo/relayout.js')).withoutBridges(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
   const forceTcg = isSet(options, 'force-tcg');

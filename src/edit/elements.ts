@@ -1,6 +1,7 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import type { Bridge, GuestAddress, Port } from '../generated/plan.js';
+import { groupMemberAlias } from '../plan/alias.js';
 import type { Attachment } from '../plan/attach.js';
 import type { NewElement } from '../xml/editor.js';
 
@@ -63,7 +64,7 @@ export function attachedDevice({ bdf, address: at, iommufd }: Attachment): NewEl
 
 /** A host device that is held for the guest and not given to it: `<hostdev>` with `<address type='unassigned'/>` (libvirt 6.0). */
 export function companion(bdf: Bdf): NewElement {
-  return hostdev(bdf, [{ name: 'address', attributes: [['type', 'unassigned']] }]);
+  return hostdev(bdf, [...alias(groupMemberAlias(bdf)), { name: 'address', attributes: [['type', 'unassigned']] }]);
 }
 
 /** A `<hostdev>` for a PCI device that libvirt binds to vfio itself, with these children after and before its source. */

@@ -7,7 +7,11 @@ import type { NewElement, XmlEditor } from '../xml/editor.js';
  * Says in `<qemu:override>` how much memory ports reserve: libvirt has no word of its own for the 64-bit prefetchable
  * one (12.8; `memReserve` is for the other). The namespace is declared on the root, as libvirt prints it.
  */
-export function reserveMemory(domain: Domain, editor: XmlEditor, ports: readonly Port[]): void {
+export function reserveMemory(
+  domain: Domain,
+  editor: XmlEditor,
+  ports: readonly Pick<Port, 'alias' | 'reserve'>[],
+): void {
   const { overrides, document } = domain;
   const changed = ports.filter(({ alias, reserve }) => alias !== null && reserve !== reserveOf(overrides, alias));
   if (changed.length === 0) return;

@@ -9,10 +9,8 @@ import { companion, expanderBus, pciePort, vsmmu } from './elements.js';
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
 import { editPciHole64 } from './pcihole64.js';
-import { seal } from './print-form.js';
-import { readRecord } from './record.js';
-import { remember } from './remember.js';
 import { setAddress } from './set-address.js';
+import { applyWithRecord } from './undo/write-record.js';
 
 /**
  * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
@@ -60,8 +58,7 @@ class Rewriter {
       this.#editor,
       this.#plan.bridges.flatMap((bridge) => bridge.ports),
     );
-    remember(this.#editor, this.#domain.document, readRecord(this.#domain));
-    return seal(this.#editor.toString());
+    return applyWithRecord(this.#domain, this.#editor);
   }
 
   /** After the last PCI controller, as libvirt sorts them: by index. */

@@ -4,12 +4,12 @@ import type { Explanation } from '../explanations.js';
 /** What an earlier run wrote down, and the way back. */
 export const record = {
   'metadata-invalid': {
-    why: `What was done is written down in the domain's <metadata>, with a digest. Here it does not fit its schema or the
-      domain any more: somebody edited it, or copied the domain's <metadata> into another one. So it is not believed, and
-      what is there is judged by itself.`,
-    remedy: `Nothing, for placing. To have a way back again, plan from nothing, which writes the record anew, and keep the old
-      file.`,
-    example: `vsmmu rewrite -i --backup .orig --relayout vm.xml`,
+    why: `The record in the domain's <metadata> says what vsmmu changed. Here it does not fit its schema, or it would change
+      something that vsmmu never changes: somebody edited it. rewrite does not replace it, since the new record would know
+      less; where nothing has to change, the domain stays as it is.`,
+    remedy: `Take a copy of the domain from before the edit. Without one, take out what carries vsmmu's aliases by force, then
+      rewrite the domain again.`,
+    example: `vsmmu revert -i --backup .orig --force vm.xml`,
   },
   'revert-nothing': {
     why: `The domain has no record of a rewrite and no bridge with a vSMMU, so it is as it was.`,
@@ -21,6 +21,12 @@ export const record = {
       before.`,
     remedy: `Take them out all the same with --force: the devices lose their addresses, and libvirt finds them new ones on
       pcie.0.`,
+    example: `vsmmu revert --force --diff vm.xml`,
+  },
+  'revert-incomplete': {
+    why: `Something that vsmmu added is still in the result: a PCI controller with one of its aliases that the record does not
+      list, or a NUMA cell that other cells follow, since libvirt takes no gap in their numbers.`,
+    remedy: `Take it out by hand, or with --force where it is a controller.`,
     example: `vsmmu revert --force --diff vm.xml`,
   },
   'address-dropped': {

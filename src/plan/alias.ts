@@ -1,4 +1,4 @@
-import type { ControllerIndex } from '../domain/address.js';
+import type { Bdf, ControllerIndex } from '../domain/address.js';
 import type { Smmu } from '../generated/topology.js';
 
 /**
@@ -30,6 +30,11 @@ export function switchAlias(index: ControllerIndex): string {
 /** The alias of a port that we add to `pcie.0`: `ua-vsmmu-root-port-10`. */
 export function rootPortAlias(index: ControllerIndex): string {
   return `${PREFIX}root-port-${index}`;
+}
+
+/** The alias of a host device that is held for the guest, since it shares an IOMMU group: `ua-vsmmu-group-0000-11-00-1`. */
+export function groupMemberAlias(bdf: Bdf): string {
+  return `${PREFIX}group-${bdf.replaceAll(/[:.]/g, '-')}`;
 }
 
 /** The SMMU that the alias of one of our bridges names, where this host has it. */

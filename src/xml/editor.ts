@@ -1,7 +1,7 @@
-import MagicString from 'magic-string';
 import type { XmlDocument, XmlElement } from './document.js';
 import { Layout } from './layout.js';
 import { escapeAttributeValue, type Lines, printAttribute, printElement } from './print.js';
+import { applyEdits, sortEdits, type TextEdit } from './text-edits.js';
 
 /** An element to be written: names as they are to stand, values and text in the clear (they are escaped when printed). */
 export interface NewElement {
@@ -13,8 +13,8 @@ export interface NewElement {
   readonly quote?: "'" | '"';
 }
 
-/** The edits of one element. */
-export interface ElementEdits {
+/** What is to become of one element. */
+interface Change {
   /** New values; undefined removes the attribute. */
   readonly attributes: Map<string, string | undefined>;
   readonly before: NewElement[];
@@ -22,6 +22,8 @@ export interface ElementEdits {
   readonly after: NewElement[];
   /** An element replaces this one. */
   fate: 'stays' | 'goes' | NewElement;
+  /** What becomes of it where nothing is left in it. */
+  whenEmpty: 'stays' | 'closes' | 'goes';
 }
 
 /**
@@ -30,8 +32,9 @@ export interface ElementEdits {
  * lost with it. Prefixes in names must be declared where they are written: nobody checks that.
  */
 export class XmlEditor {
-  private readonly changes = new Map<XmlElement, ElementEdits>();
-  private result: string | undefined;
+  private readonly changes = new Map<XmlElement, Change>();
+  private result: readonly TextEdit[] | undefined;
+  private applier: EditApplier | undefined;
 
   constructor(private readonly document: XmlDocument) {}
 
@@ -68,14 +71,22 @@ export class XmlEditor {
     this.changeOf(notRoot(element)).fate = 'goes';
   }
 
+  /** Makes an element an empty one (`<name/>`) where nothing is left in it; with `remove`, takes it out where it has no attribute left either. */
+  whenEmpty(element: XmlElement, fate: 'close' | 'remove'): void {
+    const change = this.changeOf(element);
+    if (fate === 'remove') change.whenEmpty = 'goes';
+    else if (change.whenEmpty === 'stays') change.whenEmpty = 'closes';
+  }
+
+  /** Whether the edits so far take an element out. */
+  isRemoved(element: XmlElement): boolean {
+    this.applier ??= new EditApplier(this.document, this.changes);
+    return this.applier.isGone(element);
+  }
+
   /** Puts another element in the place of this one. */
   replace(element: XmlElement, replacement: NewElement): void {
     this.changeOf(element).fate = replacement;
-  }
-
-  /** Everything that was asked for so far, by the element that it was asked of. */
-  get edits(): ReadonlyMap<XmlElement, Readonly<ElementEdits>> {
-    return this.changes;
   }
 
   /** Whether the edits make another text. */
@@ -88,17 +99,24 @@ export class XmlEditor {
    * @throws Error an edit that no XML can say: a name that is none, a character that is not allowed
    */
   toString(): string {
-    if (this.changes.size === 0) return this.document.text;
-    this.result ??= new Edition(this.document, this.changes).print();
+    return applyEdits(this.document.text, this.textEdits());
+  }
+
+  /**
+   * What the edits do to the text, in its order.
+   * @throws Error as `toString`
+   */
+  textEdits(): readonly TextEdit[] {
+    this.result ??= this.changes.size === 0 ? [] : new EditApplier(this.document, this.changes).textEdits();
     return this.result;
   }
 
-  private changeOf(element: XmlElement): ElementEdits {
+  private changeOf(element: XmlElement): Change {
     this.result = undefined;
     let change = this.changes.get(element);
     if (change === undefined) {
       this.checkOurs(element);
-      change = { attributes: new Map(), before: [], appended: [], after: [], fate: 'stays' };
+      change = { attributes: new Map(), before: [], appended: [], after: [], fate: 'stays', whenEmpty: 'stays' };
       this.changes.set(element, change);
     }
     return change;
@@ -116,28 +134,26 @@ function notRoot(element: XmlElement): XmlElement {
   return element;
 }
 
-/** One application of the changes. Cuts come first and insertions then, in document order: those at one place keep that order. */
-class Edition {
+/** Turns changes of elements into edits of the text. */
+class EditApplier {
   private readonly text: string;
   private readonly layout: Layout;
-  private readonly target: MagicString;
-  private readonly insertions: { readonly at: number; readonly text: string }[] = [];
+  private readonly edits: TextEdit[] = [];
+  private readonly insertions = new Set<number>();
   /** The last stretch that was removed, and those right before it. */
   private gap = { start: -1, end: -1 };
 
   constructor(
     private readonly document: XmlDocument,
-    private readonly changes: ReadonlyMap<XmlElement, ElementEdits>,
+    private readonly changes: ReadonlyMap<XmlElement, Change>,
   ) {
     this.text = document.text;
     this.layout = new Layout(document);
-    this.target = new MagicString(document.text);
   }
 
-  print(): string {
+  textEdits(): readonly TextEdit[] {
     this.visit(this.document.root);
-    for (const { at, text } of this.insertions) this.target.appendLeft(at, text);
-    return this.target.toString();
+    return sortEdits(this.edits);
   }
 
   private visit(element: XmlElement): void {
@@ -147,39 +163,68 @@ class Edition {
       return;
     }
     this.insertBefore(element, change.before);
-    if (change.fate === 'stays') {
+    if (this.isGone(element)) {
+      this.takeOut(this.layout.removal(element));
+    } else if (change.fate === 'stays') {
       this.changeAttributes(element, change.attributes);
       for (const child of element.children) this.visit(child);
       this.append(element, change.appended);
-    } else if (change.fate === 'goes') {
-      this.takeOut(this.layout.removal(element));
-    } else {
+      if (change.whenEmpty !== 'stays' && !element.selfClosing && this.isEmptied(element)) {
+        this.cut(element.attributes.at(-1)?.end ?? nameEnd(element), element.end, '/>');
+      }
+    } else if (change.fate !== 'goes') {
       this.cut(element.start, element.end, this.printNew(change.fate, this.layout.linesOf(element)));
     }
     this.insertAfter(element, change.after);
   }
 
+  /** Whether an element goes, by itself or because nothing is left in it. */
+  isGone(element: XmlElement): boolean {
+    const change = this.changes.get(element);
+    if (change?.fate !== 'stays') return change?.fate === 'goes';
+    const keepsAttribute = (name: string) => !change.attributes.has(name) || change.attributes.get(name) !== undefined;
+    return (
+      change.whenEmpty === 'goes' &&
+      this.isEmptied(element) &&
+      !element.attributes.some(({ name }) => keepsAttribute(name)) &&
+      ![...change.attributes.values()].some((value) => value !== undefined)
+    );
+  }
+
+  /** Whether nothing is left in an element. */
+  private isEmptied(element: XmlElement): boolean {
+    if (this.changes.get(element)?.appended.length) return false;
+    let at = element.openEnd;
+    for (const child of element.children) {
+      const change = this.changes.get(child);
+      if (!this.isGone(child) || change?.before.length || change?.after.length) return false;
+      if (!isBlank(this.text, at, child.start)) return false;
+      at = child.end;
+    }
+    return isBlank(this.text, at, element.closeStart);
+  }
+
   /** Removes a stretch. Text on both sides becomes one: `]]` and `>` must not meet in it (XML 1.0, section 2.4). */
   private takeOut({ start, end }: { readonly start: number; readonly end: number }): void {
-    this.target.remove(start, end);
-    const joins = this.gap.end === start && this.insertions.at(-1)?.at !== start;
+    this.cut(start, end, '');
+    const joins = this.gap.end === start && !this.insertions.has(start);
     this.gap = { start: joins ? this.gap.start : start, end };
     const before = this.text.slice(Math.max(0, this.gap.start - 2), this.gap.start);
     const after = this.text.slice(end, end + 2);
     const bracket = (before + after).indexOf(']]>');
     if (bracket === -1) return;
     const at = end + bracket + 2 - before.length;
-    this.target.overwrite(at, at + 1, '&gt;');
+    this.cut(at, at + 1, '&gt;');
   }
 
   private changeAttributes(element: XmlElement, values: ReadonlyMap<string, string | undefined>): void {
     if (values.size === 0) return;
-    let end = element.start + 1 + element.name.length;
+    let end = nameEnd(element);
     const missing = new Map(values);
     for (const attribute of element.attributes) {
       const value = values.get(attribute.name);
       if (missing.delete(attribute.name)) {
-        if (value === undefined) this.target.remove(end, attribute.end);
+        if (value === undefined) this.cut(end, attribute.end, '');
         else if (value !== attribute.value) {
           const quote = this.text[attribute.valueEnd] === '"' ? '"' : "'";
           this.cut(attribute.valueStart, attribute.valueEnd, escapeAttributeValue(value, quote));
@@ -215,8 +260,7 @@ class Edition {
       printed += lines.lineEnd + (layout.lineStart(parent)?.indent ?? '');
     }
     if (parent.selfClosing) {
-      const tagEnd = parent.attributes.at(-1)?.end ?? parent.start + 1 + parent.name.length;
-      this.cut(tagEnd, parent.end, '>');
+      this.cut(parent.attributes.at(-1)?.end ?? nameEnd(parent), parent.end, '>');
       printed += `</${parent.name}>`;
       at = parent.end;
     }
@@ -234,12 +278,21 @@ class Edition {
   }
 
   private insert(at: number, text: string): void {
-    this.insertions.push({ at, text });
+    this.insertions.add(at);
+    this.cut(at, at, text);
   }
 
-  private cut(start: number, end: number, replacement: string): void {
-    // magic-string overwrites no empty stretch, such as the value of a=''.
-    if (start === end) this.insert(start, replacement);
-    else this.target.overwrite(start, end, replacement);
+  private cut(start: number, end: number, text: string): void {
+    this.edits.push({ start, end, text });
   }
+}
+
+/** The end of the name in an element's start tag. */
+function nameEnd({ start, name }: XmlElement): number {
+  return start + 1 + name.length;
+}
+
+function isBlank(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (!' \t\r\n'.includes(text.charAt(at))) return false;
+  return true;
 }

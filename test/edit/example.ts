@@ -1,7 +1,9 @@
 import { parseDomain } from '../../src/domain/domain.js';
+import { parseNumber } from '../../src/domain/number.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { parseXml, type XmlElement } from '../../src/xml/document.js';
 import { hostWith } from '../plan/example.js';
 
 /** Four host devices: two behind the first SMMU, one behind the second, one behind none. */
@@ -18,6 +20,32 @@ export const domain = (...devices: string[]): string => `<domain type='kvm'>
   </devices>
 </domain>
 `;
+
+/**
+ * What a domain says, a line for each element: without white space, with the numbers of addresses as libvirt writes them, and
+ * devices of one kind together, as libvirt sorts them.
+ */
+export function meaning(xml: string): string[] {
+  const lines = (element: XmlElement, depth: number): string[] => {
+    const children = element.name === 'devices' ? element.children.toSorted(byName) : element.children;
+    const text = element.text.trim();
+    return [
+      `${' '.repeat(depth)}<${[element.name, ...attributes(element), text].join(' ').trim()}`,
+      ...children.flatMap((child) => lines(child, depth + 1)),
+    ];
+  };
+  return lines(parseXml(xml).root, 0);
+}
+
+const byName = (a: XmlElement, b: XmlElement): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+function attributes({ name, attributes: given }: XmlElement): string[] {
+  const values = new Map(given.map((a) => [a.name, a.value]));
+  if (name !== 'address' || values.get('type') !== 'pci') return given.map((a) => `${a.name}=${a.value}`);
+  const number = (part: string) => parseNumber(values.get(part) ?? '0');
+  const parts = ['domain', 'bus', 'slot', 'function'].map((part) => `${part}=${number(part)}`);
+  return [...parts, values.get('multifunction') ?? ''];
+}
 
 /** What rewriting it for that host gives. */
 export function rewritten(xml: string, policy: Partial<Policy> = {}): string {

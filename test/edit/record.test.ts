@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
-import { readRecord } from '../../src/edit/record.js';
+import { readRecord } from '../../src/edit/undo/record.js';
 
 /** A domain as `rewrite` leaves it, but for what its `<metadata>` says. */
 const domain = (metadata: string): string => `<domain type='kvm'>
@@ -9,39 +9,36 @@ const domain = (metadata: string): string => `<domain type='kvm'>
   <os><type arch='aarch64' machine='virt'>hvm</type></os>
   <devices>
     <controller type='pci' index='0' model='pcie-root'/>
-    <controller type='pci' index='1' model='pcie-root-port'/>
-    <controller type='pci' index='2' model='pcie-expander-bus'><alias name='ua-vsmmu-smmu-c000000-2'/></controller>
-    <controller type='usb' index='0'/>
-    <disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>
-    <hostdev mode='subsystem' type='pci'><source><address bus='1'/></source></hostdev>
-    <iommu model='smmuv3'><driver pciBus='2' accel='on'/></iommu>
-    <iommu model='smmuv3'><driver pciBus='1'/></iommu>
   </devices>
 </domain>
 `;
 
-const NS = 'xmlns:v="urn:vsmmu:domain:1"';
-const record = (content: string, attributes = 'digest="0123456789abcdef"'): string =>
-  `<v:placement ${NS} ${attributes}>${content}</v:placement>`;
+const DIGESTS = 'digest="0123456789abcdef" former="fedcba9876543210"';
+const record = (content: string, attributes = DIGESTS): string =>
+  `<v:placement xmlns:v="urn:vsmmu:domain:1" ${attributes}>${content}</v:placement>`;
 
 describe('the record in <metadata>', () => {
   it('is read whatever its prefix', () => {
-    const { record: read } = readRecord(
-      parseDomain(
-        domain(record('<v:changed element="devices/hostdev[0000:01:00.0]" address.bus="3 to 0x0b" added="driver"/>')),
-      ),
-    );
-    expect(read).toEqual({
+    const content = [
+      '<v:changed device="0000:01:00.0" address="03:00.0 to 0b:00.0" iommufd="none to yes"/>',
+      '<v:added controllers="3-6" cells="2"/>',
+      '<v:removed><iommu model="smmuv3"><driver pciBus="2"/></iommu></v:removed>',
+      '<v:text at="5" cut="2" put="0x"/>',
+    ].join('');
+    expect(readRecord(parseDomain(domain(record(content)))).record).toEqual({
       digest: '0123456789abcdef',
-      changed: [
+      former: 'fedcba9876543210',
+      changed: [{ device: '0000:01:00.0', address: '03:00.0 to 0b:00.0', iommufd: 'none to yes' }],
+      added: { controllers: '3-6', cells: '2' },
+      removed: [
         {
-          element: 'devices/hostdev[0000:01:00.0]',
-          added: ['driver'],
-          attributes: { 'address.bus': { was: '3', now: '0x0b' } },
+          name: 'iommu',
+          attributes: [['model', 'smmuv3']],
+          children: [{ name: 'driver', attributes: [['pciBus', '2']], children: [], text: '' }],
+          text: '',
         },
       ],
-      removed: [],
-      replaced: [],
+      text: [{ at: '5', cut: '2', put: '0x' }],
     });
   });
 
@@ -53,29 +50,19 @@ describe('the record in <metadata>', () => {
     });
   });
 
-  it('is believed of what is no more', () => {
-    const gone = record('<v:changed element="devices" added="controller[9] iommu[9] hostdev[0000:09:00.0]"/>');
-    expect(readRecord(parseDomain(domain(gone))).record).toBeDefined();
-  });
-
   it.each([
-    ['without a digest', record('', '')],
-    ['with a digest that is none', record('', 'digest="x"')],
+    ['without a digest', record('', 'former="fedcba9876543210"')],
+    ['with a digest that is none', record('', 'digest="x" former="fedcba9876543210"')],
     ['with an element that is none of its', record('<v:surprise/>')],
-    ['with an attribute that is none of its', record('', 'digest="0123456789abcdef" more="1"')],
+    ['with an attribute that is none of its', record('', `${DIGESTS} more="1"`)],
     ['twice', record('') + record('')],
-    ['with a path that is none', record('<v:changed element="../hostdev" added="driver"/>')],
-    ['with a change that is none', record('<v:changed element="devices" address.bus="3"/>')],
-    ['with a number that is none', record('<v:changed element="devices" address.bus="x to 0x01"/>')],
-    ['with a value that ends its attribute', record('<v:changed element="devices" self.a="x&quot; b=&quot;y to z"/>')],
-    ['that would change what is none of ours', record('<v:changed element="devices/disk" source.file="/b to /a"/>')],
-    ['that claims a disk', record('<v:changed element="devices" added="disk"/>')],
-    ['that claims a controller of others', record('<v:changed element="devices" added="controller[1]"/>')],
-    ['that claims a host device of others', record('<v:changed element="devices" added="hostdev[0000:01:00.0]"/>')],
-    ['that claims an SMMU of others', record('<v:changed element="devices" added="iommu[1]"/>')],
-    ['that would put in a disk', record('<v:removed from="devices" text="&lt;disk/&gt;"/>')],
-    ['that would put in what is no XML', record('<v:removed from="devices" text="&lt;iommu"/>')],
-    ['that would put in two elements', record('<v:removed from="devices" text="&lt;iommu/&gt;&lt;disk/&gt;"/>')],
+    ['with two lists of what was added', record('<v:added cells="1"/><v:added cells="2"/>')],
+    ['with a device that is none', record('<v:changed device="../hostdev" iommufd="none to yes"/>')],
+    ['with a change that is none', record('<v:changed device="0000:01:00.0" address="03:00.0"/>')],
+    ['with an address that is none', record('<v:changed device="0000:01:00.0" address="3 to 0b:00.0"/>')],
+    ['that would change what vsmmu never changes', record('<v:changed device="0000:01:00.0" source="/a to /b"/>')],
+    ['with a list that is none', record('<v:added controllers="all"/>')],
+    ['with an offset that is none', record('<v:text at="-1" cut="1"/>')],
   ])('is not believed %s', (_title, metadata) => {
     const found = readRecord(parseDomain(domain(metadata)));
     expect(found.record).toBeUndefined();

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import { withoutBridges } from '../../src/edit/relayout.js';
-import { revert } from '../../src/edit/revert.js';
 import { rewrite } from '../../src/edit/rewrite.js';
+import { withoutBridges } from '../../src/edit/undo/relayout.js';
+import { revert } from '../../src/edit/undo/revert.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 import { at, expander, hostdev, port, rng, vsmmu } from '../plan/example.js';
-import { domain, host, rewritten } from './example.js';
+import { domain, host, meaning, rewritten } from './example.js';
 
 function relaidOut(xml: string, policy: Partial<Policy> = {}): { xml: string; codes: string[] } {
   const { domain: cleared, diagnostics } = withoutBridges(parseDomain(xml));
@@ -28,6 +28,7 @@ function refusal(run: () => unknown): string[] {
   return [];
 }
 
+const withoutRecord = (xml: string) => xml.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
 const add = (xml: string, device: string) => xml.replace('  </devices>', `  ${device}\n  </devices>`);
 const remove = (xml: string, bus: number) =>
   xml.replace(new RegExp(` *<hostdev[^\\n]*bus='${bus}'/></source>[\\s\\S]*?</hostdev>\\n`), '');
@@ -51,7 +52,7 @@ describe('a domain that was rewritten', () => {
     expect(bridge).toMatchObject({ kept: true, ports: [{ kept: true }, { kept: false }] });
     const after = rewritten(more);
     expect(rewritten(after)).toBe(after);
-    expect(revert(parseDomain(after)).xml).toBe(add(ONE, hostdev(3)));
+    expect(meaning(revert(parseDomain(after)).xml)).toEqual(meaning(add(ONE, hostdev(3))));
   });
 
   it('is refused with a further device where it has none left, and relaid out', () => {
@@ -59,7 +60,7 @@ describe('a domain that was rewritten', () => {
     expect(refusal(() => rewritten(more))).toEqual(['bus-window-too-small']);
     const { xml, codes } = relaidOut(more);
     expect(codes).toEqual([]);
-    expect(xml).toBe(rewritten(add(ONE, hostdev(3))));
+    expect(meaning(withoutRecord(xml))).toEqual(meaning(withoutRecord(rewritten(add(ONE, hostdev(3))))));
     expect(rewritten(xml)).toBe(xml);
   });
 
@@ -77,7 +78,7 @@ describe('a domain that was rewritten', () => {
 
   it('is cleared of a bridge that lost its last device when relaid out', () => {
     const less = remove(rewritten(add(ONE, hostdev(2, at(2)))), 2);
-    expect(relaidOut(less).xml).toBe(rewritten(ONE));
+    expect(meaning(withoutRecord(relaidOut(less).xml))).toEqual(meaning(withoutRecord(rewritten(ONE))));
   });
 });
 
@@ -108,7 +109,7 @@ describe('a domain that was made by hand', () => {
   it('comes back where somebody gave a device another place since, but for that', () => {
     const two = domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), rng(at(1)));
     const moved = (xml: string) => xml.replace(/(<rng[\s\S]*?)bus='[^']*' slot='[^']*'/, "$1bus='0' slot='20'");
-    expect(revert(parseDomain(moved(relaidOut(two).xml))).xml).toBe(moved(two));
+    expect(meaning(revert(parseDomain(moved(relaidOut(two).xml))).xml)).toEqual(meaning(moved(two)));
   });
 
   it('does not come back where its place is taken since, and says so', () => {
@@ -117,7 +118,7 @@ describe('a domain that was made by hand', () => {
     );
     const taken = add(xml, rng(at(0, 9)));
     const { xml: after, diagnostics } = revert(parseDomain(taken));
-    expect(diagnostics.map((d) => d.code)).toEqual(['bridge-not-restored']);
+    expect(diagnostics.map((d) => d.code)).toEqual(['bridge-not-restored', 'address-dropped']);
     const { controllers, iommus, hostDevices } = parseDomain(after);
     expect(controllers.map((c) => c.index)).toEqual([0, 1]);
     expect(iommus).toEqual([]);

@@ -2,14 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import { oursOf } from '../../src/edit/ours.js';
-import { withoutBridges } from '../../src/edit/relayout.js';
-import { bridges, revert } from '../../src/edit/revert.js';
 import { rewrite } from '../../src/edit/rewrite.js';
+import { oursOf } from '../../src/edit/undo/recorded.js';
+import { withoutBridges } from '../../src/edit/undo/relayout.js';
+import { bridges, revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { applyChange, arbitraryCase, arbitraryPolicy, arbitraryStory } from '../plan/arbitrary.js';
+import { meaning } from './example.js';
 
 /** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
 const RUNS = Number(process.env.VSMMU_RUNS ?? 300);
@@ -41,11 +42,18 @@ function lines(xml: string): string {
   return xml.replaceAll('><', '>\n<');
 }
 
-/** The lines of a text in an order of their own. */
+/** What a domain says, in an order of its own, without addresses that name a controller that is not there. */
 function sorted(xml: string): string[] {
-  return lines(xml)
-    .split('\n')
+  const present = new Set(parseDomain(xml).controllers.map((c) => `bus=${c.index}`));
+  const isMissing = (line: string) => {
+    // Such an address is none.
+    if (line.startsWith('<address domain=0 bus=0 slot=0 ')) return true;
+    const [, bus] = /^<address domain=\d+ (bus=\d+) /.exec(line) ?? [];
+    return bus !== undefined && bus !== 'bus=0' && !present.has(bus);
+  };
+  return meaning(xml)
     .map((line) => line.trim())
+    .filter((line) => !isMissing(line))
     .sort();
 }
 

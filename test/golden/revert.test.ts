@@ -27,10 +27,12 @@ describe('what a golden run rewrote is reverted', () => {
     const after = vsmmu(['rewrite', '--quiet', ...args]).stdout;
     // Nothing was done, so nothing is to be taken back; or more than this run did.
     if (after === before || before.includes('urn:vsmmu')) return;
-    expect(vsmmu(['revert', '--quiet'], after)).toEqual({ code: 0, stdout: before, stderr: '' });
+    // A domain with vsmmu's aliases and no record keeps them, which is an error.
+    const code = before.includes('ua-vsmmu-') ? 1 : 0;
+    expect(vsmmu(['revert', '--quiet'], after)).toMatchObject({ code, stdout: before });
     // Once more, in another hand: double quotes, line ends of DOS, no white space at the end of empty elements.
     const other = before.replaceAll("'", '"').replaceAll('/>', ' />').replace(/\r?\n/g, '\r\n');
     const again = vsmmu(['rewrite', '--quiet', ...args.map((arg) => (arg === file ? '-' : arg))], other).stdout;
-    expect(vsmmu(['revert', '--quiet'], again)).toEqual({ code: 0, stdout: other, stderr: '' });
+    expect(vsmmu(['revert', '--quiet'], again)).toMatchObject({ code, stdout: other });
   });
 });

@@ -1,6 +1,6 @@
 import { type Conversion, convert } from '../../src/batch/convert.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import { revert } from '../../src/edit/revert.js';
+import { revert } from '../../src/edit/undo/revert.js';
 import type { Topology } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import type { Policy } from '../../src/plan/policy.js';

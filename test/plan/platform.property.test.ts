@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import { revert } from '../../src/edit/revert.js';
+import { revert } from '../../src/edit/undo/revert.js';
 import { validate } from '../../src/generated/plan.validate.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Policy } from '../../src/plan/policy.js';

@@ -1,6 +1,6 @@
 import { diagnostic } from '../../diagnostics.js';
-import { readRecord } from '../../edit/record.js';
-import { staleEntries } from '../../edit/stale.js';
+import { readRecord } from '../../edit/undo/record.js';
+import { staleEntries } from '../../edit/undo/recorded.js';
 import type { Rule } from '../inspection.js';
 
 /** What an earlier `rewrite` wrote down is what `revert` goes by. */

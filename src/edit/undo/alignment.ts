@@ -1,0 +1,71 @@
+import type { TextEdit } from '../../xml/text-edits.js';
+
+/** Stretches that two texts have in common, in order: where each is in the first text and in the second, and how long. */
+export type Alignment = readonly { readonly first: number; readonly second: number; readonly length: number }[];
+
+/** Aligns a text of this length with what sorted edits make of it. */
+export function alignmentOf(edits: readonly TextEdit[], length: number): Alignment {
+  const common = [];
+  let [first, second] = [0, 0];
+  for (const { start, end, text } of [...edits, { start: length, end: length, text: '' }]) {
+    if (start > first) common.push({ first, second, length: start - first });
+    second += start - first + text.length;
+    first = end;
+  }
+  return common;
+}
+
+/** Aligns a first text with a third, given how each is aligned with the second. Linear in the number of stretches. */
+export function compose(ab: Alignment, bc: Alignment): Alignment {
+  const common = [];
+  for (let i = 0, j = 0; i < ab.length && j < bc.length; ) {
+    const [x, y] = [ab[i], bc[j]];
+    if (!x || !y) break;
+    const start = Math.max(x.second, y.first);
+    const [xEnd, yEnd] = [x.second + x.length, y.first + y.length];
+    const length = Math.min(xEnd, yEnd) - start;
+    if (length > 0) common.push({ first: x.first + start - x.second, second: y.second + start - y.first, length });
+    if (xEnd <= yEnd) i++;
+    if (yEnd <= xEnd) j++;
+  }
+  return common;
+}
+
+/** The same alignment with the texts in the other order. */
+export function invert(alignment: Alignment): Alignment {
+  return alignment.map(({ first, second, length }) => ({ first: second, second: first, length }));
+}
+
+/** The edits that make the second text of the first. */
+export function editsOf(alignment: Alignment, first: string, second: string): TextEdit[] {
+  const edits: TextEdit[] = [];
+  let [at, from] = [0, 0];
+  for (const common of [...alignment, { first: first.length, second: second.length, length: 0 }]) {
+    const edit = { start: at, end: common.first, text: second.slice(from, common.second) };
+    if (first.slice(edit.start, edit.end) !== edit.text) edits.push(trim(edit, first));
+    at = common.first + common.length;
+    from = common.second + common.length;
+  }
+  return edits;
+}
+
+/** Leaves out what an edit replaces by the same. */
+function trim({ start, end, text }: TextEdit, first: string): TextEdit {
+  let [from, to, length] = [start, end, text.length];
+  while (from < to && from - start < length && first[from] === text[from - start]) from++;
+  for (; to > from && length > from - start && first[to - 1] === text[length - 1]; length--) to--;
+  return { start: from, end: to, text: text.slice(from - start, length) };
+}
+
+/** Where offsets of the first text are in the second; asked in any order, each in logarithmic time. */
+export function locate(alignment: Alignment, offset: number): number | undefined {
+  let [low, high] = [0, alignment.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const stretch = alignment[middle];
+    if (!stretch || stretch.first > offset) high = middle;
+    else if (stretch.first + stretch.length <= offset) low = middle + 1;
+    else return stretch.second + offset - stretch.first;
+  }
+  return undefined;
+}

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Domain } from '../../domain/domain.js';
+import type { DomainRecord } from '../../generated/metadata.js';
+import { validate } from '../../generated/metadata.validate.js';
+import type { XmlElement } from '../../xml/document.js';
+import type { NewElement } from '../../xml/editor.js';
+
+/** The namespace of the record in a domain's `<metadata>`. */
+export const NAMESPACE = 'urn:vsmmu:domain:1';
+
+/** A record with the elements that were taken out: plain SMMUs, expander buses and ports, or it is not believed. */
+export interface UndoRecord extends DomainRecord {
+  readonly removed: readonly NewElement[];
+}
+
+/** What a record says beside how the former text was spelled. */
+export type Meaning = Pick<UndoRecord, 'changed' | 'added' | 'removed'>;
+
+/** What a domain's `<metadata>` holds of vsmmu. */
+export interface FoundRecord {
+  /** The elements in vsmmu's namespace. */
+  readonly elements: readonly XmlElement[];
+  /** Undefined where there is none, or one that cannot be read. */
+  readonly record: UndoRecord | undefined;
+  /** Why it cannot be read. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads the record in a domain's `<metadata>`. What it says is untrusted input. */
+export function readRecord({ document }: Domain): FoundRecord {
+  const elements = document.root.child('metadata')?.children.filter((e) => e.namespace === NAMESPACE) ?? [];
+  const [element, second] = elements;
+  if (!element) return { elements, record: undefined, diagnostics: [] };
+  const distrust = (why: string): FoundRecord => {
+    const location = { place: document.place(element.start) };
+    return { elements, record: undefined, diagnostics: [diagnostic('metadata-invalid', why, location)] };
+  };
+  if (second) return distrust('<metadata> has two records of vsmmu');
+  const record: unknown = toJson(element);
+  if (!validate(record)) {
+    const [error] = validate.errors ?? [];
+    return distrust(`the record in <metadata> is broken: ${error?.instancePath ?? ''} ${error?.message ?? ''}`);
+  }
+  const removed = element.children.filter((e) => e.localName === 'removed').flatMap((e) => e.children);
+  return { elements, record: { ...(record as DomainRecord), removed: removed.map(asNew) }, diagnostics: [] };
+}
+
+/** The record as data, as it is written: its schema says whether it is one. */
+function toJson(element: XmlElement): unknown {
+  const named = (name: string) =>
+    element.children.filter((e) => e.localName === name && e.namespace === NAMESPACE).map(attributesOf);
+  const known = ['changed', 'added', 'removed', 'text'];
+  const unknown = element.children.find((e) => e.namespace !== NAMESPACE || !known.includes(e.localName));
+  const [added = {}, ...more] = named('added');
+  return {
+    ...attributesOf(element),
+    changed: named('changed'),
+    added,
+    text: named('text'),
+    ...((unknown ?? more[0]) && { [unknown?.name ?? 'added']: true }),
+  };
+}
+
+function attributesOf(element: XmlElement): Record<string, string> {
+  return Object.fromEntries(
+    element.attributes.flatMap(({ name, value }) => (/^xmlns(:|$)/.test(name) ? [] : [[name, value]])),
+  );
+}
+
+/** An element to be written again: its attributes, elements and text. */
+export function asNew({ name, attributes, children, text }: XmlElement): NewElement {
+  return {
+    name,
+    attributes: attributes.map((a) => [a.name, a.value]),
+    children: children.map(asNew),
+    text: children.length > 0 ? '' : text,
+  };
+}
+
+/** The record as an element of `<metadata>`, with what libvirt 12.8 keeps of an element there: its form. */
+export function recordElement({ digest, former, changed, added, removed, text }: UndoRecord): NewElement {
+  const child = (name: string, values: object): NewElement => ({
+    name: `vsmmu:${name}`,
+    attributes: Object.entries(values) as [string, string][],
+  });
+  return {
+    name: 'vsmmu:placement',
+    quote: '"',
+    attributes: [
+      ['xmlns:vsmmu', NAMESPACE],
+      ['digest', digest],
+      ['former', former],
+    ],
+    children: [
+      ...changed.map((values) => child('changed', values)),
+      ...(Object.keys(added).length > 0 ? [child('added', added)] : []),
+      ...(removed.length > 0 ? [{ name: 'vsmmu:removed', children: removed }] : []),
+      ...text.map((values) => child('text', values)),
+    ],
+  };
+}
+
+/** The digest of a domain's text without its record. It finds edits; it proves nothing about who made them. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** A domain's text without its record. */
+export function withoutRecord(text: string, { start, end }: { readonly start: number; readonly end: number }): string {
+  return text.slice(0, start) + text.slice(end);
+}

@@ -1,0 +1,36 @@
+import type { Diagnostic } from '../../diagnostics.js';
+import { type Domain, parseDomain } from '../../domain/domain.js';
+import { formatNodeset } from '../../domain/numa.js';
+import { readRecord } from './record.js';
+import { restore } from './restore.js';
+import { bridges, revert } from './revert.js';
+import { applyWithRecord } from './write-record.js';
+
+/** A domain to plan from nothing, and what happened to it on the way. */
+export interface Cleared {
+  readonly domain: Domain;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * The domain without any expander bus for a vSMMU, so that all of it can be planned anew: as it was before the first
+ * rewriting, and without accelerated buses made by hand. What goes of those, the record of the result tells.
+ * @throws RefusedError `metadata-invalid` where there is a record that cannot be read
+ */
+export function withoutBridges(domain: Domain): Cleared {
+  const found = readRecord(domain);
+  const reverted = found.record && revert(domain);
+  // Where host devices go, the plan says.
+  const planned = new Set(domain.hostDevices.map(({ place }) => `${place.line}:${place.column}`));
+  const isAnswered = ({ code, place }: Diagnostic) =>
+    code === 'address-dropped' && place !== undefined && planned.has(`${place.line}:${place.column}`);
+  const diagnostics = [...found.diagnostics, ...(reverted?.diagnostics ?? [])].filter((d) => !isAnswered(d));
+  const original = reverted ? parseDomain(reverted.xml) : domain;
+  const byHand = bridges(original);
+  if (byHand.length === 0) return { domain: original, diagnostics };
+  const controllers = formatNodeset(byHand.map((c) => c.index));
+  const options = { anyAlias: true, relayout: true };
+  const cleared = restore(original, { changed: [], added: { controllers }, removed: [] }, options);
+  const xml = applyWithRecord(original, cleared.editor);
+  return { domain: parseDomain(xml), diagnostics: [...diagnostics, ...cleared.diagnostics] };
+}

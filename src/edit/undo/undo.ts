@@ -1,0 +1,90 @@
+import { type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
+import { type Domain, parseDomain } from '../../domain/domain.js';
+import { formatNodeset } from '../../domain/numa.js';
+import { isOurAlias } from '../../plan/alias.js';
+import type { XmlDocument, XmlElement } from '../../xml/document.js';
+import { applyEdits, type TextEdit } from '../../xml/text-edits.js';
+import { type Alignment, alignmentOf, compose } from './alignment.js';
+import { unmanagedDifference } from './managed.js';
+import { digestOf, type Meaning, type UndoRecord, withoutRecord } from './record.js';
+import { type RestoreOptions, restore } from './restore.js';
+
+/** A domain without what vsmmu did to it. */
+export interface Undone {
+  readonly domain: Domain;
+  /** Of the text that was given with the one that comes out. */
+  readonly alignment: Alignment;
+  readonly diagnostics: readonly Diagnostic[];
+  /** NUMA cells of vsmmu's that stay. */
+  readonly cellsLeft: readonly number[];
+  /** Errors that say what of vsmmu's is left. */
+  readonly left: readonly Diagnostic[];
+}
+
+/**
+ * Takes back by structure what a record says; while nobody has edited the domain since, by its edits of the text, too.
+ * @param meaning a record, or what is to be taken out without one
+ * @param element the record's
+ * @throws RefusedError `metadata-invalid` where that would change what vsmmu does not manage
+ */
+export function undo(
+  domain: Domain,
+  meaning: Meaning | UndoRecord,
+  element: XmlElement | undefined,
+  options?: RestoreOptions,
+): Undone {
+  const { document } = domain;
+  const { editor, diagnostics, cellsLeft } = restore(domain, meaning, options);
+  const edits = editor.textEdits();
+  const restored = applyEdits(document.text, edits);
+  const alignment = alignmentOf(edits, document.text.length);
+  const spelling =
+    element && 'digest' in meaning ? spellingOf(meaning, withoutRecord(document.text, element)) : undefined;
+  const former = spelling && applyEdits(restored, spelling);
+  let distrust: Diagnostic[] = [];
+  if (former !== undefined && 'former' in meaning && digestOf(former) === meaning.former) {
+    const result = readUndone(former, document);
+    if (typeof result !== 'string') {
+      const whole = compose(alignment, alignmentOf(spelling ?? [], restored.length));
+      return { domain: result, alignment: whole, diagnostics: [], cellsLeft: [], left: reportLeft(result, []) };
+    }
+    const message = `the former text in the record in <metadata> is not used: ${result}`;
+    distrust = [diagnostic('metadata-invalid', message)];
+  }
+  const result = readUndone(restored, document);
+  if (typeof result === 'string') {
+    throw new RefusedError(diagnostic('metadata-invalid', `the record in <metadata> is not used: ${result}`));
+  }
+  const left = reportLeft(result, cellsLeft);
+  return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], cellsLeft, left };
+}
+
+/** The domain that an undo gives; in words, why it must not be. */
+function readUndone(text: string, before: XmlDocument): Domain | string {
+  try {
+    const result = parseDomain(text);
+    const other = unmanagedDifference(before, result.document);
+    return other === undefined ? result : `it would change <${other}>, which vsmmu does not manage`;
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
+}
+
+/** The edits that give the former text its spelling back; undefined where somebody has edited the domain since. */
+function spellingOf({ digest, text }: UndoRecord, edited: string): TextEdit[] | undefined {
+  if (digestOf(edited) !== digest) return undefined;
+  const edits = text.map(({ at, cut, put = '' }) => ({ start: Number(at), end: Number(at) + Number(cut), text: put }));
+  return edits.every(({ start }, i) => start >= (edits[i - 1]?.end ?? 0)) ? edits : undefined;
+}
+
+function reportLeft(domain: Domain, cellsLeft: readonly number[]): Diagnostic[] {
+  const controllers = domain.controllers.filter((c) => isOurAlias(c.alias)).map((c) => c.index);
+  const left = [
+    ...(controllers.length > 0
+      ? [`PCI controllers ${formatNodeset(controllers)}, which the record does not list`]
+      : []),
+    ...(cellsLeft.length > 0 ? [`NUMA cells ${formatNodeset(cellsLeft)}, which other cells follow`] : []),
+  ];
+  return left.map((what) => diagnostic('revert-incomplete', `left in the domain: ${what}`));
+}

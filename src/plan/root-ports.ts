@@ -1,0 +1,37 @@
+import type { ControllerIndex } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import { PciTree } from '../domain/pci-tree.js';
+import type { Port } from '../generated/plan.js';
+import { rootPortAlias } from './alias.js';
+import { Allocator } from './allocate.js';
+
+/**
+ * Plans root ports of `pcie.0`: one for each index that PCI controllers leave below others that stay, since libvirt 12.8 would
+ * fill such a gap itself, and as many more as devices need.
+ * @param staying the domain without the controllers that leave
+ * @param freed their indexes
+ * @param devices how many devices need one of these ports
+ * @param named whether the ports are vsmmu's, by their aliases
+ */
+export function planRootPorts(staying: Domain, freed: Iterable<number>, devices: number, named: boolean): Port[] {
+  const tree = new PciTree(staying);
+  const allocator = new Allocator(staying, tree);
+  const indexes = [...freed].filter((index) => index < tree.highestIndex).sort((a, b) => a - b) as ControllerIndex[];
+  while (indexes.length < devices) indexes.push(allocator.index());
+  const taken = new Set(staying.controllers.map((c) => c.chassis));
+  return allocator.packedRootSlots(indexes.length).map(({ address, multifunction }, i) => {
+    const controllerIndex = indexes[i] as ControllerIndex;
+    return {
+      model: 'pcie-root-port',
+      controllerIndex,
+      address,
+      // The allocator keeps the number of a missing index for the port that libvirt would add there: this one.
+      chassis: taken.has(controllerIndex) ? allocator.chassis(controllerIndex) : controllerIndex,
+      multifunction,
+      alias: named ? rootPortAlias(controllerIndex) : null,
+      kept: false,
+      devices: [],
+      reserve: 0,
+    };
+  });
+}
