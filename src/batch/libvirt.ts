@@ -12,10 +12,13 @@ import { settle } from './settle.js';
 import { whyOf } from './why.js';
 import { inOrder } from './window.js';
 
+/** What a batch asks of a libvirt. */
+export type DomainAccess = Pick<Connection, 'list' | 'find' | 'dumpXml' | 'define' | 'snapshotsWithMemory' | 'close'>;
+
 /** Domains of a libvirt to convert. */
 export interface LibvirtRun {
   /** Each has one virsh, which does one thing at a time. */
-  readonly connections: readonly Connection[];
+  readonly connections: readonly DomainAccess[];
   readonly domains: readonly DomainEntry[];
   readonly host: Host;
   readonly settings: ConvertSettings;
@@ -31,7 +34,7 @@ export interface LibvirtRun {
 }
 
 /** The domains of a connection, as they start next, with their passwords. */
-export function libvirtStore(connection: Connection): Store {
+export function libvirtStore(connection: DomainAccess): Store {
   return {
     async read(uuid) {
       try {
@@ -48,7 +51,7 @@ export function libvirtStore(connection: Connection): Store {
   };
 }
 
-async function isThere(connection: Connection, uuid: DomainUuid): Promise<boolean> {
+async function isThere(connection: DomainAccess, uuid: DomainUuid): Promise<boolean> {
   try {
     await connection.find(uuid);
     return true;
@@ -81,10 +84,10 @@ export async function* convertDomains(run: LibvirtRun): AsyncGenerator<Item> {
 
 class OneDomain {
   readonly #run: LibvirtRun;
-  readonly #connection: Connection;
+  readonly #connection: DomainAccess;
   readonly #entry: DomainEntry;
 
-  constructor(run: LibvirtRun, connection: Connection, entry: DomainEntry) {
+  constructor(run: LibvirtRun, connection: DomainAccess, entry: DomainEntry) {
     this.#run = run;
     this.#connection = connection;
     this.#entry = entry;

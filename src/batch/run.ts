@@ -1,6 +1,6 @@
 import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
 import { Host } from '../host/host.js';
-import { type Connection, type DomainEntry, openLibvirt } from '../libvirt/connection.js';
+import { type DomainEntry, openLibvirt } from '../libvirt/connection.js';
 import { type Policy, policyWithDefaults } from '../plan/policy.js';
 import type { Target } from '../plan/target.js';
 import { gone } from './change.js';
@@ -8,7 +8,7 @@ import type { ConvertSettings } from './convert.js';
 import { convertFolder } from './folder.js';
 import { begun, type History, settledIds } from './history.js';
 import type { Item, Wanted } from './item.js';
-import { convertDomains } from './libvirt.js';
+import { convertDomains, type DomainAccess } from './libvirt.js';
 import type { Lock } from './lock.js';
 import type { OpenRun } from './open-run.js';
 import { whyOf } from './why.js';
@@ -73,14 +73,16 @@ const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
 
 /** Connections to one libvirt, and the domains there that a run is to look at. */
 export class LibvirtBatch implements AsyncDisposable {
-  readonly connections: readonly Connection[];
-  readonly #first: Connection;
+  readonly #first: DomainAccess;
 
-  /** @param lock held by what is asked of libvirt, too: a define may outlive the process that asked for it */
-  constructor(uri: string, jobs: number, lock?: Lock) {
-    const options = { held: lock?.file };
-    this.#first = openLibvirt(uri, options);
-    this.connections = [this.#first, ...Array.from({ length: jobs - 1 }, () => openLibvirt(uri, options))];
+  constructor(readonly connections: readonly [DomainAccess, ...DomainAccess[]]) {
+    [this.#first] = connections;
+  }
+
+  /** @param lock also held by virsh: a define may outlive this process */
+  static open(uri: string, jobs: number, lock?: Lock): LibvirtBatch {
+    const open = (): DomainAccess => openLibvirt(uri, { held: lock?.file });
+    return new LibvirtBatch([open(), ...Array.from({ length: jobs - 1 }, open)]);
   }
 
   /**

@@ -57,7 +57,7 @@ async function convertDomains(
   using report = await openReport(options, () => batch.host);
   using lock = await lockFor(options);
   const stop = interruption();
-  await using libvirt = new LibvirtBatch(batch.source.uri, how.jobs, lock);
+  await using libvirt = LibvirtBatch.open(batch.source.uri, how.jobs, lock);
   const domains = await libvirt.select(names);
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch, domains) : undefined;
   const items = libvirt.run(batch, domains, { ...how, signal: stop.signal }, open);

@@ -38,7 +38,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const total = async () => Math.max(0, (await countXml(source.in)) - done);
     return await goThrough(items, goingOf({ options, stop, open, total }));
   }
-  await using libvirt = new LibvirtBatch(source.uri, how.jobs, lock);
+  await using libvirt = LibvirtBatch.open(source.uri, how.jobs, lock);
   const { domains, gone } = await libvirt.remaining(history);
   const items = withGone(open, gone, libvirt.run({ ...batch, source }, domains, how, open));
   const total = async () => domains.length + gone.length;

@@ -30,7 +30,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   using _folder = await lockTarget(options, source);
   const changes = selected(history, operands);
   const jobs = jobsOf(options);
-  await using libvirt = source.kind === 'libvirt' ? new LibvirtBatch(source.uri, jobs, lock) : undefined;
+  await using libvirt = source.kind === 'libvirt' ? LibvirtBatch.open(source.uri, jobs, lock) : undefined;
   const stores = libvirt
     ? libvirt.connections.map(libvirtStore)
     : Array.from({ length: jobs }, () => fileStore(source.kind === 'folder' ? resolve(source.in) : '/'));
