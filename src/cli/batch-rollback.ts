@@ -59,10 +59,10 @@ function selected({ changes }: History, names: readonly string[]): readonly Past
       const [found, ...others] = byId ? [byId] : all.filter(({ begin }) => begin.name === name);
       if (!found) throw new InputError(diagnostic('domain-unknown', `the run changed no domain ${name}`));
       if (others.length === 0) return found;
-      const files = [found, ...others].map(({ begin }) => begin.id).join(', ');
+      const files = [found, ...others].map(({ begin }) => begin.id).sort();
       throw new InputError(
         diagnostic('usage', `the run changed ${others.length + 1} domains called ${name}`, {
-          hint: `give one of ${files}`,
+          hint: `give one of ${files.join(', ')}`,
         }),
       );
     }),

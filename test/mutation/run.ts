@@ -36,35 +36,32 @@ function sample<T>(items: readonly T[], count: number): T[] {
 /** Killing a batch takes too long here. */
 const env = { ...process.env, VSMMU_KILLS: '0' };
 
-function passes(command: string, args: readonly string[]): boolean {
-  return spawnSync(command, args, { cwd: copy, env, stdio: 'ignore', timeout: 600_000 }).status === 0;
+/** What a command says when it fails; undefined when it does not. */
+function failureOf(command: string, args: readonly string[]): string | undefined {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: copy, env, encoding: 'utf8', timeout: 600_000 });
+  return status === 0 ? undefined : `${stdout}\n${stderr}`;
 }
 
-/** Whether everything can be built and every test passes. A test that only its time ended counts as failed. */
-function survives(): boolean {
-  if (!passes(process.execPath, ['bin/bundle.mjs'])) return false;
-  const groups = positionals.length > 0 ? positionals : ['test'];
+/** Builds the programs and runs the tests until one fails. */
+function failure(): string | undefined {
+  const vitest = ['vitest', 'run', '--bail', '1', '--exclude', 'test/{lab,accel}/**', '--testTimeout', '60000'];
   // One after the other: the first is meant to be the fastest.
-  return groups.every((group) =>
-    passes('npx', [
-      'vitest',
-      'run',
-      '--bail',
-      '1',
-      '--exclude',
-      'test/{lab,accel}/**',
-      '--testTimeout',
-      '60000',
-      group,
-    ]),
-  );
+  const groups = positionals.length > 0 ? positionals : ['test'];
+  const steps = [() => failureOf(process.execPath, ['bin/bundle.mjs'])];
+  steps.push(...groups.map((group) => () => failureOf('npx', [...vitest, group])));
+  for (const step of steps) {
+    const found = step();
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 for (const name of ['bin', 'dist', 'samples', 'schemas', 'src', 'test', 'package.json', 'README.md', 'tsconfig.json']) {
   cpSync(join(repository, name), join(copy, name), { recursive: true });
 }
 symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'));
-if (!survives()) throw new Error('the tests fail without a change');
+const before = failure();
+if (before !== undefined) throw new Error(`the tests fail without a change: ${before}`);
 
 const files = readdirSync(join(copy, values.under), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts') && !file.includes('generated/'))
@@ -75,11 +72,11 @@ const all = files.flatMap((file) => {
 });
 const chosen = sample(all, Number(values.count));
 let killed = 0;
-for (const { file, original, line, before, after, text } of chosen) {
+for (const { file, original, line, before: was, after, text } of chosen) {
   writeFileSync(join(copy, file), text);
-  const alive = survives();
+  const alive = failure() === undefined;
   writeFileSync(join(copy, file), original);
   if (!alive) killed++;
-  console.log(`${alive ? 'survived' : 'killed'} ${file}:${line}\n  - ${before}\n  + ${after}`);
+  console.log(`${alive ? 'survived' : 'killed'} ${file}:${line}\n  - ${was}\n  + ${after}`);
 }
 console.log(`${killed} of ${chosen.length} mutants killed (${all.length} in all)`);
