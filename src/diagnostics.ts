@@ -39,11 +39,21 @@ export function diagnostic(code: DiagnosticCode, message: string, details: Diagn
   return {
     code,
     severity,
-    message,
-    ...(hint !== undefined && { hint }),
+    message: shorten(message),
+    ...(hint !== undefined && { hint: shorten(hint) }),
     ...(file !== undefined && { file }),
     ...(place !== undefined && { place }),
   };
+}
+
+/** Longer words are values of a document, and longer texts are lists of them: the beginning shows which. */
+const MAX_WORD = 500;
+const MAX_TEXT = 4000;
+
+function shorten(text: string): string {
+  if (text.length <= MAX_WORD) return text;
+  const short = text.replace(new RegExp(`(\\S{${MAX_WORD}})\\S+`, 'g'), '$1…');
+  return short.length > MAX_TEXT ? `${short.slice(0, MAX_TEXT)}…` : short;
 }
 
 /**

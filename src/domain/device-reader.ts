@@ -146,6 +146,10 @@ export class DeviceReader {
       // 0 is a root bus's, written or not.
       let index = ROOT_MODELS.has(controller.model) ? 0 : 1;
       while (taken.has(index)) index++;
+      if (index > MAX_CONTROLLER_INDEX) {
+        const message = `more than ${MAX_CONTROLLER_INDEX + 1} PCI controllers, which libvirt does not take`;
+        throw new InputError(diagnostic('number-invalid', message, { place: controller.place }));
+      }
       taken.add(index);
       this.controllers.push({ ...controller, index: index as ControllerIndex });
     }

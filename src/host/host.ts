@@ -64,7 +64,7 @@ export class Host {
 
   /** Whether an endpoint is alone in an IOMMU group: Linux 7.2 translates for no other behind an accelerated vSMMU. */
   isIsolated(device: PciDevice): boolean {
-    return device.group !== null && this.groupMates(device).length === 0;
+    return device.group !== null && this.groupMembers(device.group).length === 1;
   }
 
   /** The bridges that a device hangs below, the nearest first. */

@@ -13,7 +13,9 @@ const MAX_CHASSIS = 255;
  * out is asked for afterwards (`indexesLacking`, `slotsLacking`), so that one error can tell all of it.
  */
 export class Allocator {
-  readonly #slots = new Map<ControllerIndex, Set<number>>();
+  readonly #slots = new Map<ControllerIndex, ReadonlySet<number>>();
+  /** Where the search for the next free slot of a bus begins: below it all are taken. */
+  readonly #nextSlots = new Map<ControllerIndex, number>();
   /** What the ports have that are there, or will get: one without a number gets its index (libvirt 12.8). */
   readonly #chassis: Set<number>;
   readonly #tree: PciTree;
@@ -37,9 +39,9 @@ export class Allocator {
   /** The lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge's. */
   slot(bus: ControllerIndex): number {
     const taken = this.#taken(bus);
-    let slot = bus === ROOT_BUS ? 1 : 0;
+    let slot = this.#nextSlots.get(bus) ?? (bus === ROOT_BUS ? 1 : 0);
     while (taken.has(slot)) slot++;
-    taken.add(slot);
+    this.#nextSlots.set(bus, slot + 1);
     return slot;
   }
 
@@ -70,7 +72,7 @@ export class Allocator {
     return chassis;
   }
 
-  #taken(bus: ControllerIndex): Set<number> {
+  #taken(bus: ControllerIndex): ReadonlySet<number> {
     const taken = this.#slots.get(bus) ?? this.#tree.takenSlots(bus);
     this.#slots.set(bus, taken);
     return taken;

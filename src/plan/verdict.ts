@@ -79,7 +79,8 @@ function keepShared(
   const refused = policy.groupMates === 'error';
   const names = listNames(candidates.map(({ bdf }) => bdf));
   const outcome = refused ? 'cannot be placed' : candidates.length > 1 ? 'stay on pcie.0' : 'stays on pcie.0';
-  const others = inGroup.filter(({ bdf }) => !candidates.some((device) => device.bdf === bdf));
+  const own = new Set(candidates.map(({ bdf }) => bdf));
+  const others = inGroup.filter(({ bdf }) => !own.has(bdf));
   const why =
     others.length === 0 ? `they share IOMMU group ${group}` : `IOMMU group ${group} also has ${nameMembers(others)}`;
   const message = `${names} ${outcome}: ${why}`;
@@ -97,7 +98,10 @@ export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readon
   const groups = new Map<number, HostDevice[]>();
   for (const device of domain.hostDevices) {
     const group = host.device(device.bdf)?.group ?? null;
-    if (group !== null) groups.set(group, [...(groups.get(group) ?? []), device]);
+    if (group === null) continue;
+    const members = groups.get(group);
+    if (members) members.push(device);
+    else groups.set(group, [device]);
   }
   return groups;
 }

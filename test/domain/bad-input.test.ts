@@ -93,6 +93,16 @@ const refusals: Readonly<Record<string, Refusal>> = {
     code: 2,
     says: ":4:1: error: number-invalid: index='010' of pcie-root is 8, and libvirt takes only 0",
   },
+  'more controllers than there are indexes': {
+    input: domain(`${"<controller type='pci' model='pcie-root-port'/>\n".repeat(256)}${NVME}`),
+    code: 2,
+    says: ':259:1: error: number-invalid: more than 256 PCI controllers, which libvirt does not take',
+  },
+  'a value of 100 KB, without repeating all of it': {
+    input: domain(hostdev(`bus='${'9'.repeat(100_000)}'`)),
+    code: 2,
+    says: `${'9'.repeat(400)}`,
+  },
   'two controllers with one index': {
     input: domain(`${port(1)}\n${port(1)}\n${NVME}`),
     code: 2,
@@ -139,7 +149,7 @@ describe('rewrite in place refuses, in one line, and touches nothing:', () => {
   it.each(Object.entries(refusals))('%s', (_title, { input, code, says, options = HOST_A }) => {
     const { status, stdout, lines, after } = rewriteInPlace(input, options);
     expect(lines).toEqual([expect.stringContaining(says)]);
-    expect(lines[0]).toMatch(/^\/domain\.xml(:\d+:\d+)?: error: /);
+    expect(lines[0]).toMatch(/^\/domain\.xml(:\d+:\d+)?: error: .{1,4200}$/);
     expect({ status, stdout }).toEqual({ status: code, stdout: '' });
     expect(after.equals(Buffer.from(input))).toBe(true);
     expect(readdirSync(folder)).toEqual(['domain.xml']);
