@@ -40,6 +40,14 @@ describe('what the README shows of commands', () => {
       return [line.slice(2), output.join('\n')];
     });
 
+  it('includes what npm start prints', () => {
+    const [, block] = /npm start\n[\s\S]*?```\n([\s\S]*?)```/.exec(readme) ?? [];
+    const { stdout } = spawnSync(process.execPath, ['samples/start.mjs'], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect(stdout.trimEnd()).toBe(block?.trimEnd());
+    // What was converted, what was not and why, and what to read next stand before the diff.
+    expect(stdout.indexOf('\n---')).toBe(stdout.split('\n').slice(0, 5).join('\n').length + 1);
+  });
+
   it('is something', () => expect(runs.length).toBeGreaterThan(3));
 
   it.each(runs)('is what they print: %s', (line, output) => {
