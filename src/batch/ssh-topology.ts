@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 import type { Host } from '../host/host.js';
 import { readTopology } from '../host/snapshot.js';
+import { describeIoError } from '../io/errors.js';
 import { sshTarget } from './uri.js';
 
 /**
@@ -28,7 +29,7 @@ function ask(host: string, args: readonly string[]): Promise<string> {
       said = (said + text).slice(-10_000);
     });
     const failed = (why: string) => new OutsideError(diagnostic('ssh-failed', `ssh ${host}: ${why}`));
-    child.once('error', (error) => reject(failed(error.message)));
+    child.once('error', (error) => reject(failed(describeIoError(error))));
     child.once('close', (code) => {
       if (code === 0) resolve(output);
       else reject(failed(said.trim().split('\n').at(-1) || `it ended with ${code}`));

@@ -1,9 +1,10 @@
+import { describeIoError } from '../io/errors.js';
 import { main } from './main.js';
 
 // Whoever reads our output may stop reading (`| head`): that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  process.stderr.write(`vsmmu: error: file-unwritable: standard output: ${error.code ?? error.message}\n`);
+  process.stderr.write(`vsmmu: error: file-unwritable: standard output: ${describeIoError(error)}\n`);
   process.exit(3);
 });
 

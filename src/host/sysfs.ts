@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { diagnostic, OutsideError } from '../diagnostics.js';
+import { describeIoError } from '../io/errors.js';
 
 /** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO']);
@@ -64,11 +65,11 @@ export class Sysfs {
       return act(`${this.root}/${path}`);
     } catch (error) {
       if (error instanceof OutsideError) throw error;
-      const { code = '', message } = error as NodeJS.ErrnoException;
+      const { code = '' } = error as NodeJS.ErrnoException;
       if (GONE.has(code)) return undefined;
       // What readlink(2) reports for a file or a folder.
       if (code === 'EINVAL') this.fail(path, 'is not a link');
-      return this.fail(path, `cannot be read: ${message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*)?$/s, '')}`);
+      return this.fail(path, `cannot be read: ${describeIoError(error)}`);
     }
   }
 }

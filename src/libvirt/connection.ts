@@ -3,6 +3,7 @@ import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { describeIoError } from '../io/errors.js';
 import { type Answer, Virsh, VirshGone } from './virsh.js';
 
 /** A domain's UUID, lower-case with dashes: what a domain is addressed by, since a name may be another's id or an option. */
@@ -228,7 +229,7 @@ function openNameless(content: string): number {
     return file;
   } catch (error) {
     if (file !== undefined) closeSync(file);
-    throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file: tmpdir() }));
+    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file: tmpdir() }));
   }
 }
 

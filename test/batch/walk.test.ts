@@ -22,7 +22,7 @@ describe('the files of a folder', () => {
     }
     expect(await found(folder)).toMatchObject([
       { path: 'a/vm.xml' },
-      { path: 'b\ufffd', unreadable: [{ code: 'file-unreadable', message: 'no such file or directory' }] },
+      { path: 'b\ufffd', unreadable: [{ code: 'file-unreadable', message: 'its name is not UTF-8; rename it' }] },
       { path: 'c/vm.xml' },
     ]);
   });

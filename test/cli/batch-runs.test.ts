@@ -99,7 +99,7 @@ describe('runs', () => {
     writeFileSync(here.state, '');
     expect(here.batch('list')).toMatchObject({
       code: 3,
-      stderr: `${here.state}/runs: error: file-unreadable: not a directory\n`,
+      stderr: `${here.state}/runs: error: file-unreadable: a part of its path is not a folder\n`,
     });
   });
 

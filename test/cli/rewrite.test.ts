@@ -152,7 +152,7 @@ describe('rewrite', () => {
     const { status, stderr } = spawnSync('sh', ['-c', line, process.execPath], { cwd: REPOSITORY, encoding: 'utf8' });
     expect({ status, stderr }).toEqual({
       status: 3,
-      stderr: 'vsmmu: error: file-unwritable: standard output: ENOSPC\n',
+      stderr: 'vsmmu: error: file-unwritable: standard output: no space left on device\n',
     });
   });
 
