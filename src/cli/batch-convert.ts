@@ -149,7 +149,8 @@ async function hostOf(source: LibvirtSource | FolderSource, options: OptionValue
 
 function wantOf(options: OptionValues): Wanted {
   return {
-    texts: isSet(options, 'diff'),
+    // The pictures of a report show the addresses that the guest sees.
+    texts: isSet(options, 'diff') || options.html !== undefined,
     plans: options.html !== undefined,
     details: isSet(options, 'json') || isSet(options, 'verbose') || options.html !== undefined,
   };

@@ -1,12 +1,17 @@
 import { type Item, isFailure, type Tally } from '../batch/item.js';
 import { diagnostic, OutsideError } from '../diagnostics.js';
+import { parseDomain } from '../domain/domain.js';
 import { escapeMarkup } from '../escape.js';
 import { drawPlan } from '../guest/picture.js';
+import { predictGuest } from '../guest/predict.js';
 import type { Host } from '../host/host.js';
 import { Draft } from '../io/draft.js';
 import { describeIoError } from '../io/errors.js';
 import { type Location, locate } from '../io/folder.js';
 import { summary, titleOf, WORDS } from './batch-output.js';
+
+/** Why some rows have a triangle. */
+const LEGEND = '<p>Rows with ▸ open: they show the diagnostics of a domain and a picture of its plan.</p>';
 
 /** The pictures bring their own light and dark colours. */
 const HEAD = `<!doctype html>
@@ -20,6 +25,8 @@ const HEAD = `<!doctype html>
 body { max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
 summary, .row { display: flex; gap: 1rem; padding: .35rem 0; border-top: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
 summary { cursor: pointer; }
+summary::before { content: '▸'; } [open] > summary::before { content: '▾'; } .row::before { content: '\\2003'; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0 0 1rem; } dd { margin: 0; overflow-wrap: anywhere; }
 .verdict { flex: 0 0 7rem; font-weight: 600; }
 .name { flex: 0 0 16rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; }
 .failure .verdict { color: light-dark(#b3261e, #ff8a80); }
@@ -42,17 +49,22 @@ export class HtmlReport implements Disposable {
   readonly #target: Location;
   readonly #draft: Draft;
 
-  /** @param hostOf whose devices the picture of a domain shows @throws OutsideError `file-unwritable` */
-  constructor(file: string, hostOf: (item: Item) => Host | undefined) {
+  /**
+   * @param hostOf whose devices the picture of a domain shows
+   * @param facts what the run is of, by their names
+   * @throws OutsideError `file-unwritable`
+   */
+  constructor(file: string, hostOf: (item: Item) => Host | undefined, facts: Readonly<Record<string, string>>) {
     this.#file = file;
     this.#hostOf = hostOf;
     this.#target = this.#attempt(() => locate(file));
     this.#draft = this.#attempt(() => new Draft(this.#target, 0o666));
-    this.#write(HEAD);
+    const rows = Object.entries(facts).map(([name, fact]) => `<dt>${name}</dt><dd>${escapeMarkup(fact)}</dd>`);
+    this.#write(`${HEAD}<dl>${rows.join('\n')}</dl>\n${LEGEND}\n`);
   }
 
   async item(item: Item): Promise<void> {
-    const { verdict, name, why, loses, running, plan, diagnostics } = item;
+    const { verdict, name, why, loses, running, plan, diagnostics, texts } = item;
     const remarks = [
       ...(why === undefined ? [] : [why]),
       ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
@@ -64,7 +76,10 @@ export class HtmlReport implements Disposable {
       `<span class="why">${escapeMarkup(remarks.join('; '))}</span>`,
     ].join('');
     const host = plan?.changed ? this.#hostOf(item) : undefined;
-    const picture = plan && host ? drawPlan(plan, host, { name }) : '';
+    const picture =
+      plan && host
+        ? drawPlan(plan, host, { name, ...(texts && { guest: predictGuest(parseDomain(texts.after)) }) })
+        : '';
     const findings = diagnostics.map((d) => `<li>${d.severity}: ${escapeMarkup(d.message)}</li>`).join('');
     const list = findings === '' ? '' : `<ul>${findings}</ul>`;
     const kind = isFailure(item) ? ' class="failure"' : '';

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { totalsOf } from '../batch/history.js';
 import { type Item, isFailure, Tally, type Totals } from '../batch/item.js';
 import { removeLeftovers } from '../batch/leftovers.js';
@@ -9,6 +10,7 @@ import { State } from '../batch/state.js';
 import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
 import type { FolderSource, LibvirtSource } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
+import { VERSION } from '../version.js';
 import type { HtmlReport } from './batch-html.js';
 import { waitOf } from './batch-options.js';
 import { openOutput, summary } from './batch-output.js';
@@ -186,7 +188,21 @@ export async function openReport(
   const file = value(options, 'html');
   if (file === undefined) return undefined;
   const { HtmlReport } = await import('./batch-html.js');
-  return new HtmlReport(file, hostOf);
+  return new HtmlReport(file, hostOf, factsOf(options));
+}
+
+/** What a report says of the run. */
+function factsOf(options: OptionValues): Readonly<Record<string, string>> {
+  const given = Object.entries(options).flatMap(([name, each]) => {
+    const values = [each].flat();
+    return values.map((one) => (one === true ? `--${name}` : `--${name} ${shellWord(String(one))}`));
+  });
+  return {
+    Host: value(options, 'topology') ?? value(options, 'topology-map') ?? value(options, 'connect') ?? hostname(),
+    Date: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+    Version: `vsmmu ${VERSION}`,
+    Options: given.join(' ') || 'none',
+  };
 }
 
 /** What is said of the batch as a whole, and not of a file. */

@@ -3,7 +3,7 @@
  * largest size. `npm run bench`, or `npx tsx test/bench/shapes.ts PART_OF_NAME
  * SCALE` for some of them, smaller. The exponent compares runs of one machine, so its speed is not in it.
  */
-import { revert } from '../../src/edit/revert.js';
+import { revert } from '../../src/edit/undo/revert.js';
 import { check, DEFAULT_POLICY, DiagnosedError, parseDomain, plan, readTopology, rewrite } from '../../src/index.js';
 import { readPolicy } from '../../src/plan/policy.js';
 

@@ -206,6 +206,20 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
     expect(existsSync(`${page}.part`)).toBe(false);
   });
 
+  it('says in its report which host, when, which version and with which options, and shows guest addresses', () => {
+    const here = place({ 'vm.xml': text });
+    const page = join(here.folder, '../report.html');
+    here.batch(...convert(here), '--html', page);
+    const html = readFileSync(page, 'utf8');
+    expect(html).toContain(`<dt>Host</dt><dd>${HOST}</dd>`);
+    expect(html).toMatch(/<dt>Date<\/dt><dd>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ<\/dd>/);
+    expect(html).toMatch(/<dt>Version<\/dt><dd>vsmmu \d+\.\d+\.\d+<\/dd>/);
+    expect(html).toMatch(/<dt>Options<\/dt><dd>.*--topology .*--html .*<\/dd>/);
+    expect(html).toContain('Rows with ▸ open');
+    // Where the guest sees 0000:31:10.2.
+    expect(html).toContain('0000:fd:00.0');
+  });
+
   it('draws each domain on the host that a map names for it', () => {
     const here = place({ 'vm.xml': text });
     const [map, page] = [join(here.folder, '../map.json'), join(here.folder, '../report.html')];
@@ -277,7 +291,7 @@ describe('the command line of batch', () => {
       ['batch', 'convert', '--connect', 'qemu+ssh://h/system', '--all'],
       /another machine/,
     ],
-    ['a URI that is none', ['batch', 'convert', '--connect', 'a b', '--all'], /is no URI/],
+    ['a URI that is none', ['batch', 'convert', '--connect', 'a b', '--all'], /is not the URI/],
     ['a run that there is not', ['batch', 'resume', '--state', '/nonexistent/..', '../x'], /there is no run/],
     ['nothing to remove', ['batch', 'prune', '--state', '/nonexistent'], /say what to remove/],
   ])('is refused with one line and exit code 2: %s', (_, args, says) => {
