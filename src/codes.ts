@@ -513,6 +513,11 @@ const codes = {
     meaning: "somebody else than root may change what libvirt's hook runs as root",
     hint: 'install Node and vsmmu where root alone may write, and install the hook from there',
   },
+  'hook-differs': {
+    severity: 'warning',
+    meaning: 'the policy asks for another mode of the hook than the one that it was installed with',
+    hint: 'run vsmmu hook install again',
+  },
   'domain-running': { severity: 'note', meaning: 'a domain that runs changes for its next start only' },
   'domain-saved': {
     severity: 'warning',

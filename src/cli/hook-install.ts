@@ -1,7 +1,8 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diagnostic, InputError } from '../diagnostics.js';
+import type { Policy } from '../generated/policy.js';
 import {
   exposedPart,
   findHook,
@@ -13,7 +14,7 @@ import {
   problemsOf,
   uninstallHook,
 } from '../libvirt/hook-file.js';
-import { readTextFile } from './files.js';
+import { readExisting, readTextFile } from './files.js';
 import { print, say } from './io/terminal.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
@@ -43,8 +44,7 @@ export async function install(operands: readonly string[], options: OptionValues
     node: realpathSync(process.execPath),
     vsmmu: bin('vsmmu'),
     policy: path('policy', DEFAULT_POLICY_FILE),
-    hook: options.hook === undefined ? '' : policy.hook,
-    convertOnStop: isSet(options, 'convert-on-stop') ? 'true' : '',
+    mode: policy.hook,
     log: path('log', DEFAULT_HOOK_LOG),
     limitSeconds: Number(limit),
     options: [
@@ -55,13 +55,12 @@ export async function install(operands: readonly string[], options: OptionValues
         const target = value(options, option);
         return target === undefined ? [] : [`--${option}`, target];
       }),
-      ...(options.hook === undefined ? [] : ['--hook', policy.hook]),
       ...['convert-on-stop', 'force-tcg'].flatMap((option) => (isSet(options, option) ? [`--${option}`] : [])),
     ],
   });
   const file = await hookPath(folderOf(options));
   const changed = await installHook(file, script);
-  const diagnostics = exposures({ file, node: realpathSync(process.execPath), vsmmu: bin('vsmmu') });
+  const diagnostics = exposures(findHook(folderOf(options)));
   report(diagnostics, options);
   tell(
     options,
@@ -86,11 +85,12 @@ export async function uninstall(operands: readonly string[], options: OptionValu
 export async function status(operands: readonly string[], options: OptionValues): Promise<number> {
   none(operands, 'hook status');
   const hook = findHook(folderOf(options));
-  const { hook: mode, convertOnStop } = policyOf(hook ? optionsOf(hook) : {}, { mayBeMissing: true });
-  const diagnostics = hook ? exposures(hook) : [];
+  const mode = hook?.mode;
+  const { convertOnStop } = policyOf(hook ? optionsOf(hook) : {}, { mayBeMissing: true });
+  const diagnostics = [...exposures(hook), ...(hook ? differences(hook) : [])];
   const broken = hook ? problemsOf(hook) : [];
   if (isSet(options, 'json')) {
-    const { hook: _, ...found } = { ...hook, broken, mode, convertOnStop };
+    const found = { ...hook, broken, convertOnStop };
     printJson({ changed: false, diagnostics, installed: hook !== undefined, ...(hook && found) });
   } else if (!hook) print('not installed\n');
   else {
@@ -110,24 +110,43 @@ export async function status(operands: readonly string[], options: OptionValues)
   return hook && broken.length === 0 ? 0 : 1;
 }
 
-/** What of a hook others than root may change, who would then be root at the next start of a guest. */
-function exposures({ file, node = '', vsmmu = '' }: Pick<InstalledHook, 'file' | 'node' | 'vsmmu'>): Located[] {
-  const dist = join(dirname(vsmmu), '../dist');
-  const programs = [file, node, vsmmu, join(dist, 'hook.cjs'), join(dist, 'vsmmu.cjs')];
-  const parts = new Set(programs.flatMap((program) => exposedPart(program) ?? []));
+/** What others than root could change to become root at the next start of a guest: all that runs, and all that decides. */
+function exposures(hook: InstalledHook | undefined): Located[] {
+  if (!hook) return [];
+  const { file, node = '', vsmmu = '', policy = '' } = hook;
+  const folder = dirname(dirname(vsmmu));
+  const ours = ['bin', 'dist'].flatMap((name) => filesIn(join(folder, name)));
+  const deciding = [file, node, vsmmu, ...ours, join(folder, 'package.json'), policy];
+  const parts = new Set(deciding.flatMap((part) => exposedPart(part) ?? []));
   return [...parts].map((part) => ({
     file,
-    ...diagnostic('hook-exposed', `libvirt runs it as root, and others than root may change ${part}`),
+    ...diagnostic('hook-exposed', `libvirt runs the hook as root, and others than root may change ${part}`),
   }));
 }
 
-/** What a hook was told of the policy when it was installed. */
-function optionsOf({ policy, hook, convertOnStop }: InstalledHook): OptionValues {
-  return {
-    policy,
-    ...(hook && { hook }),
-    ...(convertOnStop && { 'convert-on-stop': true }),
-  };
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => join(folder, name));
+}
+
+/** Where the policy says something else than when the hook was installed. */
+function differences({ file, policy = '', mode }: InstalledHook): Located[] {
+  const text = readExisting(policy);
+  const wanted = text === undefined ? undefined : (JSON.parse(text) as Policy).hook;
+  if (wanted === undefined || wanted === mode) return [];
+  return [
+    {
+      file,
+      ...diagnostic('hook-differs', `${policy} says "hook": "${wanted}", and the hook is installed with ${mode}`),
+    },
+  ];
+}
+
+/** The policy that the hook's program uses. */
+function optionsOf({ policy, convertOnStop }: InstalledHook): OptionValues {
+  return { policy, ...(convertOnStop && { 'convert-on-stop': true }) };
 }
 
 function folderOf(options: OptionValues): string {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import { printable } from '../escape.js';
@@ -8,11 +8,11 @@ import { isVirtMachine } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
 import type { Policy } from '../plan/policy.js';
 import { UPSTREAM } from '../plan/target.js';
-import { readExisting, readTextFile } from './files.js';
+import { readTextFile } from './files.js';
 import { startClock } from './hook-clock.js';
 import { readHookInput } from './hook-input.js';
 import { HookLog } from './hook-log.js';
-import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
+import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { formatDiagnostic } from './report.js';
 
 /** The answer that refuses a start, for libvirt and for the script that it calls. */
@@ -22,8 +22,9 @@ const REFUSED = 1;
 const MAY_BE_MISSING = { mayBeMissing: true };
 
 /**
- * `vsmmu hook run GUEST OPERATION SUB-OPERATION EXTRA`: answers libvirt's qemu hook, by exit code 0 or 1. Nothing that goes
- * wrong in it is an answer, unless policy is to start nothing unchecked.
+ * `vsmmu hook run GUEST OPERATION SUB-OPERATION EXTRA`: answers libvirt's qemu hook, by exit code 0 or 1, and with `allowed` or
+ * `refused` on standard output: a program that is damaged can exit with any code. A failure allows the start, unless the
+ * mode is `enforce`.
  */
 export async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const [guest, operation, suboperation, extra, ...more] = operands;
@@ -32,9 +33,10 @@ export async function run(operands: readonly string[], options: OptionValues): P
   }
   const log = new HookLog(value(options, 'log'));
   const name = JSON.stringify(guest);
+  const isStart = operation === 'prepare' && suboperation === 'begin';
   const unchecked = (why: string): number => {
     log.write([oneLine(`vsmmu: ${name} could not be checked: ${why}`)]);
-    return isEnforced(options) && operation === 'prepare' ? REFUSED : 0;
+    return isStart ? answer(isEnforced(options) ? REFUSED : 0) : 0;
   };
   const limit = Number(value(options, 'limit') ?? 5);
   // A start that would be refused is not for want of a processor.
@@ -42,7 +44,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     process.exit(unchecked(`it took longer than ${limit} s`)),
   );
   try {
-    if (operation === 'prepare' && suboperation === 'begin') return await prepare(name, options, log);
+    if (isStart) return answer(await prepare(name, options, log));
     if (operation === 'release' && suboperation === 'end') await release(name, options, log);
     return 0;
   } catch (error) {
@@ -159,15 +161,21 @@ function misplaced(diagnostics: readonly Diagnostic[]): string {
   return moved.length === 1 ? `${first} is` : `${first} and ${moved.length - 1} more devices are`;
 }
 
-/** Whether policy refuses starts; a policy that is broken elsewhere says so all the same. */
+/** The installation fixes the mode. */
 function isEnforced(options: OptionValues): boolean {
-  const option = value(options, 'hook');
-  if (option !== undefined) return option === 'enforce';
+  const mode = value(options, 'hook');
+  if (mode !== undefined) return mode === 'enforce';
   try {
-    return /"hook"\s*:\s*"enforce"/.test(readExisting(value(options, 'policy') ?? DEFAULT_POLICY_FILE) ?? '');
+    return policyOf(options, MAY_BE_MISSING).hook === 'enforce';
   } catch {
     return false;
   }
+}
+
+/** Tells the script that the check is complete. */
+function answer(code: number): number {
+  writeSync(1, `${code === 0 ? 'allowed' : 'refused'}\n`);
+  return code;
 }
 
 function oneLine(text: string): string {

@@ -71,11 +71,17 @@ export const libvirt = {
     example: `mv /etc/libvirt/hooks/qemu.d/vsmmu /root/ && vsmmu hook install`,
   },
   'hook-exposed': {
-    why: `libvirt calls its hook as root, and the hook starts the Node and the vsmmu that installed it, by their paths. Where another
-      user owns one of these files or a folder above it, or may write to it, that user becomes root at the next start of a
-      guest. A Node of nvm's in somebody's home is the usual case.`,
+    why: `libvirt runs its hook as root. The hook starts Node and vsmmu by the paths that they had when it was installed, and reads
+      the policy. A user who owns one of these files or a folder above it, or may write to it, becomes root at the next start
+      of a guest. The usual case is a Node from nvm in a home directory.`,
     remedy: `Use the distribution's Node, install vsmmu for the system, and run its hook install again.`,
     example: `vsmmu hook install`,
+  },
+  'hook-differs': {
+    why: `Installing the hook fixes whether it warns or enforces: it must not depend on a program that may not run, or on a file
+      that cannot be read. All other keys of the policy are read at each start.`,
+    remedy: `Install the hook again after a change of "hook" in the policy.`,
+    example: `vsmmu hook install && vsmmu hook status`,
   },
   'domain-running': {
     why: `A definition is for the next start. The guest that runs keeps its devices where they are; a reboot from within is not

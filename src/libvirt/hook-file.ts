@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { accessSync, constants, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { accessSync, constants, lstatSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DiagnosedError, diagnostic, OutsideError, RefusedError } from '../diagnostics.js';
 import { replaceFile } from '../io/replace.js';
 
@@ -13,9 +13,8 @@ export interface HookSettings {
   readonly node: string;
   readonly vsmmu: string;
   readonly policy: string;
-  /** Keys of the policy that were given as options; empty: the file says. */
-  readonly hook: string;
-  readonly convertOnStop: string;
+  /** What happens to a domain that is not right: `warn` or `enforce`. */
+  readonly mode: string;
   /** Empty: none. */
   readonly log: string;
   readonly limitSeconds: number;
@@ -31,8 +30,8 @@ export interface InstalledHook {
   readonly node?: string;
   readonly vsmmu?: string;
   readonly policy?: string;
-  readonly hook?: string;
-  readonly convertOnStop?: string;
+  readonly mode?: string;
+  readonly convertOnStop?: boolean;
   readonly log?: string;
   /** What keeps it from running. */
   readonly broken: readonly string[];
@@ -52,8 +51,7 @@ export function hookScript(template: string, settings: HookSettings): string {
     NODE: quoted(settings.node),
     VSMMU: quoted(settings.vsmmu),
     POLICY: quoted(settings.policy),
-    HOOK: quoted(settings.hook),
-    CONVERT: quoted(settings.convertOnStop),
+    MODE: quoted(settings.mode),
     LOG: quoted(settings.log),
     LIMIT: String(settings.limitSeconds),
     OPTIONS: settings.options.map(quoted).join(' '),
@@ -109,7 +107,8 @@ function lookAt(file: string): InstalledHook | undefined {
     ...(isUsable(node, constants.X_OK) ? [] : [`${node} is not there`]),
     ...(isUsable(vsmmu, constants.R_OK) ? [] : [`${vsmmu} is not there`]),
   ];
-  const said = { policy: value('policy'), hook: value('hook'), convertOnStop: value('convert_on_stop') };
+  const convertOnStop = /^set -- .*'--convert-on-stop'/m.test(script);
+  const said = { policy: value('policy'), mode: value('mode'), convertOnStop };
   return { file, ours: true, node, vsmmu, ...said, log: value('log'), broken };
 }
 
@@ -174,16 +173,27 @@ export async function installHook(file: string, script: string): Promise<boolean
 
 /**
  * The first of a file and the folders above it that others than root may change: by owning it, or by writing to it, but for
- * folders such as /tmp, in which nobody can replace what is another's. Undefined for what is root's alone, or not there.
+ * folders such as /tmp, in which nobody can replace the files of others. A file that does not exist could be made by whoever may
+ * write to its folder. What a link leads to counts, and so does the link.
  */
 export function exposedPart(file: string): string | undefined {
-  for (let part = file; ; part = dirname(part)) {
-    const status = statSync(part, { throwIfNoEntry: false });
-    if (!status) return undefined;
-    const sticky = status.isDirectory() && (status.mode & STICKY) !== 0;
-    if (status.uid !== 0 || ((status.mode & OTHERS_WRITE) !== 0 && !sticky)) return part;
-    if (part === dirname(part)) return undefined;
+  return exposedOf(file, new Set());
+}
+
+function exposedOf(file: string, seen: Set<string>): string | undefined {
+  for (let part = file; !seen.has(part); part = dirname(part)) {
+    seen.add(part);
+    const status = lstatSync(part, { throwIfNoEntry: false });
+    if (status?.isSymbolicLink()) {
+      if (status.uid !== 0) return part;
+      const target = exposedOf(resolve(dirname(part), readlinkSync(part)), seen);
+      if (target !== undefined) return target;
+    } else if (status) {
+      const sticky = status.isDirectory() && (status.mode & STICKY) !== 0;
+      if (status.uid !== 0 || ((status.mode & OTHERS_WRITE) !== 0 && !sticky)) return part;
+    }
   }
+  return undefined;
 }
 
 /** Bits of a file's mode: its group and all others may write; of a folder, that only owners take out what is in it. */

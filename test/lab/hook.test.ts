@@ -29,8 +29,10 @@ beforeEach(async () => {
   await lab.run(['rm', '-f', log]);
 });
 
-async function policy(keys: object): Promise<void> {
+/** Writes the policy, and its mode into the script as the installation does; some tests take away what that needs. */
+async function policy(keys: { readonly hook?: 'warn' | 'enforce'; readonly convertOnStop?: boolean }): Promise<void> {
   await lab.jail.put(policyFile, JSON.stringify(keys));
+  await lab.run(['sed', '-i', `s/^mode=.*/mode='${keys.hook ?? 'warn'}'/`, script]);
 }
 
 const logged = async (): Promise<string> => (await lab.run(['cat', log])).stdout;
