@@ -46,7 +46,7 @@ export function undo(
     const result = readUndone(former, document);
     if (typeof result !== 'string') {
       const whole = compose(alignment, alignmentOf(spelling ?? [], restored.length));
-      return { domain: result, alignment: whole, diagnostics: [], cellsLeft: [], left: reportLeft(result, []) };
+      return { domain: result, alignment: whole, diagnostics: [], ...whatIsLeft(result, cellsLeft) };
     }
     const message = `the former text in the record in <metadata> is not used: ${result}`;
     distrust = [diagnostic('metadata-invalid', message)];
@@ -55,8 +55,7 @@ export function undo(
   if (typeof result === 'string') {
     throw new RefusedError(diagnostic('metadata-invalid', `the record in <metadata> is not used: ${result}`));
   }
-  const left = reportLeft(result, cellsLeft);
-  return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], cellsLeft, left };
+  return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], ...whatIsLeft(result, cellsLeft) };
 }
 
 /** The domain that an undo gives; in words, why it must not be. */
@@ -78,7 +77,8 @@ function spellingOf({ digest, text }: UndoRecord, edited: string): TextEdit[] | 
   return edits.every(({ start }, i) => start >= (edits[i - 1]?.end ?? 0)) ? edits : undefined;
 }
 
-function reportLeft(domain: Domain, cellsLeft: readonly number[]): Diagnostic[] {
+function whatIsLeft(domain: Domain, cells: readonly number[]): Pick<Undone, 'cellsLeft' | 'left'> {
+  const cellsLeft = cells.filter((id) => domain.numa.cells.some((cell) => cell.id === id));
   const controllers = domain.controllers.filter((c) => isOurAlias(c.alias)).map((c) => c.index);
   const left = [
     ...(controllers.length > 0
@@ -86,5 +86,8 @@ function reportLeft(domain: Domain, cellsLeft: readonly number[]): Diagnostic[] 
       : []),
     ...(cellsLeft.length > 0 ? [`NUMA cells ${formatNodeset(cellsLeft)}, which other cells follow`] : []),
   ];
-  return left.map((what) => diagnostic('revert-incomplete', `left in the domain: ${what}`));
+  return {
+    cellsLeft,
+    left: left.map((what) => diagnostic('revert-incomplete', `left in the domain: ${what}`)),
+  };
 }

@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import { RefusedError } from '../../src/diagnostics.js';
+import { parseDomain } from '../../src/domain/domain.js';
+import { type Reverted, revert } from '../../src/edit/undo/revert.js';
+import type { Policy } from '../../src/plan/policy.js';
+import { at, hostdev, port } from '../plan/example.js';
+import { domain, meaning, rewritten } from './example.js';
+
+const reverted = (xml: string): Reverted => revert(parseDomain(xml));
+const codes = ({ diagnostics, left }: Reverted) => [...diagnostics, ...left].map(({ code }) => code);
+
+const PLAIN = domain(port(1), port(2), hostdev(1, at(1)), hostdev(2, at(2)));
+
+describe('the text before comes back byte for byte', () => {
+  const namespace = 'http://libvirt.org/schemas/domain/qemu/1.0';
+  it.each<[title: string, xml: string, policy?: Partial<Policy>]>([
+    ['from one line', PLAIN.replaceAll(/\n\s*/g, '')],
+    ['with white space before </devices>', PLAIN.replace('  </devices>', ' \t\n\n \t</devices>')],
+    [
+      'where pcie-root has no index, as virt-install writes it',
+      PLAIN.replace(" index='0' model='pcie-root'", " model='pcie-root'"),
+    ],
+    [
+      "where QEMU's namespace is declared further in",
+      PLAIN.replace(
+        '</domain>',
+        `  <q:commandline xmlns:q='${namespace}'><q:arg value='-s'/></q:commandline>\n</domain>`,
+      ),
+      { sparePorts: 1, spareMemory: '64G' },
+    ],
+    [
+      "where the namespace of the record is in somebody's text",
+      PLAIN.replace('<os>', '<title>urn:vsmmu:domain:1 digest="0000000000000000"</title><os>'),
+    ],
+  ])('%s', (_title, xml, policy) => {
+    const after = rewritten(xml, policy);
+    expect(after).not.toBe(xml);
+    expect(reverted(after)).toEqual({ xml, diagnostics: [], left: [] });
+  });
+});
+
+describe('after other edits', () => {
+  it('a device that was on one line and is gone leaves nothing behind, whether rewritten again or not', () => {
+    const gone = rewritten(PLAIN).replace(/ *<hostdev(?:(?!<hostdev)[\s\S])*bus='2'\/><\/source>.*<\/hostdev>\n/, '');
+    const expected = meaning(domain(port(1), port(2), hostdev(1, at(1))));
+    expect(meaning(reverted(gone).xml)).toEqual(expected);
+    const again = rewritten(gone, { ats: 'on' });
+    expect(again).not.toBe(gone);
+    expect(meaning(reverted(again).xml)).toEqual(expected);
+    expect(codes(reverted(again))).toEqual([]);
+  });
+
+  it('a device whose source was edited has no address on a controller that is gone', () => {
+    const edited = rewritten(PLAIN).replace("<source><address bus='2'/>", "<source><address bus='4'/>");
+    const out = reverted(edited);
+    expect(codes(out)).toEqual(['address-dropped']);
+    expect(parseDomain(out.xml).hostDevices.map((d) => [d.bdf, d.address?.bus])).toEqual([
+      ['0000:01:00.0', 1],
+      ['0000:04:00.0', undefined],
+    ]);
+  });
+
+  it('a device does not get back an address on a controller that somebody took out', () => {
+    const edited = rewritten(PLAIN).replace(/ *<controller type='pci' index='2' .*\n/, '');
+    const out = reverted(edited);
+    expect(codes(out)).toEqual(['address-dropped']);
+    expect(parseDomain(out.xml).hostDevices.map((d) => d.address?.bus)).toEqual([1, undefined]);
+  });
+
+  it('a controller with an alias of vsmmu that no record lists is left, and that is an error', () => {
+    const first = rewritten(PLAIN);
+    const lost = first.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
+    const again = rewritten(lost, { ats: 'on' });
+    const out = reverted(again);
+    expect(out.xml).toBe(lost);
+    expect(codes(out)).toEqual(['revert-incomplete']);
+    expect(out.left[0]).toMatchObject({ severity: 'error', message: expect.stringContaining('controllers 3-6') });
+  });
+
+  it('NUMA cells stay where others follow, and that is an error, also after another rewrite', () => {
+    const cell = (id: number, rest: string) => `<cell id='${id}' ${rest} memory='1024' unit='KiB'/>`;
+    const cells = `<cpu><numa>${cell(0, "cpus='0'")}</numa></cpu>`;
+    const record = '<v:changed device="0000:01:00.0" address="01:00.0 to 04:00.0"/><v:added cells="1"/>';
+    const xml = PLAIN.replace(
+      '<os>',
+      `<metadata><v:placement xmlns:v="urn:vsmmu:domain:1" digest="0123456789abcdef" former="0123456789abcdef">${record}</v:placement></metadata><os>`,
+    ).replace(
+      '<os>',
+      cells.replace('</numa>', `<cell id='1' memory='0' unit='KiB'/>${cell(2, "cpus='1'")}</numa>`).concat('<os>'),
+    );
+    for (const text of [xml, rewritten(xml)]) {
+      const out = reverted(text);
+      expect(codes(out)).toContain('revert-incomplete');
+      expect(out.left[0]?.message).toContain('NUMA cells 1');
+    }
+  });
+});
+
+describe('a record that cannot be read', () => {
+  const broken = rewritten(PLAIN).replace(' to 04:00.0', '');
+
+  it('is not replaced by one that knows less: rewrite refuses', () => {
+    expect(rewritten(broken), 'where nothing has to change').toBe(broken);
+    expect(() => rewritten(broken, { ats: 'on' })).toThrow(RefusedError);
+  });
+
+  it('is no reason to lose what the aliases tell: --force takes that out', () => {
+    expect(() => reverted(broken)).toThrow(RefusedError);
+    const { xml } = revert(parseDomain(broken), { force: true });
+    expect(xml).not.toMatch(/vsmmu|iommu/);
+  });
+});
+
+describe('a large record', () => {
+  it.each([
+    [
+      'with 500 KB of white space',
+      (xml: string) => xml.replace('controllers="3-6"', `controllers="${' '.repeat(500_000)}"`),
+    ],
+    ['with a change of 500 KB', (xml: string) => xml.replace('none to yes', 'none to '.repeat(60_000))],
+    [
+      'beside 20 000 SMMUs',
+      (xml: string) =>
+        xml.replace('</devices>', `${"<iommu model='smmuv3'><driver pciBus='3'/></iommu>".repeat(20_000)}</devices>`),
+    ],
+    [
+      'with 20 000 changes',
+      (xml: string) =>
+        xml.replace(
+          '<vsmmu:added',
+          `${'<vsmmu:changed device="0000:01:00.0" iommufd="none to yes"/>'.repeat(20_000)}<vsmmu:added`,
+        ),
+    ],
+  ])(
+    '%s is read in the time that its size takes',
+    (_title, enlarge) => {
+      const xml = enlarge(rewritten(PLAIN));
+      expect(xml.length).toBeGreaterThan(400_000);
+      try {
+        expect(reverted(xml).xml.length).toBeLessThan(xml.length);
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+      }
+    },
+    20_000,
+  );
+});
