@@ -140,6 +140,20 @@ const codes = {
     meaning: 'what vsmmu added for a device goes, since the domain does not have that device any more',
   },
   'device-moved': { severity: 'note', meaning: 'where a device is in the guest before and after', detail: true },
+  'emulated-returned': {
+    severity: 'note',
+    meaning: 'an emulated device behind an accelerated vSMMU, where QEMU refuses it, goes back to `pcie.0`',
+  },
+  'expander-bus-full': {
+    severity: 'note',
+    meaning: 'an expander bus has no bus number or slot left for a device, which gets a further one for its SMMU',
+    hint: '--relayout puts all devices of an SMMU behind one expander bus, and gives them new addresses in the guest',
+  },
+  'spare-ports-left-out': {
+    severity: 'warning',
+    meaning: 'an expander bus has no bus number or slot left for a spare port',
+    hint: '--relayout gives it more, and its devices new addresses in the guest',
+  },
   'switch-not-mirrored': {
     severity: 'note',
     meaning:

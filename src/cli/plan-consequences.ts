@@ -20,8 +20,7 @@ function moved({ devices, renumbered }: Plan, { before, after }: Scene): string[
   const others = devices.filter(({ bdf }) => was.get(bdf) !== undefined && was.get(bdf) !== is.get(bdf)).length;
   const lines: string[] = [];
   if (others > 0) lines.push(`${count(others, 'host device')} at another PCI address, as above`);
-  if (renumbered.length > 0)
-    lines.push(`${count(renumbered.length, 'other device')} that become function 0 of their slot`);
+  if (renumbered.length > 0) lines.push(`${count(renumbered.length, 'other device')} at another PCI address`);
   return lines;
 }
 

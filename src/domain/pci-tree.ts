@@ -80,13 +80,18 @@ export class PciTree {
     return [...this.#controllers.values()].filter((c) => EXPANDER_MODELS.has(c.model));
   }
 
+  /** The root ports and downstream ports of a root bus, with a slot for one device each. */
+  ports(root: ControllerIndex): readonly PciController[] {
+    return this.busesBelow(root).filter(isPort);
+  }
+
   /**
    * The root ports and downstream ports of a root bus that have nothing behind them, or nothing but what leaves, by index:
    * libvirt fills the lowest first.
    */
   freePorts(root: ControllerIndex, leaving: ReadonlySet<Occupant> = new Set()): readonly PciController[] {
-    return this.busesBelow(root)
-      .filter((c) => isPort(c) && this.occupants(c.index).every((o) => leaving.has(o)))
+    return this.ports(root)
+      .filter((c) => this.occupants(c.index).every((o) => leaving.has(o)))
       .sort((a, b) => a.index - b.index);
   }
 

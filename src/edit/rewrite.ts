@@ -122,7 +122,10 @@ class Rewriter {
     for (const { bdf, element } of this.#domain.hostDevices) if (companions.includes(bdf)) this.#editor.remove(element);
   }
 
-  /** What lost the function 0 of its slot, and gets that number. */
+  /**
+   * Devices that become function 0 of their slot, and emulated ones that go to another bus: those were behind an accelerated
+   * vSMMU, where QEMU refuses them, so `revert` leaves them where they go now.
+   */
   #renumber(): void {
     if (this.#plan.renumbered.length === 0) return;
     const tree = new PciTree(this.#domain);

@@ -14,7 +14,7 @@ export const limits = {
   'bus-window-too-small': {
     why: `From its busNr on a bridge has the numbers up to the next bridge's: it needs its own and one for each port. With
       fewer, neither libvirt nor QEMU complains, and the guest's kernel panics.`,
-    remedy: `Give --bus-window as many as the message says, or 0 for as many as are needed. In a domain written by hand, choose
+    remedy: `Use --relayout, which numbers all expander buses again. In a domain written by hand, choose
       a lower busNr.`,
     example: `<target busNr='251'/>   <!-- 251, and 252 to 254 for three ports -->`,
   },

@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { BusNumber, ControllerIndex } from '../domain/address.js';
-import { MAX_BUS_NR } from '../domain/controller.js';
+import { MAX_BUS_NR, type PciController } from '../domain/controller.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
 
@@ -21,15 +21,18 @@ export interface WindowRequest {
   readonly taker: string;
   /** Bus numbers for itself and everything that will be below it. */
   readonly needed: number;
-  /** Bus numbers to be kept for a new one, at least. */
-  readonly window: number;
 }
+
+/** The widest default window of an expander bus: itself and eight ports, as in the examples of QEMU's arm-smmuv3 series. */
+const DEFAULT_WINDOW = 9;
 
 /** A range of bus numbers: the first is the expander bus itself. */
 export interface Window {
   readonly busNr: BusNumber;
   readonly count: number;
 }
+
+type Writable<T> = { -readonly [key in keyof T]: T[key] };
 
 /** What `pcie.0` needs of the bus numbers, by who takes them. */
 export interface RootDemand {
@@ -51,10 +54,38 @@ export interface BusNumbers {
 }
 
 /**
- * Gives each new expander bus the highest window that is free, the last request the topmost one (rule 5), and holds the
- * sum against what `pcie.0` needs below them. Nothing checks this later: a guest whose buses collide panics (QEMU 11.1).
+ * Gives each new expander bus the highest window that is free, the last request the topmost one, and compares the sum with what
+ * `pcie.0` needs below them. Nothing checks this later: a guest whose buses collide panics (QEMU 11.1).
+ * @param window the bus numbers to keep for each expander bus at least; `auto`: as many as fit, up to a default
  */
-export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest[], root: RootDemand): BusNumbers {
+export function assignBusNumbers(
+  tree: PciTree,
+  requests: readonly WindowRequest[],
+  root: RootDemand,
+  window: number | 'auto' = 0,
+): BusNumbers {
+  if (window !== 'auto') return assignWindows(tree, requests, root, window);
+  for (let width = DEFAULT_WINDOW; width > 0; width--) {
+    const numbers = assignWindows(tree, requests, root, width);
+    if (numbers.fits) return numbers;
+  }
+  return assignWindows(tree, requests, root, 0);
+}
+
+/**
+ * How many more bus numbers an expander bus has above what it needs now.
+ * @returns 0 where libvirt is to choose its `busNr`, and it leaves room for one port only
+ */
+export function roomAbove({ index, busNr }: PciController, tree: PciTree): number {
+  const below = tree.busesBelow(index).length;
+  if (busNr === undefined) return Math.max(0, UNNUMBERED_WINDOW - 1 - below);
+  const above = tree.expanders.flatMap((other) =>
+    other.busNr !== undefined && other.busNr > busNr ? other.busNr : [],
+  );
+  return Math.max(0, Math.min(BUS_NUMBERS, ...above) - busNr - 1 - below);
+}
+
+function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: RootDemand, width: number): BusNumbers {
   const requested = new Set(requests.map((r) => r.controllerIndex));
   const others = tree.expanders
     .filter((c) => !requested.has(c.index))
@@ -62,12 +93,11 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
       controllerIndex: c.index,
       taker: `the expander bus ${c.index}`,
       needed: 1 + tree.busesBelow(c.index).length,
-      window: 0,
     }));
   const placeOf = ({ controllerIndex }: WindowRequest) => controllerIndex && tree.controller(controllerIndex)?.place;
   const diagnostics: Diagnostic[] = [];
-  const taken: Window[] = [];
-  const kept = new Map<WindowRequest, Window>();
+  const taken: Writable<Window>[] = [];
+  const kept = new Map<WindowRequest, Writable<Window>>();
   const unnumbered: WindowRequest[] = [];
   for (const request of [...requests, ...others]) {
     if (request.controllerIndex === undefined) continue;
@@ -84,7 +114,11 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
     const { busNr, count } = window;
     const above = taken.filter((other) => other !== window && other.busNr >= busNr);
     const limit = Math.min(BUS_NUMBERS, ...above.map((other) => other.busNr));
-    if (busNr + count <= limit) continue;
+    if (busNr + count <= limit) {
+      // The numbers above stay free for what joins it later.
+      if (requested.has(request.controllerIndex)) window.count = Math.max(count, Math.min(width, limit - busNr));
+      continue;
+    }
     const has = limit > busNr ? `has bus numbers ${busNr} to ${limit - 1}` : `shares its busNr ${busNr} with another`;
     diagnostics.push(
       diagnostic('bus-window-too-small', `${request.taker} ${has} and needs ${count}`, {
@@ -98,7 +132,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
   let exhausted = false;
   const fresh = requests.filter((r) => r.controllerIndex === undefined);
   for (const request of [...fresh].reverse()) {
-    const count = Math.max(request.needed, request.window);
+    const count = Math.max(request.needed, width);
     const window = highestGap(taken, count);
     if (window) {
       taken.push(window);
@@ -136,7 +170,7 @@ export function assignBusNumbers(tree: PciTree, requests: readonly WindowRequest
     { taker: 'in reserve', count: RESERVE },
     ...[...requests, ...others].map((r) => ({
       taker: r.taker,
-      count: windows.get(r)?.count ?? Math.max(r.needed, r.window),
+      count: windows.get(r)?.count ?? Math.max(r.needed, width),
     })),
   ].filter((entry) => entry.count > 0);
   const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0);

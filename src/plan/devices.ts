@@ -71,6 +71,10 @@ export function tellMoves(
   const neighbours = renumbered.map(({ from, to }) => {
     const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);
     const name = occupant && 'bdf' in occupant ? occupant.bdf : `<${occupant?.element.name}>`;
+    if (from.bus !== to.bus) {
+      const message = `${name} goes from ${formatGuestAddress(from)}, behind a vSMMU, back to pcie.0, to ${formatGuestAddress(to)}`;
+      return diagnostic('emulated-returned', message, { place: occupant?.place });
+    }
     const move = `moves from ${formatGuestAddress(from)} to ${formatGuestAddress(to)}, since function 0 of its slot leaves`;
     return diagnostic('device-moved', `${name} ${move}`, { place: occupant?.place });
   });

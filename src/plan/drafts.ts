@@ -1,12 +1,14 @@
-import type { PciController } from '../domain/controller.js';
+import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
 import { isOurAlias } from './alias.js';
+import { roomAbove } from './bus-numbers.js';
 import type { Existing, ExistingBridge } from './existing.js';
 import type { Policy } from './policy.js';
-import { leavingDevices, type SlotMove } from './slots.js';
+import type { SlotMove, SlotMoves } from './slots.js';
 
 /** A bridge before anything has a number: which SMMU it serves, what is there, what joins it. */
 export interface BridgeDraft {
@@ -19,14 +21,20 @@ export interface BridgeDraft {
   readonly inPlace: readonly HostDevice[];
   /** Slots of devices that need a port each. */
   readonly joining: readonly SlotMove[];
+  /** New ports that it has bus numbers and slots for. */
+  readonly room: number;
   /** Whether it is the one that its SMMU has because all have one (`bridges: "all"`), with a device or without. */
   readonly forAll: boolean;
 }
 
+/** Slots below an expander bus, each for a root port. */
+const SLOTS = MAX_SLOT + 1;
+
 /**
- * Decides which bridges there are (rule 2): those that are there already, one for each further SMMU that has a device to
+ * Decides which expander buses there are: those that are there already, one for each further SMMU that has a device to
  * place (`grouping: "smmu"`) or for each further device slot (`"device"`), and, with `bridges: "all"`, one for each SMMU
- * left. In the order of the SMMUs' addresses, which is the order of their bus numbers.
+ * left. A device for which an expander bus has no bus number or slot left gets a further one. In the order of the SMMUs'
+ * addresses, which is the order of their bus numbers.
  */
 export function draftBridges(
   domain: Domain,
@@ -34,37 +42,27 @@ export function draftBridges(
   host: Host,
   policy: Policy,
   existing: Existing,
-  moves: readonly SlotMove[],
+  { moves, leaving }: Pick<SlotMoves, 'moves' | 'leaving'>,
 ): readonly BridgeDraft[] {
-  const moving = leavingDevices(moves);
   const drafts: BridgeDraft[] = [];
   for (const { name: smmu } of host.smmus) {
     const present = [...existing.bridges.values()]
       .filter((bridge) => bridge.smmu === smmu)
-      .map((bridge) => {
-        const root = bridge.controller.index;
+      .map(({ controller, ...rest }): BridgeDraft => {
+        const { index } = controller;
         const inPlace = domain.hostDevices.filter(
-          (d) => d.address && !d.unassigned && !moving.has(d) && tree.rootOf(d.address.bus) === root,
+          (d) => d.address && !d.unassigned && !leaving.has(d) && tree.rootOf(d.address.bus) === index,
         );
-        return { smmu, existing: bridge, freePorts: tree.freePorts(root, moving), inPlace, forAll: false };
+        const freePorts = tree.freePorts(index, leaving);
+        const room = Math.min(roomAbove(controller, tree), SLOTS - tree.takenSlots(index).size);
+        return { smmu, existing: { controller, ...rest }, freePorts, inPlace, joining: [], room, forAll: false };
       });
-    const newBridge = { smmu, existing: undefined, freePorts: [], inPlace: [], forAll: false };
     const slots = moves.filter((move) => move.smmu === smmu);
-    const own: BridgeDraft[] = [];
-    if (policy.grouping === 'smmu') {
-      const [first, ...others] = present;
-      if (first || slots.length > 0) own.push({ ...(first ?? newBridge), joining: slots });
-      own.push(...others.map((bridge) => ({ ...bridge, joining: [] })));
-    } else {
-      // A bridge that is there and empty takes a device before a new one is made.
-      const rest = [...slots];
-      const filled = present.map((b) => ({ ...b, joining: b.inPlace.length === 0 ? rest.splice(0, 1) : [] }));
-      own.push(...filled, ...rest.map((slot) => ({ ...newBridge, joining: [slot] })));
-    }
+    const own = fill(present, smmu, slots, policy);
     if (policy.bridges === 'all' && !own.some(hasDevice)) {
       // A bridge that is not named after its SMMU is nobody's once its devices are gone.
       const named = own.findIndex((draft) => isOurAlias(draft.existing?.controller.alias));
-      const bridge = own[named] ?? { ...newBridge, joining: [] };
+      const bridge = own[named] ?? newDraft(smmu, []);
       own.splice(named < 0 ? own.length : named, 1, { ...bridge, forAll: true });
     }
     drafts.push(...own);
@@ -72,17 +70,45 @@ export function draftBridges(
   return drafts;
 }
 
-const hasDevice = ({ inPlace, joining }: BridgeDraft): boolean => inPlace.length + joining.length > 0;
-
-/** How many ports a draft lacks for what joins it, and how many more for the spare ones. */
-export function lackingPorts(
-  { joining, freePorts }: Pick<BridgeDraft, 'joining' | 'freePorts'>,
-  sparePorts: number,
-): { joining: number; spare: number } {
-  const forJoining = Math.max(0, joining.length - freePorts.length);
-  const left = Math.max(0, freePorts.length - joining.length);
-  return { joining: forJoining, spare: Math.max(0, sparePorts - left) };
+/** Puts slots on the expander buses of their SMMU, those that are there first, as long as they have room. */
+function fill(
+  present: readonly BridgeDraft[],
+  smmu: string,
+  slots: readonly SlotMove[],
+  policy: Policy,
+): BridgeDraft[] {
+  const single = policy.grouping === 'device';
+  const rest = [...slots];
+  const filled = present.map((draft): BridgeDraft => {
+    const space = draft.freePorts.length + draft.room;
+    const wanted = single ? Math.min(space, draft.inPlace.length === 0 ? 1 : 0) : space;
+    return { ...draft, joining: rest.splice(0, wanted) };
+  });
+  // Below a switch there are more slots.
+  const size = single ? 1 : policy.mirrorSwitches ? rest.length : SLOTS;
+  while (rest.length > 0) filled.push(newDraft(smmu, rest.splice(0, size)));
+  return filled;
 }
+
+function newDraft(smmu: string, joining: readonly SlotMove[]): BridgeDraft {
+  return { smmu, existing: undefined, freePorts: [], inPlace: [], joining, room: SLOTS, forAll: false };
+}
+
+/** Says which devices get a further expander bus, since those of their SMMU are full. */
+export function overflowDiagnostics(drafts: readonly BridgeDraft[], policy: Policy): readonly Diagnostic[] {
+  if (policy.grouping === 'device') return [];
+  return drafts.flatMap((draft, i) => {
+    const full = drafts[i - 1];
+    if (draft.existing || full?.smmu !== draft.smmu) return [];
+    const names = draftDevices(draft).map(({ bdf }) => bdf);
+    const which = full.existing ? `expander bus ${full.existing.controller.index}` : 'the expander bus before it';
+    const message = `${names.join(', ')} ${names.length > 1 ? 'get' : 'gets'} a further expander bus for ${draft.smmu}: ${which} is full`;
+    const place = draftDevices(draft)[0]?.place;
+    return [diagnostic('expander-bus-full', message, { place })];
+  });
+}
+
+const hasDevice = ({ inPlace, joining }: BridgeDraft): boolean => inPlace.length + joining.length > 0;
 
 /** Every device that will be behind a draft's bridge. */
 export function draftDevices({ inPlace, joining }: BridgeDraft): readonly HostDevice[] {

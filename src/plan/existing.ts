@@ -78,17 +78,6 @@ export function findExisting(domain: Domain, tree: PciTree, host: Host): Existin
     const isSoftware = iommu?.values.accel !== 'on' && emulated.length > 0;
     const smmu = isSoftware ? undefined : (named ?? ownerOf(controller.index, domain, tree, host));
     bridges.set(controller.index, { controller, iommu, smmu });
-    for (const device of isSoftware ? [] : emulated) {
-      diagnostics.push(
-        diagnostic(
-          'emulated-behind-vsmmu',
-          `<${device.name}> is behind the vSMMU of PCI controller ${controller.index}`,
-          {
-            place: device.place,
-          },
-        ),
-      );
-    }
   }
   return { bridges, rootIommu, diagnostics };
 }

@@ -1,18 +1,18 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { PciController } from '../domain/controller.js';
-import type { HostDevice } from '../domain/device.js';
+import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
-import type { Port } from '../generated/plan.js';
+import type { Port, Renumbered } from '../generated/plan.js';
 import { bridgeAlias, portAlias, rootPortAlias, switchAlias } from './alias.js';
 import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
-import { type BridgeDraft, lackingPorts } from './drafts.js';
+import type { BridgeDraft } from './drafts.js';
 import { type Hanging, hangSlots, type MirroredSwitch, type SwitchOf, tellUnmirrored } from './mirror.js';
-import { leavingDevices, type SlotMove } from './slots.js';
-import { awaitingDevices, countDevices, spareExposure } from './spare-ports.js';
+import type { SlotMove, SlotMoves } from './slots.js';
+import { awaitingDevices, type SparePort, spareExposure } from './spare-ports.js';
 
 /** A bridge with everything but its bus number. */
 export interface BridgeLayout {
@@ -34,6 +34,8 @@ export interface Layout {
   readonly bridges: readonly BridgeLayout[];
   readonly rootPorts: readonly Port[];
   readonly addresses: ReadonlyMap<HostDevice, NewAddress>;
+  /** Emulated devices that come back to `pcie.0` from behind a vSMMU. */
+  readonly returned: readonly Renumbered[];
   readonly rootDemand: RootDemand;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -43,7 +45,11 @@ export interface LayoutRequest {
   readonly domain: Domain;
   readonly tree: PciTree;
   readonly drafts: readonly BridgeDraft[];
-  readonly moves: readonly SlotMove[];
+  readonly moves: SlotMoves['moves'];
+  readonly emulated: SlotMoves['emulated'];
+  readonly leaving: SlotMoves['leaving'];
+  /** Whether `pcie.0` gets free ports that libvirt takes before those behind vSMMUs. */
+  readonly guarded: boolean;
   /** Whether a bridge is to have a vSMMU. */
   readonly isActive: (draft: BridgeDraft) => boolean;
   /** Spare ports that a bridge with a vSMMU is to have. */
@@ -64,75 +70,128 @@ class LayoutBuilder {
   readonly #request: LayoutRequest;
   readonly #allocator: Allocator;
   readonly #addresses = new Map<HostDevice, NewAddress>();
-  readonly #leaving: ReadonlySet<HostDevice>;
+  readonly #returned: Renumbered[] = [];
   readonly #hangings: ReadonlyMap<BridgeDraft, Hanging>;
   readonly #diagnostics: Diagnostic[] = [];
 
   constructor(request: LayoutRequest) {
     this.#request = request;
-    this.#leaving = leavingDevices(request.moves);
     this.#allocator = new Allocator(request.domain, request.tree);
     const { drafts, tree, switchOf } = request;
-    this.#hangings = new Map(drafts.map((draft) => [draft, hangSlots(draft, tree, switchOf, this.#sparePorts(draft))]));
-  }
-
-  /** Spare ports that a bridge is to have. */
-  #sparePorts(draft: BridgeDraft): number {
-    return this.#request.isActive(draft) ? this.#request.sparePorts : 0;
+    this.#hangings = new Map(drafts.map((draft) => [draft, hangSlots(draft, tree, switchOf)]));
   }
 
   /** How what joins a bridge hangs there: on ports of the bridge where nothing says otherwise. */
   #hanging(draft: BridgeDraft): Hanging {
-    return this.#hangings.get(draft) ?? { singles: draft.joining, freePorts: draft.freePorts, switches: [] };
+    const { joining: singles, freePorts } = draft;
+    return this.#hangings.get(draft) ?? { newPorts: 0, newDevicePorts: 0, singles, freePorts, switches: [] };
+  }
+
+  /** Spare ports that a bridge lacks, as far as it has room for them. */
+  #lackingSpare(draft: BridgeDraft): number {
+    if (!this.#request.isActive(draft)) return 0;
+    const { singles, freePorts, newPorts } = this.#hanging(draft);
+    const lacking = Math.max(0, this.#request.sparePorts - Math.max(0, freePorts.length - singles.length));
+    const room = Math.max(0, draft.room - newPorts);
+    if (lacking > room) {
+      const which = draft.existing ? `expander bus ${draft.existing.controller.index}` : 'the expander bus';
+      const message = `${which} of ${draft.smmu} has room for ${room} more spare ports, not ${lacking}`;
+      this.#diagnostics.push(diagnostic('spare-ports-left-out', message, { place: draft.existing?.controller.place }));
+    }
+    return Math.min(lacking, room);
   }
 
   build(): Layout {
     const { tree, drafts } = this.#request;
-    const lacking = drafts.map((draft) => {
-      const { singles, freePorts } = this.#hanging(draft);
-      return lackingPorts({ joining: singles, freePorts }, this.#sparePorts(draft));
-    });
-    const newSpare = lacking.reduce((sum, { spare }) => sum + spare, 0);
-    const rootPorts = this.#layOutRoot(newSpare);
+    const spare = drafts.map((draft) => this.#lackingSpare(draft));
+    const rootPorts = this.#layOutRoot(spare.reduce((sum, count) => sum + count, 0));
     const bridges = drafts.map((draft, i) => {
-      const { joining = 0, spare = 0 } = lacking[i] ?? {};
-      return this.#layOutBridge(draft, joining + spare);
+      const { singles, freePorts } = this.#hanging(draft);
+      return this.#layOutBridge(draft, Math.max(0, singles.length - freePorts.length) + (spare[i] ?? 0));
     });
-    const awaiting = this.#awaiting();
+    const unused = this.#unusedRootPorts();
+    const returned = new Set(this.#returned.map(({ to }) => to.bus));
+    const guards = [
+      ...unused.map(({ index }) => index),
+      ...emptyPorts(rootPorts).filter((port) => !returned.has(port)),
+    ];
+    const awaiting = awaitingDevices(this.#request.domain, this.#request.leaving);
+    this.#diagnostics.push(...spareExposure({ spare: this.#sparePorts(bridges), guards, awaiting }));
     return {
       bridges,
       rootPorts,
       addresses: this.#addresses,
-      rootDemand: { buses: tree.busesBelow(ROOT_BUS).length + rootPorts.length, libvirt: awaiting + tree.gaps },
+      returned: this.#returned,
+      rootDemand: {
+        buses: tree.busesBelow(ROOT_BUS).length + rootPorts.length,
+        libvirt: Math.max(0, awaiting - guards.length) + tree.gaps,
+      },
       diagnostics: this.#diagnostics,
     };
   }
 
+  /** What comes back to `pcie.0`: host devices and emulated ones, by slot. */
+  get #returning(): readonly SlotMove[] {
+    return this.#request.moves.filter((move) => move.smmu === undefined);
+  }
+
+  /** The free ports of `pcie.0` that nothing comes back to, by index. */
+  #unusedRootPorts(): readonly PciController[] {
+    const { tree, leaving, emulated } = this.#request;
+    return tree.freePorts(ROOT_BUS, leaving).slice(this.#returning.length + emulated.length);
+  }
+
   /**
-   * Ports of `pcie.0`: for devices that come back from a bridge, and one for each spare port of a bridge, so that a device
-   * without an address finds them first (libvirt 12.8 gives it the free port with the lowest index).
+   * Adds ports to `pcie.0`: for devices that come back from behind a vSMMU, and as guards. libvirt 12.8 gives a device without
+   * an address the free port with the lowest index, and a port behind a vSMMU becomes free when its device is detached. So
+   * there is a free port with a lower index for each port behind a vSMMU, beside those for devices that await an address.
+   * `<target hotplug='off'/>` on the ports behind vSMMUs does not do: libvirt 12.8 gives such a port to a device that is
+   * attached with --config all the same, and a device on it cannot be detached live.
    */
   #layOutRoot(newSpare: number): Port[] {
-    const { tree, moves } = this.#request;
-    const returning = moves.filter((move) => move.smmu === undefined);
-    const free = tree.freePorts(ROOT_BUS, this.#leaving);
-    const guards = free.slice(returning.length);
-    const forReturning = Math.max(0, returning.length - free.length);
-    const keptSpare = this.#keptSpare();
-    const forSpare = newSpare > 0 ? Math.max(0, newSpare + keptSpare.length - guards.length) : 0;
-    this.#checkSpare(newSpare, keptSpare, guards);
+    const { tree, drafts, domain, leaving, guarded, emulated } = this.#request;
+    const returning = this.#returning;
+    const free = tree.freePorts(ROOT_BUS, leaving);
+    const forReturning = Math.max(0, returning.length + emulated.length - free.length);
+    const added = newSpare + drafts.reduce((sum, draft) => sum + this.#hanging(draft).newDevicePorts, 0);
+    const wanted = added + this.#portsBehind() + awaitingDevices(domain, leaving);
+    const guards = guarded && added > 0 ? Math.max(0, wanted - this.#unusedRootPorts().length) : 0;
 
-    const places = this.#allocator.packedRootSlots(forReturning + forSpare);
+    const places = this.#allocator.packedRootSlots(forReturning + guards);
     const ports = places.map(({ address, multifunction }) => this.#newPort(address, multifunction, rootPortAlias));
     const targets = [...free.map((c) => c.index), ...ports.map((p) => p.controllerIndex)];
-    const added = new Map(ports.map((p) => [p.controllerIndex, p]));
+    const byIndex = new Map(ports.map((p) => [p.controllerIndex, p]));
     for (const [i, move] of returning.entries()) {
       const index = targets[i];
       if (index === undefined) continue;
       this.#settle(move, index);
-      added.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
+      byIndex.get(index)?.devices.push(...move.functions.map((f) => f.device.bdf));
+    }
+    for (const [i, devices] of emulated.entries()) {
+      const bus = targets[returning.length + i];
+      if (bus !== undefined) this.#returned.push(...returnTo(bus, devices));
     }
     return ports;
+  }
+
+  /** Ports that are behind an accelerated vSMMU already. */
+  #portsBehind(): number {
+    const { drafts, isActive, tree, translated } = this.#request;
+    const buses = drafts.filter(isActive).flatMap(({ existing }) => existing?.controller.index ?? []);
+    return [...buses, ...translated].flatMap((bus) => tree.ports(bus)).length;
+  }
+
+  /** Ports behind accelerated vSMMUs that will have nothing behind them. */
+  #sparePorts(bridges: readonly BridgeLayout[]): readonly SparePort[] {
+    const { isActive, tree, translated, leaving } = this.#request;
+    const ofBridges = bridges
+      .filter(({ draft }) => isActive(draft))
+      .flatMap(({ draft, ports }) =>
+        emptyPorts(ports)
+          .filter((index) => !tree.controller(index) || draft.freePorts.some((port) => port.index === index))
+          .map((index) => ({ index, place: tree.controller(index)?.place })),
+      );
+    return [...ofBridges, ...translated.flatMap((bus) => tree.freePorts(bus, leaving))];
   }
 
   #layOutBridge(draft: BridgeDraft, newPorts: number): BridgeLayout {
@@ -248,29 +307,23 @@ class LayoutBuilder {
       reserve: 0,
     };
   }
+}
 
-  /** Ports behind vSMMUs that have nothing behind them, and will have nothing. */
-  #keptSpare(): readonly PciController[] {
-    const { drafts, isActive, tree, translated } = this.#request;
-    const ofDrafts = drafts
-      .filter(isActive)
-      .flatMap((draft) => this.#hanging(draft).freePorts.slice(this.#hanging(draft).singles.length));
-    return [...ofDrafts, ...translated.flatMap((bus) => tree.freePorts(bus, this.#leaving))];
-  }
+/** The ports of a list with nothing behind them, neither a device nor another port. */
+function emptyPorts(ports: readonly Port[]): readonly ControllerIndex[] {
+  return ports
+    .filter(({ devices, controllerIndex: index }) => {
+      return devices.length === 0 && !ports.some(({ address }) => address.bus === index);
+    })
+    .filter(({ model }) => model !== 'pcie-switch-upstream-port')
+    .map(({ controllerIndex }) => controllerIndex);
+}
 
-  /** libvirt 12.8 gives whatever has no address yet the free port with the lowest index, behind a vSMMU or not. */
-  #checkSpare(newSpare: number, keptSpare: readonly PciController[], guards: readonly PciController[]): void {
-    const awaiting = this.#awaiting();
-    if (awaiting > 0 && newSpare > 0) {
-      const message = `libvirt would give spare ports to what has no address yet (${countDevices(awaiting)})`;
-      this.#diagnostics.push(diagnostic('spare-port-exposed', message));
-    } else {
-      this.#diagnostics.push(...spareExposure({ spare: keptSpare, guards, awaiting }));
-    }
-  }
-
-  /** Root ports that libvirt will add, or free ones that it will take: one for each device without an address. */
-  #awaiting(): number {
-    return awaitingDevices(this.#request.domain, this.#leaving);
-  }
+/** The new addresses of emulated devices of one slot, on a port of `pcie.0`. */
+function returnTo(bus: ControllerIndex, devices: readonly GuestDevice[]): Renumbered[] {
+  return devices.flatMap(({ address: from }, i) => {
+    if (!from) return [];
+    const to = { bus, slot: 0, function: i === 0 ? 0 : from.function };
+    return [{ from, to, multifunction: i === 0 && devices.length > 1 }];
+  });
 }

@@ -3,7 +3,7 @@ import { compareBdf } from '../domain/address.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { PciTree } from '../domain/pci-tree.js';
-import { type BridgeDraft, lackingPorts } from './drafts.js';
+import type { BridgeDraft } from './drafts.js';
 import type { SlotMove } from './slots.js';
 
 /** A downstream port in each of the 32 slots of an upstream port. */
@@ -29,6 +29,10 @@ export interface MirroredSwitch {
 
 /** How what joins a bridge hangs there. */
 export interface Hanging {
+  /** How many ports are new, those that a new switch hangs on among them. */
+  readonly newPorts: number;
+  /** How many of them are for devices. */
+  readonly newDevicePorts: number;
   /** On a port of the bridge each, in host order. */
   readonly singles: readonly SlotMove[];
   /** The free ports of the bridge that are theirs. */
@@ -41,10 +45,9 @@ export interface Hanging {
  * where several join that are below one. Where the bus numbers of a bridge that is there do not suffice for that, what
  * finds no free port of its switch gets a port of the bridge.
  */
-export function hangSlots(draft: BridgeDraft, tree: PciTree, switchOf: SwitchOf, sparePorts: number): Hanging {
+export function hangSlots(draft: BridgeDraft, tree: PciTree, switchOf: SwitchOf): Hanging {
   const mirrored = arrange(draft, tree, switchOf, true);
-  const bridge = draft.existing?.controller;
-  if (!bridge || newPorts(mirrored, sparePorts) <= roomOf(bridge, tree)) return mirrored;
+  if (!draft.existing || mirrored.newPorts <= draft.room) return mirrored;
   return arrange(draft, tree, switchOf, false);
 }
 
@@ -63,9 +66,14 @@ function arrange(draft: BridgeDraft, tree: PciTree, switchOf: SwitchOf, mayGrow:
     singles.push(...moves.slice(isSwitch ? taken : 0));
   }
   const claimed = new Set(switches.flatMap((each) => each.freePorts));
+  const left = freePorts.filter((port) => !claimed.has(port));
+  const downstream = switches.reduce((sum, each) => sum + each.moves.length - each.freePorts.length, 0);
+  const newDevicePorts = Math.max(0, singles.length - left.length) + downstream;
   return {
+    newPorts: newDevicePorts + OWN_PORTS * switches.filter(({ upstream }) => !upstream).length,
+    newDevicePorts,
     singles: singles.sort(compareMoves),
-    freePorts: freePorts.filter((port) => !claimed.has(port)),
+    freePorts: left,
     switches,
   };
 }
@@ -100,23 +108,6 @@ function switchAbove({ address }: HostDevice, tree: PciTree): PciController | un
   const bus = address && tree.controller(address.bus)?.address?.bus;
   const above = bus === undefined ? undefined : tree.controller(bus);
   return above?.model === 'pcie-switch-upstream-port' ? above : undefined;
-}
-
-function newPorts({ singles, freePorts, switches }: Hanging, sparePorts: number): number {
-  const { joining, spare } = lackingPorts({ joining: singles, freePorts }, sparePorts);
-  const ofSwitches = switches.map(
-    (each) => each.moves.length - each.freePorts.length + (each.upstream ? 0 : OWN_PORTS),
-  );
-  return joining + spare + ofSwitches.reduce((sum, count) => sum + count, 0);
-}
-
-/** How many ports more an expander bus has bus numbers for. */
-function roomOf({ index, busNr }: PciController, tree: PciTree): number {
-  if (busNr === undefined) return 0;
-  const above = tree.expanders.flatMap((other) =>
-    other.busNr !== undefined && other.busNr > busNr ? other.busNr : [],
-  );
-  return Math.min(256, ...above) - busNr - 1 - tree.busesBelow(index).length;
 }
 
 /** Says which devices of a bridge are below one switch on the host and will not be so in the guest. */

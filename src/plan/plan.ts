@@ -10,7 +10,7 @@ import { type BridgeContext, isActive, planBridge, planOthers, type Told } from 
 import { type Budget, layoutBudgets, overruns, type Saving, vsmmuBudget } from './budgets.js';
 import { assignBusNumbers, BUS_NUMBERS, type BusNumbers, type WindowRequest } from './bus-numbers.js';
 import { describeDevice, planDevices, tellMoves } from './devices.js';
-import { type BridgeDraft, draftBridges } from './drafts.js';
+import { type BridgeDraft, draftBridges, overflowDiagnostics } from './drafts.js';
 import { type Existing, findExisting } from './existing.js';
 import { decideBackends } from './iommufd.js';
 import { type BridgeLayout, type Layout, layOut } from './layout.js';
@@ -20,7 +20,7 @@ import { planPlatform } from './platform.js';
 import type { Policy } from './policy.js';
 import { planRootIommu } from './root-iommu.js';
 import { findSavings, mergeFunctions } from './savings.js';
-import { partSlots, type SlotMove } from './slots.js';
+import { partSlots, type SlotMoves } from './slots.js';
 import { spareBytes } from './spare-memory.js';
 import { type Target, UPSTREAM, whyNoTarget } from './target.js';
 import { judgeDevices } from './verdict.js';
@@ -81,8 +81,8 @@ class Planner {
     if (!this.#policy.ignoreCommandline) this.#collect(commandlineConflicts(domain));
     this.#refuse();
 
-    const { moves, renumbered } = partSlots(domain, this.#tree, verdicts.of, existing.bridges);
-    const drafts = draftBridges(domain, this.#tree, this.#host, this.#policy, existing, moves);
+    const slots = partSlots(domain, this.#tree, verdicts.of, existing.bridges);
+    const drafts = draftBridges(domain, this.#tree, this.#host, this.#policy, existing, slots);
     if (drafts.length > 0) {
       this.#collect(
         whyNoAcceleration(domain, this.#options.forceTcg ?? false),
@@ -106,15 +106,17 @@ class Planner {
     this.#collect(tellLeftovers(leftovers));
     const guestNuma = withoutCells(domain.numa, leftovers.cells);
     const cells = mapCells(guestNuma, this.#host, drafts.length > 0 ? this.#policy.numa : 'existing');
-    const { layout, numbers, budgets } = this.#allot(existing, drafts, moves, machineIommu);
+    const { layout, numbers, budgets, diagnostics: found } = this.#allocate(existing, drafts, slots, machineIommu);
+    this.#collect(found, overflowDiagnostics(drafts, this.#policy));
     const bridges = layout.bridges.map((bridge, i) =>
       this.#told(planBridge(bridge, numbers.windows[i], cells, this.#context)),
     );
-    this.#collect(overruns(budgets, () => this.#savings(moves, machineIommu)));
+    this.#collect(overruns(budgets, () => this.#savings(slots, machineIommu)));
     this.#refuse();
 
     const backends = decideBackends(domain, this.#host, this.#policy, verdicts.of);
     this.#collect(backends.diagnostics);
+    const renumbered = [...slots.renumbered, ...layout.returned];
     const decisions = { verdicts: verdicts.of, addresses: layout.addresses, renumbered, backends };
     const { devices, numa, pcihole64, diagnostics } = planPlatform({
       domain,
@@ -153,7 +155,7 @@ class Planner {
       devices: [...devices],
       companions: [...verdicts.companions],
       leftovers: { companions: [...leftovers.companions], cells: [...leftovers.cells] },
-      renumbered: [...renumbered],
+      renumbered,
       iommufd: backends.domain,
       ssidsizeAttribute: this.#context.target.libvirt.ssidsize,
       machineIommu,
@@ -169,28 +171,45 @@ class Planner {
     return { plan, diagnostics: this.#diagnostics };
   }
 
-  /** Gives everything that is to be added its place and its numbers, and collects what is wrong with them. */
-  #allot(
+  /**
+   * Gives everything that is to be added its place and its numbers, with guards on `pcie.0` for the ports behind vSMMUs where
+   * there is room for them.
+   */
+  #allocate(
     existing: Existing,
     drafts: readonly BridgeDraft[],
-    moves: readonly SlotMove[],
+    slots: SlotMoves,
     machineIommu: Plan['machineIommu'],
-  ): { layout: Layout; numbers: BusNumbers; budgets: readonly Budget[]; narrow: boolean } {
-    const translated = this.#told(planOthers(existing, drafts, this.#context.target));
+  ): Allocation {
+    const guarded = this.#tryAllocation(existing, drafts, slots, machineIommu, true);
+    const fits = guarded.budgets.every((each) => each.fits);
+    return fits ? guarded : this.#tryAllocation(existing, drafts, slots, machineIommu, false);
+  }
+
+  #tryAllocation(
+    existing: Existing,
+    drafts: readonly BridgeDraft[],
+    { moves, emulated, leaving }: SlotMoves,
+    machineIommu: Plan['machineIommu'],
+    guarded: boolean,
+  ): Allocation {
+    const translated = planOthers(existing, drafts, this.#context.target);
     const layout = layOut({
       domain: this.#domain,
       tree: this.#tree,
       drafts,
       moves,
+      emulated,
+      leaving,
+      guarded,
       isActive: (draft) => isActive(draft, this.#context),
       sparePorts: this.#policy.sparePorts,
       switchOf: (device) => (this.#policy.mirrorSwitches ? this.#switchOf(device) : undefined),
       spareMemory: spareBytes(this.#policy),
-      translated,
+      translated: translated.result,
     });
     const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
-    const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand);
-    this.#collect(layout.diagnostics, numbers.diagnostics);
+    const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand, this.#policy.busWindow);
     const { ledger, fits } = numbers;
     const active = drafts.filter((draft) => isActive(draft, this.#context)).length;
     const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
@@ -201,7 +220,8 @@ class Planner {
       ...layoutBudgets(this.#tree, layout),
       vsmmuBudget(active, others, root),
     ];
-    return { layout, numbers, budgets, narrow: requests.some(outgrows) };
+    const diagnostics = [...translated.diagnostics, ...layout.diagnostics, ...numbers.diagnostics];
+    return { layout, numbers, budgets, diagnostics };
   }
 
   /** The upstream port of the switch that a device is below on the host; a port of a root complex alone is no switch. */
@@ -212,21 +232,19 @@ class Planner {
   }
 
   /** What would save something of what does not suffice, found by planning as if. */
-  #savings(moves: readonly SlotMove[], machineIommu: Plan['machineIommu']): readonly Saving[] {
-    return findSavings(this.#policy, moves, (policy, merge) =>
-      new Planner(this.#domain, this.#host, policy, this.#options).#budgets(
-        merge ? mergeFunctions(moves) : moves,
-        machineIommu,
-      ),
-    );
+  #savings(slots: SlotMoves, machineIommu: Plan['machineIommu']): readonly Saving[] {
+    return findSavings(this.#policy, slots.moves, (policy, merge) => {
+      // Wide default windows take what is free, and would hide what is saved.
+      const narrow = policy.busWindow === 'auto' ? { ...policy, busWindow: 0 } : policy;
+      const planner = new Planner(this.#domain, this.#host, narrow, this.#options);
+      return planner.#budgets(merge ? { ...slots, moves: mergeFunctions(slots.moves) } : slots, machineIommu);
+    });
   }
 
-  #budgets(moves: readonly SlotMove[], machineIommu: Plan['machineIommu']): readonly Budget[] {
+  #budgets(slots: SlotMoves, machineIommu: Plan['machineIommu']): readonly Budget[] {
     const existing = findExisting(this.#domain, this.#tree, this.#host);
-    const drafts = draftBridges(this.#domain, this.#tree, this.#host, this.#policy, existing, moves);
-    const { budgets, narrow } = this.#allot(existing, drafts, moves, machineIommu);
-    // Windows that the policy makes too small are no way out.
-    return narrow ? budgets.map((each) => ({ ...each, fits: false })) : budgets;
+    const drafts = draftBridges(this.#domain, this.#tree, this.#host, this.#policy, existing, slots);
+    return this.#tryAllocation(existing, drafts, slots, machineIommu, false).budgets;
   }
 
   /** A result, its findings collected. */
@@ -245,30 +263,19 @@ class Planner {
   }
 
   #windowRequest({ draft, ports }: BridgeLayout): WindowRequest {
-    const { busWindow } = this.#policy;
     const kept = draft.existing?.controller;
     const below = kept ? this.#tree.busesBelow(kept.index).length : 0;
     const needed = 1 + below + ports.filter((p) => !p.kept).length;
-    const taker = `the bridge of ${draft.smmu}`;
-    const request = { controllerIndex: kept?.index, taker, needed, window: busWindow };
-    if (outgrows(request)) {
-      this.#collect([
-        diagnostic(
-          'bus-window-too-small',
-          `${taker} needs ${needed} bus numbers, and --bus-window gives it ${busWindow}`,
-          {
-            hint: `give --bus-window ${needed} or more`,
-          },
-        ),
-      ]);
-    }
-    return request;
+    return { controllerIndex: kept?.index, taker: `the bridge of ${draft.smmu}`, needed };
   }
 }
 
-/** Whether a new bridge needs more bus numbers than the policy gives each. */
-function outgrows({ controllerIndex, needed, window }: WindowRequest): boolean {
-  return window > 0 && controllerIndex === undefined && needed > window;
+/** Where everything goes that is to be added, and whether there is enough for it. */
+interface Allocation {
+  readonly layout: Layout;
+  readonly numbers: BusNumbers;
+  readonly budgets: readonly Budget[];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** The plan that changes nothing. */

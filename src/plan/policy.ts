@@ -95,6 +95,7 @@ function describeValues(key: PolicyKey): string {
   if (property?.enum) return property.enum.join(', ');
   if (property?.minimum !== undefined) return `a number from ${property.minimum} to ${property.maximum}`;
   if (key === 'spareMemory') return '0 or a size such as 128G';
+  if (key === 'busWindow') return 'auto or a number from 0 to 255';
   return key === 'ssidsize'
     ? 'auto or a number from 0 to 20'
     : 'PCI addresses (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)';

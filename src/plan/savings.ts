@@ -24,8 +24,7 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
     }
   };
   fewer('--spare-ports', policy.sparePorts, 0, (sparePorts) => ({ sparePorts }));
-  // 0 gives each bridge as many as it needs.
-  fewer('--bus-window', policy.busWindow, 0, (busWindow) => ({ busWindow }));
+  if (policy.busWindow !== 'auto') fewer('--bus-window', policy.busWindow, 0, (busWindow) => ({ busWindow }));
   if (policy.grouping === 'device') tryPolicy('--grouping smmu', { grouping: 'smmu' });
   if (policy.bridges === 'all') tryPolicy('--bridges used', { bridges: 'used' });
   if (policy.mirrorSwitches) tryPolicy('no --mirror-switches', { mirrorSwitches: false });

@@ -1,5 +1,5 @@
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
-import type { HostDevice } from '../domain/device.js';
+import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Occupant, PciTree } from '../domain/pci-tree.js';
 import type { Renumbered } from '../generated/plan.js';
@@ -23,6 +23,10 @@ export interface SlotMoves {
   readonly moves: readonly SlotMove[];
   /** What stays in a slot whose function 0 leaves, and gets that function. */
   readonly renumbered: readonly Renumbered[];
+  /** Emulated devices behind an accelerated vSMMU, by slot, which QEMU 11.1 refuses there: they go back to `pcie.0`. */
+  readonly emulated: readonly (readonly GuestDevice[])[];
+  /** Every device that leaves its slot. */
+  readonly leaving: ReadonlySet<Occupant>;
 }
 
 /**
@@ -37,28 +41,39 @@ export function partSlots(
 ): SlotMoves {
   const moves: SlotMove[] = [];
   const renumbered: Renumbered[] = [];
-  const done = new Set<HostDevice>();
+  const emulated: (readonly GuestDevice[])[] = [];
+  const done = new Set<GuestDevice>();
+  const isMisplaced = ({ address }: GuestDevice) =>
+    address !== undefined && bridges.get(tree.rootOf(address.bus))?.iommu?.values.accel === 'on';
 
-  for (const device of domain.hostDevices) {
+  for (const device of [...domain.hostDevices, ...domain.otherDevices.filter(isMisplaced)]) {
     if (done.has(device)) continue;
     const occupants: readonly Occupant[] = device.address ? tree.inSlot(device.address) : [device];
     const bridge = device.address && bridges.get(tree.rootOf(device.address.bus));
     const leaving = new Map<string | undefined, HostDevice[]>();
     const staying: Occupant[] = [];
+    const misplaced: GuestDevice[] = [];
     for (const occupant of occupants) {
-      if (!isHostDevice(occupant)) {
+      if (!isDevice(occupant)) {
         staying.push(occupant);
         continue;
       }
       done.add(occupant);
+      if (!isHostDevice(occupant)) {
+        if (isMisplaced(occupant)) misplaced.push(occupant);
+        else staying.push(occupant);
+        continue;
+      }
       const smmu = verdicts.get(occupant)?.smmu;
       if (occupant.unassigned || isInPlace(occupant, smmu, bridge)) staying.push(occupant);
       else leaving.set(smmu, [...(leaving.get(smmu) ?? []), occupant]);
     }
     for (const [smmu, devices] of leaving) moves.push({ smmu, functions: numberFunctions(devices) });
-    if (leaving.size > 0) renumbered.push(...keepFunctionZero(staying, occupants));
+    if (misplaced.length > 0) emulated.push(misplaced);
+    if (leaving.size + misplaced.length > 0) renumbered.push(...keepFunctionZero(staying, occupants));
   }
-  return { moves, renumbered };
+  const moving = moves.flatMap((move) => move.functions.map(({ device }) => device));
+  return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]) };
 }
 
 /** Whether a device is where it is to be: on a port of a bridge of its SMMU, or behind no vSMMU if that is the verdict. */
@@ -85,9 +100,8 @@ function keepFunctionZero(staying: readonly Occupant[], before: readonly Occupan
   return [{ from, to, multifunction: staying.length > 1 }];
 }
 
-/** The devices that move. */
-export function leavingDevices(moves: readonly SlotMove[]): ReadonlySet<HostDevice> {
-  return new Set(moves.flatMap((move) => move.functions.map((f) => f.device)));
+function isDevice(occupant: Occupant): occupant is GuestDevice {
+  return 'awaitsAddress' in occupant;
 }
 
 function isHostDevice(occupant: Occupant): occupant is HostDevice {

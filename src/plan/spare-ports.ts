@@ -1,25 +1,28 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
-import type { PciController } from '../domain/controller.js';
-import type { HostDevice } from '../domain/device.js';
+import { type Diagnostic, diagnostic, type Place } from '../diagnostics.js';
+import type { ControllerIndex } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
+import type { Occupant } from '../domain/pci-tree.js';
 
 /** How many devices libvirt will look for a place for, other than those that get one now. */
-export function awaitingDevices(domain: Domain, leaving: ReadonlySet<HostDevice> = new Set()): number {
+export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> = new Set()): number {
   const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !leaving.has(d));
   return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
 }
 
+/** A port that has nothing behind it. */
+export type SparePort = { readonly index: ControllerIndex; readonly place?: Place | undefined };
+
 /** In words: `a device`, `3 devices`. */
-export function countDevices(count: number): string {
+function countDevices(count: number): string {
   return count === 1 ? 'a device' : `${count} devices`;
 }
 
 /** Ports that have nothing behind them, and how many devices will look for one. */
 export interface FreePorts {
   /** Behind accelerated vSMMUs. */
-  readonly spare: readonly PciController[];
+  readonly spare: readonly SparePort[];
   /** On `pcie.0`. */
-  readonly guards: readonly PciController[];
+  readonly guards: readonly ControllerIndex[];
   readonly awaiting: number;
 }
 
@@ -31,7 +34,7 @@ export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly 
   const [lowest] = spare.toSorted((a, b) => a.index - b.index);
   if (!lowest) return [];
   const { index, place } = lowest;
-  const before = guards.filter((port) => port.index < index).length;
+  const before = guards.filter((guard) => guard < index).length;
   const exposed = `libvirt would give the port ${index}, which is behind a vSMMU, to`;
   if (awaiting > before) {
     const message = `${exposed} what has no address yet (${countDevices(awaiting)})`;

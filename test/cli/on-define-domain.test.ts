@@ -51,7 +51,7 @@ describe('onDefineDomain', () => {
   it('prints the domain with its devices in place, and nothing else of it changed', async () => {
     const { code, stdout, stderr } = await run();
     expect(code).toBe(0);
-    expect(stdout).toContain('<iommu model="smmuv3"><driver pciBus="1" accel="on"/></iommu>');
+    expect(stdout).toContain('<iommu model="smmuv3"><driver pciBus="9" accel="on"/></iommu>');
     expect(stdout).toContain('<alias name="ua-hostdevice-gpu"></alias><address type="pci"');
     expect(stdout).toContain('<kubevirt xmlns="http://kubevirt.io"><uid>');
     expect(stderr).toMatch(/^default\/gh200-vmi:1:1: note: acceleration-cost: /m);
@@ -61,7 +61,7 @@ describe('onDefineDomain', () => {
     const file = join(temporaryFolder(), 'policy.json');
     writeFileSync(file, '{"ats": "on", "oas": 44}');
     const { stdout } = await run({ 'vsmmu.io/policy': '{"oas": 48}' }, here, { VSMMU_POLICY: file });
-    expect(stdout).toMatch(/<driver pciBus="1" accel="on" ats="on" oas="48"\/>/);
+    expect(stdout).toMatch(/<driver pciBus="9" accel="on" ats="on" oas="48"\/>/);
   });
 
   it.each<[annotations: Record<string, string>, env: NodeJS.ProcessEnv, spelling: string]>([

@@ -53,7 +53,7 @@ describe('vsmmu plan', () => {
 
   it('names the NICs that udev will call otherwise', () => {
     const noticed = section(planned('ml-train', 'host-a'), 'What the guest will notice');
-    expect(noticed).toContain('    0000:31:10.2  enp3s0 -> enp253s0');
+    expect(noticed).toContain('    0000:31:10.2  enp3s0 -> enp239s0');
   });
 
   it('says what the domain can no longer do, if anything is accelerated', () => {
@@ -72,11 +72,13 @@ describe('vsmmu plan', () => {
   it('draws the guest only with --guest', () => {
     expect(planned('ml-train', 'host-a')).not.toContain('lspci');
     const text = planned('ml-train', 'host-a', '--guest');
-    expect(section(text, 'lspci -tv').at(-1)).toBe(' \\-[0000:fe]---00.0-[ff]----00.0  host 0000:91:00.0, NVMe');
+    expect(section(text, 'lspci -tv').at(-1)).toBe(' \\-[0000:f7]---00.0-[f8]----00.0  host 0000:91:00.0, NVMe');
     expect(section(text, 'IORT: ids of PCI requesters')).toEqual([
-      '  0000-fbff  ITS, no SMMU',
-      '  fc00-fdff  vSMMU 0, bridge 10',
-      '  fe00-ffff  vSMMU 1, bridge 12',
+      '  0000-edff  ITS, no SMMU',
+      '  ee00-efff  vSMMU 0, bridge 10',
+      '  f000-f6ff  ITS, no SMMU',
+      '  f700-f8ff  vSMMU 1, bridge 12',
+      '  f900-ffff  ITS, no SMMU',
     ]);
   });
 });

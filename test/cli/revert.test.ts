@@ -68,8 +68,8 @@ describe('rewrite --relayout', () => {
 
   it('is a key of the policy', () => {
     const policy = join(temporaryFolder(), 'policy.json');
-    writeFileSync(policy, '{"relayout": true, "busWindow": 9}');
-    const option = vsmmu(['rewrite', ...HOST, '--relayout', '--bus-window', '9'], after);
+    writeFileSync(policy, '{"relayout": true, "busWindow": 12}');
+    const option = vsmmu(['rewrite', ...HOST, '--relayout', '--bus-window', '12'], after);
     expect(vsmmu(['rewrite', ...HOST, '--policy', policy], after).stdout).toBe(option.stdout);
     expect(option.stdout).not.toBe(after);
   });
@@ -85,7 +85,7 @@ describe('rewrite --relayout', () => {
   it('is a switch of plan as well', () => {
     const plan = (args: string[], xml: string) => JSON.parse(vsmmu(['plan', '--json', ...HOST, ...args], xml).stdout);
     expect(plan(['--relayout'], after)).toMatchObject({ changed: false, plan: plan([], before).plan });
-    expect(plan(['--relayout', '--bus-window', '9'], after).changed).toBe(true);
+    expect(plan(['--relayout', '--bus-window', '12'], after).changed).toBe(true);
   });
 
   it('tells of a record that is not to be believed', () => {

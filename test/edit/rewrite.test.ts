@@ -81,6 +81,7 @@ ${HOSTDEV}
       'controller',
       'controller',
       'controller',
+      'controller',
       'hostdev',
       'iommu',
       'iommu',
@@ -114,7 +115,7 @@ describe('a placed device', () => {
   it('keeps the parts of its address that say the same already', () => {
     const address = "<address type='pci' bus='0x09' slot='00' function='0x0'/>";
     const [edited] = added(domain(device(address))).filter((line) => line.includes("slot='00'"));
-    expect(edited).toBe("<address type='pci' bus='0x0b' slot='00' function='0x0' domain='0x0000'/>");
+    expect(edited).toBe("<address type='pci' bus='0x0c' slot='00' function='0x0' domain='0x0000'/>");
   });
 
   it('has bus 010 changed to 10, since that is 8', () => {

@@ -9,7 +9,7 @@ const check = (value: unknown) => () =>
 describe('a value that does not fit its schema', () => {
   it.each<[title: string, value: unknown, message: string]>([
     ['of the wrong type', { sparePorts: 'two' }, '/at/sparePorts: must be integer, not "two"'],
-    ['out of its range', { busWindow: 300 }, '/at/busWindow: must be <= 255, not 300'],
+    ['out of its range', { sparePorts: 300 }, '/at/sparePorts: must be <= 32, not 300'],
     ['of none of the alternatives', { ssidsize: 21 }, '/at/ssidsize: must be "auto" or must be <= 20, not 21'],
     ['below another', { bypass: ['0000:11:00.0', '11:00'] }, '/at/bypass/1: must match pattern'],
     ['with a name that is not known', { spareports: 1 }, '/at: must not have "spareports"'],

@@ -4,24 +4,19 @@ import { PciTree } from '../../src/domain/pci-tree.js';
 import { assignBusNumbers, type BusNumbers, type WindowRequest } from '../../src/plan/bus-numbers.js';
 import { at, domainWith, expander, port } from './example.js';
 
-const fresh = (needed: number, window = 0): WindowRequest => ({
-  controllerIndex: undefined,
-  taker: 'a bridge',
-  needed,
-  window,
-});
+const fresh = (needed: number): WindowRequest => ({ controllerIndex: undefined, taker: 'a bridge', needed });
 
 const kept = (index: number, needed: number): WindowRequest => ({
   controllerIndex: index as ControllerIndex,
   taker: `the bridge ${index}`,
   needed,
-  window: 0,
 });
 
 function assign(requests: readonly WindowRequest[], devices: readonly string[] = [], buses = 0, libvirt = 0) {
   return assignBusNumbers(new PciTree(domainWith(...devices)), requests, { buses, libvirt });
 }
 
+const nthOf = (count: number, size: number) => Array.from({ length: count }, (_, i) => 256 - (count - i) * size);
 const first = ({ windows }: BusNumbers) => windows.map((w) => w?.busNr);
 const codes = ({ diagnostics }: BusNumbers) => diagnostics.map((d) => d.code);
 const repeat = (count: number, request: WindowRequest) => Array.from({ length: count }, () => ({ ...request }));
@@ -31,13 +26,33 @@ describe('new bridges', () => {
     ['one with a port takes the two topmost numbers', [fresh(2)], [254]],
     ['one without a port starts at 254, since busNr ends there', [fresh(1)], [254]],
     ['the last is topmost', [fresh(3), fresh(2), fresh(4)], [247, 250, 252]],
-    ['each has the window that was asked for', repeat(3, fresh(2, 9)), [229, 238, 247]],
-    ['each has what it needs where the window is less', [fresh(5, 2)], [251]],
     ['sixteen with a port each', repeat(16, fresh(2)), Array.from({ length: 16 }, (_, i) => 224 + 2 * i)],
   ])('%s', (_title, requests, numbers) => {
     const assigned = assign(requests);
     expect(first(assigned)).toEqual(numbers);
     expect(codes(assigned)).toEqual([]);
+  });
+
+  it.each<[title: string, requests: WindowRequest[], window: number | 'auto', numbers: number[]]>([
+    ['have the window that was asked for', repeat(3, fresh(2)), 9, [229, 238, 247]],
+    ['have what they need where the window is less', [fresh(5)], 2, [251]],
+    ['have nine by default', repeat(3, fresh(2)), 'auto', [229, 238, 247]],
+    ['have what they need by default where that is more', [fresh(12), fresh(2)], 'auto', [235, 247]],
+    ['have fewer by default where nine do not fit', repeat(30, fresh(2)), 'auto', nthOf(30, 8)],
+    ['have what they need by default where no more fits', repeat(124, fresh(2)), 'auto', nthOf(124, 2)],
+  ])('%s', (_title, requests, window, numbers) => {
+    const { windows, fits } = assignBusNumbers(new PciTree(domainWith()), requests, { buses: 0, libvirt: 0 }, window);
+    expect(windows.map((each) => each?.busNr)).toEqual(numbers);
+    expect(fits).toBe(true);
+  });
+
+  it('leave the numbers above one that is there to it', () => {
+    const tree = new PciTree(domainWith(expander(1, 200), port(2, at(1)), expander(3, 254)));
+    const { windows } = assignBusNumbers(tree, [kept(1, 2), fresh(2)], { buses: 0, libvirt: 0 }, 'auto');
+    expect(windows).toEqual([
+      { busNr: 200, count: 9 },
+      { busNr: 245, count: 9 },
+    ]);
   });
 
   it.each([
@@ -73,7 +88,7 @@ describe('what pcie.0 needs below the lowest bridge', () => {
   });
 
   it('is told with who takes how many', () => {
-    const { ledger } = assign([fresh(100), fresh(2, 100), fresh(100)], [], 5, 3);
+    const { ledger } = assign([fresh(100), fresh(100), fresh(100)], [], 5, 3);
     expect(ledger.map(({ taker, count }) => `${count} ${taker}`)).toEqual([
       '1 pcie.0 itself',
       '5 ports and bridges below pcie.0',

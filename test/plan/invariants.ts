@@ -325,7 +325,7 @@ function wrongNewControllers(before: Reading, after: Reading): string[] {
   return wrong;
 }
 
-/** Emulated devices and controllers stay, but for a function that becomes 0. */
+/** Emulated devices and controllers stay, but for a function that becomes 0, and for what is behind an accelerated vSMMU. */
 function wrongMoves(before: Reading, after: Reading, companions: readonly string[]): string[] {
   const wrong: string[] = [];
   const hadZero = new Set(occupied(before).flatMap((w) => (w.func === 0 ? [`${w.bus}:${w.slot}`] : [])));
@@ -336,10 +336,14 @@ function wrongMoves(before: Reading, after: Reading, companions: readonly string
     const now = zero && after.devices.find((d) => d.bdf === zero.bdf)?.at;
     return hadZero.has(`${from.bus}:${from.slot}`) && now && (now.bus !== from.bus || now.slot !== from.slot);
   };
+  const wasTranslated = new Set(
+    before.iommus.flatMap(({ bus, values }) => (values.accel === 'on' && bus ? [bus] : [])),
+  );
   const check = (name: string, from: Where | undefined, to: Where | undefined) => {
     if ((from && nameOf(from)) === (to && nameOf(to))) return;
     const became0 = from && to && to.func === 0 && to.bus === from.bus && to.slot === from.slot && leftZero(from);
-    if (!became0) wrong.push(`${name} moved from ${from && nameOf(from)} to ${to && nameOf(to)}`);
+    const returned = from && to && wasTranslated.has(rootOf(from.bus, before)) && rootOf(to.bus, after) === 0;
+    if (!became0 && !returned) wrong.push(`${name} moved from ${from && nameOf(from)} to ${to && nameOf(to)}`);
   };
   const stayed = after.devices.filter((d) => !companions.includes(d.bdf ?? ''));
   if (before.devices.length !== stayed.length) return ['devices came or went'];
@@ -492,7 +496,7 @@ function exposedPorts(before: Reading, after: Reading, policy: Policy): string[]
 
 /** Lines of the input that no rule touches and that are not in the output, in order. */
 export function lostLines(input: string, output: string): string[] {
-  const touched = /<(?:domain|address|driver|\/?iommu|pcihole64|\/?vsmmu:\w+)\b/;
+  const touched = /<(?:domain|address|driver|\/?iommu|pcihole64|qemu:property|\/?vsmmu:\w+)\b/;
   const lines = output.split('\n');
   let at = 0;
   return input.split('\n').filter((line) => {

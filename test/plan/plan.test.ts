@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics.js';
 import { type Domain, parseDomain } from '../../src/domain/domain.js';
+import { rewrite } from '../../src/edit/rewrite.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
@@ -76,9 +77,76 @@ describe('an expander bus with a vSMMU', () => {
     expect(errors(domainWith(expander(1, 200), vsmmu(1, GIVEN), hostdev(1)), host)).toEqual([]);
   });
 
-  it('is refused with an emulated device behind it', () => {
-    const domain = domainWith(expander(1, 200), port(2, at(1)), rng(at(2)), vsmmu(1), hostdev(1));
-    expect(errors(domain, host)).toEqual(['emulated-behind-vsmmu']);
+  it('gives an emulated device back to pcie.0, with a note, to a port of its own', () => {
+    const parts = [port(4), expander(1, 200), port(2, at(1)), port(3, at(1, 1)), hostdev(1, at(2)), vsmmu(1)];
+    const domain = domainWith(...parts, rng(at(3)));
+    expect(made(domain, host).renumbered).toEqual([
+      { from: { bus: 3, slot: 0, function: 0 }, to: { bus: 4, slot: 0, function: 0 }, multifunction: false },
+    ]);
+    expect(plan(domain, host, DEFAULT_POLICY).diagnostics).toContainEqual(
+      expect.objectContaining({
+        severity: 'note',
+        message: '<rng> goes from 03:00.0, behind a vSMMU, back to pcie.0, to 04:00.0',
+      }),
+    );
+    expect(made(domainWith(...parts.slice(1), rng(at(3))), host)).toMatchObject({
+      rootPorts: [{ controllerIndex: 4 }],
+      renumbered: [{ to: { bus: 4 } }],
+    });
+  });
+
+  it('gives a device the port that an emulated one leaves', () => {
+    const domain = domainWith(port(3), expander(1, 200), port(2, at(1)), vsmmu(1, GIVEN), rng(at(2)), hostdev(1));
+    const named = domainWith(
+      port(3),
+      expander(1, 200, 'ua-vsmmu-smmu-c000000-1'),
+      port(2, at(1)),
+      vsmmu(1),
+      rng(at(2)),
+      hostdev(1),
+    );
+    expect(made(domain, host).renumbered).toHaveLength(1);
+    expect(made(named, host).devices.map(({ to }) => to?.bus)).toEqual([2]);
+  });
+
+  it('parts a slot that an emulated device and a host device share', () => {
+    const domain = domainWith(port(3), expander(1, 200), port(2, at(1)), vsmmu(1), rng(at(2)), hostdev(1, at(2, 0, 1)));
+    expect(made(domain, host)).toMatchObject({
+      renumbered: [
+        { from: { bus: 2, function: 1 }, to: { bus: 2, function: 0 } },
+        { from: { bus: 2, function: 0 }, to: { bus: 3, function: 0 } },
+      ],
+    });
+  });
+
+  it('that is full stays, and a device gets a further one for its SMMU, with a note', () => {
+    const two = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 } });
+    const full = [expander(1, 254), port(2, at(1)), vsmmu(1), hostdev(1, `<driver iommufd='yes'/>${at(2)}`)];
+    const domain = domainWith(...full, hostdev(2));
+    expect(made(domain, two).bridges.map((b) => [b.kept, b.busNr, b.smmu])).toEqual([
+      [true, 254, smmuName(0)],
+      [false, 245, smmuName(0)],
+    ]);
+    expect(plan(domain, two, DEFAULT_POLICY).diagnostics).toContainEqual(
+      expect.objectContaining({
+        code: 'expander-bus-full',
+        message: `0000:02:00.0 gets a further expander bus for ${smmuName(0)}: expander bus 1 is full`,
+      }),
+    );
+    expect(made(domainWith(...full), two, { sparePorts: 1 }).changed).toBe(false);
+    expect(plan(domainWith(...full), two, { ...DEFAULT_POLICY, sparePorts: 1 }).diagnostics[0]).toMatchObject({
+      code: 'spare-ports-left-out',
+    });
+  });
+
+  it('takes as many devices as it has room for', () => {
+    const three = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 }, 3: { smmu: 0 } });
+    const domain = domainWith(expander(1, 253), port(2, at(1)), vsmmu(1), hostdev(1, at(2)), hostdev(2), hostdev(3));
+    const { bridges } = made(domain, three);
+    expect(bridges.map((b) => b.ports.flatMap(({ devices }) => devices))).toEqual([
+      ['0000:01:00.0', '0000:02:00.0'],
+      ['0000:03:00.0'],
+    ]);
   });
 
   it('is left alone with an emulated device where QEMU emulates the SMMU, too', () => {
@@ -89,7 +157,7 @@ describe('an expander bus with a vSMMU', () => {
   it('is an expander bus like any other once it is ours, idle, and has an emulated device', () => {
     const alias = 'ua-vsmmu-smmu-c000000-1';
     const domain = domainWith(expander(1, 200, alias), port(2, at(1)), rng(at(2)), hostdev(1));
-    expect(made(domain, host).bridges.map((b) => [b.kept, b.controllerIndex])).toEqual([[false, 3]]);
+    expect(made(domain, host).bridges.map((b) => [b.kept, b.controllerIndex])).toEqual([[false, 4]]);
   });
 
   it('gives back what is behind no SMMU', () => {
@@ -135,24 +203,34 @@ describe('spare ports', () => {
   const host = hostOf(1);
   const placed = (...more: string[]) => domainWith(port(1), hostdev(1, at(1)), ...more);
 
-  it('have as many free ports on pcie.0 before them', () => {
+  it('and the port of a device have as many free ports on pcie.0 before them', () => {
     const { rootPorts, bridges } = made(placed(), host, { sparePorts: 3 });
-    // The port that the device leaves is the third.
-    expect(rootPorts.map((p) => p.controllerIndex)).toEqual([2, 3]);
+    // The port that the device leaves is the fourth.
+    expect(rootPorts.map((p) => p.controllerIndex)).toEqual([2, 3, 4]);
     expect(bridges[0]?.ports.map((p) => [p.controllerIndex, p.devices.length])).toEqual([
-      [5, 1],
-      [6, 0],
+      [6, 1],
       [7, 0],
       [8, 0],
+      [9, 0],
     ]);
   });
 
   it('need no more of them than are missing', () => {
-    expect(made(placed(port(2), port(3)), host, { sparePorts: 3 }).rootPorts).toEqual([]);
+    expect(made(placed(port(2), port(3), port(4)), host, { sparePorts: 3 }).rootPorts).toEqual([]);
   });
 
-  it('are refused while a device has no address', () => {
-    expect(errors(placed(rng()), host, { sparePorts: 1 })).toEqual(['spare-port-exposed']);
+  it('need one more for each device without an address, which libvirt puts there', () => {
+    expect(made(placed(rng()), host, { sparePorts: 1 }).rootPorts).toHaveLength(2);
+  });
+
+  it('can be asked for once more after one was used', () => {
+    const two = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 } });
+    const how = { sparePorts: 1 };
+    const domain = domainWith(port(1), hostdev(1, at(1)));
+    const once = rewrite(domain, made(domain, two, how));
+    const more = parseDomain(once.replace('</devices>', `${hostdev(2)}</devices>`));
+    const { bridges } = made(more, two, how);
+    expect(bridges.map((b) => b.ports.map(({ devices }) => devices.length))).toEqual([[1, 1, 0]]);
   });
 
   it('that are there are refused when a device without an address would get them', () => {
@@ -180,11 +258,10 @@ describe('what runs out besides bus numbers', () => {
     expect(errors(domainWith(...full, hostdev(1), rng()), hostOf(1))).toEqual(['slots-exhausted']);
   });
 
-  it('slots of a bridge', () => {
+  it('slots of an expander bus: the SMMU gets a further one', () => {
     const host = hostWith(1, Object.fromEntries(Array.from({ length: 33 }, (_, n) => [1 + n, { smmu: 0 }])));
     const devices = Array.from({ length: 33 }, (_, n) => hostdev(1 + n));
-    expect(errors(domainWith(...devices.slice(1)), host)).toEqual([]);
-    expect(errors(domainWith(...devices), host)).toEqual(['slots-exhausted']);
+    expect(made(domainWith(...devices), host).bridges.map(({ ports }) => ports.length)).toEqual([32, 1]);
   });
 });
 

@@ -42,14 +42,14 @@ describe('devices below one switch of the host', () => {
   it('get a switch on their bridge, a downstream port each, and bus numbers for it; others get a root port', () => {
     expect(portsOf(all)).toEqual({
       ports: [
-        [2, 'root-port', 1, 0, '0000:08:00.0'],
-        [3, 'root-port', 1, 1],
-        [4, 'switch-upstream-port', 3, 0],
-        [5, 'switch-downstream-port', 4, 0, '0000:03:00.0'],
-        [6, 'switch-downstream-port', 4, 1, '0000:04:00.0'],
-        [7, 'switch-downstream-port', 4, 2, '0000:05:00.0'],
+        [6, 'root-port', 5, 0, '0000:08:00.0'],
+        [7, 'root-port', 5, 1],
+        [8, 'switch-upstream-port', 7, 0],
+        [9, 'switch-downstream-port', 8, 0, '0000:03:00.0'],
+        [10, 'switch-downstream-port', 8, 1, '0000:04:00.0'],
+        [11, 'switch-downstream-port', 8, 2, '0000:05:00.0'],
       ],
-      busNumbers: 7,
+      busNumbers: 9,
     });
   });
 
@@ -74,14 +74,14 @@ describe('devices below one switch of the host', () => {
   });
 
   it('stay there in the second run, whoever joins them; spare ports are root ports and keep memory free', () => {
-    const how = { ...policy, sparePorts: 1, spareMemory: '1G' };
+    const how = { ...policy, sparePorts: 1, spareMemory: '1G', busWindow: 0 };
     const xml = xmlOf(all.slice(0, 2));
     const once = rewrite(parseDomain(xml), planned(xml, host, how).plan);
     expect(planned(once, host, how).plan.changed).toBe(false);
     expect(once.match(/pref64-reserve/g)).toHaveLength(1);
     const joined = once.replace('    <iommu', `${hostdev('0000:05:00.0')}    <iommu`);
     // It takes the spare port, since the bridge has no bus number left for a port of the switch.
-    const { plan, diagnostics } = planned(joined, host, policy);
+    const { plan, diagnostics } = planned(joined, host, { ...policy, busWindow: 0 });
     const devices = plan.devices.filter(({ from, to }) => from && to).map(({ from, to }) => [from, to]);
     expect(devices).toHaveLength(2);
     for (const [from, to] of devices) expect(to).toEqual(from);
@@ -101,7 +101,7 @@ describe('devices below one switch of the host', () => {
     const { plan, diagnostics } = planned(joined, host, how);
     expect(diagnostics.filter((d) => d.code === 'switch-not-mirrored')).toEqual([]);
     expect(plan.bridges[0]?.ports.filter((p) => !p.kept)).toMatchObject([
-      { model: 'pcie-switch-downstream-port', address: { bus: 3, slot: 2 }, devices: ['0000:05:00.0'] },
+      { model: 'pcie-switch-downstream-port', address: { bus: 5, slot: 2 }, devices: ['0000:05:00.0'] },
     ]);
     const twice = rewrite(parseDomain(joined), plan);
     expect(planned(twice, host, how).plan.changed).toBe(false);
@@ -117,7 +117,7 @@ describe('devices below one switch of the host', () => {
       host,
       policy,
     );
-    expect(plan.devices.find((d) => d.bdf === '0000:04:00.0')?.to?.bus).toBe(5);
+    expect(plan.devices.find((d) => d.bdf === '0000:04:00.0')?.to?.bus).toBe(8);
   });
 
   it('are not moved off their ports to a switch by one that comes: a note says that --relayout would', () => {
@@ -153,16 +153,16 @@ describe('devices below one switch of the host', () => {
   it('are written as libvirt prints them', () => {
     const xml = xmlOf(all.slice(0, 2));
     expect(rewrite(parseDomain(xml), planned(xml, host, policy).plan)).toContain(`
-    <controller type='pci' index='3' model='pcie-switch-upstream-port'>
+    <controller type='pci' index='5' model='pcie-switch-upstream-port'>
       <model name='x3130-upstream'/>
-      <alias name='ua-vsmmu-switch-3'/>
-      <address type='pci' domain='0x0000' bus='0x02' slot='0x00' function='0x0'/>
+      <alias name='ua-vsmmu-switch-5'/>
+      <address type='pci' domain='0x0000' bus='0x04' slot='0x00' function='0x0'/>
     </controller>
-    <controller type='pci' index='4' model='pcie-switch-downstream-port'>
+    <controller type='pci' index='6' model='pcie-switch-downstream-port'>
       <model name='xio3130-downstream'/>
-      <target chassis='4' port='0x0'/>
-      <alias name='ua-vsmmu-port-4'/>
-      <address type='pci' domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>
+      <target chassis='6' port='0x0'/>
+      <alias name='ua-vsmmu-port-6'/>
+      <address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>
     </controller>`);
   });
 });

@@ -89,9 +89,9 @@ describe('ssidsize is written as the target spells it, however it is spelled', (
 
   it('as upstream, in a new vSMMU and in one that a patched libvirt wrote', () => {
     const patched = write(xml, PATCHED);
-    expect(patched).toContain("<driver pciBus='1' accel='on' ssidSize='8'/>");
+    expect(patched).toContain("<driver pciBus='2' accel='on' ssidSize='8'/>");
     const upstream = write(patched, UPSTREAM);
-    expect(upstream).toContain("<driver pciBus='1' accel='on' ssidsize='8'/>");
+    expect(upstream).toContain("<driver pciBus='2' accel='on' ssidsize='8'/>");
     expect(write(upstream, UPSTREAM)).toBe(upstream);
     expect(write(upstream, PATCHED)).toBe(patched);
   });

@@ -6,6 +6,6 @@ import type { Rule } from '../inspection.js';
 export const sparePorts: Rule = ({ accelerated, domain, tree }) =>
   spareExposure({
     spare: accelerated.filter(({ bus }) => bus !== ROOT_BUS).flatMap(({ bus }) => tree.freePorts(bus)),
-    guards: tree.freePorts(ROOT_BUS),
+    guards: tree.freePorts(ROOT_BUS).map(({ index }) => index),
     awaiting: awaitingDevices(domain),
   });
