@@ -186,6 +186,22 @@ describe('domains of a libvirt', () => {
     await expect(failing('libvirt-unreachable').convert()).rejects.toThrow('broken');
   });
 
+  it('are asked for by as many connections as there are jobs, all closed at the end', async () => {
+    await using four = LibvirtBatch.open('memory:///', 4);
+    expect(four.connections).toHaveLength(4);
+    const [one, two] = [new MemoryLibvirt(), new MemoryLibvirt()];
+    await new LibvirtBatch([one, two])[Symbol.asyncDispose]();
+    expect([one.closed, two.closed]).toEqual([true, true]);
+  });
+
+  it('are reported in the order of the list, also with several connections', async () => {
+    const names = Array.from({ length: 9 }, (_, i) => `vm-${i}`);
+    const libvirt = new MemoryLibvirt(...names.map((name) => vm(name)));
+    const batch = new LibvirtBatch([libvirt, libvirt]);
+    const items = await all(batch.run(batchOf(), await batch.select('all'), OPTIONS, undefined));
+    expect(whatBecame(items)).toEqual(names.map((name) => [name, 'convert', undefined]));
+  });
+
   it('are chosen by name or UUID, each once, in the order of the list', async () => {
     const { batch } = new Trial(new MemoryLibvirt(vm('a'), vm('b'), vm('c')));
     expect((await batch.select(['c', 'a', uuidOf(1)])).map(({ name }) => name)).toEqual(['a', 'c']);

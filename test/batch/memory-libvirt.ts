@@ -18,6 +18,7 @@ export const uuidOf = (n: number): DomainUuid =>
 export class MemoryLibvirt implements DomainAccess {
   readonly domains: Map<DomainUuid, MemoryDomain>;
   readonly defined: { readonly xml: string; readonly validate: boolean | undefined }[] = [];
+  closed = false;
   /** How the next definition is stored. */
   store = (xml: string): string => xml;
   /** Called before each dump, with what others do to the domains. */
@@ -65,6 +66,6 @@ export class MemoryLibvirt implements DomainAccess {
   }
 
   async close(): Promise<void> {
-    // Nothing is open.
+    this.closed = true;
   }
 }

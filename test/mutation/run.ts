@@ -47,7 +47,7 @@ function failure(): string | undefined {
   const vitest = ['vitest', 'run', '--bail', '1', '--exclude', 'test/{lab,accel}/**', '--testTimeout', '60000'];
   // One after the other: the first is meant to be the fastest.
   const groups = positionals.length > 0 ? positionals : ['test'];
-  const steps = [() => failureOf(process.execPath, ['bin/bundle.mjs'])];
+  const steps = [() => failureOf('npx', ['tsx', 'bin/build/bundle.ts'])];
   steps.push(...groups.map((group) => () => failureOf('npx', [...vitest, group])));
   for (const step of steps) {
     const found = step();
@@ -56,12 +56,30 @@ function failure(): string | undefined {
   return undefined;
 }
 
-for (const name of ['bin', 'dist', 'samples', 'schemas', 'src', 'test', 'package.json', 'README.md', 'tsconfig.json']) {
+/** Otherwise every mutant would count as killed. */
+function requireSuccess(): void {
+  const found = failure();
+  if (found !== undefined) throw new Error(`the tests fail without a change: ${found}`);
+}
+
+for (const name of [
+  'bin',
+  'dist',
+  'samples',
+  'schemas',
+  'src',
+  'test',
+  'package.json',
+  'package-lock.json',
+  'README.md',
+  'LICENSE',
+  'tsconfig.json',
+  'vitest.config.ts',
+]) {
   cpSync(join(repository, name), join(copy, name), { recursive: true });
 }
 symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'));
-const before = failure();
-if (before !== undefined) throw new Error(`the tests fail without a change: ${before}`);
+requireSuccess();
 
 const files = readdirSync(join(copy, values.under), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts') && !file.includes('generated/'))
@@ -79,4 +97,5 @@ for (const { file, original, line, before: was, after, text } of chosen) {
   if (!alive) killed++;
   console.log(`${alive ? 'survived' : 'killed'} ${file}:${line}\n  - ${was}\n  + ${after}`);
 }
+requireSuccess();
 console.log(`${killed} of ${chosen.length} mutants killed (${all.length} in all)`);
