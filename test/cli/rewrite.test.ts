@@ -156,6 +156,25 @@ describe('rewrite', () => {
     });
   });
 
+  it('says in one line that standard output is closed, where it has something to print', () => {
+    const run = (options: string) =>
+      spawnSync(
+        'sh',
+        ['-c', `PATH="$(dirname "$0"):$PATH" bin/vsmmu rewrite --quiet ${options} >&-`, process.execPath],
+        {
+          cwd: REPOSITORY,
+          encoding: 'utf8',
+        },
+      );
+    expect(run(`--topology samples/hosts/host-a.json ${SAMPLE}`)).toMatchObject({
+      status: 3,
+      stderr: 'vsmmu: error: file-unwritable: standard output: it is closed\n',
+    });
+    const file = join(temporaryFolder(), 'new.xml');
+    expect(run(`--topology samples/hosts/host-a.json -o ${file} ${SAMPLE}`)).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(file, 'utf8')).toBe(after);
+  });
+
   it('ends quietly when whoever reads its output stops reading', () => {
     const file = join(temporaryFolder(), 'long.xml');
     writeFileSync(file, before.replace('<devices>', `<!--${'x'.repeat(4_000_000)}--><devices>`));

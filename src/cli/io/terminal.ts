@@ -10,9 +10,19 @@ import { hasUtf8, toAscii } from './locale.js';
 /** The colours that vsmmu itself prints. */
 const COLOUR = new RegExp(`(${'\u001b'}\\[(?:[12]|22|3[1-6]|39)m)`);
 
+/** Whether standard output was closed at the start, as bin/vsmmu found. Node and Bun put /dev/null in its place. */
+const isClosed = process.env.VSMMU_STDOUT === 'closed';
+delete process.env.VSMMU_STDOUT;
+
+function writeOut(text: string): void {
+  if (text === '') return;
+  if (isClosed) process.stdout.emit('error', new Error('it is closed'));
+  else process.stdout.write(text);
+}
+
 /** Prints text for people on standard output. */
 export function print(text: string): void {
-  process.stdout.write(forPeople(text, process.stdout));
+  writeOut(forPeople(text, process.stdout));
 }
 
 /** Prints text for people on standard error. */
@@ -22,19 +32,19 @@ export function say(text: string): void {
 
 /** Prints XML, or DOT with its XML labels, on standard output: byte for byte but on a terminal. */
 export function printMarkup(xml: string): void {
-  process.stdout.write(process.stdout.isTTY ? escapeControlsInXml(xml) : xml);
+  writeOut(process.stdout.isTTY ? escapeControlsInXml(xml) : xml);
 }
 
 /** Prints a patch on standard output, byte for byte but on a terminal. */
 export function printPatch(patch: string): void {
   if (process.stdout.isTTY) print(patch);
-  else process.stdout.write(patch);
+  else writeOut(patch);
 }
 
 /** Prints a part of a JSON document on standard output. */
 export function printJsonText(json: string): void {
   const safe = escapeControlsInJson(json);
-  process.stdout.write(hasUtf8() ? safe : safe.replace(/[\u0080-\uffff]/g, codeOf));
+  writeOut(hasUtf8() ? safe : safe.replace(/[\u0080-\uffff]/g, codeOf));
 }
 
 /** Whether a stream is a terminal that shows colours; https://no-color.org. */
