@@ -337,6 +337,27 @@ describe('the script of the hook', () => {
     expect(call(join(folder, 'qemu.d/vsmmu'), PREPARE, broken).code).toBe(1);
   });
 
+  it('has what a conversion at a stop says in its log, and nothing of it on its own outputs', async () => {
+    const { script, log } = install({ convertOnStop: true });
+    const programs = temporaryFolder();
+    writeFileSync(join(programs, 'virsh'), '#!/bin/sh\necho "error: failed to connect" >&2\nexit 1\n', { mode: 0o755 });
+    // Where systemd runs, it starts the conversion.
+    const apart = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n';
+    writeFileSync(join(programs, 'systemd-run'), apart, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${programs}:${process.env.PATH}` };
+    const run = spawnSync(script, ['vm', 'release', 'end', '-'], { input: sample, env, encoding: 'utf8' });
+    expect(run).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    await expect.poll(() => readFileSync(log, 'utf8'), { timeout: 30_000 }).toContain('libvirt-unreachable');
+    expect(statSync(log).mode & 0o777).toBe(0o600);
+  });
+
+  it('converts nothing at a stop without convertOnStop', () => {
+    const { script, log } = install({ convertOnStop: false });
+    const run = call(script, ['vm', 'release', 'end', '-'], sample);
+    expect(run).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(existsSync(log)).toBe(false);
+  });
+
   it('writes its log through no link', () => {
     const installed = install({});
     const target = join(installed.folder, 'target');

@@ -1,0 +1,108 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { DOMAINS, type RecordedVirsh, withRecordedVirsh } from '../libvirt/recorded-virsh.js';
+import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
+
+const sample = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
+const HOST = ['--topology', 'samples/hosts/host-a.json', '--libvirt', '12.8', '--qemu', '11.1'];
+const xmlOf = ({ uuid, name }: (typeof DOMAINS)[number]): string =>
+  sample.replace(/<uuid>.*<\/uuid>/, `<uuid>${uuid}</uuid>`).replace(/<name>.*<\/name>/, `<name>${name}</name>`);
+const [vm] = DOMAINS;
+const before = xmlOf(vm);
+const after = vsmmu(['rewrite', ...HOST], before).stdout;
+
+const rewrite = (...args: readonly string[]): Run =>
+  vsmmu(['rewrite', ...HOST, '--connect', 'qemu:///system', ...args]);
+const start = (): RecordedVirsh => withRecordedVirsh(xmlOf);
+
+describe('--connect', () => {
+  it.each([
+    ['its name', 'vm', vm.uuid],
+    ['its UUID', vm.uuid, vm.uuid],
+    ['its UUID in capitals without dashes', vm.uuid.replaceAll('-', '').toUpperCase(), vm.uuid],
+    ['a UUID that is the name of another domain', DOMAINS[2].name, vm.uuid],
+    ['a name that begins as another', 'vm2', DOMAINS[1].uuid],
+    ['a name that is a number', '1', DOMAINS[3].uuid],
+  ])('picks a domain by %s', (_, operand, uuid) => {
+    start();
+    const { code, stdout } = rewrite('--', operand);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`<uuid>${uuid}</uuid>`);
+  });
+
+  it('has no domain of a part of a name', () => {
+    start();
+    const { code, stderr } = rewrite('v');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/error: domain-unknown: qemu:\/\/\/system has no domain v/);
+  });
+
+  it('takes it for no error that virsh reconnected', () => {
+    const virsh = start();
+    virsh.complain('list --all --uuid --name', 'error: Reconnected to the hypervisor');
+    expect(rewrite('vm')).toMatchObject({ code: 0, stdout: after });
+  });
+});
+
+describe('--define', () => {
+  it('defines the result, keeps the former definition for its owner alone, and says where', () => {
+    const virsh = start();
+    const state = temporaryFolder();
+    const run = rewrite('--define', '--yes', '--state', state, 'vm');
+    expect(run).toMatchObject({ code: 0, stdout: '', stderr: expect.any(String) });
+    expect(virsh.defined()).toBe(after);
+    expect(virsh.asked()).toContain('define --validate');
+    const [backup = '', ...more] = readdirSync(join(state, 'defined'));
+    expect(more).toEqual([]);
+    expect(backup).toMatch(new RegExp(`^${vm.uuid}-\\d{8}T\\d{6}\\.\\d+Z\\.xml$`));
+    const file = join(state, 'defined', backup);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    expect([file, join(file, '..')].map((path) => statSync(path).mode & 0o777)).toEqual([0o600, 0o700]);
+    expect(run.stderr.split('\n').at(-2)).toBe(`"vm": defined; the definition of before is in ${file}`);
+  });
+
+  it('gives the path of the former definition with --json', () => {
+    start();
+    const state = temporaryFolder();
+    const result = JSON.parse(rewrite('--define', '--yes', '--json', '--state', state, 'vm').stdout);
+    expect(result.changed).toBe(true);
+    expect(readFileSync(result.backup, 'utf8')).toBe(before);
+  });
+
+  it('defines nothing where nothing changes, and keeps nothing', () => {
+    const virsh = start();
+    virsh.put(vm.uuid, after);
+    const state = temporaryFolder();
+    const run = rewrite('--define', '--yes', '--state', state, 'vm');
+    expect(run).toMatchObject({ code: 0, stdout: '', stderr: expect.any(String) });
+    expect(run.stderr).toContain('"vm": nothing to change\n');
+    expect(virsh.defined()).toBeUndefined();
+    expect(existsSync(join(state, 'defined'))).toBe(false);
+  });
+
+  it('defines nothing where the former definition cannot be kept', () => {
+    const virsh = start();
+    const run = rewrite('--define', '--yes', '--state', '/dev/null', 'vm');
+    expect(run.code).toBe(3);
+    expect(run.stderr).toMatch(/error: file-unwritable: /);
+    expect(virsh.defined()).toBeUndefined();
+  });
+
+  it('defines nothing where somebody changed the domain in the meantime', () => {
+    const virsh = start();
+    virsh.put(vm.uuid, before.replace('4194304', '8388608'), 'later');
+    const state = temporaryFolder();
+    const run = rewrite('--define', '--yes', '--state', state, 'vm');
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/^vm: error: domain-edited: .*; run it again$/m);
+    expect(virsh.defined()).toBeUndefined();
+    expect(existsSync(join(state, 'defined'))).toBe(false);
+  });
+
+  it('defines nothing without --yes where there is no terminal', () => {
+    const virsh = start();
+    expect(rewrite('--define', '--state', temporaryFolder(), 'vm').code).toBe(2);
+    expect(virsh.defined()).toBeUndefined();
+  });
+});

@@ -1,0 +1,35 @@
+/** The recording of virsh that the tests without the lab use, held against the real one. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DOMAINS, RECORDED } from '../libvirt/recorded-virsh.js';
+import { domainXml } from './facts/fact.js';
+import { Lab } from './lab.js';
+import { undefine, virsh } from './trial.js';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.start();
+  for (const { uuid, name } of DOMAINS) {
+    const xml = domainXml({ name }).replace('<metadata>', `<uuid>${uuid}</uuid><metadata>`);
+    await virsh(lab, ['define', '/dev/stdin'], xml);
+  }
+});
+afterAll(async () => {
+  for (const { uuid } of DOMAINS) await undefine(lab, uuid);
+  await lab[Symbol.asyncDispose]();
+});
+
+const lines = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
+
+describe('virsh', () => {
+  it.for(Object.entries(RECORDED))('prints for %s what is recorded', async ([command, output]) => {
+    const { stdout } = await lab.run(['virsh', '--quiet', '--connect', 'qemu:///system'], { input: `${command}\n` });
+    // Other tests leave domains; virsh repeats what it is asked behind its prompt.
+    const isOurs = (line: string) => DOMAINS.some(({ uuid }) => line.startsWith(uuid));
+    const ours = lines(stdout).filter((line) => (command === 'uri' ? !line.startsWith('virsh # ') : isOurs(line)));
+    expect(ours).toEqual(lines(output));
+  });
+});
