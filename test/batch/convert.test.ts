@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { convert, failure } from '../../src/batch/convert.js';
+import { type DiagnosticCode, diagnostic, InputError, OutsideError } from '../../src/diagnostics.js';
+import { readTopology } from '../../src/host/snapshot.js';
+import { policyWithDefaults } from '../../src/plan/policy.js';
+import { UPSTREAM } from '../../src/plan/target.js';
+import { HOST, text } from '../cli/batch-place.js';
+
+const host = readTopology(readFileSync(HOST, 'utf8'), HOST);
+const settings = { policy: policyWithDefaults({}), target: UPSTREAM, forceTcg: false, strict: false };
+const convertStrictly = (strict: boolean) => convert(text, () => host, { ...settings, strict });
+
+describe('a domain with warnings', () => {
+  it('is converted, and refused with --strict, which makes errors of the warnings only', () => {
+    const { verdict, diagnostics } = convertStrictly(false);
+    expect(verdict).toBe('convert');
+    const severities = (list: typeof diagnostics) => list.map(({ severity }) => severity);
+    expect(new Set(severities(diagnostics))).toEqual(new Set(['note', 'warning']));
+    const strict = convertStrictly(true);
+    expect(strict).toMatchObject({ verdict: 'cannot', after: undefined, name: 'ml-train-01' });
+    expect(severities(strict.diagnostics)).toEqual(
+      severities(diagnostics).map((severity) => (severity === 'warning' ? 'error' : severity)),
+    );
+  });
+});
+
+describe('a failure', () => {
+  const outside = (code: DiagnosticCode): OutsideError => new OutsideError(diagnostic(code, 'why'));
+
+  it('of the outside concerns one domain', () => {
+    expect(failure(outside('file-unreadable'))).toMatchObject([{ code: 'file-unreadable' }]);
+  });
+
+  it.each([
+    outside('libvirt-unreachable'),
+    outside('run-incomplete'),
+    new InputError(diagnostic('usage', 'why')),
+    new TypeError('why'),
+  ])('ends the run: %s', (error) => {
+    expect(() => failure(error)).toThrow(error);
+  });
+});

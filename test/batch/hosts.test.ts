@@ -1,0 +1,42 @@
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { hostFinder } from '../../src/batch/hosts.js';
+import { HOST } from '../cli/batch-place.js';
+import { temporaryFolder } from '../cli/run.js';
+
+function mapWith(content: unknown): string {
+  const folder = temporaryFolder();
+  const map = join(folder, 'map.json');
+  writeFileSync(map, JSON.stringify(content));
+  copyFileSync(HOST, join(folder, 'a.json'));
+  copyFileSync(HOST, join(folder, 'b.json'));
+  return map;
+}
+
+describe('a map of domains to hosts', () => {
+  it('is asked for the file, then for the name, then for all others', () => {
+    const find = hostFinder({ map: mapWith({ 'x/vm.xml': 'a.json', vm: 'b.json', '*': 'a.json' }) });
+    const [byPath, byName, other] = [find('x/vm.xml', 'vm'), find('y/vm.xml', 'vm'), find('z.xml', 'z')];
+    expect(byPath).toBe(other);
+    expect(byName).not.toBe(byPath);
+  });
+
+  it('has each host read once', () => {
+    const map = mapWith({ '*': 'a.json' });
+    const find = hostFinder({ map });
+    const first = find('x.xml', 'x');
+    rmSync(join(map, '../a.json'));
+    expect(find('y.xml', 'y')).toBe(first);
+  });
+
+  it('names the domain that has no host, by its file where it has no name', () => {
+    const find = hostFinder({ map: mapWith({ vm: 'a.json' }) });
+    expect(() => find('x.xml', 'other')).toThrow(/ other/);
+    expect(() => find('x.xml', '')).toThrow(/ x\.xml/);
+  });
+
+  it.each([[[]], [null], ['text'], [{ vm: 1 }]])('may not be %j', (content) => {
+    expect(() => hostFinder({ map: mapWith(content) })).toThrow(/must be/);
+  });
+});
