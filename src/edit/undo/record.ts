@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
 import type { Domain } from '../../domain/domain.js';
-import type { DomainRecord } from '../../generated/metadata.js';
+import { parseNodeset } from '../../domain/numa.js';
+import type { Changed, DomainRecord } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement } from '../../xml/editor.js';
@@ -76,6 +77,27 @@ export function asNew({ name, attributes, children, text }: XmlElement): NewElem
     children: children.map(asNew),
     text: children.length > 0 ? '' : text,
   };
+}
+
+/** Numbers of a list of the record. */
+export function listed(numbers: string | undefined): ReadonlySet<number> {
+  return new Set(parseNodeset(numbers ?? '') ?? []);
+}
+
+/** What a change of the record is about, as `Subject` names it. */
+export function subjectName(changed: Changed): string {
+  const kind = (['device', 'guest', 'controller', 'iommu', 'cell'] as const).find(
+    (name) => changed[name] !== undefined,
+  );
+  return kind ? `${kind} ${changed[kind]}` : 'domain';
+}
+
+/** The values of a change: each property with its value before and after. */
+export function changesOf({ device, guest, controller, iommu, cell, ...values }: Changed): [string, string, string][] {
+  return Object.entries(values).map(([name, text]) => {
+    const at = text.indexOf(' to ');
+    return [name, text.slice(0, at), text.slice(at + ' to '.length)];
+  });
 }
 
 /** The record as an element of `<metadata>`, with what libvirt 12.8 keeps of an element there: its form. */

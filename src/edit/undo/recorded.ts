@@ -3,8 +3,7 @@ import type { Domain } from '../../domain/domain.js';
 import type { CellId } from '../../domain/numa.js';
 import type { Ours } from '../../plan/leftovers.js';
 import { subjectsOf } from './properties.js';
-import { type Meaning, readRecord } from './record.js';
-import { changesOf, listed, subjectName } from './restore.js';
+import { changesOf, listed, type Meaning, readRecord, subjectName } from './record.js';
 
 /** What earlier runs put into a domain for certain devices, by its record; nothing where it has none. */
 export function oursOf(domain: Domain): Ours {

@@ -1,30 +1,26 @@
-import { type Diagnostic, diagnostic, InputError } from '../../diagnostics.js';
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
 import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
 import type { PciController } from '../../domain/controller.js';
-import { type Domain, readDomain } from '../../domain/domain.js';
-import { formatNodeset, parseNodeset } from '../../domain/numa.js';
+import type { Domain } from '../../domain/domain.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
-import type { Changed } from '../../generated/metadata.js';
-import type { Port } from '../../generated/plan.js';
 import { isOurAlias } from '../../plan/alias.js';
 import { planRootPorts } from '../../plan/root-ports.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';
-import { printElement } from '../../xml/print.js';
 import { pciePort } from '../elements.js';
+import { afterMoves, decideAddresses, type Move, type Returning, readReturning } from './addresses.js';
 import { isBareRoot, isCompanion, isManagedCell, isRestorable } from './managed.js';
 import {
   formatAddress,
   NONE,
   type Property,
-  parseAddress,
   quoteOf,
   type Subject,
   subjectsOf,
   take,
   takeReserve,
 } from './properties.js';
-import { asNew, type Meaning, NAMESPACE } from './record.js';
+import { asNew, changesOf, listed, type Meaning, NAMESPACE, subjectName } from './record.js';
 
 /** What an undo leaves: the edits that it makes, and what it could not do. */
 export interface Restored {
@@ -49,41 +45,12 @@ export function restore(domain: Domain, meaning: Meaning, options: RestoreOption
   return new Restorer(domain, meaning, options).restore();
 }
 
-/** Numbers of a list of the record. */
-export function listed(numbers: string | undefined): ReadonlySet<number> {
-  return new Set(parseNodeset(numbers ?? '') ?? []);
-}
-
-/** What a change of the record is about, as `Subject` names it. */
-export function subjectName(changed: Changed): string {
-  const kind = (['device', 'guest', 'controller', 'iommu', 'cell'] as const).find(
-    (name) => changed[name] !== undefined,
-  );
-  return kind ? `${kind} ${changed[kind]}` : 'domain';
-}
-
-/** The values of a change: each property with its value before and after. */
-export function changesOf({ device, guest, controller, iommu, cell, ...values }: Changed): [string, string, string][] {
-  return Object.entries(values).map(([name, text]) => {
-    const at = text.indexOf(' to ');
-    return [name, text.slice(0, at), text.slice(at + ' to '.length)];
-  });
-}
-
 /** A change of the record that is still as vsmmu left it. */
 interface Change {
   readonly name: string;
   readonly before: string;
   readonly property: Property;
   readonly subject: Subject;
-}
-
-/** A guest address that becomes another, or none. */
-interface Move {
-  readonly occupant: Occupant;
-  readonly to: string;
-  /** Whether it is what the device had before. */
-  readonly isFormer: boolean;
 }
 
 class Restorer {
@@ -99,7 +66,9 @@ class Restorer {
   readonly #staying: readonly PciController[];
   readonly #buses: ReadonlySet<number>;
   /** Controllers and SMMUs that come back. */
-  #returning: Pick<Domain, 'controllers' | 'iommus'>;
+  readonly #leavingIommus: ReadonlySet<number>;
+  readonly #returning: Returning;
+  readonly #moves: readonly Move[];
 
   constructor(domain: Domain, meaning: Meaning, options: RestoreOptions) {
     this.#domain = domain;
@@ -119,14 +88,25 @@ class Restorer {
     this.#leaving = new Set(leaving);
     this.#staying = domain.controllers.filter((c) => !this.#leaving.has(c));
     this.#buses = new Set(leaving.map((c) => c.index));
-    this.#returning = this.#readReturning();
+    this.#leavingIommus = new Set([...this.#buses, ...listed(meaning.added.iommus)]);
+    const former = new Map(
+      this.#changes.flatMap((c) => (c.name === 'address' ? [[c.subject.element, c.before] as const] : [])),
+    );
+    const { moves, returning, diagnostics } = decideAddresses(domain, {
+      leaving: this.#leaving,
+      leavingIommus: this.#leavingIommus,
+      former,
+      returning: readReturning(meaning.removed),
+    });
+    this.#moves = moves;
+    this.#returning = returning;
+    this.#diagnostics.push(...diagnostics);
   }
 
   restore(): Restored {
-    const moves = this.#decideAddresses();
     this.#takeOut();
     const cellsLeft = this.#takeCells();
-    const ports = this.#move(moves);
+    const ports = this.#move();
     this.#restoreValues();
     this.#putIn(ports);
     return { editor: this.#editor, diagnostics: this.#diagnostics, cellsLeft };
@@ -145,81 +125,6 @@ class Restorer {
     }
   }
 
-  #readReturning(): Pick<Domain, 'controllers' | 'iommus'> {
-    const { removed } = this.#meaning;
-    const none = { controllers: [], iommus: [] };
-    if (removed.length === 0) return none;
-    try {
-      const devices: NewElement = { name: 'devices', children: removed };
-      const { controllers, iommus } = readDomain(printElement({ name: 'domain', children: [devices] }, '"', undefined));
-      const elements = [...controllers, ...iommus].map((each) => each.element);
-      if (elements.length === removed.length && elements.every(isRestorable)) return { controllers, iommus };
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-    }
-    const message = 'the record in <metadata> would put in elements that vsmmu never takes out; they are ignored';
-    this.#diagnostics.push(diagnostic('metadata-invalid', message));
-    return none;
-  }
-
-  #decideAddresses(): Move[] {
-    const { controllers, hostDevices, otherDevices } = this.#domain;
-    const addresses = this.#changes.filter(({ name }) => name === 'address');
-    const former = new Map(addresses.map(({ subject, before }) => [subject.element, before]));
-    const moves: Move[] = [];
-    const taken = new Set<string>();
-    for (const occupant of [...controllers, ...hostDevices, ...otherDevices]) {
-      if (this.#leaving.has(occupant)) continue;
-      const before = former.get(occupant.element);
-      const isBehind = occupant.address && this.#buses.has(occupant.address.bus);
-      if (before !== undefined) moves.push({ occupant, to: before, isFormer: true });
-      else if (isBehind) moves.push({ occupant, to: NONE, isFormer: false });
-      else if (occupant.address) taken.add(formatGuestAddress(occupant.address));
-    }
-    const buses = new Set<number>([ROOT_BUS, ...this.#staying.map((c) => c.index)]);
-    this.#admitReturning(taken, buses);
-    return moves.map((move) => {
-      const to = parseAddress(move.to);
-      if (!to) return move;
-      const at = formatGuestAddress(to);
-      if (taken.has(at) || !buses.has(to.bus)) return { ...move, to: NONE, isFormer: false };
-      taken.add(at);
-      return move;
-    });
-  }
-
-  /** Lets controllers come back all together, or none where something else has an index or a place of theirs. */
-  #admitReturning(taken: Set<string>, buses: Set<number>): void {
-    const { controllers, iommus } = this.#returning;
-    const indexes = new Set([...buses, ...controllers.map((c) => c.index)]);
-    const places = controllers.flatMap(({ address }) => (address ? [formatGuestAddress(address)] : []));
-    const isBlocked =
-      indexes.size < buses.size + controllers.length ||
-      new Set(places).size < places.length ||
-      places.some((at) => taken.has(at)) ||
-      controllers.some(({ address }) => address && !indexes.has(address.bus));
-    const own = new Set(controllers.map((c) => c.index));
-    if (isBlocked) {
-      const list = formatNodeset([...own]);
-      const message = `the expander buses and ports made by hand (controllers ${list}) are not put back: something else has an index or a place of theirs`;
-      this.#diagnostics.push(diagnostic('bridge-not-restored', message));
-    } else {
-      for (const index of own) buses.add(index);
-      for (const at of places) taken.add(at);
-    }
-    const present = new Set(
-      this.#domain.iommus.flatMap(({ pciBus = ROOT_BUS }) => (this.#isLeavingIommu(pciBus) ? [] : [pciBus])),
-    );
-    this.#returning = {
-      controllers: isBlocked ? [] : controllers,
-      iommus: iommus.filter(({ pciBus = ROOT_BUS }) => buses.has(pciBus) && !present.has(pciBus)),
-    };
-  }
-
-  #isLeavingIommu(bus: number): boolean {
-    return this.#buses.has(bus) || listed(this.#meaning.added.iommus).has(bus);
-  }
-
   #takeOut(): void {
     const { controllers, hostDevices, iommus } = this.#domain;
     const { added } = this.#meaning;
@@ -228,7 +133,7 @@ class Restorer {
       if (alias !== undefined && isOurAlias(alias)) takeReserve(this.#editor, this.#domain, alias);
     }
     for (const { element, pciBus } of iommus) {
-      if (pciBus !== undefined && this.#isLeavingIommu(pciBus) && isRestorable(element)) take(this.#editor, element);
+      if (pciBus !== undefined && this.#leavingIommus.has(pciBus) && isRestorable(element)) take(this.#editor, element);
     }
     const companions = new Set<string>(added.hostdevs?.split(' '));
     for (const { bdf, element } of hostDevices) {
@@ -270,15 +175,18 @@ class Restorer {
   }
 
   /** Gives devices their addresses and reports those that lose theirs; returns the ports that are needed then. */
-  #move(moves: readonly Move[]): NewElement[] {
+  #move(): NewElement[] {
     const { relayout = false } = this.#options;
     const isOther = ({ occupant }: Move) => relayout && !('bdf' in occupant);
-    const ports = this.#planPorts(moves, moves.filter(isOther).length);
+    const staying = afterMoves(this.#domain, this.#leaving, this.#moves, this.#returning);
+    const present = new Set<number>(staying.controllers.map((c) => c.index));
+    const freed = [...this.#buses].filter((index) => !present.has(index));
+    const ports = planRootPorts(staying, freed, this.#moves.filter(isOther).length, relayout);
     const rest = [...ports];
     const addresses = new Map(
       this.#subjects.map(({ element, properties }) => [element, properties.find(({ name }) => name === 'address')]),
     );
-    for (const move of moves) {
+    for (const move of this.#moves) {
       const { element, address, place } = move.occupant;
       const bus = isOther(move) ? rest.shift()?.controllerIndex : undefined;
       const at = bus === undefined ? undefined : ({ bus, slot: 0, function: 0 } as GuestAddress);
@@ -298,22 +206,6 @@ class Restorer {
       this.#diagnostics.push(diagnostic('revert-port-left', message));
     }
     return ports.map(pciePort);
-  }
-
-  #planPorts(moves: readonly Move[], devices: number): readonly Port[] {
-    const targets = new Map(moves.map(({ occupant, to }) => [occupant, parseAddress(to)]));
-    const moved = <T extends Occupant>(occupant: T): T =>
-      targets.has(occupant) ? { ...occupant, address: targets.get(occupant) } : occupant;
-    const { hostDevices, otherDevices } = this.#domain;
-    const staying: Domain = {
-      ...this.#domain,
-      controllers: [...this.#staying.map(moved), ...this.#returning.controllers],
-      hostDevices: hostDevices.map(moved),
-      otherDevices: otherDevices.map(moved),
-    };
-    const present = new Set<number>(staying.controllers.map((c) => c.index));
-    const freed = [...this.#buses].filter((index) => !present.has(index));
-    return planRootPorts(staying, freed, devices, this.#options.relayout ?? false);
   }
 
   #restoreValues(): void {

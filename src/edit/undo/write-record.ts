@@ -10,13 +10,14 @@ import { describe } from './describe.js';
 import {
   digestOf,
   type FoundRecord,
+  listed,
   NAMESPACE,
   readRecord,
   recordElement,
   type UndoRecord,
   withoutRecord,
 } from './record.js';
-import { listed, restore } from './restore.js';
+import { restore } from './restore.js';
 import { undo } from './undo.js';
 
 /**
