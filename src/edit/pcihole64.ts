@@ -1,7 +1,7 @@
 import type { Domain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
-import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
+import { insertDevice, lastOf } from './insert.js';
 
 /** Writes the plan's `<pcihole64>`, in a `pcie-root` controller of its own where the domain has none. */
 export function editPciHole64(editor: XmlEditor, domain: Domain, { pcihole64 }: Plan): void {
@@ -25,15 +25,6 @@ function addRoot(editor: XmlEditor, domain: Domain, hole: NewElement): void {
     children: [hole],
   };
   const first = domain.controllers[0]?.element;
-  const devices = domain.devicesElement;
-  if (first) editor.insertBefore(first, controller);
-  else if (devices) {
-    const last = lastOf(devices, ['controller', 'disk', 'emulator']);
-    if (last) editor.insertAfter(last, controller);
-    else editor.append(devices, controller);
-  }
-}
-
-function lastOf(parent: XmlElement, names: readonly string[]): XmlElement | undefined {
-  return names.map((name) => parent.childrenNamed(name).at(-1)).find((e) => e !== undefined);
+  const last = lastOf(domain, ['controller', 'disk', 'emulator']);
+  insertDevice(domain, editor, controller, first ? undefined : last, first);
 }

@@ -6,6 +6,7 @@ import type { Bridge, Device, GuestAddress, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { companion, expanderBus, pciePort, vsmmu } from './elements.js';
+import { AFTER_IOMMUS, firstOf, insertDevice, lastOf } from './insert.js';
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
 import { editPciHole64 } from './pcihole64.js';
@@ -71,18 +72,14 @@ class Rewriter {
         ...bridge.ports.filter((p) => !p.kept).map((p) => ({ index: p.controllerIndex, element: pciePort(p) })),
       ]),
     ].sort((a, b) => a.index - b.index);
-    const last = this.#domain.controllers.at(-1)?.element ?? this.#lastOf(['controller', 'disk', 'emulator']);
-    for (const { element } of added) {
-      if (last) this.#insertAfter(last, element);
-      else this.#append(element);
-    }
+    const last = this.#domain.controllers.at(-1)?.element ?? lastOf(this.#domain, ['controller', 'disk', 'emulator']);
+    for (const { element } of added) insertDevice(this.#domain, this.#editor, element, last);
   }
 
   #editDevice(present: HostDevice, device: Device): void {
-    if (device.to && !sameAddress(device.to, device.from)) {
-      setAddress(this.#editor, present.element, device.to, device.multifunction);
-    } else if (device.to && device.multifunction !== present.multifunction) {
-      setAddress(this.#editor, present.element, device.to, device.multifunction);
+    const { to, from, multifunction } = device;
+    if (to && (!sameAddress(to, from) || multifunction !== present.multifunction)) {
+      setAddress(this.#editor, present.element, to, multifunction);
     }
     if (device.iommufd !== 'yes' || present.iommufd === 'yes') return;
     const driver = present.element.child('driver');
@@ -108,13 +105,8 @@ class Rewriter {
 
   /** After the last `<hostdev>`, where libvirt 12.8 prints them. */
   #addCompanions(): void {
-    const last = this.#lastOf(['hostdev']);
-    const next = this.#firstOf(AFTER_HOSTDEVS);
-    for (const bdf of this.#plan.companions) {
-      if (last) this.#insertAfter(last, companion(bdf));
-      else if (next) this.#editor.insertBefore(next, companion(bdf));
-      else this.#append(companion(bdf));
-    }
+    const [last, next] = [lastOf(this.#domain, ['hostdev']), firstOf(this.#domain, AFTER_HOSTDEVS)];
+    for (const bdf of this.#plan.companions) insertDevice(this.#domain, this.#editor, companion(bdf), last, next);
   }
 
   #removeCompanions(): void {
@@ -167,36 +159,14 @@ class Rewriter {
 
   #addIommu(bridge: Bridge): void {
     const element = vsmmu(bridge, this.#plan.ssidsizeAttribute);
-    // libvirt prints <vsock>, <crypto> and <pstore> after <iommu>.
     const last = this.#domain.iommus.at(-1)?.element;
-    const next = this.#firstOf(['vsock', 'crypto', 'pstore']);
-    if (last) this.#insertAfter(last, element);
-    else if (next) this.#editor.insertBefore(next, element);
-    else this.#append(element);
+    insertDevice(this.#domain, this.#editor, element, last, firstOf(this.#domain, AFTER_IOMMUS));
   }
 
   #setDriver(iommu: XmlElement, values: readonly (readonly [string, string])[]): void {
     const driver = iommu.child('driver');
     if (!driver) this.#editor.append(iommu, { name: 'driver', attributes: values });
     else for (const [name, value] of values) this.#editor.setAttribute(driver, name, value);
-  }
-
-  #firstOf(names: readonly string[]): XmlElement | undefined {
-    return this.#domain.devicesElement?.children.find((e) => names.includes(e.name));
-  }
-
-  #lastOf(names: readonly string[]): XmlElement | undefined {
-    const children = this.#domain.devicesElement?.children ?? [];
-    return names.map((name) => children.filter((e) => e.name === name).at(-1)).find((e) => e !== undefined);
-  }
-
-  #insertAfter(element: XmlElement, added: NewElement): void {
-    this.#editor.insertAfter(element, added);
-  }
-
-  #append(element: NewElement): void {
-    const { devicesElement } = this.#domain;
-    if (devicesElement) this.#editor.append(devicesElement, element);
   }
 }
 

@@ -1,13 +1,13 @@
-import { formatGuestAddress, type GuestAddress, guestAddressAttributes } from '../../domain/address.js';
+import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
 import type { Domain } from '../../domain/domain.js';
 import { VSMMU_ATTRIBUTES } from '../../domain/iommu.js';
-import { parseNumber } from '../../domain/number.js';
 import { QEMU_NAMESPACE, reserveOf } from '../../domain/overrides.js';
 import { isInitiator } from '../../plan/numa.js';
 import type { XmlDocument, XmlElement } from '../../xml/document.js';
 import type { XmlEditor } from '../../xml/editor.js';
 import type { Quote } from '../../xml/print.js';
 import { reserveMemory } from '../overrides.js';
+import { setAddress } from '../set-address.js';
 
 /** What the record writes for a property that is not there. */
 export const NONE = 'none';
@@ -43,17 +43,10 @@ export function subjectsOf(domain: Domain): Subject[] {
         attributeProperty(quote, 'nodeset', element, 'acpi', 'nodeset'),
       ],
     })),
-    ...domain.otherDevices.flatMap(({ element, address, multifunction }) =>
-      address
-        ? [
-            {
-              name: `guest ${formatGuestAddress(address)}`,
-              element,
-              properties: [addressProperty(quote, element, address, multifunction)],
-            },
-          ]
-        : [],
-    ),
+    ...domain.otherDevices.flatMap(({ element, address, multifunction }) => {
+      const properties = [addressProperty(quote, element, address, multifunction)];
+      return address ? [{ name: `guest ${formatGuestAddress(address)}`, element, properties }] : [];
+    }),
     ...domain.controllers.map(({ index, element, address, multifunction, alias }) => ({
       name: `controller ${index}`,
       element,
@@ -111,16 +104,9 @@ function addressProperty(
         if (present) take(editor, present);
         return;
       }
-      const attributes = guestAddressAttributes(to, value.endsWith('multifunction'));
-      if (!present) editor.append(element, { name: 'address', attributes, quote });
-      else {
-        if (!value.endsWith('multifunction')) editor.removeAttribute(present, 'multifunction');
-        for (const [name, text] of attributes) {
-          // What says the same already stays as it is written.
-          if (parseNumber(present.attribute(name) ?? '') !== (parseNumber(text) ?? NaN))
-            editor.setAttribute(present, name, text);
-        }
-      }
+      const isMultifunction = value.endsWith('multifunction');
+      if (present && !isMultifunction) editor.removeAttribute(present, 'multifunction');
+      setAddress(editor, element, to, isMultifunction, quote);
     },
   };
 }

@@ -8,6 +8,7 @@ import { planRootPorts } from '../../plan/root-ports.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';
 import { pciePort } from '../elements.js';
+import { AFTER_IOMMUS, firstOf, insertDevice, lastOf } from '../insert.js';
 import { afterMoves, decideAddresses, type Move, type Returning, readReturning } from './addresses.js';
 import { isBareRoot, isCompanion, isManagedCell, isRestorable } from './managed.js';
 import {
@@ -229,24 +230,14 @@ class Restorer {
     const added = [...ports, ...this.#returning.controllers.map((c) => asNew(c.element))];
     for (const element of added.sort((a, b) => indexOf(a) - indexOf(b))) {
       const below = byIndex.findLast((c) => c.index < indexOf(element));
-      this.#insert((below ?? this.#staying.at(-1))?.element, undefined, element);
+      this.#insert((below ?? this.#staying.at(-1))?.element, element);
     }
-    const children = this.#domain.devicesElement?.children ?? [];
-    const next = children.find(({ name }) => ['vsock', 'crypto', 'pstore'].includes(name));
-    for (const { element } of this.#returning.iommus) {
-      this.#insert(
-        children.findLast(({ name }) => name === 'iommu'),
-        next,
-        asNew(element),
-      );
-    }
+    const [last, next] = [lastOf(this.#domain, ['iommu']), firstOf(this.#domain, AFTER_IOMMUS)];
+    for (const { element } of this.#returning.iommus) this.#insert(last, asNew(element), next);
   }
 
-  #insert(last: XmlElement | undefined, next: XmlElement | undefined, element: NewElement): void {
-    const { devicesElement, document } = this.#domain;
-    const quoted = { ...element, quote: quoteOf(document) };
-    if (last) this.#editor.insertAfter(last, quoted);
-    else if (next) this.#editor.insertBefore(next, quoted);
-    else if (devicesElement) this.#editor.append(devicesElement, quoted);
+  #insert(after: XmlElement | undefined, element: NewElement, before?: XmlElement): void {
+    const quote = quoteOf(this.#domain.document);
+    insertDevice(this.#domain, this.#editor, { ...element, quote }, after, before);
   }
 }
