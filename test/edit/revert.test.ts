@@ -246,3 +246,38 @@ describe('a domain without a record', () => {
     expect(after.hostDevices[0]?.address).toBeUndefined();
   });
 });
+
+describe('a root port that vsmmu added to pcie.0', () => {
+  const BARE = domain(hostdev(1));
+  const attached = (index: number) => rewritten(BARE).replace('  </devices>', `  ${rng(at(index))}\n  </devices>`);
+  /** The indexes of the root ports of `pcie.0` that keep the ports behind vSMMUs free. */
+  const guards = parseDomain(rewritten(BARE)).controllers.filter(({ alias }) =>
+    alias?.startsWith('ua-vsmmu-root-port'),
+  );
+
+  it('stays while a device that came later is on it, which keeps its address', () => {
+    const [guard] = guards;
+    const { controllers, otherDevices } = parseDomain(reverted(attached(guard?.index ?? -1)).xml);
+    expect(controllers.map(({ index }) => index)).toContain(guard?.index);
+    expect(otherDevices.map(({ address }) => address?.bus)).toContain(guard?.index);
+    expect(controllers.map(({ model }) => model)).not.toContain('pcie-expander-bus');
+  });
+
+  it('goes when nothing is on it', () => {
+    expect(guards.length).toBeGreaterThan(0);
+    expect(reverted(rewritten(BARE)).xml).toBe(BARE);
+  });
+
+  it('stays while it is function 0 for ports that libvirt added', () => {
+    const own = guards.filter(({ address }) => address?.function === 0);
+    const slot = own[0]?.address?.slot ?? 0;
+    const beside = `${port(30, at(0, slot, 7))}${rng(at(30))}`;
+    const xml = rewritten(BARE).replace('  </devices>', `  ${beside}\n  </devices>`);
+    const { controllers } = parseDomain(reverted(xml).xml);
+    const functions = controllers
+      .filter(({ address }) => address?.slot === slot)
+      .map(({ address }) => address?.function);
+    expect(functions).toContain(0);
+    expect(functions).toContain(7);
+  });
+});

@@ -1,8 +1,6 @@
 import { type Conversion, convert } from '../../src/batch/convert.js';
-import { parseDomain } from '../../src/domain/domain.js';
-import { revert } from '../../src/edit/undo/revert.js';
 import type { Topology } from '../../src/generated/topology.js';
-import { Host } from '../../src/host/host.js';
+import { Host, parseDomain, revert } from '../../src/index.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { UPSTREAM } from '../../src/plan/target.js';
 import { randomDomain } from './domains.js';
@@ -11,9 +9,9 @@ import { randomHost } from './hosts.js';
 import { attach, define, livedIn, rootOf } from './libvirt.js';
 import { randomPolicy } from './policies.js';
 import { Random } from './random.js';
-import { guestOf } from './reader.js';
+import { type Guest, guestOf } from './reader.js';
 import { needless } from './refusals.js';
-import { isAccelerated, placeable, RULES, type Scene } from './rules.js';
+import { isAccelerated, isBehindVsmmu, placeable, RULES, type Scene } from './rules.js';
 
 /** What became of a case, and what the judge found. */
 export interface Verdict {
@@ -54,7 +52,9 @@ class Case {
       this.#nobodyBehindVsmmus(first);
       const endpoints = this.#host.devices.filter(({ bridge }) => !bridge).map(({ bdf }) => bdf);
       const later = random.chance(0.7) ? policy : randomPolicy(random, this.#host);
-      this.#convert('second', livedIn(define(first), endpoints, random), later);
+      const lived = livedIn(define(first), endpoints, random);
+      const second = this.#convert('second', lived, later);
+      if (second !== undefined) this.#revert(lived, second);
     }
     return { findings: this.#findings, converted: this.#converted, refused: this.#refused };
   }
@@ -82,6 +82,31 @@ class Case {
     if (verdict === 'convert')
       this.#say(`${step}, defined`, broken({ ...result, guest: guestOf(define(after)) }, scene));
     return after;
+  }
+
+  /** Takes a domain back that was edited in between: what it has left must work. */
+  #revert(lived: string, xml: string): void {
+    const before = guestOf(xml);
+    const moved = movingIn({ guest: guestOf(lived), host: this.#host, policy: {} as Policy });
+    const guest = guestOf(define(revert(parseDomain(xml), { force: true }).xml));
+    const scene = { guest, host: this.#host, policy: {} as Policy };
+    const devices = ({ devices: all }: Guest) =>
+      all.flatMap(({ alias, unassigned }) => (unassigned ? [] : (alias ?? [])));
+    if (devices(before).join() !== devices(guest).join()) this.#say('revert', ['a device is gone']);
+    for (const { alias, bdf, address } of before.devices) {
+      const now = guest.devices.find((device) => device.alias === alias)?.address;
+      if (bdf === undefined && address && !moved.has(alias ?? '') && JSON.stringify(now) !== JSON.stringify(address)) {
+        this.#say('revert', ['an emulated device moves']);
+      }
+    }
+    if (guest.smmus.length > 0) this.#say('revert', ['a vSMMU is left']);
+    const had = RULES.addresses?.({ ...scene, guest: before }) ?? [];
+    for (const rule of [RULES.addresses, RULES.controllers, RULES.busNumbers]) {
+      this.#say(
+        'revert',
+        (rule?.(scene) ?? []).filter((found) => !had.includes(found)),
+      );
+    }
   }
 
   /** Whatever is attached without an address goes to `pcie.0`. */
@@ -114,7 +139,13 @@ export function broken(result: Scene, before: Scene): string[] {
   });
 }
 
+/** The aliases of the emulated devices that a conversion has to move: those behind vSMMUs. */
+function movingIn(scene: Scene): Set<string> {
+  return new Set(scene.guest.devices.flatMap((device) => (isBehindVsmmu(scene, device) ? (device.alias ?? []) : [])));
+}
+
 /** Whether two domains differ only in what vsmmu may change. */
 function alike(before: Scene, after: Scene, madeCell: boolean): boolean {
-  return essence(before.guest.root, madeCell) === essence(after.guest.root, madeCell);
+  const moving = movingIn(before);
+  return essence(before.guest.root, madeCell, moving) === essence(after.guest.root, madeCell, moving);
 }

@@ -16,11 +16,11 @@ const REASONS: Readonly<Record<string, (scene: Scene) => boolean>> = {
   'initiator-nodes-missing': hasInitiators,
 };
 
-/** The errors of a refusal that have no reason. */
+/** The errors of a refusal that has no reason; one is enough. */
 export function needless(diagnostics: readonly Diagnostic[], scene: Scene): string[] {
-  return diagnostics
-    .filter(({ severity, code }) => severity === 'error' && !REASONS[code]?.(scene))
-    .map(({ code, message }) => `refused without need: ${code}: ${message}`);
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  if (errors.some(({ code }) => REASONS[code]?.(scene))) return [];
+  return errors.map(({ code, message }) => `refused without need: ${code}: ${message}`);
 }
 
 function neededVsmmus(scene: Scene): number {

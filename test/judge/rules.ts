@@ -23,7 +23,7 @@ export const onHost = ({ host }: Pick<Scene, 'host'>, bdf: string | undefined): 
 export const busOf = ({ guest }: Scene, { address }: Device): number | undefined =>
   address && rootOf(guest, address.bus);
 
-const isBehindVsmmu = (scene: Scene, device: Device): boolean => {
+export const isBehindVsmmu = (scene: Scene, device: Device): boolean => {
   const bus = busOf(scene, device);
   return bus !== undefined && bus !== 0 && isAccelerated(scene, bus);
 };
@@ -93,7 +93,8 @@ const smmus: Rule = (scene) => {
     }
     const behind = guest.devices.filter((device) => device.bdf !== undefined && busOf(scene, device) === bus);
     const missing = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'].filter((name) => values[name] === undefined);
-    if (behind.length === 0 && missing.length > 0) found.push(`the vSMMU of ${bus} has no device and no ${missing}`);
+    if (values.accel === 'on' && behind.length === 0 && missing.length > 0)
+      found.push(`the vSMMU of ${bus} has no device and no ${missing}`);
     const smmu = host.smmus.find(({ name }) => name === onHost(scene, behind[0]?.bdf)?.smmu);
     const beyond = (name: 'oas' | 'ssidsize') => Number(values[name] ?? 0) > (smmu?.features?.[name] ?? 99);
     if (beyond('oas') || beyond('ssidsize')) found.push(`the vSMMU of ${bus} has more than its SMMU`);

@@ -1,10 +1,17 @@
 /** A domain as KubeVirt makes one, through onDefineDomain, into libvirt. */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writeSysfs } from '../kubevirt/sysfs.js';
 import { asTcg } from './domain.js';
+import { emulatedMachine } from './emulated.js';
+import { refusal } from './guest.js';
 import { Lab } from './lab.js';
 import { sysfs, Tool } from './tool.js';
-import { undefine, virsh } from './trial.js';
+import { commandLine, undefine, virsh } from './trial.js';
 
 let lab: Lab;
 let tool: Tool;
@@ -37,4 +44,30 @@ it('a domain of KubeVirt’s is taken by libvirt as onDefineDomain prints it, wi
   expect(second).toMatchObject({ code: 0, stdout: dump });
   await undefine(lab, uuid);
   task.meta.lab = { defined: 1 };
+});
+
+const FIXTURES = new URL('../fixtures/kubevirt/', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, FIXTURES), 'utf8');
+
+it.each(readdirSync(FIXTURES))('QEMU starts what KubeVirt defines in the last call for %s', async (name) => {
+  const { host, vmi } = JSON.parse(read(`${name}/machine.json`)) as { host: string; vmi: object };
+  const topology = JSON.parse(readFileSync(new URL(`../../samples/hosts/${host}`, import.meta.url), 'utf8'));
+  const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
+  writeSysfs(topology, folder);
+  const last = readdirSync(new URL(name, FIXTURES)).filter((file) => file.endsWith('.xml')).length;
+  const env = { ...process.env, VSMMU_SYSFS: folder };
+  const program = fileURLToPath(new URL('../../bin/onDefineDomain', import.meta.url));
+  const args = ['--vmi', JSON.stringify(vmi), '--domain', read(`${name}/${last}.xml`)];
+  const answer = asTcg(execFileSync(program, args, { env, encoding: 'utf8' }));
+  rmSync(folder, { recursive: true });
+  await virsh(lab, ['define', '/dev/stdin'], answer);
+  const dump = await virsh(lab, ['dumpxml', '--inactive', `default_${name}`]);
+  await undefine(lab, (await virsh(lab, ['domuuid', `default_${name}`])).trim());
+  const { options } = await commandLine(lab, dump.replace(/<memoryBacking>[\s\S]*<\/memoryBacking>/, ''));
+  const console = ['-nodefaults', '-display', 'none', '-S', '-monitor', 'stdio'];
+  const { code, stderr } = await lab.run(['qemu-system-aarch64', ...console, ...emulatedMachine(options)], {
+    input: 'quit\n',
+    limitSeconds: 60,
+  });
+  expect(code === 0 ? 'starts' : refusal(stderr)).toBe('starts');
 });

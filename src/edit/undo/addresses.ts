@@ -3,6 +3,7 @@ import { formatGuestAddress } from '../../domain/address.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
+import { isOurAlias } from '../../plan/alias.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement } from '../../xml/editor.js';
 import { printElement } from '../../xml/print.js';
@@ -45,6 +46,23 @@ export function readReturning(removed: readonly NewElement[]): Returning | undef
     if (error instanceof InputError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Root ports of `pcie.0` that stay though vsmmu added them: those that libvirt gave to devices that vsmmu did not put there, and
+ * those that are function 0 of a slot for ports that stay. The devices would move otherwise, or the guest would not see them.
+ * @param former as in `Undoing`
+ */
+export function rootPortsInUse(domain: Domain, former: ReadonlyMap<XmlElement, string>): ReadonlySet<number> {
+  const buses = [...domain.hostDevices, ...domain.otherDevices].flatMap(({ address, element }) =>
+    address && !former.has(element) ? [address.bus] : [],
+  );
+  const ports = domain.controllers.filter((c) => c.model === 'pcie-root-port' && c.address?.bus === ROOT_BUS);
+  const used = ports.filter(({ index }) => buses.includes(index));
+  const others = ports.filter(({ alias }) => !isOurAlias(alias));
+  const slots = new Set([...used, ...others].map(({ address }) => address?.slot));
+  const firsts = ports.filter(({ address }) => address?.function === 0 && slots.has(address.slot));
+  return new Set([...used, ...firsts].map(({ index }) => index));
 }
 
 /** Decides what becomes of each guest address, and whether what was taken out can come back. */

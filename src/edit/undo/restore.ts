@@ -9,7 +9,7 @@ import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';
 import { pciePort } from '../elements.js';
 import { AFTER_IOMMUS, firstOf, insertDevice, lastOf } from '../insert.js';
-import { afterMoves, decideAddresses, type Move, type Returning, readReturning } from './addresses.js';
+import { afterMoves, decideAddresses, type Move, type Returning, readReturning, rootPortsInUse } from './addresses.js';
 import { isBareRoot, isCompanion, isManagedCell, isRestorable } from './managed.js';
 import {
   formatAddress,
@@ -78,11 +78,16 @@ class Restorer {
     this.#editor = domain.document.edit();
     this.#subjects = subjectsOf(domain);
     this.#changes = [...this.#changesAsLeft()];
+    const former = new Map(
+      this.#changes.flatMap((c) => (c.name === 'address' ? [[c.subject.element, c.before] as const] : [])),
+    );
     const added = listed(meaning.added.controllers);
+    const inUse = rootPortsInUse(domain, former);
     const leaving = domain.controllers.filter(
       ({ index, alias, element }) =>
         index !== ROOT_BUS &&
         added.has(index) &&
+        !inUse.has(index) &&
         isRestorable(element) &&
         (options.anyAlias || alias === undefined || isOurAlias(alias)),
     );
@@ -90,9 +95,6 @@ class Restorer {
     this.#staying = domain.controllers.filter((c) => !this.#leaving.has(c));
     this.#buses = new Set(leaving.map((c) => c.index));
     this.#leavingIommus = new Set([...this.#buses, ...listed(meaning.added.iommus)]);
-    const former = new Map(
-      this.#changes.flatMap((c) => (c.name === 'address' ? [[c.subject.element, c.before] as const] : [])),
-    );
     const { moves, returning, diagnostics } = decideAddresses(domain, {
       leaving: this.#leaving,
       leavingIommus: this.#leavingIommus,
