@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { judge } from './case.js';
 
 /** A share of the judge's cases; README.md of test/ says how to run all. */
-const CASES = 300;
+const CASES = 200;
 
 describe('an independent judge', () => {
   it('finds nothing in what becomes of random domains on random hosts', () => {
@@ -10,5 +10,5 @@ describe('an independent judge', () => {
     expect(verdicts.flatMap(({ number, findings }) => findings.map((each) => `case ${number}: ${each}`))).toEqual([]);
     expect(verdicts.filter(({ converted }) => converted > 0).length).toBeGreaterThan(CASES / 3);
     expect(verdicts.filter(({ refused }) => refused > 0).length).toBeLessThan(CASES / 5);
-  });
+  }, 300_000);
 });
