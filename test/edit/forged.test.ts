@@ -251,7 +251,10 @@ function judge(make: () => string): 'refused' | 'kept' {
   try {
     xml = make();
   } catch (error) {
-    if (error instanceof RefusedError) return 'refused';
+    if (error instanceof RefusedError) {
+      expect(error.diagnostics.map(({ severity }) => severity)).toContain('error');
+      return 'refused';
+    }
     throw error;
   }
   expect(complaint(xml)).toBeUndefined();

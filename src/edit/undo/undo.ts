@@ -53,7 +53,8 @@ export function undo(
   }
   const result = readUndone(restored, document);
   if (typeof result === 'string') {
-    throw new RefusedError(diagnostic('metadata-invalid', `the record in <metadata> is not used: ${result}`));
+    const message = `the record in <metadata> is not used: ${result}`;
+    throw new RefusedError(diagnostic('metadata-invalid', message, { severity: 'error' }));
   }
   return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], ...whatIsLeft(result, cellsLeft) };
 }
