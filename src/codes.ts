@@ -110,6 +110,11 @@ const codes = {
     severity: 'note',
     meaning: 'an interface gets its host device from the pool of a network, so no SMMU of its own can be told',
   },
+  'device-without-bar': {
+    severity: 'warning',
+    meaning: 'a GPU whose platform maps its memory by a large BAR shows none on this host',
+    hint: 'see `vsmmu topology`; bind it to nvgrace_gpu_vfio_pci, or reboot where its firmware did not come up',
+  },
   'device-bridge': {
     severity: 'error',
     meaning: 'a PCI bridge is given as a host device; libvirt and VFIO assign endpoints only',
@@ -264,7 +269,7 @@ const codes = {
 
   // NUMA and memory
   'numa-cell-unknown': {
-    severity: 'note',
+    severity: 'warning',
     meaning: "a bridge is put on no NUMA cell, since none is known to stand for its devices' node of the host",
     hint: 'bind each cell to one node of the host: <numatune><memnode cellid nodeset>, or pin its vCPUs to it',
   },

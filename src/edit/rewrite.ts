@@ -159,8 +159,10 @@ class Rewriter {
 
   #addIommu(bridge: Bridge): void {
     const element = vsmmu(bridge, this.#plan.ssidsizeAttribute);
-    const last = this.#domain.iommus.at(-1)?.element;
-    insertDevice(this.#domain, this.#editor, element, last, firstOf(this.#domain, AFTER_IOMMUS));
+    // QEMU 11.1 accepts a virtio IOMMU only after the SMMUs.
+    const virtio = this.#domain.iommus.find(({ model }) => model === 'virtio')?.element;
+    const last = virtio ? undefined : this.#domain.iommus.at(-1)?.element;
+    insertDevice(this.#domain, this.#editor, element, last, virtio ?? firstOf(this.#domain, AFTER_IOMMUS));
   }
 
   #setDriver(iommu: XmlElement, values: readonly (readonly [string, string])[]): void {

@@ -59,6 +59,12 @@ echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
   </source>
 </interface>`,
   },
+  'device-without-bar': {
+    why: `The GPU of an NVIDIA Grace chip has its memory behind a 64-bit prefetchable BAR. Without one in sysfs, the guest
+      gets a GPU without memory. That is so where the GPU's firmware did not come up.`,
+    remedy: `See whether the host's own driver can use the GPU, and reset or reboot it where it cannot.`,
+    example: `cat /sys/bus/pci/devices/0009:01:00.0/resource`,
+  },
   'device-bridge': {
     why: `VFIO assigns endpoints. A PCI bridge forwards the requests of the devices below it and belongs to the host; libvirt
       refuses it ("Non-endpoint PCI devices cannot be assigned to guests").`,

@@ -31,6 +31,11 @@ export class Host {
     return this.topology.smmus;
   }
 
+  /** Bits of a physical address that the CPUs have; undefined where that is not known. */
+  get addressBits(): number | undefined {
+    return this.topology.addressBits;
+  }
+
   /** The NUMA nodes, by number. */
   get nodes(): readonly NumaNode[] {
     return this.topology.nodes;

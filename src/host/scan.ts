@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { diagnostic, OutsideError } from '../diagnostics.js';
 import { type Bdf, compareBdf } from '../domain/address.js';
 import type { PciDevice, Smmu } from '../generated/topology.js';
+import { readAddressBits } from './cpu.js';
 import { FeatureReader } from './features.js';
 import { compareSmmu, Host } from './host.js';
 import type { KernelLog } from './kernel-log.js';
@@ -27,8 +28,10 @@ export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>, log?: KernelLog
       diagnostic('sysfs-invalid', `no ${PCI_DEVICES} below it: it is not a /sys`, { file: sysfs }),
     );
   }
+  const addressBits = readAddressBits(tree);
   return new Host({
     version: 1,
+    ...(addressBits !== undefined && { addressBits }),
     smmus: readSmmus(tree, log && new FeatureReader(tree, log())),
     devices: readDevices(tree, names, only),
     nodes: readNodes(tree, only ? 'placement' : 'whole'),

@@ -15,9 +15,10 @@ export function readTopology(text: string, file: string): Host {
   const [topology, path] = isDocument(value) ? [value.topology, '/topology'] : [value, ''];
   checkJson(topology, file, 'topology-invalid', validate, { path });
   checkConsistency(topology as Topology, file, path);
-  const { version, smmus, devices, nodes } = topology as Topology;
+  const { version, addressBits, smmus, devices, nodes } = topology as Topology;
   return new Host({
     version,
+    ...(addressBits !== undefined && { addressBits }),
     smmus: smmus.toSorted(compareSmmu),
     devices: devices.toSorted((a, b) => compareBdf(a.bdf, b.bdf)),
     nodes: sortNodes(nodes),

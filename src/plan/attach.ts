@@ -6,6 +6,7 @@ import { PciTree } from '../domain/pci-tree.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import { whyNotOurs } from './applicable.js';
+import { roomAbove } from './bus-numbers.js';
 import { findExisting } from './existing.js';
 import type { Policy } from './policy.js';
 import { bytesNeeded, formatSize } from './spare-memory.js';
@@ -53,7 +54,7 @@ export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Pol
   if (smmu === null) {
     throw refuse(bdf, 'it is behind no SMMU', 'virsh attach-device takes it without an address: it goes on pcie.0');
   }
-  const { index } = choosePort(device, smmu, freePorts(domain, host, smmu));
+  const { index } = choosePort(device, smmu, freePorts(domain, host, smmu), isFull(domain, host, smmu));
   return { bdf, address: { bus: index, slot: 0, function: 0 }, iommufd: domain.iommufd?.enabled !== true };
 }
 
@@ -72,6 +73,14 @@ function checkGroup(host: Host, device: PciDevice): void {
     const message = `its IOMMU group ${group} also has ${nameMembers(mates)}`;
     throw refuse(bdf, message, acsHint(host.groupMembers(group)));
   }
+}
+
+/** Whether no expander bus of an SMMU has a bus number left for another port. */
+function isFull(domain: Domain, host: Host, smmu: string): boolean {
+  const tree = new PciTree(domain);
+  return [...findExisting(domain, tree, host).bridges.values()]
+    .filter((bridge) => bridge.smmu === smmu)
+    .every(({ controller }) => roomAbove(controller, tree) === 0);
 }
 
 /** The ports with nothing behind them, behind the accelerated vSMMUs of an SMMU; undefined: it has no such vSMMU. */
@@ -95,7 +104,7 @@ function freePorts(domain: Domain, host: Host, smmu: string): readonly FreePort[
  * nothing will not do for any device: where a port has no 64-bit window, Linux looks for one when something is plugged in,
  * and to make room takes the windows of all its neighbours, which are dead then, their drivers notwithstanding (7.2).
  */
-function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] | undefined): FreePort {
+function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] | undefined, full: boolean): FreePort {
   const { bdf } = device;
   const needed = Math.max(bytesNeeded(device), SMALLEST_SPARE);
   const other = otherMemory(device);
@@ -114,8 +123,10 @@ function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] 
       `rewrite it with --bridges all --spare-ports 1 ${memory}, with values for --ats --ril --ssidsize --oas --cmdqv, and start it anew`,
     );
   }
-  const spare = ports.some(({ named }) => named) ? ports.length : ports.length + 1;
-  const remedy = `rewrite it with --spare-ports ${spare} ${memory} and start it anew`;
+  const named = ports.some((port) => port.named);
+  const spare = named ? ports.length : ports.length + 1;
+  const relayout = full && !named ? '--relayout ' : '';
+  const remedy = `rewrite it with ${relayout}--spare-ports ${spare} ${memory} and start it anew`;
   if (ports.length === 0) throw refuse(bdf, `the bridge of ${smmu} has no free port`, remedy);
   const fitting = ports.filter(({ reserve }) => reserve >= needed);
   const [best] = fitting.toSorted((a, b) => a.reserve - b.reserve || a.index - b.index);

@@ -39,10 +39,14 @@ export function assignIommus(domain: Domain, tree: PciTree): AssignedIommus {
   const iommuOf = new Map<ControllerIndex, Iommu>();
   const conflicts: { iommu: Iommu; message: string }[] = [];
   let rootIommu: Iommu | undefined;
-  for (const iommu of domain.iommus) {
+  for (const [i, iommu] of domain.iommus.entries()) {
     const { model, pciBus } = iommu;
     const complain = (message: string) => conflicts.push({ iommu, message });
-    if (model !== 'smmuv3') {
+    if (model === 'virtio') {
+      // QEMU 11.1 accepts one that it is given after the SMMUs (booted); libvirt keeps the order of the document.
+      const after = domain.iommus.slice(i + 1).some((other) => other.model === 'smmuv3');
+      if (after) complain("<iommu model='virtio'/> must be after all vSMMUs");
+    } else if (model !== 'smmuv3') {
       complain(`<iommu model='${model}'/> cannot be beside vSMMUs`);
     } else if (pciBus === undefined || pciBus === ROOT_BUS) {
       if (rootIommu) complain('pcie.0 has an SMMU already');

@@ -13,8 +13,8 @@ export const DEFAULT_HOLE = (512 * 2 ** 20) as KiB;
 /** For what the guest has besides host devices: 1 GiB, as KubeVirt has it. Emulated devices take some MiB. */
 const MARGIN = (1 * 2 ** 20) as KiB;
 
-/** Bits of the address space that QEMU 11.1 gives a `virt` guest where nothing says more, and with 48-bit addresses. */
-const ADDRESS_BITS = { usual: 44, large: 48 } as const;
+/** Bits of a physical address that are supposed where those of the host's CPUs are not known. */
+const USUAL_ADDRESS_BITS = 44;
 
 /** A device that the guest gets, and where. */
 export interface GuestBars {
@@ -45,17 +45,20 @@ export interface PciHoleRequest {
   /** Every host device that the guest gets: the BARs of those behind no vSMMU take of the same space. */
   readonly devices: readonly GuestBars[];
   readonly policy: Policy;
+  /** Bits of a physical address of the host's CPUs, which the guest's have, too. */
+  readonly addressBits?: number | undefined;
 }
 
 /**
  * Grows `pcihole64` to what the devices' 64-bit prefetchable BARs need (rule 11): a power of two, 512 GiB at least, and
  * small enough that it fits below the end of the address space. Never less than it is.
  */
-export function planPciHole64({ domain, bridges, devices, policy }: PciHoleRequest): PciHolePlan {
-  const none: PciHolePlan = { change: null, diagnostics: [] };
+export function planPciHole64(request: PciHoleRequest): PciHolePlan {
+  const { domain, bridges, devices, policy, addressBits: bits = USUAL_ADDRESS_BITS } = request;
+  const withoutBars = missingBars(domain, devices, policy);
+  const none: PciHolePlan = { change: null, diagnostics: withoutBars };
   const before = domain.pciHole64;
   const place = before && domain.document.place(before.element.start);
-  const bits = bridges.some((b) => b.vsmmu.oas === '48') ? ADDRESS_BITS.large : ADDRESS_BITS.usual;
   // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
   const limit = (2 ** (bits - 1) / 1024) as KiB;
   if (bridges.length > 0 && before && before.size > limit) {
@@ -70,7 +73,7 @@ export function planPciHole64({ domain, bridges, devices, policy }: PciHoleReque
     return { change: null, diagnostics: [diagnostic('pcihole64-off', message, { place })] };
   }
   const present = before?.size ?? DEFAULT_HOLE;
-  const size = powerOfTwoFrom(Math.max(needed + MARGIN, DEFAULT_HOLE, present));
+  const size = powerOfTwoFrom(Math.max(needed, DEFAULT_HOLE, present));
   if (size === present) return none;
   if (size > limit) {
     const message = `the guest's devices need ${formatKib(size)} of 64-bit MMIO space, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
@@ -81,7 +84,7 @@ export function planPciHole64({ domain, bridges, devices, policy }: PciHoleReque
     after: size,
     controllerAdded: !domain.controllers.some((c) => c.model === 'pcie-root'),
   };
-  return { change, diagnostics: [] };
+  return { change, diagnostics: withoutBars };
 }
 
 /** A stretch of the address space, in bytes: it begins at a multiple of its alignment. */
@@ -93,20 +96,39 @@ interface Stretch {
 /**
  * What the devices need, in KiB. Firmware gives a port, and a root bus, one window for all below it, whose length is a
  * multiple of the largest BAR in it (EDK2 under QEMU 11.1: three ports with 128 GiB and 32 MiB each do not fit 512 GiB).
- * What spare ports keep free comes on top of what a platform asks for its devices.
+ * What spare ports keep free comes on top of what a platform asks for its devices. What is left at the end of a window for
+ * alignment is not lost: small BARs fit in there, so that two GPUs with 1 TiB and 16 MiB each fit 4 TiB (booted at 1/8 scale).
  */
 function neededKiB(devices: readonly GuestBars[], bridges: readonly HoleBridge[], policy: Policy): KiB {
   const roots = new Set([...devices.map(({ root }) => root), ...bridges.map((bridge) => bridge.controllerIndex)]);
   let bytes = 0;
+  let unused = 0;
   for (const root of roots) {
     const below = devices.filter((device) => device.root === root);
     const spare = bridges.find((bridge) => bridge.controllerIndex === root)?.ports ?? [];
     const kept = spare.filter((port) => port.devices.length === 0).map(({ reserve }) => reserve);
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
     const stretches = [...ports(below), ...kept.map((size) => ({ size, alignment: size }))];
-    bytes += Math.max(pack(stretches).size, minimum + kept.reduce((sum, size) => sum + size, 0));
+    const packed = pack(stretches).size;
+    const used = below.flatMap(({ device }) => device.bars.filter(isLarge)).reduce((sum, bar) => sum + bar.size, 0);
+    const keptBytes = kept.reduce((sum, size) => sum + size, 0);
+    bytes += Math.max(packed, minimum + keptBytes);
+    // What a platform asks for is BARs that sysfs does not show: nothing of it is free.
+    if (packed > minimum + keptBytes) unused += packed - used - keptBytes;
   }
-  return Math.ceil(bytes / 1024) as KiB;
+  const margin = Math.max(0, MARGIN * 1024 - unused);
+  return bytes === 0 ? (0 as KiB) : (Math.ceil((bytes + margin) / 1024) as KiB);
+}
+
+/** Devices of a platform with large BARs that show none: their memory cannot be mapped into the guest. */
+function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], policy: Policy): readonly Diagnostic[] {
+  if (policy.profile === 'none') return [];
+  return devices
+    .filter(({ device }) => profileOf(device)?.minimumMmioGiB !== undefined && !device.bars.some(isLarge))
+    .map(({ device: { bdf } }) => {
+      const message = `${bdf} has no 64-bit prefetchable BAR on this host, and its platform needs one`;
+      return diagnostic('device-without-bar', message, { place: hostDevices.find((each) => each.bdf === bdf)?.place });
+    });
 }
 
 /** What the ports below one root bus need each for the BARs behind it. */

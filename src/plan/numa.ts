@@ -12,12 +12,20 @@ export interface CellMap {
   readonly cells: readonly GuestCell[];
   /** The cells whose host node is known. */
   readonly hostNodes: ReadonlyMap<CellId, HostNode>;
+  /** The node of each cell whose vCPUs are all pinned to the CPUs of one. */
+  readonly pinned: ReadonlyMap<CellId, HostNode>;
   readonly created: CreatedCell | null;
+}
+
+/** The only node of a host that has CPUs: every cell of a guest is on it. Nodes of GPU memory have none. */
+function soleCpuNode(host: Host): HostNode | undefined {
+  const [first, second] = host.nodes.filter((node) => node.cpus !== '');
+  return first && !second ? (first.id as HostNode) : undefined;
 }
 
 /**
  * Finds the host node of each guest cell: `numatune`'s, where that names one node for it; else the one whose CPUs the
- * cell's vCPUs are all pinned to. With `numa: "create"`, a guest without cells gets one of all its CPUs and memory.
+ * cell's vCPUs are all pinned to; else the only one of the host that has CPUs. With `numa: "create"`, a guest without cells gets one of all its CPUs and memory.
  */
 export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): CellMap {
   const creates = wanted === 'create' && numa.cells.length === 0 && numa.vcpus > 0 && numa.memory > 0;
@@ -32,20 +40,24 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
   };
   const cells = creates ? [only] : numa.cells;
   const hostNodes = new Map<CellId, HostNode>();
+  const pinned = new Map<CellId, HostNode>();
+  const sole = soleCpuNode(host);
   for (const cell of cells) {
-    const node = boundNode(cell, numa) ?? pinnedNode(cell, numa, host);
-    if (node !== undefined && node !== 'several') hostNodes.set(cell.id, node);
+    const pin = pinnedNode(cell, numa, host);
+    const node = boundNode(cell, numa) ?? pin ?? (isInitiator(cell) ? undefined : sole);
+    if (node !== undefined) hostNodes.set(cell.id, node);
+    if (pin !== undefined) pinned.set(cell.id, pin);
   }
   const created = creates
     ? { cell: only.id, cpus: formatNodeset(cpus), memory: only.memory, outermost: numa.lacks }
     : null;
-  return { cells, hostNodes, created };
+  return { cells, hostNodes, pinned, created };
 }
 
-/** The node that a cell's memory is bound to; `several` where `memnode` names more than one for it. */
-function boundNode(cell: GuestCell, numa: GuestNuma): HostNode | 'several' | undefined {
+/** The node that a cell's memory is bound to, where that is one. */
+function boundNode(cell: GuestCell, numa: GuestNuma): HostNode | undefined {
   const own = numa.memnodes.get(cell.id);
-  if (own) return own.length === 1 ? own[0] : 'several';
+  if (own) return own.length === 1 ? own[0] : undefined;
   return numa.nodeset?.length === 1 && cell.memory > 0 ? numa.nodeset[0] : undefined;
 }
 
@@ -61,13 +73,13 @@ function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | un
   return node && (node.id as HostNode);
 }
 
-/** The node of the host that devices behind one SMMU are on: their own, else the SMMU's; undefined where none or several. */
+/** The node of the host that devices behind one SMMU are on: their own, else the SMMU's, else the only one with CPUs. */
 export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host): HostNode | undefined {
   const nodes = new Set(devices.flatMap((device) => device.node ?? []));
   if (nodes.size > 1) return undefined;
   // What others behind the SMMU say is not asked: a scan for one domain does not have them.
   const [own = devices.length > 0 ? host.smmu(smmu)?.node : host.smmuNode(smmu)] = nodes;
-  return (own as HostNode | null | undefined) ?? undefined;
+  return (own as HostNode | null | undefined) ?? soleCpuNode(host);
 }
 
 /** The cell that a bridge is put on, and what there is to say about it. */
@@ -99,17 +111,36 @@ export function chooseCell({ smmu, devices, before, place }: BridgeSite, map: Ce
         : [],
   });
   if (here === undefined) {
-    // A host without NUMA has nothing to say; one where devices of a bridge are on several nodes has.
+    // A host without NUMA has nothing to say.
+    if (host.nodes.length === 0) return quiet(before);
     const several = new Set(devices.flatMap((device) => device.node ?? []));
-    return several.size > 1 ? left(`its devices are on host nodes ${formatNodeset([...several])}`) : quiet(before);
+    return left(
+      several.size > 1
+        ? `its devices are on host nodes ${formatNodeset([...several])}`
+        : 'the host does not say on which node its devices are',
+    );
   }
-  const candidates = map.cells.filter((cell) => map.hostNodes.get(cell.id) === here && !isInitiator(cell));
-  const [first, second] = candidates;
-  if (!first) return left(`no cell of the guest is known to be on host node ${here}`);
+  const [first, second] = candidatesFor(here, map, host);
+  if (!first) {
+    const unbound = map.cells.filter((cell) => !map.hostNodes.has(cell.id) && !isInitiator(cell)).map(({ id }) => id);
+    const which = unbound.length > 0 ? `; cells ${formatNodeset(unbound)} are bound to no single node` : '';
+    return left(`no cell of the guest is known to be on host node ${here}${which}`);
+  }
   if (second) return left(`cells ${first.id} and ${second.id} are both on host node ${here}`);
   if (before === null || before === first.id) return { node: first.id, diagnostics: [] };
   const message = `the bridge of ${smmu} is on NUMA cell ${before}, and its devices are nearest to cell ${first.id}`;
   return { node: before, diagnostics: [diagnostic('numa-cell-differs', message, { place })] };
+}
+
+/** The cells of the guest that are on a node: of several, those whose vCPUs are pinned there, or the first where all CPUs are. */
+function candidatesFor(node: HostNode, { cells, hostNodes, pinned }: CellMap, host: Host): readonly GuestCell[] {
+  const on = (nodes: ReadonlyMap<CellId, HostNode>) =>
+    cells.filter((cell) => nodes.get(cell.id) === node && !isInitiator(cell));
+  const bound = on(hostNodes);
+  if (bound.length === 1) return bound;
+  const there = on(pinned);
+  if (there.length > 0) return there;
+  return soleCpuNode(host) === node ? bound.slice(0, 1) : bound;
 }
 
 /** A cell that is a device's: it has neither CPUs nor memory. */

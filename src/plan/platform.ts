@@ -42,7 +42,13 @@ export function planPlatform(request: PlatformRequest): Platform {
   const placed = domain.hostDevices.filter((_, i) => devices[i]?.verdict === 'placed');
   const initiators = planInitiators(placed, host, cells, policy);
   const distances = projectDistances(cells, initiators, host);
-  const hole = planPciHole64({ domain, bridges, devices: guestBars(request), policy });
+  const hole = planPciHole64({
+    domain,
+    bridges,
+    devices: guestBars(request),
+    policy,
+    addressBits: host.addressBits,
+  });
   return {
     devices: devices.map((device) => ({ ...device, nodeset: initiators.nodesets.get(device.bdf) ?? device.nodeset })),
     numa: { created: cells.created, initiators: [...initiators.added], distances: [...distances.added] },

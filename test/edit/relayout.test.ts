@@ -190,7 +190,7 @@ describe('an SMMU of the whole machine', () => {
 
 describe('what nobody may have beside it', () => {
   it.each([
-    ['another model', "<iommu model='virtio'/>", 'iommu-conflict'],
+    ['another model', "<iommu model='intel'/>", 'iommu-conflict'],
     ['an accelerated SMMU of pcie.0', vsmmu(0), 'iommu-conflict'],
     ['an SMMU that names a root port', vsmmu(1), 'iommu-conflict'],
     ['an SMMU that names nothing', vsmmu(9), 'iommu-conflict'],

@@ -90,6 +90,14 @@ ${HOSTDEV}
   });
 });
 
+it('a virtio IOMMU stays after the new SMMUs, as QEMU wants it', () => {
+  const xml = domain(`    <controller type='pci' index='0' model='pcie-root'/>
+${HOSTDEV}
+    <iommu model='virtio'/>`);
+  const models = rewritten(xml).matchAll(/<iommu model='(\w+)'/g);
+  expect([...models].map(([, model]) => model)).toEqual(['smmuv3', 'virtio']);
+});
+
 describe('a placed device', () => {
   const device = (inner: string): string =>
     `    <hostdev mode='subsystem' type='pci'>\n      ${inner}\n      <source>\n        <address bus='1'/>\n      </source>\n    </hostdev>`;

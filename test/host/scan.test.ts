@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { NumaNode } from '../../src/generated/topology.js';
@@ -71,6 +71,23 @@ describe('a scan of the whole host', () => {
     );
     expect(deviceOf(scanHost(sys), '0000:11:00.1').directRegions).toEqual(['0x81000000-0x81ffffff']);
     expect(deviceOf(scanHost(sys), '0000:91:00.0')).not.toHaveProperty('directRegions');
+  });
+
+  it('reads how many bits of address the CPUs have, where it knows them', () => {
+    const withMidr = (midr: string) =>
+      scanHost(
+        changedHost((at) => {
+          mkdirSync(at('devices/system/cpu/cpu0/regs/identification'), { recursive: true });
+          writeFileSync(at('devices/system/cpu/cpu0/regs/identification/midr_el1'), `${midr}\n`);
+        }),
+      ).addressBits;
+    // Neoverse V2 as in Grace, Cortex-A72, and one that nobody knows.
+    expect(['0x00000000410fd4f0', '0x00000000410fd083', '0x00000000ff0f1230'].map(withMidr)).toEqual([
+      48,
+      44,
+      undefined,
+    ]);
+    expect(host.addressBits).toBeUndefined();
   });
 
   it('finds the conventional device that has a group with its bridge, and the one that the kernel gave none', () => {

@@ -27,6 +27,7 @@ export function hostOf(
   const names = Object.keys(devices).map((_, i) => `smmu3.0x${(i + 1).toString(16).padStart(16, '0')}`);
   return new Host({
     version: 1,
+    addressBits: 48,
     smmus: names.map((name) => ({ name, node: null })),
     devices: Object.entries(devices).map(([bdf, given], i) =>
       pciDevice({ bdf: bdf as Bdf, smmu: names[i] ?? null, group: i, ...given }),

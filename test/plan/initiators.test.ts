@@ -80,7 +80,8 @@ describe('the Generic Initiators of a device', () => {
   it('are left out with a warning where the guest has no cells', () => {
     const { plan, diagnostics } = place(domainOf([FIRST]), inOrder);
     expect(plan.numa.initiators).toEqual([]);
-    expect(diagnostics.filter((d) => d.severity === 'warning').map((d) => d.code)).toEqual(['initiators-left-out']);
+    const warnings = diagnostics.filter((d) => d.severity === 'warning').map((d) => d.code);
+    expect(warnings).toEqual(expect.arrayContaining(['initiators-left-out']));
   });
 
   it('are made once: the second run changes nothing', () => {

@@ -16,13 +16,13 @@ interface Guest {
   readonly bars: readonly number[];
   readonly ids?: Partial<PciDevice>;
   readonly hole?: string;
-  readonly oas?: '44' | '48';
+  readonly addressBits?: number;
   readonly policy?: Partial<Policy>;
   /** How many of them are behind a vSMMU; all, unless said. */
   readonly placed?: number;
 }
 
-function planned({ count, bars, ids, hole = '', oas, policy, placed: behind = count }: Guest): PciHolePlan {
+function planned({ count, bars, ids, hole = '', addressBits, policy, placed: behind = count }: Guest): PciHolePlan {
   const root = `<controller type='pci' index='0' model='pcie-root'>${hole}</controller>`;
   const devices = Array.from({ length: count }, (_, i): GuestBars => {
     const device = pciDevice({ ...ids, bars: bars.map((size, index) => largeBar(size, index)) });
@@ -32,9 +32,10 @@ function planned({ count, bars, ids, hole = '', oas, policy, placed: behind = co
   });
   return planPciHole64({
     domain: parseDomain(`<domain><devices>${root}</devices></domain>`),
-    bridges: [{ vsmmu: oas ? { oas } : {}, ports: [] as Bridge['ports'] } as Bridge],
+    bridges: [{ vsmmu: {}, ports: [] as Bridge['ports'] } as Bridge],
     devices,
     policy: { ...DEFAULT_POLICY, ...policy },
+    addressBits,
   });
 }
 
@@ -45,6 +46,28 @@ const size = (guest: Guest): number | undefined => {
 
 const grace = { vendor: '0x10de', device: '0x2941' };
 const gb300 = { vendor: '0x10de', device: '0x31c2' };
+
+it.for([
+  [2, [1024 * GIB, 16 * MIB], 4096],
+  [3, [512 * GIB, 16 * MIB], 4096],
+  [2, [1024 * GIB], 4096],
+] as const)('%i devices with BARs of %o bytes get as much as EDK2 needs and not twice that', ([count, bars, gib]) => {
+  expect(size({ count, bars, addressBits: 48 })).toBe(gib);
+});
+
+it.for([
+  [undefined, undefined],
+  [44, undefined],
+  [48, 16384],
+] as const)('%o bits of address limit what 16 devices with 512 GiB can have', ([addressBits, gib]) => {
+  expect(size({ count: 16, bars: [512 * GIB], ...(addressBits && { addressBits }) })).toBe(gib);
+});
+
+it('a GPU of a known platform without a large BAR is reported', () => {
+  const { diagnostics } = planned({ count: 1, bars: [], ids: grace });
+  expect(diagnostics).toMatchObject([{ code: 'device-without-bar', severity: 'warning' }]);
+  expect(planned({ count: 1, bars: [], ids: grace, policy: { profile: 'none' } }).diagnostics).toEqual([]);
+});
 
 describe("KubeVirt's table of pcihole64 for GPUs with 16 GiB BARs comes out, in TiB", () => {
   it.for([
@@ -94,7 +117,7 @@ describe('the space for 64-bit BARs', () => {
       512,
     ],
     ['is the upper half of 44 bits at most', { count: 16, bars: [256 * GIB] }, 8192],
-    ['is more with 48-bit addresses', { count: 16, bars: [512 * GIB], oas: '48' }, 16384],
+    ['is more with 48-bit addresses', { count: 16, bars: [512 * GIB], addressBits: 48 }, 16384],
   ])('%s', ([, guest, gib]) => {
     expect(size(guest)).toBe(gib);
     expect(planned(guest).diagnostics).toEqual([]);
@@ -103,8 +126,8 @@ describe('the space for 64-bit BARs', () => {
   it.for<[string, Guest, string]>([
     ['switched off', { count: 1, bars: [GIB], hole: '<pcihole64>0</pcihole64>' }, 'pcihole64-off'],
     ['beyond 44 bits', { count: 16, bars: [512 * GIB] }, 'pcihole64-exhausted'],
-    ['beyond 44 bits, as the vSMMUs say', { count: 16, bars: [512 * GIB], oas: '44' }, 'pcihole64-exhausted'],
-    ['beyond 48 bits', { count: 32, bars: [4096 * GIB], oas: '48' }, 'pcihole64-exhausted'],
+    ['beyond 44 bits', { count: 16, bars: [512 * GIB], addressBits: 44 }, 'pcihole64-exhausted'],
+    ['beyond 48 bits', { count: 32, bars: [4096 * GIB], addressBits: 48 }, 'pcihole64-exhausted'],
   ])('%s is refused where devices need it', ([, guest, code]) => {
     const { change, diagnostics } = planned(guest);
     expect(change).toBeNull();

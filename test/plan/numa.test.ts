@@ -43,9 +43,14 @@ describe('a bridge is put on', () => {
     ['no cell, where the guest has none', '', [null, null]],
     ['no cell, where nothing binds them', cells(2), [null, null]],
     [
-      'no cell, where memnode names several nodes',
+      'the pinned cell, where memnode names several nodes',
       cells(2) + pins('0', '4') + tune(memnode(0, '0-1') + memnode(1, '0,1')),
-      [null, null],
+      [0, 1],
+    ],
+    [
+      'the pinned cell, where all memory is on one node',
+      cells(2) + pins('0', '4') + tune("<memory nodeset='0'/>"),
+      [0, 1],
     ],
     ['no cell, where vCPUs are pinned to CPUs of two nodes', cells(1) + pins('3-4'), [null, null]],
     [
@@ -58,7 +63,7 @@ describe('a bridge is put on', () => {
     expect(nodes(content)).toEqual(wanted);
   });
 
-  it("no cell, with a note, where one is there but none for its devices' node", () => {
+  it("no cell, with a warning, where one is there but none for its devices' node", () => {
     expect(codes(cells(1) + tune(memnode(0, '1')))).toContain('numa-cell-unknown');
     expect(codes('')).not.toContain('numa-cell-unknown');
   });
@@ -70,7 +75,14 @@ describe('a bridge is put on', () => {
     const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
     expect(nodes(content, named)).toEqual([1, 0]);
     expect(nodes(content, given)).toEqual([null, null]);
-    expect(codes(content, given)).not.toContain('numa-cell-unknown');
+    expect(codes(content, given)).toContain('numa-cell-unknown');
+  });
+
+  it('the first cell, where the host has one node with CPUs', () => {
+    const sole: NodeSpec[] = [{ cpus: '0-7' }, { cpus: '' }];
+    const given = hostOf({ [GPU]: { node: null }, [NIC]: { node: 0 } }, sole);
+    expect(nodes(cells(2), given)).toEqual([0, 0]);
+    expect(codes(cells(2), given)).not.toContain('numa-cell-unknown');
   });
 });
 

@@ -8,7 +8,7 @@ import type { Inspection, Rule } from '../inspection.js';
 
 /** Firmware leaves out a BAR that finds no space, and says nothing: too little of it, or so much that it is out of reach. */
 export const pcihole64Size: Rule = (inspection) => {
-  const { accelerated, domain, tree, place } = inspection;
+  const { accelerated, domain, host, tree, place } = inspection;
   const bridges = accelerated.map(({ bus, iommu }) => ({
     controllerIndex: bus,
     vsmmu: iommu.values,
@@ -16,7 +16,7 @@ export const pcihole64Size: Rule = (inspection) => {
       .freePorts(bus)
       .map(({ alias = null }) => ({ devices: [], reserve: reserveOf(domain.overrides, alias) })),
   }));
-  const request = { domain, bridges, devices: barsOf(inspection) };
+  const request = { domain, bridges, devices: barsOf(inspection), addressBits: host?.addressBits };
   const { change, diagnostics } = planPciHole64({ ...request, policy: DEFAULT_POLICY });
   const beyond = diagnostics.filter(({ code }) => code === 'pcihole64-exhausted');
   if (!change) return beyond;

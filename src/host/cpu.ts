@@ -1,0 +1,36 @@
+import type { Sysfs } from './sysfs.js';
+
+/** The main id register of the first CPU (Linux, Documentation/ABI/testing/sysfs-devices-system-cpu). */
+const MIDR = 'devices/system/cpu/cpu0/regs/identification/midr_el1';
+
+/**
+ * Bits of a physical address (ID_AA64MMFR0_EL1.PARange) of CPUs, by implementer and part of MIDR_EL1, from their technical
+ * reference manuals: Arm's Cortex-A57, A72, Neoverse N1, V1, N2, V2, N3, V3; AmpereOne; Marvell's ThunderX2; HiSilicon's
+ * TSV110; Microsoft's Cobalt 100. NVIDIA's Grace has Neoverse V2.
+ */
+const ADDRESS_BITS: Readonly<Record<string, number>> = {
+  '41:d07': 44,
+  '41:d08': 44,
+  '41:d0c': 48,
+  '41:d40': 48,
+  '41:d49': 48,
+  '41:d4f': 48,
+  '41:d83': 48,
+  '41:d84': 48,
+  '41:d8e': 48,
+  '43:0af': 44,
+  '48:d01': 48,
+  '6d:d49': 48,
+  'c0:ac3': 48,
+  'c0:ac4': 48,
+};
+
+/** Bits of a physical address that the host's CPUs have; undefined where that is not known. */
+export function readAddressBits(sysfs: Sysfs): number | undefined {
+  const midr = sysfs.read(MIDR);
+  if (midr === undefined || !/^0x[0-9a-f]{1,16}$/.test(midr)) return undefined;
+  const value = BigInt(midr);
+  const hex = (from: bigint, bits: bigint, digits: number) =>
+    ((value >> from) & ((1n << bits) - 1n)).toString(16).padStart(digits, '0');
+  return ADDRESS_BITS[`${hex(24n, 8n, 2)}:${hex(4n, 12n, 3)}`];
+}
