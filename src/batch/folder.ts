@@ -70,10 +70,11 @@ class OneFile {
     }
   }
 
-  async #attempt({ path, link, unreadable }: Found): Promise<Item> {
+  async #attempt({ path, link, special, unreadable }: Found): Promise<Item> {
     const { journal } = this.#run;
     if (unreadable) return await settle(journal, this.#item(failed(bare(path), unreadable)));
-    if (link) return await settle(journal, this.#item({ ...bare(path), verdict: 'skipped', why: 'a symbolic link' }));
+    const why = link ? 'a symbolic link' : special ? 'not a regular file' : undefined;
+    if (why) return await settle(journal, this.#item({ ...bare(path), verdict: 'skipped', why }));
     const before = await this.#changedBefore(path);
     if (before) return before;
     const result = await this.#converter.convert(path);

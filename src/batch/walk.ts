@@ -10,6 +10,8 @@ export interface Found {
   readonly path: string;
   /** A symbolic link: its target is found by its own name, or is none of this folder's. */
   readonly link: boolean;
+  /** A pipe, a socket or a device: reading it could wait for ever. */
+  readonly special?: true;
   /** A folder, and why what is in it cannot be told. */
   readonly unreadable?: readonly Diagnostic[];
 }
@@ -38,7 +40,12 @@ export async function* findXml(folder: string, below = ''): AsyncGenerator<Found
   for (const entry of wanted) {
     const path = join(below, entry.name);
     if (entry.isDirectory()) yield* findXml(folder, path);
-    else if (entry.isFile() || entry.isSymbolicLink()) yield { path, link: entry.isSymbolicLink() };
+    else
+      yield {
+        path,
+        link: entry.isSymbolicLink(),
+        ...(!entry.isFile() && !entry.isSymbolicLink() && { special: true }),
+      };
   }
 }
 

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Found, findXml } from '../../src/batch/walk.js';
 import { temporaryFolder } from '../cli/run.js';
@@ -10,6 +12,12 @@ async function found(folder: string): Promise<Found[]> {
 }
 
 describe('the files of a folder', () => {
+  it('include a pipe, which is marked as special', async () => {
+    const folder = temporaryFolder();
+    spawnSync('mkfifo', [join(folder, 'pipe.xml')]);
+    expect(await found(folder)).toEqual([{ path: 'pipe.xml', link: false, special: true }]);
+  });
+
   it('are all found but those of a folder that cannot be read, which is told', async () => {
     const folder = temporaryFolder();
     // Its name is no UTF-8, so that there is no folder of that name, not even for root.

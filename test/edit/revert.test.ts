@@ -10,6 +10,11 @@ function reverted(xml: string, options: RevertOptions = {}): { xml: string; code
   return { xml: out, codes: diagnostics.map((d) => d.code) };
 }
 
+it('gives back a domain with an <address> directly in <devices>, which libvirt ignores', () => {
+  const before = domain("<address type='pci' bus='0x03' slot='0x00'/>", hostdev(1));
+  expect(reverted(rewritten(before)).xml).toBe(before);
+});
+
 /** A line with the addresses in it spelled as `at` spells them. */
 function canonical(line: string): string {
   return line.replace(/<address type='pci'([^>]*)\/>/g, (_, given: string) => {
