@@ -65,7 +65,7 @@ const GPU = 'nvidia.com/GPU';
 const NIC = 'nvidia.com/NIC';
 const NVME = 'samsung.com/NVME';
 const annotations = { 'vsmmu.io/libvirt': '12.8.0' };
-const withCells = { ...annotations, 'vsmmu.io/policy': '{"numa": "create"}' };
+const policy = (keys: string) => ({ ...annotations, 'vsmmu.io/policy': keys });
 const gh200 = {
   host: 'gh200.json',
   resources: { [GPU]: ['0009:01:00.0'], [NIC]: ['0000:01:00.2'], [NVME]: ['0006:01:00.0'] },
@@ -82,26 +82,15 @@ export const MACHINES: readonly Machine[] = [
   {
     name: 'one-interface',
     ...gh200,
-    vmi: vmi('one-interface', { gpus: [GPU], others: [NIC], annotations: withCells }),
+    vmi: vmi('one-interface', { others: [NIC], annotations: policy('{"ssidsize": 0, "oas": 44}') }),
   },
-  {
-    name: 'two-interfaces',
-    ...gh200,
-    vmi: vmi('two-interfaces', { gpus: [GPU], others: [NIC, NVME], interfaces: 2, annotations: withCells }),
-  },
-  {
-    name: 'four-interfaces',
-    ...gh200,
-    vmi: vmi('four-interfaces', { gpus: [GPU], others: [NIC], interfaces: 4, annotations: withCells }),
-  },
+  { name: 'two-interfaces', ...gh200, vmi: vmi('two-interfaces', { others: [NIC, NVME], interfaces: 2, annotations }) },
+  { name: 'four-interfaces', ...gh200, vmi: vmi('four-interfaces', { others: [NIC], interfaces: 4, annotations }) },
   { name: 'no-interface', ...gh200, vmi: vmi('no-interface', { others: [NIC, NVME], interfaces: 0, annotations }) },
   {
     name: 'spare-ports',
     ...gh200,
-    vmi: vmi('spare-ports', {
-      others: [NIC],
-      annotations: { ...annotations, 'vsmmu.io/policy': '{"ssidsize": 0, "oas": 44}' },
-    }),
+    vmi: vmi('spare-ports', { others: [NIC], annotations: policy('{"sparePorts": 1}') }),
   },
   {
     name: 'initiators',
@@ -134,7 +123,7 @@ export const MACHINES: readonly Machine[] = [
       gpus: [GPU, GPU],
       others: [NIC, NIC],
       dedicated: 4,
-      annotations: { ...annotations, 'vsmmu.io/policy': '{"relayout": true}' },
+      annotations: policy('{"relayout": true}'),
     }),
   },
 ];
