@@ -4,6 +4,8 @@ export interface Machine {
   /** The host: a file of `samples/hosts`. */
   readonly host: string;
   readonly vmi: object;
+  /** Devices that are behind the SMMU of another device in this machine's host. */
+  readonly behind?: Readonly<Record<string, string>>;
   /** The devices that the device plugin gives to each resource. */
   readonly resources: Readonly<Record<string, readonly string[]>>;
   /** The feature gates IOMMUFD and PCINUMAAwareTopology. */
@@ -112,6 +114,15 @@ export const MACHINES: readonly Machine[] = [
     grace: ['gpu-gpu0', 'gpu-gpu1', 'gpu-gpu2', 'gpu-gpu3'],
     cpuSet: [0, 1, 72, 73],
     vmi: vmi('grace', { gpus: [GPU, GPU, GPU, GPU], others: [NIC, NIC], dedicated: 4, annotations }),
+  },
+  {
+    name: 'joined',
+    ...gb200,
+    numaTopology: true,
+    grace: ['gpu-gpu0'],
+    cpuSet: [0, 1, 72, 73],
+    behind: { '0002:03:00.0': '0008:01:00.0' },
+    vmi: vmi('joined', { gpus: [GPU], others: [NIC], dedicated: 4, annotations }),
   },
   {
     name: 'relayout',

@@ -18,12 +18,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Topology } from '../../src/generated/topology.js';
 import { Lab } from '../lab/lab.js';
 import { output } from '../lab/process.js';
 import { Tool } from '../lab/tool.js';
 import { MACHINES, type Machine } from './machines.js';
-import { writeSysfs } from './sysfs.js';
+import { hostOf, writeSysfs } from './sysfs.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const PACKAGE = 'pkg/virt-launcher/virtwrap';
@@ -61,8 +60,8 @@ exec node /tmp/vsmmu/bin/onDefineDomain "$@"
 `;
 
 async function record(lab: Lab, machine: Machine): Promise<void> {
-  const { name, host, vmi, resources, cpuSet = [], grace = [], numaTopology = false, iommufd = true } = machine;
-  const topology: Topology = JSON.parse(readFileSync(here(`../../samples/hosts/${host}`), 'utf8'));
+  const { name, host, behind, vmi, resources, cpuSet = [], grace = [], numaTopology = false, iommufd = true } = machine;
+  const topology = hostOf(machine);
   const sysfs = mkdtempSync(join(tmpdir(), 'vsmmu-sysfs-'));
   writeSysfs(topology, sysfs);
   const archive = join(sysfs, '../', `${name}.tar`);
@@ -97,7 +96,7 @@ async function record(lab: Lab, machine: Machine): Promise<void> {
   for (const input of inputs) {
     writeFileSync(join(folder, input), `${await lab.jail.output(['cat', `/tmp/inputs/${input}`])}\n`);
   }
-  writeFileSync(join(folder, 'machine.json'), `${JSON.stringify({ host, vmi }, null, 2)}\n`);
+  writeFileSync(join(folder, 'machine.json'), `${JSON.stringify({ host, behind, vmi }, null, 2)}\n`);
   await lab.run(['virsh', 'undefine', '--nvram', `default_${name}`]);
   process.stdout.write(`${name}: ${inputs.length} calls${code === 0 ? '' : ', then an error'}\n`);
 }

@@ -10,7 +10,8 @@ import { PciTree } from '../../src/domain/pci-tree.js';
 import { Host } from '../../src/host/host.js';
 import { smmuOfAlias } from '../../src/plan/alias.js';
 import { REPOSITORY } from '../cli/run.js';
-import { writeSysfs } from './sysfs.js';
+import type { Machine } from './machines.js';
+import { hostOf, writeSysfs } from './sysfs.js';
 
 /**
  * What KubeVirt's own code gave to onDefineDomain, call by call, for each virtual machine of machines.ts (record.ts). An input was
@@ -32,13 +33,13 @@ interface Recording {
 
 function recording(name: string): Recording {
   const text = (file: string) => readFileSync(join(FIXTURES, name, file), 'utf8');
-  const { host, vmi } = JSON.parse(text('machine.json')) as { host: string; vmi: object };
-  const topology = JSON.parse(readFileSync(join(REPOSITORY, 'samples/hosts', host), 'utf8'));
+  const machine: Machine = JSON.parse(text('machine.json'));
+  const topology = hostOf(machine);
   const sysfs = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
   folders.push(sysfs);
   writeSysfs(topology, sysfs);
   const calls = readdirSync(join(FIXTURES, name)).filter((file) => file.endsWith('.xml'));
-  return { inputs: calls.sort().map(text), host: new Host(topology), vmi: JSON.stringify(vmi), sysfs };
+  return { inputs: calls.sort().map(text), host: new Host(topology), vmi: JSON.stringify(machine.vmi), sysfs };
 }
 
 /** Answers a call, as KubeVirt's sidecar-shim has it answered. */

@@ -1,6 +1,20 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Bar, PciDevice, Topology } from '../../src/generated/topology.js';
+import type { Machine } from './machines.js';
+
+/** The host of a machine: a sample, with some devices behind other SMMUs. */
+export function hostOf({ host, behind = {} }: Pick<Machine, 'host' | 'behind'>): Topology {
+  const path = fileURLToPath(new URL(`../../samples/hosts/${host}`, import.meta.url));
+  const topology: Topology = JSON.parse(readFileSync(path, 'utf8'));
+  const smmuOf = (bdf: string) => topology.devices.find((device) => device.bdf === bdf)?.smmu ?? null;
+  const moved = topology.devices.map((device) => {
+    const other = behind[device.bdf];
+    return other === undefined ? device : { ...device, smmu: smmuOf(other) };
+  });
+  return { ...topology, devices: moved };
+}
 
 /** Writes a folder that shows a host of `samples/hosts` as the kernel's /sys does, as far as vsmmu and KubeVirt read it. */
 export function writeSysfs({ smmus, devices, nodes }: Topology, root: string): void {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeSysfs } from '../kubevirt/sysfs.js';
+import type { Machine } from '../kubevirt/machines.js';
+import { hostOf, writeSysfs } from '../kubevirt/sysfs.js';
 import { asTcg } from './domain.js';
 import { emulatedMachine } from './emulated.js';
 import { refusal } from './guest.js';
@@ -50,14 +51,13 @@ const FIXTURES = new URL('../fixtures/kubevirt/', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, FIXTURES), 'utf8');
 
 it.each(readdirSync(FIXTURES))('QEMU starts what KubeVirt defines in the last call for %s', async (name) => {
-  const { host, vmi } = JSON.parse(read(`${name}/machine.json`)) as { host: string; vmi: object };
-  const topology = JSON.parse(readFileSync(new URL(`../../samples/hosts/${host}`, import.meta.url), 'utf8'));
+  const machine: Machine = JSON.parse(read(`${name}/machine.json`));
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
-  writeSysfs(topology, folder);
+  writeSysfs(hostOf(machine), folder);
   const last = readdirSync(new URL(name, FIXTURES)).filter((file) => file.endsWith('.xml')).length;
   const env = { ...process.env, VSMMU_SYSFS: folder };
   const program = fileURLToPath(new URL('../../bin/onDefineDomain', import.meta.url));
-  const args = ['--vmi', JSON.stringify(vmi), '--domain', read(`${name}/${last}.xml`)];
+  const args = ['--vmi', JSON.stringify(machine.vmi), '--domain', read(`${name}/${last}.xml`)];
   const answer = asTcg(execFileSync(program, args, { env, encoding: 'utf8' }));
   rmSync(folder, { recursive: true });
   await virsh(lab, ['define', '/dev/stdin'], answer);
