@@ -68,3 +68,18 @@ describe('a device to be plugged in', () => {
     task.meta.lab = { defined: 1 };
   });
 });
+
+it('a disk that is attached after a host device was detached gets a port of pcie.0', async ({ task }) => {
+  const original = await definedAs(lab, ml.xml);
+  const uuid = await define(lab, await rewrite(original, ml.options));
+  const before = await virsh(lab, ['dumpxml', '--inactive', uuid]);
+  const [device = ''] = /<hostdev(?:(?!<\/hostdev>)[\s\S])*bus='0x91'[\s\S]*?<\/hostdev>/.exec(before) ?? [];
+  await virsh(lab, ['detach-device', uuid, '/dev/stdin', '--config'], device);
+  await virsh(lab, ['attach-disk', uuid, '/tmp/guarded.img', 'vdy', '--targetbus', 'virtio', '--config']);
+  const after = await virsh(lab, ['dumpxml', '--inactive', uuid]);
+  const [, bus] = /<target dev='vdy'[\s\S]*?<address type='pci' domain='0x0000' bus='(0x\w+)'/.exec(after) ?? [];
+  expect(bus).toBeDefined();
+  expect(after).not.toMatch(new RegExp(`index='${Number(bus)}'(?:(?!</controller>)[\\s\\S])*ua-vsmmu-port`));
+  await undefine(lab, uuid);
+  task.meta.lab = { defined: 1 };
+});

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleCases } from './cases.js';
@@ -13,7 +16,18 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]());
 
 const samples = new Map(sampleCases().map((each) => [each.title, each]));
-const hostA = ['--topology', fileURLToPath(new URL('../../samples/hosts/host-a.json', import.meta.url))];
+const topology = (file: string) => ['--topology', fileURLToPath(new URL(`../../${file}`, import.meta.url))];
+/** host-a, a host driver holding one of two functions that share a group. */
+const held = topology('test/golden/group-not-viable/host.json');
+
+/** host-a with ACS in its switch: each port has a group of its own. */
+function withAcs(): string[] {
+  const host = JSON.parse(readFileSync(topology('samples/hosts/host-a.json')[1] ?? '', 'utf8'));
+  for (const device of host.devices) if (/^0000:52:0[01]\.0$/.test(device.bdf)) device.group += 1000;
+  const file = join(mkdtempSync(join(tmpdir(), 'vsmmu-acs-')), 'host.json');
+  writeFileSync(file, JSON.stringify(host));
+  return ['--topology', file];
+}
 
 function sample(title: string) {
   const found = samples.get(title);
@@ -45,24 +59,24 @@ describe('libvirt takes, and prints where the tool puts it', () => {
     );
     expect(alone).not.toBe(xml);
     const original = await definedAs(lab, alone);
-    const without = await definedAs(lab, await rewrite(original, hostA));
-    const rewritten = await rewrite(original, [...hostA, '--complete-groups']);
+    const without = await definedAs(lab, await rewrite(original, held));
+    const rewritten = await rewrite(original, [...held, '--complete-groups']);
     const dump = await definedAs(lab, rewritten);
     expect(dump).toBe(rewritten);
     expect(dump.match(/<address type='unassigned'\/>/g)).toHaveLength(1);
-    expect(await rewrite(dump, [...hostA, '--complete-groups']), 'the second run changes nothing').toBe(dump);
+    expect(await rewrite(dump, [...held, '--complete-groups']), 'the second run changes nothing').toBe(dump);
     const [one, other] = [await commandLine(lab, dump), await commandLine(lab, without)];
     expect(one.layout.hostDevices).toEqual(other.layout.hostDevices);
   });
 
   it('a switch for devices that are below one on the host', async () => {
     const { xml } = sample('ml-train on host-a');
-    // Two devices below the switch of host-a in the place of two that are not.
+    // Two devices below a switch of the host in the place of two that are not.
     const from = [/bus='0x31' slot='0x10' function='0x2'/, /bus='0x91' slot='0x00' function='0x0'/];
     const below = xml
       .replace(from[0] ?? '', "bus='0x53' slot='0x00' function='0x0'")
       .replace(from[1] ?? '', "bus='0x54' slot='0x00' function='0x0'");
-    const how = [...hostA, '--mirror-switches'];
+    const how = [...withAcs(), '--mirror-switches'];
     const rewritten = await rewrite(await definedAs(lab, below), how);
     const dump = await definedAs(lab, rewritten);
     expect(dump).toBe(rewritten);
