@@ -8,7 +8,7 @@ const REASONS: Readonly<Record<string, (scene: Scene) => boolean>> = {
   'group-not-single': ({ policy }) => policy.groupMates === 'error',
   'bus-window-too-small': ({ policy }) => typeof policy.busWindow === 'number' && policy.busWindow > 0,
   'bus-numbers-exhausted': (scene) => neededBusNumbers(scene) > 256 || explicitWindows(scene) > 256,
-  'vsmmus-exhausted': (scene) => neededVsmmus(scene) > 16,
+  'vsmmus-exhausted': (scene) => neededVsmmus(scene) > 16 || scene.guest.smmus.length >= 16,
   'slots-exhausted': (scene) => neededVsmmus(scene) + takenSlots(scene) > 31,
   'controller-indexes-exhausted': (scene) => neededBusNumbers(scene) > 255,
   'numa-node-unknown': hasInitiators,
