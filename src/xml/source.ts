@@ -4,6 +4,8 @@ import { type DiagnosticCode, diagnostic, InputError, type Place } from '../diag
 export const MAX_BYTES = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARK = 0xfeff;
+/** Characters between two known lines: few enough to count from one quickly, many enough that the list stays short. */
+const BLOCK = 1024;
 
 /** Throws an InputError at an offset of the text. */
 export function fail(text: string, offset: number, message: string, code: DiagnosticCode = 'xml-syntax'): never {
@@ -16,26 +18,38 @@ export function brief(value: string): string {
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }
 
+/** A line of a text, and the offset where it starts. */
+interface Line {
+  readonly line: number;
+  readonly start: number;
+}
+
 /** The lines of a text. They end with \n; a byte order mark is not a column. */
 export class Lines {
-  private readonly starts: readonly number[];
+  /** The line at the beginning of each block of 1024 characters, up to the last block that was needed. */
+  private readonly blocks: Line[];
 
-  constructor(text: string) {
-    const starts = [contentStart(text)];
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
-    this.starts = starts;
+  constructor(private readonly text: string) {
+    this.blocks = [{ line: 1, start: contentStart(text) }];
   }
 
   /** The line and column of an offset, both from 1. */
   place(offset: number): Place {
-    let low = 0;
-    let high = this.starts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if ((this.starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle;
+    const block = Math.floor(offset / BLOCK);
+    for (let next = this.blocks.length; next <= block; next++) this.blocks.push(this.lineAt(next * BLOCK, next - 1));
+    const { line, start } = this.lineAt(offset, block);
+    return { line, column: Math.max(1, offset - start + 1) };
+  }
+
+  /** The line of an offset, found from the beginning of a known block before it. */
+  private lineAt(offset: number, block: number): Line {
+    let { line, start } = this.blocks[block] as Line;
+    for (let at = block * BLOCK; at < offset; at++) {
+      if (this.text.charCodeAt(at) !== 0x0a) continue;
+      line++;
+      start = at + 1;
     }
-    return { line: low + 1, column: Math.max(1, offset - (this.starts[low] ?? 0) + 1) };
+    return { line, start };
   }
 }
 
