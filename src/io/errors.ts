@@ -1,3 +1,5 @@
+import { getSystemErrorMap } from 'node:util';
+
 /** What happened, where the system's own words tell it badly. */
 const WORDS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
@@ -9,10 +11,18 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** An error of the system in words, without the path and the call: `no such file or directory`. */
 export function describeIoError(error: unknown): string {
-  const { code = '', message, path, syscall } = toSystemError(error);
-  if (code === 'ENOENT' && syscall?.startsWith('spawn')) return `${path} is not installed`;
+  const systemError = toSystemError(error);
+  const { code = '', message, path, syscall } = systemError;
+  if (syscall?.startsWith('spawn')) return describeSpawnError(systemError);
   if (code === 'ENOENT' && path?.includes('\ufffd')) return 'its name is not UTF-8; rename it';
   return WORDS[code] ?? message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?( -> '.*')?$/s, '');
+}
+
+/** Node and Bun word these differently, and neither says what failed. */
+function describeSpawnError({ code = '', errno = 0, path }: NodeJS.ErrnoException): string {
+  const program = path ?? 'the program';
+  if (code === 'ENOENT') return `${program} is not installed`;
+  return `${program} cannot be started: ${getSystemErrorMap().get(errno)?.[1] ?? code}`;
 }
 
 function toSystemError(error: unknown): NodeJS.ErrnoException {

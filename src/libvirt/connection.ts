@@ -48,6 +48,13 @@ export function asUuid(text: string): DomainUuid | undefined {
 const LOST =
   /^(Disconnected from|Failed to reconnect|failed to connect|Failed to connect socket|Cannot (recv|read|write|send) data|End of file while reading|(internal error: )?client socket is closed)/i;
 
+/** What to do about a virsh that cannot be used. */
+const HINTS = {
+  missing: 'install it (Debian: libvirt-clients)',
+  forbidden: 'make the virsh that comes first in PATH executable',
+  silent: 'see that libvirtd answers',
+} as const;
+
 /**
  * A connection to a libvirt, through one virsh process that lives as long as it does. Commands asked at one time run one
  * after the other. A libvirtd that is restarted in the meantime is waited for, and asked again: each of the commands
@@ -195,8 +202,7 @@ export class Connection implements AsyncDisposable {
       this.virsh = undefined;
       // One that ended may have been killed; another tells.
       if (error.why === 'ended') return { output: '', errors: [`Disconnected from virsh: ${error.message}`] };
-      const hint = error.why === 'missing' ? 'install it (Debian: libvirt-clients)' : 'see that libvirtd answers';
-      throw this.unreachable(error.message, hint);
+      throw this.unreachable(error.message, HINTS[error.why]);
     }
   }
 

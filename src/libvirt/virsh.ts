@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { describeIoError } from '../io/errors.js';
 
 /** What virsh said to one command. */
 export interface Answer {
@@ -12,8 +13,11 @@ export interface Answer {
 export class VirshGone extends Error {
   constructor(
     message: string,
-    /** `missing`: there is no such program. `silent`: it took too long. `ended`: it did, and its last words are the message. */
-    readonly why: 'missing' | 'silent' | 'ended',
+    /**
+     * `missing`: there is no such program. `forbidden`: it must not be started. `silent`: it took too long. `ended`: it
+     * did, and its last words are the message.
+     */
+    readonly why: 'missing' | 'forbidden' | 'silent' | 'ended',
   ) {
     super(message);
   }
@@ -66,9 +70,10 @@ export class Virsh {
         ...(!/\/session\b/.test(uri) && { XDG_CACHE_HOME: '/dev/null' }),
       },
     }) as ChildProcessWithoutNullStreams;
-    this.process.on('error', (error) => this.end(new VirshGone(error.message, 'ended')));
+    this.process.on('error', (error) => this.end(new VirshGone(describeIoError(error), 'ended')));
     this.process.on('close', (code, signal) => {
-      if (code === 127 || code === 126) this.end(new VirshGone('virsh is not installed', 'missing'));
+      if (code === 126) this.end(new VirshGone('virsh cannot be started: permission denied', 'forbidden'));
+      if (code === 127) this.end(new VirshGone('virsh is not installed', 'missing'));
       const last = this.lastWords || (this.pending?.error.text() ?? '');
       const words = errorLines(last).join('; ') || `virsh ended (${signal ?? code})`;
       this.end(new VirshGone(words, 'ended'));

@@ -32,6 +32,15 @@ describe('a connection', () => {
     await expect(libvirt.list()).rejects.toMatchObject(unreachable(/^qemu:\/\/\/system: virsh is not installed$/));
   });
 
+  it('says that there is a virsh that cannot be executed', async () => {
+    withVirsh(undefined);
+    writeFileSync(join(process.env.PATH ?? '', 'virsh'), '#!/bin/sh\n', { mode: 0o644 });
+    await using libvirt = openLibvirt('qemu:///system');
+    await expect(libvirt.list()).rejects.toMatchObject(
+      unreachable(/^qemu:\/\/\/system: virsh cannot be started: permission denied$/),
+    );
+  });
+
   it('says why virsh could not connect, in its words', async () => {
     withVirsh('echo "error: failed to connect to the hypervisor" >&2; echo "error: no such socket" >&2; exit 1');
     await using libvirt = openLibvirt('qemu:///system');
