@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { describeIoError } from './errors.js';
 
 /**
  * Copies mode, access control lists and extended attributes from one open file to another. Node has no call for the latter
@@ -11,7 +12,7 @@ export function copyAttributes(from: number, to: number): string | undefined {
     ['--attributes-only', '--preserve=mode,xattr', '/proc/self/fd/3', '/proc/self/fd/4'],
     { stdio: ['ignore', 'ignore', 'pipe', from, to], encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } },
   );
-  if (error) return `cp did not start: ${error.message}`;
+  if (error) return describeIoError(error);
   return status === 0 ? undefined : stderr.trim().split('\n', 1)[0] || `cp ended with ${status}`;
 }
 

@@ -75,7 +75,7 @@ describe('replaceFile', () => {
     process.env.PATH = temporaryFolder();
     const [first, ...more] = await replaceFile(file, 'new');
     expect(first).toMatchObject({ code: 'attributes-lost', severity: 'warning', file });
-    expect(first?.message).toMatch(/^not kept: access control list and extended attributes \(cp did not start: /);
+    expect(first?.message).toMatch(/^not kept: access control list and extended attributes \(cp is not installed\)/);
     expect(more).toEqual([]);
     expect({ text: text(file), mode: modeOf(file) }).toEqual({ text: 'new', mode: 0o640 });
   });

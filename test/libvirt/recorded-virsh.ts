@@ -35,6 +35,7 @@ export const RECORDED: Readonly<Record<string, string>> = {
 /** Reads commands as virsh does: words with quotes, several on a line. */
 const SCRIPT = `#!/bin/sh
 cd "$(dirname "$0")" || exit 1
+printf '%s\\n' "$*" >>started
 replay() {
   printf '%s\\n' "$*" >>asked
   if [ -f "$*.errors" ]; then printf '%s' "$(cat "$*.errors")" | sed 's/$/\\n/' >&2; fi
@@ -60,6 +61,8 @@ done
 export interface RecordedVirsh {
   /** What was asked, a command a line. */
   asked(): readonly string[];
+  /** The arguments of each start. */
+  started(): readonly string[];
   /** The XML that was defined. */
   defined(): string | undefined;
   /** Changes a domain, at once or after it was read once more. */
@@ -86,6 +89,7 @@ export function withRecordedVirsh(xmlOf: (domain: (typeof DOMAINS)[number]) => s
     existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : undefined;
   return {
     asked: () => (read('asked') ?? '').trimEnd().split('\n'),
+    started: () => (read('started') ?? '').split('\n').slice(0, -1),
     defined: () => read('defined'),
     put,
     complain: (command, line) => writeFileSync(join(folder, `${command}.errors`), line),
