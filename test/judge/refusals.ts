@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../../src/diagnostics.js';
 import { rootOf } from './libvirt.js';
-import { busOf, onHost, placeable, type Scene } from './rules.js';
+import type { Device } from './reader.js';
+import { busOf, isBehindVsmmu, onHost, placeable, type Scene } from './rules.js';
 
 /** Whether a refusal has a reason, by the judge's own count. An error that is not here has none. */
 const REASONS: Readonly<Record<string, (scene: Scene) => boolean>> = {
@@ -26,9 +27,14 @@ export function needless(diagnostics: readonly Diagnostic[], scene: Scene): stri
 function neededVsmmus(scene: Scene): number {
   const { host, policy } = scene;
   const devices = placeable(scene);
-  const served = new Set(devices.map(({ bdf }) => onHost(scene, bdf)?.smmu)).size;
+  const smmuOf = ({ bdf }: Device) => onHost(scene, bdf)?.smmu;
+  const served = new Set(devices.map(smmuOf)).size;
   const idle = policy.bridges === 'all' ? host.smmus.length - served : 0;
-  return idle + (policy.grouping === 'device' ? devices.length : served);
+  if (policy.grouping === 'device') return idle + devices.length;
+  // Devices that are behind a vSMMU stay there, so an SMMU may have two.
+  const inUse = policy.relayout ? [] : devices.filter((device) => isBehindVsmmu(scene, device));
+  const buses = new Set(inUse.map((device) => busOf(scene, device)));
+  return idle + served - new Set(inUse.map(smmuOf)).size + buses.size;
 }
 
 /** At least so many, with one port per device and one per spare. */
