@@ -11,6 +11,7 @@ import { whyNotOurs } from '../plan/applicable.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import type { Target } from '../plan/target.js';
+import type { DeviceCount } from './item.js';
 
 /** How domains are converted. */
 export interface ConvertSettings {
@@ -94,6 +95,13 @@ function asErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
 export function losses({ verdict, diagnostics }: Pick<Conversion, 'verdict' | 'diagnostics'>): readonly string[] {
   const accelerated = verdict === 'convert' && diagnostics.some((d) => d.code === 'acceleration-cost');
   return accelerated ? ['migration', 'save', 'memory snapshots'] : [];
+}
+
+/** How many of a domain's host devices are behind a vSMMU once it is converted; undefined where that was not planned. */
+export function countDevices({ plan }: Pick<Conversion, 'plan'>): DeviceCount | undefined {
+  if (!plan) return undefined;
+  const { devices } = plan;
+  return { placed: devices.filter(({ verdict }) => verdict === 'placed').length, total: devices.length };
 }
 
 /** Failures after which no result of any domain can be relied on: the run ends, to be resumed. */

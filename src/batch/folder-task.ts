@@ -5,10 +5,10 @@ import type { Plan } from '../generated/plan.js';
 import { placeFile, replaceFile } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
 import type { Change } from './change.js';
-import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
+import { type Conversion, type ConvertSettings, convert, countDevices, failure, losses } from './convert.js';
 import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
-import type { Verdict, Wanted } from './item.js';
+import type { DeviceCount, Verdict, Wanted } from './item.js';
 import { outside, outsideLater } from './outside.js';
 import { whyOf } from './why.js';
 
@@ -32,6 +32,7 @@ export interface FileResult {
   readonly verdict: Verdict;
   readonly why: string | undefined;
   readonly loses: readonly string[];
+  readonly devices: DeviceCount | undefined;
   readonly diagnostics: readonly Diagnostic[];
   readonly texts: { readonly before: string; readonly after: string } | undefined;
   readonly plan: Plan | undefined;
@@ -70,6 +71,7 @@ export class FolderWorker {
       verdict,
       why: verdict === 'cannot' || verdict === 'not-ours' ? whyOf(diagnostics) : undefined,
       loses: losses(conversion),
+      devices: countDevices(conversion),
       diagnostics: want.details ? diagnostics : diagnostics.filter((d) => d.severity !== 'note'),
       texts: want.texts && text !== undefined && after !== undefined ? { before: text, after } : undefined,
       plan: want.plans ? plan : undefined,
@@ -123,7 +125,15 @@ function hasContent(file: string, content: Buffer): boolean {
 
 /** The result of a file that could not be read or written. */
 export function failed(result: Omit<FileResult, 'verdict'>, diagnostics: readonly Diagnostic[]): FileResult {
-  return { ...result, verdict: 'failed', why: whyOf(diagnostics), diagnostics, loses: [], pending: undefined };
+  return {
+    ...result,
+    verdict: 'failed',
+    why: whyOf(diagnostics),
+    diagnostics,
+    loses: [],
+    devices: undefined,
+    pending: undefined,
+  };
 }
 
 /** A result with nothing but the path. */
@@ -133,6 +143,7 @@ export function bare(path: string): Omit<FileResult, 'verdict'> {
     name: path,
     why: undefined,
     loses: [],
+    devices: undefined,
     diagnostics: [],
     texts: undefined,
     plan: undefined,

@@ -18,6 +18,12 @@ export type Verdict =
   | 'failed'
   | 'restored';
 
+/** How many of a domain's host devices are behind a vSMMU. */
+export interface DeviceCount {
+  readonly placed: number;
+  readonly total: number;
+}
+
 /** One domain of a batch, as it is told of. */
 export interface Item {
   /** Its UUID, or its file's path below the folder. */
@@ -31,6 +37,8 @@ export interface Item {
   readonly why?: string | undefined;
   /** What it can do no longer. */
   readonly loses: readonly string[];
+  /** How many of its host devices are behind a vSMMU then; undefined where that was not planned. */
+  readonly devices?: DeviceCount | undefined;
   /** It runs, and is another only from its next start on. */
   readonly running: boolean;
   readonly diagnostics: readonly Diagnostic[];

@@ -3,7 +3,7 @@ import type { BeginEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.js';
 import { change, gone, type Store } from './change.js';
-import { type Conversion, type ConvertSettings, convert, failure, losses } from './convert.js';
+import { type Conversion, type ConvertSettings, convert, countDevices, failure, losses } from './convert.js';
 import { backupName, digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import type { Item, Verdict, Wanted } from './item.js';
@@ -117,12 +117,13 @@ class OneDomain {
         ...this.#item(verdict, conversion.diagnostics),
         why,
         loses: losses(conversion),
+        devices: countDevices(conversion),
         texts: want.texts && after !== undefined ? { before: before.toString(), after } : undefined,
         plan: want.plans ? plan : undefined,
       };
       if (verdict !== 'convert' || after === undefined) return item;
       const saved = this.#run.saved ? [] : await this.#savedMemory();
-      if (saved.length > 0) return { ...item, verdict: 'skipped', why: whyOf(saved), diagnostics: saved, loses: [] };
+      if (saved.length > 0) return this.#item('skipped', saved);
       if (!apply) return item;
       const remarks = await this.#change(store, before, after, apply);
       return { ...item, verdict: 'converted', diagnostics: [...item.diagnostics, ...remarks] };

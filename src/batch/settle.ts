@@ -16,6 +16,6 @@ export async function settle(journal: Journal | undefined, item: Item): Promise<
     return item;
   } catch (error) {
     const diagnostics = failure(error);
-    return { ...item, verdict: 'failed', why: whyOf(diagnostics), diagnostics, loses: [] };
+    return { ...item, verdict: 'failed', why: whyOf(diagnostics), diagnostics, loses: [], devices: undefined };
   }
 }

@@ -8,7 +8,7 @@ import type { Host } from '../host/host.js';
 import { Draft } from '../io/draft.js';
 import { describeIoError } from '../io/errors.js';
 import { type Location, locate } from '../io/folder.js';
-import { summary, titleOf, WORDS } from './batch-output.js';
+import { remarksOf, summary, titleOf, WORDS } from './batch-output.js';
 
 /** Why some rows have a triangle. */
 const LEGEND = '<p>Rows with ▸ open: they show the diagnostics of a domain and a picture of its plan.</p>';
@@ -64,16 +64,11 @@ export class HtmlReport implements Disposable {
   }
 
   async item(item: Item): Promise<void> {
-    const { verdict, name, why, loses, running, plan, diagnostics, texts } = item;
-    const remarks = [
-      ...(why === undefined ? [] : [why]),
-      ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
-      ...(running && plan?.changed ? ['from its next start on'] : []),
-    ];
+    const { verdict, name, plan, diagnostics, texts } = item;
     const row = [
       `<span class="verdict">${WORDS[verdict]}</span>`,
       `<span class="name">${escapeMarkup(titleOf(item))}</span>`,
-      `<span class="why">${escapeMarkup(remarks.join('; '))}</span>`,
+      `<span class="why">${escapeMarkup(remarksOf(item))}</span>`,
     ].join('');
     const host = plan?.changed ? this.#hostOf(item) : undefined;
     const picture =

@@ -100,9 +100,9 @@ class JsonOutput implements BatchOutput {
   }
 
   item(item: Item): void {
-    const { id, name, verdict, why, loses, running, diagnostics } = item;
+    const { id, name, verdict, why, loses, devices, running, diagnostics } = item;
     const diff = this.#differ(item);
-    const document = { id, name, verdict, why, loses, running, diagnostics, diff };
+    const document = { id, name, verdict, why, loses, devices, running, diagnostics, diff };
     printJsonText(`${this.#first ? '' : ','}\n    ${JSON.stringify(document)}`);
     this.#first = false;
   }
@@ -129,14 +129,19 @@ function placeOf({ file, name }: Item): string {
   return below.startsWith('..') ? file : below;
 }
 
-function lineOf(item: Item): string {
-  const { verdict, why, loses, running } = item;
-  const remarks = [
+/** What a row says of a domain beside its verdict. */
+export function remarksOf({ verdict, why, loses, devices, running }: Item): string {
+  return [
     ...(why === undefined ? [] : [why]),
+    ...(devices && devices.placed < devices.total ? [`${devices.placed} of ${devices.total} placed`] : []),
     ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
     ...(running && (verdict === 'convert' || verdict === 'converted') ? ['from its next start on'] : []),
-  ];
-  return printable(`${WORDS[verdict].padEnd(10)}  ${titleOf(item).padEnd(24)}  ${remarks.join('; ')}`.trimEnd());
+  ].join('; ');
+}
+
+function lineOf(item: Item): string {
+  const verdict = WORDS[item.verdict].padEnd(10);
+  return printable(`${verdict}  ${titleOf(item).padEnd(24)}  ${remarksOf(item)}`.trimEnd());
 }
 
 /** Warnings on standard error, and with --verbose all findings; why nothing came of a domain is in the table's line. */

@@ -44,9 +44,10 @@ export const limits = {
 virsh dumpxml --inactive --security-info vm | vsmmu rewrite --spare-ports 2 > new.xml`,
   },
   'spare-port-unguarded': {
-    why: `The next virtio disk that somebody attaches gets the free port with the lowest index. Where that one is behind a
-      vSMMU, the domain starts no more. As many free ports on pcie.0 with lower indexes keep it away.`,
-    remedy: `Plan from nothing: --relayout puts them there. Or give such a device an <address> on pcie.0 yourself.`,
+    why: `libvirt gives the next device that is attached without an <address>, such as a virtio disk, the free port with the
+      lowest index. If that port is behind a vSMMU, QEMU does not start the domain until rewrite has moved the device to
+      pcie.0. As many free ports on pcie.0 with lower indexes prevent this.`,
+    remedy: `Plan from scratch: --relayout adds these ports. Or give such a device an <address> on pcie.0 yourself.`,
     example: `vsmmu rewrite --relayout --spare-ports 2 vm.xml`,
   },
   'vsmmu-values-missing': {

@@ -83,6 +83,7 @@ describe('domains of a libvirt', () => {
       ['b', 'not-ours', expect.stringContaining('x86_64')],
     ]);
     expect(items[0]).toMatchObject({ id: uuidOf(1), loses: ['migration', 'save', 'memory snapshots'] });
+    expect(items[0]?.devices).toEqual({ placed: 2, total: 5 });
     expect(trial.xml(1)).toBe(converted);
     expect(trial.libvirt.defined.map(({ validate }) => validate)).toEqual([true]);
     const [backup = '', ...others] = readdirSync(join(trial.run().path, 'backup'));

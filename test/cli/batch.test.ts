@@ -48,7 +48,7 @@ describe('batch convert of a folder', () => {
     const here = place({ 'a/vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     expect(here.read('a/vm.xml')).toBe(converted);
-    const relayout = [...convert(here), '--in-place', '--relayout', '--bus-window', '9'];
+    const relayout = [...convert(here), '--in-place', '--relayout', '--bus-window', '20'];
     expect(here.batch(...relayout, '--apply').code).toBe(0);
     expect(here.read('a/vm.xml')).not.toBe(converted);
     expect(verdicts(here.batch(...relayout, '--json'))).toEqual({ 'a/vm.xml': 'unchanged' });
@@ -58,10 +58,21 @@ describe('batch convert of a folder', () => {
     const here = place({ 'a/vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64') });
     expect(here.batch(...convert(here))).toMatchObject({
       code: 0,
-      stdout: `convert     a/vm.xml                  no more migration, save, memory snapshots
+      stdout: `convert     a/vm.xml                  2 of 5 placed; no more migration, save, memory snapshots
 not for us  x.xml                     the domain is for x86_64, not aarch64
 `,
     });
+  });
+
+  it('says how many host devices of a domain are placed, where some stay', () => {
+    const here = place({ 'vm.xml': text });
+    const bypass = [...convert(here), '--bypass', '0000:31:10.2'];
+    const page = join(here.folder, '../report.html');
+    const remark = '1 of 5 placed; no more migration, save, memory snapshots';
+    expect(here.batch(...bypass, '--html', page).stdout).toBe(`convert     vm.xml                    ${remark}\n`);
+    expect(readFileSync(page, 'utf8')).toContain(`<span class="why">${remark}</span>`);
+    const { domains } = JSON.parse(here.batch(...bypass, '--json').stdout);
+    expect(domains).toMatchObject([{ devices: { placed: 1, total: 5 } }]);
   });
 
   it('says of each finding which file it is in, and where', () => {
