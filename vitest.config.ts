@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/lab/**', 'test/accel/**'],
+    exclude: ['test/lab/**', 'test/accel/**', 'test/packages/**'],
     globalSetup: ['test/setup.ts'],
     pool: 'forks',
     // The files of a process share the modules that they import.

@@ -13,7 +13,11 @@ import { REPOSITORY } from './repository.js';
 const dist = join(REPOSITORY, 'dist');
 
 /** The programs, by name: where each starts. */
-const programs = { vsmmu: 'src/cli/start.ts', hook: 'src/cli/start-hook.ts', 'batch-worker': 'src/batch/worker.ts' };
+const programs = {
+  vsmmu: 'src/cli/start.ts',
+  hook: 'src/cli/start-hook.ts',
+  'batch-worker': 'src/batch/batch-worker.ts',
+};
 
 const common = {
   absWorkingDir: REPOSITORY,

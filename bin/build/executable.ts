@@ -42,7 +42,10 @@ export function buildExecutable(architecture: Architecture, folder: string): Exe
       `--target=${bunTarget(architecture)}`,
       `--compile-executable-path=${bunFor(architecture)}`,
       `--metafile=${metafile}`,
+      // Beside the program, where it looks for the worker by its file name.
+      '--entry-naming=[name].[ext]',
       'src/cli/start.ts',
+      'src/batch/batch-worker.ts',
       '--outfile',
       path,
     ],

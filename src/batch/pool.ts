@@ -50,7 +50,7 @@ class Thread {
   #ended: Error | undefined;
 
   constructor(task: FolderTask) {
-    // bin/build/bundle.ts puts it beside the bundle that contains this code.
+    // bin/build puts batch-worker.ts beside the program that contains this code.
     this.#worker = new Worker(new URL('./batch-worker.cjs', import.meta.url), { workerData: task });
     this.#worker.on('message', (result: FileResult) => this.#settle(result));
     this.#worker.on('error', (error) => this.#fail(error.message));

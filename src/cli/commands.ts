@@ -186,6 +186,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     examples: [['$0 hook status', '']],
     load: async () => ({ run: (await import('./hook-install.js')).status }),
   },
+  'hook refresh': {
+    usage: 'hook refresh',
+    internal: true,
+    summary: 'bring the script of an installed hook up to date; an upgrade of the package calls this',
+    options: () => HOOK_FOLDER_OPTIONS,
+    examples: [['$0 hook refresh', '']],
+    load: async () => ({ run: (await import('./hook-install.js')).refresh }),
+  },
   'hook convert': {
     usage: 'hook convert UUID',
     internal: true,

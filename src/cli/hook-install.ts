@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { diagnostic, InputError } from '../diagnostics.js';
+import { HOOK_TEMPLATE } from '../generated/hook-script.js';
 import type { Policy } from '../generated/policy.js';
 import {
   exposedPart,
@@ -12,9 +12,11 @@ import {
   type InstalledHook,
   installHook,
   problemsOf,
+  refreshedScript,
   uninstallHook,
 } from '../libvirt/hook-file.js';
-import { readExisting, readTextFile } from './files.js';
+import { ownProgram } from '../runtime.js';
+import { readExisting } from './files.js';
 import { print, say } from './io/terminal.js';
 import { DEFAULT_POLICY_FILE, isSet, type OptionValues, policyOf, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
@@ -24,8 +26,6 @@ export const DEFAULT_HOOK_LOG = '/var/log/vsmmu-hook.log';
 
 /** What libvirt finds out about its hooks only when it starts. */
 const RESTART = 'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) if this is its first';
-
-const bin = (name: string): string => join(realpathSync(fileURLToPath(new URL('../bin', import.meta.url))), name);
 
 /** `vsmmu hook install`. */
 export async function install(operands: readonly string[], options: OptionValues): Promise<void> {
@@ -40,9 +40,8 @@ export async function install(operands: readonly string[], options: OptionValues
   };
   // A policy that cannot be read is better known now than at a start.
   const policy = policyOf(options);
-  const script = hookScript(readTextFile(bin('vsmmu-qemu-hook')), {
-    node: realpathSync(process.execPath),
-    vsmmu: bin('vsmmu'),
+  const script = hookScript(HOOK_TEMPLATE, {
+    ...ownProgram(),
     policy: path('policy', DEFAULT_POLICY_FILE),
     mode: policy.hook,
     log: path('log', DEFAULT_HOOK_LOG),
@@ -81,6 +80,16 @@ export async function uninstall(operands: readonly string[], options: OptionValu
   );
 }
 
+/** `vsmmu hook refresh`: an upgrade of the package calls it. A hook that is not installed stays so. */
+export async function refresh(operands: readonly string[], options: OptionValues): Promise<void> {
+  none(operands, 'hook refresh');
+  const hook = findHook(folderOf(options));
+  const changed =
+    hook !== undefined && (await installHook(hook.file, refreshedScript(HOOK_TEMPLATE, hook, ownProgram())));
+  const line = hook ? `${hook.file} is ${changed ? 'brought up to date' : 'as it should be'}` : 'it is not installed';
+  tell(options, { changed, diagnostics: [] }, line);
+}
+
 /** `vsmmu hook status`: 0 where it is installed and can run. */
 export async function status(operands: readonly string[], options: OptionValues): Promise<number> {
   none(operands, 'hook status');
@@ -96,7 +105,7 @@ export async function status(operands: readonly string[], options: OptionValues)
   else {
     const rows = [
       ['script', hook.file],
-      ['Node', hook.node],
+      ...(hook.node === '' ? [] : [['Node', hook.node]]),
       ['vsmmu', hook.vsmmu],
       ['policy', `${hook.policy}${existsSync(hook.policy ?? '') ? '' : ' (not there: the defaults hold)'}`],
       ['at a start', mode === 'enforce' ? 'refuses a domain that is not right' : 'warns of a domain that is not right'],
@@ -115,8 +124,9 @@ function exposures(hook: InstalledHook | undefined): Located[] {
   if (!hook) return [];
   const { file, node = '', vsmmu = '', policy = '' } = hook;
   const folder = dirname(dirname(vsmmu));
-  const ours = ['bin', 'dist'].flatMap((name) => filesIn(join(folder, name)));
-  const deciding = [file, node, vsmmu, ...ours, join(folder, 'package.json'), policy];
+  const inPackage = ['bin', 'dist'].flatMap((name) => filesIn(join(folder, name)));
+  const program = node === '' ? [vsmmu] : [node, vsmmu, ...inPackage, join(folder, 'package.json')];
+  const deciding = [file, ...program, policy];
   const parts = new Set(deciding.flatMap((part) => exposedPart(part) ?? []));
   return [...parts].map((part) => ({
     file,

@@ -8,6 +8,7 @@ import { isVirtMachine } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
 import type { Policy } from '../plan/policy.js';
 import { UPSTREAM } from '../plan/target.js';
+import { ownProgram } from '../runtime.js';
 import { readTextFile } from './files.js';
 import { startClock } from './hook-clock.js';
 import { readHookInput } from './hook-input.js';
@@ -90,7 +91,9 @@ async function release(name: string, options: OptionValues, log: HookLog): Promi
     return text === undefined ? [] : [`--${option}`, text];
   });
   const tcg = isSet(options, 'force-tcg') ? ['--force-tcg'] : [];
-  const command = [process.execPath, process.argv[1] ?? '', 'hook', 'convert', ...given, ...tcg, '--', uuid];
+  const { node, vsmmu } = ownProgram();
+  const program = node === '' ? [vsmmu] : [node, vsmmu];
+  const command = [...program, 'hook', 'convert', ...given, ...tcg, '--', uuid];
   await startApart(name, command, log);
 }
 

@@ -3,15 +3,13 @@ import { accessSync, constants, lstatSync, mkdirSync, readFileSync, readlinkSync
 import { dirname, join, resolve } from 'node:path';
 import { DiagnosedError, diagnostic, OutsideError, RefusedError } from '../diagnostics.js';
 import { replaceFile } from '../io/replace.js';
+import type { Program } from '../runtime.js';
 
 /** Where libvirt looks for its hooks. */
 export const HOOKS_FOLDER = '/etc/libvirt/hooks';
 
 /** What the script is to be called with each time, and with what. */
-export interface HookSettings {
-  /** Absolute paths, which the script names: a service has another PATH than whoever installs it. */
-  readonly node: string;
-  readonly vsmmu: string;
+export interface HookSettings extends Program {
   readonly policy: string;
   /** What happens to a domain that is not right: `warn` or `enforce`. */
   readonly mode: string;
@@ -20,6 +18,22 @@ export interface HookSettings {
   readonly limitSeconds: number;
   /** More options for `hook run`. */
   readonly options: readonly string[];
+}
+
+/** The settings of a hook that is installed, for a script of this version and this program. */
+export function refreshedScript(template: string, { file, mode = '' }: InstalledHook, program: Program): string {
+  const script = readFileSync(file, 'utf8');
+  const [, options = ''] = /^set -- (.*) ?-- "\$@"$/m.exec(script) ?? [];
+  const values: Record<string, string> = {
+    NODE: quoted(program.node),
+    VSMMU: quoted(program.vsmmu),
+    POLICY: quoted(valueIn(script, 'policy')),
+    MODE: quoted(mode),
+    LOG: quoted(valueIn(script, 'log')),
+    LIMIT: valueIn(script, 'limit'),
+    OPTIONS: options.trim(),
+  };
+  return filledIn(template, values);
 }
 
 /** The hook that is in a folder, and whether it is ours. */
@@ -56,7 +70,17 @@ export function hookScript(template: string, settings: HookSettings): string {
     LIMIT: String(settings.limitSeconds),
     OPTIONS: settings.options.map(quoted).join(' '),
   };
+  return filledIn(template, values);
+}
+
+function filledIn(template: string, values: Readonly<Record<string, string>>): string {
   return template.replaceAll(/@([A-Z]+)@/g, (all, name: string) => values[name] ?? all);
+}
+
+/** The value that a script gives to a variable, without quotes. */
+function valueIn(script: string, name: string): string {
+  const [, word = ''] = new RegExp(`^${name}=(.*)$`, 'm').exec(script) ?? [];
+  return word.replace(/^'|'$/g, '').replaceAll("'\\''", "'");
 }
 
 /** Since when libvirt runs every script of `qemu.d`. */
@@ -96,16 +120,13 @@ function lookAt(file: string): InstalledHook | undefined {
     return { file, ours: false, broken: [] };
   }
   if (!script.includes(`\n${MARK}`)) return { file, ours: false, broken: [] };
-  const value = (name: string): string => {
-    const [, word = ''] = new RegExp(`^${name}=(.*)$`, 'm').exec(script) ?? [];
-    return word.replace(/^'|'$/g, '').replaceAll("'\\''", "'");
-  };
+  const value = (name: string): string => valueIn(script, name);
   const node = value('node');
   const vsmmu = value('vsmmu');
   const broken = [
     ...(isUsable(file, constants.X_OK) ? [] : [`${file} may not be run`]),
-    ...(isUsable(node, constants.X_OK) ? [] : [`${node} is not there`]),
-    ...(isUsable(vsmmu, constants.R_OK) ? [] : [`${vsmmu} is not there`]),
+    ...(node === '' || isUsable(node, constants.X_OK) ? [] : [`${node} is not there`]),
+    ...(isUsable(vsmmu, node === '' ? constants.X_OK : constants.R_OK) ? [] : [`${vsmmu} is not there`]),
   ];
   const convertOnStop = /^set -- .*'--convert-on-stop'/m.test(script);
   const said = { policy: value('policy'), mode: value('mode'), convertOnStop };
@@ -129,9 +150,10 @@ const ANSWER = 'vsmmu: error: usage: hook run takes ';
 export function problemsOf({ node = '', vsmmu = '', broken }: InstalledHook): readonly string[] {
   if (broken.length > 0) return broken;
   const options = { env: HOOK_ENVIRONMENT, cwd: '/', input: '', encoding: 'utf8', timeout: 20_000 } as const;
+  const [program = '', ...words] = [...(node === '' ? [] : [node]), vsmmu];
   const { error, signal, status, stderr } = spawnSync(
-    node,
-    [vsmmu, 'hook', 'run', '--log', '', '--', 'status'],
+    program,
+    [...words, 'hook', 'run', '--log', '', '--', 'status'],
     options,
   );
   if (stderr?.startsWith(ANSWER)) return [];

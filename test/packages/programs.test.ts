@@ -1,0 +1,100 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REPOSITORY } from '../../bin/build/repository.js';
+import { executable, output, packageFile, run, temporaryFolder } from './packages.js';
+
+const GOLDEN = join(REPOSITORY, 'test/golden');
+const cases = readdirSync(GOLDEN, { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() ? [entry.name] : [],
+);
+
+/** What a golden run prints, and what it says with its exit code. */
+function golden(name: string): {
+  readonly command: readonly string[];
+  readonly report: string;
+  readonly stdout: string;
+} {
+  const text = (file: string): string => readFileSync(join(GOLDEN, name, file), 'utf8');
+  const [, ...command] = text('command').trim().split(' ');
+  const printed = ['output.xml', 'output.txt', 'output.diff'].find((file) => existsSync(join(GOLDEN, name, file)));
+  return { command, report: text('report'), stdout: printed === undefined ? '' : text(printed) };
+}
+
+/** Installs the npm package offline, and nothing else. */
+function installNpmPackage(folder: string): string {
+  output(['npm', 'install', '--offline', '--ignore-scripts', '--no-audit', '--prefix', folder, packageFile(/\.tgz$/)], {
+    env: { ...process.env, npm_config_cache: join(folder, 'cache') },
+  });
+  return join(folder, 'node_modules/.bin/vsmmu');
+}
+
+const npmFolder = mkdtempSync(join(tmpdir(), 'vsmmu-npm-'));
+afterAll(() => rmSync(npmFolder, { recursive: true, force: true }));
+let npmProgram = '';
+beforeAll(() => {
+  npmProgram = installNpmPackage(npmFolder);
+});
+
+describe.each([
+  ['the standalone executable', () => [executable()]],
+  ['the npm package, installed offline', () => [process.execPath, npmProgram]],
+])('%s', (_, program) => {
+  it.each(cases)('prints what the golden run has: %s', (name) => {
+    const { command, report, stdout } = golden(name);
+    const { code, stdout: printed, stderr } = run([...program(), ...command]);
+    expect({ report: `${stderr}exit code ${code}\n`, stdout: printed }).toEqual({ report, stdout });
+  });
+});
+
+describe('the standalone executable', () => {
+  const sample = ['rewrite', '--quiet', '--topology', 'samples/hosts/host-a.json', 'samples/domains/ml-train.xml'];
+
+  it('has every command', () => {
+    const help = output([executable(), '--help']);
+    for (const command of [...help.matchAll(/^ {2}vsmmu ([a-z]+(?: [a-z]+)?)/gm)].map(([, name = '']) => name)) {
+      expect(output([executable(), ...command.split(' '), '--help'])).toContain(`vsmmu ${command}`);
+    }
+  });
+
+  it('converts a folder with several threads', () => {
+    const folder = temporaryFolder();
+    const batch = [
+      'batch',
+      'convert',
+      '--dir',
+      'samples/domains',
+      '--topology',
+      'samples/hosts/dense.json',
+      '--jobs',
+      '2',
+    ];
+    const more = ['--out', join(folder, 'out'), '--state', join(folder, 'state'), '--apply', '--quiet'];
+    const { code, stderr } = run([executable(), ...batch, ...more], { env: { PATH: '/usr/bin:/bin' } });
+    expect([code, stderr.includes('internal')]).toEqual([1, false]);
+    const converted = readFileSync(join(folder, 'out/dense-vm.xml'), 'utf8');
+    const topology = ['--topology', 'samples/hosts/dense.json', 'samples/domains/dense-vm.xml'];
+    expect(converted).toBe(output([executable(), 'rewrite', '--quiet', ...topology]));
+  });
+
+  it.each([
+    ['.env', 'BUN_BE_BUN=1\nBUN_OPTIONS=--version\nNO_COLOR=1\n'],
+    ['bunfig.toml', 'preload = ["./other.js"]\n[run]\nbun = true\n'],
+    ['package.json', '{"name":"other","type":"commonjs","imports":{"node:fs":"./other.js"}}'],
+    ['tsconfig.json', '{"compilerOptions":{"paths":{"node:fs":["./other.js"]}}}'],
+  ])('does not obey %s of the folder it is started in', (file, content) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, file), content);
+    writeFileSync(join(folder, 'other.js'), "process.stdout.write('other'); process.exit(7);\n");
+    const absolute = sample.map((word) => (word.startsWith('samples/') ? join(REPOSITORY, word) : word));
+    expect(run([executable(), ...absolute], { cwd: folder })).toEqual(run([executable(), ...absolute]));
+  });
+
+  it('needs no newer glibc than 2.17', () => {
+    const versions = [
+      ...output(['objdump', '-T', executable()], { env: { PATH: '/usr/bin:/bin' } }).matchAll(/GLIBC_2\.(\d+)/g),
+    ];
+    expect(Math.max(...versions.map(([, minor]) => Number(minor)))).toBeLessThanOrEqual(17);
+  });
+});
