@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { withHeader, withoutHeader } from '../../src/cli/edit-header.js';
 import { userEditor } from '../../src/cli/editor.js';
 import type { Located } from '../../src/cli/report.js';
+import { sample as before } from './hook-place.js';
 import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
 
-const before = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
 const HERE = ['--topology', 'samples/hosts/host-a.json', '--libvirt', '12.8', '--qemu', '11.1'];
 const after = vsmmu(['rewrite', ...HERE], before).stdout;
 
