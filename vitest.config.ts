@@ -10,7 +10,8 @@ export default defineConfig({
     // The files of a process share the modules that they import.
     isolate: false,
     maxWorkers: '100%',
-    // A limit for what hangs, not a measurement.
+    // Limits for what hangs, not measurements.
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

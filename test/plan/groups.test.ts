@@ -37,6 +37,9 @@ describe('a group whose other endpoint the domain does not have', () => {
   });
 });
 
+/** What the device that vsmmu adds has beside its source. */
+const ADDED = "<alias name='ua-vsmmu-group-0000-31-00-1'/>\n      <address type='unassigned'/>";
+
 describe('with completeGroups', () => {
   const policy = { completeGroups: true };
 
@@ -52,7 +55,7 @@ describe('with completeGroups', () => {
     const host = hostWithMate('igb');
     const text = rewrite(domain, planned(domain.document.text, host, policy).plan);
     expect(text).toContain(`    </hostdev>
-${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'/>
+${hostdev(MATE, '', ADDED)}    <memballoon model='none'/>
 `);
     const again = planned(text, host, policy).plan;
     expect(again.changed).toBe(false);
@@ -65,7 +68,7 @@ ${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'
       .replace(/<interface[^>]*>/, "<interface type='hostdev'>");
     const xml = domainXml(`${source.replace('<address ', "<address type='pci' ")}    <memballoon model='none'/>\n`);
     const text = rewrite(parseDomain(xml), planned(xml, hostWithMate('igb'), policy).plan);
-    expect(text).toContain(`${hostdev(MATE, '', "<address type='unassigned'/>")}    <memballoon model='none'/>\n`);
+    expect(text).toContain(`${hostdev(MATE, '', ADDED)}    <memballoon model='none'/>\n`);
   });
 
   it.each(['vfio-pci', null])('the domain does not get what VFIO accepts as it is: held by %s', (driver) => {
