@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError, RefusedError } from '../../src/diagnostics.js';
+import { formatGuestAddress } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { oursOf } from '../../src/edit/undo/recorded.js';
@@ -124,6 +125,9 @@ describe('revert', () => {
       fc.property(arbitraryStory, ({ change, host, ...given }) => {
         // A companion counts as a device of the domain: the change would be of others with it and without.
         fc.pre(!given.policy.completeGroups && !change.policy.completeGroups);
+        // A device whose function 0 has left does not go back to its slot.
+        const lonely = lonelyFunctions(given.xml);
+        fc.pre(lonelyFunctions(applyChange(given.xml, host, change)).every((address) => lonely.includes(address)));
         const first = rewritten(given.xml, host, given.policy);
         fc.pre(first !== undefined && first !== given.xml);
         const second = rewritten(applyChange(first, host, change), host, change.policy);
@@ -135,3 +139,13 @@ describe('revert', () => {
     );
   }, 600_000);
 });
+
+/** The addresses of devices in slots without function 0. */
+function lonelyFunctions(xml: string): string[] {
+  const { hostDevices, otherDevices, controllers } = parseDomain(xml);
+  const addresses = [...hostDevices, ...otherDevices, ...controllers].flatMap(({ address }) => address ?? []);
+  const taken = new Set(addresses.map(formatGuestAddress));
+  return addresses
+    .filter((address) => !taken.has(formatGuestAddress({ ...address, function: 0 })))
+    .map(formatGuestAddress);
+}

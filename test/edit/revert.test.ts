@@ -150,6 +150,16 @@ describe('after an edit by hand', () => {
     expect(codes).toEqual(['address-dropped']);
   });
 
+  it('a function does not go back to a slot whose function 0 has been detached', () => {
+    const first = at(1).replace("function='0'", "function='0' multifunction='on'");
+    const before = domain(port(1), hostdev(1, first), hostdev(2, at(1, 0, 1)), rng(at(0, 2)));
+    const { added, codes } = afterEdit(before, (xml) =>
+      xml.replace(/ *<hostdev (?:(?!<hostdev)[\s\S])*bus='1'\/><\/source>[\s\S]*?<\/hostdev>\n/, ''),
+    );
+    expect(added).toEqual([`    ${hostdev(2)}`]);
+    expect(codes).toEqual(['address-dropped']);
+  });
+
   it('a port that was put on a bridge of ours is left to libvirt, and its device stays on it', () => {
     const put = (xml: string) =>
       xml.replace('  </devices>', `  ${port(4, at(2, 5))}\n    ${hostdev(3, at(4))}\n  </devices>`);

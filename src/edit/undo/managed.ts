@@ -92,9 +92,13 @@ class Walker {
   readonly #kept: Set<string>;
   readonly #isAfter: boolean;
   readonly #text: string;
+  /** The aliases of its controllers. */
+  readonly #aliases: ReadonlySet<string | undefined>;
 
-  constructor({ text }: XmlDocument, kept: Set<string>, isAfter: boolean) {
+  constructor({ root, text }: XmlDocument, kept: Set<string>, isAfter: boolean) {
     this.#text = text;
+    const controllers = root.child('devices')?.childrenNamed('controller') ?? [];
+    this.#aliases = new Set(controllers.map((e) => e.child('alias')?.attribute('name')));
     this.#kept = kept;
     this.#isAfter = isAfter;
   }
@@ -142,7 +146,9 @@ class Walker {
       return this.#isGone(`sibling ${values.join(' ')}`);
     }
     const isOverride = path === 'qemu:override/qemu:device/qemu:frontend/qemu:property';
-    return isOverride && element.attribute('name') === RESERVE_PROPERTY;
+    if (!isOverride || element.attribute('name') !== RESERVE_PROPERTY) return false;
+    const alias = element.parent?.parent?.attribute('alias');
+    return isOurAlias(alias) || (alias?.startsWith('ua-') === true && this.#aliases.has(alias));
   }
 
   /** Whether something that may be gone afterwards, but not be new, is gone. */

@@ -15,6 +15,7 @@ import {
   formatAddress,
   NONE,
   type Property,
+  parseAddress,
   quoteOf,
   type Subject,
   subjectsOf,
@@ -81,6 +82,10 @@ class Restorer {
     const former = new Map(
       this.#changes.flatMap((c) => (c.name === 'address' ? [[c.subject.element, c.before] as const] : [])),
     );
+    const firsts = meaning.changed.flatMap(({ address = '' }) => {
+      const before = parseAddress(address);
+      return before?.function === 0 ? [formatGuestAddress(before)] : [];
+    });
     const added = listed(meaning.added.controllers);
     const inUse = rootPortsInUse(domain, former);
     const leaving = domain.controllers.filter(
@@ -99,6 +104,7 @@ class Restorer {
       leaving: this.#leaving,
       leavingIommus: this.#leavingIommus,
       former,
+      firsts: new Set(firsts),
       returning: readReturning(meaning.removed),
     });
     this.#moves = moves;
