@@ -278,6 +278,19 @@ describe('a root port that vsmmu added to pcie.0', () => {
     expect(controllers.map(({ model }) => model)).not.toContain('pcie-expander-bus');
   });
 
+  it('is the domain’s own from then on: nothing of vsmmu is left', () => {
+    const out = revert(parseDomain(attached(guards[0]?.index ?? -1)));
+    expect(out.left).toEqual([]);
+    expect(out.xml).not.toContain('vsmmu');
+  });
+
+  it('is the domain’s own too where the domain was converted again in between', () => {
+    const again = rewritten(attached(guards[0]?.index ?? -1).replace('  </devices>', `  ${hostdev(2)}\n  </devices>`));
+    const out = revert(parseDomain(again));
+    expect(out.left).toEqual([]);
+    expect(out.xml).not.toContain('vsmmu');
+  });
+
   it('goes when nothing is on it', () => {
     expect(guards.length).toBeGreaterThan(0);
     expect(reverted(rewritten(BARE)).xml).toBe(BARE);

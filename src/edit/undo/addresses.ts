@@ -52,7 +52,8 @@ export function readReturning(removed: readonly NewElement[]): Returning | undef
 
 /**
  * Root ports of `pcie.0` that stay though vsmmu added them: those that libvirt gave to devices that vsmmu did not put there, and
- * those that are function 0 of a slot for ports that stay. The devices would move otherwise, or the guest would not see them.
+ * those that are function 0 of a slot for ports that stay. The devices would move otherwise, or the guest would not see them. They
+ * lose vsmmu's alias.
  * @param former as in `Undoing`
  */
 export function rootPortsInUse(domain: Domain, former: ReadonlyMap<XmlElement, string>): ReadonlySet<number> {

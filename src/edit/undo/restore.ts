@@ -66,6 +66,8 @@ class Restorer {
   /** Controllers that go. */
   readonly #leaving: ReadonlySet<Occupant>;
   readonly #staying: readonly PciController[];
+  /** Ports of `pcie.0` that stay because something needs them. */
+  readonly #inUse: ReadonlySet<number>;
   readonly #buses: ReadonlySet<number>;
   /** Controllers and SMMUs that come back. */
   readonly #leavingIommus: ReadonlySet<number>;
@@ -87,12 +89,12 @@ class Restorer {
       return before?.function === 0 ? [formatGuestAddress(before)] : [];
     });
     const added = listed(meaning.added.controllers);
-    const inUse = rootPortsInUse(domain, former);
+    this.#inUse = rootPortsInUse(domain, former);
     const leaving = domain.controllers.filter(
       ({ index, alias, element }) =>
         index !== ROOT_BUS &&
         added.has(index) &&
-        !inUse.has(index) &&
+        !this.#inUse.has(index) &&
         isRestorable(element) &&
         (options.anyAlias || alias === undefined || isOurAlias(alias)),
     );
@@ -140,6 +142,11 @@ class Restorer {
     for (const { element, alias } of controllers.filter((c) => this.#leaving.has(c))) {
       take(this.#editor, element);
       if (alias !== undefined && isOurAlias(alias)) takeReserve(this.#editor, this.#domain, alias);
+    }
+    for (const { element, index, alias } of this.#staying) {
+      const named = element.child('alias');
+      // Whoever is on such a port needs it from now on, not vsmmu.
+      if (named && isOurAlias(alias) && this.#inUse.has(index)) take(this.#editor, named);
     }
     for (const { element, pciBus } of iommus) {
       if (pciBus !== undefined && this.#leavingIommus.has(pciBus) && isRestorable(element)) take(this.#editor, element);
