@@ -16,8 +16,8 @@ export interface Fleet {
   readonly misplaced: readonly string[];
 }
 
-/** Devices of the captured host that can be behind a vSMMU, no two in one group. */
-const DEVICES = ['12:00.0', '31:10.0', '31:10.2', '31:10.4', '53:00.0', '54:00.0', '72:01.0', '91:00.0', '92:00.0'];
+/** Devices of the captured host that can be behind a vSMMU: each alone in its group. */
+const DEVICES = ['12:00.0', '31:10.0', '31:10.2', '31:10.4', '91:00.0', '92:00.0'];
 
 /** Names that libvirt takes and that nobody should pass to a shell, a file system or an option parser. */
 const AWKWARD = [
