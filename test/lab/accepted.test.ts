@@ -51,15 +51,17 @@ function busName(controller: Bridge | Port): string {
   return controller.alias ?? `pci.${controller.controllerIndex}`;
 }
 
-/** Expander buses with the ports on them, and SMMUs, as sentences; what is below a port is where its devices are. */
+/** Expander buses with the ports on them, and SMMUs, as sentences in the order of bus numbers; what is below a port is where its devices are. */
 function bridgesOf(plan: Plan): string[] {
-  return plan.bridges.map((bridge) => {
-    const ports = bridge.ports
-      .filter(({ address }) => address.bus === bridge.controllerIndex)
-      .map((port) => `${busName(port)} at ${addrText(port.address.slot, port.address.function)}`);
-    const accel = bridge.vsmmu.accel === 'on';
-    return `${busName(bridge)}: bus number ${bridge.busNr}, accelerated SMMUs ${accel ? 1 : 0}, ports ${ports.sort().join(', ')}`;
-  });
+  return plan.bridges
+    .toSorted((a, b) => a.busNr - b.busNr)
+    .map((bridge) => {
+      const ports = bridge.ports
+        .filter(({ address }) => address.bus === bridge.controllerIndex)
+        .map((port) => `${busName(port)} at ${addrText(port.address.slot, port.address.function)}`);
+      const accel = bridge.vsmmu.accel === 'on';
+      return `${busName(bridge)}: bus number ${bridge.busNr}, accelerated SMMUs ${accel ? 1 : 0}, ports ${ports.sort().join(', ')}`;
+    });
 }
 
 function bridgesIn(layout: PciLayout): string[] {
