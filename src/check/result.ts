@@ -30,4 +30,15 @@ export function resultDiagnostics(
   });
 }
 
+/** What a check finds in a domain that somebody edited, without the errors that it had before. */
+export function newDiagnostics(
+  before: Domain,
+  after: Domain,
+  host: Host | undefined,
+  options: CheckOptions = {},
+): Diagnostic[] {
+  const had = new Set(check(before, host, options).map(keyOf));
+  return check(after, host, options).filter((found) => found.severity !== 'error' || !had.has(keyOf(found)));
+}
+
 const keyOf = ({ code, message }: Diagnostic): string => `${code}: ${message}`;

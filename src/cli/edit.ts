@@ -1,6 +1,7 @@
 import { check } from '../check/check.js';
+import { newDiagnostics } from '../check/result.js';
 import { DiagnosedError, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
-import { parseDomain } from '../domain/domain.js';
+import { type Domain, parseDomain } from '../domain/domain.js';
 import { describeIoError } from '../io/errors.js';
 import { overwriteFile } from '../io/replace.js';
 import { editingOfCaller } from '../libvirt/caller.js';
@@ -71,8 +72,8 @@ async function rewriteAndEdit(file: string, name: string, options: OptionValues)
   const edited = Buffer.from(await readInput(file)).toString('utf8');
   const saved = withoutHeader(edited);
   if (saved !== edited) overwrite(file, saved);
-  // What was made for this host is in order; what was made of it since may not be.
-  if (saved !== after) await checkAgain(file, name, options);
+  // What is wrong with what was made for this host has been reported; what was made of it since may be wrong, too.
+  if (saved !== after) await checkAgain(file, name, options, placed.after);
 }
 
 async function editAndCheck(file: string, name: string, options: OptionValues): Promise<void> {
@@ -104,14 +105,19 @@ async function refusable<T>(
 /** The command line, in `EDITOR`, is to be mended there. */
 const OF_THE_COMMAND: ReadonlySet<string> = new Set(['usage', 'policy-invalid']);
 
-/** Checks what the user made of a domain, and asks whether it is to be so where it will not work. */
-async function checkAgain(file: string, name: string, options: OptionValues): Promise<void> {
+/**
+ * Checks what the user made of a domain, and asks whether it is to be so where it will not work.
+ * @param before the domain as the user got it, where its errors have been reported
+ */
+async function checkAgain(file: string, name: string, options: OptionValues, before?: Domain): Promise<void> {
   let found: readonly Located[];
   try {
     const domain = parseDomain(await readInput(file));
     const target = await targetOf(options);
-    const forceTcg = isSet(options, 'force-tcg');
-    found = located(domain, name, options)(check(domain, hostReader(options)(domain), { target, forceTcg }));
+    const settings = { target, forceTcg: isSet(options, 'force-tcg') };
+    const host = hostReader(options)(domain);
+    const all = before ? newDiagnostics(before, domain, host, settings) : check(domain, host, settings);
+    found = located(domain, name, options)(all);
   } catch (error) {
     // libvirt will say what is wrong with it, and offer the editor again.
     if (error instanceof InputError) return;
