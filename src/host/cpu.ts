@@ -1,3 +1,5 @@
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Sysfs } from './sysfs.js';
 
 /** The main id register of the first CPU (Linux, Documentation/ABI/testing/sysfs-devices-system-cpu). */
@@ -25,12 +27,49 @@ const ADDRESS_BITS: Readonly<Record<string, number>> = {
   'c0:ac4': 48,
 };
 
-/** Bits of a physical address that the host's CPUs have; undefined where that is not known. */
+/** As much of `/proc/cpuinfo` as its first CPU takes. */
+const FIRST_CPU_BYTES = 4096;
+
+/**
+ * Bits of a physical address that the host's CPUs have; undefined where that is not known. Where sysfs has no identification
+ * registers, `/proc/cpuinfo` is read, or the one beside a copy that is a folder `sys`.
+ */
 export function readAddressBits(sysfs: Sysfs): number | undefined {
-  const midr = sysfs.read(MIDR);
+  const model = modelOfRegister(sysfs.read(MIDR)) ?? modelOfCpuinfo(sysfs.root);
+  return model === undefined ? undefined : ADDRESS_BITS[model];
+}
+
+function modelOfRegister(midr: string | undefined): string | undefined {
   if (midr === undefined || !/^0x[0-9a-f]{1,16}$/.test(midr)) return undefined;
   const value = BigInt(midr);
   const hex = (from: bigint, bits: bigint, digits: number) =>
     ((value >> from) & ((1n << bits) - 1n)).toString(16).padStart(digits, '0');
-  return ADDRESS_BITS[`${hex(24n, 8n, 2)}:${hex(4n, 12n, 3)}`];
+  return `${hex(24n, 8n, 2)}:${hex(4n, 12n, 3)}`;
+}
+
+function modelOfCpuinfo(sysfs: string): string | undefined {
+  const folder = resolve(sysfs);
+  if (basename(folder) !== 'sys') return undefined;
+  const text = readStart(join(dirname(folder), 'proc/cpuinfo'), FIRST_CPU_BYTES);
+  const [, implementer] = /^CPU implementer\s*: 0x([0-9a-f]{2})$/m.exec(text) ?? [];
+  const [, part] = /^CPU part\s*: 0x([0-9a-f]{3})$/m.exec(text) ?? [];
+  return `${implementer}:${part}`;
+}
+
+/** The first bytes of a file; nothing where it cannot be read. */
+function readStart(file: string, length: number): string {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return '';
+  }
+  try {
+    const buffer = Buffer.alloc(length);
+    return buffer.toString('latin1', 0, readSync(fd, buffer));
+  } catch {
+    return '';
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -90,6 +90,20 @@ describe('a scan of the whole host', () => {
     expect(host.addressBits).toBeUndefined();
   });
 
+  it('reads the bits of address from /proc/cpuinfo where sysfs has no identification registers', () => {
+    const cpu = (implementer: string, part: string) =>
+      `processor\t: 0\nBogoMIPS\t: 2000.00\nCPU implementer\t: ${implementer}\nCPU architecture: 8\nCPU part\t: ${part}\n\n`;
+    const withCpuinfo = (text: string) =>
+      scanHost(
+        changedHost((at) => {
+          mkdirSync(at('../proc'), { recursive: true });
+          writeFileSync(at('../proc/cpuinfo'), text);
+        }),
+      ).addressBits;
+    const cpuinfos = [cpu('0x41', '0xd4f'), cpu('0x41', '0xd08') + cpu('0x41', '0xd4f'), 'vendor_id\t: GenuineIntel\n'];
+    expect(cpuinfos.map(withCpuinfo)).toEqual([48, 44, undefined]);
+  });
+
   it('finds the conventional device that has a group with its bridge, and the one that the kernel gave none', () => {
     expect(deviceOf(host, '0000:71:00.0')).toMatchObject({ group: 14, bridge: true });
     expect(deviceOf(host, '0000:72:01.0')).toMatchObject({ group: 14, smmu: SMMU[3], parent: '0000:71:00.0' });
