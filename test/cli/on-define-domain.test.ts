@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { hostOf, writeSysfs } from '../kubevirt/sysfs.js';
 import { REPOSITORY, type Run, temporaryFolder } from './run.js';
 
 const execute = promisify(execFile);
@@ -165,7 +167,7 @@ describe('onDefineDomain', () => {
     expect(result.stderr.split('\n').filter((line) => line !== '' && !/: (note|warning): /.test(line))).toEqual([]);
   });
 
-  it('is what the sample of a virtual machine asks for', async () => {
+  it('answers the sample of a virtual machine on the sample of its host', async () => {
     const yaml = readFileSync(join(REPOSITORY, 'samples/kubevirt/vmi.yaml'), 'utf8');
     const policy = /vsmmu\.io\/policy: '(.*)'/.exec(yaml)?.[1];
     const libvirt = /vsmmu\.io\/libvirt: (.*)/.exec(yaml)?.[1];
@@ -173,8 +175,18 @@ describe('onDefineDomain', () => {
     const file = join(temporaryFolder(), 'policy.json');
     writeFileSync(file, configMap.slice(configMap.indexOf('{')));
     const annotations = { 'vsmmu.io/policy': policy, 'vsmmu.io/libvirt': libvirt };
-    const { code, stdout } = await run(annotations, here, { VSMMU_POLICY: file });
+    const sysfs = join(temporaryFolder(), 'sys');
+    writeSysfs(hostOf({ host: 'gh200.json' }), sysfs);
+    const { code, stdout, stderr } = await run(annotations, domain, { VSMMU_POLICY: file, VSMMU_SYSFS: sysfs });
     expect(code).toBe(0);
-    expect(stdout).toContain('<iommu model="smmuv3">');
+    expect(stderr).not.toMatch(/: (error|warning): /);
+    const { iommus, hostDevices, numa } = parseDomain(stdout);
+    expect(iommus.map(({ values }) => values.accel)).toEqual(['on', 'on']);
+    // A cell for the guest's memory, and one for each Generic Initiator of the GPU.
+    expect(numa.cells.map(({ memory }) => memory > 0)).toEqual([true, ...Array(8).fill(false)]);
+    expect(hostDevices.map(({ bdf, nodeset }) => [bdf, nodeset])).toEqual([
+      ['0009:01:00.0', '1-8'],
+      ['0000:01:00.2', undefined],
+    ]);
   });
 });

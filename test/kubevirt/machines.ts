@@ -101,6 +101,11 @@ export const MACHINES: readonly Machine[] = [
     vmi: vmi('initiators', { gpus: [GPU], others: [NIC], dedicated: 4, annotations }),
   },
   {
+    name: 'numa-create',
+    ...gh200,
+    vmi: vmi('numa-create', { gpus: [GPU], others: [NIC], annotations: policy('{"numa": "create"}') }),
+  },
+  {
     name: 'numa-topology',
     ...gb200,
     numaTopology: true,
