@@ -122,6 +122,13 @@ describe('rewrite', () => {
     expect(run.stderr).toMatch(/error: group-shared:/);
   });
 
+  it('refuses with --strict a device whose expander bus could be put on no NUMA cell', () => {
+    const domain = join(REPOSITORY, 'test/golden/numa-unbound/domain.xml');
+    const run = vsmmu(['rewrite', '--topology', 'samples/hosts/gb200.json', '--strict', domain]);
+    expect(run).toMatchObject({ code: 1, stdout: '' });
+    expect(run.stderr).toMatch(/error: numa-cell-unknown:/);
+  });
+
   it('leaves a file alone that it cannot write back', () => {
     const file = copyOfSample();
     mkdirSync(join(file, '..', 'folder'));
