@@ -471,6 +471,11 @@ const codes = {
     severity: 'error',
     meaning: 'libvirt or QEMU is not installed here, so what it can do cannot be asked',
   },
+  'libvirt-too-old': {
+    severity: 'warning',
+    meaning: 'the libvirt installed here would drop parts of the result without an error',
+    hint: 'install libvirt 12.7 or newer, define it with --validate, or give the version that it is for with --libvirt',
+  },
   'sysfs-invalid': {
     severity: 'error',
     meaning: 'the folder given with `--sysfs` is not a /sys',

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isRemote } from '../batch/uri.js';
 import { resultDiagnostics } from '../check/result.js';
 import type { Diagnostic } from '../diagnostics.js';
@@ -66,6 +67,7 @@ export async function placeSource(source: Source, options: OptionValues, setting
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
   const forceTcg = isSet(options, 'force-tcg');
+  const unkept = settings || whyNotOurs(domain) ? [] : await reportInstalled(options);
   const planned = refuseErrors(located(given, source.name, options), () => {
     const { plan: made, diagnostics: found } = plan(domain, host, policy, {
       forceTcg,
@@ -75,7 +77,8 @@ export async function placeSource(source: Source, options: OptionValues, setting
     const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
     const checked = whyNotOurs(domain) ? [] : resultDiagnostics(given, after, host, { forceTcg, target }, found);
     // The lines of a domain that is nowhere but here say nothing to anybody.
-    const told = [...found, ...checked].map((d) => (relayout ? withoutPlace(d) : d));
+    const dropped = made.devices.some(({ verdict }) => verdict === 'placed') ? unkept : [];
+    const told = [...found, ...checked, ...dropped].map((d) => (relayout ? withoutPlace(d) : d));
     return { plan: made, after, diagnostics: [...diagnostics, ...told] };
   });
   return { source, host, before: given.document.text, domain, ...planned };
@@ -109,6 +112,14 @@ export async function targetOf(options: OptionValues): Promise<Target> {
   if (asked.libvirt === undefined && asked.qemu === undefined) return UPSTREAM;
   const { askTarget } = await import('../libvirt/installed.js');
   return askTarget(asked);
+}
+
+/** A warning where the result is for no libvirt in particular, and the one of this machine could not keep it. */
+async function reportInstalled(options: OptionValues): Promise<readonly Diagnostic[]> {
+  if (value(options, 'libvirt') !== undefined || value(options, 'connect') !== undefined) return [];
+  const folder = process.env.VSMMU_LIBVIRT_SCHEMAS || '/usr/share/libvirt/schemas';
+  if (!existsSync(folder)) return [];
+  return (await import('../libvirt/installed.js')).reportOldLibvirt(folder);
 }
 
 /** The folder to take for `/sys`. */

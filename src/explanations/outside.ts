@@ -56,6 +56,15 @@ df -h .`,
     remedy: `Install it (Debian: libvirt-common, qemu-system-arm), or give the version that the domain is for.`,
     example: `vsmmu rewrite --libvirt 12.8 --qemu 11.1 vm.xml`,
   },
+  'libvirt-too-old': {
+    why: `A file is converted for current libvirt and QEMU. The schema of the libvirt on this machine lacks accel and pciBus of a
+      vSMMU (libvirt 12.7), or iommufd of a host device (12.1). virsh define drops what it does not know, unless it is
+      given --validate, and the guest then has vSMMUs without acceleration, or none.`,
+    remedy: `Define the domain on a host with a newer libvirt. --validate makes an older one refuse it. --libvirt VERSION says which
+      libvirt the domain is for; this one is not looked at then.`,
+    example: `vsmmu rewrite --libvirt 12.8 vm.xml > new.xml
+virsh define --validate new.xml`,
+  },
   'sysfs-invalid': {
     why: `The folder given with --sysfs has no bus/pci/devices below it, as /sys and copies of it have.`,
     remedy: `Give the folder that "bus" is in. A copy has to have the links as links.`,

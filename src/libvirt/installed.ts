@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { basename, join } from 'node:path';
+import { type Diagnostic, diagnostic, InputError, OutsideError } from '../diagnostics.js';
 import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import {
   isVersion,
@@ -21,10 +23,11 @@ export interface Installed {
 }
 
 /** Where libvirt installs its schemas, which `virsh define --validate` checks against. */
-const SCHEMA = '/usr/share/libvirt/schemas/domaincommon.rng';
+const SCHEMAS = '/usr/share/libvirt/schemas';
+const SCHEMA = `${SCHEMAS}/domaincommon.rng`;
 
 /** The files of it that say what is asked; a host device's `<driver>` is in the second (libvirt 12.8). */
-export const SCHEMA_FILES: readonly string[] = [SCHEMA, '/usr/share/libvirt/schemas/basictypes.rng'];
+export const SCHEMA_FILES: readonly string[] = [SCHEMA, `${SCHEMAS}/basictypes.rng`];
 
 /** QEMU for Arm: under its own name, and as RHEL and its kin call the only one that they have. */
 const EMULATORS = ['qemu-system-aarch64', '/usr/libexec/qemu-kvm'];
@@ -81,6 +84,23 @@ export async function askTarget(
     qemu:
       qemu === 'here' ? readHelp(await installed.smmuHelp()) : qemu === undefined ? UPSTREAM.qemu : qemuOfVersion(qemu),
   };
+}
+
+/**
+ * A warning where libvirt is installed in a folder and would not keep what makes a vSMMU accelerated. Only its schema is
+ * read: no process is started.
+ */
+export function reportOldLibvirt(folder: string): readonly Diagnostic[] {
+  let schema: string;
+  try {
+    schema = SCHEMA_FILES.map((file) => readFileSync(join(folder, basename(file)), 'utf8')).join('\n');
+  } catch {
+    return [];
+  }
+  const { vsmmu, deviceIommufd } = readSchema(schema);
+  if (vsmmu.has('accel') && deviceIommufd) return [];
+  const message = `the libvirt installed here does not know accel, pciBus${deviceIommufd ? '' : ' and iommufd'}`;
+  return [diagnostic('libvirt-too-old', `${message}: virsh define without --validate would drop them`)];
 }
 
 /** What a libvirt can say, by its schema. */

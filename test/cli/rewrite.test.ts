@@ -129,6 +129,20 @@ describe('rewrite', () => {
     expect(run.stderr).toMatch(/error: numa-cell-unknown:/);
   });
 
+  it('warns once where the libvirt installed here would drop what it writes, unless another is named', () => {
+    const old = temporaryFolder();
+    const iommu = '<define name="iommu"><attribute name="model"/></define>';
+    for (const file of ['domaincommon.rng', 'basictypes.rng']) writeFileSync(join(old, file), iommu);
+    const run = (...args: string[]) => vsmmu(['rewrite', ...HOST, ...args], '', { VSMMU_LIBVIRT_SCHEMAS: old });
+    const { code, stderr } = run(SAMPLE);
+    expect(code).toBe(0);
+    expect(stderr.match(/warning: libvirt-too-old: .* accel, pciBus and iommufd: virsh define without/g)).toHaveLength(
+      1,
+    );
+    expect(run('--libvirt', '12.8', SAMPLE).stderr).not.toContain('libvirt-too-old');
+    expect(run('samples/domains/x86-vm.xml').stderr).not.toContain('libvirt-too-old');
+  });
+
   it('leaves a file alone that it cannot write back', () => {
     const file = copyOfSample();
     mkdirSync(join(file, '..', 'folder'));

@@ -15,7 +15,7 @@ const cases = readdirSync(FOLDER, { withFileTypes: true })
   .map((entry) => entry.name);
 
 /** As on nobody's machine: no settings from around. */
-const NO_SETTINGS = { env: {} };
+const NO_SETTINGS = { env: { VSMMU_LIBVIRT_SCHEMAS: '/nowhere' } };
 
 function commandOf(folder: string): string[] {
   const [program, ...command] = readFileSync(join(folder, 'command'), 'utf8').trim().split(' ');
