@@ -80,11 +80,12 @@ describe('a connection', () => {
 
   it('leaves no file of a domain that it could not define', async () => {
     withVirsh('exit 1');
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('vsmmu-'));
+    const temporary = (): string[] => readdirSync(tmpdir()).filter((name) => /^vsmmu-[0-9a-f]{24}$/.test(name));
+    const before = temporary();
     const libvirt = openLibvirt('qemu:///system');
     await expect(libvirt.define('<domain/>')).rejects.toThrow();
     await libvirt.close();
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('vsmmu-') && !before.includes(name))).toEqual([]);
+    expect(temporary().filter((name) => !before.includes(name))).toEqual([]);
   });
 });
 

@@ -36,16 +36,25 @@ export const RECORDED: Readonly<Record<string, string>> = {
 const SCRIPT = `#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 printf '%s\\n' "$*" >>started
+answer() {
+  if [ -f "$1.errors" ]; then
+    printf '%s' "$(cat "$1.errors")" | sed 's/$/\\n/' >&2
+    [ ! -f "$1.once" ] || rm "$1.errors"
+  fi
+  if [ -f "$1" ]; then cat "$1"; else printf 'error: no recording of %s\\n' "$1" >&2; fi
+  [ ! -f "$1.next" ] || mv "$1.next" "$1"
+}
 replay() {
   printf '%s\\n' "$*" >>asked
-  if [ -f "$*.errors" ]; then printf '%s' "$(cat "$*.errors")" | sed 's/$/\\n/' >&2; fi
-  if [ -f "$*" ]; then cat "$*"; else printf 'error: no recording of %s\\n' "$*" >&2; fi
-  [ ! -f "$*.next" ] || mv "$*.next" "$*"
+  answer "$*"
 }
 echo() { if [ "$1" = --err ]; then printf 'error: %s\\n' "$2" >&2; else printf '%s' "$1"; fi; }
 uri() { replay uri; }
 list() { replay list "$@"; }
-dumpxml() { replay dumpxml "$1"; }
+dumpxml() {
+  printf 'dumpxml %s\\n' "$*" >>asked
+  answer "dumpxml $1"
+}
 define() {
   printf 'define %s\\n' "$1" >>asked
   for file; do :; done
@@ -53,7 +62,7 @@ define() {
 }
 while IFS= read -r line; do
   printf 'virsh # %s\\n' "$line"
-  eval "$line"
+  eval "$(printf '%s' "$line" | sed 's/; snapshot-list/; replay snapshot-list/')"
 done
 `;
 
@@ -68,7 +77,9 @@ export interface RecordedVirsh {
   /** Changes a domain, at once or after it was read once more. */
   put(uuid: string, xml: string, when?: 'now' | 'later'): void;
   /** Has it print a line on standard error before its answer to a command. */
-  complain(command: string, line: string): void;
+  complain(command: string, line: string, when?: 'always' | 'once'): void;
+  /** Changes what it answers to a command. */
+  answer(command: string, output: string): void;
 }
 
 /** Puts it first in PATH until the test ends. @param xmlOf the definition of each domain */
@@ -92,6 +103,10 @@ export function withRecordedVirsh(xmlOf: (domain: (typeof DOMAINS)[number]) => s
     started: () => (read('started') ?? '').split('\n').slice(0, -1),
     defined: () => read('defined'),
     put,
-    complain: (command, line) => writeFileSync(join(folder, `${command}.errors`), line),
+    complain: (command, line, when = 'always') => {
+      writeFileSync(join(folder, `${command}.errors`), line);
+      if (when === 'once') writeFileSync(join(folder, `${command}.once`), '');
+    },
+    answer: (command, output) => writeFileSync(join(folder, command), output),
   };
 }
