@@ -204,8 +204,11 @@ describe('virsh is started', () => {
 });
 
 describe('a virsh that ends', () => {
-  it.each([126, 127])('with %i is not installed', async (code) => {
-    expect((await lastWords(URI, `exit ${code}`)).message).toBe(`${URI}: virsh is not installed`);
+  it.each([
+    [126, /^qemu:\/\/\/system: virsh cannot be started/],
+    [127, /^qemu:\/\/\/system: virsh is not installed$/],
+  ])('with %i was not started', async (code, message) => {
+    expect((await lastWords(URI, `exit ${code}`)).message).toMatch(message);
   });
 
   it.each([
