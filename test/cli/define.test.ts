@@ -100,6 +100,36 @@ describe('--define', () => {
     expect(existsSync(join(state, 'defined'))).toBe(false);
   });
 
+  it('defines no domain that only runs', () => {
+    const virsh = start();
+    virsh.answer('list --uuid --all --persistent', '\n');
+    const run = rewrite('--define', '--yes', '--state', temporaryFolder(), 'vm');
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/^vm: error: domain-transient: /m);
+    expect(virsh.defined()).toBeUndefined();
+  });
+
+  it.each([
+    ['domain-running', 'runs', 'list --uuid --state-running'],
+    ['domain-running', 'is paused', 'list --uuid --state-paused'],
+    ['domain-saved', 'has a managed save', 'list --uuid --all --with-managed-save'],
+  ])('reports %s for a domain that %s, and defines it', (code, _, list) => {
+    const virsh = start();
+    virsh.answer(list, `${vm.uuid}\n`);
+    const run = rewrite('--define', '--yes', '--json', '--state', temporaryFolder(), 'vm');
+    const codes = JSON.parse(run.stdout).diagnostics.map((found: { code: string }) => found.code);
+    expect(codes.filter((found: string) => found.startsWith('domain-'))).toEqual([code]);
+    expect(virsh.defined()).toBe(after);
+  });
+
+  it('shows the change with --diff, and nothing that --quiet leaves out', () => {
+    start();
+    const run = rewrite('--define', '--yes', '--diff', '--quiet', '--state', temporaryFolder(), 'vm');
+    expect(run.code).toBe(0);
+    expect(run.stdout).toMatch(/^--- /);
+    expect(run.stderr).not.toContain('defined;');
+  });
+
   it('defines nothing without --yes where there is no terminal', () => {
     const virsh = start();
     expect(rewrite('--define', '--state', temporaryFolder(), 'vm').code).toBe(2);

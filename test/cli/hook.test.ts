@@ -146,6 +146,12 @@ describe('hook run', () => {
     expect(status).toBe(0);
     expect(stderr).toBe('vsmmu: "vm" could not be checked: it took longer than 1 s\n');
   });
+
+  it('reads no more of an endless domain than what may be one', () => {
+    const line = `(echo '<domain><hostdev/>'; yes) | ${process.execPath} bin/vsmmu hook run --limit 30 -- vm prepare begin -`;
+    const { stderr } = spawnSync('sh', ['-c', line], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect(stderr).toContain('the document has more than 16 MiB');
+  });
 });
 
 const vsmmuStatus = (folder: string): Run => vsmmu(['hook', 'status', '--dir', folder]);
