@@ -1,27 +1,30 @@
 /**
- * Changes the source in small ways, one at a time, and tells which changes no test notices. See test/README.md.
+ * Changes the source in small ways, one at a time, and reports which changes no test notices. See test/README.md.
  *
- *     npx tsx test/mutation/run.ts [--under src/FOLDER] [--count N] [--seed N] [TEST_PATH…]
+ *     npx tsx test/mutation/run.ts [--under src/FOLDER]… [--count N] [--seed N] [--jobs N] [--quick] [TEST_PATH…]
  */
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { mutantsOf } from './mutate.js';
+import { testsOf } from './tests-of.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    under: { type: 'string', default: 'src' },
+    under: { type: 'string', multiple: true, default: ['src'] },
     count: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: '2' },
+    quick: { type: 'boolean', default: false },
   },
 });
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const copy = mkdtempSync(join(tmpdir(), 'vsmmu-mutants-'));
-process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
+const copies: string[] = [];
+process.on('exit', () => copies.forEach((copy) => void rmSync(copy, { recursive: true, force: true })));
 
 /** A sample, the same for the same seed. */
 function sample<T>(items: readonly T[], count: number): T[] {
@@ -34,68 +37,87 @@ function sample<T>(items: readonly T[], count: number): T[] {
 }
 
 /** Killing a batch takes too long here. */
-const env = { ...process.env, VSMMU_KILLS: '0' };
+const env = { ...process.env, VSMMU_KILLS: '0', NO_COLOR: '1' };
 
-/** What a command says when it fails; undefined when it does not. */
-function failureOf(command: string, args: readonly string[]): string | undefined {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: copy, env, encoding: 'utf8', timeout: 600_000 });
-  return status === 0 ? undefined : `${stdout}\n${stderr}`;
+/** Returns the output of a command that fails; undefined when it succeeds. */
+async function failureOf(copy: string, command: string, args: readonly string[]): Promise<string | undefined> {
+  const child = spawn(command, args, { cwd: copy, env, timeout: 600_000 });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  return status === 0 ? undefined : output;
 }
 
-/** Builds the programs and runs the tests until one fails. */
-function failure(): string | undefined {
-  const vitest = ['vitest', 'run', '--bail', '1', '--exclude', 'test/{lab,accel}/**', '--testTimeout', '60000'];
-  // One after the other: the first is meant to be the fastest.
-  const groups = positionals.length > 0 ? positionals : ['test'];
-  const steps = [() => failureOf('npx', ['tsx', 'bin/build/bundle.ts'])];
-  steps.push(...groups.map((group) => () => failureOf('npx', [...vitest, group])));
-  for (const step of steps) {
-    const found = step();
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** Builds the programs and runs groups of tests until one fails. */
+async function failure(copy: string, groups: readonly string[]): Promise<string | undefined> {
+  const vitest = [
+    'vitest',
+    'run',
+    '--bail',
+    '1',
+    '--exclude',
+    'test/{lab,accel}/**',
+    '--testTimeout',
+    '60000',
+    '--maxWorkers',
+    '1',
+  ];
+  if (values.quick) vitest.push('--exclude', '**/*propert*');
+  let found = await failureOf(copy, 'npx', ['tsx', 'bin/build/bundle.ts']);
+  for (const group of groups) found ??= await failureOf(copy, 'npx', [...vitest, ...group.split(' ')]);
+  return found;
 }
 
-/** Otherwise every mutant would count as killed. */
-function requireSuccess(): void {
-  const found = failure();
+/** Without this, every mutant would count as killed. */
+async function requireSuccess(copy: string, groups: readonly string[]): Promise<void> {
+  const found = await failure(copy, groups);
   if (found !== undefined) throw new Error(`the tests fail without a change: ${found}`);
 }
 
-for (const name of [
-  'bin',
-  'dist',
-  'samples',
-  'schemas',
-  'src',
-  'test',
-  'package.json',
-  'package-lock.json',
-  'README.md',
-  'LICENSE',
-  'tsconfig.json',
-  'vitest.config.ts',
-]) {
-  cpSync(join(repository, name), join(copy, name), { recursive: true });
+function copyRepository(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'vsmmu-mutants-'));
+  copies.push(copy);
+  // Some tests run as another user.
+  chmodSync(copy, 0o755);
+  const names = ['bin', 'dist', 'samples', 'schemas', 'src', 'test', 'package.json', 'package-lock.json', 'README.md'];
+  names.push('LICENSE', 'tsconfig.json', 'vitest.config.ts');
+  for (const name of names) cpSync(join(repository, name), join(copy, name), { recursive: true });
+  symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
 }
-symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'));
-requireSuccess();
 
-const files = readdirSync(join(copy, values.under), { recursive: true, encoding: 'utf8' })
+const files = readdirSync(join(repository, 'src'), { recursive: true, encoding: 'utf8' })
+  .map((file) => join('src', file))
   .filter((file) => file.endsWith('.ts') && !file.includes('generated/'))
-  .map((file) => join(values.under, file));
+  .filter((file) => values.under.some((start) => file.startsWith(start)))
+  .sort();
 const all = files.flatMap((file) => {
-  const original = readFileSync(join(copy, file), 'utf8');
+  const original = readFileSync(join(repository, file), 'utf8');
   return mutantsOf(original).map((mutant) => ({ file, original, ...mutant }));
 });
 const chosen = sample(all, Number(values.count));
-let killed = 0;
-for (const { file, original, line, before: was, after, text } of chosen) {
-  writeFileSync(join(copy, file), text);
-  const alive = failure() === undefined;
-  writeFileSync(join(copy, file), original);
-  if (!alive) killed++;
-  console.log(`${alive ? 'survived' : 'killed'} ${file}:${line}\n  - ${was}\n  + ${after}`);
+const groupsOf = (file: string): readonly string[] => (positionals.length > 0 ? positionals : testsOf(file));
+const figures = new Map<string, { killed: number; total: number }>();
+const waiting = [...chosen];
+
+async function work(): Promise<void> {
+  const copy = copyRepository();
+  for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+    const { file, original, line, before: was, after, text } = mutant;
+    writeFileSync(join(copy, file), text);
+    const found = await failure(copy, groupsOf(file));
+    writeFileSync(join(copy, file), original);
+    const folder = file.split('/').slice(0, 2).join('/');
+    const figure = figures.get(folder) ?? { killed: 0, total: 0 };
+    figures.set(folder, { killed: figure.killed + (found === undefined ? 0 : 1), total: figure.total + 1 });
+    const by = /^ FAIL +(.*)$/m.exec(found ?? '')?.[1] ?? found?.trim().split('\n')[0];
+    console.log(`${found === undefined ? 'survived' : 'killed'} ${file}:${line}\n  - ${was}\n  + ${after}`);
+    if (by !== undefined) console.log(`  by ${by}`);
+  }
 }
-requireSuccess();
+
+if (!values.quick) await requireSuccess(copyRepository(), [...new Set(chosen.flatMap(({ file }) => groupsOf(file)))]);
+await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+for (const [folder, { killed, total }] of [...figures].sort()) console.log(`${folder}: ${killed} of ${total}`);
+const killed = [...figures.values()].reduce((sum, figure) => sum + figure.killed, 0);
 console.log(`${killed} of ${chosen.length} mutants killed (${all.length} in all)`);
