@@ -223,22 +223,25 @@ class LayoutBuilder {
     }
     this.#diagnostics.push(...tellUnmirrored(draft, hanging, tree, this.#request.switchOf));
     const alias = existing ? (existing.controller.alias ?? null) : bridgeAlias(smmu, controllerIndex);
+    const ports = [...byIndex.values()];
+    const occupied = busesWithPorts(ports);
     return {
       draft,
       controllerIndex,
       address,
       alias,
-      ports: [...byIndex.values()].map((port, _, all) => this.#reserve(port, draft, all)),
+      ports: ports.map((port) => this.#reserve(port, draft, occupied)),
     };
   }
 
   /** Memory for what is plugged in: on ports without a device, and on those that have some already. */
-  #reserve(port: Port, draft: BridgeDraft, all: readonly Port[]): Port {
+  #reserve(port: Port, draft: BridgeDraft, occupied: ReadonlySet<ControllerIndex>): Port {
     const { domain, isActive, spareMemory } = this.#request;
     const { alias, devices: behind, kept, controllerIndex } = port;
-    const carries = all.some((other) => other.address.bus === controllerIndex);
     const empty =
-      behind.length === 0 && !carries && (!kept || draft.freePorts.some((c) => c.index === controllerIndex));
+      behind.length === 0 &&
+      !occupied.has(controllerIndex) &&
+      (!kept || draft.freePorts.some((c) => c.index === controllerIndex));
     // Without an alias of its own a port has no name that an override could call it by.
     const named = alias?.startsWith('ua-') && empty && isActive(draft);
     return { ...port, reserve: Math.max(reserveOf(domain.overrides, alias), named ? spareMemory : 0) };
@@ -311,12 +314,16 @@ class LayoutBuilder {
 
 /** The ports of a list with nothing behind them, neither a device nor another port. */
 function emptyPorts(ports: readonly Port[]): readonly ControllerIndex[] {
+  const occupied = busesWithPorts(ports);
   return ports
-    .filter(({ devices, controllerIndex: index }) => {
-      return devices.length === 0 && !ports.some(({ address }) => address.bus === index);
-    })
+    .filter(({ devices, controllerIndex: index }) => devices.length === 0 && !occupied.has(index))
     .filter(({ model }) => model !== 'pcie-switch-upstream-port')
     .map(({ controllerIndex }) => controllerIndex);
+}
+
+/** The buses that ports of a list are on. */
+function busesWithPorts(ports: readonly Port[]): ReadonlySet<ControllerIndex> {
+  return new Set(ports.map(({ address }) => address.bus));
 }
 
 /** The new addresses of emulated devices of one slot, on a port of `pcie.0`. */
