@@ -5,13 +5,14 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { applyPatch } from 'diff';
 import { describe, expect, it } from 'vitest';
 import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
@@ -194,6 +195,16 @@ describe('rewrite', () => {
     const file = join(temporaryFolder(), 'new.xml');
     expect(run(`--topology samples/hosts/host-a.json -o ${file} ${SAMPLE}`)).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(file, 'utf8')).toBe(after);
+  });
+
+  it('takes a /dev/null that is open for reading, too, for an output and not for a closed one', () => {
+    const { status, stderr } = spawnSync('bin/vsmmu', ['rewrite', '--quiet', ...HOST, SAMPLE], {
+      cwd: REPOSITORY,
+      encoding: 'utf8',
+      stdio: ['ignore', openSync('/dev/null', 'r+'), 'pipe'],
+      env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
   it('ends quietly when whoever reads its output stops reading', () => {

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../../bin/build/repository.js';
 import { executable, output, packageFile, run, temporaryFolder } from './packages.js';
@@ -45,6 +45,27 @@ describe.each([
     const { command, report, stdout } = golden(name);
     const { code, stdout: printed, stderr } = run([...program(), ...command]);
     expect({ report: `${stderr}exit code ${code}\n`, stdout: printed }).toEqual({ report, stdout });
+  });
+});
+
+describe.each([
+  ['the standalone executable', () => executable()],
+  ['the npm package, started by its own first line', () => npmProgram],
+])('%s', (_, program) => {
+  const sample = 'rewrite --quiet --topology samples/hosts/host-a.json samples/domains/ml-train.xml';
+  const withNode = { env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` } };
+
+  it('says that standard output is closed', () => {
+    const { code, stderr } = run(['/bin/sh', '-c', `"$0" ${sample} >&-`, program()], withNode);
+    expect({ code, stderr }).toEqual({
+      code: 3,
+      stderr: 'vsmmu: error: file-unwritable: standard output: it is closed\n',
+    });
+  });
+
+  it.each(['>/dev/null', '1<>/dev/null'])('prints to %s', (redirection) => {
+    const { code, stderr } = run(['/bin/sh', '-c', `"$0" ${sample} ${redirection}`, program()], withNode);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 });
 

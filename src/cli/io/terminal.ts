@@ -1,3 +1,4 @@
+import { readFileSync, readlinkSync } from 'node:fs';
 import type { WriteStream } from 'node:tty';
 import { codeOf, escapeControls, escapeControlsInJson, escapeControlsInXml } from '../../escape.js';
 import { hasUtf8, toAscii } from './locale.js';
@@ -7,12 +8,29 @@ import { hasUtf8, toAscii } from './locale.js';
  * and nothing in them may act on a terminal.
  */
 
+/** fcntl(2); Node's constants do not have it. */
+const O_CLOEXEC = 0o2000000;
+
 /** The colours that vsmmu itself prints. */
 const COLOUR = new RegExp(`(${'\u001b'}\\[(?:[12]|22|3[1-6]|39)m)`);
 
-/** Whether standard output was closed at the start, as bin/vsmmu found. Node and Bun put /dev/null in its place. */
-const isClosed = process.env.VSMMU_STDOUT === 'closed';
+/**
+ * Whether standard output was closed at the start. Node and Bun open /dev/null in its place: for Node bin/vsmmu looks before
+ * it starts, for Bun the descriptor shows it.
+ */
+const isClosed = process.versions.bun === undefined ? process.env.VSMMU_STDOUT === 'closed' : openedByBun();
 delete process.env.VSMMU_STDOUT;
+
+/** Bun's own /dev/null is closed on exec; a descriptor that a program was started with never is. Node changes that of all. */
+function openedByBun(): boolean {
+  try {
+    if (readlinkSync('/proc/self/fd/1') !== '/dev/null') return false;
+    const [, flags = ''] = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/1', 'utf8')) ?? [];
+    return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
+  } catch {
+    return false; // Without /proc nobody knows.
+  }
+}
 
 function writeOut(text: string): void {
   if (text === '') return;
