@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasAttributes } from '../io/attributes.js';
+import { readBelow } from '../io/read.js';
 import { replaceFile } from '../io/replace.js';
 import type { Store } from './change.js';
-import { outsideLater } from './outside.js';
+import { outside, outsideLater } from './outside.js';
 
 /** The files of a folder, by their paths below it. */
 export function fileStore(folder: string): Store {
@@ -13,12 +13,14 @@ export function fileStore(folder: string): Store {
     fileOf,
     async read(path) {
       const file = fileOf(path);
-      return await outsideLater('file-unreadable', file, () =>
-        readFile(file).catch((error: NodeJS.ErrnoException) => {
-          if (error.code === 'ENOENT') return undefined;
+      return outside('file-unreadable', file, () => {
+        try {
+          return readBelow(folder, path).bytes;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
           throw error;
-        }),
-      );
+        }
+      });
     },
     async write(path, xml) {
       const file = fileOf(path);

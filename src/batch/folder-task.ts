@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Plan } from '../generated/plan.js';
-import { placeFile, replaceFile } from '../io/replace.js';
+import { type FileContent, readBelow } from '../io/read.js';
+import { replaceFile } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
 import type { Change } from './change.js';
 import { type Conversion, type ConvertSettings, convert, countDevices, failure, losses } from './convert.js';
@@ -54,15 +55,15 @@ export class FolderWorker {
   async convert(path: string): Promise<FileResult> {
     const file = join(this.#task.in, path);
     try {
-      const input = readDomainFile(file);
-      const conversion = convert(input, (name) => this.#hostOf(path, name), this.#task.settings);
+      const input = outside('file-unreadable', file, () => readBelow(this.#task.in, path, MAX_BYTES));
+      const conversion = convert(input.bytes, (name) => this.#hostOf(path, name), this.#task.settings);
       return await this.#write(path, input, conversion);
     } catch (error) {
       return failed(bare(path), failure(error));
     }
   }
 
-  async #write(path: string, input: Buffer, conversion: Conversion): Promise<FileResult> {
+  async #write(path: string, input: FileContent, conversion: Conversion): Promise<FileResult> {
     const { verdict, name, before: text, after, plan, diagnostics } = conversion;
     const { out, backups, want } = this.#task;
     const result: FileResult = {
@@ -78,49 +79,43 @@ export class FolderWorker {
     };
     if (after === undefined) return result;
     if (out !== undefined) {
-      const written = this.#place(join(out, path), after, join(this.#task.in, path));
+      const written = await place(out, path, after, input.mode);
       const converted = verdict === 'convert';
       if (written) return { ...result, verdict: converted ? 'written' : 'copied' };
       return converted ? { ...result, verdict: 'unchanged', loses: [] } : result;
     }
     if (backups === undefined || verdict !== 'convert') return result;
-    const before = digestOf(input);
+    const before = digestOf(input.bytes);
     const backup = backupName(digestOf(path).slice(0, 32), before);
     const pending: Change = { id: path, name: result.name, before, backup, text: after };
     const kept = join(backups, backup);
-    await outsideLater('state-unwritable', kept, () => replaceFile(kept, input, { mode: 0o600 }));
+    await outsideLater('state-unwritable', kept, () => replaceFile(kept, input.bytes, { mode: 0o600 }));
     return { ...result, pending };
-  }
-
-  /** Puts a result into the other folder, with its original's mode; false where it is there already. */
-  #place(file: string, content: string, original: string): boolean {
-    const bytes = Buffer.from(content);
-    return outside('file-unwritable', file, () => {
-      if (hasContent(file, bytes)) return false;
-      const mode = statSync(original).mode & 0o777;
-      try {
-        placeFile(file, bytes, mode);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-        mkdirSync(dirname(file), { recursive: true });
-        placeFile(file, bytes, mode);
-      }
-      return true;
-    });
   }
 }
 
-/** The bytes of a file that may be a domain; of one that is too large, only what it takes to say so. */
-function readDomainFile(file: string): Buffer {
-  return outside('file-unreadable', file, () => {
-    const { size } = statSync(file);
-    return size > MAX_BYTES ? Buffer.alloc(MAX_BYTES + 1) : readFileSync(file);
+/**
+ * Puts a result into the other folder, with its original's mode.
+ * @returns whether it was written, and is on the disk; false where it is there already
+ */
+async function place(out: string, path: string, content: string, mode: number): Promise<boolean> {
+  const [file, bytes] = [join(out, path), Buffer.from(content)];
+  return await outsideLater('file-unwritable', file, async () => {
+    if (contentBelow(out, path)?.equals(bytes)) return false;
+    mkdirSync(dirname(file), { recursive: true });
+    await replaceFile(file, bytes, { mode });
+    return true;
   });
 }
 
-function hasContent(file: string, content: Buffer): boolean {
-  const present = statSync(file, { throwIfNoEntry: false });
-  return present?.size === content.length && readFileSync(file).equals(content);
+/** Undefined where there is no file, or a symbolic link, which is followed only to write. */
+function contentBelow(folder: string, path: string): Buffer | undefined {
+  try {
+    return readBelow(folder, path).bytes;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }
 
 /** The result of a file that could not be read or written. */

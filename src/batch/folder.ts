@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import type { BeginEntry } from '../generated/journal.js';
 import { change, type Store } from './change.js';
 import { failure } from './convert.js';
@@ -43,7 +42,6 @@ export async function* convertFolder(run: FolderRun): AsyncGenerator<Item> {
   const one = new OneFile(run, converter);
   const convertAll = (files: AsyncIterable<Found>) => inOrder(files, width, (found) => one.convert(found), signal);
   yield* exactlyOnce(findUnsettled(run), ({ path }) => path, convertAll, signal);
-  if (task.out !== undefined) await flush(task.out);
 }
 
 async function* findUnsettled({ task, settled }: FolderRun): AsyncGenerator<Found> {
@@ -96,14 +94,4 @@ class OneFile {
   #item({ path, pending: _, ...rest }: FileResult): Item {
     return { ...rest, id: path, file: this.#store.fileOf?.(path), running: false };
   }
-}
-
-/** Waits until what was written below a folder is on the disk, in one go: sync(1) of coreutils. */
-async function flush(folder: string): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const child = spawn('sync', ['--file-system', '--', folder], { stdio: 'ignore' });
-    // A folder that is not there has nothing in it; a system without sync(1) writes it when it likes.
-    child.once('error', () => resolve());
-    child.once('close', () => resolve());
-  });
 }

@@ -56,15 +56,6 @@ export async function replaceFile(
   return attributesLost(file, lost);
 }
 
-/** Puts a file in its place in one step. Nothing waits for the disk: this is for a file of which there is an original. */
-export function placeFile(file: string, content: string | Uint8Array, mode: number): void {
-  using target = locate(file);
-  using draft = new Draft(target, mode);
-  draft.write(content);
-  fchmodSync(draft.fd, mode);
-  draft.commit();
-}
-
 /**
  * Writes a file that must not be there yet, with what it takes to survive a power cut.
  * @throws EEXIST, and as `replaceFile`

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isDraft } from '../../src/io/draft.js';
-import { backUpFile, createFile, placeFile, replaceFile } from '../../src/io/replace.js';
+import { backUpFile, createFile, replaceFile } from '../../src/io/replace.js';
 import { temporaryFolder } from '../cli/run.js';
 import { attributesOf, GIVEN, give } from './attributes.js';
 
@@ -37,6 +37,14 @@ afterEach(() => {
 });
 
 describe('replaceFile', () => {
+  it('gives the file the mode that is asked for, whatever the umask', async () => {
+    const file = join(temporaryFolder(), 'vm.xml');
+    process.umask(0o077);
+    await replaceFile(file, 'new', { mode: 0o664 });
+    expect({ text: text(file), mode: modeOf(file) }).toEqual({ text: 'new', mode: 0o664 });
+    expect(readdirSync(join(file, '..'))).toEqual(['vm.xml']);
+  });
+
   it('makes another file, so that a reader of the old one has it complete, and leaves nothing beside it', async () => {
     const file = fileWith('old');
     const { ino } = statSync(file);
@@ -209,16 +217,6 @@ describe('writing to a descriptor', () => {
     const folder = temporaryFolder();
     run(`exec 7> >(cat > "$1/out"); ${write('/dev/fd/7')}; exec 7>&-; wait $!`, folder);
     expect(text(join(folder, 'out'))).toBe('new\n');
-  });
-});
-
-describe('placeFile', () => {
-  it('gives the file the mode that is asked for, whatever the umask', () => {
-    const file = join(temporaryFolder(), 'vm.xml');
-    process.umask(0o077);
-    placeFile(file, 'new', 0o664);
-    expect({ text: text(file), mode: modeOf(file) }).toEqual({ text: 'new', mode: 0o664 });
-    expect(readdirSync(join(file, '..'))).toEqual(['vm.xml']);
   });
 });
 

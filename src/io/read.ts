@@ -1,0 +1,42 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { diagnostic, OutsideError } from '../diagnostics.js';
+import { Folder } from './folder.js';
+
+/** The content of a file and its permissions. */
+export interface FileContent {
+  readonly bytes: Buffer;
+  readonly mode: number;
+}
+
+/**
+ * Reads a regular file below a folder. The owner of a folder can put a link, a pipe or a device in the place of a file at any
+ * time. Those are not read, and a pipe does not block.
+ * @param path below the folder; no part of it may be a symbolic link
+ * @param limit returns only `limit + 1` bytes of a larger file, and they are zero
+ * @throws OutsideError `file-unreadable` for a pipe or a device; an error of the system for everything else
+ */
+export function readBelow(folder: string, path: string, limit = Number.POSITIVE_INFINITY): FileContent {
+  using parent = openBelow(folder, dirname(path));
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+  const fd = openSync(parent.at(path.slice(path.lastIndexOf('/') + 1)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) {
+      throw new OutsideError(diagnostic('file-unreadable', 'it is not a regular file', { file: `${folder}/${path}` }));
+    }
+    return { bytes: stats.size > limit ? Buffer.alloc(limit + 1) : readFileSync(fd), mode: stats.mode & 0o777 };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** @throws ENOTDIR where a part of the path is a symbolic link; the folder itself may be one */
+function openBelow(folder: string, path: string): Folder {
+  let current = Folder.open(`${folder}/.`);
+  for (const name of path.split('/')) {
+    using parent = current;
+    current = Folder.open(parent.at(name));
+  }
+  return current;
+}
