@@ -16,6 +16,7 @@ describe('a batch that writes into another folder', () => {
     const program = ['-r', join(REPOSITORY, 'test/batch/log-calls.cjs'), join(REPOSITORY, 'bin/vsmmu'), 'batch'];
     execFileSync(process.execPath, [...program, ...convert, '--state', join(top, 'state'), '--jobs', jobs], {
       env: { ...process.env, CALLS: calls },
+      stdio: 'pipe',
     });
     const lines = readFileSync(calls, 'utf8').split('\n');
     for (const name of names) {
