@@ -7,8 +7,8 @@ import { isOurAlias } from '../../plan/alias.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement } from '../../xml/editor.js';
 import { printElement } from '../../xml/print.js';
+import { NONE, parseAddress } from '../properties.js';
 import { isRestorable } from './managed.js';
-import { NONE, parseAddress } from './properties.js';
 
 /** A guest address that becomes another, or none. */
 export interface Move {

@@ -3,9 +3,9 @@ import { formatNodeset } from '../../domain/numa.js';
 import type { Added, Changed } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
 import type { XmlElement } from '../../xml/document.js';
+import { NONE, parseAddress, type Subject, subjectsOf } from '../properties.js';
 import { type Alignment, locate } from './alignment.js';
 import { isRestorable } from './managed.js';
-import { NONE, parseAddress, type Subject, subjectsOf } from './properties.js';
 import { asNew, type Meaning } from './record.js';
 
 /** Describes what vsmmu did to a domain, by comparing it before and after. */

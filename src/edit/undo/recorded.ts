@@ -2,7 +2,7 @@ import { parseBdf } from '../../domain/address.js';
 import type { Domain } from '../../domain/domain.js';
 import type { CellId } from '../../domain/numa.js';
 import type { Ours } from '../../plan/leftovers.js';
-import { subjectsOf } from './properties.js';
+import { subjectsOf } from '../properties.js';
 import { changesOf, listed, type Meaning, readRecord, subjectName } from './record.js';
 
 /** What earlier runs put into a domain for certain devices, by its record; nothing where it has none. */

@@ -7,21 +7,12 @@ import { isOurAlias } from '../../plan/alias.js';
 import { planRootPorts } from '../../plan/root-ports.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';
-import { pciePort } from '../elements.js';
-import { AFTER_IOMMUS, firstOf, insertDevice, lastOf } from '../insert.js';
+import type { Quote } from '../../xml/print.js';
+import { AFTER_IOMMUS, firstOf, insertDevice, lastOf, pciePort, take } from '../elements.js';
+import { takeReserve } from '../overrides.js';
+import { formatAddress, NONE, type Property, parseAddress, type Subject, subjectsOf } from '../properties.js';
 import { afterMoves, decideAddresses, type Move, type Returning, readReturning, rootPortsInUse } from './addresses.js';
 import { isBareRoot, isCompanion, isManagedCell, isRestorable } from './managed.js';
-import {
-  formatAddress,
-  NONE,
-  type Property,
-  parseAddress,
-  quoteOf,
-  type Subject,
-  subjectsOf,
-  take,
-  takeReserve,
-} from './properties.js';
 import { asNew, changesOf, listed, type Meaning, NAMESPACE, subjectName } from './record.js';
 
 /** What an undo leaves: the edits that it makes, and what it could not do. */
@@ -79,7 +70,7 @@ class Restorer {
     this.#meaning = meaning;
     this.#options = options;
     this.#editor = domain.document.edit();
-    this.#subjects = subjectsOf(domain);
+    this.#subjects = subjectsOf(domain, quoteOf(domain));
     this.#changes = [...this.#changesAsLeft()];
     const former = new Map(
       this.#changes.flatMap((c) => (c.name === 'address' ? [[c.subject.element, c.before] as const] : [])),
@@ -252,7 +243,12 @@ class Restorer {
   }
 
   #insert(after: XmlElement | undefined, element: NewElement, before?: XmlElement): void {
-    const quote = quoteOf(this.#domain.document);
+    const quote = quoteOf(this.#domain);
     insertDevice(this.#domain, this.#editor, { ...element, quote }, after, before);
   }
+}
+
+/** The quote for new attributes: the root's, which no record changes. */
+function quoteOf({ document: { root, text } }: Domain): Quote {
+  return text[root.attributes[0]?.valueEnd ?? 0] === '"' ? '"' : "'";
 }

@@ -4,7 +4,7 @@ import type { Domain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { PciTree } from '../../domain/pci-tree.js';
 import { isOurAlias } from '../../plan/alias.js';
-import { NONE } from './properties.js';
+import { NONE } from '../properties.js';
 import { type Meaning, readRecord } from './record.js';
 import { undo } from './undo.js';
 

@@ -1,0 +1,267 @@
+import { formatGuestAddress, type GuestAddress, guestAddressAttributes } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
+import { parseNumber } from '../domain/number.js';
+import { reserveOf } from '../domain/overrides.js';
+import { isInitiator } from '../plan/numa.js';
+import type { XmlElement } from '../xml/document.js';
+import type { NewElement, XmlEditor } from '../xml/editor.js';
+import type { Quote } from '../xml/print.js';
+import { cellNode, insertChild, insertDevice, lastOf, newElement, take } from './elements.js';
+import { qemuPrefix, reserveMemory, takeReserve } from './overrides.js';
+
+/** What the record writes for a property that is not there. */
+export const NONE = 'none';
+
+/** One value that vsmmu may change in an element that it did not add. */
+export interface Property {
+  readonly name: string;
+  readonly value: string;
+  /** Gives it another value; `NONE` takes it out, and the element that held it where nothing is left in that. */
+  write(editor: XmlEditor, value: string): void;
+}
+
+/** An element that vsmmu may change, and what names it in the record: `device 0000:31:10.2`, `controller 5`. */
+export interface Subject {
+  readonly name: string;
+  readonly element: XmlElement;
+  readonly properties: readonly Property[];
+}
+
+/**
+ * Every element of a domain that vsmmu may change, with the values that it may change there: `rewrite` writes them, the record
+ * keeps them, and `revert` writes the former ones.
+ * @param quote for attributes of new elements; the document's where it is left out
+ */
+export function subjectsOf(domain: Domain, quote?: Quote): Subject[] {
+  const initiators = new Set(domain.numa.cells.filter(isInitiator).map(({ id }) => String(id)));
+  return [
+    { name: 'domain', element: domain.document.root, properties: domainProperties(domain) },
+    ...domain.hostDevices.map((device) => ({
+      name: `device ${device.bdf}`,
+      element: device.element,
+      properties: [
+        addressProperty(device, quote),
+        // Before what libvirt 12.8 prints after it.
+        attributeProperty(device.element, 'driver', 'iommufd', quote, 'source'),
+        attributeProperty(device.element, 'acpi', 'nodeset', quote, 'address'),
+      ],
+    })),
+    ...domain.otherDevices.flatMap((device) => {
+      const { address, element } = device;
+      const properties = [addressProperty(device, quote)];
+      return address ? [{ name: `guest ${formatGuestAddress(address)}`, element, properties }] : [];
+    }),
+    ...domain.controllers.map((controller) => ({
+      name: `controller ${controller.index}`,
+      element: controller.element,
+      properties: [
+        addressProperty(controller, quote),
+        nodeProperty(controller.element),
+        ...(controller.alias === undefined ? [] : [reserveProperty(domain, controller.alias)]),
+      ],
+    })),
+    ...domain.iommus.map(({ element, pciBus }) => ({
+      name: `iommu ${pciBus ?? 0}`,
+      element,
+      properties: ['pciBus', ...VSMMU_ATTRIBUTES, 'ssidSize'].map((name) =>
+        attributeProperty(element, 'driver', name, quote),
+      ),
+    })),
+    ...domain.numa.cells.flatMap(({ id, element }) =>
+      element ? [{ name: `cell ${id}`, element, properties: [distancesProperty(element, initiators)] }] : [],
+    ),
+  ];
+}
+
+/** An address as the record writes it: `03:00.0`, with ` multifunction` where the element says so. */
+export function formatAddress(address: GuestAddress | undefined, multifunction: boolean): string {
+  if (!address) return NONE;
+  return formatGuestAddress(address) + (multifunction ? ' multifunction' : '');
+}
+
+/** The address that a value of the record names; undefined for none. */
+export function parseAddress(value: string): GuestAddress | undefined {
+  const [, bus, slot, func] = /^([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])/.exec(value) ?? [];
+  const part = (text = '') => Number.parseInt(text, 16);
+  if (func === undefined) return undefined;
+  return { bus: part(bus), slot: part(slot), function: part(func) } as GuestAddress;
+}
+
+/** What has a guest address. */
+interface Addressed {
+  readonly element: XmlElement;
+  readonly address: GuestAddress | undefined;
+  readonly multifunction: boolean;
+}
+
+function addressProperty({ element, address, multifunction }: Addressed, quote?: Quote): Property {
+  return {
+    name: 'address',
+    value: formatAddress(address, multifunction),
+    write: (editor, value) => {
+      const present = element.child('address');
+      const to = parseAddress(value);
+      const isMultifunction = value.endsWith('multifunction');
+      if (present && !to) take(editor, present);
+      else if (present && !isMultifunction) editor.removeAttribute(present, 'multifunction');
+      if (to) setAddress(editor, element, to, isMultifunction, quote);
+    },
+  };
+}
+
+/** Gives a controller or device a guest address. What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written. */
+export function setAddress(
+  editor: XmlEditor,
+  element: XmlElement,
+  to: GuestAddress,
+  multifunction: boolean,
+  quote?: Quote,
+): void {
+  const address = element.child('address');
+  const attributes = guestAddressAttributes(to, multifunction);
+  if (!address) editor.append(element, quoted({ name: 'address', attributes }, quote));
+  for (const [name, value] of address ? attributes : []) {
+    const written = address?.attribute(name);
+    const number = written === undefined ? undefined : parseNumber(written);
+    const isSame = written === value || (number !== undefined && number === parseNumber(value));
+    if (address && !isSame) editor.setAttribute(address, name, value);
+  }
+}
+
+function quoted(element: NewElement, quote: Quote | undefined): NewElement {
+  return quote ? { ...element, quote } : element;
+}
+
+/** An attribute of a child element. */
+function attributeProperty(
+  element: XmlElement,
+  childName: string,
+  name: string,
+  quote: Quote | undefined,
+  before = '',
+): Property {
+  const child = element.child(childName);
+  return {
+    name,
+    value: child?.attribute(name) ?? NONE,
+    write: (editor, value) => {
+      if (child && value !== NONE) editor.setAttribute(child, name, value);
+      else if (child) {
+        editor.removeAttribute(child, name);
+        editor.whenEmpty(child, 'remove');
+        editor.whenEmpty(element, 'close');
+      } else if (value !== NONE) {
+        insertChild(editor, element, quoted(newElement(childName, { [name]: value }), quote), element.child(before));
+      }
+    },
+  };
+}
+
+function nodeProperty(element: XmlElement): Property {
+  const target = element.child('target');
+  const node = target?.child('node');
+  return {
+    name: 'node',
+    value: node?.text.trim() ?? NONE,
+    write: (editor, value) => {
+      if (value === NONE && node && target) {
+        take(editor, node);
+        editor.whenEmpty(target, 'remove');
+      } else if (value !== NONE && target && !node) editor.append(target, cellNode(value));
+      else if (value !== NONE && !target) editor.append(element, newElement('target', {}, [cellNode(value)]));
+    },
+  };
+}
+
+/** The memory that a port reserves, in bytes. */
+function reserveProperty(domain: Domain, alias: string): Property {
+  const bytes = reserveOf(domain.overrides, alias);
+  return {
+    name: 'reserve',
+    value: bytes === 0 ? NONE : String(bytes),
+    write: (editor, value) => {
+      if (value === NONE) takeReserve(editor, domain, alias);
+      else reserveMemory(domain, editor, [{ alias, reserve: Number(value) }]);
+    },
+  };
+}
+
+/** The distances of a cell to those with CPUs or memory; those to others come and go with the other cell. */
+function distancesProperty(element: XmlElement, initiators: ReadonlySet<string>): Property {
+  const distances = element.child('distances');
+  const all = distances?.childrenNamed('sibling') ?? [];
+  const siblings = all.filter((e) => !initiators.has(e.attribute('id') ?? ''));
+  const textOf = (sibling: XmlElement) => `${sibling.attribute('id')}:${sibling.attribute('value')}`;
+  return {
+    name: 'distances',
+    value: siblings.map(textOf).join(' ') || NONE,
+    write: (editor, value) => {
+      const kept = new Set(value.split(' '));
+      for (const sibling of siblings) if (!kept.has(textOf(sibling))) take(editor, sibling);
+      if (distances) editor.whenEmpty(distances, 'remove');
+      editor.whenEmpty(element, 'close');
+    },
+  };
+}
+
+/** The children of `<domain>` that libvirt 12.8 prints after `<iommufd>`, which follows everything of memory, CPUs and NUMA. */
+const AFTER_IOMMUFD: readonly string[] = 'resource sysinfo bootloader os idmap features cpu clock devices'.split(' ');
+
+function domainProperties(domain: Domain): Property[] {
+  const { document, iommufd, pciHole64 } = domain;
+  const { root } = document;
+  const prefix = qemuPrefix(root);
+  return [
+    {
+      name: 'iommufd',
+      value: iommufd?.element.attribute('enabled') ?? NONE,
+      write: (editor, value) => {
+        const next = root.children.find((e) => AFTER_IOMMUFD.includes(e.name));
+        if (iommufd && value === NONE) {
+          editor.removeAttribute(iommufd.element, 'enabled');
+          editor.whenEmpty(iommufd.element, 'remove');
+        } else if (iommufd) editor.setAttribute(iommufd.element, 'enabled', value);
+        else if (value !== NONE) insertChild(editor, root, newElement('iommufd', { enabled: value }), next);
+      },
+    },
+    {
+      name: 'pcihole64',
+      value: pciHole64 ? String(pciHole64.size) : NONE,
+      write: (editor, value) => {
+        const hole = { ...newElement('pcihole64', { unit: 'KiB' }), text: value };
+        const controller = domain.controllers.find((c) => c.model === 'pcie-root')?.element;
+        if (pciHole64 && value === NONE) take(editor, pciHole64.element);
+        else if (pciHole64) editor.replace(pciHole64.element, hole);
+        else if (value !== NONE && controller) editor.append(controller, hole);
+        else if (value !== NONE) addRoot(editor, domain, hole);
+      },
+    },
+    {
+      name: 'namespace',
+      value: prefix ?? NONE,
+      write: (editor, value) => {
+        if (value === NONE && prefix !== undefined && !isUsed(root, prefix, editor)) {
+          editor.removeAttribute(root, `xmlns:${prefix}`);
+        }
+      },
+    },
+  ];
+}
+
+/** Adds a `pcie-root` where libvirt prints it: before the other PCI controllers. */
+function addRoot(editor: XmlEditor, domain: Domain, hole: NewElement): void {
+  const controller = newElement('controller', { type: 'pci', index: 0, model: 'pcie-root' }, [hole]);
+  const first = domain.controllers[0]?.element;
+  const last = lastOf(domain, ['controller', 'disk', 'emulator']);
+  insertDevice(domain, editor, controller, first ? undefined : last, first);
+}
+
+/** Whether something that stays in an element has the prefix that this element declares. */
+function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean {
+  return element.children.some((child) => {
+    if (child.attribute(`xmlns:${prefix}`) !== undefined || editor.isRemoved(child)) return false;
+    const names = [child.name, ...child.attributes.map((a) => a.name)];
+    return names.some((name) => name.startsWith(`${prefix}:`)) || isUsed(child, prefix, editor);
+  });
+}
