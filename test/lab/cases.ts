@@ -67,9 +67,12 @@ export function sampleCases(): Case[] {
 
 /** Golden files whose domains show one rule each; `test/golden/NAME/command` says with which options. */
 const golden: readonly string[] = [
+  'bus-window-of-policy',
   'bridge-by-hand',
   'bypass',
   'crlf',
+  'emulated-behind-vsmmu',
+  'expander-bus-full',
   'group-mates',
   'grouping-device',
   'iommufd-no',
@@ -77,7 +80,9 @@ const golden: readonly string[] = [
   'mirror-switches',
   'multifunction-parts',
   'multifunction-together',
+  'other-iommu',
   'spare-ports',
+  'spare-ports-without-address',
   'two-smmus',
 ];
 
@@ -88,6 +93,7 @@ export function goldenCases(): Case[] {
     const [, , ...words] = read(`${folder}/command`).trim().split(' ');
     const options = words.filter((word) => !['--diff', '--verbose', `${folder}/domain.xml`].includes(word));
     const xml = asTcg(read(`${folder}/domain.xml`))
+      .replace(/<name>.*<\/name>/, `<name>${name}</name>`)
       .replace('</name>', "</name><memory unit='MiB'>1024</memory><vcpu>1</vcpu>")
       .replace('<os>', "<os firmware='efi'>")
       .replace('<acpi/>', "<acpi/><gic version='3'/>")

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CapturedHosts, randomCases, sampleCases, seriesExample, specialCases, titled } from './cases.js';
+import { CapturedHosts, goldenCases, randomCases, sampleCases, seriesExample, specialCases, titled } from './cases.js';
 import { forCommandLine, hostAddresses } from './domain.js';
 import { emulatedMachine } from './emulated.js';
 import { bootGuest } from './guest.js';
@@ -17,6 +17,16 @@ const counts: readonly (readonly [string, number])[] = [
   ['generic-initiators', 3],
 ];
 const special = await specialCases(hosts);
+/** Domains that are converted by a rule that is easily got wrong: a second expander bus, a disk that goes back to pcie.0, … */
+const golden = goldenCases().filter(({ title }) =>
+  [
+    'bus-window-of-policy',
+    'emulated-behind-vsmmu',
+    'expander-bus-full',
+    'other-iommu',
+    'spare-ports-without-address',
+  ].some((name) => title.endsWith(name)),
+);
 const random = await Promise.all(counts.map(([host, count]) => randomCases(hosts, host, count)));
 
 let lab: Lab;
@@ -29,16 +39,19 @@ afterAll(async () => {
 });
 
 describe('a guest sees what the plan says', () => {
-  it.concurrent.for(titled([...sampleCases(), ...special, ...random.flat()]))('%s', async ([, each], { task }) => {
-    const { prediction, dump } = await tryDomain(lab, each);
-    expect(prediction.complete, 'every address is known').toBe(true);
-    const { options, layout } = await commandLine(lab, dump);
-    const view = await bootGuest(lab, emulatedMachine(options));
-    task.meta.lab = { defined: 1, booted: 1 };
-    const hosts = hostAddresses(forCommandLine(dump));
-    expect(observedSight(view, layout, hosts)).toEqual(predictedSight(prediction));
-    expect(treeOf(view.lspci), 'its lspci -tv').toBe(predictedTree(prediction, dump));
-    expect(observedNodes(view, layout)).toEqual(predictedNodes(layout));
-    if (each.title === seriesExample().title) process.stdout.write(`${view.lspci}\n`);
-  });
+  it.concurrent.for(titled([...sampleCases(), ...golden, ...special, ...random.flat()]))(
+    '%s',
+    async ([, each], { task }) => {
+      const { prediction, dump } = await tryDomain(lab, each);
+      expect(prediction.complete, 'every address is known').toBe(true);
+      const { options, layout } = await commandLine(lab, dump);
+      const view = await bootGuest(lab, emulatedMachine(options));
+      task.meta.lab = { defined: 1, booted: 1 };
+      const hosts = hostAddresses(forCommandLine(dump));
+      expect(observedSight(view, layout, hosts)).toEqual(predictedSight(prediction));
+      expect(treeOf(view.lspci), 'its lspci -tv').toBe(predictedTree(prediction, dump));
+      expect(observedNodes(view, layout)).toEqual(predictedNodes(layout));
+      if (each.title === seriesExample().title) process.stdout.write(`${view.lspci}\n`);
+    },
+  );
 });
