@@ -103,7 +103,8 @@ export function runProgram(name: string, args: readonly string[], { input = '', 
 /** A folder of its own for a test, gone when it ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // What a test killed may still add a file.
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   return folder;
 }
 
