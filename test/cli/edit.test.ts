@@ -88,6 +88,15 @@ describe('edit', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
+  it('keeps what was made of it where what is wrong was so before, and the conversion has said so', () => {
+    const withoutGroup = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
+    const file = fileOf(withoutGroup);
+    const run = edit(file, { editor: 'sed -i s/4194304/2097152/ "$1"' });
+    expect(run.code).toBe(0);
+    expect(run.stderr).toMatch(/^ml-train-01:\d+:\d+: warning: device-without-group: /m);
+    expect(readFileSync(file, 'utf8')).toContain('2097152');
+  });
+
   it('rewrites nothing with --check-only, and checks what the user made of it', () => {
     const file = fileOf(before);
     expect(edit(file, { editor: 'true', args: ['--check-only'] }).code).toBe(0);
