@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/lab/**', 'test/accel/**', 'test/packages/**'],
     globalSetup: ['test/setup.ts'],
+    setupFiles: ['test/random-cases.ts'],
     pool: 'forks',
     // The files of a process share the modules that they import.
     isolate: false,

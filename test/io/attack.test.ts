@@ -68,12 +68,14 @@ async function underAttack(script: string, action: () => Promise<void>): Promise
     uid: USER,
     gid: USER,
     stdio: 'ignore',
+    // A process group of its own: what the shell has started ends with it.
+    detached: true,
   });
   await once(attacker, 'spawn');
   try {
     await action();
   } finally {
-    attacker.kill('SIGKILL');
+    if (attacker.pid !== undefined) process.kill(-attacker.pid, 'SIGKILL');
     await once(attacker, 'close');
   }
 }
