@@ -71,8 +71,8 @@ export function isCompanion(element: XmlElement): boolean {
 export function isManagedCell(cell: XmlElement): boolean {
   if (!has(cell, ['id', 'cpus', 'memory', 'unit'], ['distances'])) return false;
   if (cell.attribute('cpus') === undefined) return parseNumber(cell.attribute('memory') ?? '0') === 0;
-  const cells = cell.parent?.childrenNamed('cell') ?? [];
-  return cells.every((other) => other === cell || other.attribute('cpus') === undefined);
+  const siblings = cell.parent?.children ?? [];
+  return !siblings.some((e) => e !== cell && e.name === 'cell' && e.attribute('cpus') !== undefined);
 }
 
 /** Whether an element is the `pcie-root` of every domain, and says nothing else. */
