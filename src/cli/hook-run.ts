@@ -175,7 +175,7 @@ function isEnforced(options: OptionValues): boolean {
   }
 }
 
-/** Tells the script that the check is complete. */
+/** Reports to the script that the check is complete. */
 function answer(code: number): number {
   writeSync(1, `${code === 0 ? 'allowed' : 'refused'}\n`);
   return code;
