@@ -160,6 +160,16 @@ describe('after an edit by hand', () => {
     expect(codes).toEqual(['address-dropped']);
   });
 
+  it('nor to one whose function 0 vsmmu never moved', () => {
+    const first = at(1).replace("function='0'", "function='0' multifunction='on'");
+    const before = domain(port(1), hostdev(4, first), hostdev(1, at(1, 0, 1)), rng(at(0, 2)));
+    const { added, codes } = afterEdit(before, (xml) =>
+      xml.replace(/ *<hostdev (?:(?!<hostdev)[\s\S])*bus='4'\/><\/source>[\s\S]*?<\/hostdev>\n/, ''),
+    );
+    expect(added).toEqual([`    ${hostdev(1)}`]);
+    expect(codes).toEqual(['address-dropped']);
+  });
+
   it('a port that was put on a bridge of ours is left to libvirt, and its device stays on it', () => {
     const put = (xml: string) =>
       xml.replace('  </devices>', `  ${port(4, at(2, 5))}\n    ${hostdev(3, at(4))}\n  </devices>`);

@@ -28,8 +28,6 @@ export interface Undoing {
   readonly leavingIommus: ReadonlySet<number>;
   /** Former addresses of those that are where vsmmu put them. */
   readonly former: ReadonlyMap<XmlElement, string>;
-  /** Former addresses with function 0, also of devices that are gone. */
-  readonly firsts: ReadonlySet<string>;
   /** Undefined where a record would bring back what vsmmu never takes out. */
   readonly returning: Returning | undefined;
 }
@@ -71,7 +69,7 @@ export function rootPortsInUse(domain: Domain, former: ReadonlyMap<XmlElement, s
 /** Decides what becomes of each guest address, and whether what was taken out can come back. */
 export function decideAddresses(
   domain: Domain,
-  { leaving, leavingIommus, former, firsts, returning }: Undoing,
+  { leaving, leavingIommus, former, returning }: Undoing,
 ): { moves: readonly Move[]; returning: Returning; diagnostics: readonly Diagnostic[] } {
   const { controllers, hostDevices, otherDevices } = domain;
   const gone = new Set<number>(controllers.filter((c) => leaving.has(c)).map((c) => c.index));
@@ -105,8 +103,8 @@ export function decideAddresses(
   const reachable = decided.map((move) => {
     const to = parseAddress(move.to);
     const first = to && formatGuestAddress({ ...to, function: 0 });
-    // The guest does not look at a slot without function 0, and the device that was function 0 is gone by now.
-    const isAlone = first !== undefined && firsts.has(first) && !taken.has(first);
+    // The guest does not look at a slot without function 0, and the device that was function 0 may be gone by now.
+    const isAlone = first !== undefined && !taken.has(first);
     return isAlone ? { ...move, to: NONE, isFormer: false } : move;
   });
   return { moves: reachable, returning: admitted.returning, diagnostics };

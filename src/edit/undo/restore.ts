@@ -10,7 +10,7 @@ import type { NewElement, XmlEditor } from '../../xml/editor.js';
 import type { Quote } from '../../xml/print.js';
 import { AFTER_IOMMUS, firstOf, insertDevice, lastOf, pciePort, take } from '../elements.js';
 import { takeReserve } from '../overrides.js';
-import { formatAddress, NONE, type Property, parseAddress, type Subject, subjectsOf } from '../properties.js';
+import { formatAddress, NONE, type Property, type Subject, subjectsOf } from '../properties.js';
 import { afterMoves, decideAddresses, type Move, type Returning, readReturning, rootPortsInUse } from './addresses.js';
 import { isBareRoot, isCompanion, isManagedCell, isRestorable } from './managed.js';
 import { asNew, changesOf, listed, type Meaning, NAMESPACE, subjectName } from './record.js';
@@ -75,10 +75,6 @@ class Restorer {
     const former = new Map(
       this.#changes.flatMap((c) => (c.name === 'address' ? [[c.subject.element, c.before] as const] : [])),
     );
-    const firsts = meaning.changed.flatMap(({ address = '' }) => {
-      const before = parseAddress(address);
-      return before?.function === 0 ? [formatGuestAddress(before)] : [];
-    });
     const added = listed(meaning.added.controllers);
     this.#inUse = rootPortsInUse(domain, former);
     const leaving = domain.controllers.filter(
@@ -97,7 +93,6 @@ class Restorer {
       leaving: this.#leaving,
       leavingIommus: this.#leavingIommus,
       former,
-      firsts: new Set(firsts),
       returning: readReturning(meaning.removed),
     });
     this.#moves = moves;
