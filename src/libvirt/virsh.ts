@@ -93,6 +93,7 @@ export class Virsh {
     const mark = `${this.nonce}x${++this.asked}`;
     const said = `${this.nonce}'x'${this.asked}`;
     return new Promise((resolve, reject) => {
+      const line = words.map(quote).join(' ');
       const late = () => {
         this.end(new VirshGone(`virsh ${words[0]} took longer than ${limitSeconds} s`, 'silent'));
       };
@@ -112,7 +113,7 @@ export class Virsh {
         },
       };
       this.process.stdin.write(
-        `echo begin-${said}; ${words.map(quote).join(' ')}; echo end-${said}\necho --err done-${said}; echo done-${said}\n`,
+        `echo begin-${said}; ${line}; echo end-${said}\necho --err done-${said}; echo done-${said}\n`,
       );
     });
   }

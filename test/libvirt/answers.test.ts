@@ -131,7 +131,16 @@ describe('a command', () => {
     recorded.answer("list it's a; uri", 'an answer\n');
     const virsh = new Virsh(URI);
     expect(await virsh.run(['list', "it's a; uri"], 60)).toEqual({ output: 'an answer\n', errors: [] });
-    await expect(virsh.run(['list', 'two\nlines'], 60)).rejects.toThrow('no line end');
+    virsh.close();
+  });
+
+  it('goes on after a word that it cannot take', async () => {
+    start();
+    const virsh = new Virsh(URI);
+    const limitSeconds = 0.1;
+    await expect(virsh.run(['list', 'two\nlines'], limitSeconds)).rejects.toThrow('no line end');
+    await new Promise((resolve) => setTimeout(resolve, 2000 * limitSeconds));
+    expect(await virsh.run(['uri'], 60)).toEqual({ output: RECORDED.uri, errors: [] });
     virsh.close();
   });
 });
