@@ -32,6 +32,10 @@ export async function run(operands: readonly string[], options: OptionValues): P
   if (extra === undefined || more.length > 0) {
     throw new InputError(diagnostic('usage', 'hook run takes GUEST OPERATION SUB-OPERATION EXTRA'));
   }
+  if (operation === 'vsmmu' && suboperation === 'status') {
+    writeSync(1, 'running\n');
+    return 0;
+  }
   const log = new HookLog(value(options, 'log'));
   const name = JSON.stringify(guest);
   const isStart = operation === 'prepare' && suboperation === 'begin';

@@ -140,27 +140,30 @@ const HOOK_ENVIRONMENT = {
   HOME: '/root',
 };
 
-/** What hook run says to arguments that libvirt never gives. */
-const ANSWER = 'vsmmu: error: usage: hook run takes ';
+/** An operation that is not libvirt's, to which script and program answer. */
+const STATUS = ['-', 'vsmmu', 'status', '-'];
 
 /**
- * What keeps a hook from running, found by starting its program as libvirt would. The program is given wrong arguments:
- * only one that loads completely can refuse them, and they need no domain and leave no log.
+ * Returns what keeps a hook from running, found by starting the installed script as libvirt would, and then the program, to say
+ * which of the two is at fault. They need no domain and write no log.
  */
-export function problemsOf({ node = '', vsmmu = '', broken }: InstalledHook): readonly string[] {
+export function problemsOf({ file, node = '', vsmmu = '', broken }: InstalledHook): readonly string[] {
   if (broken.length > 0) return broken;
-  const options = { env: HOOK_ENVIRONMENT, cwd: '/', input: '', encoding: 'utf8', timeout: 20_000 } as const;
+  const script = whyNotRunning(file, STATUS);
+  if (script === undefined) return [];
   const [program = '', ...words] = [...(node === '' ? [] : [node]), vsmmu];
-  const { error, signal, status, stderr } = spawnSync(
-    program,
-    [...words, 'hook', 'run', '--log', '', '--', 'status'],
-    options,
-  );
-  if (stderr?.startsWith(ANSWER)) return [];
+  const why = whyNotRunning(program, [...words, 'hook', 'run', '--log', '', '--', ...STATUS]);
+  return [why === undefined ? `${file} does not run: ${script}` : `${vsmmu} does not run: ${why}`];
+}
+
+function whyNotRunning(program: string, args: readonly string[]): string | undefined {
+  const options = { env: HOOK_ENVIRONMENT, cwd: '/', input: '', encoding: 'utf8', timeout: 20_000 } as const;
+  const { error, signal, status, stdout, stderr } = spawnSync(program, args, options);
+  if (stdout === 'running\n') return undefined;
   const [line = ''] = stderr?.trim().split('\n') ?? [];
-  const why =
-    error?.message ?? (line || (signal ? `it ends by ${signal}` : `it ends with exit code ${status} and no answer`));
-  return [`${vsmmu} does not run: ${why}`];
+  return (
+    error?.message ?? (line || (signal ? `it ends by ${signal}` : `it ends with exit code ${status} and no answer`))
+  );
 }
 
 function isUsable(file: string, mode: number): boolean {

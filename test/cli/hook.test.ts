@@ -215,6 +215,26 @@ describe('hook install', () => {
     }
   });
 
+  it('says that the script does not run, whatever keeps it from that', () => {
+    const { folder, script } = install();
+    const text = readFileSync(script, 'utf8');
+    for (const [changed, why] of [
+      [text.replace("'prepare begin' |", "'prepare begin') |"), /Syntax error/],
+      [text.replace('check hook run', 'check hook'), /./],
+      [text.replace(/^answer=.*$/m, 'exit 3'), /it ends with exit code 0 and no answer/],
+      [text.replace('#!/bin/sh', '#!/nowhere/sh'), /ENOENT/],
+    ] as const) {
+      writeFileSync(script, changed);
+      const { code, stdout } = vsmmuStatus(folder);
+      expect(code).toBe(1);
+      const [, line = ''] = /^BROKEN {6}(.*)$/m.exec(stdout) ?? [];
+      expect(line).toContain(`${script} does not run: `);
+      expect(line).toMatch(why);
+    }
+    writeFileSync(script, text);
+    expect(vsmmuStatus(folder)).toMatchObject({ code: 0, stdout: expect.not.stringContaining('BROKEN') });
+  });
+
   it('warns where another user may change what libvirt would run as root', () => {
     const folder = temporaryFolder();
     chmodSync(folder, 0o777);
