@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 export function runProgram(
   program: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
 ): string {
   const { status, error, stdout, stderr } = spawnSync(program, args, {
     encoding: 'utf8',
