@@ -30,14 +30,6 @@ const LOGROTATE = `/var/log/vsmmu-hook.log {
 }
 `;
 
-/**
- * KubeVirt's sidecar-shim starts a program of this name. The runtime inside vsmmu obeys environment variables that could change
- * what it does, so only these are passed on.
- */
-const ON_DEFINE_DOMAIN = `#!/bin/sh
-exec env -i PATH="$PATH" HOME="\${HOME:-/}" LC_ALL="\${LC_ALL:-C.UTF-8}" /usr/bin/vsmmu on-define-domain "$@"
-`;
-
 /** Lays the files of a package out in a folder, which is emptied first. @param date of the man pages */
 export function layOut(root: string, { path, inputs }: Executable, layout: Layout, date: Date): void {
   rmSync(root, { recursive: true, force: true });
@@ -49,7 +41,11 @@ export function layOut(root: string, { path, inputs }: Executable, layout: Layou
   const own = (file: string): string => readFileSync(join(REPOSITORY, file), 'utf8');
 
   put('usr/bin/vsmmu', readFileSync(path), 0o755);
-  put('usr/libexec/vsmmu/onDefineDomain', ON_DEFINE_DOMAIN, 0o755);
+  put(
+    'usr/libexec/vsmmu/onDefineDomain',
+    own('bin/onDefineDomain').replace(/^vsmmu=.*/m, 'vsmmu=/usr/bin/vsmmu'),
+    0o755,
+  );
   for (const [name, page] of Object.entries(manPages(date))) {
     put(`usr/share/man/man${name.at(-1)}/${name}.gz`, gzip(page));
   }

@@ -76,6 +76,11 @@ describe('onDefineDomain', () => {
     expect(stdout).toContain(` ${spelling}="8"`);
   });
 
+  it('obeys no variable that changes what Node does', async () => {
+    const { code, stdout } = await run({}, here, { NODE_OPTIONS: '--require=/nowhere.cjs' });
+    expect([code, stdout.includes('<driver pciBus="9" accel="on"/>')]).toEqual([0, true]);
+  });
+
   it('gives a domain that is none of ours back as it came', async () => {
     const other = here.replace('aarch64', 'x86_64').replace('machine="virt"', 'machine="q35"');
     expect(await run({}, other)).toMatchObject({ code: 0, stdout: other });

@@ -56,7 +56,7 @@ function build(checkout: string, goroot: string | undefined, folder: string): vo
 const HOOK = `#!/bin/sh
 n=$(ls /tmp/inputs | wc -l)
 printf %s "$4" > /tmp/inputs/$((n + 1)).xml
-exec node /tmp/vsmmu/bin/onDefineDomain "$@"
+exec /tmp/vsmmu/bin/onDefineDomain "$@"
 `;
 
 async function record(lab: Lab, machine: Machine): Promise<void> {

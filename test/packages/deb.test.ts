@@ -69,6 +69,13 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
     expect(stderr).toMatch(/^vsmmu: "vm" could not be checked: .*sys/);
   });
 
+  it('answers KubeVirt through onDefineDomain, which passes on what is documented and nothing for the runtime', () => {
+    const call = ['/usr/libexec/vsmmu/onDefineDomain', '--vmi', '{"metadata":{"name":"vm"}}', '--domain', '<domain/>'];
+    const answer = root.run('env', 'BUN_BE_BUN=1', 'BUN_OPTIONS=--version', 'VSMMU_LIBVIRT=none', ...call);
+    expect(answer).toMatchObject({ code: 2, stdout: '' });
+    expect(answer.stderr).toMatch(/^vm:.*VSMMU_LIBVIRT take kubevirt or a version such as 12\.8\.0, not none/);
+  });
+
   it('installs the executable with nothing taken out of it', () => {
     const installed = root.output('sha256sum', '/usr/bin/vsmmu').split(' ')[0];
     expect(installed).toBe(output(['/usr/bin/sha256sum', executable()]).split(' ')[0]);

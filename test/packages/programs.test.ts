@@ -119,3 +119,17 @@ describe('the standalone executable', () => {
     expect(Math.max(...versions.map(([, minor]) => Number(minor)))).toBeLessThanOrEqual(17);
   });
 });
+
+describe('the npm package', () => {
+  /** Packs the repository as the first of its kind: nothing is cached for it. */
+  function pack(): Buffer {
+    const folder = temporaryFolder();
+    const env = { ...process.env, npm_config_cache: join(folder, 'cache') };
+    const name = output(['npm', 'pack', '--silent', '--pack-destination', folder], { env }).trim().split('\n').at(-1);
+    return readFileSync(join(folder, name ?? ''));
+  }
+
+  it('has the same bytes when it is packed again', () => {
+    expect(pack().equals(readFileSync(packageFile(/\.tgz$/)))).toBe(true);
+  });
+});
