@@ -181,7 +181,7 @@ const codes = {
   },
   'bus-window-too-small': {
     severity: 'error',
-    meaning: 'a bridge has fewer bus numbers than it and its ports need; the guest would panic',
+    meaning: 'an expander bus has fewer bus numbers than it and its ports need; the guest would panic',
   },
   'controller-indexes-exhausted': {
     severity: 'error',
@@ -239,7 +239,7 @@ const codes = {
   'revert-nothing': { severity: 'note', meaning: 'nothing in the domain is of vsmmu; nothing changes' },
   'revert-unrecorded': {
     severity: 'error',
-    meaning: 'the domain has bridges for vSMMUs, and no record says what was there before',
+    meaning: 'the domain has expander buses for vSMMUs, and no record says what was there before',
     hint: 'give --force to take them out all the same; libvirt then chooses new places for the devices behind them',
   },
   'revert-incomplete': {
@@ -259,23 +259,23 @@ const codes = {
   'relayout-moved': {
     severity: 'note',
     meaning:
-      '`--relayout` gives a device that is behind a bridge made by hand, and is no host device, a port of pcie.0',
+      '`--relayout` gives a device that is behind an expander bus made by hand, and is no host device, a port of pcie.0',
   },
-  'bridge-not-restored': {
+  'expander-bus-not-restored': {
     severity: 'warning',
-    meaning: '`revert` does not put back a bridge made by hand that `--relayout` took out: its place is taken',
-    hint: 'take the bridges from the definition of before, or run vsmmu rewrite once more',
+    meaning: '`revert` does not put back an expander bus made by hand that `--relayout` took out: its place is taken',
+    hint: 'take the expander buses from the definition of before, or run vsmmu rewrite once more',
   },
 
   // NUMA and memory
   'numa-cell-unknown': {
     severity: 'warning',
-    meaning: "a bridge is put on no NUMA cell, since none is known to stand for its devices' node of the host",
+    meaning: "an expander bus is put on no NUMA cell, since none is known to stand for its devices' node of the host",
     hint: 'bind each cell to one node of the host: <numatune><memnode cellid nodeset>, or pin its vCPUs to it',
   },
   'numa-cell-differs': {
     severity: 'warning',
-    meaning: 'a bridge that is there already is on another NUMA cell than its devices are nearest to',
+    meaning: 'an expander bus that is there already is on another NUMA cell than its devices are nearest to',
     hint: 'change the <node> in its <target>, or remove it for vsmmu to choose',
   },
   'numa-node-unknown': {
@@ -342,7 +342,7 @@ const codes = {
     severity: 'error',
     meaning:
       'a device is behind the vSMMU of another SMMU: the guest starts, and every device behind that vSMMU fails in it',
-    hint: 'move it to a bridge of its own SMMU, as `vsmmu rewrite` does',
+    hint: 'move it to an expander bus of its own SMMU, as `vsmmu rewrite` does',
   },
   'device-behind-emulated-smmu': {
     severity: 'error',
@@ -442,10 +442,10 @@ const codes = {
       "the space for 64-bit BARs is smaller than those of the guest's devices, or (a warning) than their platform asks for",
     hint: 'give <pcihole64> the next power of two, as `vsmmu rewrite` does',
   },
-  'bridge-misnamed': {
+  'expander-bus-misnamed': {
     severity: 'warning',
-    meaning: 'the alias of a bridge names another SMMU than its devices are behind',
-    hint: 'rewrite the domain, which moves them to a bridge of their own SMMU',
+    meaning: 'the alias of an expander bus names another SMMU than its devices are behind',
+    hint: 'rewrite the domain, which moves them to an expander bus of their own SMMU',
   },
   'metadata-stale': {
     severity: 'note',

@@ -6,7 +6,7 @@ export type { DiagnosticCode } from './codes.js';
 export type Severity = 'error' | 'warning' | 'note';
 
 /** A place in a text: line and column count from 1, the column in UTF-16 code units. */
-export interface Place {
+export interface Location {
   readonly line: number;
   readonly column: number;
 }
@@ -21,28 +21,28 @@ export interface Diagnostic {
   readonly hint?: string;
   /** The file it is in, where that is not the domain's (a policy, a topology). */
   readonly file?: string;
-  readonly place?: Place;
+  readonly location?: Location;
 }
 
 /** What a finding may say beyond its code and message. */
 export interface DiagnosticDetails {
   readonly hint?: string | undefined;
   readonly file?: string | undefined;
-  readonly place?: Place | undefined;
+  readonly location?: Location | undefined;
   /** Only where policy makes a finding worse or milder than its code says. */
   readonly severity?: Severity | undefined;
 }
 
 /** Makes a finding of a code of the table in `codes.ts`, with that code's severity and hint unless told otherwise. */
 export function diagnostic(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): Diagnostic {
-  const { hint = CODES[code].hint, file, place, severity = CODES[code].severity } = details;
+  const { hint = CODES[code].hint, file, location, severity = CODES[code].severity } = details;
   return {
     code,
     severity,
     message: shorten(message),
     ...(hint !== undefined && { hint: shorten(hint) }),
     ...(file !== undefined && { file }),
-    ...(place !== undefined && { place }),
+    ...(location !== undefined && { location }),
   };
 }
 
@@ -78,4 +78,4 @@ export class RefusedError extends DiagnosedError {}
 export class InputError extends DiagnosedError {}
 
 /** The outside failed: a file, sysfs, libvirt. Exit code 3. */
-export class OutsideError extends DiagnosedError {}
+export class EnvironmentError extends DiagnosedError {}

@@ -5,9 +5,9 @@ export {
   DiagnosedError,
   type Diagnostic,
   type DiagnosticCode,
+  EnvironmentError,
   InputError,
-  OutsideError,
-  type Place,
+  type Location,
   RefusedError,
   type Severity,
 } from './diagnostics.js';
@@ -16,8 +16,8 @@ export { type Domain, parseDomain } from './domain/domain.js';
 export type { CellId, HostNode } from './domain/numa.js';
 export type { KiB } from './domain/size.js';
 export { rewrite } from './edit/rewrite.js';
-export { oursOf } from './edit/undo/recorded.js';
-export { type Cleared, withoutBridges } from './edit/undo/relayout.js';
+export { managedDevicesOf } from './edit/undo/recorded.js';
+export { type Cleared, withoutExpanderBuses } from './edit/undo/relayout.js';
 export { type Reverted, type RevertOptions, revert } from './edit/undo/revert.js';
 export type { Plan } from './generated/plan.js';
 export type { Topology } from './generated/topology.js';
@@ -29,7 +29,7 @@ export { KERNEL_LOG, type KernelLog } from './host/kernel-log.js';
 export { scanHost } from './host/scan.js';
 export { readTopology } from './host/snapshot.js';
 export { type Attachment, planAttachment } from './plan/attach.js';
-export type { Ours } from './plan/leftovers.js';
+export type { ManagedDevices } from './plan/orphaned.js';
 export { type Planned, type PlanOptions, plan } from './plan/plan.js';
 export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
 export { type LibvirtAbility, type QemuAbility, type Target, UPSTREAM } from './plan/target.js';

@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic, OutsideError } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
 import { failure } from './convert.js';
 import { digestOf } from './digest.js';
 import type { Journal } from './journal.js';
@@ -49,14 +49,16 @@ export async function change(
   if (present === undefined) throw gone();
   if (digestOf(present) !== before) {
     const message = 'it was edited by somebody while it was being converted, and stays as they left it';
-    throw new OutsideError(diagnostic('domain-edited', message));
+    throw new EnvironmentError(diagnostic('domain-edited', message));
   }
   const written = await store.write(id, text, true);
   const stored = await store.read(id);
   if (stored === undefined) throw gone();
   if (digestOf(stored) !== after && !accepts(stored)) {
     await store.write(id, present, false);
-    throw new OutsideError(diagnostic('read-back-differs', 'what is stored is not what was written; it was put back'));
+    throw new EnvironmentError(
+      diagnostic('read-back-differs', 'what is stored is not what was written; it was put back'),
+    );
   }
   try {
     await journal.append({ event: 'done', id, stored: digestOf(stored) });
@@ -67,6 +69,6 @@ export async function change(
 }
 
 /** A domain that was there when its turn began. */
-export function gone(): OutsideError {
-  return new OutsideError(diagnostic('domain-gone', 'it is gone: somebody removed it meanwhile'));
+export function gone(): EnvironmentError {
+  return new EnvironmentError(diagnostic('domain-gone', 'it is gone: somebody removed it meanwhile'));
 }

@@ -1,13 +1,13 @@
 import { resultDiagnostics } from '../check/result.js';
-import { type Diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
+import { type Diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import { rewrite } from '../edit/rewrite.js';
 import { readRecord } from '../edit/undo/record.js';
-import { oursOf } from '../edit/undo/recorded.js';
-import { withoutBridges } from '../edit/undo/relayout.js';
+import { managedDevicesOf } from '../edit/undo/recorded.js';
+import { withoutExpanderBuses } from '../edit/undo/relayout.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
-import { whyNotOurs } from '../plan/applicable.js';
+import { whyNotApplicable } from '../plan/applicable.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import type { Target } from '../plan/target.js';
@@ -24,7 +24,7 @@ export interface ConvertSettings {
 
 /** What is to be done with a domain, its XML known. */
 export interface Conversion {
-  readonly verdict: 'convert' | 'unchanged' | 'not-ours' | 'cannot';
+  readonly verdict: 'convert' | 'unchanged' | 'not-applicable' | 'refused';
   /** libvirt's name of it; empty where the XML has none, or is none. */
   readonly name: string;
   /** The text that came in; undefined where it is no text. */
@@ -48,20 +48,20 @@ export function convert(
   let domain: Domain | undefined;
   try {
     domain = parseDomain(input);
-    const other = whyNotOurs(domain);
-    if (other) return { ...asItIs(domain), verdict: 'not-ours', diagnostics: [other] };
+    const other = whyNotApplicable(domain);
+    if (other) return { ...asItIs(domain), verdict: 'not-applicable', diagnostics: [other] };
     return convertDomain(domain, hostOf(domain.name), settings);
   } catch (error) {
     if (!(error instanceof InputError || error instanceof RefusedError)) throw error;
     const { diagnostics } = error;
-    return { ...unusable(domain), verdict: isAnotherDocument(error) ? 'not-ours' : 'cannot', diagnostics };
+    return { ...unusable(domain), verdict: isAnotherDocument(error) ? 'not-applicable' : 'refused', diagnostics };
   }
 }
 
 function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, strict }: ConvertSettings): Conversion {
-  const cleared = policy.relayout ? withoutBridges(domain) : undefined;
+  const cleared = policy.relayout ? withoutExpanderBuses(domain) : undefined;
   const base = cleared?.domain ?? domain;
-  const planned = plan(base, host, policy, { forceTcg, target, ours: oursOf(base) });
+  const planned = plan(base, host, policy, { forceTcg, target, ours: managedDevicesOf(base) });
   const after = planned.plan.changed ? rewrite(base, planned.plan) : base.document.text;
   const changed = after !== domain.document.text;
   const result = changed ? parseDomain(after) : domain;
@@ -109,6 +109,6 @@ const ENDS_RUN: ReadonlySet<string> = new Set(['libvirt-unreachable', 'run-incom
 
 /** The diagnostics of a failure that concerns one domain only. @throws any other error */
 export function failure(error: unknown): readonly Diagnostic[] {
-  if (!(error instanceof OutsideError) || error.diagnostics.some(({ code }) => ENDS_RUN.has(code))) throw error;
+  if (!(error instanceof EnvironmentError) || error.diagnostics.some(({ code }) => ENDS_RUN.has(code))) throw error;
   return error.diagnostics;
 }

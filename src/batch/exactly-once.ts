@@ -1,4 +1,4 @@
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 import type { Item } from './item.js';
 
 /**
@@ -31,6 +31,6 @@ export async function* exactlyOnce<T>(
 }
 
 /** A bug in vsmmu, or a thread that died: the run must not count as complete. */
-export function incomplete(message: string): OutsideError {
-  return new OutsideError(diagnostic('run-incomplete', message));
+export function incomplete(message: string): EnvironmentError {
+  return new EnvironmentError(diagnostic('run-incomplete', message));
 }

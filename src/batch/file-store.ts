@@ -3,7 +3,7 @@ import { hasAttributes } from '../io/attributes.js';
 import { readBelow } from '../io/read.js';
 import { replaceFile } from '../io/replace.js';
 import type { Store } from './change.js';
-import { outside, outsideLater } from './outside.js';
+import { outsideLater, wrapIoError } from './outside.js';
 
 /** The files of a folder, by their paths below it. */
 export function fileStore(folder: string): Store {
@@ -13,7 +13,7 @@ export function fileStore(folder: string): Store {
     fileOf,
     async read(path) {
       const file = fileOf(path);
-      return outside('file-unreadable', file, () => {
+      return wrapIoError('file-unreadable', file, () => {
         try {
           return readBelow(folder, path).bytes;
         } catch (error) {

@@ -10,7 +10,7 @@ import { type Conversion, type ConvertSettings, convert, countDevices, failure, 
 import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
 import type { DeviceCount, Verdict, Wanted } from './item.js';
-import { outside, outsideLater } from './outside.js';
+import { outsideLater, wrapIoError } from './outside.js';
 import { whyOf } from './why.js';
 
 /** What is to be done with the files of a folder; plain data, since it goes to other threads. */
@@ -55,7 +55,7 @@ export class FolderWorker {
   async convert(path: string): Promise<FileResult> {
     const file = join(this.#task.in, path);
     try {
-      const input = outside('file-unreadable', file, () => readBelow(this.#task.in, path, MAX_BYTES));
+      const input = wrapIoError('file-unreadable', file, () => readBelow(this.#task.in, path, MAX_BYTES));
       const conversion = convert(input.bytes, (name) => this.#hostOf(path, name), this.#task.settings);
       return await this.#write(path, input, conversion);
     } catch (error) {
@@ -70,7 +70,7 @@ export class FolderWorker {
       ...bare(path),
       name: name || path,
       verdict,
-      why: verdict === 'cannot' || verdict === 'not-ours' ? whyOf(diagnostics) : undefined,
+      why: verdict === 'refused' || verdict === 'not-applicable' ? whyOf(diagnostics) : undefined,
       loses: losses(conversion),
       devices: countDevices(conversion),
       diagnostics: want.details ? diagnostics : diagnostics.filter((d) => d.severity !== 'note'),
@@ -79,7 +79,7 @@ export class FolderWorker {
     };
     if (after === undefined) return result;
     if (out !== undefined) {
-      const written = await place(out, path, after, input.mode);
+      const written = await writeResult(out, path, after, input.mode);
       const converted = verdict === 'convert';
       if (written) return { ...result, verdict: converted ? 'written' : 'copied' };
       return converted ? { ...result, verdict: 'unchanged', loses: [] } : result;
@@ -98,7 +98,7 @@ export class FolderWorker {
  * Puts a result into the other folder, with its original's mode.
  * @returns whether it was written, and is on the disk; false where it is there already
  */
-async function place(out: string, path: string, content: string, mode: number): Promise<boolean> {
+async function writeResult(out: string, path: string, content: string, mode: number): Promise<boolean> {
   const [file, bytes] = [join(out, path), Buffer.from(content)];
   return await outsideLater('file-unwritable', file, async () => {
     if (contentBelow(out, path)?.equals(bytes)) return false;

@@ -21,7 +21,7 @@ export interface FolderRun {
   /** What an earlier part of this run has settled, by path. */
   readonly settled: ReadonlySet<string>;
   /** What an earlier part of it had begun, by path. */
-  readonly begun: ReadonlyMap<string, BeginEntry>;
+  readonly inFlight: ReadonlyMap<string, BeginEntry>;
   /** Whether files are given out one by one, so that few are in hand when one fails. */
   readonly failFast: boolean;
   /** Ends the run after the files in hand. */
@@ -83,7 +83,7 @@ class OneFile {
 
   /** The result for a file that this run changed just before it was interrupted. */
   async #changedBefore(path: string): Promise<Item | undefined> {
-    const entry = this.#run.begun.get(path);
+    const entry = this.#run.inFlight.get(path);
     if (!entry) return undefined;
     const present = await this.#store.read(path);
     if (present === undefined || digestOf(present) !== entry.after) return undefined;

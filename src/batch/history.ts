@@ -1,4 +1,4 @@
-import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import type { BeginEntry, RunEntry, SettledEntry } from '../generated/journal.js';
 import type { Totals, Verdict } from './item.js';
 import { readJournal } from './journal.js';
@@ -53,7 +53,7 @@ export async function readHistory(run: RunFolder): Promise<History> {
     }
   }
   if (!header) {
-    throw new OutsideError(diagnostic('journal-invalid', 'its first line is no run', { file: run.journal }));
+    throw new EnvironmentError(diagnostic('journal-invalid', 'its first line is no run', { file: run.journal }));
   }
   return { header, listed, changes, settled, ended, size };
 }
@@ -111,7 +111,7 @@ export function totalsOf({ changes, settled }: History): Totals {
 }
 
 /** What was begun and not written down as done. */
-export function begun({ changes }: History): ReadonlyMap<string, BeginEntry> {
+export function inFlight({ changes }: History): ReadonlyMap<string, BeginEntry> {
   const pending = [...changes].filter(([, { stored }]) => stored === undefined);
   return new Map(pending.map(([id, { begin }]) => [id, begin]));
 }

@@ -5,7 +5,7 @@ import type { Topology } from '../generated/topology.js';
 import { Host } from '../host/host.js';
 import { parseJson } from '../host/json.js';
 import { readTopology } from '../host/snapshot.js';
-import { outside } from './outside.js';
+import { wrapIoError } from './outside.js';
 
 /** Which host each domain is for: one for all, or a file that says it of each. */
 export type HostSource = { readonly topology: Topology } | { readonly map: string };
@@ -46,7 +46,7 @@ export function hostFinder(source: HostSource): HostFinder {
  */
 function readMap(file: string): ReadonlyMap<string, string> {
   const value = parseJson(
-    outside('file-unreadable', file, () => readFileSync(file, 'utf8')),
+    wrapIoError('file-unreadable', file, () => readFileSync(file, 'utf8')),
     file,
     'topology-map-invalid',
   );
@@ -62,7 +62,7 @@ function readMap(file: string): ReadonlyMap<string, string> {
 
 function readHost(file: string): Host {
   return readTopology(
-    outside('file-unreadable', file, () => readFileSync(file, 'utf8')),
+    wrapIoError('file-unreadable', file, () => readFileSync(file, 'utf8')),
     file,
   );
 }

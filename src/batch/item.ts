@@ -12,9 +12,9 @@ export type Verdict =
   | 'written'
   | 'copied'
   | 'unchanged'
-  | 'not-ours'
+  | 'not-applicable'
   | 'skipped'
-  | 'cannot'
+  | 'refused'
   | 'failed'
   | 'restored';
 
@@ -57,7 +57,7 @@ export interface Wanted {
 
 /** The verdicts that count as a failure of the batch. */
 export function isFailure({ verdict }: Pick<Item, 'verdict'>): boolean {
-  return verdict === 'cannot' || verdict === 'failed';
+  return verdict === 'refused' || verdict === 'failed';
 }
 
 /** The verdicts of domains that something was done to, or would be. */

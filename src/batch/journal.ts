@@ -1,8 +1,8 @@
 import { closeSync, createReadStream, fdatasync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 import type { Entry } from '../generated/journal.js';
 import { validate } from '../generated/journal.validate.js';
-import { asOutside, outside } from './outside.js';
+import { asOutside, wrapIoError } from './outside.js';
 
 const LINE_END = 0x0a;
 
@@ -27,7 +27,7 @@ export class Journal {
 
   /** A new journal, for its owner alone. @throws OutsideError `state-unwritable` */
   static create(file: string): Journal {
-    return outside('state-unwritable', file, () => new Journal(file, openSync(file, 'wx', 0o600), 0));
+    return wrapIoError('state-unwritable', file, () => new Journal(file, openSync(file, 'wx', 0o600), 0));
   }
 
   /**
@@ -36,7 +36,7 @@ export class Journal {
    * @throws OutsideError `state-unwritable`
    */
   static reopen(file: string, size: number): Journal {
-    return outside('state-unwritable', file, () => {
+    return wrapIoError('state-unwritable', file, () => {
       const fd = openSync(file, 'r+');
       ftruncateSync(fd, size);
       return new Journal(file, fd, size);
@@ -146,7 +146,7 @@ function readEntry(text: string, file: string, line: number): Entry {
   } catch {
     // Told below.
   }
-  throw new OutsideError(
-    diagnostic('journal-invalid', 'this line is no entry of a journal', { file, place: { line, column: 1 } }),
+  throw new EnvironmentError(
+    diagnostic('journal-invalid', 'this line is no entry of a journal', { file, location: { line, column: 1 } }),
   );
 }

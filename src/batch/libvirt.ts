@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import type { BeginEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.js';
@@ -27,7 +27,7 @@ export interface LibvirtRun {
   /** Where what is done is written down; undefined: nothing is done. */
   readonly apply: OpenRun | undefined;
   /** What an earlier part of this run had begun, by UUID. */
-  readonly begun: ReadonlyMap<string, BeginEntry>;
+  readonly inFlight: ReadonlyMap<string, BeginEntry>;
   readonly want: Wanted;
   /** Ends the run after the domains in hand. */
   readonly signal: AbortSignal;
@@ -99,20 +99,20 @@ class OneDomain {
 
   async #attempt(): Promise<Item> {
     const { uuid, persistent } = this.#entry;
-    const { apply, settings, host, begun, want } = this.#run;
+    const { apply, settings, host, inFlight, want } = this.#run;
     if (!persistent) return { ...this.#item('skipped', []), why: 'it is transient, and has no next start' };
     const store = libvirtStore(this.#connection);
     try {
       const before = await store.read(uuid);
       if (before === undefined) throw gone();
-      const entry = begun.get(uuid);
+      const entry = inFlight.get(uuid);
       if (apply && entry && digestOf(before) === entry.after) {
         await apply.journal.append({ event: 'done', id: uuid, stored: entry.after });
         return this.#item('converted', []);
       }
       const conversion = convert(before, () => host, settings);
       const { verdict, after, plan } = conversion;
-      const why = verdict === 'cannot' || verdict === 'not-ours' ? whyOf(conversion.diagnostics) : undefined;
+      const why = verdict === 'refused' || verdict === 'not-applicable' ? whyOf(conversion.diagnostics) : undefined;
       const item: Item = {
         ...this.#item(verdict, conversion.diagnostics),
         why,
@@ -170,5 +170,5 @@ function isConverted({ verdict }: Conversion): boolean {
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof OutsideError && error.diagnostics.some(({ code }) => code === 'libvirt-refused');
+  return error instanceof EnvironmentError && error.diagnostics.some(({ code }) => code === 'libvirt-refused');
 }

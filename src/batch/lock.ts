@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { diagnostic, OutsideError } from '../diagnostics.js';
-import { asOutside, outside } from './outside.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { asOutside, wrapIoError } from './outside.js';
 
 /** A lock that is held. */
 export interface Lock extends Disposable {
@@ -23,9 +23,9 @@ export interface LockOptions {
  * @throws OutsideError `state-locked` when the time is up; `state-unwritable`
  */
 export async function takeLock(file: string, options: LockOptions = {}): Promise<Lock> {
-  const fd = outside('state-unwritable', file, () => openSync(file, 'a+', 0o600));
+  const fd = wrapIoError('state-unwritable', file, () => openSync(file, 'a+', 0o600));
   const lock = await lockOpenFile(fd, file, () => readFileSync(file, 'utf8').trim(), options);
-  tellHolder(file);
+  reportHolder(file);
   return lock;
 }
 
@@ -34,7 +34,7 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
  * @throws OutsideError `state-locked` when the time is up; `file-unreadable`
  */
 export async function lockFolder(folder: string, options: LockOptions = {}): Promise<Lock> {
-  const fd = outside('file-unreadable', folder, () => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
+  const fd = wrapIoError('file-unreadable', folder, () => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
   return await lockOpenFile(fd, folder, () => '', options);
 }
 
@@ -59,7 +59,7 @@ async function lockOpenFile(
 }
 
 /** Leaves our process id for whoever waits; a full disk does not keep the lock from being ours. */
-function tellHolder(file: string): void {
+function reportHolder(file: string): void {
   try {
     writeFileSync(file, `${process.pid}\n`);
   } catch {
@@ -76,9 +76,9 @@ function flock(fd: number, options: readonly string[], file: string): Promise<bo
   });
 }
 
-function locked(file: string, holder: string): OutsideError {
+function locked(file: string, holder: string): EnvironmentError {
   const who = holder === '' ? '' : ` (process ${holder})`;
-  return new OutsideError(
+  return new EnvironmentError(
     diagnostic('state-locked', `another run${who} is at work`, { file, hint: 'wait for its end, or give --wait' }),
   );
 }

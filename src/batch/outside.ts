@@ -1,15 +1,15 @@
-import { type DiagnosticCode, diagnostic, OutsideError } from '../diagnostics.js';
+import { type DiagnosticCode, diagnostic, EnvironmentError } from '../diagnostics.js';
 import { describeIoError } from '../io/errors.js';
 
 /** An error of the system, as what went wrong outside: `file: no space left on device`. */
-export function asOutside(code: DiagnosticCode, file: string, error: unknown): OutsideError {
-  if (error instanceof OutsideError) return error;
+export function asOutside(code: DiagnosticCode, file: string, error: unknown): EnvironmentError {
+  if (error instanceof EnvironmentError) return error;
   if (!isSystemError(error)) throw error;
-  return new OutsideError(diagnostic(code, describeIoError(error), { file }));
+  return new EnvironmentError(diagnostic(code, describeIoError(error), { file }));
 }
 
 /** Does something with a file. @throws OutsideError for an error of the system */
-export function outside<T>(code: DiagnosticCode, file: string, action: () => T): T {
+export function wrapIoError<T>(code: DiagnosticCode, file: string, action: () => T): T {
   try {
     return action();
   } catch (error) {

@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic, OutsideError } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
 import { gone, type Store } from './change.js';
 import { failure } from './convert.js';
 import { digestOf } from './digest.js';
@@ -61,11 +61,11 @@ async function restore(
     if (present === undefined && !force) throw gone();
     if (digest !== after && digest !== stored && !force) {
       const message = 'it was edited since, and stays as it is; --force gives it back what it was all the same';
-      return item('cannot', [diagnostic('domain-edited', message)]);
+      return item('refused', [diagnostic('domain-edited', message)]);
     }
     const xml = run.backup(backup);
     if (digestOf(xml) !== before) {
-      throw new OutsideError(
+      throw new EnvironmentError(
         diagnostic('backup-damaged', 'its backup is not what was kept', { file: run.file(backup) }),
       );
     }
@@ -74,7 +74,7 @@ async function restore(
     const written = await store.write(id, xml, false);
     const restored = await store.read(id);
     if (restored === undefined || digestOf(restored) !== before) {
-      throw new OutsideError(diagnostic('read-back-differs', 'what is stored is not what it was before'));
+      throw new EnvironmentError(diagnostic('read-back-differs', 'what is stored is not what it was before'));
     }
     await journal.append({ event: 'undone', id });
     return item('restored', written);

@@ -6,7 +6,7 @@ import type { Target } from '../plan/target.js';
 import { gone } from './change.js';
 import type { ConvertSettings } from './convert.js';
 import { convertFolder } from './folder.js';
-import { begun, type History, settledIds } from './history.js';
+import { type History, inFlight, settledIds } from './history.js';
 import type { Item, Wanted } from './item.js';
 import { convertDomains, type DomainAccess } from './libvirt.js';
 import type { Lock } from './lock.js';
@@ -64,7 +64,7 @@ export function runFolder(
     failFast,
     journal: open?.journal,
     settled: history ? settledIds(history) : new Set(),
-    begun: history ? begun(history) : new Map(),
+    inFlight: history ? inFlight(history) : new Map(),
     signal,
   });
 }
@@ -112,7 +112,7 @@ export class LibvirtBatch implements AsyncDisposable {
       settings: convertSettings(batch),
       saved: batch.settings.saved,
       apply: open,
-      begun: history ? begun(history) : new Map(),
+      inFlight: history ? inFlight(history) : new Map(),
       want,
       signal,
     });

@@ -7,7 +7,7 @@ import { readTopology, serializeTopology } from '../host/snapshot.js';
 import { replaceFile } from '../io/replace.js';
 import { Journal, readJournal } from './journal.js';
 import { type Lock, type LockOptions, takeLock } from './lock.js';
-import { outside, outsideLater } from './outside.js';
+import { outsideLater, wrapIoError } from './outside.js';
 
 /** The name of a run: its number, which orders the runs whatever the clock said, and when it began, in UTC. */
 const RUN_NAME = /^(\d{4,})-\d{8}T\d{6}Z$/;
@@ -50,14 +50,14 @@ export class RunFolder {
   /** The XML of before of a domain, byte for byte. @throws OutsideError `file-unreadable` */
   backup(backup: string): Buffer {
     const file = this.file(backup);
-    return outside('file-unreadable', file, () => readFileSync(file));
+    return wrapIoError('file-unreadable', file, () => readFileSync(file));
   }
 
   /** The host that the run is for. @throws OutsideError `file-unreadable` */
   host(): Host {
     const file = this.file('host.json');
     return readTopology(
-      outside('file-unreadable', file, () => readFileSync(file, 'utf8')),
+      wrapIoError('file-unreadable', file, () => readFileSync(file, 'utf8')),
       file,
     );
   }
@@ -70,7 +70,7 @@ export class RunFolder {
   /** Takes the run and all its backups away; killed on the way it is no run any more, and the next one takes the rest. */
   remove(): void {
     const leftover = join(dirname(this.path), `${UNFINISHED}${this.id}`);
-    outside('state-unwritable', this.path, () => {
+    wrapIoError('state-unwritable', this.path, () => {
       renameSync(this.path, leftover);
       rmSync(leftover, { recursive: true });
     });
@@ -99,7 +99,7 @@ export class State {
       if (host) await unfinished.keep('host.json', serializeTopology(host));
       const journal = Journal.create(unfinished.journal);
       await Promise.all(entries.map((entry) => journal.append(entry)));
-      outside('state-unwritable', run.path, () => renameSync(unfinished.path, run.path));
+      wrapIoError('state-unwritable', run.path, () => renameSync(unfinished.path, run.path));
       return { run, journal };
     } catch (error) {
       rmSync(unfinished.path, { recursive: true, force: true });
@@ -111,7 +111,7 @@ export class State {
   runs(): RunFolder[] {
     const folder = join(this.folder, 'runs');
     const isThere = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined;
-    return outside('file-unreadable', folder, () =>
+    return wrapIoError('file-unreadable', folder, () =>
       (isThere(folder) ? readdirSync(folder) : []).filter(
         (name) => RUN_NAME.test(name) && isThere(join(folder, name, 'journal.jsonl')),
       ),
@@ -139,7 +139,7 @@ export class State {
   #newRun(at: string): RunFolder {
     const folder = join(this.folder, 'runs');
     this.#make(folder);
-    const present = outside('state-unwritable', folder, () => readdirSync(folder));
+    const present = wrapIoError('state-unwritable', folder, () => readdirSync(folder));
     for (const name of present) {
       if (name.startsWith(UNFINISHED)) rmSync(join(folder, name), { recursive: true, force: true });
     }
@@ -149,7 +149,7 @@ export class State {
   }
 
   #make(folder: string): void {
-    outside('state-unwritable', folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
+    wrapIoError('state-unwritable', folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Dirent, opendirSync } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Diagnostic, OutsideError } from '../diagnostics.js';
-import { outside, outsideLater } from './outside.js';
+import { type Diagnostic, EnvironmentError } from '../diagnostics.js';
+import { outsideLater, wrapIoError } from './outside.js';
 
 /** A file of a folder. */
 export interface Found {
@@ -18,7 +18,7 @@ export interface Found {
 
 /** @throws OutsideError `file-unreadable` where a path is no folder that can be read */
 export function requireFolder(path: string): void {
-  outside('file-unreadable', path, () => opendirSync(path).closeSync());
+  wrapIoError('file-unreadable', path, () => opendirSync(path).closeSync());
 }
 
 /**
@@ -31,7 +31,7 @@ export async function* findXml(folder: string, below = ''): AsyncGenerator<Found
   try {
     names = await outsideLater('file-unreadable', here, () => readdir(here, { withFileTypes: true }));
   } catch (error) {
-    if (below === '' || !(error instanceof OutsideError)) throw error;
+    if (below === '' || !(error instanceof EnvironmentError)) throw error;
     yield { path: below, link: false, unreadable: error.diagnostics };
     return;
   }

@@ -9,9 +9,9 @@ export async function* inOrder<T, R>(
   work: (item: T) => Promise<R>,
   signal?: AbortSignal,
 ): AsyncGenerator<R> {
-  const begun: Promise<R>[] = [];
+  const inFlight: Promise<R>[] = [];
   async function* first(): AsyncGenerator<R> {
-    const next = begun.shift();
+    const next = inFlight.shift();
     if (next) yield await next;
   }
   try {
@@ -20,11 +20,11 @@ export async function* inOrder<T, R>(
       const result = work(item);
       // It is looked at later: until then nobody is to call it unhandled.
       result.catch(() => undefined);
-      begun.push(result);
-      if (begun.length >= width) yield* first();
+      inFlight.push(result);
+      if (inFlight.length >= width) yield* first();
     }
-    while (begun.length > 0) yield* first();
+    while (inFlight.length > 0) yield* first();
   } finally {
-    await Promise.allSettled(begun);
+    await Promise.allSettled(inFlight);
   }
 }

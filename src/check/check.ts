@@ -21,6 +21,6 @@ export function check(domain: Domain, host: Host | undefined, options: CheckOpti
 }
 
 /** What is said of the domain as a whole comes first. */
-function byPlace({ place: a }: Diagnostic, { place: b }: Diagnostic): number {
+function byPlace({ location: a }: Diagnostic, { location: b }: Diagnostic): number {
   return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 }

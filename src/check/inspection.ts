@@ -1,4 +1,4 @@
-import type { Diagnostic, Place } from '../diagnostics.js';
+import type { Diagnostic, Location } from '../diagnostics.js';
 import type { ControllerIndex } from '../domain/address.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
@@ -51,7 +51,7 @@ export interface Inspection extends Required<CheckOptions> {
   readonly rootOf: (device: GuestDevice) => ControllerIndex;
   readonly usesIommufd: (device: HostDevice) => boolean;
   /** Where an element begins, or the first of its children of these names that it has. */
-  readonly place: (element: XmlElement, ...children: readonly string[]) => Place;
+  readonly location: (element: XmlElement, ...children: readonly string[]) => Location;
 }
 
 /** Looks once at what several rules need. */
@@ -80,9 +80,9 @@ export function inspect(domain: Domain, host: Host | undefined, options: CheckOp
     givenDevices,
     rootOf,
     usesIommufd: ({ iommufd }) => (iommufd === undefined ? domain.iommufd?.enabled === true : iommufd === 'yes'),
-    place: (element, ...children) => {
+    location: (element, ...children) => {
       const [child = element] = children.flatMap((name) => element.child(name) ?? []);
-      return domain.document.place(child.start);
+      return domain.document.location(child.start);
     },
   };
 }
@@ -92,7 +92,7 @@ export function nameOf({ bus }: Vsmmu): string {
   return bus === ROOT_BUS ? 'the SMMU of pcie.0' : `the vSMMU of PCI controller ${bus}`;
 }
 
-/** The SMMU that the bridge's alias names, where a device of it is behind the bridge; else that of most devices. */
+/** The SMMU that the expander bus's alias names, where a device of it is behind the expander bus; else that of most devices. */
 function ownerOf(devices: readonly HostDevice[], alias: string | undefined, host: Host): string | undefined {
   const smmus = devices.flatMap(({ bdf }) => host.device(bdf)?.smmu ?? []);
   const named = smmuOfAlias(alias, host.smmus);

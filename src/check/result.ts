@@ -24,7 +24,7 @@ export function resultDiagnostics(
   const told = new Set(reported.map(keyOf));
   return errors.flatMap((found): readonly Diagnostic[] => {
     if (told.has(keyOf(found))) return [];
-    const { place: _, ...bare } = found;
+    const { location: _, ...bare } = found;
     const earlier = known.get(keyOf(found));
     return [earlier ? { ...earlier, severity: 'warning' } : bare];
   });

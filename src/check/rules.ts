@@ -1,7 +1,6 @@
 import type { Rule } from './inspection.js';
 import { acceleration } from './rules/acceleration.js';
 import { aliasDuplicate } from './rules/alias-duplicate.js';
-import { bridgeMisnamed } from './rules/bridge-misnamed.js';
 import { busWindowTooSmall } from './rules/bus-window-too-small.js';
 import { chassisDuplicate } from './rules/chassis-duplicate.js';
 import { commandlineConflict } from './rules/commandline-conflict.js';
@@ -14,6 +13,7 @@ import { deviceWithoutIommufd } from './rules/device-without-iommufd.js';
 import { driverUnsupported } from './rules/driver-unsupported.js';
 import { duplicates } from './rules/duplicates.js';
 import { emulatedBehindVsmmu } from './rules/emulated-behind-vsmmu.js';
+import { expanderBusMisnamed } from './rules/expander-bus-misnamed.js';
 import { expanderBusMisplaced } from './rules/expander-bus-misplaced.js';
 import { domainWithoutGicv3 } from './rules/gic-version.js';
 import { groupBackendsDiffer } from './rules/group-backends-differ.js';
@@ -82,6 +82,6 @@ export const RULES: readonly Rule[] = [
   initiatorCellMissing,
   pcihole64Invalid,
   pcihole64Size,
-  bridgeMisnamed,
+  expanderBusMisnamed,
   metadata,
 ];

@@ -11,7 +11,7 @@ import { readTextFile } from './files.js';
 import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { sysfsOf } from './place.js';
-import { located, printJson, refuseErrors } from './report.js';
+import { printJson, refuseErrors, withFile } from './report.js';
 import { readSource, requireItsHost } from './source.js';
 
 /** `vsmmu attach DOMAIN BDF`. */
@@ -29,7 +29,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const source = await readSource(file, options, { live: true });
   const domain = parseDomain(source.input);
   const host = hostFor(domain, bdf, options);
-  const { xml } = refuseErrors(located(domain, source.name, options), () => {
+  const { xml } = refuseErrors(withFile(domain, source.name, options), () => {
     const element = attachedDevice(planAttachment(domain, host, bdf, policy));
     return { xml: `${printElement(element, "'", { lineEnd: '\n', indent: '', unit: '  ' })}\n`, diagnostics: [] };
   });

@@ -13,7 +13,7 @@ import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import { jobsOf } from './batch-options.js';
-import { goingOf, goThrough, interruption, lockFor, lockTarget, openReport, openState } from './batch-run.js';
+import { goingOf, interruption, lockFor, lockTarget, openReport, openState, runBatch } from './batch-run.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { kernelLogOf, sysfsOf } from './place.js';
@@ -45,7 +45,7 @@ async function convertFolder(batch: Batch & { readonly source: FolderSource }, o
   await using open = apply ? await OpenRun.create(openState(options), batch) : undefined;
   const items = runFolder(batch, { ...how, signal: stop.signal }, open);
   const total = () => countXml(source.in);
-  return await goThrough(items, goingOf({ options, stop, open, total, report }));
+  return await runBatch(items, goingOf({ options, stop, open, total, report }));
 }
 
 async function convertDomains(
@@ -62,7 +62,7 @@ async function convertDomains(
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch, domains) : undefined;
   const items = libvirt.run(batch, domains, { ...how, signal: stop.signal }, open);
   const total = async () => domains.length;
-  return await goThrough(items, goingOf({ options, stop, open, total, report }));
+  return await runBatch(items, goingOf({ options, stop, open, total, report }));
 }
 
 function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSource | FolderSource {

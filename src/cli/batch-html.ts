@@ -1,5 +1,5 @@
 import { type Item, isFailure, type Tally } from '../batch/item.js';
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 import { parseDomain } from '../domain/domain.js';
 import { escapeMarkup } from '../escape.js';
 import { drawPlan } from '../guest/picture.js';
@@ -104,7 +104,7 @@ export class HtmlReport implements Disposable {
     try {
       return action();
     } catch (error) {
-      throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file: this.#file }));
+      throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file: this.#file }));
     }
   }
 }

@@ -55,7 +55,7 @@ async function listed(folder: RunFolder): Promise<Listed> {
     of: source.kind === 'libvirt' ? source.uri : source.out === null ? source.in : `${source.in} to ${source.out}`,
     changed: all.length + verdicts.filter((verdict) => verdict === 'written' || verdict === 'copied').length,
     restored: all.filter(({ undone }) => undone).length,
-    failed: verdicts.filter((verdict) => verdict === 'failed' || verdict === 'cannot').length,
+    failed: verdicts.filter((verdict) => verdict === 'failed' || verdict === 'refused').length,
   };
 }
 

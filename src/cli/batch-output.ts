@@ -20,9 +20,9 @@ export const WORDS: Readonly<Record<Verdict, string>> = {
   written: 'written',
   copied: 'copied',
   unchanged: 'unchanged',
-  'not-ours': 'not for us',
+  'not-applicable': 'not applicable',
   skipped: 'skipped',
-  cannot: 'cannot',
+  refused: 'refused',
   failed: 'failed',
   restored: 'restored',
 };
@@ -54,7 +54,7 @@ class TableOutput implements BatchOutput {
 
   item(item: Item): void {
     beside(this.#progress, () => {
-      tellFindings(item, this.#options);
+      reportFindings(item, this.#options);
       if (!this.#progress?.onlyFailures || isFailure(item)) print(`${lineOf(item)}\n`);
     });
   }
@@ -78,7 +78,7 @@ class DiffOutput implements BatchOutput {
 
   item(item: Item): void {
     beside(this.#progress, () => {
-      tellFindings(item, this.#options);
+      reportFindings(item, this.#options);
       if (!isSet(this.#options, 'quiet') || isFailure(item)) say(`${lineOf(item)}\n`);
       printPatch(this.#differ(item) ?? '');
     });
@@ -140,12 +140,12 @@ export function remarksOf({ verdict, why, loses, devices, running }: Item): stri
 }
 
 function lineOf(item: Item): string {
-  const verdict = WORDS[item.verdict].padEnd(10);
+  const verdict = WORDS[item.verdict].padEnd(14);
   return printable(`${verdict}  ${titleOf(item).padEnd(24)}  ${remarksOf(item)}`.trimEnd());
 }
 
 /** Warnings on standard error, and with --verbose all findings; why nothing came of a domain is in the table's line. */
-function tellFindings(item: Item, options: OptionValues): void {
+function reportFindings(item: Item, options: OptionValues): void {
   const { verdict, diagnostics } = item;
   if (isSet(options, 'quiet')) return;
   const told = diagnostics.filter(
@@ -156,7 +156,7 @@ function tellFindings(item: Item, options: OptionValues): void {
   printDiagnostics(told.map((d) => ({ file: placeOf(item), ...d })));
 }
 
-/** `300 domains: 230 converted, 40 not for us, 30 cannot`. */
+/** `300 domains: 230 converted, 40 not applicable, 30 refused`. */
 export function summary(tally: Tally): string {
   const totals = Object.entries(tally.totals) as [Verdict, number][];
   const count = totals.reduce((sum, [, each]) => sum + each, 0);

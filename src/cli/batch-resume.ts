@@ -7,7 +7,7 @@ import { countXml } from '../batch/walk.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { targetOf } from './batch-convert.js';
 import { jobsOf } from './batch-options.js';
-import { goingOf, goThrough, interruption, lockFor, lockTarget, openState } from './batch-run.js';
+import { goingOf, interruption, lockFor, lockTarget, openState, runBatch } from './batch-run.js';
 import { isSet, type OptionValues } from './options.js';
 
 /** `vsmmu batch resume [RUN]`. */
@@ -36,13 +36,13 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const items = runFolder({ ...batch, source }, how, open);
     const done = settledIds(history).size;
     const total = async () => Math.max(0, (await countXml(source.in)) - done);
-    return await goThrough(items, goingOf({ options, stop, open, total }));
+    return await runBatch(items, goingOf({ options, stop, open, total }));
   }
   await using libvirt = LibvirtBatch.open(source.uri, how.jobs, lock);
   const { domains, gone } = await libvirt.remaining(history);
   const items = withGone(open, gone, libvirt.run({ ...batch, source }, domains, how, open));
   const total = async () => domains.length + gone.length;
-  return await goThrough(items, goingOf({ options, stop, open, total }));
+  return await runBatch(items, goingOf({ options, stop, open, total }));
 }
 
 /** Results for the domains that no longer exist, then those for the others. */

@@ -7,7 +7,7 @@ import { rollBack } from '../batch/rollback.js';
 import { LibvirtBatch } from '../batch/run.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { jobsOf } from './batch-options.js';
-import { goThrough, interruption, lockFor, lockTarget, openState } from './batch-run.js';
+import { interruption, lockFor, lockTarget, openState, runBatch } from './batch-run.js';
 import { isSet, type OptionValues, value } from './options.js';
 
 /** `vsmmu batch rollback [NAME…]`. */
@@ -35,7 +35,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     ? libvirt.connections.map(libvirtStore)
     : Array.from({ length: jobs }, () => fileStore(source.kind === 'folder' ? resolve(source.in) : '/'));
   const force = isSet(options, 'force');
-  return await goThrough(rollBack({ run: folder, journal, changes, stores, force, signal: stop.signal }), {
+  return await runBatch(rollBack({ run: folder, journal, changes, stores, force, signal: stop.signal }), {
     options,
     stop,
     dry: false,

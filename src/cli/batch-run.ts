@@ -5,7 +5,7 @@ import { type Item, isFailure, Tally, type Totals } from '../batch/item.js';
 import { removeLeftovers } from '../batch/leftovers.js';
 import { type Lock, type LockOptions, lockFolder } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
-import { outside } from '../batch/outside.js';
+import { wrapIoError } from '../batch/outside.js';
 import { State } from '../batch/state.js';
 import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
 import type { FolderSource, LibvirtSource } from '../generated/journal.js';
@@ -56,7 +56,7 @@ export async function lockTarget(
 ): Promise<Lock | undefined> {
   if (source.kind !== 'folder') return undefined;
   const { out } = source;
-  if (out !== null) outside('file-unwritable', out, () => mkdirSync(out, { recursive: true }));
+  if (out !== null) wrapIoError('file-unwritable', out, () => mkdirSync(out, { recursive: true }));
   const folder = out ?? source.in;
   const lock = await lockFolder(folder, lockOptions(options));
   await removeLeftovers(folder);
@@ -74,7 +74,7 @@ function lockOptions(options: OptionValues): LockOptions {
 }
 
 /** How to go through a batch. */
-export interface Going {
+export interface BatchContext {
   readonly options: OptionValues;
   readonly stop: AbortController;
   /** Whether it is only told what would be done. */
@@ -100,7 +100,7 @@ export function goingOf({
   open,
   total,
   report,
-}: Pick<Going, 'options' | 'stop' | 'total' | 'report'> & { readonly open: OpenRun | undefined }): Going {
+}: Pick<BatchContext, 'options' | 'stop' | 'total' | 'report'> & { readonly open: OpenRun | undefined }): BatchContext {
   const state = value(options, 'state') === undefined ? '' : ` --state ${shellWord(stateFolder(options))}`;
   return {
     options,
@@ -126,7 +126,7 @@ function shellWord(text: string): string {
 }
 
 /** Goes through the domains of a batch, tells of each, and sums up. @returns the exit code */
-export async function goThrough(items: AsyncIterable<Item>, going: Going): Promise<number> {
+export async function runBatch(items: AsyncIterable<Item>, going: BatchContext): Promise<number> {
   const { options, stop, report } = going;
   const tally = new Tally(going.before);
   const progress = await openProgress(going);
@@ -169,7 +169,7 @@ export async function goThrough(items: AsyncIterable<Item>, going: Going): Promi
   return finished ? 0 : 3;
 }
 
-async function openProgress({ options, total, dry }: Going) {
+async function openProgress({ options, total, dry }: BatchContext) {
   // A document is no place for a bar.
   const inTheWay = isSet(options, 'json') && process.stdout.isTTY;
   if (!process.stderr.isTTY || isSet(options, 'quiet') || inTheWay) return undefined;

@@ -11,7 +11,7 @@ import { exitCodeOf } from './exit-code.js';
 import { nameOfInput, readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { kernelLogOf, sysfsOf, targetOf } from './place.js';
-import { applyStrictness, type Located, located, printJson, report } from './report.js';
+import { applyStrictness, type Located, printJson, report, withFile } from './report.js';
 import { requireItsHost, type Source, Sources } from './source.js';
 
 /** What became of one domain. */
@@ -102,7 +102,7 @@ async function judge(operand: string, sources: Sources, examination: Examination
 function examine({ name, input }: Source, { hostOf, target, options }: Examination): readonly Located[] {
   const domain = readDomain(input);
   const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
-  return located(domain, name, options)(found);
+  return withFile(domain, name, options)(found);
 }
 
 function outcome(diagnostics: readonly Located[]): Pick<Verdict, 'diagnostics' | 'exitCode'> {

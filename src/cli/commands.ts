@@ -112,7 +112,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     options: () => ({
       ...RESULT_OPTIONS,
       ...DEFINE_OPTIONS,
-      force: flag('take out bridges for vSMMUs that no record tells of; libvirt then places the devices anew'),
+      force: flag('take out expander buses for vSMMUs that no record tells of; libvirt then places the devices anew'),
       ...OUTPUT_OPTIONS,
     }),
     examples: [

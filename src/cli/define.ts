@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Diagnostic, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { describeIoError } from '../io/errors.js';
 import { createFile } from '../io/replace.js';
 import { type Connection, type DomainUuid, openLibvirt } from '../libvirt/connection.js';
@@ -83,7 +83,7 @@ function keep(folder: string, uuid: DomainUuid, xml: string): string {
     mkdirSync(join(folder, 'defined'), { recursive: true, mode: 0o700 });
     createFile(file, xml, 0o600);
   } catch (error) {
-    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
+    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
   }
   return file;
 }

@@ -24,7 +24,7 @@ export interface Checked {
 }
 
 /** What is known of a machine; undefined is what is not installed. */
-export interface Examined {
+export interface DoctorInput {
   readonly machine: Machine;
   readonly host: Host;
   /** Why nothing could be read of the host. */
@@ -36,6 +36,6 @@ export interface Examined {
 }
 
 /** Looks at all that an accelerated vSMMU needs, from the hardware up. */
-export function examine(examined: Examined): readonly Checked[] {
+export function examine(examined: DoctorInput): readonly Checked[] {
   return [...examineHost(examined), ...examineKernel(examined), ...examineSoftware(examined)];
 }

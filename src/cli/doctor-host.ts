@@ -2,10 +2,10 @@ import { classInWords } from '../host/class-names.js';
 import { ACPI_DEVICES, CMDQV_ID } from '../host/features.js';
 import type { Host } from '../host/host.js';
 import { kernelConfig, type Machine } from '../host/machine.js';
-import type { Checked, Examined } from './doctor-checks.js';
+import type { Checked, DoctorInput } from './doctor-checks.js';
 
 /** The hardware, and how Linux shows it. */
-export function examineHost({ machine, host, trouble }: Examined): Checked[] {
+export function examineHost({ machine, host, trouble }: DoctorInput): Checked[] {
   const of = 'Host';
   const { architecture } = machine;
   const isArm = architecture === 'aarch64';

@@ -1,5 +1,5 @@
 import { kernelConfig, type Machine } from '../host/machine.js';
-import type { Checked, Examined } from './doctor-checks.js';
+import type { Checked, DoctorInput } from './doctor-checks.js';
 
 /**
  * The first Linux with all that QEMU 11 asks of its SMMUv3 driver: guests' nested translation came with 6.13
@@ -17,7 +17,7 @@ const OPTIONS = {
 } as const;
 
 /** The kernel: what it is built with, and the device nodes that come of it. */
-export function examineKernel({ machine }: Examined): Checked[] {
+export function examineKernel({ machine }: DoctorInput): Checked[] {
   const of = 'Kernel';
   const config = kernelConfig(machine);
   const [major = 0, minor = 0] = machine.kernel.split('.').map((part) => Number.parseInt(part, 10));

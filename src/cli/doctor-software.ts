@@ -1,13 +1,13 @@
 import { type Machine, uefiFirmware } from '../host/machine.js';
 import type { LibvirtAbility, QemuAbility } from '../plan/target.js';
-import type { Checked, Examined } from './doctor-checks.js';
+import type { Checked, DoctorInput } from './doctor-checks.js';
 
 /** QEMU, its firmware, and libvirt. */
-export function examineSoftware({ machine, libvirt, qemu, hook }: Examined): Checked[] {
+export function examineSoftware({ machine, libvirt, qemu, hook }: DoctorInput): Checked[] {
   return [examineQemu(qemu), examineFirmware(machine), examineLibvirt(libvirt), ...(hook ? [examineHook(hook)] : [])];
 }
 
-function examineHook({ file, problems: [problem] }: NonNullable<Examined['hook']>): Checked {
+function examineHook({ file, problems: [problem] }: NonNullable<DoctorInput['hook']>): Checked {
   const check = { of: 'libvirt', title: 'that the hook of vsmmu runs' } as const;
   if (problem === undefined) return { ...check, grade: 'pass', found: file };
   return { ...check, grade: 'fail', found: problem, remedy: 'install vsmmu anew, then: vsmmu hook install' };

@@ -1,11 +1,11 @@
-import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import { Host } from '../host/host.js';
 import { KERNEL_LOG } from '../host/kernel-log.js';
 import { THIS_MACHINE, withSysfs } from '../host/machine.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { findHook, HOOKS_FOLDER, problemsOf } from '../libvirt/hook-file.js';
-import { HERE, readHelp, readSchema } from '../libvirt/installed.js';
+import { LOCAL_SOFTWARE, readHelp, readSchema } from '../libvirt/installed.js';
 import { examine } from './doctor-checks.js';
 import { renderChecks } from './doctor-text.js';
 import { readTextFile } from './files.js';
@@ -28,8 +28,8 @@ export async function run(operands: readonly string[], options: OptionValues): P
     machine: withSysfs(THIS_MACHINE, sysfsOf(options)),
     host,
     trouble,
-    libvirt: unlessMissing(readSchema, await HERE.schema()),
-    qemu: unlessMissing(readHelp, await HERE.smmuHelp()),
+    libvirt: unlessMissing(readSchema, await LOCAL_SOFTWARE.schema()),
+    qemu: unlessMissing(readHelp, await LOCAL_SOFTWARE.smmuHelp()),
     hook: hook && { file: hook.file, problems: problemsOf(hook) },
   });
   const strict = isSet(options, 'strict');
@@ -48,7 +48,7 @@ function hostOf(options: OptionValues): { host: Host; trouble: string | undefine
     const log = options.sysfs === undefined ? KERNEL_LOG : undefined;
     return { host: scanHost(sysfsOf(options), undefined, log), trouble: undefined };
   } catch (error) {
-    if (!(error instanceof OutsideError) || options.sysfs !== undefined) throw error;
+    if (!(error instanceof EnvironmentError) || options.sysfs !== undefined) throw error;
     return {
       host: NO_HOST,
       trouble: error.diagnostics.map(({ file: where, message }) => `${where}: ${message}`).join('; '),

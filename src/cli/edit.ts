@@ -1,6 +1,6 @@
 import { check } from '../check/check.js';
 import { newDiagnostics } from '../check/result.js';
-import { DiagnosedError, diagnostic, InputError, OutsideError, RefusedError } from '../diagnostics.js';
+import { DiagnosedError, diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import { describeIoError } from '../io/errors.js';
 import { overwriteFile } from '../io/replace.js';
@@ -13,7 +13,7 @@ import { readInput } from './files.js';
 import { say } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
 import { place, targetOf } from './place.js';
-import { type Located, located, printDiagnostics, report } from './report.js';
+import { type Located, printDiagnostics, report, withFile } from './report.js';
 
 /**
  * `vsmmu edit FILE`: what `virsh edit` is to start as its editor. Whatever makes it end with anything but 0 leaves the file
@@ -117,7 +117,7 @@ async function checkAgain(file: string, name: string, options: OptionValues, bef
     const settings = { target, forceTcg: isSet(options, 'force-tcg') };
     const host = hostReader(options)(domain);
     const all = before ? newDiagnostics(before, domain, host, settings) : check(domain, host, settings);
-    found = located(domain, name, options)(all);
+    found = withFile(domain, name, options)(all);
   } catch (error) {
     // libvirt will say what is wrong with it, and offer the editor again.
     if (error instanceof InputError) return;
@@ -138,7 +138,7 @@ function overwrite(file: string, content: string | Uint8Array): void {
   try {
     overwriteFile(file, content);
   } catch (error) {
-    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
+    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
   }
 }
 

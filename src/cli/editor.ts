@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 
 /** Tells an editor of ours that it was started by one of ours. */
 const INSIDE = 'VSMMU_EDITING';
@@ -26,7 +26,7 @@ function isInstalled(program: string): boolean {
  * @throws OutsideError `editor-failed`
  */
 export async function edit(file: string): Promise<void> {
-  const failed = (why: string) => new OutsideError(diagnostic('editor-failed', why, { file: 'vsmmu' }));
+  const failed = (why: string) => new EnvironmentError(diagnostic('editor-failed', why, { file: 'vsmmu' }));
   if (process.env[INSIDE]) throw failed('the editor of vsmmu edit is vsmmu edit');
   const editor = userEditor(process.env);
   if (editor === undefined) throw failed('no editor is installed');

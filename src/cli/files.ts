@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { DiagnosedError, type Diagnostic, diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { DiagnosedError, type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import { describeIoError } from '../io/errors.js';
 import type { ReplaceOptions } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
@@ -62,7 +62,7 @@ function readFileBytes(file: string): Uint8Array {
       closeSync(fd);
     }
   } catch (error) {
-    throw new OutsideError(diagnostic('file-unreadable', describeIoError(error), { file }));
+    throw new EnvironmentError(diagnostic('file-unreadable', describeIoError(error), { file }));
   }
 }
 
@@ -104,6 +104,6 @@ export async function writing<T>(file: string, action: () => T | Promise<T>): Pr
     return await action();
   } catch (error) {
     if (error instanceof DiagnosedError) throw error;
-    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file }));
+    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
   }
 }

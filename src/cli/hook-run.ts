@@ -146,7 +146,7 @@ async function hostOf({ hostDevices }: Domain, policy: Policy, options: OptionVa
     return readTopology(readTextFile(file), file);
   }
   const sysfs = value(options, 'sysfs') ?? '/sys';
-  if (policy.bridges === 'all') return scanHost(sysfs);
+  if (policy.expanderBuses === 'all') return scanHost(sysfs);
   const host = scanHost(sysfs, new Set(hostDevices.map(({ bdf }) => bdf)));
   return needsWholeHost(hostDevices, host, policy) ? scanHost(sysfs) : host;
 }

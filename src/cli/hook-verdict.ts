@@ -2,7 +2,7 @@ import { check } from '../check/check.js';
 import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
-import { whyNotOurs } from '../plan/applicable.js';
+import { whyNotApplicable } from '../plan/applicable.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import type { Target } from '../plan/target.js';
@@ -32,7 +32,7 @@ export async function judge(
 ): Promise<HookVerdict> {
   const errors = check(domain, host, { forceTcg }).filter((d) => d.severity === 'error');
   if (errors.length > 0) return { kind: 'broken', diagnostics: errors };
-  if (whyNotOurs(domain)) return FINE;
+  if (whyNotApplicable(domain)) return FINE;
   try {
     if (!plan(domain, host, policy, { forceTcg }).plan.changed) return FINE;
     const { plan: made, diagnostics } = plan(domain, host, policy, { forceTcg, target: await target() });

@@ -5,13 +5,13 @@ import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import { rewrite } from '../edit/rewrite.js';
 import { readRecord } from '../edit/undo/record.js';
-import { oursOf } from '../edit/undo/recorded.js';
+import { managedDevicesOf } from '../edit/undo/recorded.js';
 import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
 import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
-import { whyNotOurs } from '../plan/applicable.js';
+import { whyNotApplicable } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
 import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
@@ -20,7 +20,7 @@ import { namesValues } from '../plan/vsmmu.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { wantsPicture } from './picture.js';
-import { type Located, located, refuseErrors } from './report.js';
+import { type Located, refuseErrors, withFile } from './report.js';
 import { readSource, requireItsHost, type Source, type Wanted } from './source.js';
 
 /** A domain with the plan for it. */
@@ -63,28 +63,28 @@ export async function placeSource(source: Source, options: OptionValues, setting
   const given = parseDomain(source.input);
   const { relayout } = policy;
   const { domain, diagnostics } = relayout
-    ? (await import('../edit/undo/relayout.js')).withoutBridges(given)
+    ? (await import('../edit/undo/relayout.js')).withoutExpanderBuses(given)
     : { domain: given, diagnostics: readRecord(given).diagnostics };
   const host = hostFor(domain, policy, options);
   const forceTcg = isSet(options, 'force-tcg');
-  const unkept = settings || whyNotOurs(domain) ? [] : await reportInstalled(options);
-  const planned = refuseErrors(located(given, source.name, options), () => {
+  const unkept = settings || whyNotApplicable(domain) ? [] : await reportInstalled(options);
+  const planned = refuseErrors(withFile(given, source.name, options), () => {
     const { plan: made, diagnostics: found } = plan(domain, host, policy, {
       forceTcg,
       target,
-      ours: oursOf(domain),
+      ours: managedDevicesOf(domain),
     });
     const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
-    const checked = whyNotOurs(domain) ? [] : resultDiagnostics(given, after, host, { forceTcg, target }, found);
+    const checked = whyNotApplicable(domain) ? [] : resultDiagnostics(given, after, host, { forceTcg, target }, found);
     // The lines of a domain that is nowhere but here say nothing to anybody.
     const dropped = made.devices.some(({ verdict }) => verdict === 'placed') ? unkept : [];
-    const told = [...found, ...checked, ...dropped].map((d) => (relayout ? withoutPlace(d) : d));
+    const told = [...found, ...checked, ...dropped].map((d) => (relayout ? withoutLocation(d) : d));
     return { plan: made, after, diagnostics: [...diagnostics, ...told] };
   });
   return { source, host, before: given.document.text, domain, ...planned };
 }
 
-function withoutPlace({ place: _, ...found }: Diagnostic): Diagnostic {
+function withoutLocation({ location: _, ...found }: Diagnostic): Diagnostic {
   return found;
 }
 
@@ -94,12 +94,12 @@ const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
 export function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   const file = value(options, 'topology');
   if (file !== undefined) return readTopology(readTextFile(file), file);
-  if (whyNotOurs(domain)) return NO_HOST;
+  if (whyNotApplicable(domain)) return NO_HOST;
   const own = new Set(domain.hostDevices.map((d) => d.bdf));
   const sysfs = sysfsOf(options);
   // What the SMMUs can do is for holding values against it.
   const log = namesValues(policy) ? kernelLogOf(options) : undefined;
-  if (policy.bridges === 'all' || wantsPicture(options)) return scanHost(sysfs, undefined, log);
+  if (policy.expanderBuses === 'all' || wantsPicture(options)) return scanHost(sysfs, undefined, log);
   const host = scanHost(sysfs, own, log);
   return needsWholeHost(domain.hostDevices, host, policy) ? scanHost(sysfs, undefined, log) : host;
 }

@@ -2,20 +2,20 @@ import { formatKib } from '../domain/size.js';
 import type { Plan } from '../generated/plan.js';
 import { nicName } from '../guest/nic-names.js';
 import { guestAddresses } from '../guest/predict.js';
-import type { Scene } from './plan-table.js';
+import type { PlanView } from './plan-table.js';
 import { item, paragraph, section } from './typeset.js';
 
 /** What comes of a plan beside the devices' places. */
-export function renderConsequences(plan: Plan, scene: Scene): string {
+export function renderConsequences(plan: Plan, scene: PlanView): string {
   return section('What the guest will notice', noticed(plan, scene)) + section('No longer possible', lost(plan));
 }
 
-function noticed(plan: Plan, scene: Scene): string {
+function noticed(plan: Plan, scene: PlanView): string {
   return [...moved(plan, scene), ...added(plan)].map((text) => item(text, '  ')).join('') + renamed(plan, scene);
 }
 
 /** How many devices the guest finds elsewhere. */
-function moved({ devices, renumbered }: Plan, { before, after }: Scene): string[] {
+function moved({ devices, renumbered }: Plan, { before, after }: PlanView): string[] {
   const [was, is] = [guestAddresses(before), guestAddresses(after)];
   const others = devices.filter(({ bdf }) => was.get(bdf) !== undefined && was.get(bdf) !== is.get(bdf)).length;
   const lines: string[] = [];
@@ -25,9 +25,9 @@ function moved({ devices, renumbered }: Plan, { before, after }: Scene): string[
 }
 
 /** What it gets of NUMA cells, ports and space for BARs. */
-function added({ numa, devices, pcihole64, rootPorts, bridges }: Plan): string[] {
+function added({ numa, devices, pcihole64, rootPorts, expanderBuses }: Plan): string[] {
   const lines: string[] = [];
-  const fresh = bridges.filter(({ vsmmuChange }) => vsmmuChange === 'add').length;
+  const fresh = expanderBuses.filter(({ vsmmuChange }) => vsmmuChange === 'add').length;
   if (fresh > 0) lines.push(`${count(fresh, 'SMMUv3')} more`);
   if (rootPorts.length > 0) {
     lines.push(`new ports on pcie.0: ${rootPorts.map((port) => port.controllerIndex).join(' ')}`);
@@ -43,7 +43,7 @@ function added({ numa, devices, pcihole64, rootPorts, bridges }: Plan): string[]
 }
 
 /** The NICs whose names follow from their address. */
-function renamed({ devices }: Plan, { host, before, after }: Scene): string {
+function renamed({ devices }: Plan, { host, before, after }: PlanView): string {
   const names = devices.flatMap(({ bdf }) => {
     const device = host.device(bdf);
     const [from, to] = device ? [nicName(device, before), nicName(device, after)] : [];
@@ -53,8 +53,8 @@ function renamed({ devices }: Plan, { host, before, after }: Scene): string {
   return item('names of NICs that udev makes of the address, and what is set up by name:', '  ') + names.join('');
 }
 
-function lost({ bridges }: Plan): string {
-  if (!bridges.some(({ vsmmu }) => vsmmu.accel === 'on')) return '';
+function lost({ expanderBuses }: Plan): string {
+  if (!expanderBuses.some(({ vsmmu }) => vsmmu.accel === 'on')) return '';
   return paragraph(
     'live migration, save and managed save, snapshots with memory: QEMU refuses them with an accelerated vSMMU. Snapshots of disks alone work.',
   );

@@ -13,8 +13,11 @@ function idRanges({ iort, vsmmus }: GuestView): string {
   const id = (n: number): string => n.toString(16).padStart(4, '0');
   return iort
     .map(({ first, last, target }) => {
-      const bridge = target === 'its' ? undefined : vsmmus[target]?.controllerIndex;
-      const to = target === 'its' ? 'ITS, no SMMU' : `vSMMU ${target}, ${bridge === 0 ? 'pcie.0' : `bridge ${bridge}`}`;
+      const expanderBus = target === 'its' ? undefined : vsmmus[target]?.controllerIndex;
+      const to =
+        target === 'its'
+          ? 'ITS, no SMMU'
+          : `vSMMU ${target}, ${expanderBus === 0 ? 'pcie.0' : `expander bus ${expanderBus}`}`;
       return `  ${id(first)}-${id(last)}  ${to}\n`;
     })
     .join('');

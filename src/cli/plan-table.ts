@@ -1,5 +1,5 @@
 import type { Bdf } from '../domain/address.js';
-import type { Bridge, Device, Plan, Port } from '../generated/plan.js';
+import type { Device, ExpanderBus, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import { type GuestView, guestAddresses } from '../guest/predict.js';
 import { whyBypassed } from '../guest/reasons.js';
@@ -11,7 +11,7 @@ import { renderConsequences } from './plan-consequences.js';
 import { colours, paragraph, section, WIDTH } from './typeset.js';
 
 /** What a plan is shown with. */
-export interface Scene {
+export interface PlanView {
   /** The domain's name. */
   readonly name: string;
   readonly host: Host;
@@ -26,11 +26,11 @@ const hex = (n: number): string => n.toString(16).padStart(2, '0');
  * A plan for people to read, 80 columns wide: where each device goes and why, what stays, who takes bus numbers, what the
  * guest will notice, and what the domain can no longer do.
  */
-export function renderPlan(plan: Plan, scene: Scene): string {
+export function renderPlan(plan: Plan, scene: PlanView): string {
   const { yellow } = colours();
   const parts = [
     paragraph(summary(plan, scene.name), ''),
-    section('Behind a vSMMU', new BridgeTable(plan, scene).render()),
+    section('Behind a vSMMU', new ExpanderBusTable(plan, scene).render()),
     section('Behind no vSMMU', renderBypassed(plan, scene)),
     section('Bus numbers', renderLedger(plan)),
     renderConsequences(plan, scene),
@@ -41,52 +41,52 @@ export function renderPlan(plan: Plan, scene: Scene): string {
   return parts.join('');
 }
 
-function summary({ devices, bridges, changed }: Plan, name: string): string {
+function summary({ devices, expanderBuses, changed }: Plan, name: string): string {
   const placed = devices.filter(({ verdict }) => verdict === 'placed').length;
   const domain = name === '' ? 'The domain' : name;
   const outcome = changed ? 'the domain changes' : 'nothing is to be done';
   if (devices.length === 0) return `${domain}: no host devices; ${outcome}.`;
-  const used = bridges.filter(({ ports }) => ports.some((port) => port.devices.length > 0)).length;
+  const used = expanderBuses.filter(({ ports }) => ports.some((port) => port.devices.length > 0)).length;
   const behind = placed === 0 ? 'behind no vSMMU' : `behind ${used} vSMMU${used === 1 ? '' : 's'}`;
   const number = placed === 0 ? `${devices.length}` : `${placed} of ${devices.length}`;
   return `${domain}: ${number} host device${devices.length === 1 ? '' : 's'} ${behind}; ${outcome}.`;
 }
 
-/** The bridges with their ports and what is on them, in columns. */
-class BridgeTable {
+/** The expander buses with their ports and what is on them, in columns. */
+class ExpanderBusTable {
   readonly #plan: Plan;
-  readonly #scene: Scene;
+  readonly #scene: PlanView;
   readonly #was: ReadonlyMap<Bdf, Bdf>;
   readonly #is: ReadonlyMap<Bdf, Bdf>;
   readonly #portWidth: number;
   readonly #kindWidth: number;
 
-  constructor(plan: Plan, scene: Scene) {
+  constructor(plan: Plan, scene: PlanView) {
     this.#plan = plan;
     this.#scene = scene;
     this.#was = guestAddresses(scene.before);
     this.#is = guestAddresses(scene.after);
-    const ports = plan.bridges.flatMap((bridge) => bridge.ports);
+    const ports = plan.expanderBuses.flatMap((expanderBus) => expanderBus.ports);
     this.#portWidth = Math.max(0, ...ports.map((port) => portName(port).length));
     this.#kindWidth = Math.max(0, ...plan.devices.map(({ bdf }) => this.#kind(bdf).length));
   }
 
   render(): string {
-    const { bridges } = this.#plan;
-    if (bridges.length === 0) return '';
-    const why = 'Each device is on a bridge for the SMMU that it is behind on the host.';
-    return paragraph(why) + bridges.map((bridge) => this.#bridge(bridge)).join('');
+    const { expanderBuses } = this.#plan;
+    if (expanderBuses.length === 0) return '';
+    const why = 'Each device is on an expander bus for the SMMU that it is behind on the host.';
+    return paragraph(why) + expanderBuses.map((expanderBus) => this.#expanderBus(expanderBus)).join('');
   }
 
-  #bridge(bridge: Bridge): string {
+  #expanderBus(expanderBus: ExpanderBus): string {
     const { dim, cyan } = colours();
-    const { smmu, controllerIndex, busNr, busNumbers, kept, node, ports } = bridge;
+    const { smmu, controllerIndex, busNr, busNumbers, kept, node, ports } = expanderBus;
     const buses = busNumbers === 1 ? `bus ${hex(busNr)}` : `buses ${hex(busNr)}-${hex(busNr + busNumbers - 1)}`;
     const state = kept ? 'kept' : 'new';
     const cell = node === null ? '' : `, NUMA cell ${node}`;
     return [
-      `  ${cyan(smmu)}: bridge ${controllerIndex}, ${state}, ${buses}${cell}\n`,
-      `    ${dim(vsmmuInWords(bridge))}\n`,
+      `  ${cyan(smmu)}: expander bus ${controllerIndex}, ${state}, ${buses}${cell}\n`,
+      `    ${dim(vsmmuInWords(expanderBus))}\n`,
       ...ports.map((port) => this.#port(port, ports)),
     ].join('');
   }
@@ -116,7 +116,7 @@ function portName({ model, controllerIndex }: Port): string {
   return `${model === 'pcie-switch-upstream-port' ? 'switch' : 'port'} ${controllerIndex}`;
 }
 
-function vsmmuInWords({ vsmmu, vsmmuChange }: Bridge): string {
+function vsmmuInWords({ vsmmu, vsmmuChange }: ExpanderBus): string {
   const values = Object.entries(vsmmu).map(([name, value]) => `${name}=${value}`);
   if (values.length > 0) return `vSMMU ${values.join(' ')}`;
   return vsmmuChange === 'remove'
@@ -130,7 +130,7 @@ function emptyLabel({ controllerIndex, reserve }: Port, all: readonly Port[]): s
   return reserve === 0 ? 'free' : `free, keeps ${formatSize(reserve)} for 64-bit BARs`;
 }
 
-function renderBypassed({ devices, companions }: Plan, { host, before, after }: Scene): string {
+function renderBypassed({ devices, groupMembers }: Plan, { host, before, after }: PlanView): string {
   const [was, is] = [guestAddresses(before), guestAddresses(after)];
   const bypassed = devices.filter(({ verdict }) => verdict === 'bypassed');
   const kinds = Math.max(0, ...bypassed.map(({ bdf }) => kindOf(host.device(bdf)).length));
@@ -142,7 +142,7 @@ function renderBypassed({ devices, companions }: Plan, { host, before, after }: 
     const why = whyBypassed(device);
     return place.length + 2 + why.length <= WIDTH ? `${place}  ${why}\n` : `${place}\n    ${why}\n`;
   };
-  const hidden = companions.map((bdf) => `  ${bdf}  held for its IOMMU group, not given to the guest\n`);
+  const hidden = groupMembers.map((bdf) => `  ${bdf}  held for its IOMMU group, not given to the guest\n`);
   return [...bypassed.map(line), ...hidden].join('');
 }
 
@@ -150,7 +150,7 @@ function renderBypassed({ devices, companions }: Plan, { host, before, after }: 
 function renderLedger({ busNumbers }: Plan): string {
   if (busNumbers.length === 0) return '';
   const free = BUS_NUMBERS - busNumbers.reduce((sum, { count }) => sum + count, 0);
-  return [...busNumbers, { taker: 'free', count: free }]
-    .map(({ taker, count }) => `  ${String(count).padStart(3)}  ${taker}\n`)
+  return [...busNumbers, { consumer: 'free', count: free }]
+    .map(({ consumer, count }) => `  ${String(count).padStart(3)}  ${consumer}\n`)
     .join('');
 }

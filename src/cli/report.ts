@@ -11,9 +11,9 @@ export type Located = Diagnostic & { readonly file: string };
 
 /** One diagnostic as compilers print it: `file:line:column: severity: code: message; what to do`. */
 export function formatDiagnostic(d: Located, paint = (severity: string) => severity): string {
-  const place = d.place ? `:${d.place.line}:${d.place.column}` : '';
+  const location = d.location ? `:${d.location.line}:${d.location.column}` : '';
   const hint = d.hint === undefined ? '' : `; ${d.hint}`;
-  return `${printable(`${d.file}${place}: `)}${paint(`${d.severity}:`)}${printable(` ${d.code}: ${d.message}${hint}`)}\n`;
+  return `${printable(`${d.file}${location}: `)}${paint(`${d.severity}:`)}${printable(` ${d.code}: ${d.message}${hint}`)}\n`;
 }
 
 /** Prints diagnostics on standard error; a terminal gets the severities in colour. */
@@ -45,8 +45,8 @@ export type Locate = (found: readonly Diagnostic[]) => readonly Located[];
  * How findings of a domain are told, as strictly as the options ask.
  * @param file what the domain is called
  */
-export function located({ document }: Domain, file: string, options: OptionValues): Locate {
-  const where = { file, place: document.place(document.root.start) };
+export function withFile({ document }: Domain, file: string, options: OptionValues): Locate {
+  const where = { file, location: document.location(document.root.start) };
   return (found) => applyStrictness(found, options).map((d) => ({ ...where, ...d }));
 }
 

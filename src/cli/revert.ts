@@ -2,7 +2,7 @@ import { parseDomain } from '../domain/domain.js';
 import { revert } from '../edit/undo/revert.js';
 import { domainOperand, isSet, type OptionValues } from './options.js';
 import { deliver, outputFile } from './output.js';
-import { located, refuseErrors } from './report.js';
+import { refuseErrors, withFile } from './report.js';
 import { readSource } from './source.js';
 
 /** `vsmmu revert [DOMAIN]`. */
@@ -11,7 +11,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
   const target = outputFile(file, options);
   const source = await readSource(file, options, { security: true });
   const domain = parseDomain(source.input);
-  const locate = located(domain, source.name, options);
+  const locate = withFile(domain, source.name, options);
   const { xml, diagnostics, left } = refuseErrors(locate, () => revert(domain, { force: isSet(options, 'force') }));
   const result = { before: domain.document.text, after: xml, diagnostics: [...diagnostics, ...locate(left)] };
   await deliver(target, { source, ...result }, options);

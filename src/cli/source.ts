@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isRemote } from '../batch/uri.js';
-import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import type { Connection, DomainUuid } from '../libvirt/connection.js';
 import { nameOfInput, readInput } from './files.js';
 import { say } from './io/terminal.js';
@@ -66,12 +66,12 @@ async function readFileOperand(operand: string): Promise<Uint8Array> {
   try {
     return await readInput(operand);
   } catch (error) {
-    if (!(error instanceof OutsideError) || operand.includes('/') || existsSync(operand)) throw error;
+    if (!(error instanceof EnvironmentError) || operand.includes('/') || existsSync(operand)) throw error;
     const uri = process.env.LIBVIRT_DEFAULT_URI || 'qemu:///system';
     const { hasDomain } = await import('../libvirt/local-domain.js');
     if (isRemote(uri) || !(await hasDomain(uri, operand))) throw error;
     const hint = `libvirt has a domain of this name: add --connect ${uri}`;
-    throw new OutsideError(error.diagnostics.map((d) => ({ ...d, hint })));
+    throw new EnvironmentError(error.diagnostics.map((d) => ({ ...d, hint })));
   }
 }
 

@@ -1,4 +1,4 @@
-import { diagnostic, InputError, type Place } from '../diagnostics.js';
+import { diagnostic, InputError, type Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import { parseNumber } from './number.js';
 
@@ -94,7 +94,7 @@ export function guestAddressAttributes(
  * it is missing, as libvirt reads them.
  * @throws InputError `address-invalid` where one is no number or out of its range
  */
-export function readPciAddress(element: Pick<XmlElement, 'attribute'>, place: Place): PciAddress {
+export function readPciAddress(element: Pick<XmlElement, 'attribute'>, location: Location): PciAddress {
   const part = (name: keyof typeof LIMITS): number => {
     const text = element.attribute(name);
     if (text === undefined) return 0;
@@ -103,7 +103,7 @@ export function readPciAddress(element: Pick<XmlElement, 'attribute'>, place: Pl
     const range = `0x0 to 0x${LIMITS[name].toString(16)}`;
     throw new InputError(
       diagnostic('address-invalid', `${name}='${text}' is no PCI ${name}`, {
-        place,
+        location,
         hint: `give a number from ${range}`,
       }),
     );

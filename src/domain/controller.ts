@@ -1,4 +1,4 @@
-import type { Place } from '../diagnostics.js';
+import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { BusNumber, ControllerIndex, GuestAddress } from './address.js';
 import type { CellId } from './numa.js';
@@ -18,7 +18,7 @@ export interface PciController {
   /** The NUMA cell of an expander bus. */
   readonly node: CellId | undefined;
   readonly alias: string | undefined;
-  readonly place: Place;
+  readonly location: Location;
   readonly element: XmlElement;
 }
 

@@ -1,4 +1,4 @@
-import { diagnostic, InputError, type Place } from '../diagnostics.js';
+import { diagnostic, InputError, type Location } from '../diagnostics.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type BusNumber, type ControllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
@@ -33,35 +33,35 @@ export class DeviceReader {
   }
 
   read(element: XmlElement): void {
-    const place = this.#document.place(element.start);
-    if (element.name === 'controller' && element.attribute('type') === 'pci') this.#readController(element, place);
-    else if (element.name === 'iommu') this.#readIommu(element, place);
-    else if (!isSerialAgain(element)) this.#readDevice(element, place);
+    const location = this.#document.location(element.start);
+    if (element.name === 'controller' && element.attribute('type') === 'pci') this.#readController(element, location);
+    else if (element.name === 'iommu') this.#readIommu(element, location);
+    else if (!isSerialAgain(element)) this.#readDevice(element, location);
   }
 
-  #readController(element: XmlElement, place: Place): void {
+  #readController(element: XmlElement, location: Location): void {
     const target = element.child('target');
     const controller = {
       model: element.attribute('model') ?? '',
       address: this.#guestAddress(element),
       multifunction: isMultifunction(element),
-      busNr: this.#number(target, 'busNr', place, MAX_BUS_NR, 1) as BusNumber | undefined,
-      chassis: this.#number(target, 'chassis', place, 255),
+      busNr: this.#number(target, 'busNr', location, MAX_BUS_NR, 1) as BusNumber | undefined,
+      chassis: this.#number(target, 'chassis', location, 255),
       node: cellOf(target),
       alias: element.child('alias')?.attribute('name'),
-      place,
+      location,
       element,
     };
-    const index = this.#number(element, 'index', place, MAX_CONTROLLER_INDEX);
+    const index = this.#number(element, 'index', location, MAX_CONTROLLER_INDEX);
     if (controller.model === 'pcie-root' && index !== undefined && index !== 0) {
       const message = `index='${element.attribute('index')}' of pcie-root is ${index}, and libvirt takes only 0`;
-      throw new InputError(diagnostic('number-invalid', message, { place }));
+      throw new InputError(diagnostic('number-invalid', message, { location }));
     }
     if (index !== undefined) this.controllers.push({ ...controller, index: index as ControllerIndex });
     else this.#unnumbered.push(controller);
   }
 
-  #readIommu(element: XmlElement, place: Place): void {
+  #readIommu(element: XmlElement, location: Location): void {
     const driver = element.child('driver');
     const values: Record<string, string> = {};
     for (const name of VSMMU_ATTRIBUTES) {
@@ -71,14 +71,14 @@ export class DeviceReader {
     // Patched libvirts of before 12.7 (KubeVirt pins some) spell it so.
     const camel = driver?.attribute('ssidSize');
     if (camel !== undefined) values.ssidsize ??= camel;
-    const pciBus = this.#number(driver, 'pciBus', place, MAX_CONTROLLER_INDEX) as ControllerIndex | undefined;
+    const pciBus = this.#number(driver, 'pciBus', location, MAX_CONTROLLER_INDEX) as ControllerIndex | undefined;
     const spellings = (['ssidsize', 'ssidSize'] as const).filter((name) => driver?.attribute(name) !== undefined);
-    this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, spellings, place, element });
+    this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, spellings, location, element });
     // A virtio-iommu is a PCI device itself.
-    this.#readDevice(element, place);
+    this.#readDevice(element, location);
   }
 
-  #readDevice(element: XmlElement, place: Place): void {
+  #readDevice(element: XmlElement, location: Location): void {
     const source = hostDeviceSource(element);
     const address = this.#guestAddress(element);
     const device = {
@@ -86,7 +86,7 @@ export class DeviceReader {
       address,
       multifunction: isMultifunction(element),
       awaitsAddress: address === undefined && this.#hasNoPlace(element) && awaitsPciAddress(element),
-      place,
+      location,
       element,
     };
     if (source) {
@@ -95,7 +95,7 @@ export class DeviceReader {
       this.hostDevices.push({
         ...device,
         name: element.name === 'interface' ? 'interface' : 'hostdev',
-        bdf: formatBdf(readPciAddress(source, this.#document.place(source.start))),
+        bdf: formatBdf(readPciAddress(source, this.#document.location(source.start))),
         unassigned,
         iommufd: iommufd === 'yes' || iommufd === 'no' ? iommufd : undefined,
         nodeset: element.child('acpi')?.attribute('nodeset'),
@@ -115,12 +115,12 @@ export class DeviceReader {
   #guestAddress(element: XmlElement): GuestAddress | undefined {
     const address = element.child('address');
     if (address?.attribute('type') !== 'pci') return undefined;
-    const place = this.#document.place(address.start);
-    const { domain, bus, slot, function: func } = readPciAddress(address, place);
+    const location = this.#document.location(address.start);
+    const { domain, bus, slot, function: func } = readPciAddress(address, location);
     if (domain !== 0) {
       throw new InputError(
         diagnostic('address-invalid', `domain='${address.attribute('domain')}' is no PCI domain of a guest`, {
-          place,
+          location,
           hint: 'libvirt has only domain 0 for guests',
         }),
       );
@@ -129,13 +129,13 @@ export class DeviceReader {
     return { bus: bus as ControllerIndex, slot, function: func };
   }
 
-  #number(element: XmlElement | undefined, name: string, place: Place, max: number, min = 0): number | undefined {
+  #number(element: XmlElement | undefined, name: string, location: Location, max: number, min = 0): number | undefined {
     const text = element?.attribute(name);
     if (text === undefined) return undefined;
     const value = parseNumber(text);
     if (value !== undefined && value >= min && value <= max) return value;
     throw new InputError(
-      diagnostic('number-invalid', `${name}='${text}' is no number from ${min} to ${max}`, { place }),
+      diagnostic('number-invalid', `${name}='${text}' is no number from ${min} to ${max}`, { location }),
     );
   }
 
@@ -148,7 +148,7 @@ export class DeviceReader {
       while (taken.has(index)) index++;
       if (index > MAX_CONTROLLER_INDEX) {
         const message = `more than ${MAX_CONTROLLER_INDEX + 1} PCI controllers, which libvirt does not take`;
-        throw new InputError(diagnostic('number-invalid', message, { place: controller.place }));
+        throw new InputError(diagnostic('number-invalid', message, { location: controller.location }));
       }
       taken.add(index);
       this.controllers.push({ ...controller, index: index as ControllerIndex });

@@ -1,4 +1,4 @@
-import type { Place } from '../diagnostics.js';
+import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { Bdf, GuestAddress } from './address.js';
 
@@ -11,7 +11,7 @@ export interface GuestDevice {
   readonly multifunction: boolean;
   /** It has no address of any kind, and libvirt will give it a PCI one when the domain is defined. */
   readonly awaitsAddress: boolean;
-  readonly place: Place;
+  readonly location: Location;
   readonly element: XmlElement;
 }
 

@@ -1,4 +1,4 @@
-import { diagnostic, InputError, type Place } from '../diagnostics.js';
+import { diagnostic, InputError, type Location } from '../diagnostics.js';
 import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import type { PciController } from './controller.js';
 import { type GuestDevice, type HostDevice, impliedControllers, isPooledInterface } from './device.js';
@@ -33,7 +33,9 @@ export interface Domain {
   readonly pooledInterfaces: readonly GuestDevice[];
   readonly iommus: readonly Iommu[];
   /** `<iommufd>` below `<domain>`: whether host devices use iommufd where they do not say otherwise (libvirt 12.2). */
-  readonly iommufd: { readonly enabled: boolean; readonly place: Place; readonly element: XmlElement } | undefined;
+  readonly iommufd:
+    | { readonly enabled: boolean; readonly location: Location; readonly element: XmlElement }
+    | undefined;
   /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
   readonly impliedControllers: number;
   readonly numa: GuestNuma;
@@ -42,7 +44,7 @@ export interface Domain {
   /** What `<qemu:override>` gives to QEMU's devices. */
   readonly overrides: Overrides;
   /** The arguments of `<qemu:commandline>`. */
-  readonly commandline: readonly { readonly value: string; readonly place: Place }[];
+  readonly commandline: readonly { readonly value: string; readonly location: Location }[];
 }
 
 /**
@@ -74,7 +76,7 @@ function domainOf(document: XmlDocument): Domain {
   if (root.name !== 'domain' || root.namespace !== '') {
     throw new InputError(
       diagnostic('domain-root', `the root element is <${root.name}>, not <domain>`, {
-        place: document.place(root.start),
+        location: document.location(root.start),
       }),
     );
   }
@@ -102,7 +104,7 @@ function domainOf(document: XmlDocument): Domain {
     iommus: reader.iommus,
     iommufd: iommufd && {
       enabled: iommufd.attribute('enabled') === 'yes',
-      place: document.place(iommufd.start),
+      location: document.location(iommufd.start),
       element: iommufd,
     },
     impliedControllers: impliedControllers(children),
@@ -121,5 +123,5 @@ function commandline(document: XmlDocument): Domain['commandline'] {
   return document.root.children
     .filter((e) => e.localName === 'commandline' && e.namespace === QEMU_NAMESPACE)
     .flatMap((e) => e.children.filter((arg) => arg.localName === 'arg'))
-    .map((arg) => ({ value: arg.attribute('value') ?? '', place: document.place(arg.start) }));
+    .map((arg) => ({ value: arg.attribute('value') ?? '', location: document.location(arg.start) }));
 }

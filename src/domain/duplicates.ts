@@ -1,4 +1,4 @@
-import { type Diagnostic, type DiagnosticCode, diagnostic, type Place } from '../diagnostics.js';
+import { type Diagnostic, type DiagnosticCode, diagnostic, type Location } from '../diagnostics.js';
 import { formatGuestAddress, type GuestAddress } from './address.js';
 import type { Domain } from './domain.js';
 
@@ -20,7 +20,7 @@ export function findDuplicates({ controllers, hostDevices, otherDevices }: Uniqu
 }
 
 /** The things whose claim an earlier one makes already. */
-function repeated<T extends { readonly place: Place; readonly address?: GuestAddress | undefined }>(
+function repeated<T extends { readonly location: Location; readonly address?: GuestAddress | undefined }>(
   things: readonly T[],
   code: DiagnosticCode,
   claimOf: (thing: T) => string | undefined,
@@ -34,6 +34,6 @@ function repeated<T extends { readonly place: Place; readonly address?: GuestAdd
       first.set(claim, thing);
       return [];
     }
-    return [diagnostic(code, `${claim} already, in line ${before.place.line}`, { place: thing.place })];
+    return [diagnostic(code, `${claim} already, in line ${before.location.line}`, { location: thing.location })];
   });
 }

@@ -1,4 +1,4 @@
-import type { Place } from '../diagnostics.js';
+import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
 
@@ -22,7 +22,7 @@ export interface Iommu {
   readonly values: VsmmuValues;
   /** The ways in which its `ssidsize` is written; empty where it has none. */
   readonly spellings: readonly SsidsizeSpelling[];
-  readonly place: Place;
+  readonly location: Location;
   readonly element: XmlElement;
 }
 

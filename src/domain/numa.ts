@@ -1,8 +1,8 @@
-import { diagnostic, InputError, type Place } from '../diagnostics.js';
+import { diagnostic, InputError, type Location } from '../diagnostics.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type KiB, parseSize } from './size.js';
 
-/** The number of a guest's NUMA cell, from 0: what `id` of a `<cell>` and `<node>` of a bridge say. */
+/** The number of a guest's NUMA cell, from 0: what `id` of a `<cell>` and `<node>` of an expander bus say. */
 export type CellId = number & { readonly __unit: 'guest cell' };
 
 /** The number of a NUMA node of the host: what `<numatune>` names. */
@@ -18,7 +18,7 @@ export interface GuestCell {
   readonly distances: ReadonlyMap<CellId, number>;
   /** Undefined for one that is still to be made. */
   readonly element: XmlElement | undefined;
-  readonly place: Place | undefined;
+  readonly location: Location | undefined;
 }
 
 /** What a domain says of NUMA: its cells, and what binds their memory and vCPUs to the host. */
@@ -86,8 +86,8 @@ class NumaReader {
   /** The cells; one without an `id` has its place for a number. */
   cells(numa: XmlElement | undefined): GuestCell[] {
     return (numa?.childrenNamed('cell') ?? [])
-      .map((element, place) => ({
-        id: (element.attribute('id') === undefined ? place : this.number(element, 'id')) as CellId,
+      .map((element, location) => ({
+        id: (element.attribute('id') === undefined ? location : this.number(element, 'id')) as CellId,
         cpus: this.list(element, 'cpus') ?? [],
         memory: this.#sizeOf(element, element.attribute('memory') ?? '0', element.attribute('unit')),
         distances: new Map(
@@ -97,7 +97,7 @@ class NumaReader {
           ]),
         ),
         element,
-        place: this.#document.place(element.start),
+        location: this.#document.location(element.start),
       }))
       .sort((a, b) => a.id - b.id);
   }
@@ -124,9 +124,9 @@ class NumaReader {
   }
 
   #fail(element: XmlElement, name: string, text: string, what: string): never {
-    const place = this.#document.place(element.start);
+    const location = this.#document.location(element.start);
     throw new InputError(
-      diagnostic('number-invalid', `${name}='${text}' of <${element.name}> is no ${what}`, { place }),
+      diagnostic('number-invalid', `${name}='${text}' of <${element.name}> is no ${what}`, { location }),
     );
   }
 }

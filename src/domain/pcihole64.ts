@@ -24,6 +24,6 @@ export function readPciHole64(document: XmlDocument, root: PciController | undef
   const text = element.text.trim();
   const size = parseSize(text, unit);
   if (size !== undefined) return { size, text, unit, element };
-  const place = document.place(element.start);
-  throw new InputError(diagnostic('number-invalid', `<pcihole64> '${text} ${unit ?? ''}' is no size`, { place }));
+  const location = document.location(element.start);
+  throw new InputError(diagnostic('number-invalid', `<pcihole64> '${text} ${unit ?? ''}' is no size`, { location }));
 }

@@ -1,7 +1,7 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
-import type { Bridge, GuestAddress, Port } from '../generated/plan.js';
+import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
 import { groupMemberAlias } from '../plan/alias.js';
 import type { Attachment } from '../plan/attach.js';
 import type { XmlElement } from '../xml/document.js';
@@ -22,7 +22,7 @@ export function newElement(
 }
 
 /** An expander bus: `<controller type='pci' model='pcie-expander-bus'>`. */
-export function expanderBus({ controllerIndex, busNr, node, alias, address }: Bridge): NewElement {
+export function expanderBus({ controllerIndex, busNr, node, alias, address }: ExpanderBus): NewElement {
   return pciController(controllerIndex, 'pcie-expander-bus', [
     newElement('target', { busNr }, node === null ? [] : [cellNode(node)]),
     ...aliasElements(alias),
@@ -57,7 +57,7 @@ export function companion(bdf: Bdf): NewElement {
 }
 
 /** A vSMMU: `<iommu model='smmuv3'>`. */
-export function vsmmu({ controllerIndex, vsmmu: values }: Bridge, ssidsize: SsidsizeSpelling): NewElement {
+export function vsmmu({ controllerIndex, vsmmu: values }: ExpanderBus, ssidsize: SsidsizeSpelling): NewElement {
   const given = VSMMU_ATTRIBUTES.map((name) => [name === 'ssidsize' ? ssidsize : name, values[name]]);
   const driver = newElement('driver', { pciBus: controllerIndex, ...Object.fromEntries(given) });
   return newElement('iommu', { model: 'smmuv3' }, [driver]);

@@ -60,8 +60,8 @@ function addDistances(editor: XmlEditor, domain: Domain, { numa: { distances } }
 }
 
 /** Takes out cells of devices that are gone, and the distances to them. */
-function removeCells(editor: XmlEditor, { numa }: Domain, { leftovers }: Plan): void {
-  const gone = new Set<number>(leftovers.cells);
+function removeCells(editor: XmlEditor, { numa }: Domain, { orphaned }: Plan): void {
+  const gone = new Set<number>(orphaned.cells);
   for (const { id, element } of gone.size > 0 ? numa.cells : []) {
     const distances = element?.child('distances')?.childrenNamed('sibling') ?? [];
     const toGone = distances.filter((sibling) => gone.has(Number(sibling.attribute('id'))));

@@ -33,7 +33,7 @@ export function rewrite(domain: Domain, plan: Plan): string {
   reserveMemory(
     domain,
     editor,
-    plan.bridges.flatMap((bridge) => bridge.ports),
+    plan.expanderBuses.flatMap((expanderBus) => expanderBus.ports),
   );
   return applyWithRecord(domain, editor);
 }
@@ -42,15 +42,23 @@ export function rewrite(domain: Domain, plan: Plan): string {
 type SetProperty = (element: XmlElement | undefined, name: string, value: string) => void;
 
 /** Adds controllers after the last PCI controller, as libvirt sorts them: by index. Puts those that stay on their NUMA cells. */
-function editControllers(editor: XmlEditor, domain: Domain, { bridges, rootPorts }: Plan, set: SetProperty): void {
-  const ports = [...rootPorts, ...bridges.flatMap((bridge) => bridge.ports.filter((port) => !port.kept))];
+function editControllers(
+  editor: XmlEditor,
+  domain: Domain,
+  { expanderBuses, rootPorts }: Plan,
+  set: SetProperty,
+): void {
+  const ports = [
+    ...rootPorts,
+    ...expanderBuses.flatMap((expanderBus) => expanderBus.ports.filter((port) => !port.kept)),
+  ];
   const added = [
     ...ports.map((port) => ({ index: port.controllerIndex, element: pciePort(port) })),
-    ...bridges.flatMap((b) => (b.kept ? [] : [{ index: b.controllerIndex, element: expanderBus(b) }])),
+    ...expanderBuses.flatMap((b) => (b.kept ? [] : [{ index: b.controllerIndex, element: expanderBus(b) }])),
   ].sort((a, b) => a.index - b.index);
   const last = domain.controllers.at(-1)?.element ?? lastOf(domain, ['controller', 'disk', 'emulator']);
   for (const { element } of added) insertDevice(domain, editor, element, last);
-  for (const { kept, controllerIndex, node } of bridges) {
+  for (const { kept, controllerIndex, node } of expanderBuses) {
     const present = domain.controllers.find((c) => c.index === controllerIndex)?.element;
     if (kept && node !== null) set(present, 'node', String(node));
   }
@@ -72,8 +80,8 @@ function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProp
     if (iommufd === 'yes') set(present.element, 'iommufd', 'yes');
   }
   const [last, next] = [lastOf(domain, ['hostdev']), firstOf(domain, AFTER_HOSTDEVS)];
-  for (const bdf of plan.companions) insertDevice(domain, editor, companion(bdf), last, next);
-  const leftover = domain.hostDevices.filter(({ bdf }) => plan.leftovers.companions.includes(bdf));
+  for (const bdf of plan.groupMembers) insertDevice(domain, editor, companion(bdf), last, next);
+  const leftover = domain.hostDevices.filter(({ bdf }) => plan.orphaned.groupMembers.includes(bdf));
   for (const { element } of leftover) editor.remove(element);
   // Devices that become function 0 of their slot, and emulated ones that go to another bus: those were behind an accelerated
   // vSMMU, where QEMU refuses them, so `revert` leaves them where they go now.
@@ -94,15 +102,15 @@ function editIommus(editor: XmlEditor, domain: Domain, plan: Plan, set: SetPrope
   const last = virtio ? undefined : iommus.at(-1)?.element;
   const next = virtio ?? firstOf(domain, AFTER_IOMMUS);
   const { ssidsizeAttribute } = plan;
-  for (const bridge of plan.bridges) {
-    const { vsmmuChange } = bridge;
-    const iommu = iommus.find((i) => i.pciBus === bridge.controllerIndex);
-    if (vsmmuChange === 'add') insertDevice(domain, editor, vsmmu(bridge, ssidsizeAttribute), last, next);
+  for (const expanderBus of plan.expanderBuses) {
+    const { vsmmuChange } = expanderBus;
+    const iommu = iommus.find((i) => i.pciBus === expanderBus.controllerIndex);
+    if (vsmmuChange === 'add') insertDevice(domain, editor, vsmmu(expanderBus, ssidsizeAttribute), last, next);
     else if (iommu && vsmmuChange === 'remove') editor.remove(iommu.element);
     else if (iommu && vsmmuChange === 'set') {
       // `ssidsize` in the target's spelling and in no other.
       for (const name of VSMMU_ATTRIBUTES) {
-        const value = bridge.vsmmu[name];
+        const value = expanderBus.vsmmu[name];
         if (value !== undefined) set(iommu.element, name === 'ssidsize' ? ssidsizeAttribute : name, value);
       }
       for (const name of iommu.spellings) if (name !== ssidsizeAttribute) set(iommu.element, name, NONE);

@@ -8,7 +8,7 @@ export const check = {
       commands to that device's SMMU. It starts all the same with a device of another SMMU there ("Failed to attach GBPA
       hwpt" is all that its log has), and the guest's driver then fails for every device behind that vSMMU, the rightly
       placed ones, too ("CMD_SYNC timeout").`,
-    remedy: `Move the device to a port of a bridge whose vSMMU serves its own SMMU, or to pcie.0: vsmmu rewrite does that.`,
+    remedy: `Move the device to a port of an expander bus whose vSMMU serves its own SMMU, or to pcie.0: vsmmu rewrite does that.`,
     example: `vsmmu topology            # which device is behind which SMMU
 vsmmu check --fix vm.xml`,
   },
@@ -155,8 +155,8 @@ vsmmu rewrite --diff vm.xml`,
   <pcihole64 unit='KiB'>4294967296</pcihole64>
 </controller>`,
   },
-  'bridge-misnamed': {
-    why: `A bridge that vsmmu made carries the address of its SMMU in its alias, and vsmmu goes by that: rewrite moves a device of
+  'expander-bus-misnamed': {
+    why: `An expander bus that vsmmu made carries the address of its SMMU in its alias, and vsmmu goes by that: rewrite moves a device of
       another SMMU away, attach plugs one of the named SMMU in. A device of another SMMU was put there since, or the domain
       comes from another host.`,
     remedy: `Rewrite the domain for this host.`,

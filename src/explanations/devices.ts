@@ -32,7 +32,7 @@ echo 4 > /sys/bus/pci/devices/0000:31:00.0/sriov_numvfs`,
     example: `readlink /sys/bus/pci/devices/0000:00:10.0/iommu_group`,
   },
   'device-without-smmu': {
-    why: `The device's requests pass no SMMUv3 on the host, so that no vSMMU could stand for one. Behind a bridge with
+    why: `The device's requests pass no SMMUv3 on the host, so that no vSMMU could stand for one. Behind an expander bus with
       acceleration QEMU would refuse it.`,
     remedy: `Nothing: on pcie.0 it works as it did. In a slot behind an SMMU it would be placed.`,
     example: `vsmmu topology | sed -n '/Behind no SMMUv3/,/^$/p'`,
@@ -143,8 +143,8 @@ vsmmu rewrite --diff vm.xml`,
   'switch-not-mirrored': {
     why: `With --mirror-switches, devices that are below one PCIe switch of the host get a switch in the guest, so that it can
       see that they are near each other. Some did not: a device that is in place already is not moved for one that
-      joins it, a bridge may have no bus number left for another port, and a switch has 32.`,
-    remedy: `Plan all bridges anew, if the devices in place may get other addresses in the guest.`,
+      joins it, an expander bus may have no bus number left for another port, and a switch has 32.`,
+    remedy: `Plan all expander buses anew, if the devices in place may get other addresses in the guest.`,
     example: `vsmmu rewrite -i --relayout --mirror-switches vm.xml`,
   },
   'emulated-behind-vsmmu': {
@@ -165,10 +165,10 @@ vsmmu rewrite --diff vm.xml`,
   },
   'attach-impossible': {
     why: `A device can be plugged in behind the vSMMU of its own SMMU only, on a free port with room for its BARs: firmware
-      gave each bridge its memory window at boot. On a port that keeps no memory at all, a Linux guest would take that
+      gave each expander bus its memory window at boot. On a port that keeps no memory at all, a Linux guest would take that
       of the devices beside it, which are dead then. A device of another SMMU would be taken without an error and
       would not work.`,
-    remedy: `Give the bridges spare ports before the domain is started, with memory kept free for large BARs.`,
+    remedy: `Give the expander buses spare ports before the domain is started, with memory kept free for large BARs.`,
     example: `vsmmu rewrite -i --spare-ports 2 --spare-memory 128G vm.xml
 vsmmu attach vm.xml 0009:01:00.0 > device.xml`,
   },

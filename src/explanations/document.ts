@@ -57,7 +57,7 @@ export const document = {
   'guest-address-duplicate': {
     why: `Two devices cannot be one function of one slot. It comes of copying an element with its <address>.`,
     remedy: `Remove the <address> of the newer one and define the domain: libvirt finds it a free place. Its port has to be
-      below pcie.0, or it has to be a host device, for bridges with a vSMMU take no others.`,
+      below pcie.0, or it has to be a host device, for expander buses with a vSMMU take no others.`,
     example: `<address type='pci' domain='0x0000' bus='0x02' slot='0x00' function='0x0'/>   <!-- remove the second -->`,
   },
   'host-device-duplicate': {
@@ -100,7 +100,7 @@ export const document = {
   },
   'domain-without-acpi': {
     why: `The guest learns which devices are behind which vSMMU from an ACPI table, the IORT. A device tree cannot say it for
-      bridges, and QEMU refuses accel=on without ACPI.`,
+      expander buses, and QEMU refuses accel=on without ACPI.`,
     remedy: `Add <acpi/> to <features>, and UEFI firmware, which passes the tables on.`,
     example: `<os firmware='efi'>…</os>
 <features>
@@ -137,7 +137,7 @@ vsmmu rewrite --topology host.json vm.xml          # anywhere`,
 <controller type='pci' model='pcie-expander-bus'><target busNr='8'/></controller>`,
   },
   'iommu-conflict': {
-    why: `QEMU refuses a machine-wide SMMU beside those of bridges, and no host device can be behind an SMMU that is not
+    why: `QEMU refuses a machine-wide SMMU beside those of expander buses, and no host device can be behind an SMMU that is not
       accelerated. The machine-wide one becomes one for pcie.0 alone where no host device stays there. Of other models
       (virtio, intel) the guest can have one or the vSMMUs, not both.`,
     remedy: `Remove the <iommu>, or give --emulated-iommu drop. A guest needs one on pcie.0 only to nest guests of its own with

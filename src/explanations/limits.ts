@@ -4,7 +4,7 @@ import type { Explanation } from '../explanations.js';
 /** What may run out, and what a vSMMU may be given. */
 export const limits = {
   'bus-numbers-exhausted': {
-    why: `A guest has 256 PCI bus numbers. Every port below pcie.0 takes one, every bridge one for itself and one for each of
+    why: `A guest has 256 PCI bus numbers. Every port below pcie.0 takes one, every expander bus one for itself and one for each of
       its ports, spare ones counted. Where two ranges meet, the guest's kernel panics while it looks for its devices, so
       such a domain is never written. The message says who takes how many.`,
     remedy: `Do what the message says saves most: fewer spare ports, a smaller --bus-window, several functions in one slot,
@@ -12,14 +12,14 @@ export const limits = {
     example: `vsmmu plan --spare-ports 0 --bus-window 0 vm.xml`,
   },
   'bus-window-too-small': {
-    why: `From its busNr on a bridge has the numbers up to the next bridge's: it needs its own and one for each port. With
+    why: `From its busNr on an expander bus has the numbers up to the next expander bus's: it needs its own and one for each port. With
       fewer, neither libvirt nor QEMU complains, and the guest's kernel panics.`,
     remedy: `Use --relayout, which numbers all expander buses again. In a domain written by hand, choose
       a lower busNr.`,
     example: `<target busNr='251'/>   <!-- 251, and 252 to 254 for three ports -->`,
   },
   'controller-indexes-exhausted': {
-    why: `libvirt numbers PCI controllers from 0 to 255, and each bridge and each port is one. Where numbers are left out it
+    why: `libvirt numbers PCI controllers from 0 to 255, and each expander bus and each port is one. Where numbers are left out it
       adds root ports, so gaps cost as much.`,
     remedy: `Remove ports that nothing is on, or put several functions of a device in one slot.`,
     example: `grep -c "type='pci' index=" vm.xml`,
@@ -33,8 +33,8 @@ export const limits = {
   'vsmmus-exhausted': {
     why: `QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes four, so there is room for 16; one for
       pcie.0 counts.`,
-    remedy: `Use --grouping smmu where each device has a bridge, and --bridges used; or put some devices on the bypass list.`,
-    example: `vsmmu plan --grouping smmu --bridges used vm.xml`,
+    remedy: `Use --grouping smmu where each device has an expander bus, and --expander-buses used; or put some devices on the bypass list.`,
+    example: `vsmmu plan --grouping smmu --expander-buses used vm.xml`,
   },
   'spare-port-exposed': {
     why: `libvirt gives a device without an <address> the free port with the lowest index, ours included. An emulated device
@@ -53,8 +53,8 @@ virsh dumpxml --inactive --security-info vm | vsmmu rewrite --spare-ports 2 > ne
   'vsmmu-values-missing': {
     why: `QEMU reads what a vSMMU can do off the host, by a device that is behind it when the domain starts. Where none is,
       it says "'auto' properties requires at least one cold-plugged VFIO device" and ends.`,
-    remedy: `Give all five values, as the host's SMMU has them, or leave out the bridge until a device is behind it.`,
-    example: `vsmmu rewrite --bridges all --ats on --ril off --ssidsize 20 --oas 48 --cmdqv off vm.xml`,
+    remedy: `Give all five values, as the host's SMMU has them, or leave out the expander bus until a device is behind it.`,
+    example: `vsmmu rewrite --expander-buses all --ats on --ril off --ssidsize 20 --oas 48 --cmdqv off vm.xml`,
   },
   'vsmmu-value-invalid': {
     why: `libvirt takes any number for ssidsize and oas, and QEMU refuses all but 0 to 20 and 44 or 48 when the domain starts.`,

@@ -9,14 +9,14 @@ const BOUND = `<numatune>
 /** NUMA cells, Generic Initiators, and the space for BARs. */
 export const numa = {
   'numa-cell-unknown': {
-    why: `A bridge belongs on the guest's NUMA cell whose memory and CPUs are on the host node of its SMMU, so that the guest's
+    why: `An expander bus belongs on the guest's NUMA cell whose memory and CPUs are on the host node of its SMMU, so that the guest's
       drivers work near the device. Which cell that is, <numatune> or the pinning of its vCPUs tells; here neither does,
       or the cell reaches over several nodes.`,
     remedy: `Bind each cell to one node of the host, or pin its vCPUs to that node's CPUs.`,
     example: BOUND,
   },
   'numa-cell-differs': {
-    why: `The bridge names a cell, by hand or since an earlier run, that stands for another host node than its devices are on.
+    why: `The expander bus names a cell, by hand or since an earlier run, that stands for another host node than its devices are on.
       Everything works; the guest just takes far memory for near.`,
     remedy: `Change the <node>, or remove it and rewrite: the nearest cell is then chosen.`,
     example: `<target busNr='250'><node>1</node></target>`,

@@ -12,12 +12,12 @@ export const record = {
     example: `vsmmu revert -i --backup .orig --force vm.xml`,
   },
   'revert-nothing': {
-    why: `The domain has no record of a rewrite and no bridge with a vSMMU, so it is as it was.`,
+    why: `The domain has no record of a rewrite and no expander bus with a vSMMU, so it is as it was.`,
     remedy: `Nothing.`,
     example: `vsmmu revert --diff vm.xml`,
   },
   'revert-unrecorded': {
-    why: `Bridges with a vSMMU are there, made by hand or with their record removed, so nobody knows where the devices were
+    why: `Expander buses with a vSMMU are there, made by hand or with their record removed, so nobody knows where the devices were
       before.`,
     remedy: `Take them out all the same with --force: the devices lose their addresses, and libvirt finds them new ones on
       pcie.0.`,
@@ -42,17 +42,17 @@ export const record = {
     example: `<controller type='pci' index='12' model='pcie-root-port'/>`,
   },
   'relayout-moved': {
-    why: `--relayout takes out the bridges that are there and plans anew, those that were made by hand, too. Host devices get
-      their place from the plan. A disk or another emulated device behind such a bridge, where QEMU refuses it, gets a port
+    why: `--relayout takes out the expander buses that are there and plans anew, those that were made by hand, too. Host devices get
+      their place from the plan. A disk or another emulated device behind such an expander bus, where QEMU refuses it, gets a port
       of its own on pcie.0.`,
-    remedy: `Nothing: revert puts it back with the bridge.`,
+    remedy: `Nothing: revert puts it back with the expander bus.`,
     example: `vsmmu rewrite --relayout --diff vm.xml`,
   },
-  'bridge-not-restored': {
-    why: `--relayout took out bridges that were made by hand, and wrote them down. Since then somebody gave the index or the
+  'expander-bus-not-restored': {
+    why: `--relayout took out expander buses that were made by hand, and wrote them down. Since then somebody gave the index or the
       place of one of their controllers to something else, so none of them can be put back; the devices behind them lose
       their addresses.`,
-    remedy: `Take the bridges from a copy of the domain of before, or rewrite the domain once more, which makes new ones.`,
+    remedy: `Take the expander buses from a copy of the domain of before, or rewrite the domain once more, which makes new ones.`,
     example: `vsmmu rewrite -i --backup .orig vm.xml`,
   },
 } as const satisfies Partial<Record<DiagnosticCode, Explanation>>;

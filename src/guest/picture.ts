@@ -1,5 +1,5 @@
 import type { Bdf } from '../domain/address.js';
-import type { Bridge, Device, Plan, Port } from '../generated/plan.js';
+import type { Device, ExpanderBus, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
@@ -22,7 +22,7 @@ export interface PictureDetails {
 const NO_SMMU = 'behind no SMMU';
 const ROOT = 'pcie.0';
 
-/** A plan as Graphviz's DOT: the host's SMMUs and devices, the guest's bridges and ports, and what goes where. */
+/** A plan as Graphviz's DOT: the host's SMMUs and devices, the guest's expander buses and ports, and what goes where. */
 export function planDot(plan: Plan, host: Host, details: PictureDetails = {}): string {
   const picture = new PlanPicture(plan, host, details);
   return toDot(titleOf(details), picture.sides, picture.lines);
@@ -67,10 +67,14 @@ class PlanPicture {
   }
 
   get lines(): Line[] {
-    const placed = this.#plan.bridges.flatMap((bridge) =>
-      bridge.ports.flatMap((port) =>
+    const placed = this.#plan.expanderBuses.flatMap((expanderBus) =>
+      expanderBus.ports.flatMap((port) =>
         port.devices.map((bdf): Line => {
-          return { from: this.#source(bdf), to: [cardOf(bridge), rowOf(bdf)], colour: this.#hue(bridge.smmu) };
+          return {
+            from: this.#source(bdf),
+            to: [cardOf(expanderBus), rowOf(bdf)],
+            colour: this.#hue(expanderBus.smmu),
+          };
         }),
       ),
     );
@@ -142,25 +146,25 @@ class PlanPicture {
   }
 
   #guestCards(): Card[] {
-    const cards = this.#plan.bridges.map((bridge): Card => {
-      const last = bridge.busNr + bridge.busNumbers - 1;
+    const cards = this.#plan.expanderBuses.map((expanderBus): Card => {
+      const last = expanderBus.busNr + expanderBus.busNumbers - 1;
       const where = [
-        bridge.busNumbers === 1 ? `bus ${hex(last)}` : `buses ${hex(bridge.busNr)}-${hex(last)}`,
-        ...(bridge.node === null ? [] : [`cell ${bridge.node}`]),
+        expanderBus.busNumbers === 1 ? `bus ${hex(last)}` : `buses ${hex(expanderBus.busNr)}-${hex(last)}`,
+        ...(expanderBus.node === null ? [] : [`cell ${expanderBus.node}`]),
       ];
       return {
-        name: cardOf(bridge),
+        name: cardOf(expanderBus),
         head: [
           {
             cells: [
-              { text: cardOf(bridge), bold: true },
+              { text: cardOf(expanderBus), bold: true },
               { text: where.join(', '), colour: 'faint' },
             ],
           },
-          { cells: [{ text: vsmmuInWords(bridge) }] },
+          { cells: [{ text: vsmmuInWords(expanderBus) }] },
         ],
-        rows: bridge.ports.flatMap((port) => this.#portRows(port, bridge)),
-        colour: this.#hue(bridge.smmu),
+        rows: expanderBus.ports.flatMap((port) => this.#portRows(port, expanderBus)),
+        colour: this.#hue(expanderBus.smmu),
       };
     });
     const bypassed = this.#bypassed;
@@ -187,9 +191,9 @@ class PlanPicture {
     return cards;
   }
 
-  #portRows(port: Port, bridge: Bridge): Row[] {
+  #portRows(port: Port, expanderBus: ExpanderBus): Row[] {
     const title = `${PORT_NAMES[port.model]} ${port.controllerIndex}`;
-    const below = bridge.ports.some(({ address }) => address.bus === port.controllerIndex);
+    const below = expanderBus.ports.some(({ address }) => address.bus === port.controllerIndex);
     if (port.devices.length === 0) {
       return [{ cells: [{ text: title }, { text: below ? '' : 'free', colour: 'faint' }] }];
     }
@@ -213,8 +217,8 @@ const PORT_NAMES: Readonly<Record<Port['model'], string>> = {
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
-function cardOf({ controllerIndex }: Bridge): string {
-  return `bridge ${controllerIndex}`;
+function cardOf({ controllerIndex }: ExpanderBus): string {
+  return `expander bus ${controllerIndex}`;
 }
 
 /** A device's row on any card: DOT takes no colons and dots in a name of a port. */
@@ -223,7 +227,7 @@ function rowOf(bdf: Bdf): string {
 }
 
 /** `vSMMU accel ats ril=off`; one that is left alone says so. */
-function vsmmuInWords({ vsmmu }: Bridge): string {
+function vsmmuInWords({ vsmmu }: ExpanderBus): string {
   const values = Object.entries(vsmmu).map(([name, value]) => (value === 'on' ? name : `${name}=${value}`));
   return values.length === 0 ? 'no vSMMU' : `vSMMU ${values.join(' ')}`;
 }

@@ -13,7 +13,7 @@ export interface GuestFunction {
   readonly element: string;
   /** The host device that it is; null for an emulated one. */
   readonly host: Bdf | null;
-  /** The bus that it makes, where it is a port or a bridge. */
+  /** The bus that it makes, where it is a port or an expander bus. */
   readonly bus: BusNumber | null;
   /** The place, from 0, of the vSMMU that it is behind among the guest's (`vsmmus`); null: none. */
   readonly vsmmu: number | null;
@@ -21,7 +21,7 @@ export interface GuestFunction {
 
 /** A vSMMU that the guest will see; libvirt and QEMU number them in the order of the `<iommu>`s. */
 export interface GuestVsmmu {
-  /** libvirt's index of the bridge that it translates for; 0 is `pcie.0`. */
+  /** libvirt's index of the expander bus that it translates for; 0 is `pcie.0`. */
   readonly controllerIndex: ControllerIndex;
   /** The first and the last bus in use behind it. */
   readonly buses: { readonly first: BusNumber; readonly last: BusNumber };

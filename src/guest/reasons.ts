@@ -13,7 +13,7 @@ export function whyBypassed(device: Device): string {
       return 'kept there by the policy';
     case 'device-unassigned':
       return 'held for the guest, not given to it';
-    case 'domain-not-ours':
+    case 'domain-not-applicable':
       return 'not a domain to change';
     default:
       return device.reason ?? '';

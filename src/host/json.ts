@@ -1,5 +1,5 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { type DiagnosticCode, diagnostic, InputError, type Place } from '../diagnostics.js';
+import { type DiagnosticCode, diagnostic, InputError, type Location } from '../diagnostics.js';
 import { nearest } from '../nearest.js';
 
 /** The value of a JSON text. Throws an InputError where it is none, with the place in it where V8 tells one. */
@@ -16,14 +16,14 @@ export function parseJson(text: string, file: string, code: DiagnosticCode): unk
     throw new InputError(
       diagnostic(code, `no JSON: ${reason}`, {
         file,
-        place: position === undefined ? undefined : placeOf(withoutMark, Number(position)),
+        location: position === undefined ? undefined : placeOf(withoutMark, Number(position)),
       }),
     );
   }
   const duplicate = findDuplicateKey(withoutMark);
   if (duplicate) {
-    const place = placeOf(withoutMark, duplicate.offset);
-    throw new InputError(diagnostic(code, `the key ${duplicate.key} occurs twice`, { file, place }));
+    const location = placeOf(withoutMark, duplicate.offset);
+    throw new InputError(diagnostic(code, `the key ${duplicate.key} occurs twice`, { file, location }));
   }
   return value;
 }
@@ -74,7 +74,7 @@ export function misfit(file: string, code: DiagnosticCode, path: string, message
   return new InputError(diagnostic(code, `${path || '/'}: ${message}`, { file, hint }));
 }
 
-function placeOf(text: string, offset: number): Place {
+function placeOf(text: string, offset: number): Location {
   const lines = text.slice(0, offset).split('\n');
   return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
 }

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 import { type Bdf, compareBdf } from '../domain/address.js';
 import type { PciDevice, Smmu } from '../generated/topology.js';
 import { readAddressBits } from './cpu.js';
@@ -24,7 +24,7 @@ export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>, log?: KernelLog
   const tree = new Sysfs(sysfs);
   const names = only ? [...only] : tree.list(PCI_DEVICES);
   if (!names || !tree.has(PCI_DEVICES)) {
-    throw new OutsideError(
+    throw new EnvironmentError(
       diagnostic('sysfs-invalid', `no ${PCI_DEVICES} below it: it is not a /sys`, { file: sysfs }),
     );
   }

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 import { describeIoError } from '../io/errors.js';
 
 /** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
@@ -57,14 +57,14 @@ export class Sysfs {
 
   /** Throws that a path does not hold what the kernel puts there. */
   fail(path: string, complaint: string): never {
-    throw new OutsideError(diagnostic('sysfs-unreadable', complaint, { file: posix.join(this.root, path) }));
+    throw new EnvironmentError(diagnostic('sysfs-unreadable', complaint, { file: posix.join(this.root, path) }));
   }
 
   #attempt<T>(path: string, act: (full: string) => T): T | undefined {
     try {
       return act(`${this.root}/${path}`);
     } catch (error) {
-      if (error instanceof OutsideError) throw error;
+      if (error instanceof EnvironmentError) throw error;
       const { code = '' } = error as NodeJS.ErrnoException;
       if (GONE.has(code)) return undefined;
       // What readlink(2) reports for a file or a folder.

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 
 /** Opens a folder that may only be searched (open(2)); Node does not name it. */
 export const O_PATH = 0o10000000;
@@ -125,7 +125,7 @@ class Walk {
 
   #follow(folder: Folder, name: string): Location {
     if (++this.#links > MAX_LINKS) {
-      throw new OutsideError(diagnostic('file-unwritable', 'too many symbolic links', { file: this.path }));
+      throw new EnvironmentError(diagnostic('file-unwritable', 'too many symbolic links', { file: this.path }));
     }
     return this.locate(Folder.open(folder.at('.')), readlinkSync(folder.at(name)));
   }
@@ -134,7 +134,7 @@ class Walk {
     if ([0, process.geteuid?.(), owner].includes(link.uid)) return;
     const message = `a symbolic link of user ${link.uid} leads to a file or folder of user ${owner}`;
     const hint = 'give the path that it leads to';
-    throw new OutsideError(diagnostic('file-unwritable', message, { file: this.path, hint }));
+    throw new EnvironmentError(diagnostic('file-unwritable', message, { file: this.path, hint }));
   }
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { diagnostic, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
 import { Folder } from './folder.js';
 
 /** The content of a file and its permissions. */
@@ -23,7 +23,9 @@ export function readBelow(folder: string, path: string, limit = Number.POSITIVE_
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) {
-      throw new OutsideError(diagnostic('file-unreadable', 'it is not a regular file', { file: `${folder}/${path}` }));
+      throw new EnvironmentError(
+        diagnostic('file-unreadable', 'it is not a regular file', { file: `${folder}/${path}` }),
+      );
     }
     return { bytes: stats.size > limit ? Buffer.alloc(limit + 1) : readFileSync(fd), mode: stats.mode & 0o777 };
   } finally {

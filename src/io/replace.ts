@@ -10,7 +10,7 @@ import {
   readFileSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
-import { type Diagnostic, diagnostic, OutsideError } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
 import { Draft, imitate, openNew, writeAll } from './draft.js';
 import { type Location, locate, O_PATH } from './folder.js';
 
@@ -166,7 +166,7 @@ class OpenFile implements Disposable {
 function requireContent(file: string, present: OpenFile | undefined, expected: Uint8Array): asserts present {
   if (present && readFileSync(present.fd).equals(expected)) return;
   const message = 'the file was changed in the meantime, and stays as it is';
-  throw new OutsideError(diagnostic('domain-edited', message, { file, hint: 'run it again' }));
+  throw new EnvironmentError(diagnostic('domain-edited', message, { file, hint: 'run it again' }));
 }
 
 function attributesLost(file: string, lost: readonly string[]): readonly Diagnostic[] {

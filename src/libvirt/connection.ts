@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import { describeIoError } from '../io/errors.js';
 import { type Answer, Virsh, VirshGone } from './virsh.js';
 
@@ -183,7 +183,7 @@ export class Connection implements AsyncDisposable {
         if (errors.length === 0) return output;
         // The first says which command failed, and maybe on which temporary file; the next ones say why.
         const why = (errors.length > 1 ? errors.slice(1) : errors).join('; ').replaceAll('\n', '; ');
-        throw new OutsideError(diagnostic('libvirt-refused', `virsh ${words[0]}: ${why}`));
+        throw new EnvironmentError(diagnostic('libvirt-refused', `virsh ${words[0]}: ${why}`));
       }
       this.virsh?.close();
       this.virsh = undefined;
@@ -206,9 +206,9 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  private unreachable(why: string, hint = 'see that libvirtd runs, and that you may use it'): OutsideError {
+  private unreachable(why: string, hint = 'see that libvirtd runs, and that you may use it'): EnvironmentError {
     const reason = why.replace(/^Disconnected from virsh: /, '').replaceAll('\n', '; ');
-    return new OutsideError(diagnostic('libvirt-unreachable', `${this.given || 'libvirt'}: ${reason}`, { hint }));
+    return new EnvironmentError(diagnostic('libvirt-unreachable', `${this.given || 'libvirt'}: ${reason}`, { hint }));
   }
 }
 
@@ -235,7 +235,7 @@ function openNameless(content: string): number {
     return file;
   } catch (error) {
     if (file !== undefined) closeSync(file);
-    throw new OutsideError(diagnostic('file-unwritable', describeIoError(error), { file: tmpdir() }));
+    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file: tmpdir() }));
   }
 }
 

@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants, lstatSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { DiagnosedError, diagnostic, OutsideError, RefusedError } from '../diagnostics.js';
+import { DiagnosedError, diagnostic, EnvironmentError, RefusedError } from '../diagnostics.js';
 import { replaceFile } from '../io/replace.js';
 import type { Program } from '../runtime.js';
 
@@ -108,7 +108,7 @@ const PLACES = [join('qemu.d', 'vsmmu'), 'qemu'];
 
 /** Our hook in a folder; undefined where it is not. */
 export function findHook(folder: string): InstalledHook | undefined {
-  return PLACES.map((place) => lookAt(join(folder, place))).find((hook) => hook?.ours);
+  return PLACES.map((location) => lookAt(join(folder, location))).find((hook) => hook?.ours);
 }
 
 function lookAt(file: string): InstalledHook | undefined {
@@ -192,7 +192,7 @@ export async function installHook(file: string, script: string): Promise<boolean
     return true;
   } catch (error) {
     if (error instanceof DiagnosedError) throw error;
-    throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file }));
+    throw new EnvironmentError(diagnostic('file-unwritable', (error as Error).message, { file }));
   }
 }
 
@@ -230,7 +230,7 @@ export function uninstallHook({ file }: InstalledHook): void {
   try {
     rmSync(file);
   } catch (error) {
-    throw new OutsideError(diagnostic('file-unwritable', (error as Error).message, { file }));
+    throw new EnvironmentError(diagnostic('file-unwritable', (error as Error).message, { file }));
   }
   if (!file.endsWith('.d/vsmmu')) return;
   try {

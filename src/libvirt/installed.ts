@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Diagnostic, diagnostic, InputError, OutsideError } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import {
   isVersion,
@@ -33,7 +33,7 @@ export const SCHEMA_FILES: readonly string[] = [SCHEMA, `${SCHEMAS}/basictypes.r
 const EMULATORS = ['qemu-system-aarch64', '/usr/libexec/qemu-kvm'];
 
 /** This machine. */
-export const HERE: Installed = {
+export const LOCAL_SOFTWARE: Installed = {
   schema: async () => {
     try {
       const texts = await Promise.all(SCHEMA_FILES.map((file) => readFile(file, 'utf8')));
@@ -66,7 +66,7 @@ function helpOf(program: string): Promise<string | undefined> {
  */
 export async function askTarget(
   asked: { readonly libvirt: string | undefined; readonly qemu: string | undefined },
-  installed: Installed = HERE,
+  installed: Installed = LOCAL_SOFTWARE,
 ): Promise<Target> {
   for (const [option, text] of Object.entries(asked)) {
     if (text === undefined || text === 'here' || isVersion(text)) continue;
@@ -129,8 +129,8 @@ export function readHelp(help: string | undefined): QemuAbility {
   };
 }
 
-function unknown(file: string, program: string, what: string): OutsideError {
-  return new OutsideError(
+function unknown(file: string, program: string, what: string): EnvironmentError {
+  return new EnvironmentError(
     diagnostic('target-unknown', `it is not here, so what ${program} can do cannot be asked`, {
       file,
       hint: `install ${what}, or say --${program.toLowerCase()} VERSION`,

@@ -12,17 +12,17 @@ function shortAddress(smmu: string): string {
   return smmu.replace(/^smmu3\.0x0*(?=.)/, '');
 }
 
-/** The alias of a bridge: `ua-vsmmu-smmu-c020000-12`, of the SMMU's address and the controller index. */
-export function bridgeAlias(smmu: string, index: ControllerIndex): string {
+/** The alias of an expander bus: `ua-vsmmu-smmu-c020000-12`, of the SMMU's address and the controller index. */
+export function expanderBusAlias(smmu: string, index: ControllerIndex): string {
   return `${PREFIX}smmu-${shortAddress(smmu)}-${index}`;
 }
 
-/** The alias of a port on a bridge: `ua-vsmmu-port-13`. */
+/** The alias of a port on an expander bus: `ua-vsmmu-port-13`. */
 export function portAlias(index: ControllerIndex): string {
   return `${PREFIX}port-${index}`;
 }
 
-/** The alias of the upstream port of a switch on a bridge: `ua-vsmmu-switch-14`. */
+/** The alias of the upstream port of a switch on an expander bus: `ua-vsmmu-switch-14`. */
 export function switchAlias(index: ControllerIndex): string {
   return `${PREFIX}switch-${index}`;
 }
@@ -37,7 +37,7 @@ export function groupMemberAlias(bdf: Bdf): string {
   return `${PREFIX}group-${bdf.replaceAll(/[:.]/g, '-')}`;
 }
 
-/** The SMMU that the alias of one of our bridges names, where this host has it. */
+/** The SMMU that the alias of one of our expander buses names, where this host has it. */
 export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): string | undefined {
   const [, address] = /^ua-vsmmu-smmu-([0-9a-f]+)-\d+$/.exec(alias ?? '') ?? [];
   return address === undefined ? undefined : smmus.find(({ name }) => shortAddress(name) === address)?.name;

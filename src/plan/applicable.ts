@@ -3,12 +3,12 @@ import type { Domain } from '../domain/domain.js';
 
 /** Whether a domain is for the machine whose SMMUs are ours: QEMU's `virt` for `aarch64`. */
 export function isVirtMachine(domain: Domain): boolean {
-  const code = whyNotOurs(domain)?.code;
+  const code = whyNotApplicable(domain)?.code;
   return code !== 'domain-not-aarch64' && code !== 'domain-not-virt';
 }
 
 /** Why a domain is not ours to change (rule 1), as a note; undefined: it is. */
-export function whyNotOurs(domain: Domain): Diagnostic | undefined {
+export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
   if (domain.arch !== 'aarch64') {
     return diagnostic(
       'domain-not-aarch64',
@@ -27,33 +27,35 @@ export function whyNotOurs(domain: Domain): Diagnostic | undefined {
 
 /** What keeps a domain from using an accelerated vSMMU (QEMU 11.1); empty: nothing. */
 export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly Diagnostic[] {
-  const place = domain.document.place(domain.document.root.start);
+  const location = domain.document.location(domain.document.root.start);
   const findings: Diagnostic[] = [];
   if (domain.type !== 'kvm' && !forceTcg) {
     findings.push(
       diagnostic('domain-without-kvm', `the domain is of type '${domain.type}'; an accelerated vSMMU needs KVM`, {
-        place,
+        location,
       }),
     );
   }
   if (!domain.acpi) {
     findings.push(
-      diagnostic('domain-without-acpi', 'the domain has no <acpi/>; an accelerated vSMMU needs ACPI', { place }),
+      diagnostic('domain-without-acpi', 'the domain has no <acpi/>; an accelerated vSMMU needs ACPI', { location }),
     );
   }
   return findings;
 }
 
-/** The names of QEMU's devices that our bridges are made of. */
+/** The names of QEMU's devices that our expander buses are made of. */
 const OUR_DEVICES = /(?:^|[,={"'\s:])(pxb-pcie|arm-smmuv3|vfio-pci(?:-nohotplug)?)(?=$|[,}"'\s])/;
 
-/** The machine-wide SMMU as `-machine` has it; QEMU 11.1 takes none beside those of bridges. */
+/** The machine-wide SMMU as `-machine` has it; QEMU 11.1 takes none beside those of expander buses. */
 const MACHINE_IOMMU = /(?:^|,)(iommu=smmuv3)(?=$|,)/;
 
 /** Arguments of `<qemu:commandline>` that put devices where we would not see them (rule 13). */
 export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
-  return domain.commandline.flatMap(({ value, place }) => {
+  return domain.commandline.flatMap(({ value, location }) => {
     const [, device] = OUR_DEVICES.exec(value) ?? MACHINE_IOMMU.exec(value) ?? [];
-    return device ? [diagnostic('commandline-conflict', `<qemu:commandline> adds ${device} by hand`, { place })] : [];
+    return device
+      ? [diagnostic('commandline-conflict', `<qemu:commandline> adds ${device} by hand`, { location })]
+      : [];
   });
 }

@@ -5,9 +5,9 @@ import { reserveOf } from '../domain/overrides.js';
 import { PciTree } from '../domain/pci-tree.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
-import { whyNotOurs } from './applicable.js';
+import { whyNotApplicable } from './applicable.js';
 import { roomAbove } from './bus-numbers.js';
-import { findExisting } from './existing.js';
+import { readCurrentTopology } from './current.js';
 import type { Policy } from './policy.js';
 import { bytesNeeded, formatSize } from './spare-memory.js';
 import { acsHint, nameMembers } from './verdict.js';
@@ -42,13 +42,13 @@ interface FreePort {
  * @throws RefusedError why there is none, with what to rewrite the domain with so that there is one
  */
 export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Policy): Attachment {
-  const note = whyNotOurs(domain);
+  const note = whyNotApplicable(domain);
   if (note && note.code !== 'domain-without-host-device') throw refuse(bdf, note.message);
   if (domain.hostDevices.some((device) => device.bdf === bdf)) throw refuse(bdf, 'the domain has it already');
   const device = host.device(bdf);
   if (!device) throw new RefusedError(diagnostic('device-missing', `${bdf} is not on this host`));
   const { smmu } = device;
-  if (device.bridge) throw refuse(bdf, 'it is a bridge, and bridges cannot be assigned');
+  if (device.bridge) throw refuse(bdf, 'it is a PCI bridge and cannot be assigned');
   if (policy.bypass.includes(bdf)) throw refuse(bdf, 'the policy has it on its bypass list');
   checkGroup(host, device);
   if (smmu === null) {
@@ -78,19 +78,19 @@ function checkGroup(host: Host, device: PciDevice): void {
 /** Whether no expander bus of an SMMU has a bus number left for another port. */
 function isFull(domain: Domain, host: Host, smmu: string): boolean {
   const tree = new PciTree(domain);
-  return [...findExisting(domain, tree, host).bridges.values()]
-    .filter((bridge) => bridge.smmu === smmu)
+  return [...readCurrentTopology(domain, tree, host).expanderBuses.values()]
+    .filter((expanderBus) => expanderBus.smmu === smmu)
     .every(({ controller }) => roomAbove(controller, tree) === 0);
 }
 
 /** The ports with nothing behind them, behind the accelerated vSMMUs of an SMMU; undefined: it has no such vSMMU. */
 function freePorts(domain: Domain, host: Host, smmu: string): readonly FreePort[] | undefined {
   const tree = new PciTree(domain);
-  const bridges = [...findExisting(domain, tree, host).bridges.values()].filter(
-    (bridge) => bridge.smmu === smmu && bridge.iommu?.values.accel === 'on',
+  const expanderBuses = [...readCurrentTopology(domain, tree, host).expanderBuses.values()].filter(
+    (expanderBus) => expanderBus.smmu === smmu && expanderBus.iommu?.values.accel === 'on',
   );
-  if (bridges.length === 0) return undefined;
-  return bridges.flatMap(({ controller }) =>
+  if (expanderBuses.length === 0) return undefined;
+  return expanderBuses.flatMap(({ controller }) =>
     tree.freePorts(controller.index).map(({ index, alias = '' }) => ({
       index,
       reserve: reserveOf(domain.overrides, alias),
@@ -120,14 +120,14 @@ function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] 
     throw refuse(
       bdf,
       `the domain has no accelerated vSMMU for ${smmu}`,
-      `rewrite it with --bridges all --spare-ports 1 ${memory}, with values for --ats --ril --ssidsize --oas --cmdqv, and start it anew`,
+      `rewrite it with --expander-buses all --spare-ports 1 ${memory}, with values for --ats --ril --ssidsize --oas --cmdqv, and start it anew`,
     );
   }
   const named = ports.some((port) => port.named);
   const spare = named ? ports.length : ports.length + 1;
   const relayout = full && !named ? '--relayout ' : '';
   const remedy = `rewrite it with ${relayout}--spare-ports ${spare} ${memory} and start it anew`;
-  if (ports.length === 0) throw refuse(bdf, `the bridge of ${smmu} has no free port`, remedy);
+  if (ports.length === 0) throw refuse(bdf, `the expander bus of ${smmu} has no free port`, remedy);
   const fitting = ports.filter(({ reserve }) => reserve >= needed);
   const [best] = fitting.toSorted((a, b) => a.reserve - b.reserve || a.index - b.index);
   if (best) return best;

@@ -14,7 +14,7 @@ export interface Budget {
   readonly what: string;
   readonly limit: number;
   readonly ledger: readonly LedgerEntry[];
-  /** Whether it suffices. Bus numbers may not where their sum does: those of a bridge must be in one piece. */
+  /** Whether it suffices. Bus numbers may not where their sum does: those of an expander bus must be in one piece. */
   readonly fits: boolean;
 }
 
@@ -35,48 +35,48 @@ export function budget(
   code: DiagnosticCode,
   what: string,
   limit: number,
-  entries: readonly (readonly [taker: string, count: number])[],
+  entries: readonly (readonly [consumer: string, count: number])[],
 ): Budget {
-  const ledger = entries.filter(([, count]) => count > 0).map(([taker, count]) => ({ taker, count }));
+  const ledger = entries.filter(([, count]) => count > 0).map(([consumer, count]) => ({ consumer, count }));
   return { code, what, limit, ledger, fits: sumOf(ledger) <= limit };
 }
 
-/** What a layout takes of controller indexes, of the slots of `pcie.0` and of those of each bridge. */
-export function layoutBudgets(tree: PciTree, { bridges, rootPorts, rootDemand }: Layout): readonly Budget[] {
-  const fresh = bridges.filter(({ draft }) => draft.existing === undefined).length;
-  const newPorts = bridges.map(({ ports }) => ports.filter((port) => !port.kept).length);
-  const onBridge = bridges.map(
+/** What a layout takes of controller indexes, of the slots of `pcie.0` and of those of each expander bus. */
+export function layoutBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDemand }: Layout): readonly Budget[] {
+  const fresh = expanderBuses.filter(({ draft }) => draft.existing === undefined).length;
+  const newPorts = expanderBuses.map(({ ports }) => ports.filter((port) => !port.kept).length);
+  const onExpanderBus = expanderBuses.map(
     ({ ports, controllerIndex }) => ports.filter((p) => !p.kept && p.address.bus === controllerIndex).length,
   );
   const rootSlots = [...tree.takenSlots(ROOT_BUS)].filter((slot) => slot > 0).length;
   return [
     budget('controller-indexes-exhausted', 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
       ['in use or below one in use', tree.highestIndex],
-      ['new bridges', fresh],
-      ['new ports on bridges', newPorts.reduce((sum, count) => sum + count, 0)],
+      ['new expander buses', fresh],
+      ['new ports on expander buses', newPorts.reduce((sum, count) => sum + count, 0)],
       ['new root ports on pcie.0', rootPorts.length],
       // A gap in the indexes is below one in use.
       ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
     ]),
     budget('slots-exhausted', 'slots of pcie.0', MAX_SLOT, [
       ['in use', rootSlots],
-      ['new bridges', fresh],
+      ['new expander buses', fresh],
       ['new root ports', slotsForRootPorts(rootPorts.length)],
       ['root ports that libvirt will add', slotsForRootPorts(rootDemand.libvirt)],
     ]),
-    ...bridges.map(({ draft, controllerIndex }, i) =>
-      budget('slots-exhausted', `slots of a bridge of ${draft.smmu}`, MAX_SLOT + 1, [
+    ...expanderBuses.map(({ draft, controllerIndex }, i) =>
+      budget('slots-exhausted', `slots of an expander bus of ${draft.smmu}`, MAX_SLOT + 1, [
         ['in use', draft.existing ? tree.takenSlots(controllerIndex).size : 0],
-        ['new ports', onBridge[i] ?? 0],
+        ['new ports', onExpanderBus[i] ?? 0],
       ]),
     ),
   ];
 }
 
 /** What the vSMMUs take of QEMU's room for them. */
-export function vsmmuBudget(ofBridges: number, others: number, ofRoot: number): Budget {
+export function vsmmuBudget(ofExpanderBuses: number, others: number, ofRoot: number): Budget {
   return budget('vsmmus-exhausted', 'vSMMUs', MAX_VSMMUS, [
-    ['of bridges', ofBridges],
+    ['of expander buses', ofExpanderBuses],
     ['that are nobody’s', others],
     ['of pcie.0', ofRoot],
   ]);
@@ -89,7 +89,7 @@ export function overruns(budgets: readonly Budget[], savings: () => readonly Sav
   const known = savings();
   return over.map((each) => {
     const sum = sumOf(each.ledger);
-    const parts = each.ledger.map(({ taker, count }) => `${count} ${taker}`).join(', ');
+    const parts = each.ledger.map(({ consumer, count }) => `${count} ${consumer}`).join(', ');
     const apart = sum <= each.limit ? ', and those that are free are not in one piece' : '';
     return diagnostic(each.code, `${sum} of ${each.limit} ${each.what} are needed: ${parts}${apart}`, {
       hint: advice(each, known),
@@ -103,7 +103,7 @@ const LAST_RESORT = 'put devices on the --bypass list, or remove some from the d
 function advice(over: Budget, savings: readonly Saving[]): string {
   const words: string[] = [];
   for (const { how, budgets } of savings) {
-    // With another grouping there may be several bridges of one SMMU: the fullest counts.
+    // With another grouping there may be several expander buses of one SMMU: the fullest counts.
     const same = budgets.filter(({ what }) => what === over.what);
     const saved = sumOf(over.ledger) - Math.max(0, ...same.map(({ ledger }) => sumOf(ledger)));
     if (saved > 0) words.push(`${how} saves ${saved}${budgets.every(({ fits }) => fits) ? ', which is enough' : ''}`);

@@ -17,8 +17,8 @@ const UNNUMBERED_WINDOW = 2;
 export interface WindowRequest {
   /** The bus as it is in the domain, with the number that it keeps; undefined: a new one. */
   readonly controllerIndex: ControllerIndex | undefined;
-  /** In words, for the ledger: `the bridge of smmu3.0x…`. */
-  readonly taker: string;
+  /** In words, for the ledger: `the expander bus of smmu3.0x…`. */
+  readonly consumer: string;
   /** Bus numbers for itself and everything that will be below it. */
   readonly needed: number;
 }
@@ -36,7 +36,7 @@ type Writable<T> = { -readonly [key in keyof T]: T[key] };
 
 /** What `pcie.0` needs of the bus numbers, by who takes them. */
 export interface RootDemand {
-  /** Ports and bridges below `pcie.0`, new ones among them. */
+  /** Ports and expander buses below `pcie.0`, new ones among them. */
   readonly buses: number;
   /** Root ports that libvirt will add: for devices without an address, and for gaps in the controller indexes. */
   readonly libvirt: number;
@@ -91,10 +91,10 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
     .filter((c) => !requested.has(c.index))
     .map((c) => ({
       controllerIndex: c.index,
-      taker: `the expander bus ${c.index}`,
+      consumer: `the expander bus ${c.index}`,
       needed: 1 + tree.busesBelow(c.index).length,
     }));
-  const placeOf = ({ controllerIndex }: WindowRequest) => controllerIndex && tree.controller(controllerIndex)?.place;
+  const placeOf = ({ controllerIndex }: WindowRequest) => controllerIndex && tree.controller(controllerIndex)?.location;
   const diagnostics: Diagnostic[] = [];
   const taken: Writable<Window>[] = [];
   const kept = new Map<WindowRequest, Writable<Window>>();
@@ -121,9 +121,9 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
     }
     const has = limit > busNr ? `has bus numbers ${busNr} to ${limit - 1}` : `shares its busNr ${busNr} with another`;
     diagnostics.push(
-      diagnostic('bus-window-too-small', `${request.taker} ${has} and needs ${count}`, {
-        place: placeOf(request),
-        hint: 'give --relayout, which numbers all bridges and with them the devices in the guest anew, or give this one a lower busNr',
+      diagnostic('bus-window-too-small', `${request.consumer} ${has} and needs ${count}`, {
+        location: placeOf(request),
+        hint: 'give --relayout, which numbers all expander buses and with them the devices in the guest anew, or give this one a lower busNr',
       }),
     );
   }
@@ -153,9 +153,9 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
       diagnostics.push(
         diagnostic(
           'bus-window-too-small',
-          `${request.taker} has no busNr; libvirt would leave it ${UNNUMBERED_WINDOW} bus numbers, and it needs ${request.needed}`,
+          `${request.consumer} has no busNr; libvirt would leave it ${UNNUMBERED_WINDOW} bus numbers, and it needs ${request.needed}`,
           {
-            place: placeOf(request),
+            location: placeOf(request),
             hint: `give --relayout, or give it a busNr with ${request.needed} free from there on`,
           },
         ),
@@ -164,12 +164,12 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
   }
 
   const ledger: LedgerEntry[] = [
-    { taker: 'pcie.0 itself', count: 1 },
-    { taker: 'ports and bridges below pcie.0', count: root.buses },
-    { taker: 'root ports that libvirt will add', count: root.libvirt },
-    { taker: 'in reserve', count: RESERVE },
+    { consumer: 'pcie.0 itself', count: 1 },
+    { consumer: 'ports and expander buses below pcie.0', count: root.buses },
+    { consumer: 'root ports that libvirt will add', count: root.libvirt },
+    { consumer: 'in reserve', count: RESERVE },
     ...[...requests, ...others].map((r) => ({
-      taker: r.taker,
+      consumer: r.consumer,
       count: windows.get(r)?.count ?? Math.max(r.needed, width),
     })),
   ].filter((entry) => entry.count > 0);

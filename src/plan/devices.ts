@@ -16,7 +16,7 @@ export function describeDevice(device: HostDevice, host: Host, verdict: Verdict 
     bdf: device.bdf,
     element: device.name,
     verdict: verdict?.smmu === undefined ? 'bypassed' : 'placed',
-    reason: verdict?.smmu === undefined ? (verdict?.reason ?? 'domain-not-ours') : null,
+    reason: verdict?.smmu === undefined ? (verdict?.reason ?? 'domain-not-applicable') : null,
     smmu: onHost?.smmu ?? null,
     group: onHost?.group ?? null,
     from: device.address ?? null,
@@ -53,7 +53,7 @@ export function planDevices(domain: Domain, host: Host, decisions: DeviceDecisio
 }
 
 /** Says where each device moves, and what gets the function 0 of a slot. */
-export function tellMoves(
+export function moveDiagnostics(
   domain: Domain,
   tree: PciTree,
   devices: readonly Device[],
@@ -66,17 +66,17 @@ export function tellMoves(
     const from = device.address ? `from ${formatGuestAddress(device.address)}` : 'from nowhere yet';
     const behind = described.verdict === 'placed' ? `behind the vSMMU of ${described.smmu}` : 'behind no vSMMU';
     const message = `${device.bdf} moves ${from} to ${formatGuestAddress(moved.address)}, ${behind}`;
-    return [diagnostic('device-moved', message, { place: device.place })];
+    return [diagnostic('device-moved', message, { location: device.location })];
   });
   const neighbours = renumbered.map(({ from, to }) => {
     const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);
     const name = occupant && 'bdf' in occupant ? occupant.bdf : `<${occupant?.element.name}>`;
     if (from.bus !== to.bus) {
       const message = `${name} goes from ${formatGuestAddress(from)}, behind a vSMMU, back to pcie.0, to ${formatGuestAddress(to)}`;
-      return diagnostic('emulated-returned', message, { place: occupant?.place });
+      return diagnostic('emulated-returned', message, { location: occupant?.location });
     }
     const move = `moves from ${formatGuestAddress(from)} to ${formatGuestAddress(to)}, since function 0 of its slot leaves`;
-    return diagnostic('device-moved', `${name} ${move}`, { place: occupant?.place });
+    return diagnostic('device-moved', `${name} ${move}`, { location: occupant?.location });
   });
   return [...moves, ...neighbours];
 }

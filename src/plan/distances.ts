@@ -29,10 +29,10 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
     ...map.cells,
     ...added.map(({ cell }) => ({ id: cell, distances: new Map() })),
   ];
-  for (const { id, memory, place } of map.cells) {
+  for (const { id, memory, location } of map.cells) {
     if (memory === 0 || nodes.has(id)) continue;
     const message = `NUMA cell ${id} of the guest is bound to no one node of the host`;
-    diagnostics.push(diagnostic('numa-node-unknown', message, { place }));
+    diagnostics.push(diagnostic('numa-node-unknown', message, { location }));
   }
   diagnostics.push(...sharedNodes(nodes, map));
   if (diagnostics.length > 0) return { added: [], diagnostics };
@@ -69,8 +69,8 @@ function sharedNodes(nodes: ReadonlyMap<CellId, HostNode>, { cells }: CellMap): 
     if (other === undefined) first.set(node, cell);
     else {
       const message = `NUMA cells ${other} and ${cell} of the guest both stand for node ${node} of the host`;
-      const place = cells.find(({ id }) => id === cell)?.place;
-      diagnostics.push(diagnostic('numa-node-shared', message, { place }));
+      const location = cells.find(({ id }) => id === cell)?.location;
+      diagnostics.push(diagnostic('numa-node-shared', message, { location }));
     }
   }
   return diagnostics;

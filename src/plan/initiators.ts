@@ -58,7 +58,7 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   if (map.cells.length === 0) {
     const names = lacking.map(({ bdf }) => bdf).join(', ');
     const message = `the Generic Initiators of ${names} are left out, since the guest has no NUMA cells`;
-    return { ...result, diagnostics: [diagnostic('initiators-left-out', message, { place: lacking[0]?.place })] };
+    return { ...result, diagnostics: [diagnostic('initiators-left-out', message, { location: lacking[0]?.location })] };
   }
 
   for (const device of wanting.filter((each) => !lacking.includes(each))) {
@@ -110,7 +110,7 @@ function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): 
 
   const nodes = new Map<Bdf, readonly HostNode[]>();
   const diagnostics: Diagnostic[] = [];
-  for (const { bdf, place } of devices) {
+  for (const { bdf, location } of devices) {
     const own = linked.filter((node) => node.device === bdf).map((node) => node.id as HostNode);
     const wanted = initiatorsOf(host.device(bdf), policy);
     if (own.length === wanted) {
@@ -121,7 +121,7 @@ function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): 
       own.length === 0
         ? `the host links Generic Initiator nodes to ${linked[0]?.device}, and none to ${bdf}`
         : `the host links ${own.length} Generic Initiator nodes to ${bdf}, which needs ${wanted}`;
-    diagnostics.push(diagnostic('initiator-nodes-partial', message, { place }));
+    diagnostics.push(diagnostic('initiator-nodes-partial', message, { location }));
   }
   return { nodes, diagnostics };
 }
@@ -141,5 +141,5 @@ function inOrder(devices: readonly HostDevice[], host: Host, policy: Policy): Co
   if (!first) return { nodes, diagnostics: [] };
   const names = short.map(({ bdf }) => bdf).join(', ');
   const message = `the host has ${initiators.length} Generic Initiator nodes, and its devices need ${next}: none are left for ${names}`;
-  return { nodes, diagnostics: [diagnostic('initiator-nodes-missing', message, { place: first.place })] };
+  return { nodes, diagnostics: [diagnostic('initiator-nodes-missing', message, { location: first.location })] };
 }

@@ -33,14 +33,14 @@ export function decideBackends(
     devices.add(device);
     if (device.iommufd !== 'no') return;
     const message = `${device.bdf} has iommufd='no', which becomes 'yes': ${why}`;
-    diagnostics.push(diagnostic('iommufd-changed', message, { place: device.place }));
+    diagnostics.push(diagnostic('iommufd-changed', message, { location: device.location }));
   };
 
   const present = domain.iommufd;
   const enable = policy.iommufd === 'domain' && placed.length > 0 && present?.enabled !== true;
   if (enable && present) {
     const message = "<iommufd enabled='no'/> becomes 'yes', as the policy says";
-    diagnostics.push(diagnostic('iommufd-changed', message, { place: present.place }));
+    diagnostics.push(diagnostic('iommufd-changed', message, { location: present.location }));
   }
   const byDefault = enable || present?.enabled === true;
   for (const device of placed) {

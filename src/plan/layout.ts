@@ -6,17 +6,23 @@ import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port, Renumbered } from '../generated/plan.js';
-import { bridgeAlias, portAlias, rootPortAlias, switchAlias } from './alias.js';
+import { expanderBusAlias, portAlias, rootPortAlias, switchAlias } from './alias.js';
 import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
-import type { BridgeDraft } from './drafts.js';
-import { type Hanging, hangSlots, type MirroredSwitch, type SwitchOf, tellUnmirrored } from './mirror.js';
+import {
+  assignPorts,
+  type MirroredSwitch,
+  type PortAssignment,
+  type SwitchOf,
+  unmirroredDiagnostics,
+} from './mirror.js';
+import type { ExpanderBusRequest } from './requests.js';
 import type { SlotMove, SlotMoves } from './slots.js';
 import { awaitingDevices, type SparePort, spareExposure } from './spare-ports.js';
 
-/** A bridge with everything but its bus number. */
-export interface BridgeLayout {
-  readonly draft: BridgeDraft;
+/** An expander bus with everything but its bus number. */
+export interface ExpanderBusLayout {
+  readonly draft: ExpanderBusRequest;
   readonly controllerIndex: ControllerIndex;
   readonly address: GuestAddress | null;
   readonly alias: string | null;
@@ -31,7 +37,7 @@ export interface NewAddress {
 
 /** Every controller that is to be added, with its index, slot and chassis, and every address that changes. */
 export interface Layout {
-  readonly bridges: readonly BridgeLayout[];
+  readonly expanderBuses: readonly ExpanderBusLayout[];
   readonly rootPorts: readonly Port[];
   readonly addresses: ReadonlyMap<HostDevice, NewAddress>;
   /** Emulated devices that come back to `pcie.0` from behind a vSMMU. */
@@ -44,15 +50,15 @@ export interface Layout {
 export interface LayoutRequest {
   readonly domain: Domain;
   readonly tree: PciTree;
-  readonly drafts: readonly BridgeDraft[];
+  readonly drafts: readonly ExpanderBusRequest[];
   readonly moves: SlotMoves['moves'];
   readonly emulated: SlotMoves['emulated'];
   readonly leaving: SlotMoves['leaving'];
   /** Whether `pcie.0` gets free ports that libvirt takes before those behind vSMMUs. */
   readonly guarded: boolean;
-  /** Whether a bridge is to have a vSMMU. */
-  readonly isActive: (draft: BridgeDraft) => boolean;
-  /** Spare ports that a bridge with a vSMMU is to have. */
+  /** Whether an expander bus is to have a vSMMU. */
+  readonly isActive: (draft: ExpanderBusRequest) => boolean;
+  /** Spare ports that an expander bus with a vSMMU is to have. */
   readonly sparePorts: number;
   readonly switchOf: SwitchOf;
   /** Bytes that a spare port is to reserve. */
@@ -61,7 +67,7 @@ export interface LayoutRequest {
   readonly translated: readonly ControllerIndex[];
 }
 
-/** Gives each bridge its ports and each moving slot its port, with controller indexes after all others (rules 6 and 7). */
+/** Gives each expander bus its ports and each moving slot its port, with controller indexes after all others (rules 6 and 7). */
 export function layOut(request: LayoutRequest): Layout {
   return new LayoutBuilder(request).build();
 }
@@ -71,32 +77,34 @@ class LayoutBuilder {
   readonly #allocator: Allocator;
   readonly #addresses = new Map<HostDevice, NewAddress>();
   readonly #returned: Renumbered[] = [];
-  readonly #hangings: ReadonlyMap<BridgeDraft, Hanging>;
+  readonly #assignments: ReadonlyMap<ExpanderBusRequest, PortAssignment>;
   readonly #diagnostics: Diagnostic[] = [];
 
   constructor(request: LayoutRequest) {
     this.#request = request;
     this.#allocator = new Allocator(request.domain, request.tree);
     const { drafts, tree, switchOf } = request;
-    this.#hangings = new Map(drafts.map((draft) => [draft, hangSlots(draft, tree, switchOf)]));
+    this.#assignments = new Map(drafts.map((draft) => [draft, assignPorts(draft, tree, switchOf)]));
   }
 
-  /** How what joins a bridge hangs there: on ports of the bridge where nothing says otherwise. */
-  #hanging(draft: BridgeDraft): Hanging {
+  /** How what joins an expander bus hangs there: on ports of the expander bus where nothing says otherwise. */
+  #assignment(draft: ExpanderBusRequest): PortAssignment {
     const { joining: singles, freePorts } = draft;
-    return this.#hangings.get(draft) ?? { newPorts: 0, newDevicePorts: 0, singles, freePorts, switches: [] };
+    return this.#assignments.get(draft) ?? { newPorts: 0, newDevicePorts: 0, singles, freePorts, switches: [] };
   }
 
-  /** Spare ports that a bridge lacks, as far as it has room for them. */
-  #lackingSpare(draft: BridgeDraft): number {
+  /** Spare ports that an expander bus lacks, as far as it has room for them. */
+  #lackingSpare(draft: ExpanderBusRequest): number {
     if (!this.#request.isActive(draft)) return 0;
-    const { singles, freePorts, newPorts } = this.#hanging(draft);
+    const { singles, freePorts, newPorts } = this.#assignment(draft);
     const lacking = Math.max(0, this.#request.sparePorts - Math.max(0, freePorts.length - singles.length));
     const room = Math.max(0, draft.room - newPorts);
     if (lacking > room) {
       const which = draft.existing ? `expander bus ${draft.existing.controller.index}` : 'the expander bus';
       const message = `${which} of ${draft.smmu} has room for ${room} more spare ports, not ${lacking}`;
-      this.#diagnostics.push(diagnostic('spare-ports-left-out', message, { place: draft.existing?.controller.place }));
+      this.#diagnostics.push(
+        diagnostic('spare-ports-left-out', message, { location: draft.existing?.controller.location }),
+      );
     }
     return Math.min(lacking, room);
   }
@@ -105,9 +113,9 @@ class LayoutBuilder {
     const { tree, drafts } = this.#request;
     const spare = drafts.map((draft) => this.#lackingSpare(draft));
     const rootPorts = this.#layOutRoot(spare.reduce((sum, count) => sum + count, 0));
-    const bridges = drafts.map((draft, i) => {
-      const { singles, freePorts } = this.#hanging(draft);
-      return this.#layOutBridge(draft, Math.max(0, singles.length - freePorts.length) + (spare[i] ?? 0));
+    const expanderBuses = drafts.map((draft, i) => {
+      const { singles, freePorts } = this.#assignment(draft);
+      return this.#layOutExpanderBus(draft, Math.max(0, singles.length - freePorts.length) + (spare[i] ?? 0));
     });
     const unused = this.#unusedRootPorts();
     const returned = new Set(this.#returned.map(({ to }) => to.bus));
@@ -116,9 +124,9 @@ class LayoutBuilder {
       ...emptyPorts(rootPorts).filter((port) => !returned.has(port)),
     ];
     const awaiting = awaitingDevices(this.#request.domain, this.#request.leaving);
-    this.#diagnostics.push(...spareExposure({ spare: this.#sparePorts(bridges), guards, awaiting }));
+    this.#diagnostics.push(...spareExposure({ spare: this.#sparePorts(expanderBuses), guards, awaiting }));
     return {
-      bridges,
+      expanderBuses,
       rootPorts,
       addresses: this.#addresses,
       returned: this.#returned,
@@ -153,7 +161,7 @@ class LayoutBuilder {
     const returning = this.#returning;
     const free = tree.freePorts(ROOT_BUS, leaving);
     const forReturning = Math.max(0, returning.length + emulated.length - free.length);
-    const added = newSpare + drafts.reduce((sum, draft) => sum + this.#hanging(draft).newDevicePorts, 0);
+    const added = newSpare + drafts.reduce((sum, draft) => sum + this.#assignment(draft).newDevicePorts, 0);
     const wanted = added + this.#portsBehind() + awaitingDevices(domain, leaving);
     const guards = guarded && added > 0 ? Math.max(0, wanted - this.#unusedRootPorts().length) : 0;
 
@@ -182,23 +190,23 @@ class LayoutBuilder {
   }
 
   /** Ports behind accelerated vSMMUs that will have nothing behind them. */
-  #sparePorts(bridges: readonly BridgeLayout[]): readonly SparePort[] {
+  #sparePorts(expanderBuses: readonly ExpanderBusLayout[]): readonly SparePort[] {
     const { isActive, tree, translated, leaving } = this.#request;
-    const ofBridges = bridges
+    const ofExpanderBuses = expanderBuses
       .filter(({ draft }) => isActive(draft))
       .flatMap(({ draft, ports }) =>
         emptyPorts(ports)
           .filter((index) => !tree.controller(index) || draft.freePorts.some((port) => port.index === index))
-          .map((index) => ({ index, place: tree.controller(index)?.place })),
+          .map((index) => ({ index, location: tree.controller(index)?.location })),
       );
-    return [...ofBridges, ...translated.flatMap((bus) => tree.freePorts(bus, leaving))];
+    return [...ofExpanderBuses, ...translated.flatMap((bus) => tree.freePorts(bus, leaving))];
   }
 
-  #layOutBridge(draft: BridgeDraft, newPorts: number): BridgeLayout {
+  #layOutExpanderBus(draft: ExpanderBusRequest, newPorts: number): ExpanderBusLayout {
     const { tree } = this.#request;
     const { existing, smmu } = draft;
-    const hanging = this.#hanging(draft);
-    const { singles, freePorts, switches } = hanging;
+    const assignment = this.#assignment(draft);
+    const { singles, freePorts, switches } = assignment;
     const controllerIndex = existing?.controller.index ?? this.#allocator.index();
     const address = existing
       ? (existing.controller.address ?? null)
@@ -221,8 +229,8 @@ class LayoutBuilder {
     for (const each of switches) {
       for (const port of this.#layOutSwitch(controllerIndex, each, byIndex)) byIndex.set(port.controllerIndex, port);
     }
-    this.#diagnostics.push(...tellUnmirrored(draft, hanging, tree, this.#request.switchOf));
-    const alias = existing ? (existing.controller.alias ?? null) : bridgeAlias(smmu, controllerIndex);
+    this.#diagnostics.push(...unmirroredDiagnostics(draft, assignment, tree, this.#request.switchOf));
+    const alias = existing ? (existing.controller.alias ?? null) : expanderBusAlias(smmu, controllerIndex);
     const ports = [...byIndex.values()];
     const occupied = busesWithPorts(ports);
     return {
@@ -235,7 +243,7 @@ class LayoutBuilder {
   }
 
   /** Memory for what is plugged in: on ports without a device, and on those that have some already. */
-  #reserve(port: Port, draft: BridgeDraft, occupied: ReadonlySet<ControllerIndex>): Port {
+  #reserve(port: Port, draft: ExpanderBusRequest, occupied: ReadonlySet<ControllerIndex>): Port {
     const { domain, isActive, spareMemory } = this.#request;
     const { alias, devices: behind, kept, controllerIndex } = port;
     const empty =
@@ -249,17 +257,21 @@ class LayoutBuilder {
 
   /** The new ports of a switch, each move on a downstream port: a free one of those that are there, or a new one. */
   #layOutSwitch(
-    bridge: ControllerIndex,
+    expanderBus: ControllerIndex,
     { upstream: present, freePorts, moves }: MirroredSwitch,
     there: ReadonlyMap<ControllerIndex, Port>,
   ): readonly Port[] {
     const own: Port[] = [];
     if (!present) {
-      const root = this.#newPort({ bus: bridge, slot: this.#allocator.slot(bridge), function: 0 }, false, portAlias);
+      const root = this.#newPort(
+        { bus: expanderBus, slot: this.#allocator.slot(expanderBus), function: 0 },
+        false,
+        portAlias,
+      );
       const address = { bus: root.controllerIndex, slot: 0, function: 0 };
       own.push(root, this.#newPort(address, false, switchAlias, 'pcie-switch-upstream-port'));
     }
-    const upstream = present?.index ?? own.at(-1)?.controllerIndex ?? bridge;
+    const upstream = present?.index ?? own.at(-1)?.controllerIndex ?? expanderBus;
     const added = moves.flatMap((move, i) => {
       const free = freePorts[i] && there.get(freePorts[i].index);
       const address = { bus: upstream, slot: free ? 0 : this.#allocator.slot(upstream), function: 0 };
@@ -297,7 +309,7 @@ class LayoutBuilder {
     };
   }
 
-  #keptPort(controller: PciController, draft: BridgeDraft): Port {
+  #keptPort(controller: PciController, draft: ExpanderBusRequest): Port {
     return {
       controllerIndex: controller.index,
       model: controller.model as Port['model'],

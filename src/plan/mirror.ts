@@ -3,7 +3,7 @@ import { compareBdf } from '../domain/address.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { PciTree } from '../domain/pci-tree.js';
-import type { BridgeDraft } from './drafts.js';
+import type { ExpanderBusRequest } from './requests.js';
 import type { SlotMove } from './slots.js';
 
 /** A downstream port in each of the 32 slots of an upstream port. */
@@ -27,31 +27,31 @@ export interface MirroredSwitch {
   readonly moves: readonly SlotMove[];
 }
 
-/** How what joins a bridge hangs there. */
-export interface Hanging {
+/** How what joins an expander bus hangs there. */
+export interface PortAssignment {
   /** How many ports are new, those that a new switch hangs on among them. */
   readonly newPorts: number;
   /** How many of them are for devices. */
   readonly newDevicePorts: number;
-  /** On a port of the bridge each, in host order. */
+  /** On a port of the expander bus each, in host order. */
   readonly singles: readonly SlotMove[];
-  /** The free ports of the bridge that are theirs. */
+  /** The free ports of the expander bus that are theirs. */
   readonly freePorts: readonly PciController[];
   readonly switches: readonly MirroredSwitch[];
 }
 
 /**
- * Puts what joins a bridge below the switch that stands for its own on the host: one that is there already, or a new one
- * where several join that are below one. Where the bus numbers of a bridge that is there do not suffice for that, what
- * finds no free port of its switch gets a port of the bridge.
+ * Puts what joins an expander bus below the switch that stands for its own on the host: one that is there already, or a new one
+ * where several join that are below one. Where the bus numbers of an expander bus that is there do not suffice for that, what
+ * finds no free port of its switch gets a port of the expander bus.
  */
-export function hangSlots(draft: BridgeDraft, tree: PciTree, switchOf: SwitchOf): Hanging {
+export function assignPorts(draft: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf): PortAssignment {
   const mirrored = arrange(draft, tree, switchOf, true);
   if (!draft.existing || mirrored.newPorts <= draft.room) return mirrored;
   return arrange(draft, tree, switchOf, false);
 }
 
-function arrange(draft: BridgeDraft, tree: PciTree, switchOf: SwitchOf, mayGrow: boolean): Hanging {
+function arrange(draft: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf, mayGrow: boolean): PortAssignment {
   const { joining, freePorts } = draft;
   const singles: SlotMove[] = [];
   const switches: MirroredSwitch[] = [];
@@ -88,10 +88,10 @@ function bySwitch(moves: readonly SlotMove[], switchOf: SwitchOf): ReadonlyMap<s
   return by;
 }
 
-/** The guest's switch on a bridge that has nothing behind it but devices of one switch of the host. */
+/** The guest's switch on an expander bus that has nothing behind it but devices of one switch of the host. */
 function mirrorOf(
   host: string,
-  { inPlace }: BridgeDraft,
+  { inPlace }: ExpanderBusRequest,
   tree: PciTree,
   switchOf: SwitchOf,
 ): PciController | undefined {
@@ -110,17 +110,17 @@ function switchAbove({ address }: HostDevice, tree: PciTree): PciController | un
   return above?.model === 'pcie-switch-upstream-port' ? above : undefined;
 }
 
-/** Says which devices of a bridge are below one switch on the host and will not be so in the guest. */
-export function tellUnmirrored(
-  draft: BridgeDraft,
-  { switches }: Hanging,
+/** Says which devices of an expander bus are below one switch on the host and will not be so in the guest. */
+export function unmirroredDiagnostics(
+  draft: ExpanderBusRequest,
+  { switches }: PortAssignment,
   tree: PciTree,
   switchOf: SwitchOf,
 ): readonly Diagnostic[] {
   const places = new Map<string, Map<HostDevice, unknown>>();
-  const note = (device: HostDevice, place: unknown) => {
+  const note = (device: HostDevice, location: unknown) => {
     const host = switchOf(device);
-    if (host !== undefined) places.set(host, (places.get(host) ?? new Map()).set(device, place));
+    if (host !== undefined) places.set(host, (places.get(host) ?? new Map()).set(device, location));
   };
   for (const device of draft.inPlace) note(device, switchAbove(device, tree) ?? device.address?.bus);
   for (const { functions } of draft.joining) for (const { device } of functions) note(device, functions);
@@ -136,7 +136,7 @@ export function tellUnmirrored(
       devices.size > MAX_DOWNSTREAM
         ? `a switch has room for ${MAX_DOWNSTREAM}`
         : '--relayout puts them below one, which moves those that are in place';
-    return [diagnostic('switch-not-mirrored', message, { place: first?.place, hint })];
+    return [diagnostic('switch-not-mirrored', message, { location: first?.location, hint })];
   });
 }
 

@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB } from '../domain/size.js';
-import type { Bridge, PciHoleChange, Port } from '../generated/plan.js';
+import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
@@ -33,15 +33,15 @@ export interface PciHolePlan {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** What of a bridge the space for 64-bit BARs depends on. */
-export interface HoleBridge extends Pick<Bridge, 'controllerIndex' | 'vsmmu'> {
+/** What of an expander bus the space for 64-bit BARs depends on. */
+export interface HoleExpanderBus extends Pick<ExpanderBus, 'controllerIndex' | 'vsmmu'> {
   readonly ports: readonly Pick<Port, 'devices' | 'reserve'>[];
 }
 
 /** What planning the space for 64-bit BARs needs to know. */
 export interface PciHoleRequest {
   readonly domain: Domain;
-  readonly bridges: readonly HoleBridge[];
+  readonly expanderBuses: readonly HoleExpanderBus[];
   /** Every host device that the guest gets: the BARs of those behind no vSMMU take of the same space. */
   readonly devices: readonly GuestBars[];
   readonly policy: Policy;
@@ -54,30 +54,30 @@ export interface PciHoleRequest {
  * small enough that it fits below the end of the address space. Never less than it is.
  */
 export function planPciHole64(request: PciHoleRequest): PciHolePlan {
-  const { domain, bridges, devices, policy, addressBits: bits = USUAL_ADDRESS_BITS } = request;
+  const { domain, expanderBuses, devices, policy, addressBits: bits = USUAL_ADDRESS_BITS } = request;
   const withoutBars = missingBars(domain, devices, policy);
   const none: PciHolePlan = { change: null, diagnostics: withoutBars };
   const before = domain.pciHole64;
-  const place = before && domain.document.place(before.element.start);
+  const location = before && domain.document.location(before.element.start);
   // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
   const limit = (2 ** (bits - 1) / 1024) as KiB;
-  if (bridges.length > 0 && before && before.size > limit) {
+  if (expanderBuses.length > 0 && before && before.size > limit) {
     const message = `pcihole64 is ${formatKib(before.size)}, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
-    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { place })] };
+    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { location })] };
   }
   const placed = devices.filter((device) => device.placed);
-  if (neededKiB(placed, bridges, policy) === 0) return none;
-  const needed = neededKiB(devices, bridges, policy);
+  if (neededKiB(placed, expanderBuses, policy) === 0) return none;
+  const needed = neededKiB(devices, expanderBuses, policy);
   if (before?.size === 0) {
     const message = `pcihole64 is switched off, and the guest's devices need ${formatKib(needed)} of 64-bit MMIO space`;
-    return { change: null, diagnostics: [diagnostic('pcihole64-off', message, { place })] };
+    return { change: null, diagnostics: [diagnostic('pcihole64-off', message, { location })] };
   }
   const present = before?.size ?? DEFAULT_HOLE;
   const size = powerOfTwoFrom(Math.max(needed, DEFAULT_HOLE, present));
   if (size === present) return none;
   if (size > limit) {
     const message = `the guest's devices need ${formatKib(size)} of 64-bit MMIO space, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
-    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { place })] };
+    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { location })] };
   }
   const change: PciHoleChange = {
     before: before ? { text: before.text, unit: before.unit ?? null } : null,
@@ -99,13 +99,16 @@ interface Stretch {
  * What spare ports keep free comes on top of what a platform asks for its devices. What is left at the end of a window for
  * alignment is not lost: small BARs fit in there, so that two GPUs with 1 TiB and 16 MiB each fit 4 TiB (booted at 1/8 scale).
  */
-function neededKiB(devices: readonly GuestBars[], bridges: readonly HoleBridge[], policy: Policy): KiB {
-  const roots = new Set([...devices.map(({ root }) => root), ...bridges.map((bridge) => bridge.controllerIndex)]);
+function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleExpanderBus[], policy: Policy): KiB {
+  const roots = new Set([
+    ...devices.map(({ root }) => root),
+    ...expanderBuses.map((expanderBus) => expanderBus.controllerIndex),
+  ]);
   let bytes = 0;
   let unused = 0;
   for (const root of roots) {
     const below = devices.filter((device) => device.root === root);
-    const spare = bridges.find((bridge) => bridge.controllerIndex === root)?.ports ?? [];
+    const spare = expanderBuses.find((expanderBus) => expanderBus.controllerIndex === root)?.ports ?? [];
     const kept = spare.filter((port) => port.devices.length === 0).map(({ reserve }) => reserve);
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
     const stretches = [...ports(below), ...kept.map((size) => ({ size, alignment: size }))];
@@ -127,7 +130,9 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
     .filter(({ device }) => profileOf(device)?.minimumMmioGiB !== undefined && !device.bars.some(isLarge))
     .map(({ device: { bdf } }) => {
       const message = `${bdf} has no 64-bit prefetchable BAR on this host, and its platform needs one`;
-      return diagnostic('device-without-bar', message, { place: hostDevices.find((each) => each.bdf === bdf)?.place });
+      return diagnostic('device-without-bar', message, {
+        location: hostDevices.find((each) => each.bdf === bdf)?.location,
+      });
     });
 }
 

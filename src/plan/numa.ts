@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic, type Place } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, type Location } from '../diagnostics.js';
 import { type CellId, formatNodeset, type GuestCell, type GuestNuma, type HostNode } from '../domain/numa.js';
 import type { CreatedCell } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
@@ -36,7 +36,7 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
     memory: numa.memory,
     distances: new Map(),
     element: undefined,
-    place: undefined,
+    location: undefined,
   };
   const cells = creates ? [only] : numa.cells;
   const hostNodes = new Map<CellId, HostNode>();
@@ -82,32 +82,32 @@ export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host):
   return (own as HostNode | null | undefined) ?? soleCpuNode(host);
 }
 
-/** The cell that a bridge is put on, and what there is to say about it. */
-export interface BridgeNode {
+/** The cell that an expander bus is put on, and what there is to say about it. */
+export interface CellChoice {
   readonly node: CellId | null;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A bridge, for the choice of its cell. */
-export interface BridgeSite {
+/** An expander bus, for the choice of its cell. */
+export interface ExpanderBusSite {
   readonly smmu: string;
   readonly devices: readonly PciDevice[];
   /** The cell that it names already. */
   readonly before: CellId | null;
-  readonly place: Place | undefined;
+  readonly location: Location | undefined;
 }
 
 /**
- * Chooses the guest cell of a bridge (rule 10): the one that stands for its devices' node of the host. What a bridge says
+ * Chooses the guest cell of an expander bus (rule 10): the one that stands for its devices' node of the host. What an expander bus says
  * already stays, with a warning where it is another.
  */
-export function chooseCell({ smmu, devices, before, place }: BridgeSite, map: CellMap, host: Host): BridgeNode {
+export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite, map: CellMap, host: Host): CellChoice {
   const here = nodeOf(smmu, devices, host);
-  const left = (why: string): BridgeNode => ({
+  const left = (why: string): CellChoice => ({
     node: before,
     diagnostics:
       before === null && map.cells.length > 0
-        ? [diagnostic('numa-cell-unknown', `the bridge of ${smmu} is put on no NUMA cell: ${why}`, { place })]
+        ? [diagnostic('numa-cell-unknown', `the expander bus of ${smmu} is put on no NUMA cell: ${why}`, { location })]
         : [],
   });
   if (here === undefined) {
@@ -128,8 +128,8 @@ export function chooseCell({ smmu, devices, before, place }: BridgeSite, map: Ce
   }
   if (second) return left(`cells ${first.id} and ${second.id} are both on host node ${here}`);
   if (before === null || before === first.id) return { node: first.id, diagnostics: [] };
-  const message = `the bridge of ${smmu} is on NUMA cell ${before}, and its devices are nearest to cell ${first.id}`;
-  return { node: before, diagnostics: [diagnostic('numa-cell-differs', message, { place })] };
+  const message = `the expander bus of ${smmu} is on NUMA cell ${before}, and its devices are nearest to cell ${first.id}`;
+  return { node: before, diagnostics: [diagnostic('numa-cell-differs', message, { location })] };
 }
 
 /** The cells of the guest that are on a node: of several, those whose vCPUs are pinned there, or the first where all CPUs are. */
@@ -148,6 +148,6 @@ export function isInitiator({ cpus, memory }: GuestCell): boolean {
   return cpus.length === 0 && memory === 0;
 }
 
-function quiet(node: CellId | null): BridgeNode {
+function quiet(node: CellId | null): CellChoice {
   return { node, diagnostics: [] };
 }

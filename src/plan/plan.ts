@@ -5,19 +5,19 @@ import { reserveOf } from '../domain/overrides.js';
 import { PciTree } from '../domain/pci-tree.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
-import { commandlineConflicts, whyNoAcceleration, whyNotOurs } from './applicable.js';
-import { type BridgeContext, isActive, planBridge, planOthers, type Told } from './bridges.js';
+import { commandlineConflicts, whyNoAcceleration, whyNotApplicable } from './applicable.js';
 import { type Budget, layoutBudgets, overruns, type Saving, vsmmuBudget } from './budgets.js';
 import { assignBusNumbers, BUS_NUMBERS, type BusNumbers, type WindowRequest } from './bus-numbers.js';
-import { describeDevice, planDevices, tellMoves } from './devices.js';
-import { type BridgeDraft, draftBridges, overflowDiagnostics } from './drafts.js';
-import { type Existing, findExisting } from './existing.js';
+import { type CurrentTopology, readCurrentTopology } from './current.js';
+import { describeDevice, moveDiagnostics, planDevices } from './devices.js';
+import { isActive, planExpanderBus, planOthers, type VsmmuContext, type WithDiagnostics } from './expander-buses.js';
 import { decideBackends } from './iommufd.js';
-import { type BridgeLayout, type Layout, layOut } from './layout.js';
-import { findLeftovers, type Ours, tellLeftovers, withoutCells } from './leftovers.js';
+import { type ExpanderBusLayout, type Layout, layOut } from './layout.js';
 import { mapCells } from './numa.js';
+import { findOrphaned, type ManagedDevices, orphanedDiagnostics, withoutCells } from './orphaned.js';
 import { planPlatform } from './platform.js';
 import type { Policy } from './policy.js';
+import { type ExpanderBusRequest, overflowDiagnostics, requestExpanderBuses } from './requests.js';
 import { planRootIommu } from './root-iommu.js';
 import { findSavings, mergeFunctions } from './savings.js';
 import { partSlots, type SlotMoves } from './slots.js';
@@ -32,7 +32,7 @@ export interface PlanOptions {
   /** The libvirt and the QEMU that the domain is for; today's upstream where it is missing. */
   readonly target?: Target;
   /** What earlier runs put into the domain for certain devices: it goes with them. Nothing where it is missing. */
-  readonly ours?: Ours;
+  readonly ours?: ManagedDevices;
 }
 
 /** A plan and what there is to say about it: warnings and notes. */
@@ -47,7 +47,7 @@ export interface Planned {
  * @throws RefusedError where the domain cannot be placed on this host; all reasons that could be found at once
  */
 export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOptions = {}): Planned {
-  const note = whyNotOurs(domain);
+  const note = whyNotApplicable(domain);
   if (note) return { plan: emptyPlan(domain, host), diagnostics: [note] };
   if (host.smmus.length === 0) {
     throw new RefusedError(diagnostic('host-without-smmu', 'the domain has host devices, and this host has no SMMUv3'));
@@ -60,7 +60,7 @@ class Planner {
   readonly #host: Host;
   readonly #policy: Policy;
   readonly #options: PlanOptions;
-  readonly #context: BridgeContext;
+  readonly #context: VsmmuContext;
   readonly #tree: PciTree;
   readonly #diagnostics: Diagnostic[] = [];
 
@@ -76,13 +76,13 @@ class Planner {
   plan(): Planned {
     const domain = this.#domain;
     const verdicts = judgeDevices(domain, this.#host, this.#policy);
-    const existing = findExisting(domain, this.#tree, this.#host);
+    const existing = readCurrentTopology(domain, this.#tree, this.#host);
     this.#collect(verdicts.diagnostics, existing.diagnostics);
     if (!this.#policy.ignoreCommandline) this.#collect(commandlineConflicts(domain));
     this.#refuse();
 
-    const slots = partSlots(domain, this.#tree, verdicts.of, existing.bridges);
-    const drafts = draftBridges(domain, this.#tree, this.#host, this.#policy, existing, slots);
+    const slots = partSlots(domain, this.#tree, verdicts.of, existing.expanderBuses);
+    const drafts = requestExpanderBuses(domain, this.#tree, this.#host, this.#policy, existing, slots);
     if (drafts.length > 0) {
       this.#collect(
         whyNoAcceleration(domain, this.#options.forceTcg ?? false),
@@ -98,18 +98,18 @@ class Planner {
     this.#collect(conflicts);
     this.#refuse();
 
-    const leftovers = findLeftovers(
+    const orphaned = findOrphaned(
       domain,
       this.#host,
-      this.#options.ours ?? { companions: new Set(), cells: new Set() },
+      this.#options.ours ?? { groupMembers: new Set(), cells: new Set() },
     );
-    this.#collect(tellLeftovers(leftovers));
-    const guestNuma = withoutCells(domain.numa, leftovers.cells);
+    this.#collect(orphanedDiagnostics(orphaned));
+    const guestNuma = withoutCells(domain.numa, orphaned.cells);
     const cells = mapCells(guestNuma, this.#host, drafts.length > 0 ? this.#policy.numa : 'existing');
     const { layout, numbers, budgets, diagnostics: found } = this.#allocate(existing, drafts, slots, machineIommu);
     this.#collect(found, overflowDiagnostics(drafts, this.#policy));
-    const bridges = layout.bridges.map((bridge, i) =>
-      this.#told(planBridge(bridge, numbers.windows[i], cells, this.#context)),
+    const expanderBuses = layout.expanderBuses.map((expanderBus, i) =>
+      this.#unwrap(planExpanderBus(expanderBus, numbers.windows[i], cells, this.#context)),
     );
     this.#collect(overruns(budgets, () => this.#savings(slots, machineIommu)));
     this.#refuse();
@@ -124,37 +124,37 @@ class Planner {
       host: this.#host,
       policy: this.#policy,
       cells,
-      bridges,
+      expanderBuses,
       drafts,
       devices: planDevices(domain, this.#host, decisions),
     });
     this.#collect(diagnostics);
     this.#refuse();
 
-    this.#collect(tellMoves(domain, this.#tree, devices, decisions));
+    this.#collect(moveDiagnostics(domain, this.#tree, devices, decisions));
     const changed =
       machineIommu !== 'none' ||
       layout.rootPorts.length > 0 ||
-      verdicts.companions.length > 0 ||
-      bridges.some((b) => b.ports.some((p) => p.reserve !== reserveOf(domain.overrides, p.alias))) ||
+      verdicts.groupMembers.length > 0 ||
+      expanderBuses.some((b) => b.ports.some((p) => p.reserve !== reserveOf(domain.overrides, p.alias))) ||
       backends.domain !== 'none' ||
       renumbered.length > 0 ||
       pcihole64 !== null ||
       numa.created !== null ||
       numa.initiators.length > 0 ||
-      leftovers.companions.length + leftovers.cells.length > 0 ||
-      bridges.some(
+      orphaned.groupMembers.length + orphaned.cells.length > 0 ||
+      expanderBuses.some(
         (b) => !b.kept || b.node !== b.nodeBefore || b.vsmmuChange !== 'none' || b.ports.some((p) => !p.kept),
       ) ||
       domain.hostDevices.some((device) => layout.addresses.has(device) || backends.devices.has(device));
     const plan: Plan = {
       version: 1,
       changed,
-      bridges,
+      expanderBuses,
       rootPorts: [...layout.rootPorts],
       devices: [...devices],
-      companions: [...verdicts.companions],
-      leftovers: { companions: [...leftovers.companions], cells: [...leftovers.cells] },
+      groupMembers: [...verdicts.groupMembers],
+      orphaned: { groupMembers: [...orphaned.groupMembers], cells: [...orphaned.cells] },
       renumbered,
       iommufd: backends.domain,
       ssidsizeAttribute: this.#context.target.libvirt.ssidsize,
@@ -163,7 +163,7 @@ class Planner {
       numa,
       pcihole64,
     };
-    if (changed && bridges.some((b) => b.vsmmuChange === 'add')) {
+    if (changed && expanderBuses.some((b) => b.vsmmuChange === 'add')) {
       this.#collect([
         diagnostic('acceleration-cost', 'the domain can no longer be migrated, saved, or snapshotted with its memory'),
       ]);
@@ -176,8 +176,8 @@ class Planner {
    * there is room for them.
    */
   #allocate(
-    existing: Existing,
-    drafts: readonly BridgeDraft[],
+    existing: CurrentTopology,
+    drafts: readonly ExpanderBusRequest[],
     slots: SlotMoves,
     machineIommu: Plan['machineIommu'],
   ): Allocation {
@@ -187,8 +187,8 @@ class Planner {
   }
 
   #tryAllocation(
-    existing: Existing,
-    drafts: readonly BridgeDraft[],
+    existing: CurrentTopology,
+    drafts: readonly ExpanderBusRequest[],
     { moves, emulated, leaving }: SlotMoves,
     machineIommu: Plan['machineIommu'],
     guarded: boolean,
@@ -208,12 +208,14 @@ class Planner {
       spareMemory: spareBytes(this.#policy),
       translated: translated.result,
     });
-    const requests = layout.bridges.map((bridge) => this.#windowRequest(bridge));
+    const requests = layout.expanderBuses.map((expanderBus) => this.#windowRequest(expanderBus));
     const numbers = assignBusNumbers(this.#tree, requests, layout.rootDemand, this.#policy.busWindow);
     const { ledger, fits } = numbers;
     const active = drafts.filter((draft) => isActive(draft, this.#context)).length;
     const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
-    const others = [...existing.bridges.values()].filter((b) => b.iommu && !drafted.has(b.controller.index)).length;
+    const others = [...existing.expanderBuses.values()].filter(
+      (b) => b.iommu && !drafted.has(b.controller.index),
+    ).length;
     const root = existing.rootIommu && machineIommu !== 'drop' ? 1 : 0;
     const budgets = [
       { code: 'bus-numbers-exhausted', what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits } as const,
@@ -242,13 +244,13 @@ class Planner {
   }
 
   #budgets(slots: SlotMoves, machineIommu: Plan['machineIommu']): readonly Budget[] {
-    const existing = findExisting(this.#domain, this.#tree, this.#host);
-    const drafts = draftBridges(this.#domain, this.#tree, this.#host, this.#policy, existing, slots);
+    const existing = readCurrentTopology(this.#domain, this.#tree, this.#host);
+    const drafts = requestExpanderBuses(this.#domain, this.#tree, this.#host, this.#policy, existing, slots);
     return this.#tryAllocation(existing, drafts, slots, machineIommu, false).budgets;
   }
 
   /** A result, its findings collected. */
-  #told<T>({ result, diagnostics }: Told<T>): T {
+  #unwrap<T>({ result, diagnostics }: WithDiagnostics<T>): T {
     this.#collect(diagnostics);
     return result;
   }
@@ -262,11 +264,11 @@ class Planner {
     if (this.#diagnostics.some((d) => d.severity === 'error')) throw new RefusedError(this.#diagnostics);
   }
 
-  #windowRequest({ draft, ports }: BridgeLayout): WindowRequest {
+  #windowRequest({ draft, ports }: ExpanderBusLayout): WindowRequest {
     const kept = draft.existing?.controller;
     const below = kept ? this.#tree.busesBelow(kept.index).length : 0;
     const needed = 1 + below + ports.filter((p) => !p.kept).length;
-    return { controllerIndex: kept?.index, taker: `the bridge of ${draft.smmu}`, needed };
+    return { controllerIndex: kept?.index, consumer: `the expander bus of ${draft.smmu}`, needed };
   }
 }
 
@@ -283,11 +285,11 @@ function emptyPlan(domain: Domain, host: Host): Plan {
   return {
     version: 1,
     changed: false,
-    bridges: [],
+    expanderBuses: [],
     rootPorts: [],
     devices: domain.hostDevices.map((device) => describeDevice(device, host, undefined)),
-    companions: [],
-    leftovers: { companions: [], cells: [] },
+    groupMembers: [],
+    orphaned: { groupMembers: [], cells: [] },
     renumbered: [],
     iommufd: 'none',
     ssidsizeAttribute: 'ssidsize',

@@ -3,14 +3,14 @@ import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { formatNodeset, parseNodeset } from '../domain/numa.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
-import type { Bridge, Device, Plan } from '../generated/plan.js';
+import type { Device, ExpanderBus, Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { projectDistances } from './distances.js';
-import { type BridgeDraft, draftDevices } from './drafts.js';
 import { planInitiators } from './initiators.js';
 import { type GuestBars, planPciHole64 } from './mmio.js';
-import { type BridgeNode, type CellMap, chooseCell } from './numa.js';
+import { type CellChoice, type CellMap, chooseCell } from './numa.js';
 import type { Policy } from './policy.js';
+import { draftDevices, type ExpanderBusRequest } from './requests.js';
 import { invalidValues } from './vsmmu.js';
 
 /** What the guest's memory and NUMA cells need for its devices, beyond their places. */
@@ -29,22 +29,22 @@ export interface PlatformRequest {
   readonly host: Host;
   readonly policy: Policy;
   readonly cells: CellMap;
-  /** The bridges, and the drafts that they were made of. */
-  readonly bridges: readonly Bridge[];
-  readonly drafts: readonly BridgeDraft[];
+  /** The expander buses, and the drafts that they were made of. */
+  readonly expanderBuses: readonly ExpanderBus[];
+  readonly drafts: readonly ExpanderBusRequest[];
   /** Every placeable device, in the order of the domain. */
   readonly devices: readonly Device[];
 }
 
 /** Plans NUMA cells and 64-bit MMIO space (rules 11 and 12) for devices whose places are known. */
 export function planPlatform(request: PlatformRequest): Platform {
-  const { domain, host, policy, cells, bridges, devices } = request;
+  const { domain, host, policy, cells, expanderBuses, devices } = request;
   const placed = domain.hostDevices.filter((_, i) => devices[i]?.verdict === 'placed');
   const initiators = planInitiators(placed, host, cells, policy);
   const distances = projectDistances(cells, initiators, host);
   const hole = planPciHole64({
     domain,
-    bridges,
+    expanderBuses,
     devices: guestBars(request),
     policy,
     addressBits: host.addressBits,
@@ -61,25 +61,25 @@ export function planPlatform(request: PlatformRequest): Platform {
         domain.hostDevices.filter(({ bdf }) => !initiators.nodesets.has(bdf)),
         cells,
       ),
-      ...badValues(domain, bridges),
+      ...badValues(domain, expanderBuses),
     ],
   };
 }
 
-/** The cell of a draft's bridge (rule 10). */
-export function cellOfDraft(draft: BridgeDraft, host: Host, cells: CellMap): BridgeNode {
+/** The cell of a draft's expander bus (rule 10). */
+export function cellOfDraft(draft: ExpanderBusRequest, host: Host, cells: CellMap): CellChoice {
   const controller = draft.existing?.controller;
   const devices = draftDevices(draft).flatMap((d) => host.device(d.bdf) ?? []);
-  const site = { smmu: draft.smmu, devices, before: controller?.node ?? null, place: controller?.place };
+  const site = { smmu: draft.smmu, devices, before: controller?.node ?? null, location: controller?.location };
   return chooseCell(site, cells, host);
 }
 
 /** The devices that the guest gets, each with the root bus that it will be below. */
-function guestBars({ domain, tree, host, bridges, drafts, devices }: PlatformRequest): GuestBars[] {
-  const rootOf = new Map<HostDevice, Bridge['controllerIndex']>();
+function guestBars({ domain, tree, host, expanderBuses, drafts, devices }: PlatformRequest): GuestBars[] {
+  const rootOf = new Map<HostDevice, ExpanderBus['controllerIndex']>();
   for (const [i, draft] of drafts.entries()) {
-    const bridge = bridges[i];
-    if (bridge) for (const device of draftDevices(draft)) rootOf.set(device, bridge.controllerIndex);
+    const expanderBus = expanderBuses[i];
+    if (expanderBus) for (const device of draftDevices(draft)) rootOf.set(device, expanderBus.controllerIndex);
   }
   return domain.hostDevices.flatMap((device, i) => {
     const onHost = host.device(device.bdf);
@@ -97,20 +97,20 @@ export function missingCells(hostDevices: readonly HostDevice[], { cells }: Pick
     const missing = (parseNodeset(device.nodeset ?? '') ?? []).filter((id) => !present.has(id));
     if (missing.length === 0) return [];
     const message = `the Generic Initiators of ${device.bdf} are in NUMA cells ${formatNodeset(missing)}, which the guest does not have`;
-    return [diagnostic('initiator-cell-missing', message, { place: device.place })];
+    return [diagnostic('initiator-cell-missing', message, { location: device.location })];
   });
 }
 
 /** The vSMMUs with values that QEMU refuses at start: those that the plan leaves so, and those it has nothing to do with. */
-export function badValues(domain: Domain, bridges: readonly Bridge[]): Diagnostic[] {
-  const planned = new Map(bridges.map((bridge) => [bridge.controllerIndex, bridge]));
+export function badValues(domain: Domain, expanderBuses: readonly ExpanderBus[]): Diagnostic[] {
+  const planned = new Map(expanderBuses.map((expanderBus) => [expanderBus.controllerIndex, expanderBus]));
   return domain.iommus
     .filter((iommu) => iommu.model === 'smmuv3')
-    .flatMap(({ pciBus, values, place }) => {
+    .flatMap(({ pciBus, values, location }) => {
       const after = pciBus === undefined ? values : (planned.get(pciBus)?.vsmmu ?? values);
       const bad = invalidValues(after);
       return bad.length > 0
-        ? [diagnostic('vsmmu-value-invalid', `QEMU takes no vSMMU with ${bad.join(', ')}`, { place })]
+        ? [diagnostic('vsmmu-value-invalid', `QEMU takes no vSMMU with ${bad.join(', ')}`, { location })]
         : [];
     });
 }

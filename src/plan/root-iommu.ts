@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Plan } from '../generated/plan.js';
-import type { Existing } from './existing.js';
+import type { CurrentTopology } from './current.js';
 import type { Policy } from './policy.js';
 import type { Verdict } from './verdict.js';
 
@@ -13,26 +13,26 @@ export interface RootIommuPlan {
 
 /**
  * Decides on an SMMU of `pcie.0`, the whole machine's or that bus's own (rule 13): QEMU 11.1 takes none for the machine
- * beside those of bridges, and no host device behind one that is emulated.
- * @param bridged whether the domain has, or gets, a bridge
+ * beside those of expander buses, and no host device behind one that is emulated.
+ * @param hasExpanderBus whether the domain has, or gets, an expander bus
  */
 export function planRootIommu(
-  { rootIommu }: Existing,
+  { rootIommu }: CurrentTopology,
   verdicts: ReadonlyMap<HostDevice, Verdict>,
   policy: Policy,
-  bridged: boolean,
+  hasExpanderBus: boolean,
 ): RootIommuPlan {
   if (!rootIommu) return { change: 'none', diagnostics: [] };
   const conflict = (message: string, hint?: string): RootIommuPlan => ({
     change: 'none',
-    diagnostics: [diagnostic('iommu-conflict', message, { place: rootIommu.place, hint })],
+    diagnostics: [diagnostic('iommu-conflict', message, { location: rootIommu.location, hint })],
   });
   if (rootIommu.values.accel === 'on') {
     return conflict('the SMMU of pcie.0 is accelerated: emulated devices cannot be behind it');
   }
   const staying = [...verdicts].filter(([device, { smmu }]) => smmu === undefined && !device.unassigned);
   if (staying.length === 0) {
-    return { change: bridged && rootIommu.pciBus === undefined ? 'pcie-root' : 'none', diagnostics: [] };
+    return { change: hasExpanderBus && rootIommu.pciBus === undefined ? 'pcie-root' : 'none', diagnostics: [] };
   }
   if (policy.emulatedIommu === 'drop') return { change: 'drop', diagnostics: [] };
   return conflict(

@@ -26,7 +26,7 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
   fewer('--spare-ports', policy.sparePorts, 0, (sparePorts) => ({ sparePorts }));
   if (policy.busWindow !== 'auto') fewer('--bus-window', policy.busWindow, 0, (busWindow) => ({ busWindow }));
   if (policy.grouping === 'device') tryPolicy('--grouping smmu', { grouping: 'smmu' });
-  if (policy.bridges === 'all') tryPolicy('--bridges used', { bridges: 'used' });
+  if (policy.expanderBuses === 'all') tryPolicy('--expander-buses used', { expanderBuses: 'used' });
   if (policy.mirrorSwitches) tryPolicy('no --mirror-switches', { mirrorSwitches: false });
   const shared = functionsApart(moves);
   if (shared.length > 0) {
@@ -41,12 +41,12 @@ function hostSlot(bdf: Bdf): string {
   return bdf.slice(0, -2);
 }
 
-/** Host devices of which several functions go to one bridge, each in a slot of its own. */
+/** Host devices of which several functions go to one expander bus, each in a slot of its own. */
 function functionsApart(moves: readonly SlotMove[]): readonly string[] {
   return [...mergeable(moves).entries()].filter(([, same]) => same.length > 1).map(([key]) => key.split(' ')[1] ?? '');
 }
 
-/** Single functions that go to a bridge, by its SMMU and by host slot. */
+/** Single functions that go to an expander bus, by its SMMU and by host slot. */
 function mergeable(moves: readonly SlotMove[]): ReadonlyMap<string, readonly SlotMove[]> {
   const by = new Map<string, SlotMove[]>();
   for (const move of moves) {

@@ -3,12 +3,12 @@ import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Occupant, PciTree } from '../domain/pci-tree.js';
 import type { Renumbered } from '../generated/plan.js';
-import type { ExistingBridge } from './existing.js';
+import type { CurrentExpanderBus } from './current.js';
 import type { Verdict } from './verdict.js';
 
 /** The functions of one slot: they move together, to slot 0 of one port. */
 export interface SlotMove {
-  /** The SMMU to whose bridge it goes; undefined: back to `pcie.0`, since it must not stay behind a vSMMU. */
+  /** The SMMU to whose expander bus it goes; undefined: back to `pcie.0`, since it must not stay behind a vSMMU. */
   readonly smmu: string | undefined;
   /** By function number; the first has function 0. */
   readonly functions: readonly {
@@ -37,19 +37,19 @@ export function partSlots(
   domain: Domain,
   tree: PciTree,
   verdicts: ReadonlyMap<HostDevice, Verdict>,
-  bridges: ReadonlyMap<ControllerIndex, ExistingBridge>,
+  expanderBuses: ReadonlyMap<ControllerIndex, CurrentExpanderBus>,
 ): SlotMoves {
   const moves: SlotMove[] = [];
   const renumbered: Renumbered[] = [];
   const emulated: (readonly GuestDevice[])[] = [];
   const done = new Set<GuestDevice>();
   const isMisplaced = ({ address }: GuestDevice) =>
-    address !== undefined && bridges.get(tree.rootOf(address.bus))?.iommu?.values.accel === 'on';
+    address !== undefined && expanderBuses.get(tree.rootOf(address.bus))?.iommu?.values.accel === 'on';
 
   for (const device of [...domain.hostDevices, ...domain.otherDevices.filter(isMisplaced)]) {
     if (done.has(device)) continue;
     const occupants: readonly Occupant[] = device.address ? tree.inSlot(device.address) : [device];
-    const bridge = device.address && bridges.get(tree.rootOf(device.address.bus));
+    const expanderBus = device.address && expanderBuses.get(tree.rootOf(device.address.bus));
     const leaving = new Map<string | undefined, HostDevice[]>();
     const staying: Occupant[] = [];
     const misplaced: GuestDevice[] = [];
@@ -65,7 +65,7 @@ export function partSlots(
         continue;
       }
       const smmu = verdicts.get(occupant)?.smmu;
-      if (occupant.unassigned || isInPlace(occupant, smmu, bridge)) staying.push(occupant);
+      if (occupant.unassigned || isInPlace(occupant, smmu, expanderBus)) staying.push(occupant);
       else leaving.set(smmu, [...(leaving.get(smmu) ?? []), occupant]);
     }
     for (const [smmu, devices] of leaving) moves.push({ smmu, functions: numberFunctions(devices) });
@@ -76,10 +76,12 @@ export function partSlots(
   return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]) };
 }
 
-/** Whether a device is where it is to be: on a port of a bridge of its SMMU, or behind no vSMMU if that is the verdict. */
-function isInPlace(device: HostDevice, smmu: string | undefined, bridge: ExistingBridge | undefined): boolean {
-  if (smmu === undefined) return bridge === undefined;
-  return bridge?.smmu === smmu && device.address?.slot === 0 && device.address.bus !== bridge.controller.index;
+/** Whether a device is where it is to be: on a port of an expander bus of its SMMU, or behind no vSMMU if that is the verdict. */
+function isInPlace(device: HostDevice, smmu: string | undefined, expanderBus: CurrentExpanderBus | undefined): boolean {
+  if (smmu === undefined) return expanderBus === undefined;
+  return (
+    expanderBus?.smmu === smmu && device.address?.slot === 0 && device.address.bus !== expanderBus.controller.index
+  );
 }
 
 /** Function numbers for what moves to a slot together: their own, the lowest becoming 0 where none is. */

@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic, type Place } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, type Location } from '../diagnostics.js';
 import type { ControllerIndex } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import type { Occupant } from '../domain/pci-tree.js';
@@ -10,7 +10,7 @@ export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> =
 }
 
 /** A port that has nothing behind it. */
-export type SparePort = { readonly index: ControllerIndex; readonly place?: Place | undefined };
+export type SparePort = { readonly index: ControllerIndex; readonly location?: Location | undefined };
 
 /** In words: `a device`, `3 devices`. */
 function countDevices(count: number): string {
@@ -33,14 +33,14 @@ export interface FreePorts {
 export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly Diagnostic[] {
   const [lowest] = spare.toSorted((a, b) => a.index - b.index);
   if (!lowest) return [];
-  const { index, place } = lowest;
+  const { index, location } = lowest;
   const before = guards.filter((guard) => guard < index).length;
   const exposed = `libvirt would give the port ${index}, which is behind a vSMMU, to`;
   if (awaiting > before) {
     const message = `${exposed} what has no address yet (${countDevices(awaiting)})`;
     const hint = 'give each device an <address> on a port of pcie.0, or take that port out';
-    return [diagnostic('spare-port-exposed', message, { place, hint })];
+    return [diagnostic('spare-port-exposed', message, { location, hint })];
   }
   if (spare.length <= before) return [];
-  return [diagnostic('spare-port-unguarded', `${exposed} a device that is added without an address`, { place })];
+  return [diagnostic('spare-port-unguarded', `${exposed} a device that is added without an address`, { location })];
 }

@@ -76,7 +76,7 @@ function isAtLeast(version: string, least: string): boolean {
 }
 
 /** Whether a target can give a vSMMU a value of this name. */
-export function canSay({ libvirt, qemu }: Target, name: VsmmuAttribute): boolean {
+export function supports({ libvirt, qemu }: Target, name: VsmmuAttribute): boolean {
   return libvirt.vsmmu.has(name) && qemu.vsmmu.has(name);
 }
 

@@ -13,7 +13,7 @@ export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; re
 export interface Verdicts {
   readonly of: ReadonlyMap<HostDevice, Verdict>;
   /** Endpoints of IOMMU groups that are to be added, unassigned (`completeGroups`). */
-  readonly companions: readonly Bdf[];
+  readonly groupMembers: readonly Bdf[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -26,7 +26,7 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
   const diagnostics: Diagnostic[] = [];
   const stays = (device: HostDevice, code: DiagnosticCode, message: string) => {
     of.set(device, { smmu: undefined, reason: code });
-    diagnostics.push(diagnostic(code, `${device.bdf} ${message}`, { place: device.place }));
+    diagnostics.push(diagnostic(code, `${device.bdf} ${message}`, { location: device.location }));
   };
 
   for (const device of domain.hostDevices) {
@@ -42,25 +42,27 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
     else of.set(device, { smmu: onHost.smmu });
   }
   for (const device of domain.mediatedDevices) {
-    diagnostics.push(diagnostic('device-mediated', 'a mediated device stays where it is', { place: device.place }));
+    diagnostics.push(
+      diagnostic('device-mediated', 'a mediated device stays where it is', { location: device.location }),
+    );
   }
-  for (const { element, place } of domain.pooledInterfaces) {
+  for (const { element, location } of domain.pooledInterfaces) {
     const network = element.child('source')?.attribute('network') ?? '';
     const message = `the interface of network ${network} stays where it is: libvirt chooses its host device at each start`;
-    diagnostics.push(diagnostic('device-pooled', message, { place }));
+    diagnostics.push(diagnostic('device-pooled', message, { location }));
   }
 
-  const companions: Bdf[] = [];
+  const groupMembers: Bdf[] = [];
   for (const [group, members] of groupsOf(domain, host)) {
     diagnostics.push(...directRegions(group, members, host), ...keepShared(group, members, host, policy, of));
     const foreign = heldByHost(group, members, host);
     if (!policy.completeGroups) diagnostics.push(...viability(group, members, host));
     else if (members.some((device) => !device.unassigned)) {
-      companions.push(...foreign.map(({ bdf }) => bdf));
+      groupMembers.push(...foreign.map(({ bdf }) => bdf));
       diagnostics.push(...foreign.map((mate) => completed(group, mate, members)));
     }
   }
-  return { of, companions, diagnostics };
+  return { of, groupMembers, diagnostics };
 }
 
 /** Keeps the devices of a group on `pcie.0` where the group has more than one member. */
@@ -86,7 +88,7 @@ function keepShared(
   const message = `${names} ${outcome}: ${why}`;
   return [
     diagnostic('group-shared', message, {
-      place: first.place,
+      location: first.location,
       severity: refused ? 'error' : undefined,
       hint: acsHint(inGroup),
     }),
@@ -137,7 +139,7 @@ export function directRegions(group: number, members: readonly HostDevice[], hos
   const region = host.groupMembers(group).flatMap((device) => device.directRegions ?? [])[0];
   if (!first || region === undefined) return [];
   const message = `${first.bdf} cannot be assigned: IOMMU group ${group} has a reserved region of type direct, ${region}`;
-  return [diagnostic('group-direct-region', message, { place: first.place })];
+  return [diagnostic('group-direct-region', message, { location: first.location })];
 }
 
 /** Warns where VFIO would refuse a group of which a domain has these devices; libvirt takes those from their drivers itself. */
@@ -147,7 +149,7 @@ export function viability(group: number, members: readonly HostDevice[], host: H
   if (!first || foreign.length === 0) return [];
   const holders = foreign.map(({ bdf, driver }) => `${bdf} (${driver})`).join(', ');
   const message = `IOMMU group ${group} of ${first.bdf} has ${holders}, not held by vfio`;
-  return [diagnostic('group-not-viable', message, { place: first.place })];
+  return [diagnostic('group-not-viable', message, { location: first.location })];
 }
 
 /** The endpoints of a group that a driver of the host holds and the domain does not have. VFIO accepts those without a driver. */
@@ -160,5 +162,5 @@ function heldByHost(group: number, members: readonly HostDevice[], host: Host): 
 
 function completed(group: number, { bdf, driver }: PciDevice, [first]: readonly HostDevice[]): Diagnostic {
   const message = `${bdf} of IOMMU group ${group} goes with ${first?.bdf}; libvirt takes it from ${driver} at each start`;
-  return diagnostic('group-completed', message, { place: first?.place });
+  return diagnostic('group-completed', message, { location: first?.location });
 }

@@ -4,7 +4,7 @@ import { VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuValues } from '../doma
 import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOfAny } from './profiles.js';
-import { canSay, type Target } from './target.js';
+import { supports, type Target } from './target.js';
 
 /** The values that QEMU reads off the first device behind a vSMMU where nobody gives them (`auto`, QEMU 11.1). */
 const AUTO_ATTRIBUTES = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const;
@@ -50,14 +50,14 @@ function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
 }
 
 /**
- * The values of a bridge's vSMMU (rule 9): the policy's; where that says `auto`, those of the profile that the devices
+ * The values of an expander bus's vSMMU (rule 9): the policy's; where that says `auto`, those of the profile that the devices
  * behind it call for, unless the host is known not to have them; where there is none, what the vSMMU has already; else
  * none, which leaves them to QEMU. What the target cannot say is left out.
  */
 export function vsmmuValues(request: ValueRequest): VsmmuValues {
   const { target, features, present } = request;
   const given = wantedValues(request).filter(
-    ({ name, value, asked }) => canSay(target, name) && (asked || !isBeyond(name, value, features)),
+    ({ name, value, asked }) => supports(target, name) && (asked || !isBeyond(name, value, features)),
   );
   return { ...present, accel: 'on', ...Object.fromEntries(given.map(({ name, value }) => [name, value])) };
 }
@@ -71,7 +71,7 @@ export interface Unavailable {
 
 /** The values that policy or profile want and the target cannot say. */
 export function unsupportedValues(request: ValueRequest): readonly Unavailable[] {
-  return unavailable(request, ({ name }) => !canSay(request.target, name));
+  return unavailable(request, ({ name }) => !supports(request.target, name));
 }
 
 /** The values that a profile wants, as far as the host is known not to have them. */
@@ -122,7 +122,7 @@ function isBeyond(name: VsmmuAttribute, value: string, features: SmmuFeatures = 
 
 /** The values that a vSMMU without a device still lacks: QEMU has nothing to read them off, and does not start. */
 export function missingValues(values: VsmmuValues, target: Target): readonly string[] {
-  return AUTO_ATTRIBUTES.filter((name) => values[name] === undefined && canSay(target, name));
+  return AUTO_ATTRIBUTES.filter((name) => values[name] === undefined && supports(target, name));
 }
 
 /** What QEMU 11.1 takes of each value; libvirt 12.8 leaves the numbers to it. */

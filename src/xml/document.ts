@@ -1,4 +1,4 @@
-import type { Place } from '../diagnostics.js';
+import type { Location } from '../diagnostics.js';
 import { XmlEditor } from './editor.js';
 import { guard } from './guard.js';
 import { Lines, readSource } from './source.js';
@@ -64,9 +64,9 @@ export class XmlDocument {
   ) {}
 
   /** The line and column of an offset. Lines end with \n; a byte order mark is not a column. */
-  place(offset: number): Place {
+  location(offset: number): Location {
     this.lines ??= new Lines(this.text);
-    return this.lines.place(offset);
+    return this.lines.location(offset);
   }
 
   /** A new set of edits on this text; the document itself stays as it is. */

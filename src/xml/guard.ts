@@ -189,6 +189,6 @@ class Guard {
   }
 
   private closing({ name, start }: { readonly name: string; readonly start: number }): string {
-    return `</${brief(name)}> (opened at line ${new Lines(this.text).place(start).line})`;
+    return `</${brief(name)}> (opened at line ${new Lines(this.text).location(start).line})`;
   }
 }

@@ -1,4 +1,4 @@
-import { type DiagnosticCode, diagnostic, InputError, type Place } from '../diagnostics.js';
+import { type DiagnosticCode, diagnostic, InputError, type Location } from '../diagnostics.js';
 
 /** The largest document that is read, in bytes. A domain has 3 to 20 KB. */
 export const MAX_BYTES = 16 * 1024 * 1024;
@@ -9,7 +9,7 @@ const BLOCK = 1024;
 
 /** Throws an InputError at an offset of the text. */
 export function fail(text: string, offset: number, message: string, code: DiagnosticCode = 'xml-syntax'): never {
-  throw new InputError(diagnostic(code, message, { place: new Lines(text).place(offset) }));
+  throw new InputError(diagnostic(code, message, { location: new Lines(text).location(offset) }));
 }
 
 /** Prepares a value of the document for a message: on one line and shortened to 60 characters. */
@@ -34,7 +34,7 @@ export class Lines {
   }
 
   /** The line and column of an offset, both from 1. */
-  place(offset: number): Place {
+  location(offset: number): Location {
     const block = Math.floor(offset / BLOCK);
     for (let next = this.blocks.length; next <= block; next++) this.blocks.push(this.lineAt(next * BLOCK, next - 1));
     const { line, start } = this.lineAt(offset, block);

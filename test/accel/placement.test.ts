@@ -34,7 +34,7 @@ describe('a guest with accelerated vSMMUs', () => {
       expect(await accelerated(guest)).toEqual({ viommus: 3, translating: 4 });
       proves(
         task,
-        "QEMU's trace: a vIOMMU for each of three bridges, and a translating stream table entry for each of four devices",
+        "QEMU's trace: a vIOMMU for each of three expander buses, and a translating stream table entry for each of four devices",
       );
       const save = await host.run(['virsh', '--quiet', 'save', 'main', '/tmp/main.save']);
       expect(save.code, 'it cannot be saved').not.toBe(0);
@@ -136,7 +136,7 @@ describe('a guest with accelerated vSMMUs', () => {
       const [right = 0, spare = 0, other = 0] = ports;
       expect(right).toBeLessThan(spare);
       const hex = (index: number): string => `bus='0x${index.toString(16).padStart(2, '0')}'`;
-      // Both behind the first bridge; the second, and what else is on it, is left out.
+      // Both behind the first expander bus; the second, and what else is on it, is left out.
       const wrong = impatient(rewritten)
         .replace(hex(other), hex(spare))
         .replace(/<iommu model='smmuv3'>\s*<driver[^>]*\/>\s*<\/iommu>(?![\s\S]*<iommu)/, '');
@@ -156,7 +156,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('is not given to a device that shares its IOMMU group with the bridge above it, which works on pcie.0', async ({
+  it('is not given to a device that shares its IOMMU group with the PCI bridge above it, which works on pcie.0', async ({
     task,
   }) => {
     const placed = await place(host, { name: 'shared', hostdevs: [switchDrive] });
@@ -173,7 +173,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('is of no use to a device that shares its IOMMU group with the bridge above it', async ({ task }) => {
+  it('is of no use to a device that shares its IOMMU group with the PCI bridge above it', async ({ task }) => {
     const { rewritten, guest } = await place(host, { name: 'shared', hostdevs: [first] });
     try {
       const wrong = impatient(rewritten).replace(addressOf(first), addressOf(switchDrive));

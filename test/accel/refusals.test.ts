@@ -28,7 +28,7 @@ interface Refusal {
 const value = (text: string) => (xml: string) => xml.replace("accel='on'", `accel='on' ${text}`);
 const bus = (index: string | undefined): string => `bus='0x${Number(index).toString(16).padStart(2, '0')}'`;
 const port = (xml: string, place: number): string => bus([...xml.matchAll(/ua-vsmmu-port-(\d+)/g)].at(place)?.[1]);
-const bridge = (xml: string): string => bus(/index='(\d+)' model='pcie-expander-bus'/.exec(xml)?.[1]);
+const expanderBus = (xml: string): string => bus(/index='(\d+)' model='pcie-expander-bus'/.exec(xml)?.[1]);
 
 /** A place that libvirt made for a device on `pcie.0`, and that the rewritten domain has no use for. */
 const left = "bus='0x03'";
@@ -58,12 +58,12 @@ const refusals: readonly Refusal[] = [
     code: 'emulated-behind-vsmmu',
   },
   {
-    title: "an emulated device on the vSMMU's bridge itself",
+    title: "an emulated device on the vSMMU's expander bus itself",
     hostdevs: [first],
     spoil: (xml) =>
       xml.replace(
         /(<rng[\s\S]*?<address type='pci' domain='0x0000' )bus='0x\w+' slot='0x00'/,
-        `$1${bridge(xml)} slot='0x01'`,
+        `$1${expanderBus(xml)} slot='0x01'`,
       ),
     says: /cannot be plugged into the PCI controller/,
     code: 'emulated-behind-vsmmu',

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { convert, failure } from '../../src/batch/convert.js';
-import { type DiagnosticCode, diagnostic, InputError, OutsideError } from '../../src/diagnostics.js';
+import { type DiagnosticCode, diagnostic, EnvironmentError, InputError } from '../../src/diagnostics.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { policyWithDefaults } from '../../src/plan/policy.js';
 import { UPSTREAM } from '../../src/plan/target.js';
-import { HOST, text } from '../cli/batch-place.js';
+import { HOST, text } from '../cli/batch-sandbox.js';
 
 const host = readTopology(readFileSync(HOST, 'utf8'), HOST);
 const settings = { policy: policyWithDefaults({}), target: UPSTREAM, forceTcg: false, strict: false };
@@ -18,7 +18,7 @@ describe('a domain with warnings', () => {
     const severities = (list: typeof diagnostics) => list.map(({ severity }) => severity);
     expect(new Set(severities(diagnostics))).toEqual(new Set(['note', 'warning']));
     const strict = convertStrictly(true);
-    expect(strict).toMatchObject({ verdict: 'cannot', after: undefined, name: 'ml-train-01' });
+    expect(strict).toMatchObject({ verdict: 'refused', after: undefined, name: 'ml-train-01' });
     expect(severities(strict.diagnostics)).toEqual(
       severities(diagnostics).map((severity) => (severity === 'warning' ? 'error' : severity)),
     );
@@ -26,15 +26,15 @@ describe('a domain with warnings', () => {
 });
 
 describe('a failure', () => {
-  const outside = (code: DiagnosticCode): OutsideError => new OutsideError(diagnostic(code, 'why'));
+  const wrapIoError = (code: DiagnosticCode): EnvironmentError => new EnvironmentError(diagnostic(code, 'why'));
 
   it('of the outside concerns one domain', () => {
-    expect(failure(outside('file-unreadable'))).toMatchObject([{ code: 'file-unreadable' }]);
+    expect(failure(wrapIoError('file-unreadable'))).toMatchObject([{ code: 'file-unreadable' }]);
   });
 
   it.each([
-    outside('libvirt-unreachable'),
-    outside('run-incomplete'),
+    wrapIoError('libvirt-unreachable'),
+    wrapIoError('run-incomplete'),
     new InputError(diagnostic('usage', 'why')),
     new TypeError('why'),
   ])('ends the run: %s', (error) => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { HOST, text } from '../cli/batch-place.js';
+import { HOST, text } from '../cli/batch-sandbox.js';
 import { REPOSITORY, temporaryFolder } from '../cli/run.js';
 
 describe('a batch that writes into another folder', () => {

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
-  begun,
+  inFlight,
   newestThatChanged,
   newestUnfinished,
   readHistory,
@@ -79,7 +79,7 @@ describe('what a journal says', () => {
     );
     expect(history.ended).toBe(AT);
     expect([...settledIds(history)].sort()).toEqual(['back', 'changed', 'other']);
-    expect([...begun(history).keys()]).toEqual(['begun']);
+    expect([...inFlight(history).keys()]).toEqual(['begun']);
     expect(totalsOf(history)).toEqual({ converted: 1, restored: 1, unchanged: 1 });
     expect(history.changes.get('back')).toMatchObject({ stored: AFTER, undoing: true, undone: true });
     expect(history.changes.get('changed')).toMatchObject({ stored: AFTER, undoing: false, undone: false });

@@ -2,7 +2,7 @@ import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hostFinder } from '../../src/batch/hosts.js';
-import { HOST } from '../cli/batch-place.js';
+import { HOST } from '../cli/batch-sandbox.js';
 import { temporaryFolder } from '../cli/run.js';
 
 function mapWith(content: unknown): string {

@@ -64,7 +64,7 @@ describe('a journal', () => {
     const file = join(temporaryFolder(), 'journal.jsonl');
     writeFileSync(file, `${JSON.stringify(settled('a'))}\n${line}\n`);
     await expect(entriesOf(file)).rejects.toMatchObject({
-      diagnostics: [{ code: 'journal-invalid', file, place: { line: 2, column: 1 } }],
+      diagnostics: [{ code: 'journal-invalid', file, location: { line: 2, column: 1 } }],
     });
   });
 

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { State } from '../../src/batch/state.js';
-import { HOST, text } from '../cli/batch-place.js';
+import { HOST, text } from '../cli/batch-sandbox.js';
 import { REPOSITORY, temporaryFolder } from '../cli/run.js';
 
 /** How many times each way of converting is killed. The documentation of the tests says when to ask for more. */
@@ -45,7 +45,7 @@ interface Ended {
 }
 
 /** A folder to convert with two threads, in place or into another. */
-class Scene {
+class PlanView {
   readonly #top = temporaryFolder();
   readonly state = join(this.#top, 'state');
   readonly folder = join(this.#top, 'in');
@@ -101,7 +101,7 @@ function randomNumbers(seed: number): () => number {
  * @returns how often a process was killed
  */
 async function killRepeatedly(where: 'in-place' | 'out', kills: number, random: () => number): Promise<number> {
-  const scene = new Scene(where);
+  const scene = new PlanView(where);
   const convertCalls = await scene.callsOf(scene.convert);
   const after = filesOf(scene.results);
   const rollbackCalls = where === 'in-place' ? await scene.callsOf(['rollback']) : 0;

@@ -8,11 +8,11 @@ import { OpenRun } from '../../src/batch/open-run.js';
 import { rollBack } from '../../src/batch/rollback.js';
 import { type Batch, type BatchOptions, LibvirtBatch } from '../../src/batch/run.js';
 import { State } from '../../src/batch/state.js';
-import { diagnostic, OutsideError } from '../../src/diagnostics.js';
+import { diagnostic, EnvironmentError } from '../../src/diagnostics.js';
 import type { LibvirtSource, Settings } from '../../src/generated/journal.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { UPSTREAM } from '../../src/plan/target.js';
-import { converted, HOST, text } from '../cli/batch-place.js';
+import { converted, HOST, text } from '../cli/batch-sandbox.js';
 import { temporaryFolder } from '../cli/run.js';
 import { type MemoryDomain, MemoryLibvirt, uuidOf } from './memory-libvirt.js';
 
@@ -80,7 +80,7 @@ describe('domains of a libvirt', () => {
     const items = await trial.convert();
     expect(whatBecame(items)).toEqual([
       [NAME, 'converted', undefined],
-      ['b', 'not-ours', expect.stringContaining('x86_64')],
+      ['b', 'not-applicable', expect.stringContaining('x86_64')],
     ]);
     expect(items[0]).toMatchObject({ id: uuidOf(1), loses: ['migration', 'save', 'memory snapshots'] });
     expect(items[0]?.devices).toEqual({ placed: 2, total: 5 });
@@ -176,7 +176,7 @@ describe('domains of a libvirt', () => {
     const failing = (code: 'libvirt-refused' | 'libvirt-unreachable'): Trial => {
       const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b')));
       trial.libvirt.beforeDump = (uuid) => {
-        if (uuid === uuidOf(1)) throw new OutsideError(diagnostic(code, 'broken'));
+        if (uuid === uuidOf(1)) throw new EnvironmentError(diagnostic(code, 'broken'));
       };
       return trial;
     };

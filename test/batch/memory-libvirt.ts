@@ -1,5 +1,5 @@
 import type { DomainAccess } from '../../src/batch/libvirt.js';
-import { diagnostic, InputError, OutsideError } from '../../src/diagnostics.js';
+import { diagnostic, EnvironmentError, InputError } from '../../src/diagnostics.js';
 import type { DomainEntry, DomainUuid } from '../../src/libvirt/connection.js';
 
 /** A domain that only exists in memory. */
@@ -50,7 +50,7 @@ export class MemoryLibvirt implements DomainAccess {
     this.beforeDump(uuid);
     const found = this.domains.get(uuid);
     if (found) return found.xml;
-    throw new OutsideError(diagnostic('libvirt-refused', 'virsh dumpxml: failed to get domain'));
+    throw new EnvironmentError(diagnostic('libvirt-refused', 'virsh dumpxml: failed to get domain'));
   }
 
   async define(xml: string, { validate }: { readonly validate?: boolean } = {}): Promise<void> {

@@ -74,7 +74,7 @@ describe('the end of a run', () => {
 
   it.each<[title: string, kept: boolean, entries: Entry[], results: Verdict[]]>([
     ['removes a run in which nothing happened', false, [SETTLED], ['unchanged']],
-    ['removes a run that only refused domains', false, [SETTLED], ['cannot']],
+    ['removes a run that only refused domains', false, [SETTLED], ['refused']],
     ['keeps a run that changed a domain', true, [BEGIN, DONE], ['converted']],
     ['keeps a run that changed a domain even when no result says so', true, [BEGIN, DONE], ['unchanged']],
     ['keeps a run that wrote a file', true, [SETTLED], ['written']],

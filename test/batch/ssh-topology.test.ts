@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sshTopology } from '../../src/batch/ssh-topology.js';
-import { HOST } from '../cli/batch-place.js';
+import { HOST } from '../cli/batch-sandbox.js';
 import { temporaryFolder } from '../cli/run.js';
 
 /** Puts a program called ssh first in PATH until the test ends. @returns its folder */

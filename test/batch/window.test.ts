@@ -35,17 +35,17 @@ describe('a window on a stream', () => {
 
   it('begins nothing more once it is stopped, and gives what it had begun', async () => {
     const stop = new AbortController();
-    const begun: number[] = [];
+    const inFlight: number[] = [];
     const given: number[] = [];
     const work = (n: number) => {
-      begun.push(n);
+      inFlight.push(n);
       return later(n);
     };
     for await (const n of inOrder(count(100), 4, work, stop.signal)) {
       given.push(n);
       if (n === 10) stop.abort();
     }
-    expect(given).toEqual(begun);
+    expect(given).toEqual(inFlight);
     expect(given.length).toBeLessThan(20);
   });
 

@@ -6,7 +6,7 @@ const DRIVER = "<driver iommufd='yes'/>";
 
 /** What is found, as `line:column code`. */
 const found = (...args: Parameters<typeof check>) =>
-  check(...args).map(({ place, code }) => `${place?.line}:${place?.column} ${code}`);
+  check(...args).map(({ location, code }) => `${location?.line}:${location?.column} ${code}`);
 
 describe('check', () => {
   it('finds nothing in a domain without a vSMMU', () => {
@@ -38,7 +38,7 @@ describe('check', () => {
     expect(found({ ...domain, machine: 'sbsa-ref' }, undefined)).toEqual([]);
   });
 
-  it('tells the device of another SMMU from the two that the bridge is for', () => {
+  it('tells the device of another SMMU from the two that the expander bus is for', () => {
     const domain = domainWith(
       expander(1, 240),
       port(2, at(1, 0)),

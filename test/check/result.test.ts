@@ -15,7 +15,7 @@ describe('what a check finds in the result of a conversion', () => {
     const after = domainWith(port(1), port(2, at(0, 2)), hostdev(1, at(2)), HIDDEN);
     const found = resultDiagnostics(before, after, HOST);
     expect(said(found)).toEqual(['warning slot-without-function-zero']);
-    expect(found[0]?.place).toEqual(check(before, HOST)[0]?.place);
+    expect(found[0]?.location).toEqual(check(before, HOST)[0]?.location);
   });
 
   it('is an error without a location where only the result has it', () => {
@@ -23,7 +23,7 @@ describe('what a check finds in the result of a conversion', () => {
     const after = domainWith(expander(1, 250), port(2, at(1)), hostdev(1, at(2)), vsmmu(1));
     const found = resultDiagnostics(before, after, HOST);
     expect(said(found)).toEqual(['error device-without-iommufd']);
-    expect(found[0]?.place).toBeUndefined();
+    expect(found[0]?.location).toBeUndefined();
   });
 
   it('does not repeat what the plan reports', () => {

@@ -65,8 +65,8 @@ describe('the samples of what may be wrong', () => {
   it.each(NAMES)('%s is told of at the element that is wrong', (name) => {
     const { domain } = read('broken', name);
     const lines = domain.document.text.split('\n');
-    for (const { place } of found(read('broken', name))) {
-      expect(lines[(place?.line ?? 0) - 1]?.slice((place?.column ?? 0) - 1)).toMatch(/^<[a-z]/);
+    for (const { location } of found(read('broken', name))) {
+      expect(lines[(location?.line ?? 0) - 1]?.slice((location?.column ?? 0) - 1)).toMatch(/^<[a-z]/);
     }
   });
 });

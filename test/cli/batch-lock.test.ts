@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { convert, converted, type Place, place, text } from './batch-place.js';
+import { convert, converted, type Sandbox, sandbox, text } from './batch-sandbox.js';
 import { REPOSITORY, type Run } from './run.js';
 
 /** A file that a killed batch did not complete. */
@@ -33,8 +33,8 @@ async function started(args: readonly string[]): Promise<Run> {
   return { code, ...output };
 }
 
-const outOf = (here: Place): string => join(here.folder, '../out');
-const inPlace = (here: Place): string[] => [...convert(here), '--in-place', '--apply'];
+const outOf = (here: Sandbox): string => join(here.folder, '../out');
+const inPlace = (here: Sandbox): string[] => [...convert(here), '--in-place', '--apply'];
 
 describe('a folder that another batch writes to', () => {
   const refused = {
@@ -44,7 +44,7 @@ describe('a folder that another batch writes to', () => {
   };
 
   it('is not converted in place, and no run is begun', async () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const run = await whileLocked(here.folder, () => here.batch(...inPlace(here), '--wait', '0'));
     expect(run).toMatchObject(refused);
     expect(here.read('vm.xml')).toBe(text);
@@ -52,7 +52,7 @@ describe('a folder that another batch writes to', () => {
   });
 
   it('is not where another puts its results', async () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     mkdirSync(outOf(here));
     const args = [...convert(here), '--out', outOf(here), '--apply', '--wait', '0'];
     expect(await whileLocked(outOf(here), () => here.batch(...args))).toMatchObject(refused);
@@ -60,7 +60,7 @@ describe('a folder that another batch writes to', () => {
   });
 
   it('is not rolled back, and no run in it is resumed', async () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const run = JSON.parse(here.batch(...inPlace(here), '--json').stdout).run;
     const [rollback, resume] = await whileLocked(here.folder, () => [
       here.batch('rollback', '--wait', '0'),
@@ -72,7 +72,7 @@ describe('a folder that another batch writes to', () => {
   });
 
   it('may be read: for a dry run, and for results elsewhere', async () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const args = [...convert(here), '--wait', '0'];
     const [dry, out] = await whileLocked(here.folder, () => [
       here.batch(...args),
@@ -86,7 +86,7 @@ describe('a folder that another batch writes to', () => {
 describe('two batches on one folder with a state folder each', () => {
   it('take turns: every file is converted by one of them, whole', async () => {
     const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`vm-${i}.xml`, text]));
-    const here = place(files);
+    const here = sandbox(files);
     const states = ['one', 'two'].map((name) => join(here.folder, '..', name));
     const runs = await Promise.all(states.map((state) => started([...inPlace(here), '--json', '--state', state])));
     expect(runs.map(({ code }) => code)).toEqual([0, 0]);
@@ -99,7 +99,7 @@ describe('two batches on one folder with a state folder each', () => {
 
 describe('what a killed batch left behind', () => {
   it('is removed from the folder by the next batch that changes it, not by a dry run', () => {
-    const here = place({ 'vm.xml': text, [`sub/${LEFTOVER}`]: 'half' });
+    const here = sandbox({ 'vm.xml': text, [`sub/${LEFTOVER}`]: 'half' });
     here.batch(...convert(here));
     expect(existsSync(join(here.folder, 'sub', LEFTOVER))).toBe(true);
     here.batch(...inPlace(here));
@@ -107,7 +107,7 @@ describe('what a killed batch left behind', () => {
   });
 
   it('is removed from the folder of the results', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     mkdirSync(outOf(here));
     writeFileSync(join(outOf(here), LEFTOVER), 'half');
     here.batch(...convert(here), '--out', outOf(here), '--apply');
@@ -115,7 +115,7 @@ describe('what a killed batch left behind', () => {
   });
 
   it('is removed from the backups of the run that is resumed', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const { run } = JSON.parse(here.batch(...inPlace(here), '--json').stdout);
     const backups = join(here.state, 'runs', run, 'backup');
     writeFileSync(join(backups, LEFTOVER), 'half');

@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { convert, converted, place, text, verdicts } from './batch-place.js';
+import { convert, converted, sandbox, text, verdicts } from './batch-sandbox.js';
 import { REPOSITORY, vsmmu } from './run.js';
 
 describe('runs', () => {
   it('are listed with what they changed, and those in which nothing happened are not kept', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     here.batch(...convert(here), '--in-place', '--apply');
     here.batch('rollback');
@@ -17,14 +17,14 @@ describe('runs', () => {
   });
 
   it('are named in the document of --json only where they are kept', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const apply = () => JSON.parse(here.batch(...convert(here), '--in-place', '--apply', '--json').stdout);
     expect(apply().run).toMatch(/^\d{4}-\d{8}T\d{6}Z$/);
     expect(apply()).toMatchObject({ changed: false, run: null });
   });
 
   it('say how to go on or back in words that a shell takes', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const state = join(here.state, "it's");
     const { stderr } = vsmmu(['batch', ...convert(here), '--in-place', '--apply', '--state', state]);
     const [, line = ''] = /to go back: vsmmu (.*)$/m.exec(stderr) ?? [];
@@ -34,7 +34,7 @@ describe('runs', () => {
   });
 
   it('are removed by name, by number and by age', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     for (let i = 0; i < 3; i++) {
       here.batch(...convert(here), '--in-place', '--apply');
       here.batch('rollback');
@@ -48,7 +48,7 @@ describe('runs', () => {
   });
 
   it('go on where they were, whatever the journal ends with', () => {
-    const here = place({ 'a.xml': text, 'b.xml': text });
+    const here = sandbox({ 'a.xml': text, 'b.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
     const journal = join(here.state, 'runs', run, 'journal.jsonl');
@@ -63,7 +63,7 @@ describe('runs', () => {
   });
 
   it('go on with what was begun and not done', () => {
-    const here = place({ 'a.xml': text });
+    const here = sandbox({ 'a.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
     const journal = join(here.state, 'runs', run, 'journal.jsonl');
@@ -78,7 +78,7 @@ describe('runs', () => {
   });
 
   it('are not gone on with where none is unfinished', () => {
-    const here = place({ 'a.xml': text });
+    const here = sandbox({ 'a.xml': text });
     expect(here.batch('resume')).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^vsmmu: error: run-unknown: /),
@@ -88,14 +88,14 @@ describe('runs', () => {
   it.each([['resume'], ['rollback'], ['prune', '--keep', '0'], ['list']])(
     'are looked for by %s without making a folder for them',
     (...args) => {
-      const here = place({});
+      const here = sandbox({});
       here.batch(...args);
       expect(existsSync(here.state)).toBe(false);
     },
   );
 
   it('cannot be in a file: one line says so', () => {
-    const here = place({});
+    const here = sandbox({});
     writeFileSync(here.state, '');
     expect(here.batch('list')).toMatchObject({
       code: 3,
@@ -104,7 +104,7 @@ describe('runs', () => {
   });
 
   it('are rolled back from the newest that changed something', () => {
-    const here = place({ 'a.xml': text, 'b.xml': text });
+    const here = sandbox({ 'a.xml': text, 'b.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [first] = readdirSync(join(here.state, 'runs'));
     // A run that is kept, since something failed in it, and that changed nothing.
@@ -116,7 +116,7 @@ describe('runs', () => {
   });
 
   it('are rolled back from the newest also when the clock has gone back since', () => {
-    const here = place({ 'a.xml': text, 'b.xml': 'not yet' });
+    const here = sandbox({ 'a.xml': text, 'b.xml': 'not yet' });
     here.batch(...convert(here), '--in-place', '--apply');
     const runs = join(here.state, 'runs');
     renameSync(join(runs, readdirSync(runs)[0] ?? ''), join(runs, '0001-99990101T000000Z'));
@@ -127,7 +127,7 @@ describe('runs', () => {
   });
 
   it('are rolled back file by file, and never the wrong one of two domains of a name', () => {
-    const here = place({ 'h1/vm.xml': text, 'h2/vm.xml': text });
+    const here = sandbox({ 'h1/vm.xml': text, 'h2/vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const ambiguous = here.batch('rollback', 'ml-train-01');
     expect(ambiguous).toMatchObject({ code: 2, stdout: '' });
@@ -137,7 +137,7 @@ describe('runs', () => {
   });
 
   it('that somebody began to take back are not gone on with', () => {
-    const here = place({ 'a.xml': text, 'b.xml': 'broken' });
+    const here = sandbox({ 'a.xml': text, 'b.xml': 'broken' });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
     const journal = join(here.state, 'runs', run, 'journal.jsonl');
@@ -149,6 +149,6 @@ describe('runs', () => {
     expect(here.batch('resume')).toMatchObject({ code: 2, stderr: expect.stringContaining('is unfinished') });
     expect(here.batch('rollback').stdout).toMatch(/^unchanged /);
     expect(here.batch('list').stdout).toContain('1 changed, 1 failed, rolled back');
-    expect(JSON.parse(here.batch('resume', run, '--json').stdout).totals).toEqual({ restored: 1, cannot: 1 });
+    expect(JSON.parse(here.batch('resume', run, '--json').stdout).totals).toEqual({ restored: 1, refused: 1 });
   });
 });

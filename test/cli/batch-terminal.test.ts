@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { convert, HOST, type Place, place, text } from './batch-place.js';
+import { convert, HOST, type Sandbox, sandbox, text } from './batch-sandbox.js';
 import { REPOSITORY } from './run.js';
 
 /** What a terminal is sent by a command, and how that ended. */
-function atTerminal({ state }: Place, ...args: readonly string[]): { readonly code: number | null; shown: string } {
+function atTerminal({ state }: Sandbox, ...args: readonly string[]): { readonly code: number | null; shown: string } {
   const words = [process.execPath, join(REPOSITORY, 'bin/vsmmu'), 'batch', ...args, '--state', state];
   const line = words.map((word) => `'${word}'`).join(' ');
   const { status, stdout } = spawnSync('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
@@ -23,22 +23,22 @@ const lines = ({ shown }: { readonly shown: string }, word: string): number =>
 
 describe('on a terminal', () => {
   it('has a bar below the table, which tells of each domain what would be done', () => {
-    const here = place(THREE);
+    const here = sandbox(THREE);
     const told = atTerminal(here, ...convert(here));
     expect(told.code).toBe(1);
     expect(told.shown).toMatch(/3\/3 {2}\d+ domains\/s, \S+ left/);
-    expect([lines(told, 'convert'), lines(told, 'cannot')]).toEqual([2, 1]);
+    expect([lines(told, 'convert'), lines(told, 'refused')]).toEqual([2, 1]);
   });
 
   it('tells only of what failed where it is done', () => {
-    const here = place(THREE);
+    const here = sandbox(THREE);
     const told = atTerminal(here, ...convert(here), '--in-place', '--apply');
-    expect([lines(told, 'converted'), lines(told, 'cannot')]).toEqual([0, 1]);
-    expect(told.shown).toContain('3 domains: 2 converted, 1 cannot');
+    expect([lines(told, 'converted'), lines(told, 'refused')]).toEqual([0, 1]);
+    expect(told.shown).toContain('3 domains: 2 converted, 1 refused');
   });
 
   it('leaves every line that it showed where it is, and cuts none off', () => {
-    const here = place(THREE);
+    const here = sandbox(THREE);
     const { shown } = atTerminal(here, ...convert(here));
     // The cursor comes back to where it was saved last: that must be on the line of the bar.
     const since = shown.slice(shown.lastIndexOf('\u001b7'), shown.lastIndexOf('\u001b8'));
@@ -48,13 +48,15 @@ describe('on a terminal', () => {
   });
 
   it('has no bar in a document', () => {
-    const here = place(THREE);
+    const here = sandbox(THREE);
     const { shown } = atTerminal(here, ...convert(here), '--json');
-    expect(JSON.parse(shown.slice(0, shown.lastIndexOf('}') + 1))).toMatchObject({ totals: { convert: 2, cannot: 1 } });
+    expect(JSON.parse(shown.slice(0, shown.lastIndexOf('}') + 1))).toMatchObject({
+      totals: { convert: 2, refused: 1 },
+    });
   });
 
   it('has no bar, and ends, where there is nothing to show', () => {
-    const here = place({});
+    const here = sandbox({});
     expect(atTerminal(here, 'convert', '--dir', join(here.folder, 'nowhere'), '--topology', HOST)).toEqual({
       code: 3,
       shown: expect.stringMatching(/^\S+: error: file-unreadable: no such file or directory\r\n$/),

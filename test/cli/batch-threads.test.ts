@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { convert, converted, type Place, place, text, verdicts } from './batch-place.js';
+import { convert, converted, type Sandbox, sandbox, text, verdicts } from './batch-sandbox.js';
 import { REPOSITORY, type Run } from './run.js';
 
 const OTHER = text.replace('aarch64', 'x86_64');
@@ -11,7 +11,7 @@ const name = (i: number): string => `vm-${String(i).padStart(3, '0')}.xml`;
 const UNEQUAL = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [name(i), i < 32 ? text : OTHER]));
 
 /** Runs a batch with a script that Node loads into every thread before anything else. */
-function batchWith(script: string, here: Place, args: readonly string[]): Run {
+function batchWith(script: string, here: Sandbox, args: readonly string[]): Run {
   const file = join(here.folder, '../preload.cjs');
   writeFileSync(file, `const { isMainThread, parentPort, threadId } = require('node:worker_threads');\n${script}`);
   const argv = ['-r', file, join(REPOSITORY, 'bin/vsmmu'), 'batch', ...args, '--state', here.state];
@@ -21,10 +21,10 @@ function batchWith(script: string, here: Place, args: readonly string[]): Run {
 
 describe('a batch with several threads', () => {
   it('reports each file once, whichever thread is ready first', () => {
-    const here = place(UNEQUAL);
+    const here = sandbox(UNEQUAL);
     const run = here.batch(...convert(here), '--in-place', '--apply', '--jobs', '2', '--json');
     const document = JSON.parse(run.stdout);
-    expect(document).toMatchObject({ changed: true, totals: { converted: 32, 'not-ours': 32 } });
+    expect(document).toMatchObject({ changed: true, totals: { converted: 32, 'not-applicable': 32 } });
     expect(document.domains.map(({ id }: { id: string }) => id)).toEqual(Object.keys(UNEQUAL));
     for (const [file, before] of Object.entries(UNEQUAL)) {
       expect(here.read(file), file).toBe(before === text ? converted : before);
@@ -38,7 +38,7 @@ describe('a batch with several threads', () => {
     ['2', 2],
     ['5', 5],
   ])('starts no more than --jobs %s asks for', (jobs, threads) => {
-    const here = place(UNEQUAL);
+    const here = sandbox(UNEQUAL);
     const log = join(here.folder, '../threads');
     const script = `require('node:fs').appendFileSync(${JSON.stringify(log)}, isMainThread ? '' : threadId + '\\n');`;
     expect(batchWith(script, here, [...convert(here), '--jobs', jobs]).code).toBe(0);
@@ -61,7 +61,7 @@ describe('a batch with several threads', () => {
       /a worker thread failed: it returned a result for other\.xml, which it was not given/,
     ],
   ])('is not complete when a thread %s: exit code 3, and the run can be resumed', (_, script, message) => {
-    const here = place(UNEQUAL);
+    const here = sandbox(UNEQUAL);
     const run = batchWith(script, here, [...convert(here), '--in-place', '--apply', '--jobs', '2', '--json']);
     expect(run.code).toBe(3);
     expect(run.stderr).toMatch(/^vsmmu: error: run-incomplete: /m);
@@ -69,7 +69,7 @@ describe('a batch with several threads', () => {
     expect(run.stderr).toMatch(/^vsmmu: to go on: vsmmu batch resume /m);
     expect(here.batch('list').stdout).toContain('interrupted');
     const resumed = here.batch('resume', '--json');
-    expect(JSON.parse(resumed.stdout).totals).toEqual({ converted: 32, 'not-ours': 32 });
+    expect(JSON.parse(resumed.stdout).totals).toEqual({ converted: 32, 'not-applicable': 32 });
     expect(Object.keys(verdicts(resumed))).toHaveLength(64);
   });
 });

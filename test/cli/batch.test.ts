@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { convert, converted, HOST, place, SAMPLE, text, verdicts } from './batch-place.js';
+import { convert, converted, HOST, SAMPLE, sandbox, text, verdicts } from './batch-sandbox.js';
 import { REPOSITORY, vsmmu } from './run.js';
 
 /** Of every kind one. */
@@ -29,23 +29,23 @@ const MIXED = {
 
 describe('batch convert of a folder', () => {
   it('tells what it would do and does nothing', () => {
-    const here = place(MIXED);
+    const here = sandbox(MIXED);
     const run = here.batch(...convert(here), '--json');
     expect(run.code).toBe(1);
     expect(verdicts(run)).toEqual({
       'a/vm.xml': 'convert',
-      'b/broken.xml': 'cannot',
-      'b/elsewhere.xml': 'cannot',
-      'b/empty.xml': 'cannot',
-      'b/other.xml': 'not-ours',
-      'networks/default.xml': 'not-ours',
+      'b/broken.xml': 'refused',
+      'b/elsewhere.xml': 'refused',
+      'b/empty.xml': 'refused',
+      'b/other.xml': 'not-applicable',
+      'networks/default.xml': 'not-applicable',
     });
     expect(here.read('a/vm.xml')).toBe(text);
     expect(existsSync(here.state)).toBe(false);
   });
 
   it('plans from scratch with --relayout, and changes nothing the second time', () => {
-    const here = place({ 'a/vm.xml': text });
+    const here = sandbox({ 'a/vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     expect(here.read('a/vm.xml')).toBe(converted);
     const relayout = [...convert(here), '--in-place', '--relayout', '--bus-window', '20'];
@@ -55,34 +55,34 @@ describe('batch convert of a folder', () => {
   });
 
   it('says in a table what would become of each domain, and why of none', () => {
-    const here = place({ 'a/vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64') });
+    const here = sandbox({ 'a/vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64') });
     expect(here.batch(...convert(here))).toMatchObject({
       code: 0,
-      stdout: `convert     a/vm.xml                  2 of 5 placed; no more migration, save, memory snapshots
-not for us  x.xml                     the domain is for x86_64, not aarch64
+      stdout: `convert         a/vm.xml                  2 of 5 placed; no more migration, save, memory snapshots
+not applicable  x.xml                     the domain is for x86_64, not aarch64
 `,
     });
   });
 
   it('says how many host devices of a domain are placed, where some stay', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const bypass = [...convert(here), '--bypass', '0000:31:10.2'];
     const page = join(here.folder, '../report.html');
     const remark = '1 of 5 placed; no more migration, save, memory snapshots';
-    expect(here.batch(...bypass, '--html', page).stdout).toBe(`convert     vm.xml                    ${remark}\n`);
+    expect(here.batch(...bypass, '--html', page).stdout).toBe(`convert         vm.xml                    ${remark}\n`);
     expect(readFileSync(page, 'utf8')).toContain(`<span class="why">${remark}</span>`);
     const { domains } = JSON.parse(here.batch(...bypass, '--json').stdout);
     expect(domains).toMatchObject([{ devices: { placed: 1, total: 5 } }]);
   });
 
   it('says of each finding which file it is in, and where', () => {
-    const here = place({ 'a/vm.xml': text });
+    const here = sandbox({ 'a/vm.xml': text });
     const { stderr } = here.batch(...convert(here));
     expect(stderr).toContain(`${join(here.folder, 'a/vm.xml')}:125:5: warning: device-without-group: `);
   });
 
   it('shows a patch with --diff, passwords masked, which is what --apply does', () => {
-    const here = place({ 'vm.xml': text.replace('<audio', "<graphics type='vnc' passwd='s3cret'/>\n    <audio") });
+    const here = sandbox({ 'vm.xml': text.replace('<audio', "<graphics type='vnc' passwd='s3cret'/>\n    <audio") });
     const run = here.batch(...convert(here), '--diff');
     expect(run.stdout).toMatch(/^--- vm\.xml$/m);
     expect(run.stdout).toMatch(/^\+ {6}<driver pciBus='10' accel='on'\/>$/m);
@@ -90,12 +90,12 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('writes the results below another folder, with the modes of the originals, and nothing the second time', () => {
-    const here = place(MIXED);
+    const here = sandbox(MIXED);
     chmodSync(join(here.folder, 'a/vm.xml'), 0o640);
     const out = join(here.folder, '../out');
     const run = here.batch(...convert(here), '--out', out, '--apply', '--json');
     expect(run.code).toBe(1);
-    expect(verdicts(run)).toMatchObject({ 'a/vm.xml': 'written', 'b/other.xml': 'copied', 'b/broken.xml': 'cannot' });
+    expect(verdicts(run)).toMatchObject({ 'a/vm.xml': 'written', 'b/other.xml': 'copied', 'b/broken.xml': 'refused' });
     expect(readFileSync(join(out, 'a/vm.xml'), 'utf8')).toBe(converted);
     expect(statSync(join(out, 'a/vm.xml')).mode & 0o777).toBe(0o640);
     expect(readdirSync(join(out, 'b'))).toEqual(['other.xml']);
@@ -104,7 +104,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('changes files in place, keeping their modes, and leaves nothing beside them', () => {
-    const here = place(MIXED);
+    const here = sandbox(MIXED);
     chmodSync(join(here.folder, 'a/vm.xml'), 0o640);
     const run = here.batch(...convert(here), '--in-place', '--apply');
     expect(run.code).toBe(1);
@@ -117,7 +117,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
 
   it('goes on when nobody reads what it tells', () => {
     const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`vm-${i}.xml`, text]));
-    const here = place(files);
+    const here = sandbox(files);
     const args = [...convert(here), '--in-place', '--apply', '--state', here.state, '--jobs', '1', '--quiet'];
     const line = `"$@" | head -1`;
     spawnSync('bash', ['-c', line, 'bash', process.execPath, join(REPOSITORY, 'bin/vsmmu'), 'batch', ...args]);
@@ -125,7 +125,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('gives the files back what they were, byte for byte', () => {
-    const here = place(MIXED);
+    const here = sandbox(MIXED);
     here.batch(...convert(here), '--in-place', '--apply');
     const back = here.batch('rollback', '--json');
     expect(back.code).toBe(0);
@@ -134,13 +134,13 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('keeps a file that was edited since, and says so, unless it is forced', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const edited = converted.replace('ml-train-01', 'edited');
     writeFileSync(join(here.folder, 'vm.xml'), edited);
     expect(here.batch('rollback')).toMatchObject({
       code: 1,
-      stdout: expect.stringMatching(/^cannot .* edited since/m),
+      stdout: expect.stringMatching(/^refused .* edited since/m),
     });
     expect(here.read('vm.xml')).toBe(edited);
     expect(here.batch('rollback', '--force').code).toBe(0);
@@ -148,7 +148,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('puts no backup back that is not what was kept', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
     const backups = join(here.state, 'runs', run, 'backup');
@@ -158,7 +158,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('leaves symbolic links alone, whose targets are somewhere else or have a name of their own', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     symlinkSync('vm.xml', join(here.folder, 'link.xml'));
     symlinkSync('/etc', join(here.folder, 'etc'));
     const run = here.batch(...convert(here), '--in-place', '--apply', '--json');
@@ -166,7 +166,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('takes a link to the folder for the folder itself, whose files would be lost', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const link = join(here.folder, '../link');
     symlinkSync('in', link);
     const refusal = (option: string) => ({
@@ -180,7 +180,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('keeps what it knows for its owner alone', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const paths = readdirSync(here.state, { recursive: true, encoding: 'utf8' });
     const open = ['', ...paths].filter((path) => (statSync(join(here.state, path)).mode & 0o077) !== 0);
@@ -189,25 +189,25 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
 
   it('takes the host of each domain from a map, by path, by name, or for all others', () => {
     const gh200 = readFileSync(join(REPOSITORY, 'samples/domains/gh200-vm.xml'), 'utf8');
-    const here = place({ 'a/vm.xml': text, 'b/vm.xml': gh200, 'c/vm.xml': text.replace('ml-train-01', 'third') });
+    const here = sandbox({ 'a/vm.xml': text, 'b/vm.xml': gh200, 'c/vm.xml': text.replace('ml-train-01', 'third') });
     const map = join(here.folder, '../map.json');
     cpSync(join(REPOSITORY, 'samples/hosts'), join(here.folder, '../hosts'), { recursive: true });
     const hosts = { 'a/vm.xml': 'hosts/host-a.json', 'gh200-vm': 'hosts/gh200.json' };
     writeFileSync(map, JSON.stringify(hosts));
     const run = () => here.batch('convert', '--dir', here.folder, '--topology-map', map, '--json');
-    expect(verdicts(run())).toEqual({ 'a/vm.xml': 'convert', 'b/vm.xml': 'convert', 'c/vm.xml': 'cannot' });
+    expect(verdicts(run())).toEqual({ 'a/vm.xml': 'convert', 'b/vm.xml': 'convert', 'c/vm.xml': 'refused' });
     writeFileSync(map, JSON.stringify({ ...hosts, '*': 'hosts/host-a.json' }));
     expect(verdicts(run())['c/vm.xml']).toBe('convert');
   });
 
   it('gives the same with one thread as with several', () => {
     const files = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`vm-${i}.xml`, text]));
-    const here = place(files);
+    const here = sandbox(files);
     expect(here.batch(...convert(here), '--jobs', '1').stdout).toBe(here.batch(...convert(here), '--jobs', '3').stdout);
   });
 
   it('writes one page of HTML with the picture of each plan, names as text', () => {
-    const here = place({ 'vm.xml': text.replace('ml-train-01', '&lt;script>alert(1)&lt;/script>') });
+    const here = sandbox({ 'vm.xml': text.replace('ml-train-01', '&lt;script>alert(1)&lt;/script>') });
     const page = join(here.folder, '../report.html');
     here.batch(...convert(here), '--html', page);
     const html = readFileSync(page, 'utf8');
@@ -218,7 +218,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('says in its report which host, when, which version and with which options, and shows guest addresses', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const page = join(here.folder, '../report.html');
     here.batch(...convert(here), '--html', page);
     const html = readFileSync(page, 'utf8');
@@ -233,7 +233,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('skips a pipe, which it would wait for, and says so', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     spawnSync('mkfifo', [join(here.folder, 'pipe.xml')]);
     const { code, stdout } = here.batch(...convert(here));
     expect(code).toBe(0);
@@ -241,7 +241,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('draws each domain on the host that a map names for it', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const [map, page] = [join(here.folder, '../map.json'), join(here.folder, '../report.html')];
     writeFileSync(map, JSON.stringify({ 'vm.xml': HOST }));
     here.batch('convert', '--dir', here.folder, '--topology-map', map, '--html', page);
@@ -252,7 +252,7 @@ not for us  x.xml                     the domain is for x86_64, not aarch64
     const files = Object.fromEntries(
       Array.from({ length: 500 }, (_, i) => [`vm-${String(i).padStart(3, '0')}.xml`, text]),
     );
-    const here = place({ ...files, 'vm-005.xml': 'broken' });
+    const here = sandbox({ ...files, 'vm-005.xml': 'broken' });
     const { code, stdout } = here.batch(...convert(here), '--fail-fast', '--jobs', '2');
     expect(code).toBe(1);
     expect(stdout.match(/vm-\d{3}/g)?.length).toBeLessThan(10);
@@ -265,7 +265,7 @@ describe('a folder that is no good', () => {
     ['where a run would begin, of which nothing is kept', ['--in-place', '--apply'], []],
     ['for a report that cannot be written', ['--in-place', '--apply', '--html', '/nonexistent/x.html'], ['vm.xml']],
   ])('is one line and exit code 3 %s', (_, args, files) => {
-    const here = place(Object.fromEntries(files.map((file) => [file, text])));
+    const here = sandbox(Object.fromEntries(files.map((file) => [file, text])));
     const run = here.batch(...convert(here), ...args);
     expect(run).toMatchObject({ code: 3, stdout: '' });
     expect(run.stderr).toMatch(/^\S+: error: file-un(read|writ)able: no such file or directory\n$/);
@@ -273,13 +273,13 @@ describe('a folder that is no good', () => {
   });
 
   it('is one document with --json, too', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const run = here.batch(...convert(here), '--html', '/nonexistent/x.html', '--json');
     expect(JSON.parse(run.stdout)).toMatchObject({ changed: false, diagnostics: [{ code: 'file-unwritable' }] });
   });
 
   it('does not keep the rest from being converted where one file of it cannot be written', () => {
-    const here = place({ 'vm.xml': text, 'sub/vm.xml': text });
+    const here = sandbox({ 'vm.xml': text, 'sub/vm.xml': text });
     const out = join(here.folder, '../out');
     mkdirSync(out);
     copyFileSync(SAMPLE, join(out, 'sub'));

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Checked, type Examined, examine } from '../../src/cli/doctor-checks.js';
+import { type Checked, type DoctorInput, examine } from '../../src/cli/doctor-checks.js';
 import { renderChecks } from '../../src/cli/doctor-text.js';
 import type { SmmuFeatures } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
@@ -67,7 +67,7 @@ function hostWithFeatures(name: string, features: SmmuFeatures): Host {
   return new Host({ ...topology, smmus: topology.smmus.map((smmu) => ({ ...smmu, features })) });
 }
 
-const ABLE: Examined = {
+const ABLE: DoctorInput = {
   machine: machine(),
   host: hostWithFeatures('gh200', { ats: true, nesting: true, oas: 48, cmdqv: true }),
   libvirt: libvirtOfVersion('12.8'),
@@ -75,7 +75,7 @@ const ABLE: Examined = {
 };
 
 /** What was found where something is otherwise than on a machine that has all that is needed. */
-const examined = (changes: Partial<Examined>) => examine({ ...ABLE, ...changes });
+const examined = (changes: Partial<DoctorInput>) => examine({ ...ABLE, ...changes });
 const about = (checks: readonly Checked[], title: RegExp) =>
   checks.find((check) => title.test(`${check.of} ${check.title}`));
 
@@ -106,7 +106,7 @@ describe('doctor', () => {
     expect(about(checks, /QEMU for arm-smmuv3/)).toMatchObject({ grade: 'pass' });
   });
 
-  it.each<[title: string, check: RegExp, changes: Partial<Examined>, grade: string, says: string]>([
+  it.each<[title: string, check: RegExp, changes: Partial<DoctorInput>, grade: string, says: string]>([
     ['no SMMUv3', /SMMUv3s/, { host: sample('x86') }, 'fail', 'none in /sys/class/iommu'],
     ['no /sys to read', /SMMUv3s/, { host: sample('x86'), trouble: '/sys: gone' }, 'fail', '/sys: gone'],
     [

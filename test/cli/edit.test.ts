@@ -9,8 +9,8 @@ import type { Located } from '../../src/cli/report.js';
 import { sample as before } from './hook-place.js';
 import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
 
-const HERE = ['--topology', 'samples/hosts/host-a.json', '--libvirt', '12.8', '--qemu', '11.1'];
-const after = vsmmu(['rewrite', ...HERE], before).stdout;
+const LOCAL_SOFTWARE = ['--topology', 'samples/hosts/host-a.json', '--libvirt', '12.8', '--qemu', '11.1'];
+const after = vsmmu(['rewrite', ...LOCAL_SOFTWARE], before).stdout;
 
 /** A file for its owner alone, as virsh makes it. */
 function fileOf(content: string | Uint8Array, name = 'virshX1Y2Z3.xml'): string {
@@ -22,7 +22,7 @@ function fileOf(content: string | Uint8Array, name = 'virshX1Y2Z3.xml'): string 
 /** Runs `vsmmu edit` with an editor that is a line of a shell; the file is its `$1`. */
 function edit(file: string, { editor = 'false', args = [] as string[] } = {}): Run {
   const env = { ...process.env, VSMMU_EDITOR: `sh -c '${editor}' editor` };
-  const argv = [join(REPOSITORY, 'bin/vsmmu'), 'edit', ...HERE, ...args, '--', file];
+  const argv = [join(REPOSITORY, 'bin/vsmmu'), 'edit', ...LOCAL_SOFTWARE, ...args, '--', file];
   const { status, stdout, stderr } = spawnSync(process.execPath, argv, {
     cwd: REPOSITORY,
     env,
@@ -127,7 +127,7 @@ describe('edit', () => {
   ])('below virsh with the arguments %j rewrites the file: %s', (args, rewritten) => {
     const file = fileOf(before);
     // A process of that name and with those arguments, two above ours.
-    const line = `sh -c '${process.execPath} bin/vsmmu edit --no-editor ${HERE.join(' ')} ${file}; exit $?'; exit $?`;
+    const line = `sh -c '${process.execPath} bin/vsmmu edit --no-editor ${LOCAL_SOFTWARE.join(' ')} ${file}; exit $?'; exit $?`;
     const virsh = ['-c', 'exec -a virsh bash -s "$@"', 'bash', ...args];
     const { status, stderr } = spawnSync('bash', virsh, { cwd: REPOSITORY, input: line, encoding: 'utf8' });
     expect(status).toBe(0);
@@ -155,7 +155,7 @@ describe('edit', () => {
   it('does not open itself for ever', () => {
     const file = fileOf(before);
     const script = fileOf(
-      `#!/bin/sh\nexec ${process.execPath} ${REPOSITORY}bin/vsmmu edit ${HERE.join(' ')} "$1"\n`,
+      `#!/bin/sh\nexec ${process.execPath} ${REPOSITORY}bin/vsmmu edit ${LOCAL_SOFTWARE.join(' ')} "$1"\n`,
       'mine',
     );
     chmodSync(script, 0o700);

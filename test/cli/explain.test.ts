@@ -28,11 +28,11 @@ describe('explain', () => {
         four, so there is room for 16; one for pcie.0 counts.
 
       What to do
-        Use --grouping smmu where each device has a bridge, and --bridges used; or put
-        some devices on the bypass list.
+        Use --grouping smmu where each device has an expander bus, and
+        --expander-buses used; or put some devices on the bypass list.
 
       Example
-          vsmmu plan --grouping smmu --bridges used vm.xml
+          vsmmu plan --grouping smmu --expander-buses used vm.xml
       "
     `);
   });

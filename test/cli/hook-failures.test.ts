@@ -85,9 +85,9 @@ describe('the script of the hook, where the check cannot complete,', () => {
     ['enforce', 1],
   ])('with %s, ends with %i where no process can be started', (hook, code) => {
     const { script } = install({ hook });
-    const place = temporaryFolder();
-    chmodSync(place, 0o755);
-    const copy = join(place, 'vsmmu');
+    const location = temporaryFolder();
+    chmodSync(location, 0o755);
+    const copy = join(location, 'vsmmu');
     writeFileSync(copy, readFileSync(script), { mode: 0o755 });
     // Limits on processes do not apply to root.
     const options = { uid: 65533, gid: 65533, input: broken, encoding: 'utf8' } as const;

@@ -75,9 +75,9 @@ describe('vsmmu plan', () => {
     expect(section(text, 'lspci -tv').at(-1)).toBe(' \\-[0000:f7]---00.0-[f8]----00.0  host 0000:91:00.0, NVMe');
     expect(section(text, 'IORT: ids of PCI requesters')).toEqual([
       '  0000-edff  ITS, no SMMU',
-      '  ee00-efff  vSMMU 0, bridge 10',
+      '  ee00-efff  vSMMU 0, expander bus 10',
       '  f000-f6ff  ITS, no SMMU',
-      '  f700-f8ff  vSMMU 1, bridge 12',
+      '  f700-f8ff  vSMMU 1, expander bus 12',
       '  f900-ffff  ITS, no SMMU',
     ]);
   });

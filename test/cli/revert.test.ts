@@ -39,7 +39,7 @@ describe('revert', () => {
     expect(run.stderr).toMatch(/^samples\/domains\/ml-train.xml:1:1: note: revert-nothing: /);
   });
 
-  it('refuses bridges that no record tells of, and touches no file, unless forced', () => {
+  it('refuses expander buses that no record tells of, and touches no file, unless forced', () => {
     const file = fileOf(after.replace(/<vsmmu:placement[\s\S]*<\/vsmmu:placement>/, ''));
     const text = readFileSync(file, 'utf8');
     const run = vsmmu(['revert', '-i', '--backup', '.vsmmu', file]);

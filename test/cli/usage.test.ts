@@ -87,7 +87,7 @@ describe('the command line', () => {
       ...twice,
       'samples/domains/gh200-vm.xml',
     ]);
-    expect(JSON.parse(stdout).plan.bridges.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([2, 2, 2]);
+    expect(JSON.parse(stdout).plan.expanderBuses.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([2, 2, 2]);
   });
 
   it('takes several --bypass, and several addresses in one', () => {
@@ -100,7 +100,7 @@ describe('the command line', () => {
       ...bypass,
       'samples/domains/gh200-vm.xml',
     ]);
-    expect(JSON.parse(stdout)).toMatchObject({ changed: false, plan: { bridges: [] } });
+    expect(JSON.parse(stdout)).toMatchObject({ changed: false, plan: { expanderBuses: [] } });
   });
 
   it('lets options win over the policy file', () => {
@@ -113,7 +113,7 @@ describe('the command line', () => {
       ...policy,
       'samples/domains/gh200-vm.xml',
     ]);
-    expect(JSON.parse(stdout).plan.bridges.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([1, 1, 1]);
+    expect(JSON.parse(stdout).plan.expanderBuses.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([1, 1, 1]);
   });
 
   it.each<[title: string, text: string, says: RegExp]>([

@@ -17,7 +17,9 @@ function complaints(xml: string): string[] {
     parseDomain(xml);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return error.diagnostics.map(({ code, message, place }) => `${place?.line}:${place?.column} ${code}: ${message}`);
+    return error.diagnostics.map(
+      ({ code, message, location }) => `${location?.line}:${location?.column} ${code}: ${message}`,
+    );
   }
   return [];
 }

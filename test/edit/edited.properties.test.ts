@@ -4,9 +4,9 @@ import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { type Domain, parseDomain } from '../../src/domain/domain.js';
 import { PciTree } from '../../src/domain/pci-tree.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { oursOf } from '../../src/edit/undo/recorded.js';
-import { withoutBridges } from '../../src/edit/undo/relayout.js';
-import { bridges, revert } from '../../src/edit/undo/revert.js';
+import { managedDevicesOf } from '../../src/edit/undo/recorded.js';
+import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
+import { expanderBuses, revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
@@ -18,7 +18,7 @@ const RUNS = Number(process.env.VSMMU_RUNS ?? 200);
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
   return unlessRefused(() => {
     const domain = parseDomain(xml);
-    return rewrite(domain, plan(domain, host, policy, { ours: oursOf(domain) }).plan);
+    return rewrite(domain, plan(domain, host, policy, { ours: managedDevicesOf(domain) }).plan);
   });
 }
 
@@ -108,14 +108,14 @@ describe('a rewritten domain that somebody edited', () => {
     expect(reverted).toBeGreaterThan(RUNS / 2);
   }, 600_000);
 
-  it('is reverted so where bridges made by hand were planned anew, too', () => {
+  it('is reverted so where expander buses made by hand were planned anew, too', () => {
     let reverted = 0;
     fc.assert(
       fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
         fc.pre(!policy.completeGroups);
         const given = unlessRefused(() => parseDomain(xml));
-        fc.pre(given !== undefined && bridges(given).length > 0);
-        const cleared = unlessRefused(() => withoutBridges(given).domain.document.text);
+        fc.pre(given !== undefined && expanderBuses(given).length > 0);
+        const cleared = unlessRefused(() => withoutExpanderBuses(given).domain.document.text);
         const first = cleared && rewritten(cleared, host, policy);
         fc.pre(first !== undefined);
         const edited = edit(applyChange(first ?? '', host, change));
@@ -126,11 +126,11 @@ describe('a rewritten domain that somebody edited', () => {
         reverted++;
         const after = parseDomain(out.xml);
         expect(out.xml).not.toContain('urn:vsmmu');
-        // A controller of theirs may have an index that one of the bridges had.
+        // A controller of theirs may have an index that one of the expander buses had.
         const devices = theirs(edited).replace(/<controller .*<\/controller>/, '');
         const expected = parseDomain(applyChange(xml, host, change).replace('</devices>', devices));
         expect(inventory(after)).toEqual(inventory(expected));
-        const isBack = out.diagnostics.every(({ code }) => code !== 'bridge-not-restored');
+        const isBack = out.diagnostics.every(({ code }) => code !== 'expander-bus-not-restored');
         if (isBack) expect(buses(after)).toEqual(buses(expected));
         const known = [...gaps(before), ...gaps(given)];
         expect(gaps(after).filter((index) => !known.includes(index))).toEqual([]);
@@ -145,8 +145,8 @@ describe('a rewritten domain that somebody edited', () => {
       fc.property(arbitraryCase, ({ xml, host, policy }) => {
         const first = rewritten(xml, host, policy);
         fc.pre(first?.includes('urn:vsmmu') ?? false);
-        const { domain } = withoutBridges(parseDomain(first ?? ''));
-        expect(bridges(domain).map((c) => c.model)).not.toContain('pcie-expander-bus');
+        const { domain } = withoutExpanderBuses(parseDomain(first ?? ''));
+        expect(expanderBuses(domain).map((c) => c.model)).not.toContain('pcie-expander-bus');
         expect(domain.document.text.includes('urn:vsmmu') ? revert(domain).xml : domain.document.text).toBe(xml);
       }),
       { numRuns: RUNS / 2 },

@@ -12,7 +12,7 @@ import {
   type UndoRecord,
   withoutRecord,
 } from '../../src/edit/undo/record.js';
-import { withoutBridges } from '../../src/edit/undo/relayout.js';
+import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
 import { restore } from '../../src/edit/undo/restore.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import { plan } from '../../src/plan/plan.js';
@@ -197,8 +197,8 @@ function forged({ edits, ...meaning }: Forgery): string {
   const back = restore(DOMAIN, meaning).editor.toString();
   const boundaries = [...back.matchAll(/[<>'"]/g)].map(({ index }) => index);
   const sorted = edits
-    .map(({ at: place, snaps, cut, put }) => {
-      const start = Math.floor(place * back.length);
+    .map(({ at: location, snaps, cut, put }) => {
+      const start = Math.floor(location * back.length);
       const snapped = snaps ? (boundaries.find((b) => b >= start) ?? start) : start;
       const end = snaps
         ? (boundaries.find((b) => b >= snapped + cut) ?? snapped)
@@ -281,7 +281,7 @@ describe('a forged record', () => {
       fc.property(forgery, fc.boolean(), (record, relayout) => {
         const xml = forged(record);
         judge(() => {
-          const domain = relayout ? withoutBridges(parseDomain(xml)).domain : parseDomain(xml);
+          const domain = relayout ? withoutExpanderBuses(parseDomain(xml)).domain : parseDomain(xml);
           return rewritten(domain, { sparePorts: 3, spareMemory: '1G' });
         });
       }),

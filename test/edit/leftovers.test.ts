@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { oursOf } from '../../src/edit/undo/recorded.js';
+import { managedDevicesOf } from '../../src/edit/undo/recorded.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
@@ -16,7 +16,7 @@ const hostOf = (name: string): Host => readTopology(read(`samples/hosts/${name}.
 
 function rewritten(xml: string, host: Host, policy: Partial<Policy> = {}): string {
   const domain = parseDomain(xml);
-  return rewrite(domain, plan(domain, host, { ...DEFAULT_POLICY, ...policy }, { ours: oursOf(domain) }).plan);
+  return rewrite(domain, plan(domain, host, { ...DEFAULT_POLICY, ...policy }, { ours: managedDevicesOf(domain) }).plan);
 }
 
 /** The domain without the host device of an address. */

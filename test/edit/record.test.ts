@@ -66,6 +66,6 @@ describe('the record in <metadata>', () => {
   ])('is not believed %s', (_title, metadata) => {
     const found = readRecord(parseDomain(domain(metadata)));
     expect(found.record).toBeUndefined();
-    expect(found.diagnostics.map((d) => [d.code, d.place?.line])).toEqual([['metadata-invalid', 3]]);
+    expect(found.diagnostics.map((d) => [d.code, d.location?.line])).toEqual([['metadata-invalid', 3]]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { withoutBridges } from '../../src/edit/undo/relayout.js';
+import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
@@ -10,7 +10,7 @@ import { at, expander, hostdev, port, rng, vsmmu } from '../plan/example.js';
 import { domain, host, meaning, rewritten } from './example.js';
 
 function relaidOut(xml: string, policy: Partial<Policy> = {}): { xml: string; codes: string[] } {
-  const { domain: cleared, diagnostics } = withoutBridges(parseDomain(xml));
+  const { domain: cleared, diagnostics } = withoutExpanderBuses(parseDomain(xml));
   const { plan: made } = plan(cleared, host, { ...DEFAULT_POLICY, ...policy });
   return { xml: rewrite(cleared, made), codes: diagnostics.map((d) => d.code) };
 }
@@ -45,17 +45,17 @@ describe('a domain that was rewritten', () => {
     expect(relaidOut(rewritten(ONE)).xml).toBe(rewritten(ONE));
   });
 
-  it('takes a further device on the bridge that it has, where that has bus numbers left', () => {
+  it('takes a further device on the expander bus that it has, where that has bus numbers left', () => {
     const more = add(rewritten(ONE, { busWindow: 9 }), hostdev(3));
-    const [bridge, ...others] = plan(parseDomain(more), host, DEFAULT_POLICY).plan.bridges;
+    const [expanderBus, ...others] = plan(parseDomain(more), host, DEFAULT_POLICY).plan.expanderBuses;
     expect(others).toEqual([]);
-    expect(bridge).toMatchObject({ kept: true, ports: [{ kept: true }, { kept: false }] });
+    expect(expanderBus).toMatchObject({ kept: true, ports: [{ kept: true }, { kept: false }] });
     const after = rewritten(more);
     expect(rewritten(after)).toBe(after);
     expect(meaning(revert(parseDomain(after)).xml)).toEqual(meaning(add(ONE, hostdev(3))));
   });
 
-  it('gets a further bridge with a further device where it has none left, and one when relaid out', () => {
+  it('gets a further expander bus with a further device where it has none left, and one when relaid out', () => {
     const more = add(rewritten(ONE, { busWindow: 0 }), hostdev(3));
     expect(parseDomain(rewritten(more)).iommus).toHaveLength(2);
     const { xml, codes } = relaidOut(more);
@@ -64,7 +64,7 @@ describe('a domain that was rewritten', () => {
     expect(rewritten(xml)).toBe(xml);
   });
 
-  it('loses the vSMMU of a bridge that lost its last device, and keeps its ports for another', () => {
+  it('loses the vSMMU of an expander bus that lost its last device, and keeps its ports for another', () => {
     const two = add(rewritten(add(ONE, hostdev(2, at(2)))), '');
     const less = remove(two, 2);
     const after = parseDomain(rewritten(less));
@@ -76,7 +76,7 @@ describe('a domain that was rewritten', () => {
     expect(again.controllers.length).toBe(7);
   });
 
-  it('is cleared of a bridge that lost its last device when relaid out', () => {
+  it('is cleared of an expander bus that lost its last device when relaid out', () => {
     const less = remove(rewritten(add(ONE, hostdev(2, at(2)))), 2);
     expect(meaning(withoutRecord(relaidOut(less).xml))).toEqual(meaning(withoutRecord(rewritten(ONE))));
   });
@@ -85,7 +85,7 @@ describe('a domain that was rewritten', () => {
 describe('a domain that was made by hand', () => {
   const HAND_MADE = domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2));
 
-  it('keeps the bridge that is right, and gets what is missing', () => {
+  it('keeps the expander bus that is right, and gets what is missing', () => {
     const after = rewritten(HAND_MADE);
     expect(parseDomain(after).controllers.map((c) => c.busNr)).toEqual([undefined, undefined, 240, undefined]);
     expect(parseDomain(after).hostDevices[0]?.iommufd).toBe('yes');
@@ -118,14 +118,14 @@ describe('a domain that was made by hand', () => {
     );
     const taken = add(xml, rng(at(0, 9)));
     const { xml: after, diagnostics } = revert(parseDomain(taken));
-    expect(diagnostics.map((d) => d.code)).toEqual(['bridge-not-restored', 'address-dropped']);
+    expect(diagnostics.map((d) => d.code)).toEqual(['expander-bus-not-restored', 'address-dropped']);
     const { controllers, iommus, hostDevices } = parseDomain(after);
     expect(controllers.map((c) => c.index)).toEqual([0, 1]);
     expect(iommus).toEqual([]);
     expect(hostDevices.map((d) => d.address)).toEqual([undefined]);
   });
 
-  it('is planned anew with the bridge that rewriting it kept', () => {
+  it('is planned anew with the expander bus that rewriting it kept', () => {
     expect(relaidOut(rewritten(HAND_MADE)).xml).toBe(relaidOut(HAND_MADE).xml);
   });
 
@@ -166,7 +166,7 @@ describe('an SMMU of the whole machine', () => {
   it.each([
     ['before the others', domain(machine, port(1), hostdev(1, at(1)))],
     ['after the devices', domain(port(1), hostdev(1, at(1)), machine)],
-    ['beside a bridge', domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), machine)],
+    ['beside an expander bus', domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), machine)],
   ])('comes to serve pcie.0 alone, and back: %s', (_title, before) => {
     const after = rewritten(before);
     expect(

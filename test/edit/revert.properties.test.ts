@@ -4,9 +4,9 @@ import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { formatGuestAddress } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { oursOf } from '../../src/edit/undo/recorded.js';
-import { withoutBridges } from '../../src/edit/undo/relayout.js';
-import { bridges, revert } from '../../src/edit/undo/revert.js';
+import { managedDevicesOf } from '../../src/edit/undo/recorded.js';
+import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
+import { expanderBuses, revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
@@ -20,7 +20,7 @@ const RUNS = Number(process.env.VSMMU_RUNS ?? 300);
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
   return unlessRefused(() => {
     const domain = parseDomain(xml);
-    return rewrite(domain, plan(domain, host, policy, { ours: oursOf(domain) }).plan);
+    return rewrite(domain, plan(domain, host, policy, { ours: managedDevicesOf(domain) }).plan);
   });
 }
 
@@ -33,7 +33,7 @@ function unlessRefused<T>(run: () => T): T | undefined {
   }
 }
 
-/** What reverting gives of a domain whose bridges were all there before, too: that has no record, so it stays. */
+/** What reverting gives of a domain whose expander buses were all there before, too: that has no record, so it stays. */
 function reverted(xml: string): string {
   return xml.includes('urn:vsmmu:domain:1') ? revert(parseDomain(xml)).xml : xml;
 }
@@ -102,14 +102,14 @@ describe('revert', () => {
     );
   }, 600_000);
 
-  it('gives back what was planned from nothing, with the bridges that somebody made by hand', () => {
+  it('gives back what was planned from nothing, with the expander buses that somebody made by hand', () => {
     let unrecorded = 0;
     fc.assert(
       fc.property(arbitraryCase, manner, ({ xml, host, policy }, write) => {
         const before = write(xml);
         const domain = unlessRefused(() => parseDomain(before));
-        fc.pre(domain !== undefined && bridges(domain).length > 0);
-        const cleared = unlessRefused(() => withoutBridges(domain).domain.document.text);
+        fc.pre(domain !== undefined && expanderBuses(domain).length > 0);
+        const cleared = unlessRefused(() => withoutExpanderBuses(domain).domain.document.text);
         const after = cleared && rewritten(cleared, host, policy);
         fc.pre(after !== undefined);
         unrecorded++;

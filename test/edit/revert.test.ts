@@ -55,7 +55,7 @@ describe('a domain that was rewritten', () => {
     ],
     ['with spare ports', [port(1), hostdev(1, at(1))], { sparePorts: 2 }],
     [
-      'with a bridge that was there before',
+      'with an expander bus that was there before',
       [
         port(1),
         expander(2, 200),
@@ -170,7 +170,7 @@ describe('after an edit by hand', () => {
     expect(codes).toEqual(['address-dropped']);
   });
 
-  it('a port that was put on a bridge of ours is left to libvirt, and its device stays on it', () => {
+  it('a port that was put on an expander bus of ours is left to libvirt, and its device stays on it', () => {
     const put = (xml: string) =>
       xml.replace('  </devices>', `  ${port(4, at(2, 5))}\n    ${hostdev(3, at(4))}\n  </devices>`);
     const { added, codes } = afterEdit(PLAIN, (xml) => put(xml));
@@ -229,7 +229,7 @@ describe('a domain without a record', () => {
     expect(() => reverted(foreign)).toThrow('no record of what was there before');
   });
 
-  it('loses the bridges by force, and its devices their addresses', () => {
+  it('loses the expander buses by force, and its devices their addresses', () => {
     const { xml, codes } = reverted(foreign, { force: true });
     expect(codes).toEqual(['address-dropped']);
     const after = parseDomain(xml);
@@ -253,7 +253,7 @@ describe('a domain without a record', () => {
     expect(xml).toContain("<driver name='vfio' iommufd='yes'/>");
   });
 
-  it('loses by force the bridges that somebody made by hand, and only those with an accelerated vSMMU', () => {
+  it('loses by force the expander buses that somebody made by hand, and only those with an accelerated vSMMU', () => {
     const xml = domain(
       ...[expander(1, 200), port(2, at(1)), expander(3, 100), port(4, at(3)), hostdev(1, at(2)), rng(at(4))],
       "<iommu model='smmuv3'><driver pciBus='1' accel='on'/></iommu>",

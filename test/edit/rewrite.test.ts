@@ -136,7 +136,7 @@ ${device("<address type='pci' bus='010'/>")}`,
 });
 
 describe('a vSMMU that is there', () => {
-  const bridge = (driver: string): string =>
+  const expanderBus = (driver: string): string =>
     domain(
       `    <controller type='pci' index='1' model='pcie-expander-bus'>
       <target busNr='200'/>
@@ -169,6 +169,6 @@ describe('a vSMMU that is there', () => {
       ["<driver pciBus='1' accel='on' oas='48' ats='on'/>"],
     ],
   ])('%s', (_title, driver, policy, after) => {
-    expect(added(bridge(driver), policy)).toEqual(after);
+    expect(added(expanderBus(driver), policy)).toEqual(after);
   });
 });

@@ -49,12 +49,12 @@ describe('the picture of a plan', () => {
     expect([edges(picture).length, dashed.length]).toEqual([20, 3]);
   });
 
-  it('has the SMMUs and the bridges from top to bottom, in their order', () => {
+  it('has the SMMUs and the expander buses from top to bottom, in their order', () => {
     const [made, host] = dense;
     const y = (wanted: string) => texts(picture).find(({ text }) => text === wanted)?.y ?? Number.NaN;
     const smmus = host.smmus.map(({ name }) => y(name));
-    const bridges = made.bridges.map(({ controllerIndex }) => y(`bridge ${controllerIndex}`));
-    for (const column of [smmus, bridges]) expect(column).toEqual(column.toSorted((a, b) => a - b));
+    const expanderBuses = made.expanderBuses.map(({ controllerIndex }) => y(`expander bus ${controllerIndex}`));
+    for (const column of [smmus, expanderBuses]) expect(column).toEqual(column.toSorted((a, b) => a - b));
   });
 
   it('says how many devices of an SMMU are not of the domain', () => {
@@ -137,7 +137,10 @@ describe("somebody else's words", () => {
     profile: 'none',
   });
   // A plan may have been stored, and values of a vSMMU come from the domain.
-  const stored = { ...made, bridges: made.bridges.map((bridge) => ({ ...bridge, vsmmu: { oas: '"x"<b>' } })) };
+  const stored = {
+    ...made,
+    expanderBuses: made.expanderBuses.map((expanderBus) => ({ ...expanderBus, vsmmu: { oas: '"x"<b>' } })),
+  };
 
   it('are text in the picture and nothing else', async () => {
     const svg = drawPlan(stored, host, { name: evil });

@@ -17,7 +17,7 @@ const vsmmu = (bus: number): string => `<iommu model='smmuv3'><driver pciBus='${
 const predict = (...devices: string[]) =>
   predictGuest(parseDomain(`<domain><devices>${devices.join('')}</devices></domain>`));
 
-/** Three bridges at 229, 238 and 247, one endpoint each behind a root port of the last two. */
+/** Three expander buses at 229, 238 and 247, one endpoint each behind a root port of the last two. */
 const series = [
   controller(0, 'pcie-root'),
   port(1, 0, 1),

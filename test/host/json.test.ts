@@ -36,7 +36,7 @@ describe('a key that an object has twice', () => {
       {
         code: 'policy-invalid',
         message: expect.stringMatching(/^the key ".*" occurs twice$/),
-        place: { line, column },
+        location: { line, column },
       },
     ]);
   });

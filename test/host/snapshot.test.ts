@@ -12,7 +12,7 @@ import { unpackHost } from './fixture.js';
 const hostA = scanHost(unpackHost('host-a'));
 
 /** The one complaint about a text that is no topology. */
-function complaint(text: string): { code: string; message: string; file?: string; place?: unknown } {
+function complaint(text: string): { code: string; message: string; file?: string; location?: unknown } {
   try {
     readTopology(text, 'host.json');
   } catch (error) {
@@ -87,7 +87,7 @@ describe('a snapshot', () => {
   it('tells the line where JSON ends to be JSON', () => {
     expect(complaint('{\n  "version": 1\n  "smmus": []\n}')).toMatchObject({
       message: "no JSON: Expected ',' or '}' after property value",
-      place: { line: 3, column: 3 },
+      location: { line: 3, column: 3 },
     });
   });
 

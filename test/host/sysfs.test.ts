@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Diagnostic, OutsideError } from '../../src/diagnostics.js';
+import { type Diagnostic, EnvironmentError } from '../../src/diagnostics.js';
 import type { Host } from '../../src/host/host.js';
 import { scanHost } from '../../src/host/scan.js';
 import { bdf, bdfs, changedHost, deviceOf } from './fixture.js';
@@ -220,7 +220,7 @@ function complaint(scan: () => Host): Diagnostic {
   try {
     scan();
   } catch (error) {
-    if (error instanceof OutsideError && error.diagnostics[0]) return error.diagnostics[0];
+    if (error instanceof EnvironmentError && error.diagnostics[0]) return error.diagnostics[0];
     throw error;
   }
   throw new Error('it was taken');

@@ -11,7 +11,7 @@ import { randomPolicy } from './policies.js';
 import { Random } from './random.js';
 import { type Guest, guestOf } from './reader.js';
 import { needless } from './refusals.js';
-import { isAccelerated, isBehindVsmmu, placeable, RULES, type Scene } from './rules.js';
+import { isAccelerated, isBehindVsmmu, type PlanView, placeable, RULES } from './rules.js';
 
 /** What became of a case, and what the judge found. */
 export interface Verdict {
@@ -130,7 +130,7 @@ class Case {
 }
 
 /** The rules that a result breaks, and that its input did not break. */
-export function broken(result: Scene, before: Scene): string[] {
+export function broken(result: PlanView, before: PlanView): string[] {
   return Object.entries(RULES).flatMap(([name, rule]) => {
     const had = KEPT.has(name) ? rule(before) : [];
     return rule(result)
@@ -140,12 +140,12 @@ export function broken(result: Scene, before: Scene): string[] {
 }
 
 /** The aliases of the emulated devices that a conversion has to move: those behind vSMMUs. */
-function movingIn(scene: Scene): Set<string> {
+function movingIn(scene: PlanView): Set<string> {
   return new Set(scene.guest.devices.flatMap((device) => (isBehindVsmmu(scene, device) ? (device.alias ?? []) : [])));
 }
 
 /** Whether two domains differ only in what vsmmu may change. */
-function alike(before: Scene, after: Scene, madeCell: boolean): boolean {
+function alike(before: PlanView, after: PlanView, madeCell: boolean): boolean {
   const moving = movingIn(before);
   return essence(before.guest.root, madeCell, moving) === essence(after.guest.root, madeCell, moving);
 }

@@ -62,7 +62,7 @@ class HostBuilder {
     return { version: 1, smmus: this.#smmus, devices: this.#devices.sort((a, b) => (a.bdf < b.bdf ? -1 : 1)), nodes };
   }
 
-  #addSlot(domain: number, bus: number, kind: (typeof KINDS)[number], at: Place): void {
+  #addSlot(domain: number, bus: number, kind: (typeof KINDS)[number], at: Location): void {
     const random = this.#random;
     const first = this.#add(bdfOf(domain, bus, 0, 0), { ...at, gpu: kind === 'single' && random.chance(0.06) });
     if (kind === 'single') return;
@@ -73,7 +73,7 @@ class HostBuilder {
     }
   }
 
-  #addSwitch(domain: number, bus: number, at: Place): number {
+  #addSwitch(domain: number, bus: number, at: Location): number {
     const random = this.#random;
     const upstream = this.#add(bdfOf(domain, bus, 0, 0), { ...at, bridge: true });
     let next = bus + 2;
@@ -87,7 +87,7 @@ class HostBuilder {
     return next;
   }
 
-  #add(bdf: Bdf, { smmu, node, parent, group, bridge = false, physfn = null, gpu = false }: Place): PciDevice {
+  #add(bdf: Bdf, { smmu, node, parent, group, bridge = false, physfn = null, gpu = false }: Location): PciDevice {
     const random = this.#random;
     // Where there is no SMMU, some devices have a group all the same: another kind of IOMMU.
     const own = smmu === null && random.chance(0.7) ? null : (group ?? ++this.#groups);
@@ -135,7 +135,7 @@ class HostBuilder {
   }
 }
 
-interface Place {
+interface Location {
   readonly smmu: string | null;
   readonly node: number | null;
   readonly parent: Bdf | null;

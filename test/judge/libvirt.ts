@@ -48,8 +48,8 @@ export function define(xml: string): string {
       for (slot++; slots.has(slot); slot++);
       func = 0;
     }
-    const place = addressText(0, slot, func).replace('/>', func === 0 ? " multifunction='on'/>" : '/>');
-    added.push(`<controller type='pci' index='${index}' model='pcie-root-port'>${place}</controller>`);
+    const location = addressText(0, slot, func).replace('/>', func === 0 ? " multifunction='on'/>" : '/>');
+    added.push(`<controller type='pci' index='${index}' model='pcie-root-port'>${location}</controller>`);
     func++;
   };
   for (let index = 1; index <= highest; index++) {

@@ -20,7 +20,7 @@ export function randomPolicy(random: Random, host: Topology): Policy {
     ssidsize: least('ssidsize', 20),
   });
   maybe(0.2, () => ({ grouping: 'device' }));
-  maybe(0.1, () => ({ bridges: 'all', ...values() }));
+  maybe(0.1, () => ({ expanderBuses: 'all', ...values() }));
   maybe(0.1, values);
   maybe(0.2, () => ({ sparePorts: random.int(1, 2) }));
   maybe(0.1, () => ({ busWindow: 9 }));

@@ -148,8 +148,8 @@ export function guestOf(xml: string): Guest {
     controllers,
     devices: elements.flatMap((element) => deviceOf(element, iommufd)),
     smmus,
-    cells: (numa?.children ?? []).map(({ attributes: { id, cpus = '', memory = '0' } }, place) => ({
-      id: id === undefined ? place : number(id),
+    cells: (numa?.children ?? []).map(({ attributes: { id, cpus = '', memory = '0' } }, location) => ({
+      id: id === undefined ? location : number(id),
       cpus,
       memory: number(memory),
     })),

@@ -1,10 +1,10 @@
 import type { Diagnostic } from '../../src/diagnostics.js';
 import { rootOf } from './libvirt.js';
 import type { Device } from './reader.js';
-import { busOf, isBehindVsmmu, onHost, placeable, type Scene } from './rules.js';
+import { busOf, isBehindVsmmu, onHost, type PlanView, placeable } from './rules.js';
 
 /** Whether a refusal has a reason, by the judge's own count. An error that is not here has none. */
-const REASONS: Readonly<Record<string, (scene: Scene) => boolean>> = {
+const REASONS: Readonly<Record<string, (scene: PlanView) => boolean>> = {
   'group-shared': ({ policy }) => policy.groupMates === 'error',
   'group-not-single': ({ policy }) => policy.groupMates === 'error',
   'bus-window-too-small': ({ policy }) => typeof policy.busWindow === 'number' && policy.busWindow > 0,
@@ -18,18 +18,18 @@ const REASONS: Readonly<Record<string, (scene: Scene) => boolean>> = {
 };
 
 /** The errors of a refusal that has no reason; one is enough. */
-export function needless(diagnostics: readonly Diagnostic[], scene: Scene): string[] {
+export function needless(diagnostics: readonly Diagnostic[], scene: PlanView): string[] {
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
   if (errors.some(({ code }) => REASONS[code]?.(scene))) return [];
   return errors.map(({ code, message }) => `refused without need: ${code}: ${message}`);
 }
 
-function neededVsmmus(scene: Scene): number {
+function neededVsmmus(scene: PlanView): number {
   const { host, policy } = scene;
   const devices = placeable(scene);
   const smmuOf = ({ bdf }: Device) => onHost(scene, bdf)?.smmu;
   const served = new Set(devices.map(smmuOf)).size;
-  const idle = policy.bridges === 'all' ? host.smmus.length - served : 0;
+  const idle = policy.expanderBuses === 'all' ? host.smmus.length - served : 0;
   if (policy.grouping === 'device') return idle + devices.length;
   // Devices that are behind a vSMMU stay there, so an SMMU may have two.
   const inUse = policy.relayout ? [] : devices.filter((device) => isBehindVsmmu(scene, device));
@@ -38,7 +38,7 @@ function neededVsmmus(scene: Scene): number {
 }
 
 /** At least so many, with one port per device and one per spare. */
-function neededBusNumbers(scene: Scene): number {
+function neededBusNumbers(scene: PlanView): number {
   const { guest, policy } = scene;
   const vsmmus = neededVsmmus(scene);
   const ports = placeable(scene).length + vsmmus * policy.sparePorts * 2;
@@ -49,17 +49,17 @@ function neededBusNumbers(scene: Scene): number {
   return 1 + root.length + awaiting.length + vsmmus + ports;
 }
 
-function explicitWindows(scene: Scene): number {
+function explicitWindows(scene: PlanView): number {
   const { busWindow } = scene.policy;
   return typeof busWindow === 'number' ? neededBusNumbers(scene) + neededVsmmus(scene) * busWindow : 0;
 }
 
-function takenSlots({ guest }: Scene): number {
+function takenSlots({ guest }: PlanView): number {
   const occupants = [...guest.controllers.values(), ...guest.devices];
   return new Set(occupants.flatMap(({ address }) => (address?.bus === 0 ? [address.slot] : []))).size;
 }
 
-function hasInitiators(scene: Scene): boolean {
+function hasInitiators(scene: PlanView): boolean {
   return placeable(scene).some(
     (device) => onHost(scene, device.bdf)?.vendor === '0x10de' && busOf(scene, device) !== -1,
   );

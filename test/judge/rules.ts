@@ -4,26 +4,26 @@ import { isPort, rootOf } from './libvirt.js';
 import type { Address, Controller, Device, Guest } from './reader.js';
 
 /** A domain on a host, as a rule sees it. */
-export interface Scene {
+export interface PlanView {
   readonly guest: Guest;
   readonly host: Topology;
   readonly policy: Policy;
 }
 
 /** What is wrong with a domain, in words; empty for nothing. */
-export type Rule = (scene: Scene) => string[];
+export type Rule = (scene: PlanView) => string[];
 
-export const isAccelerated = ({ guest: { smmus } }: Scene, bus: number): boolean =>
+export const isAccelerated = ({ guest: { smmus } }: PlanView, bus: number): boolean =>
   smmus.some((smmu) => smmu.model === 'smmuv3' && smmu.bus === bus && smmu.values.accel === 'on');
 
-export const onHost = ({ host }: Pick<Scene, 'host'>, bdf: string | undefined): PciDevice | undefined =>
+export const onHost = ({ host }: Pick<PlanView, 'host'>, bdf: string | undefined): PciDevice | undefined =>
   host.devices.find((device) => device.bdf === bdf);
 
 /** The root bus of a device; a device without an address has none yet. */
-export const busOf = ({ guest }: Scene, { address }: Device): number | undefined =>
+export const busOf = ({ guest }: PlanView, { address }: Device): number | undefined =>
   address && rootOf(guest, address.bus);
 
-export const isBehindVsmmu = (scene: Scene, device: Device): boolean => {
+export const isBehindVsmmu = (scene: PlanView, device: Device): boolean => {
   const bus = busOf(scene, device);
   return bus !== undefined && bus !== 0 && isAccelerated(scene, bus);
 };
@@ -33,7 +33,7 @@ export const isAlone = (host: Topology, device: PciDevice): boolean =>
   device.group !== null && host.devices.filter(({ group }) => group === device.group).length === 1;
 
 /** The devices that belong behind a vSMMU. */
-export function placeable({ guest, host, policy }: Scene): readonly Device[] {
+export function placeable({ guest, host, policy }: PlanView): readonly Device[] {
   return guest.devices.filter((device) => {
     const there = onHost({ host }, device.bdf);
     const stays = !there || device.unassigned || policy.bypass.includes(there.bdf);

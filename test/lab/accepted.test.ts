@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Bridge, Plan, Port } from '../../src/generated/plan.js';
+import type { ExpanderBus, Plan, Port } from '../../src/generated/plan.js';
 import { addrText, type PciLayout } from './argv.js';
 import { CapturedHosts, goldenCases, randomCases, sampleCases, specialCases, titled } from './cases.js';
 import { forCommandLine, hostAddresses, pciAddresses } from './domain.js';
@@ -47,38 +47,38 @@ describe('libvirt takes what the tool writes', () => {
 });
 
 /** The name by which QEMU knows the bus that a controller makes: its alias, or libvirt's own. */
-function busName(controller: Bridge | Port): string {
+function busName(controller: ExpanderBus | Port): string {
   return controller.alias ?? `pci.${controller.controllerIndex}`;
 }
 
 /** Expander buses with the ports on them, and SMMUs, as sentences in the order of bus numbers; what is below a port is where its devices are. */
 function bridgesOf(plan: Plan): string[] {
-  return plan.bridges
+  return plan.expanderBuses
     .toSorted((a, b) => a.busNr - b.busNr)
-    .map((bridge) => {
-      const ports = bridge.ports
-        .filter(({ address }) => address.bus === bridge.controllerIndex)
+    .map((expanderBus) => {
+      const ports = expanderBus.ports
+        .filter(({ address }) => address.bus === expanderBus.controllerIndex)
         .map((port) => `${busName(port)} at ${addrText(port.address.slot, port.address.function)}`);
-      const accel = bridge.vsmmu.accel === 'on';
-      return `${busName(bridge)}: bus number ${bridge.busNr}, accelerated SMMUs ${accel ? 1 : 0}, ports ${ports.sort().join(', ')}`;
+      const accel = expanderBus.vsmmu.accel === 'on';
+      return `${busName(expanderBus)}: bus number ${expanderBus.busNr}, accelerated SMMUs ${accel ? 1 : 0}, ports ${ports.sort().join(', ')}`;
     });
 }
 
 function bridgesIn(layout: PciLayout): string[] {
   // An expander bus without an SMMU is the user's own; one of ours that lacks its SMMU is missed on the other side.
-  return layout.bridges
-    .filter(({ id }) => layout.smmus.some((smmu) => smmu.bridge === id))
+  return layout.expanderBuses
+    .filter(({ id }) => layout.smmus.some((smmu) => smmu.expanderBus === id))
     .toSorted((a, b) => a.busNr - b.busNr)
     .map(({ id, busNr }) => {
       const ports = layout.ports.filter((port) => port.bus === id).map((port) => `${port.id} at ${port.addr}`);
-      const smmus = layout.smmus.filter((smmu) => smmu.bridge === id && smmu.accel).length;
+      const smmus = layout.smmus.filter((smmu) => smmu.expanderBus === id && smmu.accel).length;
       return `${id}: bus number ${busNr}, accelerated SMMUs ${smmus}, ports ${ports.sort().join(', ')}`;
     });
 }
 
 /** Where each host device is and whether it has an iommufd backend, as sentences, in the order of addresses. */
 function devicesOf(plan: Plan): string[] {
-  const ports = plan.bridges.flatMap((bridge) => [...bridge.ports]);
+  const ports = plan.expanderBuses.flatMap((expanderBus) => [...expanderBus.ports]);
   const nameOf = (index: number): string => {
     const port = ports.find((each) => each.controllerIndex === index);
     if (port !== undefined) return busName(port);
@@ -103,7 +103,7 @@ function devicesIn(layout: PciLayout, addresses: readonly string[]): string[] {
 function smmusAfterTheirDevices(layout: PciLayout): string[] {
   const bridgeOf = new Map(layout.ports.map((port) => [port.id, port.bus]));
   return layout.hostDevices.flatMap((device) => {
-    const smmu = layout.smmus.find((each) => each.bridge === bridgeOf.get(device.bus));
+    const smmu = layout.smmus.find((each) => each.expanderBus === bridgeOf.get(device.bus));
     return smmu !== undefined && smmu.position > device.position ? [`hostdev${device.index}`] : [];
   });
 }

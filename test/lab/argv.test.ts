@@ -30,11 +30,11 @@ describe('the command line that libvirt makes', () => {
     expect(parseProperties('{"driver":"nvme"}', 'driver')).toEqual({ driver: 'nvme' });
   });
 
-  it('tells bridges, SMMUs, ports and host devices', () => {
+  it('tells expander buses, SMMUs, ports and host devices', () => {
     const layout = pciLayout(parseArgv(line));
     expect(layout).toEqual({
-      bridges: [{ id: 'pci.10', busNr: 252, numaNode: undefined }],
-      smmus: [{ bridge: 'pci.10', accel: true, position: 1 }],
+      expanderBuses: [{ id: 'pci.10', busNr: 252, numaNode: undefined }],
+      smmus: [{ expanderBus: 'pci.10', accel: true, position: 1 }],
       ports: [{ id: 'pci.11', bus: 'pci.10', addr: '0x0.0x1', chassis: 11 }],
       hostDevices: [{ index: 0, host: undefined, bus: 'pci.11', addr: '0x0', iommufd: true, position: 3 }],
     });

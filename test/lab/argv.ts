@@ -15,8 +15,12 @@ export type QemuDevice = Readonly<Record<string, unknown>> & { readonly driver: 
  * `pci.N` (N: its index) unless the domain gives it one.
  */
 export interface PciLayout {
-  readonly bridges: readonly { readonly id: string; readonly busNr: number; readonly numaNode: number | undefined }[];
-  readonly smmus: readonly { readonly bridge: string; readonly accel: boolean; readonly position: number }[];
+  readonly expanderBuses: readonly {
+    readonly id: string;
+    readonly busNr: number;
+    readonly numaNode: number | undefined;
+  }[];
+  readonly smmus: readonly { readonly expanderBus: string; readonly accel: boolean; readonly position: number }[];
   readonly ports: readonly {
     readonly id: string;
     readonly bus: string;
@@ -95,13 +99,13 @@ export function pciLayout(options: readonly QemuOption[]): PciLayout {
   const each = <T>(driver: string, make: (device: QemuDevice, position: number) => T): T[] =>
     devices.flatMap((device, position) => (device.driver === driver ? [make(device, position)] : []));
   return {
-    bridges: each('pxb-pcie', (device) => ({
+    expanderBuses: each('pxb-pcie', (device) => ({
       id: text(device.id),
       busNr: Number(device.bus_nr),
       numaNode: device.numa_node === undefined ? undefined : Number(device.numa_node),
     })),
     smmus: each('arm-smmuv3', (device, position) => ({
-      bridge: text(device['primary-bus']),
+      expanderBus: text(device['primary-bus']),
       accel: isOn(device.accel),
       position,
     })),

@@ -33,15 +33,15 @@ async function withSmallDisk(kib: number, body: () => Promise<void>): Promise<vo
   }
 }
 
-interface Told {
+interface WithDiagnostics {
   readonly code: number | null;
   readonly totals: Readonly<Record<string, number>>;
   readonly domains: readonly { readonly id: string; readonly verdict: string; readonly why: string | null }[];
 }
 
-async function told(...args: readonly string[]): Promise<Told> {
+async function told(...args: readonly string[]): Promise<WithDiagnostics> {
   const { code, stdout } = await tool.run(['batch', ...args]);
-  return { ...(JSON.parse(stdout) as Omit<Told, 'code'>), code };
+  return { ...(JSON.parse(stdout) as Omit<WithDiagnostics, 'code'>), code };
 }
 
 /** Every file in a folder by its name, hidden ones too. */

@@ -28,7 +28,7 @@ afterAll(async () => {
 const STATE = ['--state', '/tmp/state'];
 const WHOLE = ['--all', '--sysfs', '/tmp/host/sys', '--force-tcg', ...STATE];
 
-interface Told {
+interface WithDiagnostics {
   readonly run: string | null;
   readonly changed: boolean;
   readonly totals: Readonly<Record<string, number>>;
@@ -37,9 +37,9 @@ interface Told {
 
 const batch = (...args: readonly string[]): Promise<Result> => tool.run(['batch', ...args]);
 
-async function told(...args: readonly string[]): Promise<Told & { readonly code: number }> {
+async function told(...args: readonly string[]): Promise<WithDiagnostics & { readonly code: number }> {
   const { code, stdout } = await batch(...args, '--json');
-  return { ...(JSON.parse(stdout) as Told), code };
+  return { ...(JSON.parse(stdout) as WithDiagnostics), code };
 }
 
 /** The runs that are kept, the oldest first. */
@@ -68,7 +68,7 @@ function randomNumbers(): () => number {
   };
 }
 
-const namesOf = (told: Told, verdict: string): string[] =>
+const namesOf = (told: WithDiagnostics, verdict: string): string[] =>
   told.domains.flatMap((each) => (each.verdict === verdict ? [each.name] : [])).sort();
 
 describe('a fleet of 300 domains', () => {
@@ -76,7 +76,7 @@ describe('a fleet of 300 domains', () => {
     expect(before.size).toBe(300);
     const dry = await told('convert', ...WHOLE);
     expect(dry).toMatchObject({ code: 1, changed: true, run: null });
-    expect(dry.totals).toEqual({ convert: 240, 'not-ours': 40, cannot: 20 });
+    expect(dry.totals).toEqual({ convert: 240, 'not-applicable': 40, refused: 20 });
     expect(await dumpAll(libvirt)).toEqual(before);
   });
 
@@ -84,8 +84,8 @@ describe('a fleet of 300 domains', () => {
     const run = await told('convert', ...WHOLE, '--apply');
     expect(run).toMatchObject({ code: 1, changed: true });
     expect(namesOf(run, 'converted')).toEqual([...fleet.convertible].sort());
-    expect(namesOf(run, 'not-ours')).toEqual([...fleet.notOurs].sort());
-    expect(namesOf(run, 'cannot')).toEqual([...fleet.misplaced].sort());
+    expect(namesOf(run, 'not-applicable')).toEqual([...fleet.notOurs].sort());
+    expect(namesOf(run, 'refused')).toEqual([...fleet.misplaced].sort());
     expect(run.domains.flatMap((each) => (each.running ? [each.name] : [])).sort()).toEqual([...fleet.running].sort());
 
     after = await dumpAll(libvirt);
@@ -98,7 +98,7 @@ describe('a fleet of 300 domains', () => {
   it('is left alone by a second run', async () => {
     const again = await told('convert', ...WHOLE, '--apply');
     expect(again).toMatchObject({ code: 1, changed: false });
-    expect(again.totals).toEqual({ unchanged: 240, 'not-ours': 40, cannot: 20 });
+    expect(again.totals).toEqual({ unchanged: 240, 'not-applicable': 40, refused: 20 });
     expect(await dumpAll(libvirt)).toEqual(after);
   });
 

@@ -47,7 +47,7 @@ export function seriesExample(): Case {
   return {
     title: 'the QEMU series’ example',
     xml,
-    options: [...host, '--bridges', 'all', '--bus-window', '9', ...explicit],
+    options: [...host, '--expander-buses', 'all', '--bus-window', '9', ...explicit],
   };
 }
 
@@ -68,7 +68,7 @@ export function sampleCases(): Case[] {
 /** Golden files whose domains show one rule each; `test/golden/NAME/command` says with which options. */
 const golden: readonly string[] = [
   'bus-window-of-policy',
-  'bridge-by-hand',
+  'expander-bus-by-hand',
   'bypass',
   'crlf',
   'emulated-behind-vsmmu',
@@ -130,7 +130,7 @@ const optionSets: readonly ToolOptions[] = [
   ['--spare-ports', '1'],
   ['--bus-window', '5'],
   ['--grouping', 'device'],
-  ['--bridges', 'all', ...explicit],
+  ['--expander-buses', 'all', ...explicit],
 ];
 
 /** The same domains in every run; VSMMU_LAB_SEED has others made. */
@@ -261,7 +261,7 @@ function domainXml(name: string, made: RandomDomain): string {
 
 function hostDevice(device: Endpoint, made: RandomDomain, sharedFunction: number | undefined): string {
   const [domain, bus, slot = '', fn] = device.bdf.split(/[:.]/);
-  const place = `domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'`;
+  const location = `domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'`;
   const many = sharedFunction === 0 ? " multifunction='on'" : '';
   const guest =
     sharedFunction === undefined
@@ -269,7 +269,7 @@ function hostDevice(device: Endpoint, made: RandomDomain, sharedFunction: number
       : `<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x${sharedFunction}'${many}/>`;
   if (device.physfn !== null && made.interfaces) {
     const driver = made.iommufd.includes('iommufd') ? made.iommufd : '';
-    return `<interface type='hostdev' managed='yes'>${driver}<source><address type='pci' ${place}/></source>${guest}</interface>`;
+    return `<interface type='hostdev' managed='yes'>${driver}<source><address type='pci' ${location}/></source>${guest}</interface>`;
   }
-  return `<hostdev mode='subsystem' type='pci' managed='yes'>${made.iommufd}<source><address ${place}/></source>${guest}</hostdev>`;
+  return `<hostdev mode='subsystem' type='pci' managed='yes'>${made.iommufd}<source><address ${location}/></source>${guest}</hostdev>`;
 }

@@ -97,8 +97,8 @@ function emulatedDevice(device: QemuDevice, count: () => number): QemuDevice | u
   }
   if (device.driver !== 'vfio-pci') return device;
   const identity = { subsys_ven: Number.parseInt(standInVendor, 16), subsys: count() };
-  const place = only((key) => ['id', 'bus', 'addr', 'multifunction', 'acpi-index'].includes(key));
-  return { driver: 'e1000e', romfile: '', ...identity, ...place };
+  const location = only((key) => ['id', 'bus', 'addr', 'multifunction', 'acpi-index'].includes(key));
+  return { driver: 'e1000e', romfile: '', ...identity, ...location };
 }
 
 /** Storage becomes a disk of zeros under the same name; a format on top of it becomes `raw`. */

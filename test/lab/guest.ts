@@ -14,7 +14,7 @@ import { rootPath } from './rootfs.js';
 export interface GuestDevice {
   /** `dddd:bb:ss.f`, as the guest numbers it. */
   readonly bdf: string;
-  /** The bridge above it; undefined on a root bus. */
+  /** The PCI bridge above it; undefined on a root bus. */
   readonly parent: string | undefined;
   /** The root bus it hangs from, `dddd:bb`. */
   readonly root: string;
@@ -24,7 +24,7 @@ export interface GuestDevice {
   readonly class: string;
   /** Vendor and device of its subsystem, `vvvv:dddd`. */
   readonly subsystem: string;
-  /** Of a bridge: the number of the bus below it, two hexadecimal digits. */
+  /** Of a PCI bridge: the number of the bus below it, two hexadecimal digits. */
   readonly secondary: string | undefined;
   /** -1 where the kernel knows none. */
   readonly numaNode: number;

@@ -41,7 +41,7 @@ const state = async (uuid: string): Promise<string> => (await virsh(lab, ['domst
 /** A host device of the host that the hook is told of, behind an SMMU of its own. */
 const hostdev = `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0x91' slot='0' function='0'/></source></hostdev>`;
 
-/** Two ports below a bridge with two bus numbers: QEMU starts it, and the guest's kernel panics. */
+/** Two ports below an expander bus with two bus numbers: QEMU starts it, and the guest's kernel panics. */
 const tooSmall =
   bridgeXml(1, 254) +
   [2, 3]

@@ -14,7 +14,7 @@ afterAll(() => lab[Symbol.asyncDispose]());
 const [ml] = sampleCases();
 if (!ml) throw new Error('there is no sample');
 
-/** A virtual function of host-a that the sample domain does not have, behind an SMMU that it has a bridge for. */
+/** A virtual function of host-a that the sample domain does not have, behind an SMMU that it has an expander bus for. */
 const NEW = '0000:31:10.4';
 const spare = ['--spare-ports', '2', '--spare-memory', '128G'];
 

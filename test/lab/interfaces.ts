@@ -1,10 +1,10 @@
 /**
  * Where a domain's interfaces are. `domxml-to-native` forgets it: it gives each the free port with the lowest index, which
- * may be one below a bridge, while a start keeps its address (libvirt 12.8).
+ * may be one below an expander bus, while a start keeps its address (libvirt 12.8).
  */
 import { addrText, deviceOf, type QemuOption } from './argv.js';
 
-interface Place {
+interface Location {
   readonly bus: string;
   readonly addr: string;
   readonly multifunction: boolean;
@@ -15,9 +15,9 @@ export function withInterfacesInPlace(options: readonly QemuOption[], xml: strin
   const places = interfacePlaces(xml);
   return options.map((option) => {
     const device = deviceOf(option);
-    const place = device?.netdev === undefined ? undefined : places.get(String(device.mac));
-    if (device === undefined || place === undefined) return option;
-    const { bus, addr, multifunction } = place;
+    const location = device?.netdev === undefined ? undefined : places.get(String(device.mac));
+    if (device === undefined || location === undefined) return option;
+    const { bus, addr, multifunction } = location;
     return {
       name: '-device',
       value: JSON.stringify({ ...device, bus, addr, ...(multifunction ? { multifunction } : {}) }),
@@ -26,9 +26,9 @@ export function withInterfacesInPlace(options: readonly QemuOption[], xml: strin
 }
 
 /** By MAC address. */
-function interfacePlaces(xml: string): Map<string, Place> {
+function interfacePlaces(xml: string): Map<string, Location> {
   const aliases = controllerAliases(xml);
-  const places = new Map<string, Place>();
+  const places = new Map<string, Location>();
   for (const [, inner = ''] of xml.matchAll(/<interface\b[^>]*>([\s\S]*?)<\/interface>/g)) {
     const mac = /<mac address='([^']*)'/.exec(inner)?.[1];
     const address = /<address type='pci' ([^>]*)\/>/.exec(inner.replace(/<source>[\s\S]*?<\/source>/, ''))?.[1];

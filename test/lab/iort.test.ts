@@ -13,7 +13,7 @@ const table = Buffer.from(
 );
 
 describe('the IORT', () => {
-  it('has an SMMU for each bridge, and the rest goes straight to the ITS', () => {
+  it('has an SMMU for each expander bus, and the rest goes straight to the ITS', () => {
     const { smmus, mappings } = parseIort(table);
     expect(smmus).toEqual([0x0c000000n, 0x0c020000n, 0x0c040000n]);
     expect(mappings.map(formatMapping)).toEqual([

@@ -33,11 +33,11 @@ async function findSource(mirror: string, suite: string, folder: string) {
   await download(`${mirror}/dists/${suite}/main/source/Sources.xz`, index);
   const stanza = (await output(['xzcat', index])).split('\n\n').find((each) => /^Package: libvirt$/m.test(each)) ?? '';
   const [, version = ''] = /^Version: (\S+)$/m.exec(stanza) ?? [];
-  const [, place = ''] = /^Directory: (\S+)$/m.exec(stanza) ?? [];
+  const [, location = ''] = /^Directory: (\S+)$/m.exec(stanza) ?? [];
   const [, sum = '', name = ''] =
     /^Checksums-Sha256:[\s\S]*?\n ([0-9a-f]{64}) \d+ (\S+\.orig\.tar\.\w+)$/m.exec(stanza) ?? [];
   if (name === '') throw new LabError(`the archive has no source of libvirt in ${suite}`);
-  return { version, address: `${mirror}/${place}/${name}`, sum };
+  return { version, address: `${mirror}/${location}/${name}`, sum };
 }
 
 /** What a check says of one domain; what keeps it from being read is a finding, too. */

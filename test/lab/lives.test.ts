@@ -86,7 +86,7 @@ describe('a domain that lives on after it was rewritten', () => {
   });
 });
 
-/** What rewriting gives; the domain itself where it is refused, as a bridge without room is. */
+/** What rewriting gives; the domain itself where it is refused, as an expander bus without room is. */
 async function rewritten(xml: string, options: readonly string[]): Promise<string> {
   try {
     return await rewrite(xml, options);

@@ -10,21 +10,21 @@ import { Lab } from './lab.js';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Ports of each bridge, and the BARs behind each port, one in each function of its slot. */
+/** Ports of each expander bus, and the BARs behind each port, one in each function of its slot. */
 interface Guest {
   readonly title: string;
-  readonly bridges: number;
+  readonly expanderBuses: number;
   readonly ports: number;
   readonly bars: readonly number[];
 }
 
 const guests: readonly Guest[] = [
-  { title: 'three bridges with 128 GiB and 32 MiB', bridges: 3, ports: 1, bars: [128 * GIB, 32 * MIB] },
-  { title: 'four bridges with 128 GiB', bridges: 4, ports: 1, bars: [128 * GIB] },
-  { title: 'five bridges with 64 GiB and 32 MiB', bridges: 5, ports: 1, bars: [64 * GIB, 32 * MIB] },
+  { title: 'three expander buses with 128 GiB and 32 MiB', expanderBuses: 3, ports: 1, bars: [128 * GIB, 32 * MIB] },
+  { title: 'four expander buses with 128 GiB', expanderBuses: 4, ports: 1, bars: [128 * GIB] },
+  { title: 'five expander buses with 64 GiB and 32 MiB', expanderBuses: 5, ports: 1, bars: [64 * GIB, 32 * MIB] },
   {
-    title: 'two bridges with three ports of 64 GiB, 1 GiB and 2 MiB',
-    bridges: 2,
+    title: 'two expander buses with three ports of 64 GiB, 1 GiB and 2 MiB',
+    expanderBuses: 2,
     ports: 3,
     bars: [64 * GIB, GIB, 2 * MIB],
   },
@@ -47,34 +47,34 @@ describe('all BARs have a place in the pcihole64 that is planned', () => {
 });
 
 /** The window that the planner gives such a guest, in KiB; the default where it asks for none. */
-function windowOf({ bridges, ports, bars }: Guest): number {
+function windowOf({ expanderBuses, ports, bars }: Guest): number {
   const devices: GuestBars[] = [];
-  for (let bridge = 0; bridge < bridges; bridge++) {
+  for (let expanderBus = 0; expanderBus < expanderBuses; expanderBus++) {
     for (let port = 0; port < ports; port++) {
-      const bus = (100 + bridge * ports + port) as ControllerIndex;
+      const bus = (100 + expanderBus * ports + port) as ControllerIndex;
       for (const [fn, size] of bars.entries()) {
         const address = { bus, slot: 0, function: fn };
         devices.push({
           device: pciDevice({ bars: [largeBar(size)] }),
           address,
-          root: (1 + bridge) as ControllerIndex,
+          root: (1 + expanderBus) as ControllerIndex,
           placed: true,
         });
       }
     }
   }
   const domain = parseDomain('<domain/>');
-  return planPciHole64({ domain, bridges: [], devices, policy: DEFAULT_POLICY }).change?.after ?? 512 * MIB;
+  return planPciHole64({ domain, expanderBuses: [], devices, policy: DEFAULT_POLICY }).change?.after ?? 512 * MIB;
 }
 
 function machine(guest: Guest): string[] {
   const words = [`-M virt,gic-version=3,acpi=on,highmem-mmio-size=${windowOf(guest)}K -cpu cortex-a72 -m 1G`];
   let chassis = 0;
-  for (let bridge = 0; bridge < guest.bridges; bridge++) {
-    words.push(`-device pxb-pcie,id=p${bridge},bus_nr=${100 + 20 * bridge},bus=pcie.0`);
+  for (let expanderBus = 0; expanderBus < guest.expanderBuses; expanderBus++) {
+    words.push(`-device pxb-pcie,id=p${expanderBus},bus_nr=${100 + 20 * expanderBus},bus=pcie.0`);
     for (let port = 0; port < guest.ports; port++) {
       const id = `r${++chassis}`;
-      words.push(`-device pcie-root-port,id=${id},bus=p${bridge},chassis=${chassis}`);
+      words.push(`-device pcie-root-port,id=${id},bus=p${expanderBus},chassis=${chassis}`);
       for (const [fn, size] of guest.bars.entries()) {
         const many = fn === 0 && guest.bars.length > 1 ? ',multifunction=on' : '';
         words.push(`-device pci-testdev,membar=${size},bus=${id},addr=0.${fn}${many}`);

@@ -56,7 +56,7 @@ describe('a guest has the NUMA nodes, distances and places for BARs that the pla
     const wanted = distancesOf(dump);
     if (wanted.processors.length + wanted.initiators.length > guestNodes) expect(view.numa).toHaveLength(guestNodes);
     else expect(distances(view)).toEqual(wanted);
-    expect(bridgeNodes(view, plan)).toEqual(plan.bridges.map(({ busNr, node }) => [busNr, node ?? -1]));
+    expect(bridgeNodes(view, plan)).toEqual(plan.expanderBuses.map(({ busNr, node }) => [busNr, node ?? -1]));
     expect(view.unplaced).toEqual([]);
   });
 });
@@ -109,9 +109,9 @@ function describeDistances(nodes: readonly { readonly cpus: boolean; readonly ro
   };
 }
 
-/** The node of what is behind each bridge; of bridges whose devices differ, several. */
-function bridgeNodes(view: GuestView, { bridges }: Plan): (readonly [number, ...number[]])[] {
-  return bridges.map(({ busNr }) => {
+/** The node of what is behind each expander bus; of expander buses whose devices differ, several. */
+function bridgeNodes(view: GuestView, { expanderBuses }: Plan): (readonly [number, ...number[]])[] {
+  return expanderBuses.map(({ busNr }) => {
     const root = `0000:${busNr.toString(16).padStart(2, '0')}`;
     const nodes = view.devices.filter((device) => device.root === root).map((device) => device.numaNode);
     return [busNr, ...new Set(nodes)];

@@ -12,8 +12,8 @@ import type { GuestDevice, GuestView } from './guest.js';
 import { smmuName } from './iort.js';
 
 /** The kernel's name of the vSMMU in a place: QEMU's virt machine puts them one after the other, 128 KiB apart. */
-function nameOf(place: number): string {
-  return smmuName(0x0c000000n + BigInt(place) * 0x20000n);
+function nameOf(location: number): string {
+  return smmuName(0x0c000000n + BigInt(location) * 0x20000n);
 }
 
 /** What the guest must see. */
@@ -56,7 +56,7 @@ export function sightOf(view: GuestView, hostOf: (device: GuestDevice) => string
 
 /** Ports of expander buses and the guest's NUMA node of each: the bridge's own, or -1. */
 export function predictedNodes(layout: PciLayout): string[] {
-  return layout.bridges
+  return layout.expanderBuses
     .flatMap(({ id, busNr, numaNode }) => {
       const ports = layout.ports.filter((port) => port.bus === id);
       return ports.map(({ addr }) => `0000:${hex(busNr)}:${slotAndFunction(addr)} on node ${numaNode ?? -1}`);
@@ -65,7 +65,7 @@ export function predictedNodes(layout: PciLayout): string[] {
 }
 
 export function observedNodes(view: GuestView, layout: PciLayout): string[] {
-  const roots = layout.bridges.map(({ busNr }) => `0000:${hex(busNr)}`);
+  const roots = layout.expanderBuses.map(({ busNr }) => `0000:${hex(busNr)}`);
   return view.devices
     .filter((device) => device.parent === undefined && roots.includes(device.root))
     .map((device) => `${device.bdf} on node ${device.numaNode}`)

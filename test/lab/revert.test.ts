@@ -61,7 +61,7 @@ describe('what libvirt stored and printed in between', () => {
   );
 
   it.for(titled(sampleCases()))(
-    'is reverted to bridges made by hand that were planned anew: %s',
+    'is reverted to expander buses made by hand that were planned anew: %s',
     async ([, each], { task }) => {
       const original = await definedAs(lab, await withBridgesByHand(each));
       const options = [...each.options, '--relayout'];
@@ -139,22 +139,22 @@ function withMachineSmmu({ title, xml, options }: Case): Case {
   };
 }
 
-/** The domain of a case as somebody made bridges in it by hand, and put an emulated device on one, where QEMU refuses it. */
+/** The domain of a case as somebody made expander buses in it by hand, and put an emulated device on one, where QEMU refuses it. */
 async function withBridgesByHand({ xml, options }: Case): Promise<string> {
   const rewritten = await rewrite(xml, [...options, '--spare-ports', '1']);
-  const bridged = rewritten
+  const hasExpanderBus = rewritten
     .replace(/\s*<vsmmu:placement[\s\S]*<\/vsmmu:placement>/, '')
     .replace(/\s*<qemu:override>[\s\S]*<\/qemu:override>/, '')
     .replace(/\s*<alias name='ua-vsmmu-[^>]*>/g, '');
-  const ports = [...bridged.matchAll(/index='(\d+)' model='pcie-(root|switch-downstream)-port'/g)].map(([, index]) =>
-    Number(index),
+  const ports = [...hasExpanderBus.matchAll(/index='(\d+)' model='pcie-(root|switch-downstream)-port'/g)].map(
+    ([, index]) => Number(index),
   );
-  const isFree = (port: number) => !bridged.includes(` bus='0x${port.toString(16).padStart(2, '0')}' slot`);
+  const isFree = (port: number) => !hasExpanderBus.includes(` bus='0x${port.toString(16).padStart(2, '0')}' slot`);
   const spare = ports.findLast(isFree);
-  return bridged.replace(/(<rng [\s\S]*?<address [^>]*bus=')[^']*/, `$1${spare}`);
+  return hasExpanderBus.replace(/(<rng [\s\S]*?<address [^>]*bus=')[^']*/, `$1${spare}`);
 }
 
-/** The same domain with ports and bridges of which libvirt knows the rest itself. */
+/** The same domain with ports and expander buses of which libvirt knows the rest itself. */
 function sayingLess(xml: string): string {
   return xml
     .replace(/\s*<model name='(pxb-pcie|pcie-root-port|x3130-upstream|xio3130-downstream)'\/>/g, '')

@@ -21,7 +21,7 @@ function withVirsh(script: string | undefined): void {
 }
 
 const unreachable = (message: RegExp) => ({
-  name: 'OutsideError',
+  name: 'EnvironmentError',
   diagnostics: [{ code: 'libvirt-unreachable', message: expect.stringMatching(message) }],
 });
 

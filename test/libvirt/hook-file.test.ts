@@ -39,10 +39,10 @@ describe('the hook’s script', () => {
     ['12.8.0', 'qemu.d/vsmmu'],
     ['6.4.0', 'qemu'],
     ['5.10.0', 'qemu'],
-  ])('goes, for libvirt %s, to %s', (version, place) => {
+  ])('goes, for libvirt %s, to %s', (version, location) => {
     const folder = temporaryFolder();
     expect(install(version, folder).code).toBe(0);
-    expect(existsSync(join(folder, place))).toBe(true);
+    expect(existsSync(join(folder, location))).toBe(true);
   });
 
   it('is not written over the only one that an old libvirt takes', () => {

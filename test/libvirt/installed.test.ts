@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InputError, OutsideError } from '../../src/diagnostics.js';
+import { EnvironmentError, InputError } from '../../src/diagnostics.js';
 import { askTarget, type Installed, readHelp, readSchema } from '../../src/libvirt/installed.js';
 
 /** libvirt's schema, as far as it is asked; virtio's options come after, with an `ats` of their own. */
@@ -71,7 +71,7 @@ describe('who is asked', () => {
 
   it.each(['libvirt', 'qemu'])('an outside error says what to install where there is no %s', async (which) => {
     const asked = { libvirt: undefined, qemu: undefined, [which]: 'here' };
-    await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(OutsideError);
+    await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(EnvironmentError);
   });
 
   it.each(['12', 'there', ''])('nothing but a version or here is taken: %j', async (text) => {

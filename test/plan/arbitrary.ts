@@ -183,7 +183,7 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
     .tuple(
       fc.record({
         grouping: often('smmu', 'device'),
-        bridges: often('used', 'all'),
+        expanderBuses: often('used', 'all'),
         spareMemory: often<Policy['spareMemory']>(0, '1G', '96G'),
         mirrorSwitches: often(false, true),
         completeGroups: often(false, true),

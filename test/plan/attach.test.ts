@@ -82,7 +82,7 @@ describe('a device is not plugged in, and the message says why and what to do:',
 
   it.each<[string, Host, Partial<Policy>, string]>([
     ['the host does not have it', hostOf(1, [{ bdf: THERE }]), spare, 'is not on this host'],
-    ['it is a bridge', hostWith({ bridge: true }), spare, 'it is a bridge'],
+    ['it is a PCI bridge', hostWith({ bridge: true }), spare, 'it is a PCI bridge'],
     ['it is in no group', hostWith({ group: null }), spare, 'is in no IOMMU group'],
     ['it is behind no SMMU', hostWith({ smmu: null }), spare, 'it is behind no SMMU; virsh attach-device takes it'],
     [
@@ -92,16 +92,16 @@ describe('a device is not plugged in, and the message says why and what to do:',
       'its IOMMU group 2 also has the bridge 0000:01:00.1; 0000:01:00.1 has no ACS',
     ],
     [
-      'its SMMU has no bridge',
+      'its SMMU has no expander bus',
       hostWith({ smmu: 1 }),
       spare,
-      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --bridges all --spare-ports 1 --spare-memory 1M, with values for`,
+      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --expander-buses all --spare-ports 1 --spare-memory 1M, with values for`,
     ],
     [
       'no port is free',
       hostWith(),
       {},
-      `the bridge of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 --spare-memory 1M and start it anew`,
+      `the expander bus of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 --spare-memory 1M and start it anew`,
     ],
     [
       'no port keeps memory for its BAR',

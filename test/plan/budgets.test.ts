@@ -29,7 +29,7 @@ describe('what does not suffice is told with its sum, its takers and what would 
     expect(found.find(({ code }) => code === 'bus-numbers-exhausted')).toMatchObject({
       code: 'bus-numbers-exhausted',
       message: expect.stringMatching(
-        /^269 of 256 PCI bus numbers are needed: 1 pcie\.0 itself, 4 in reserve, 33 the bridge/,
+        /^269 of 256 PCI bus numbers are needed: 1 pcie\.0 itself, 4 in reserve, 33 the expander bus/,
       ),
       hint: '--spare-ports 29 saves 16, which is enough',
     });
@@ -40,7 +40,7 @@ describe('what does not suffice is told with its sum, its takers and what would 
     expect(only).toMatchObject({ code: 'bus-numbers-exhausted', hint: '--bus-window 62 saves 32, which is enough' });
   });
 
-  it('bus numbers, for a bridge a device: what one bridge an SMMU would save, enough or not', () => {
+  it('bus numbers, for an expander bus a device: what one expander bus an SMMU would save, enough or not', () => {
     const hints = refused(4, devices(126, 4), { grouping: 'device' }).map(({ code, hint }) => [code, hint]);
     expect(hints).toContainEqual(['bus-numbers-exhausted', '--grouping smmu saves 122, which is enough']);
     expect(hints).toContainEqual(['slots-exhausted', '--grouping smmu saves 122, which is enough']);
@@ -66,7 +66,7 @@ describe('what does not suffice is told with its sum, its takers and what would 
     expect(found).toMatchObject({
       code: 'controller-indexes-exhausted',
       message:
-        '259 of 255 PCI controller indexes are needed: 250 in use or below one in use, 3 new bridges, 6 new ports on bridges',
+        '259 of 255 PCI controller indexes are needed: 250 in use or below one in use, 3 new expander buses, 6 new ports on expander buses',
       hint: '--spare-ports 0 saves 3',
     });
   });
@@ -79,18 +79,18 @@ describe('what does not suffice is told with its sum, its takers and what would 
     expect(refused(3, devices(3, 3), {}, endpoints)).toMatchObject([
       {
         code: 'slots-exhausted',
-        message: '32 of 31 slots of pcie.0 are needed: 29 in use, 3 new bridges',
+        message: '32 of 31 slots of pcie.0 are needed: 29 in use, 3 new expander buses',
         hint: 'put devices on the --bypass list, or remove some from the domain',
       },
     ]);
   });
 
   it('vSMMUs', () => {
-    expect(refused(17, devices(2, 17), { bridges: 'all', ...VALUES })).toMatchObject([
+    expect(refused(17, devices(2, 17), { expanderBuses: 'all', ...VALUES })).toMatchObject([
       {
         code: 'vsmmus-exhausted',
-        message: '17 of 16 vSMMUs are needed: 17 of bridges',
-        hint: '--bridges used saves 15, which is enough',
+        message: '17 of 16 vSMMUs are needed: 17 of expander buses',
+        hint: '--expander-buses used saves 15, which is enough',
       },
     ]);
   });

@@ -4,11 +4,11 @@ import { PciTree } from '../../src/domain/pci-tree.js';
 import { assignBusNumbers, type BusNumbers, type WindowRequest } from '../../src/plan/bus-numbers.js';
 import { at, domainWith, expander, port } from './example.js';
 
-const fresh = (needed: number): WindowRequest => ({ controllerIndex: undefined, taker: 'a bridge', needed });
+const fresh = (needed: number): WindowRequest => ({ controllerIndex: undefined, consumer: 'an expander bus', needed });
 
 const kept = (index: number, needed: number): WindowRequest => ({
   controllerIndex: index as ControllerIndex,
-  taker: `the bridge ${index}`,
+  consumer: `the expander bus ${index}`,
   needed,
 });
 
@@ -21,7 +21,7 @@ const first = ({ windows }: BusNumbers) => windows.map((w) => w?.busNr);
 const codes = ({ diagnostics }: BusNumbers) => diagnostics.map((d) => d.code);
 const repeat = (count: number, request: WindowRequest) => Array.from({ length: count }, () => ({ ...request }));
 
-describe('new bridges', () => {
+describe('new expander buses', () => {
   it.each([
     ['one with a port takes the two topmost numbers', [fresh(2)], [254]],
     ['one without a port starts at 254, since busNr ends there', [fresh(1)], [254]],
@@ -71,8 +71,8 @@ describe('new bridges', () => {
   });
 });
 
-describe('what pcie.0 needs below the lowest bridge', () => {
-  // 256 = 1 for pcie.0, 4 in reserve, 200 for a bridge, and 51 more.
+describe('what pcie.0 needs below the lowest expander bus', () => {
+  // 256 = 1 for pcie.0, 4 in reserve, 200 for an expander bus, and 51 more.
   it.each([
     ['fits to the last number', 51, 0, true],
     ['is one too many', 52, 0, false],
@@ -82,26 +82,26 @@ describe('what pcie.0 needs below the lowest bridge', () => {
     expect(assign([fresh(200)], [], buses, libvirt).fits).toBe(fits);
   });
 
-  it('needs no reserve where no bridge is new', () => {
+  it('needs no reserve where no expander bus is new', () => {
     expect(assign([kept(1, 1)], [expander(1, 20)], 19).fits).toBe(true);
     expect(assign([kept(1, 1)], [expander(1, 20)], 20).fits).toBe(false);
   });
 
   it('is told with who takes how many', () => {
     const { ledger } = assign([fresh(100), fresh(100), fresh(100)], [], 5, 3);
-    expect(ledger.map(({ taker, count }) => `${count} ${taker}`)).toEqual([
+    expect(ledger.map(({ consumer, count }) => `${count} ${consumer}`)).toEqual([
       '1 pcie.0 itself',
-      '5 ports and bridges below pcie.0',
+      '5 ports and expander buses below pcie.0',
       '3 root ports that libvirt will add',
       '4 in reserve',
-      '100 a bridge',
-      '100 a bridge',
-      '100 a bridge',
+      '100 an expander bus',
+      '100 an expander bus',
+      '100 an expander bus',
     ]);
   });
 });
 
-describe('a bridge that is there', () => {
+describe('an expander bus that is there', () => {
   it('keeps its number', () => {
     const assigned = assign([kept(1, 2), fresh(2)], [expander(1, 100), port(2, at(1))]);
     expect(first(assigned)).toEqual([100, 254]);

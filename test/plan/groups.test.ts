@@ -33,7 +33,7 @@ describe('a group whose other endpoint the domain does not have', () => {
     expect(diagnostics).toContainEqual(
       expect.objectContaining({ code: 'group-not-viable', message: expect.stringContaining(`${MATE} (${driver})`) }),
     );
-    expect(plan.companions).toEqual([]);
+    expect(plan.groupMembers).toEqual([]);
   });
 });
 
@@ -45,7 +45,7 @@ describe('with completeGroups', () => {
 
   it('the domain gets it, unassigned, where a host driver holds it', () => {
     const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate('igb'), policy);
-    expect(plan.companions).toEqual([MATE]);
+    expect(plan.groupMembers).toEqual([MATE]);
     expect(codes(diagnostics)).toContain('group-completed');
     expect(codes(diagnostics)).not.toContain('group-not-viable');
   });
@@ -79,7 +79,7 @@ ${hostdev(MATE, '', ADDED)}    <memballoon model='none'/>
 
   it('what the domain has already, unassigned, is not added again', () => {
     const xml = domainXml(hostdev(DEVICE) + hostdev(MATE, '', "<address type='unassigned'/>"));
-    expect(planned(xml, hostWithMate('igb'), policy).plan.companions).toEqual([]);
+    expect(planned(xml, hostWithMate('igb'), policy).plan.groupMembers).toEqual([]);
   });
 });
 

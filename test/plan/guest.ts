@@ -69,7 +69,7 @@ export interface Outcome extends Planned {
 }
 
 /** Plans and rewrites. */
-export function place(xml: string, host: Host, policy: Partial<Policy> = {}): Outcome {
+export function location(xml: string, host: Host, policy: Partial<Policy> = {}): Outcome {
   const domain = parseDomain(xml);
   const planned = plan(domain, host, { ...DEFAULT_POLICY, ...policy });
   return { ...planned, xml: rewrite(domain, planned.plan) };
@@ -78,7 +78,7 @@ export function place(xml: string, host: Host, policy: Partial<Policy> = {}): Ou
 /** The errors that a domain is refused with; none where it is not. */
 export function refusals(xml: string, host: Host, policy: Partial<Policy> = {}): readonly Diagnostic[] {
   try {
-    place(xml, host, policy);
+    location(xml, host, policy);
     return [];
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;

@@ -4,7 +4,7 @@ import type { PciDevice } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { needsWholeHost } from '../../src/plan/initiators.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { domainOf, hostOf, list, type NodeSpec, place, refusals } from './guest.js';
+import { domainOf, hostOf, list, location, type NodeSpec, refusals } from './guest.js';
 
 const grace = { vendor: '0x10de', device: '0x2941' } satisfies Partial<PciDevice>;
 const [FIRST, SECOND, NIC] = ['0008:01:00.0', '0009:01:00.0', '0000:03:00.0'] as const;
@@ -25,7 +25,7 @@ const only = `<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatun
 
 describe('the Generic Initiators of a device', () => {
   it('are cells without CPUs and memory, numbered after the others', () => {
-    const { plan, xml } = place(domainOf([SECOND], guest), inOrder);
+    const { plan, xml } = location(domainOf([SECOND], guest), inOrder);
     expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9']);
     expect(xml).toContain("<acpi nodeset='2-9'/>");
     expect(xml.match(/<cell id='\d+' memory='0' unit='KiB'>/g)).toHaveLength(8);
@@ -35,7 +35,7 @@ describe('the Generic Initiators of a device', () => {
     ['in order where the host links none to a device', inOrder, [10, 11, 12, 13, 14, 15, 16, 17]],
     ['as the host links them', linked, [2, 3, 4, 5, 6, 7, 8, 9]],
   ] as const)('stand for nodes of the host: %s', ([, host, nodes]) => {
-    const { plan } = place(domainOf([SECOND], guest), host);
+    const { plan } = location(domainOf([SECOND], guest), host);
     expect(plan.numa.initiators.map(({ hostNode }) => hostNode)).toEqual(nodes);
   });
 
@@ -45,40 +45,40 @@ describe('the Generic Initiators of a device', () => {
     ['initiators: "none"', [FIRST], { initiators: 'none' }],
     ['profile: "none"', [FIRST], { profile: 'none' }],
   ])('are left out for %s', ([, given, policy]) => {
-    expect(place(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
+    expect(location(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
   });
 
   it('stay where a device has some by hand', () => {
     const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi nodeset='1'/>");
-    const { plan } = place(xml, inOrder);
+    const { plan } = location(xml, inOrder);
     expect([plan.devices[0]?.nodeset, plan.numa]).toEqual(['1', { created: null, initiators: [], distances: [] }]);
   });
 
   it('stay when a second device comes, which gets cells after them', () => {
-    const first = place(domainOf([FIRST], guest), inOrder).xml;
+    const first = location(domainOf([FIRST], guest), inOrder).xml;
     const hostdev = domainOf([SECOND]).match(/ {4}<hostdev[\s\S]*<\/hostdev>\n/)?.[0] ?? '';
     const both = first.replace('    <iommu', `${hostdev}    <iommu`);
-    const { plan, xml } = place(both, inOrder);
+    const { plan, xml } = location(both, inOrder);
     expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
-    expect(place(xml, inOrder).xml).toBe(xml);
+    expect(location(xml, inOrder).xml).toBe(xml);
     const among = plan.numa.distances.filter(({ cell, sibling }) => cell === 2 && sibling === 17);
     expect(among.map(({ value }) => value)).toEqual([apart(2, 17)]);
   });
 
   it('keep an acpi-index that is there', () => {
     const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi index='7'/>");
-    expect(place(xml, inOrder).xml).toContain("<acpi index='7' nodeset='2-9'/>");
+    expect(location(xml, inOrder).xml).toContain("<acpi index='7' nodeset='2-9'/>");
   });
 
   it('are added to the one cell that --numa create makes', () => {
     const xml = domainOf([FIRST], "<memory>1024</memory><vcpu>2</vcpu><numatune><memory nodeset='0'/></numatune>");
-    const { plan } = place(xml, inOrder, { numa: 'create' });
+    const { plan } = location(xml, inOrder, { numa: 'create' });
     expect(list(plan.devices[0]?.nodeset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(plan.numa.distances).toHaveLength(81);
   });
 
   it('are left out with a warning where the guest has no cells', () => {
-    const { plan, diagnostics } = place(domainOf([FIRST]), inOrder);
+    const { plan, diagnostics } = location(domainOf([FIRST]), inOrder);
     expect(plan.numa.initiators).toEqual([]);
     const warnings = diagnostics.filter((d) => d.severity === 'warning').map((d) => d.code);
     expect(warnings).toEqual(expect.arrayContaining(['initiators-left-out']));
@@ -86,18 +86,19 @@ describe('the Generic Initiators of a device', () => {
 
   it('are made once: the second run changes nothing', () => {
     for (const host of [inOrder, linked]) {
-      const { xml } = place(domainOf([FIRST, NIC, SECOND], guest), host);
-      expect(place(xml, host).xml).toBe(xml);
+      const { xml } = location(domainOf([FIRST, NIC, SECOND], guest), host);
+      expect(location(xml, host).xml).toBe(xml);
     }
   });
 });
 
 describe('distances', () => {
   const value = (host: Host, from: number, to: number, content = guest) =>
-    place(domainOf([FIRST], content), host).plan.numa.distances.find((d) => d.cell === from && d.sibling === to)?.value;
+    location(domainOf([FIRST], content), host).plan.numa.distances.find((d) => d.cell === from && d.sibling === to)
+      ?.value;
 
   it('are those between the nodes that cells stand for, both ways, and 10 for a cell itself', () => {
-    const { distances } = place(domainOf([FIRST], guest), inOrder).plan.numa;
+    const { distances } = location(domainOf([FIRST], guest), inOrder).plan.numa;
     expect(distances).toHaveLength(100);
     for (const { cell, sibling, value: found } of distances) expect(found).toBe(apart(cell, sibling));
   });
@@ -117,7 +118,7 @@ describe('distances', () => {
       "memory='1024'/>",
       "memory='1024'><distances><sibling id='0' value='10'/><sibling id='1' value='77'/></distances></cell>",
     );
-    const { plan, xml } = place(domainOf([FIRST], given), inOrder);
+    const { plan, xml } = location(domainOf([FIRST], given), inOrder);
     expect(xml).toContain("<sibling id='1' value='77'/>");
     expect(value(inOrder, 0, 1, given)).toBeUndefined();
     expect(value(inOrder, 1, 0, given)).toBe(77);
@@ -125,7 +126,7 @@ describe('distances', () => {
   });
 
   it('leave out cells without memory that stand for no node', () => {
-    const { plan } = place(domainOf([FIRST], only.replace('</numa>', "<cell memory='0'/></numa>")), inOrder);
+    const { plan } = location(domainOf([FIRST], only.replace('</numa>', "<cell memory='0'/></numa>")), inOrder);
     expect(plan.devices[0]?.nodeset).toBe('2-9');
     expect(plan.numa.distances).toHaveLength(81);
     expect(plan.numa.distances.some(({ cell, sibling }) => cell === 1 || sibling === 1)).toBe(false);
@@ -190,12 +191,12 @@ describe('a domain is refused', () => {
 
 describe('an <acpi nodeset>', () => {
   it('whose cells are not there is given anew, with cells and distances', () => {
-    const whole = place(domainOf([FIRST, SECOND], guest), inOrder);
+    const whole = location(domainOf([FIRST, SECOND], guest), inOrder);
     const stale = domainOf([FIRST, SECOND], guest).replace(/<\/source>/g, "</source><acpi nodeset='40-47'/>");
-    const { plan, xml } = place(stale, inOrder);
+    const { plan, xml } = location(stale, inOrder);
     expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
     expect(plan.numa).toEqual(whole.plan.numa);
-    expect(place(xml, inOrder).xml).toBe(xml);
+    expect(location(xml, inOrder).xml).toBe(xml);
   });
 
   it('that names a cell that is not there is refused for a device whose platform has none', () => {

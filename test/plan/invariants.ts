@@ -281,11 +281,11 @@ function wrongBehindVsmmus(output: Reading, host: Host, { qemu }: Target): strin
 
 /** What is wrong with an output as an answer to an input: what moved that must not, what was numbered wrongly. */
 export function wrongChanges(before: Reading, after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
-  const gone: readonly string[] = plan.leftovers.companions;
+  const gone: readonly string[] = plan.orphaned.groupMembers;
   const left = { ...before, devices: before.devices.filter(({ bdf }) => !gone.includes(bdf ?? '')) };
   return [
     ...wrongNewControllers(before, after),
-    ...wrongMoves(left, after, plan.companions),
+    ...wrongMoves(left, after, plan.groupMembers),
     ...wrongSlots(before, after),
     ...wrongVerdicts(after, plan, host, policy),
     ...exposedPorts(before, after, policy),
@@ -326,7 +326,7 @@ function wrongNewControllers(before: Reading, after: Reading): string[] {
 }
 
 /** Emulated devices and controllers stay, but for a function that becomes 0, and for what is behind an accelerated vSMMU. */
-function wrongMoves(before: Reading, after: Reading, companions: readonly string[]): string[] {
+function wrongMoves(before: Reading, after: Reading, groupMembers: readonly string[]): string[] {
   const wrong: string[] = [];
   const hadZero = new Set(occupied(before).flatMap((w) => (w.func === 0 ? [`${w.bus}:${w.slot}`] : [])));
   const leftZero = (from: Where) => {
@@ -345,7 +345,7 @@ function wrongMoves(before: Reading, after: Reading, companions: readonly string
     const returned = from && to && wasTranslated.has(rootOf(from.bus, before)) && rootOf(to.bus, after) === 0;
     if (!became0 && !returned) wrong.push(`${name} moved from ${from && nameOf(from)} to ${to && nameOf(to)}`);
   };
-  const stayed = after.devices.filter((d) => !companions.includes(d.bdf ?? ''));
+  const stayed = after.devices.filter((d) => !groupMembers.includes(d.bdf ?? ''));
   if (before.devices.length !== stayed.length) return ['devices came or went'];
   for (const [i, { element, bdf, at }] of before.devices.entries()) {
     if (bdf === undefined) check(element.name, at, stayed[i]?.at);
@@ -417,15 +417,17 @@ function incompleteGroups(all: readonly Device[], host: Host, policy: Policy): s
 /** The plan says of each device what the output does, and what host and policy ask for. */
 function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
   const wrong: string[] = [];
-  const companions: readonly string[] = plan.companions;
+  const groupMembers: readonly string[] = plan.groupMembers;
   const all = after.devices.filter((d) => d.bdf !== undefined);
-  const given = all.filter((d) => !companions.includes(d.bdf ?? ''));
-  const added = all.filter((d) => companions.includes(d.bdf ?? '') && d.unassigned);
-  if (added.map((d) => d.bdf).join() !== companions.join()) wrong.push('other companions than the plan says');
+  const given = all.filter((d) => !groupMembers.includes(d.bdf ?? ''));
+  const added = all.filter((d) => groupMembers.includes(d.bdf ?? '') && d.unassigned);
+  if (added.map((d) => d.bdf).join() !== groupMembers.join()) wrong.push('other companions than the plan says');
   wrong.push(...incompleteGroups(all, host, policy));
-  const staying = plan.devices.filter(({ bdf }) => !plan.leftovers.companions.includes(bdf));
+  const staying = plan.devices.filter(({ bdf }) => !plan.orphaned.groupMembers.includes(bdf));
   if (staying.map((d) => d.bdf).join() !== given.map((d) => d.bdf).join()) return ['other devices in the plan'];
-  const bridges = new Map<number, (typeof plan.bridges)[number]>(plan.bridges.map((b) => [b.controllerIndex, b]));
+  const expanderBuses = new Map<number, (typeof plan.expanderBuses)[number]>(
+    plan.expanderBuses.map((b) => [b.controllerIndex, b]),
+  );
   for (const [i, planned] of staying.entries()) {
     const { at, iommufd, unassigned } = given[i] as Device;
     const to = planned.to && { bus: planned.to.bus, slot: planned.to.slot, func: planned.to.function };
@@ -443,13 +445,14 @@ function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): 
     const root = at ? rootOf(at.bus, after) : 0;
     const behind = after.iommus.some((iommu) => iommu.bus === root && root !== 0);
     if (behind !== placeable) wrong.push(`${planned.bdf} is ${behind ? '' : 'not '}behind a vSMMU`);
-    if (behind && bridges.get(root)?.smmu !== own?.smmu) wrong.push(`${planned.bdf} is on another SMMU's bridge`);
+    if (behind && expanderBuses.get(root)?.smmu !== own?.smmu)
+      wrong.push(`${planned.bdf} is on another SMMU's expander bus`);
   }
-  for (const { controllerIndex, busNr, smmu, ports } of plan.bridges) {
-    const bridge = after.controllers.find((c) => c.index === controllerIndex);
-    if (bridge?.busNr !== undefined && bridge.busNr !== busNr) wrong.push(`the plan has busNr ${busNr}`);
-    const short = /^ua-vsmmu-smmu-([0-9a-f]+)-/.exec(bridge?.alias ?? '')?.[1];
-    if (short !== undefined && !smmu.endsWith(short)) wrong.push(`${bridge?.alias} serves ${smmu}`);
+  for (const { controllerIndex, busNr, smmu, ports } of plan.expanderBuses) {
+    const expanderBus = after.controllers.find((c) => c.index === controllerIndex);
+    if (expanderBus?.busNr !== undefined && expanderBus.busNr !== busNr) wrong.push(`the plan has busNr ${busNr}`);
+    const short = /^ua-vsmmu-smmu-([0-9a-f]+)-/.exec(expanderBus?.alias ?? '')?.[1];
+    if (short !== undefined && !smmu.endsWith(short)) wrong.push(`${expanderBus?.alias} serves ${smmu}`);
     for (const port of ports) {
       const there = given.filter((d) => d.at?.bus === port.controllerIndex).map((d) => d.bdf);
       if (there.toSorted().join() !== port.devices.toSorted().join()) {
@@ -457,14 +460,15 @@ function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): 
       }
     }
   }
-  if (policy.bridges === 'all' && plan.bridges.length > 0) {
-    const served = new Set(after.iommus.flatMap((i) => bridges.get(i.bus ?? 0)?.smmu ?? []));
-    if (served.size !== host.smmus.length) wrong.push(`bridges for ${served.size} of ${host.smmus.length} SMMUs`);
+  if (policy.expanderBuses === 'all' && plan.expanderBuses.length > 0) {
+    const served = new Set(after.iommus.flatMap((i) => expanderBuses.get(i.bus ?? 0)?.smmu ?? []));
+    if (served.size !== host.smmus.length)
+      wrong.push(`expander buses for ${served.size} of ${host.smmus.length} SMMUs`);
   }
   if (policy.grouping === 'device') {
-    for (const bridge of plan.bridges.filter((b) => !b.kept)) {
-      const slots = bridge.ports.filter((p) => p.devices.length > 0).length;
-      if (slots > 1) wrong.push(`${slots} device slots on the bridge ${bridge.controllerIndex}`);
+    for (const expanderBus of plan.expanderBuses.filter((b) => !b.kept)) {
+      const slots = expanderBus.ports.filter((p) => p.devices.length > 0).length;
+      if (slots > 1) wrong.push(`${slots} device slots on the expander bus ${expanderBus.controllerIndex}`);
     }
   }
   return wrong;

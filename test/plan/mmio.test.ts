@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ControllerIndex } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import type { Bridge } from '../../src/generated/plan.js';
+import type { ExpanderBus } from '../../src/generated/plan.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import { type GuestBars, type PciHolePlan, planPciHole64 } from '../../src/plan/mmio.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
@@ -10,7 +10,7 @@ import { largeBar, pciDevice } from './devices.js';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Bytes of 64-bit prefetchable BARs, and how many such devices, each below a bridge of its own. */
+/** Bytes of 64-bit prefetchable BARs, and how many such devices, each below an expander bus of its own. */
 interface Guest {
   readonly count: number;
   readonly bars: readonly number[];
@@ -32,7 +32,7 @@ function planned({ count, bars, ids, hole = '', addressBits, policy, placed: beh
   });
   return planPciHole64({
     domain: parseDomain(`<domain><devices>${root}</devices></domain>`),
-    bridges: [{ vsmmu: {}, ports: [] as Bridge['ports'] } as Bridge],
+    expanderBuses: [{ vsmmu: {}, ports: [] as ExpanderBus['ports'] } as ExpanderBus],
     devices,
     policy: { ...DEFAULT_POLICY, ...policy },
     addressBits,
@@ -165,7 +165,7 @@ describe('the space for 64-bit BARs', () => {
     });
     const plan = planPciHole64({
       domain,
-      bridges: [{ vsmmu: {}, ports: [] as Bridge['ports'] } as Bridge],
+      expanderBuses: [{ vsmmu: {}, ports: [] as ExpanderBus['ports'] } as ExpanderBus],
       devices: three,
       policy: DEFAULT_POLICY,
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { domainOf, hostOf, type NodeSpec, place } from './guest.js';
+import { domainOf, hostOf, location, type NodeSpec } from './guest.js';
 
 const GPU = '0000:01:00.0';
 const NIC = '0001:01:00.0';
@@ -13,13 +13,13 @@ const tune = (content: string): string => `<numatune>${content}</numatune>`;
 const pins = (...cpus: string[]): string =>
   `<cputune>${cpus.map((cpu, i) => `<vcpupin vcpu='${i}' cpuset='${cpu}'/>`).join('')}</cputune>`;
 
-/** The cells of the two bridges, by SMMU. */
+/** The cells of the two expander buses, by SMMU. */
 const nodes = (content: string, given = host) =>
-  place(domainOf([GPU, NIC], content), given).plan.bridges.map(({ node }) => node);
+  location(domainOf([GPU, NIC], content), given).plan.expanderBuses.map(({ node }) => node);
 const codes = (content: string, given = host) =>
-  place(domainOf([GPU, NIC], content), given).diagnostics.map(({ code }) => code);
+  location(domainOf([GPU, NIC], content), given).diagnostics.map(({ code }) => code);
 
-describe('a bridge is put on', () => {
+describe('an expander bus is put on', () => {
   it.for<[string, string, (number | null)[]]>([
     ["the cell that memnode binds to its devices' node", cells(2) + tune(memnode(0, '0') + memnode(1, '1')), [0, 1]],
     [
@@ -86,18 +86,18 @@ describe('a bridge is put on', () => {
   });
 });
 
-describe('a bridge that is there already', () => {
+describe('an expander bus that is there already', () => {
   const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
-  const first = place(domainOf([GPU, NIC], content), host).xml;
+  const first = location(domainOf([GPU, NIC], content), host).xml;
 
   it('keeps its cell', () => {
-    expect(place(first, host).xml).toBe(first);
+    expect(location(first, host).xml).toBe(first);
   });
 
   it('gets its cell where it names none, and nothing else changes', () => {
     const without = first.replace(/<target busNr='247'>\s*<node>1<\/node>\s*<\/target>/, "<target busNr='247'/>");
-    const { plan, xml } = place(without, host);
-    expect(plan.bridges.map(({ node, nodeBefore }) => [node, nodeBefore])).toEqual([
+    const { plan, xml } = location(without, host);
+    expect(plan.expanderBuses.map(({ node, nodeBefore }) => [node, nodeBefore])).toEqual([
       [0, 0],
       [1, null],
     ]);
@@ -106,7 +106,7 @@ describe('a bridge that is there already', () => {
 
   it('keeps another cell than it would get, with a warning', () => {
     const other = first.replace('<node>1</node>', '<node>0</node>');
-    const { xml, diagnostics } = place(other, host);
+    const { xml, diagnostics } = location(other, host);
     expect(xml).toBe(other);
     expect(diagnostics.map(({ code, severity }) => `${severity} ${code}`)).toEqual(['warning numa-cell-differs']);
   });
@@ -121,19 +121,19 @@ describe('numa: "create"', () => {
     ['in a <cpu> of its own', '', 'cpu'],
     ['to a <numa> that is empty', '<cpu><numa/></cpu>', 'cell'],
   ] as const)('adds a cell of all CPUs and memory, %s', ([, cpu, outermost]) => {
-    const { plan, xml } = place(domainOf([GPU, NIC], size + bound + cpu), host, { numa: 'create' });
+    const { plan, xml } = location(domainOf([GPU, NIC], size + bound + cpu), host, { numa: 'create' });
     expect(plan.numa.created).toEqual({ cell: 0, cpus: '0-7', memory: 4 * 2 ** 20, outermost });
-    expect(plan.bridges.map(({ node }) => node)).toEqual([null, 0]);
+    expect(plan.expanderBuses.map(({ node }) => node)).toEqual([null, 0]);
     expect(xml).toContain("<cell id='0' cpus='0-7' memory='4194304' unit='KiB'/>");
-    expect(place(xml, host, { numa: 'create' }).xml).toBe(xml);
+    expect(location(xml, host, { numa: 'create' }).xml).toBe(xml);
   });
 
   it('leaves a guest that has cells as it is', () => {
-    expect(place(domainOf([GPU], size + bound + cells(1)), host, { numa: 'create' }).plan.numa.created).toBeNull();
+    expect(location(domainOf([GPU], size + bound + cells(1)), host, { numa: 'create' }).plan.numa.created).toBeNull();
   });
 
   it('leaves a guest as it is that gets no bridge', () => {
     const xml = domainOf([GPU], size + bound);
-    expect(place(xml, host, { numa: 'create', bypass: [GPU as never] }).xml).toBe(xml);
+    expect(location(xml, host, { numa: 'create', bypass: [GPU as never] }).xml).toBe(xml);
   });
 });

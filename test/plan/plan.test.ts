@@ -28,7 +28,7 @@ function errors(domain: Domain, host: Host, policy: Partial<Policy> = {}): strin
   return [];
 }
 
-const all = { bridges: 'all', ...ALL_VALUES } as const;
+const all = { expanderBuses: 'all', ...ALL_VALUES } as const;
 
 describe('vSMMUs', () => {
   it.each([
@@ -44,32 +44,32 @@ describe('vSMMUs', () => {
 describe('an expander bus with a vSMMU', () => {
   const host = hostOf(2);
 
-  it('is the bridge of the SMMU that most of its devices are behind', () => {
+  it('is the expander bus of the SMMU that most of its devices are behind', () => {
     const domain = domainWith(expander(1, 200), port(2, at(1)), port(3, at(1, 1)), hostdev(2, at(2)), vsmmu(1));
-    expect(made(domain, host).bridges.map((b) => [b.smmu, b.kept, b.controllerIndex])).toEqual([
+    expect(made(domain, host).expanderBuses.map((b) => [b.smmu, b.kept, b.controllerIndex])).toEqual([
       [smmuName(1), true, 1],
     ]);
   });
 
-  it('is the bridge of the SMMU that our alias names', () => {
+  it('is the expander bus of the SMMU that our alias names', () => {
     const domain = domainWith(expander(1, 200, 'ua-vsmmu-smmu-c020000-1'), port(2, at(1)), hostdev(2));
-    const [bridge, ...others] = made(domain, host).bridges;
-    expect(bridge).toMatchObject({ smmu: smmuName(1), kept: true, vsmmuChange: 'add' });
-    expect(bridge?.ports.map((p) => p.devices)).toEqual([['0000:02:00.0']]);
+    const [expanderBus, ...others] = made(domain, host).expanderBuses;
+    expect(expanderBus).toMatchObject({ smmu: smmuName(1), kept: true, vsmmuChange: 'add' });
+    expect(expanderBus?.ports.map((p) => p.devices)).toEqual([['0000:02:00.0']]);
     expect(others).toEqual([]);
   });
 
   it('loses its vSMMU when its last device goes, and keeps its ports', () => {
     const alias = 'ua-vsmmu-smmu-c020000-1';
     const domain = domainWith(expander(1, 200, alias), port(2, at(1)), vsmmu(1), port(3), hostdev(1, at(3)));
-    const [, idle] = made(domain, host).bridges;
+    const [, idle] = made(domain, host).expanderBuses;
     expect(idle).toMatchObject({ smmu: smmuName(1), vsmmuChange: 'remove', vsmmu: {} });
   });
 
   it('keeps its vSMMU for hot-plug when all its values are given', () => {
     const alias = 'ua-vsmmu-smmu-c020000-1';
     const domain = domainWith(expander(1, 200, alias), vsmmu(1, GIVEN), hostdev(1));
-    expect(made(domain, host).bridges.map((b) => b.vsmmuChange)).toEqual(['add', 'none']);
+    expect(made(domain, host).expanderBuses.map((b) => b.vsmmuChange)).toEqual(['add', 'none']);
   });
 
   it('is refused when nothing tells whose it is and its values are not given', () => {
@@ -123,7 +123,7 @@ describe('an expander bus with a vSMMU', () => {
     const two = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 } });
     const full = [expander(1, 254), port(2, at(1)), vsmmu(1), hostdev(1, `<driver iommufd='yes'/>${at(2)}`)];
     const domain = domainWith(...full, hostdev(2));
-    expect(made(domain, two).bridges.map((b) => [b.kept, b.busNr, b.smmu])).toEqual([
+    expect(made(domain, two).expanderBuses.map((b) => [b.kept, b.busNr, b.smmu])).toEqual([
       [true, 254, smmuName(0)],
       [false, 245, smmuName(0)],
     ]);
@@ -142,8 +142,8 @@ describe('an expander bus with a vSMMU', () => {
   it('takes as many devices as it has room for', () => {
     const three = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 }, 3: { smmu: 0 } });
     const domain = domainWith(expander(1, 253), port(2, at(1)), vsmmu(1), hostdev(1, at(2)), hostdev(2), hostdev(3));
-    const { bridges } = made(domain, three);
-    expect(bridges.map((b) => b.ports.flatMap(({ devices }) => devices))).toEqual([
+    const { expanderBuses } = made(domain, three);
+    expect(expanderBuses.map((b) => b.ports.flatMap(({ devices }) => devices))).toEqual([
       ['0000:01:00.0', '0000:02:00.0'],
       ['0000:03:00.0'],
     ]);
@@ -151,13 +151,13 @@ describe('an expander bus with a vSMMU', () => {
 
   it('is left alone with an emulated device where QEMU emulates the SMMU, too', () => {
     const domain = domainWith(expander(1, 200), port(2, at(1)), rng(at(2)), vsmmu(1, ''), hostdev(1));
-    expect(made(domain, host).bridges.map((b) => b.kept)).toEqual([false]);
+    expect(made(domain, host).expanderBuses.map((b) => b.kept)).toEqual([false]);
   });
 
   it('is an expander bus like any other once it is ours, idle, and has an emulated device', () => {
     const alias = 'ua-vsmmu-smmu-c000000-1';
     const domain = domainWith(expander(1, 200, alias), port(2, at(1)), rng(at(2)), hostdev(1));
-    expect(made(domain, host).bridges.map((b) => [b.kept, b.controllerIndex])).toEqual([[false, 4]]);
+    expect(made(domain, host).expanderBuses.map((b) => [b.kept, b.controllerIndex])).toEqual([[false, 4]]);
   });
 
   it('gives back what is behind no SMMU', () => {
@@ -171,9 +171,9 @@ describe('an expander bus with a vSMMU', () => {
   });
 
   it('swaps devices with another by the ports that each leaves', () => {
-    const bridges = [expander(1, 200, 'ua-vsmmu-smmu-c000000-1'), expander(2, 210, 'ua-vsmmu-smmu-c020000-2')];
-    const domain = domainWith(...bridges, port(3, at(1)), port(4, at(2)), hostdev(1, at(4)), hostdev(2, at(3)));
-    const { devices, bridges: planned } = made(domain, host);
+    const expanderBuses = [expander(1, 200, 'ua-vsmmu-smmu-c000000-1'), expander(2, 210, 'ua-vsmmu-smmu-c020000-2')];
+    const domain = domainWith(...expanderBuses, port(3, at(1)), port(4, at(2)), hostdev(1, at(4)), hostdev(2, at(3)));
+    const { devices, expanderBuses: planned } = made(domain, host);
     expect(devices.map((d) => d.to?.bus)).toEqual([3, 4]);
     expect(planned.flatMap((b) => b.ports).every((p) => p.kept)).toBe(true);
   });
@@ -184,7 +184,7 @@ describe('an SMMU for every SMMU of the host', () => {
     expect(errors(domainWith(hostdev(1)), hostOf(2), { ...all, [key]: 'auto' })).toEqual(['vsmmu-values-missing']);
   });
 
-  it('is not the one that a hand-made bridge had before its devices left', () => {
+  it('is not the one that a hand-made expander bus had before its devices left', () => {
     const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1, group: 9 }, 3: { smmu: 1, group: 9 } });
     const domain = domainWith(
       expander(1, 200),
@@ -194,8 +194,8 @@ describe('an SMMU for every SMMU of the host', () => {
       hostdev(3, at(3)),
       vsmmu(1),
     );
-    const bridges = made(domain, host, all).bridges.map((b) => [b.smmu, b.kept, b.vsmmuChange]);
-    expect(bridges).toContainEqual([smmuName(1), false, 'add']);
+    const expanderBuses = made(domain, host, all).expanderBuses.map((b) => [b.smmu, b.kept, b.vsmmuChange]);
+    expect(expanderBuses).toContainEqual([smmuName(1), false, 'add']);
   });
 });
 
@@ -204,10 +204,10 @@ describe('spare ports', () => {
   const placed = (...more: string[]) => domainWith(port(1), hostdev(1, at(1)), ...more);
 
   it('and the port of a device have as many free ports on pcie.0 before them', () => {
-    const { rootPorts, bridges } = made(placed(), host, { sparePorts: 3 });
+    const { rootPorts, expanderBuses } = made(placed(), host, { sparePorts: 3 });
     // The port that the device leaves is the fourth.
     expect(rootPorts.map((p) => p.controllerIndex)).toEqual([2, 3, 4]);
-    expect(bridges[0]?.ports.map((p) => [p.controllerIndex, p.devices.length])).toEqual([
+    expect(expanderBuses[0]?.ports.map((p) => [p.controllerIndex, p.devices.length])).toEqual([
       [6, 1],
       [7, 0],
       [8, 0],
@@ -229,15 +229,15 @@ describe('spare ports', () => {
     const domain = domainWith(port(1), hostdev(1, at(1)));
     const once = rewrite(domain, made(domain, two, how));
     const more = parseDomain(once.replace('</devices>', `${hostdev(2)}</devices>`));
-    const { bridges } = made(more, two, how);
-    expect(bridges.map((b) => b.ports.map(({ devices }) => devices.length))).toEqual([[1, 1, 0]]);
+    const { expanderBuses } = made(more, two, how);
+    expect(expanderBuses.map((b) => b.ports.map(({ devices }) => devices.length))).toEqual([[1, 1, 0]]);
   });
 
   it('that are there are refused when a device without an address would get them', () => {
-    const bridge = [expander(2, 200), port(3, at(2)), port(4, at(2, 1)), hostdev(1, at(3)), vsmmu(2)];
-    expect(errors(domainWith(...bridge, rng()), host)).toEqual(['spare-port-exposed']);
-    expect(errors(domainWith(port(1), ...bridge, rng()), host)).toEqual([]);
-    expect(errors(domainWith(port(1), ...bridge, rng(), rng()), host)).toEqual(['spare-port-exposed']);
+    const expanderBus = [expander(2, 200), port(3, at(2)), port(4, at(2, 1)), hostdev(1, at(3)), vsmmu(2)];
+    expect(errors(domainWith(...expanderBus, rng()), host)).toEqual(['spare-port-exposed']);
+    expect(errors(domainWith(port(1), ...expanderBus, rng()), host)).toEqual([]);
+    expect(errors(domainWith(port(1), ...expanderBus, rng(), rng()), host)).toEqual(['spare-port-exposed']);
   });
 });
 
@@ -261,7 +261,7 @@ describe('what runs out besides bus numbers', () => {
   it('slots of an expander bus: the SMMU gets a further one', () => {
     const host = hostWith(1, Object.fromEntries(Array.from({ length: 33 }, (_, n) => [1 + n, { smmu: 0 }])));
     const devices = Array.from({ length: 33 }, (_, n) => hostdev(1 + n));
-    expect(made(domainWith(...devices), host).bridges.map(({ ports }) => ports.length)).toEqual([32, 1]);
+    expect(made(domainWith(...devices), host).expanderBuses.map(({ ports }) => ports.length)).toEqual([32, 1]);
   });
 });
 
@@ -273,7 +273,7 @@ describe('a domain that is not ours to change', () => {
     const domain = parseDomain(`<domain><os><type ${type}>hvm</type></os><devices>${hostdev(1)}</devices></domain>`);
     const { plan: empty, diagnostics } = plan(domain, hostOf(1), DEFAULT_POLICY);
     expect(diagnostics.map((d) => `${d.severity} ${d.code}`)).toEqual([`note ${code}`]);
-    expect(empty).toMatchObject({ changed: false, bridges: [], rootPorts: [] });
+    expect(empty).toMatchObject({ changed: false, expanderBuses: [], rootPorts: [] });
   });
 
   it('is still refused where the host has no SMMU and the domain would need one', () => {

@@ -7,7 +7,7 @@ import { validate } from '../../src/generated/plan.validate.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { largeBar } from './devices.js';
-import { domainOf, hostOf, list, type NodeSpec, place } from './guest.js';
+import { domainOf, hostOf, list, location, type NodeSpec } from './guest.js';
 
 const GIB = 2 ** 30;
 const GRACE = { vendor: '0x10de', device: '0x2941' };
@@ -40,11 +40,11 @@ const scene = fc.record({
     grouping: fc.constantFrom('smmu', 'device'),
   }),
 });
-type Scene = typeof scene extends fc.Arbitrary<infer T> ? T : never;
+type PlanView = typeof scene extends fc.Arbitrary<infer T> ? T : never;
 
 const bdfOf = (i: number): string => `000${i}:01:00.0`;
 
-function build({ devices, cells, linked, distance, hole }: Scene): { xml: string; host: ReturnType<typeof hostOf> } {
+function build({ devices, cells, linked, distance, hole }: PlanView): { xml: string; host: ReturnType<typeof hostOf> } {
   const nodes: NodeSpec[] = [{ cpus: '0-3' }, { cpus: '4-7' }];
   for (const [i, { grace }] of devices.entries()) {
     const owner = linked ? { device: bdfOf(i) } : {};
@@ -71,10 +71,10 @@ function build({ devices, cells, linked, distance, hole }: Scene): { xml: string
   return { xml, host };
 }
 
-function placed(made: Scene): ReturnType<typeof place> | undefined {
+function placed(made: PlanView): ReturnType<typeof location> | undefined {
   const { xml, host } = build(made);
   try {
-    return place(xml, host, made.policy);
+    return location(xml, host, made.policy);
   } catch (error) {
     if (error instanceof RefusedError) return undefined;
     throw error;
@@ -89,7 +89,7 @@ describe('whatever the devices, the cells and what binds them', () => {
         const first = placed(made);
         if (!first) return;
         done++;
-        expect(place(first.xml, build(made).host, made.policy).xml).toBe(first.xml);
+        expect(location(first.xml, build(made).host, made.policy).xml).toBe(first.xml);
       }),
     );
     expect(done).toBeGreaterThan(20);
@@ -135,7 +135,7 @@ describe('whatever the devices, the cells and what binds them', () => {
     );
   });
 
-  it('no two devices share a cell for their Generic Initiators, and no bridge names one', () => {
+  it('no two devices share a cell for their Generic Initiators, and no expander bus names one', () => {
     fc.assert(
       fc.property(scene, (made) => {
         const result = placed(made);
@@ -143,7 +143,7 @@ describe('whatever the devices, the cells and what binds them', () => {
         const own = result.plan.devices.flatMap(({ nodeset }) => list(nodeset));
         expect(new Set(own).size).toBe(own.length);
         const { cells } = parseDomain(result.xml).numa;
-        for (const { node } of result.plan.bridges) {
+        for (const { node } of result.plan.expanderBuses) {
           if (node === null) continue;
           expect(cells[node]?.cpus.length).toBeGreaterThan(0);
         }

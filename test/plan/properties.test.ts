@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { oursOf } from '../../src/edit/undo/recorded.js';
+import { managedDevicesOf } from '../../src/edit/undo/recorded.js';
 import type { Plan } from '../../src/generated/plan.js';
 import { validate as isPlan } from '../../src/generated/plan.validate.js';
 import { plan } from '../../src/plan/plan.js';
@@ -23,7 +23,7 @@ interface Result {
 function run({ xml, host, policy, target }: Case): Result | undefined {
   try {
     const domain = parseDomain(xml);
-    const made = plan(domain, host, policy, { target, ours: oursOf(domain) });
+    const made = plan(domain, host, policy, { target, ours: managedDevicesOf(domain) });
     const codes = made.diagnostics.map(({ code }) => code);
     return { xml: rewrite(domain, made.plan), plan: made.plan, codes };
   } catch (error) {
@@ -63,11 +63,11 @@ function isNoWorse(fault: string, before: string): boolean {
 }
 
 /** A domain's text without what the plan takes out for devices that have left, and without empty lines. */
-function withoutLeftovers(xml: string, { leftovers }: Plan): string {
+function withoutLeftovers(xml: string, { orphaned }: Plan): string {
   const { hostDevices, numa } = parseDomain(xml);
-  const cells = new Set<number>(leftovers.cells);
+  const cells = new Set<number>(orphaned.cells);
   const gone = [
-    ...hostDevices.filter(({ bdf }) => leftovers.companions.includes(bdf)).map(({ element }) => element),
+    ...hostDevices.filter(({ bdf }) => orphaned.groupMembers.includes(bdf)).map(({ element }) => element),
     ...numa.cells.flatMap(({ id, element }) => {
       if (cells.has(id)) return element ?? [];
       const siblings = element?.child('distances')?.children ?? [];

@@ -34,7 +34,7 @@ describe('memory that spare ports keep free', () => {
     </qemu:device>
   </qemu:override>
 </domain>`);
-    const ports = planned(xml, host, policy).plan.bridges.flatMap(({ ports }) => ports);
+    const ports = planned(xml, host, policy).plan.expanderBuses.flatMap(({ ports }) => ports);
     expect(ports.map(({ devices, reserve }) => [devices, reserve])).toEqual([
       [[BDF], 0],
       [[], 128 * 2 ** 30],
@@ -93,7 +93,7 @@ describe('memory that spare ports keep free', () => {
   });
 
   it('is left out on a port that libvirt named itself', () => {
-    const ports = planned(xml, host, { sparePorts: 1 }).plan.bridges[0]?.ports ?? [];
+    const ports = planned(xml, host, { sparePorts: 1 }).plan.expanderBuses[0]?.ports ?? [];
     const unnamed = write(xml, { sparePorts: 1, spareMemory: 0 }).replace(
       `      <alias name='${ports[1]?.alias}'/>\n`,
       '',

@@ -3,7 +3,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { type DeviceSpec, domainXml, hostdev, hostOf, planned, tryPlan } from './build.js';
 
-const bridge = (bdf: string, parent?: string): DeviceSpec => ({
+const expanderBus = (bdf: string, parent?: string): DeviceSpec => ({
   bdf,
   bridge: true,
   driver: 'pcieport',
@@ -12,13 +12,13 @@ const bridge = (bdf: string, parent?: string): DeviceSpec => ({
 
 /** A root port, a switch with three downstream ports below it and a device behind each; one device on a port of its own. */
 const host = hostOf(1, [
-  bridge('0000:00:00.0'),
-  bridge('0000:01:00.0', '0000:00:00.0'),
+  expanderBus('0000:00:00.0'),
+  expanderBus('0000:01:00.0', '0000:00:00.0'),
   ...[0, 1, 2].flatMap((n) => [
-    bridge(`0000:02:0${n}.0`, '0000:01:00.0'),
+    expanderBus(`0000:02:0${n}.0`, '0000:01:00.0'),
     { bdf: `0000:0${n + 3}:00.0`, parent: `0000:02:0${n}.0` },
   ]),
-  bridge('0000:00:01.0'),
+  expanderBus('0000:00:01.0'),
   { bdf: '0000:08:00.0', parent: '0000:00:01.0' },
 ]);
 const policy = { mirrorSwitches: true } as const;
@@ -27,7 +27,7 @@ const xmlOf = (bdfs: readonly string[]): string => domainXml(bdfs.map((bdf) => h
 
 function portsOf(bdfs: readonly string[], how = {}) {
   const { plan } = planned(xmlOf(bdfs), host, { ...policy, ...how });
-  const [only] = plan.bridges;
+  const [only] = plan.expanderBuses;
   const ports = only?.ports.map((p) => [
     p.controllerIndex,
     p.model.slice(5),
@@ -39,7 +39,7 @@ function portsOf(bdfs: readonly string[], how = {}) {
 }
 
 describe('devices below one switch of the host', () => {
-  it('get a switch on their bridge, a downstream port each, and bus numbers for it; others get a root port', () => {
+  it('get a switch on their expander bus, a downstream port each, and bus numbers for it; others get a root port', () => {
     expect(portsOf(all)).toEqual({
       ports: [
         [6, 'root-port', 5, 0, '0000:08:00.0'],
@@ -66,9 +66,9 @@ describe('devices below one switch of the host', () => {
     ]);
   });
 
-  it('get a bridge each, and no switch, with grouping "device"', () => {
+  it('get an expander bus each, and no switch, with grouping "device"', () => {
     const { plan } = planned(xmlOf(all), host, { ...policy, grouping: 'device' });
-    expect(plan.bridges.flatMap(({ ports }) => ports.map(({ model }) => model))).toEqual(
+    expect(plan.expanderBuses.flatMap(({ ports }) => ports.map(({ model }) => model))).toEqual(
       Array(4).fill('pcie-root-port'),
     );
   });
@@ -80,7 +80,7 @@ describe('devices below one switch of the host', () => {
     expect(planned(once, host, how).plan.changed).toBe(false);
     expect(once.match(/pref64-reserve/g)).toHaveLength(1);
     const joined = once.replace('    <iommu', `${hostdev('0000:05:00.0')}    <iommu`);
-    // It takes the spare port, since the bridge has no bus number left for a port of the switch.
+    // It takes the spare port, since the expander bus has no bus number left for a port of the switch.
     const { plan, diagnostics } = planned(joined, host, { ...policy, busWindow: 0 });
     const devices = plan.devices.filter(({ from, to }) => from && to).map(({ from, to }) => [from, to]);
     expect(devices).toHaveLength(2);
@@ -93,14 +93,14 @@ describe('devices below one switch of the host', () => {
     expect(planned(twice, host, policy).plan.changed).toBe(false);
   });
 
-  it('are joined there by one that comes later, where the bridge has a bus number for its port', () => {
+  it('are joined there by one that comes later, where the expander bus has a bus number for its port', () => {
     const how = { ...policy, busWindow: 8 };
     const xml = xmlOf(all.slice(0, 2));
     const once = rewrite(parseDomain(xml), planned(xml, host, how).plan);
     const joined = once.replace('    <iommu', `${hostdev('0000:05:00.0')}    <iommu`);
     const { plan, diagnostics } = planned(joined, host, how);
     expect(diagnostics.filter((d) => d.code === 'switch-not-mirrored')).toEqual([]);
-    expect(plan.bridges[0]?.ports.filter((p) => !p.kept)).toMatchObject([
+    expect(plan.expanderBuses[0]?.ports.filter((p) => !p.kept)).toMatchObject([
       { model: 'pcie-switch-downstream-port', address: { bus: 5, slot: 2 }, devices: ['0000:05:00.0'] },
     ]);
     const twice = rewrite(parseDomain(joined), plan);
@@ -136,10 +136,10 @@ describe('devices below one switch of the host', () => {
     const ports = many.map((n) => `0000:02:${(n % 32).toString(16).padStart(2, '0')}.${n >> 5}`);
     const devices = many.map((n) => `0000:${(n + 3).toString(16).padStart(2, '0')}:00.0`);
     const wide = hostOf(1, [
-      bridge('0000:00:00.0'),
-      bridge('0000:01:00.0', '0000:00:00.0'),
+      expanderBus('0000:00:00.0'),
+      expanderBus('0000:01:00.0', '0000:00:00.0'),
       ...many.flatMap((n) => [
-        bridge(ports[n] ?? '', '0000:01:00.0'),
+        expanderBus(ports[n] ?? '', '0000:01:00.0'),
         { bdf: devices[n] ?? '', parent: ports[n] ?? '' },
       ]),
     ]);

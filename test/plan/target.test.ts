@@ -74,8 +74,8 @@ describe('a value that the target has no word for', () => {
     ]);
   });
 
-  it('is not missing on a bridge without a device', () => {
-    const policy = { bridges: 'all', ats: 'off', ril: 'on', ssidsize: 0, oas: 44 } as const;
+  it('is not missing on an expander bus without a device', () => {
+    const policy = { expanderBuses: 'all', ats: 'off', ril: 'on', ssidsize: 0, oas: 44 } as const;
     const two = hostOf(2, [{ bdf: BDF }]);
     expect(refusals(xml, two, policy, { target })).toEqual([]);
     expect(refusals(xml, two, policy)).toMatchObject([{ code: 'vsmmu-values-missing', hint: 'give --cmdqv' }]);

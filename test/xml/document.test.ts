@@ -40,9 +40,9 @@ describe('an element', () => {
 
 it('places count lines and columns from 1, a byte order mark not counted', () => {
   const document = parseXml('\uFEFF<a>\r\n  <b/>\n</a>');
-  expect(document.place(document.root.start)).toEqual({ line: 1, column: 1 });
-  expect(document.place(document.root.child('b')?.start ?? 0)).toEqual({ line: 2, column: 3 });
-  expect(document.place(document.text.length)).toEqual({ line: 3, column: 5 });
+  expect(document.location(document.root.start)).toEqual({ line: 1, column: 1 });
+  expect(document.location(document.root.child('b')?.start ?? 0)).toEqual({ line: 2, column: 3 });
+  expect(document.location(document.text.length)).toEqual({ line: 3, column: 5 });
 });
 
 it('finds the line and column of any offset of a long text, in any order', () => {
@@ -51,7 +51,7 @@ it('finds the line and column of any offset of a long text, in any order', () =>
   const offsets = Array.from({ length: 80 }, (_, i) => (i * 7919) % text.length);
   for (const offset of [...offsets, 1023, 1024, 1025, text.length]) {
     const before = text.slice(1, Math.max(1, offset)).split('\n');
-    expect(document.place(offset), `offset ${offset}`).toEqual({
+    expect(document.location(offset), `offset ${offset}`).toEqual({
       line: before.length,
       column: (before.at(-1) ?? '').length + 1,
     });

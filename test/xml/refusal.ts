@@ -14,6 +14,6 @@ export function refusal(input: string | Uint8Array): Diagnostic {
 
 /** The same as `line:column: message`. */
 export function told(input: string | Uint8Array): string {
-  const { place, message } = refusal(input);
-  return `${place?.line}:${place?.column}: ${message}`;
+  const { location, message } = refusal(input);
+  return `${location?.line}:${location?.column}: ${message}`;
 }

@@ -78,7 +78,10 @@ describe('any well-formed document', { timeout: 60_000 }, () => {
           .replace(/^\uFEFF/, '')
           .slice(0, Math.max(0, offset - (text.startsWith('\uFEFF') ? 1 : 0)))
           .split('\n');
-        expect(parseXml(text).place(offset)).toEqual({ line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 });
+        expect(parseXml(text).location(offset)).toEqual({
+          line: lines.length,
+          column: (lines.at(-1)?.length ?? 0) + 1,
+        });
       }),
       { numRuns: 300 },
     );

@@ -21,23 +21,28 @@ const TOKENS = [
 /** How much damage is tried; a long hunt asks for more. */
 const RUNS = Number(process.env.XML_FUZZ_RUNS ?? 5000);
 
-const place = fc.nat({ max: 1_000_000 });
+const location = fc.nat({ max: 1_000_000 });
 const damage = fc.oneof(
-  fc.record({ kind: fc.constant('insert' as const), at: place, what: fc.constantFrom(...TOKENS) }),
+  fc.record({ kind: fc.constant('insert' as const), at: location, what: fc.constantFrom(...TOKENS) }),
   fc.record({
     kind: fc.constant('insert' as const),
-    at: place,
+    at: location,
     what: fc.string({ unit: 'binary', minLength: 1, maxLength: 2 }),
   }),
   fc.record({
     kind: fc.constant('replace' as const),
-    at: place,
+    at: location,
     length: fc.integer({ min: 0, max: 3 }),
     what: fc.constantFrom(...TOKENS, ''),
   }),
-  fc.record({ kind: fc.constant('cut off' as const), at: place }),
-  fc.record({ kind: fc.constant('copy' as const), from: place, length: fc.integer({ min: 1, max: 12 }), at: place }),
-  fc.record({ kind: fc.constant('swap' as const), at: place, length: fc.integer({ min: 1, max: 6 }) }),
+  fc.record({ kind: fc.constant('cut off' as const), at: location }),
+  fc.record({
+    kind: fc.constant('copy' as const),
+    from: location,
+    length: fc.integer({ min: 1, max: 12 }),
+    at: location,
+  }),
+  fc.record({ kind: fc.constant('swap' as const), at: location, length: fc.integer({ min: 1, max: 6 }) }),
 );
 
 function apply(text: string, { kind, ...rest }: typeof damage extends fc.Arbitrary<infer D> ? D : never): string {
@@ -78,7 +83,7 @@ function accept(text: string): XmlDocument | undefined {
     if (!(error instanceof InputError)) throw error;
     const [finding] = error.diagnostics;
     expect(finding?.message).not.toMatch(/[\n\r]/);
-    expect(finding?.place).toBeDefined();
+    expect(finding?.location).toBeDefined();
     return undefined;
   }
 }

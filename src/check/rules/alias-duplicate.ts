@@ -3,7 +3,7 @@ import { isSerialAgain } from '../../domain/device.js';
 import type { Rule } from '../inspection.js';
 
 /** libvirt 12.8: `non unique alias detected: ua-…`; it drops aliases that do not begin with `ua-`. */
-export const aliasDuplicate: Rule = ({ domain, place }) => {
+export const aliasDuplicate: Rule = ({ domain, location }) => {
   const seen = new Set<string>();
   return (domain.devicesElement?.children ?? []).flatMap((element): readonly Diagnostic[] => {
     const alias = element.child('alias')?.attribute('name');
@@ -13,6 +13,6 @@ export const aliasDuplicate: Rule = ({ domain, place }) => {
       return [];
     }
     const message = `two devices have the alias ${alias}`;
-    return [diagnostic('alias-duplicate', message, { place: place(element, 'alias') })];
+    return [diagnostic('alias-duplicate', message, { location: location(element, 'alias') })];
   });
 };

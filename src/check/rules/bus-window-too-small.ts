@@ -16,10 +16,10 @@ export const busWindowTooSmall: Rule = (inspection) => {
   return needed > lowest ? [...diagnostics, tooLow(inspection, lowest, needed, added)] : diagnostics;
 };
 
-function tooLow({ tree, place }: Inspection, lowest: number, needed: number, added: number): Diagnostic {
+function tooLow({ tree, location }: Inspection, lowest: number, needed: number, added: number): Diagnostic {
   const [first] = tree.expanders.toSorted((a, b) => (a.busNr ?? 0) - (b.busNr ?? 0));
   const ports = added > 0 ? `, with ${added} that libvirt will add` : '';
   const message = `pcie.0 needs ${needed} bus numbers${ports}, and has those below ${Math.max(0, lowest)}`;
   const hint = 'give the lowest expander bus a higher busNr, or remove ports from pcie.0';
-  return diagnostic('bus-window-too-small', message, { place: first && place(first.element, 'target'), hint });
+  return diagnostic('bus-window-too-small', message, { location: first && location(first.element, 'target'), hint });
 }

@@ -6,7 +6,7 @@ import type { Rule } from '../inspection.js';
 const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
 
 /** QEMU 11.1: `Can't add chassis slot, error -16`; libvirt 12.8 gives a port without a number its index, taken or not. */
-export const chassisDuplicate: Rule = ({ domain, place }) => {
+export const chassisDuplicate: Rule = ({ domain, location }) => {
   const first = new Map<number, PciController>();
   return domain.controllers.flatMap((port): readonly Diagnostic[] => {
     if (!PORTS.has(port.model)) return [];
@@ -17,6 +17,6 @@ export const chassisDuplicate: Rule = ({ domain, place }) => {
       return [];
     }
     const message = `the ports ${before.index} and ${port.index} have one chassis, ${chassis}`;
-    return [diagnostic('chassis-duplicate', message, { place: place(port.element, 'target') })];
+    return [diagnostic('chassis-duplicate', message, { location: location(port.element, 'target') })];
   });
 };

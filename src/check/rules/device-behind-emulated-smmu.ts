@@ -13,7 +13,7 @@ export const deviceBehindEmulatedSmmu: Rule = (inspection) => {
   return behind.flatMap(({ name, devices }) =>
     devices.map(({ bdf, element }) =>
       diagnostic('device-behind-emulated-smmu', `${bdf} is behind ${name}, which has no accel='on'`, {
-        place: inspection.place(element, 'address'),
+        location: inspection.location(element, 'address'),
       }),
     ),
   );

@@ -5,13 +5,13 @@ import { nameOf, type Rule } from '../inspection.js';
  * QEMU 11.1 starts a guest with devices of two SMMUs behind one vSMMU; in the guest every device behind it fails, the
  * rightly placed ones, too (`Failed to install all STEs`).
  */
-export const deviceBehindOtherSmmu: Rule = ({ accelerated, host, place }) =>
+export const deviceBehindOtherSmmu: Rule = ({ accelerated, host, location }) =>
   accelerated.flatMap((vsmmu) =>
     vsmmu.hostDevices.flatMap(({ bdf, element }) => {
       const device = host?.device(bdf);
       if (!device || host?.smmus.length === 0 || device.smmu === (vsmmu.owner ?? '')) return [];
       const serves = vsmmu.owner === undefined ? '' : `, which serves ${vsmmu.owner}`;
       const message = `${bdf} is behind ${device.smmu ?? 'no SMMU'} on the host, and behind ${nameOf(vsmmu)}${serves}`;
-      return [diagnostic('device-behind-other-smmu', message, { place: place(element, 'address') })];
+      return [diagnostic('device-behind-other-smmu', message, { location: location(element, 'address') })];
     }),
   );

@@ -6,14 +6,14 @@ import type { Rule } from '../inspection.js';
 const ACCEPTED: ReadonlySet<string> = new Set(['pcie-root-port', 'dmi-to-pci-bridge']);
 
 /** libvirt 12.8: `The device at PCI address … cannot be plugged into the PCI controller with index='8'`. */
-export const deviceOnExpanderBus: Rule = ({ tree, place }) =>
+export const deviceOnExpanderBus: Rule = ({ tree, location }) =>
   tree.expanders
     .filter(({ model }) => model === 'pcie-expander-bus')
     .flatMap(({ index }) =>
       tree.occupants(index).flatMap((occupant): readonly Diagnostic[] => {
         if ('model' in occupant && ACCEPTED.has(occupant.model)) return [];
         const message = `${nameOf(occupant)} is directly on expander bus ${index}, not on a port of it`;
-        return [diagnostic('device-on-expander-bus', message, { place: place(occupant.element, 'address') })];
+        return [diagnostic('device-on-expander-bus', message, { location: location(occupant.element, 'address') })];
       }),
     );
 

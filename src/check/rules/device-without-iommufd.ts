@@ -2,13 +2,13 @@ import { diagnostic } from '../../diagnostics.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /** QEMU 11.1: `vfio-pci endpoint devices without an iommufd backend not allowed when using arm-smmuv3,accel=on`. */
-export const deviceWithoutIommufd: Rule = ({ accelerated, usesIommufd, place }) =>
+export const deviceWithoutIommufd: Rule = ({ accelerated, usesIommufd, location }) =>
   accelerated.flatMap((vsmmu) =>
     vsmmu.hostDevices
       .filter((device) => !usesIommufd(device))
       .map(({ bdf, element }) =>
         diagnostic('device-without-iommufd', `${bdf} is behind ${nameOf(vsmmu)} and does not use iommufd`, {
-          place: place(element, 'driver'),
+          location: location(element, 'driver'),
         }),
       ),
   );

@@ -7,7 +7,7 @@ export const emulatedBehindVsmmu: Rule = (inspection) =>
   inspection.accelerated.flatMap((vsmmu) =>
     behind(inspection, vsmmu).map(({ name, element }) =>
       diagnostic('emulated-behind-vsmmu', `<${name}> is behind ${nameOf(vsmmu)}`, {
-        place: inspection.place(element, 'address'),
+        location: inspection.location(element, 'address'),
       }),
     ),
   );

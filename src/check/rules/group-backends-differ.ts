@@ -3,7 +3,7 @@ import { groupsOf } from '../../plan/verdict.js';
 import type { Rule } from '../inspection.js';
 
 /** Linux gives an IOMMU group to one owner, by iommufd or by the group's own file: `Device or resource busy` for the other. */
-export const groupBackendsDiffer: Rule = ({ domain, host, usesIommufd, place }) => {
+export const groupBackendsDiffer: Rule = ({ domain, host, usesIommufd, location }) => {
   if (!host) return [];
   return [...groupsOf(domain, host)].flatMap(([group, members]) => {
     const given = members.filter((device) => !device.unassigned);
@@ -11,6 +11,6 @@ export const groupBackendsDiffer: Rule = ({ domain, host, usesIommufd, place }) 
     const other = given.find((device) => !usesIommufd(device));
     if (!first || !other || first.bdf === other.bdf) return [];
     const message = `${first.bdf} uses iommufd and ${other.bdf} does not, and they share IOMMU group ${group}`;
-    return [diagnostic('group-backends-differ', message, { place: place(other.element, 'driver') })];
+    return [diagnostic('group-backends-differ', message, { location: location(other.element, 'driver') })];
   });
 };

@@ -6,7 +6,7 @@ import { nameOf, type Rule } from '../inspection.js';
  * QEMU 11.1 refuses a second device of an IOMMU group behind an accelerated vSMMU. With one device, Linux 7.2 fails as soon as
  * the guest turns translation on, since it attaches the whole group, PCI bridges too (`error attach … No such file or directory`).
  */
-export const groupBehindVsmmu: Rule = ({ accelerated, host, place }) =>
+export const groupBehindVsmmu: Rule = ({ accelerated, host, location }) =>
   accelerated.flatMap((vsmmu) =>
     vsmmu.hostDevices.flatMap(({ bdf, element }) => {
       const device = host?.device(bdf);
@@ -15,7 +15,7 @@ export const groupBehindVsmmu: Rule = ({ accelerated, host, place }) =>
       const message = `${bdf} is behind ${nameOf(vsmmu)}, and its IOMMU group ${device.group} also has ${nameMembers(mates)}`;
       return [
         diagnostic('group-behind-vsmmu', message, {
-          place: place(element, 'address'),
+          location: location(element, 'address'),
           hint: `move it to pcie.0, as \`vsmmu rewrite\` does; ${acsHint([device, ...mates])}`,
         }),
       ];

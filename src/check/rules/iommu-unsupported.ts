@@ -2,14 +2,14 @@ import { diagnostic } from '../../diagnostics.js';
 import type { Rule } from '../inspection.js';
 
 /** libvirt 12.8 refuses to define an SMMUv3 for any machine but `virt`. */
-export const iommuUnsupported: Rule = ({ domain, place }) => {
+export const iommuUnsupported: Rule = ({ domain, location }) => {
   const { arch = 'aarch64', machine = 'virt' } = domain;
   if (/^(aarch64|armv[67]l)$/.test(arch) && /^virt(-|$)/.test(machine)) return [];
   return domain.iommus
     .filter(({ model }) => model === 'smmuv3')
     .map(({ element }) =>
       diagnostic('iommu-unsupported', `the machine ${machine} for ${arch} cannot have an SMMUv3`, {
-        place: place(element),
+        location: location(element),
       }),
     );
 };

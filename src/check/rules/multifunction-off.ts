@@ -3,12 +3,12 @@ import { formatGuestAddress } from '../../domain/address.js';
 import type { Rule } from '../inspection.js';
 
 /** QEMU 11.1: `PCI: single function device can't be populated in function 1.1`; libvirt 12.8 keeps an explicit `off`. */
-export const multifunctionOff: Rule = ({ domain, tree, place }) =>
+export const multifunctionOff: Rule = ({ domain, tree, location }) =>
   [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices].flatMap(({ address, element }) => {
     if (address?.function !== 0 || element.child('address')?.attribute('multifunction') !== 'off') return [];
     const others = tree.inSlot(address).filter((other) => other.element !== element);
     if (others.length === 0) return [];
     const names = others.flatMap((other) => (other.address ? [formatGuestAddress(other.address)] : []));
     const message = `${formatGuestAddress(address)} has multifunction='off', and ${names.join(', ')} share its slot`;
-    return [diagnostic('multifunction-off', message, { place: place(element, 'address') })];
+    return [diagnostic('multifunction-off', message, { location: location(element, 'address') })];
   });

@@ -1,8 +1,8 @@
 import { chooseCell, mapCells } from '../../plan/numa.js';
 import type { Rule } from '../inspection.js';
 
-/** A bridge on another NUMA cell than its devices' makes the guest put their memory on the wrong node. */
-export const numaCellDiffers: Rule = ({ accelerated, domain, host, tree, place }) => {
+/** An expander bus on another NUMA cell than its devices' makes the guest put their memory on the wrong node. */
+export const numaCellDiffers: Rule = ({ accelerated, domain, host, tree, location }) => {
   if (!host || accelerated.length === 0) return [];
   const map = mapCells(domain.numa, host, 'existing');
   return accelerated.flatMap((vsmmu) => {
@@ -10,7 +10,12 @@ export const numaCellDiffers: Rule = ({ accelerated, domain, host, tree, place }
     if (controller?.node === undefined || vsmmu.owner === undefined) return [];
     if (!domain.numa.cells.some(({ id }) => id === controller.node)) return [];
     const devices = vsmmu.hostDevices.flatMap(({ bdf }) => host.device(bdf) ?? []);
-    const site = { smmu: vsmmu.owner, devices, before: controller.node, place: place(controller.element, 'target') };
+    const site = {
+      smmu: vsmmu.owner,
+      devices,
+      before: controller.node,
+      location: location(controller.element, 'target'),
+    };
     return chooseCell(site, map, host).diagnostics;
   });
 };

@@ -2,7 +2,7 @@ import { diagnostic } from '../../diagnostics.js';
 import type { Rule } from '../inspection.js';
 
 /** QEMU 11.1: `Illegal numa node 5`; libvirt 12.8 refuses to define it. */
-export const numaCellMissing: Rule = ({ domain, place }) => {
+export const numaCellMissing: Rule = ({ domain, location }) => {
   const cells = new Set(domain.numa.cells.map(({ id }) => id));
   return domain.controllers.flatMap(({ index, node, element }) =>
     node === undefined || cells.has(node)
@@ -12,7 +12,7 @@ export const numaCellMissing: Rule = ({ domain, place }) => {
             'numa-cell-missing',
             `PCI controller ${index} is on NUMA cell ${node}, which the guest does not have`,
             {
-              place: place(element, 'target'),
+              location: location(element, 'target'),
             },
           ),
         ],

@@ -4,9 +4,9 @@ import { DEFAULT_HOLE } from '../../plan/mmio.js';
 import type { Rule } from '../inspection.js';
 
 /** QEMU 11.1: `highmem-mmio-size is not a power of 2`, or `cannot be set to a lower value than the default (512 GiB)`. */
-export const pcihole64Invalid: Rule = ({ domain: { pciHole64: hole }, place }) => {
+export const pcihole64Invalid: Rule = ({ domain: { pciHole64: hole }, location }) => {
   if (!hole) return [];
-  const details = { place: place(hole.element) };
+  const details = { location: location(hole.element) };
   if (hole.size === 0) {
     return [
       diagnostic('pcihole64-off', 'pcihole64 is switched off, and the virt machine does not start without it', details),

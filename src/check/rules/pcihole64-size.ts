@@ -8,15 +8,15 @@ import type { Inspection, Rule } from '../inspection.js';
 
 /** Firmware leaves out a BAR that finds no space, and says nothing: too little of it, or so much that it is out of reach. */
 export const pcihole64Size: Rule = (inspection) => {
-  const { accelerated, domain, host, tree, place } = inspection;
-  const bridges = accelerated.map(({ bus, iommu }) => ({
+  const { accelerated, domain, host, tree, location } = inspection;
+  const expanderBuses = accelerated.map(({ bus, iommu }) => ({
     controllerIndex: bus,
     vsmmu: iommu.values,
     ports: tree
       .freePorts(bus)
       .map(({ alias = null }) => ({ devices: [], reserve: reserveOf(domain.overrides, alias) })),
   }));
-  const request = { domain, bridges, devices: barsOf(inspection), addressBits: host?.addressBits };
+  const request = { domain, expanderBuses, devices: barsOf(inspection), addressBits: host?.addressBits };
   const { change, diagnostics } = planPciHole64({ ...request, policy: DEFAULT_POLICY });
   const beyond = diagnostics.filter(({ code }) => code === 'pcihole64-exhausted');
   if (!change) return beyond;
@@ -25,13 +25,13 @@ export const pcihole64Size: Rule = (inspection) => {
   const element = domain.pciHole64?.element ?? tree.controller(ROOT_BUS)?.element ?? domain.document.root;
   return [
     tooSmall(domain.pciHole64?.size ?? DEFAULT_HOLE, change.after, {
-      place: place(element),
+      location: location(element),
       severity: bare.change ? 'error' : 'warning',
     }),
   ];
 };
 
-function tooSmall(size: KiB, needed: number, details: Pick<Diagnostic, 'place' | 'severity'>): Diagnostic {
+function tooSmall(size: KiB, needed: number, details: Pick<Diagnostic, 'location' | 'severity'>): Diagnostic {
   const message = `the guest's devices need ${formatKib(needed as KiB)} of 64-bit MMIO space, and there are ${formatKib(size)}`;
   return diagnostic('pcihole64-too-small', message, details);
 }

@@ -6,10 +6,10 @@ import type { Rule } from '../inspection.js';
 const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
 
 /** libvirt 12.8: `Invalid PCI address … slot must be <= 0`. */
-export const slotInvalid: Rule = ({ domain, tree, place }) =>
+export const slotInvalid: Rule = ({ domain, tree, location }) =>
   [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices].flatMap(({ address, element }) => {
     const { model = '' } = (address && tree.controller(address.bus)) ?? {};
     if (!address || address.slot === 0 || !PORTS.has(model)) return [];
     const message = `guest address ${formatGuestAddress(address)} cannot be: a ${model} has slot 0 only`;
-    return [diagnostic('slot-invalid', message, { place: place(element, 'address') })];
+    return [diagnostic('slot-invalid', message, { location: location(element, 'address') })];
   });

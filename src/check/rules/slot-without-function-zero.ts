@@ -4,7 +4,7 @@ import type { Occupant } from '../../domain/pci-tree.js';
 import type { Rule } from '../inspection.js';
 
 /** A slot is looked at only where it has a function 0 (PCI 3.0, 3.2.2.3.4); libvirt 12.8 and QEMU 11.1 take one without. */
-export const slotWithoutFunctionZero: Rule = ({ domain, place }) => {
+export const slotWithoutFunctionZero: Rule = ({ domain, location }) => {
   const slots = new Map<string, Occupant[]>();
   for (const occupant of [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices]) {
     if (!occupant.address) continue;
@@ -15,6 +15,6 @@ export const slotWithoutFunctionZero: Rule = ({ domain, place }) => {
     const [first] = occupants;
     if (!first || occupants.some(({ address }) => address?.function === 0)) return [];
     const message = `nothing is at ${zero}, so the guest does not see ${occupants.map(({ address }) => formatGuestAddress(address as GuestAddress)).join(', ')}`;
-    return [diagnostic('slot-without-function-zero', message, { place: place(first.element, 'address') })];
+    return [diagnostic('slot-without-function-zero', message, { location: location(first.element, 'address') })];
   });
 };

@@ -1,20 +1,21 @@
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
 import { VSMMU_ATTRIBUTES } from '../../domain/iommu.js';
 import { DEFAULT_POLICY } from '../../plan/policy.js';
-import { canSay, whyNoTarget } from '../../plan/target.js';
+import { supports, whyNoTarget } from '../../plan/target.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /** What the libvirt and the QEMU that the domain is for cannot do: libvirt drops what it does not know, QEMU refuses it. */
-export const targetAbility: Rule = ({ accelerated, domain, target, place }) => {
+export const targetAbility: Rule = ({ accelerated, domain, target, location }) => {
   const [first] = accelerated;
   if (!first) return [];
   const policy = { ...DEFAULT_POLICY, iommufd: domain.iommufd?.enabled ? ('domain' as const) : ('device' as const) };
   const unable = whyNoTarget(target, policy);
-  if (unable.length > 0) return unable.map((found) => ({ ...found, place: place(first.iommu.element, 'driver') }));
+  if (unable.length > 0)
+    return unable.map((found) => ({ ...found, location: location(first.iommu.element, 'driver') }));
   return accelerated.flatMap((vsmmu): Diagnostic[] => {
     const { values, spellings, element } = vsmmu.iommu;
-    const details = { place: place(element, 'driver') };
-    const unknown = VSMMU_ATTRIBUTES.filter((name) => values[name] !== undefined && !canSay(target, name)).map(
+    const details = { location: location(element, 'driver') };
+    const unknown = VSMMU_ATTRIBUTES.filter((name) => values[name] !== undefined && !supports(target, name)).map(
       (name) => {
         const dropped = !target.libvirt.vsmmu.has(name);
         const message = `${dropped ? target.libvirt.name : target.qemu.name} cannot give ${nameOf(vsmmu)} ${name}='${values[name]}'`;

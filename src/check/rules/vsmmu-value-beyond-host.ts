@@ -4,13 +4,13 @@ import { valuesBeyondHost } from '../../plan/vsmmu.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /** QEMU 11.1: `Host SMMUv3 doesn't support Address Translation Services`, `Host SMMUv3 SSIDSIZE not compatible` and the like. */
-export const vsmmuValueBeyondHost: Rule = ({ accelerated, host, tree, place }) =>
+export const vsmmuValueBeyondHost: Rule = ({ accelerated, host, tree, location }) =>
   accelerated.flatMap((vsmmu) => {
     if (!host) return [];
     const { bus, iommu } = vsmmu;
     const smmu = vsmmu.owner ?? smmuOfAlias(tree.controller(bus)?.alias, host.smmus) ?? '';
     return valuesBeyondHost(iommu.values, host.smmu(smmu)?.features).map((beyond) => {
       const message = `${nameOf(vsmmu)} has ${beyond.name}='${beyond.value}', and ${smmu} has ${beyond.host}`;
-      return diagnostic('vsmmu-value-beyond-host', message, { place: place(iommu.element, 'driver') });
+      return diagnostic('vsmmu-value-beyond-host', message, { location: location(iommu.element, 'driver') });
     });
   });

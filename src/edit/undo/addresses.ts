@@ -133,7 +133,7 @@ function admit(
       controllers: isBlocked ? [] : controllers,
       iommus: iommus.filter(({ pciBus = ROOT_BUS }) => buses.has(pciBus) && !present.has(pciBus)),
     },
-    diagnostics: isBlocked ? [diagnostic('bridge-not-restored', message)] : [],
+    diagnostics: isBlocked ? [diagnostic('expander-bus-not-restored', message)] : [],
   };
 }
 

@@ -34,7 +34,7 @@ export function readRecord({ document }: Domain): FoundRecord {
   const [element, second] = elements;
   if (!element) return { elements, record: undefined, diagnostics: [] };
   const distrust = (why: string): FoundRecord => {
-    const location = { place: document.place(element.start) };
+    const location = { location: document.location(element.start) };
     return { elements, record: undefined, diagnostics: [diagnostic('metadata-invalid', why, location)] };
   };
   if (second) return distrust('<metadata> has two records of vsmmu');

@@ -1,15 +1,15 @@
 import { parseBdf } from '../../domain/address.js';
 import type { Domain } from '../../domain/domain.js';
 import type { CellId } from '../../domain/numa.js';
-import type { Ours } from '../../plan/leftovers.js';
+import type { ManagedDevices } from '../../plan/orphaned.js';
 import { subjectsOf } from '../properties.js';
 import { changesOf, listed, type Meaning, readRecord, subjectName } from './record.js';
 
 /** What earlier runs put into a domain for certain devices, by its record; nothing where it has none. */
-export function oursOf(domain: Domain): Ours {
+export function managedDevicesOf(domain: Domain): ManagedDevices {
   const { hostdevs, cells } = readRecord(domain).record?.added ?? {};
   return {
-    companions: new Set((hostdevs ?? '').split(' ').flatMap((name) => parseBdf(name) ?? [])),
+    groupMembers: new Set((hostdevs ?? '').split(' ').flatMap((name) => parseBdf(name) ?? [])),
     cells: listed(cells) as ReadonlySet<CellId>,
   };
 }

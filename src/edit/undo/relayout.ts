@@ -3,7 +3,7 @@ import { type Domain, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { readRecord } from './record.js';
 import { restore } from './restore.js';
-import { bridges, revert } from './revert.js';
+import { expanderBuses, revert } from './revert.js';
 import { applyWithRecord } from './write-record.js';
 
 /** A domain to plan from nothing, and what happened to it on the way. */
@@ -17,16 +17,16 @@ export interface Cleared {
  * rewriting, and without accelerated buses made by hand. What goes of those, the record of the result tells.
  * @throws RefusedError `metadata-invalid` where there is a record that cannot be read
  */
-export function withoutBridges(domain: Domain): Cleared {
+export function withoutExpanderBuses(domain: Domain): Cleared {
   const found = readRecord(domain);
   const reverted = found.record && revert(domain);
   // Where host devices go, the plan says.
-  const planned = new Set(domain.hostDevices.map(({ place }) => `${place.line}:${place.column}`));
-  const isAnswered = ({ code, place }: Diagnostic) =>
-    code === 'address-dropped' && place !== undefined && planned.has(`${place.line}:${place.column}`);
+  const planned = new Set(domain.hostDevices.map(({ location }) => `${location.line}:${location.column}`));
+  const isAnswered = ({ code, location }: Diagnostic) =>
+    code === 'address-dropped' && location !== undefined && planned.has(`${location.line}:${location.column}`);
   const diagnostics = [...found.diagnostics, ...(reverted?.diagnostics ?? [])].filter((d) => !isAnswered(d));
   const original = reverted ? parseDomain(reverted.xml) : domain;
-  const byHand = bridges(original);
+  const byHand = expanderBuses(original);
   if (byHand.length === 0) return { domain: original, diagnostics };
   const controllers = formatNodeset(byHand.map((c) => c.index));
   const options = { anyAlias: true, relayout: true };

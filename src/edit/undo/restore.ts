@@ -137,9 +137,9 @@ class Restorer {
     for (const { element, pciBus } of iommus) {
       if (pciBus !== undefined && this.#leavingIommus.has(pciBus) && isRestorable(element)) take(this.#editor, element);
     }
-    const companions = new Set<string>(added.hostdevs?.split(' '));
+    const groupMembers = new Set<string>(added.hostdevs?.split(' '));
     for (const { bdf, element } of hostDevices) {
-      if (companions.has(bdf) && isCompanion(element)) take(this.#editor, element);
+      if (groupMembers.has(bdf) && isCompanion(element)) take(this.#editor, element);
     }
     const root = controllers.find((c) => c.index === ROOT_BUS)?.element;
     const hadNoHole = this.#changes.some(({ name, before }) => name === 'pcihole64' && before === NONE);
@@ -189,17 +189,17 @@ class Restorer {
       this.#subjects.map(({ element, properties }) => [element, properties.find(({ name }) => name === 'address')]),
     );
     for (const move of this.#moves) {
-      const { element, address, place } = move.occupant;
+      const { element, address, location } = move.occupant;
       const bus = isOther(move) ? rest.shift()?.controllerIndex : undefined;
       const at = bus === undefined ? undefined : ({ bus, slot: 0, function: 0 } as GuestAddress);
       addresses.get(element)?.write(this.#editor, at ? formatAddress(at, false) : move.to);
       const was = address ? ` ${formatGuestAddress(address)}` : '';
       if (at) {
         const message = `<${element.name}> moves from${was} to ${formatGuestAddress(at)}, off an expander bus that goes`;
-        this.#diagnostics.push(diagnostic('relayout-moved', message, { place }));
+        this.#diagnostics.push(diagnostic('relayout-moved', message, { location }));
       } else if (!move.isFormer && !relayout) {
         const message = `<${element.name}> loses its address${was}: libvirt chooses a new one`;
-        this.#diagnostics.push(diagnostic('address-dropped', message, { place }));
+        this.#diagnostics.push(diagnostic('address-dropped', message, { location }));
       }
     }
     if (ports.length > 0 && !relayout) {

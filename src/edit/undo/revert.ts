@@ -30,15 +30,18 @@ export interface Reverted {
 export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   const { elements, record, diagnostics } = readRecord(domain);
   const [element] = elements;
-  const unrecorded = record ? [] : bridges(domain);
+  const unrecorded = record ? [] : expanderBuses(domain);
   if (!element && unrecorded.length === 0) {
     const nothing = diagnostic('revert-nothing', 'nothing in it is of vsmmu');
     return { xml: domain.document.text, diagnostics: [nothing], left: [] };
   }
   if (unrecorded[0] && !options.force) {
     const why = diagnostics[0]?.message ?? 'no record of what was there before';
-    const message = `the domain has bridges for vSMMUs, and ${why}`;
-    throw new RefusedError([...diagnostics, diagnostic('revert-unrecorded', message, { place: unrecorded[0].place })]);
+    const message = `the domain has expander buses for vSMMUs, and ${why}`;
+    throw new RefusedError([
+      ...diagnostics,
+      diagnostic('revert-unrecorded', message, { location: unrecorded[0].location }),
+    ]);
   }
   const undone = record
     ? undo(domain, record, element)
@@ -50,7 +53,7 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
 const FORCED = { anyAlias: true };
 
 /** The controllers that make vSMMUs: vsmmu's by alias, and accelerated buses with their ports. */
-export function bridges(domain: Domain): PciController[] {
+export function expanderBuses(domain: Domain): PciController[] {
   const tree = new PciTree(domain);
   const accelerated = new Set(domain.iommus.flatMap((i) => (i.values.accel === 'on' ? [i.pciBus] : [])));
   const ours = domain.controllers.filter((c) => isOurAlias(c.alias));

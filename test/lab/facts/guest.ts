@@ -36,20 +36,20 @@ async function bigBar(lab: Lab, window: string): Promise<string> {
   return unplaced.length === 0 ? 'it has a place' : `no place: ${unplaced.join(', ')}`;
 }
 
-/** Three bridges with a port each and, behind it, BARs of 128 GiB and 32 MiB, in two functions of a slot. */
+/** Three expander buses with a port each and, behind it, BARs of 128 GiB and 32 MiB, in two functions of a slot. */
 async function unevenBars(lab: Lab, window: string): Promise<string> {
-  const bridge = (n: number): string => {
+  const expanderBus = (n: number): string => {
     const bars = ['128G', '32M'].map((size, fn) => {
       return `-device pci-testdev,membar=${size},bus=r${n},addr=0.${fn}${fn === 0 ? ',multifunction=on' : ''}`;
     });
     return [expander(`p${n}`, 200 + 4 * n), ports(`p${n}`, [n]), ...bars].join(' ');
   };
   const machine = `-M virt,gic-version=3,acpi=on,highmem-mmio-size=${window} -cpu cortex-a72 -m 1G`;
-  const { unplaced } = await bootGuest(lab, [machine, ...[1, 2, 3].map(bridge)].join(' ').split(' '));
+  const { unplaced } = await bootGuest(lab, [machine, ...[1, 2, 3].map(expanderBus)].join(' ').split(' '));
   return unplaced.length === 0 ? 'all have a place' : `no place: ${unplaced.join(', ')}`;
 }
 
-/** A bridge with an empty port of these properties and an NVMe in use; what is plugged into the port. */
+/** An expander bus with an empty port of these properties and an NVMe in use; what is plugged into the port. */
 async function plugged(lab: Lab, properties: string, device: string): Promise<string> {
   const first = `-device pcie-root-port,id=r1,bus=p,chassis=1${properties}`;
   const disk = '-drive if=none,id=disk,driver=null-co,size=1M -device nvme,serial=a,drive=disk,bus=r3';
@@ -78,7 +78,7 @@ export const guestFacts: readonly Fact[] = [
     expected: '00:00.0, 00:01.0, 00:02.0, 00:03.0, 00:04.0, ee:00.0 2, ef:00.0 2, f7:00.0 4, f8:00.0 4',
   },
   {
-    title: 'the IORT maps the buses in use below a bridge to its SMMU and all others to the ITS',
+    title: 'the IORT maps the buses in use below an expander bus to its SMMU and all others to the ITS',
     see: async (lab) => {
       const { iort } = await bootGuest(lab, `${virt} -m 1G ${example}`.split(' '));
       return (iort?.mappings ?? []).map((mapping) => formatMapping(mapping).replace(/smmu3\.0x0+/, '')).join(', ');
@@ -92,7 +92,7 @@ export const guestFacts: readonly Fact[] = [
     expected: /Kernel panic|Unable to handle/,
   },
   {
-    title: 'three ports below 238 with the next bridge at 240: the guest panics',
+    title: 'three ports below 238 with the next expander bus at 240: the guest panics',
     see: (lab) =>
       panics(lab, `${expander('p', 238)} ${expander('q', 240)} ${ports('p', [1, 2, 3])} ${ports('q', [4])}`),
     expected: /Kernel panic|Unable to handle/,

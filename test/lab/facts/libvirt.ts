@@ -126,7 +126,7 @@ export const libvirtFacts: readonly Fact[] = [
     expected: /^<address type='pci' domain='0x0000' bus='0x00' slot='0x01'/,
   },
   {
-    title: 'a device without an address gets the free port with the lowest index, one below a bridge too',
+    title: 'a device without an address gets the free port with the lowest index, one below an expander bus too',
     see: async (lab) => {
       const below = `<controller type='pci' index='2' model='pcie-root-port'>${slot('0x01')}</controller>`;
       const dump = await dumpOf(lab, { devices: bridgeXml(1, 250) + below + port(3) + rng() });

@@ -1,10 +1,10 @@
 /** What QEMU accepts and refuses at start, without the hardware. */
 import { type Fact, qemuSays, virt } from './fact.js';
 
-const bridge = '-device pxb-pcie,id=p,bus_nr=247,bus=pcie.0';
+const expanderBus = '-device pxb-pcie,id=p,bus_nr=247,bus=pcie.0';
 
-/** `count` bridges with an SMMU each. */
-function bridges(count: number): string {
+/** `count` expander buses with an SMMU each. */
+function expanderBuses(count: number): string {
   const each = (index: number) =>
     `-device pxb-pcie,id=p${index},bus_nr=${20 + 10 * index},bus=pcie.0 -device arm-smmuv3,primary-bus=p${index}`;
   return Array.from({ length: count }, (_, index) => each(index)).join(' ');
@@ -23,20 +23,20 @@ export const qemuFacts: readonly Fact[] = [
     },
     expected: 'accel ats cmdqv oas ril ssidsize',
   },
-  says('an SMMU on an expander bus starts', `${virt} ${bridge} -device arm-smmuv3,primary-bus=p`, 'starts'),
+  says('an SMMU on an expander bus starts', `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p`, 'starts'),
   says(
     'virt-6.2 takes one too',
-    `-M virt-6.2,gic-version=3 -cpu cortex-a72 ${bridge} -device arm-smmuv3,primary-bus=p`,
+    `-M virt-6.2,gic-version=3 -cpu cortex-a72 ${expanderBus} -device arm-smmuv3,primary-bus=p`,
     'starts',
   ),
   says(
     'a machine-wide SMMU and one of a bus are refused',
-    `${virt} -M iommu=smmuv3 ${bridge} -device arm-smmuv3,primary-bus=p`,
+    `${virt} -M iommu=smmuv3 ${expanderBus} -device arm-smmuv3,primary-bus=p`,
     /virt machine already has iommu=smmuv3 set\. Doesn't support incompatible iommus/,
   ),
   says(
     'two SMMUs on one bus are refused',
-    `${virt} ${bridge} -device arm-smmuv3,primary-bus=p,id=a -device arm-smmuv3,primary-bus=p,id=b`,
+    `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p,id=a -device arm-smmuv3,primary-bus=p,id=b`,
     /An iommu is already attached to this bus/,
   ),
   says(
@@ -44,32 +44,36 @@ export const qemuFacts: readonly Fact[] = [
     `${virt} -device pcie-root-port,id=r,bus=pcie.0,chassis=1 -device arm-smmuv3,primary-bus=r`,
     /SMMU should be attached to a default PCIe root complex\(pcie\.0\) or a pxb-pcie based root complex/,
   ),
-  says('sixteen SMMUs start', `${virt} ${bridges(16)}`, 'starts'),
-  says('a seventeenth does not', `${virt} ${bridges(17)}`, /Can not fit IRQ line/),
+  says('sixteen SMMUs start', `${virt} ${expanderBuses(16)}`, 'starts'),
+  says('a seventeenth does not', `${virt} ${expanderBuses(17)}`, /Can not fit IRQ line/),
   says(
     'nor does one on pcie.0 beside sixteen',
-    `${virt} ${bridges(16)} -device arm-smmuv3,primary-bus=pcie.0`,
+    `${virt} ${expanderBuses(16)} -device arm-smmuv3,primary-bus=pcie.0`,
     /^(?!starts)/,
   ),
   says(
     'acceleration needs KVM',
-    `${virt} ${bridge} -device arm-smmuv3,primary-bus=p,accel=on`,
+    `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p,accel=on`,
     /SMMUv3 accel=on requires KVM with kernel-irqchip=on support/,
   ),
-  says('oas is 44 or 48', `${virt} ${bridge} -device arm-smmuv3,primary-bus=p,oas=46`, /does not accept value '46'/),
+  says(
+    'oas is 44 or 48',
+    `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p,oas=46`,
+    /does not accept value '46'/,
+  ),
   says(
     'ssidsize is 20 at most',
-    `${virt} ${bridge} -device arm-smmuv3,primary-bus=p,ssidsize=21`,
+    `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p,ssidsize=21`,
     /does not accept value '21'/,
   ),
   says(
     'the other properties need accel',
-    `${virt} ${bridge} -device arm-smmuv3,primary-bus=p,ats=on`,
+    `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p,ats=on`,
     /ats can only be enabled if accel=on/,
   ),
   says(
     'two expander buses with one number are refused',
-    `${virt} ${bridge} -device pxb-pcie,id=q,bus_nr=247,bus=pcie.0`,
+    `${virt} ${expanderBus} -device pxb-pcie,id=q,bus_nr=247,bus=pcie.0`,
     /Bus 247 is already in use/,
   ),
   says(

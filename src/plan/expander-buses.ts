@@ -1,16 +1,16 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex } from '../domain/address.js';
 import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
-import type { Bridge } from '../generated/plan.js';
+import type { ExpanderBus } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import type { Window } from './bus-numbers.js';
-import { type BridgeDraft, draftDevices } from './drafts.js';
-import type { Existing } from './existing.js';
-import type { BridgeLayout } from './layout.js';
+import type { CurrentTopology } from './current.js';
+import type { ExpanderBusLayout } from './layout.js';
 import type { CellMap } from './numa.js';
 import { cellOfDraft } from './platform.js';
 import type { Policy } from './policy.js';
+import { draftDevices, type ExpanderBusRequest } from './requests.js';
 import type { Target } from './target.js';
 import {
   missingValues,
@@ -21,43 +21,43 @@ import {
   vsmmuValues,
 } from './vsmmu.js';
 
-/** What a bridge's vSMMU rests on. */
-export interface BridgeContext {
+/** What an expander bus's vSMMU rests on. */
+export interface VsmmuContext {
   readonly host: Host;
   readonly policy: Policy;
   readonly target: Target;
 }
 
 /** Something, and what there is to say about it. */
-export interface Told<T> {
+export interface WithDiagnostics<T> {
   readonly result: T;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Whether a bridge is to have a vSMMU: one without a device only where it is wanted for all SMMUs or has all its values. */
-export function isActive(draft: BridgeDraft, context: BridgeContext): boolean {
-  if (hasDevices(draft) || draft.forAll) return true;
+/** Whether an expander bus is to have a vSMMU: one without a device only where it is wanted for all SMMUs or has all its values. */
+export function isActive(draft: ExpanderBusRequest, context: VsmmuContext): boolean {
+  if (hasDevices(draft) || draft.mandatory) return true;
   return draft.existing?.iommu !== undefined && missingValues(valuesOf(draft, context), context.target).length === 0;
 }
 
-/** A bridge of the plan: a layout with its bus numbers, its NUMA cell and its vSMMU. */
-export function planBridge(
-  layout: BridgeLayout,
+/** An expander bus of the plan: a layout with its bus numbers, its NUMA cell and its vSMMU. */
+export function planExpanderBus(
+  layout: ExpanderBusLayout,
   window: Window | undefined,
   cells: CellMap,
-  context: BridgeContext,
-): Told<Bridge> {
+  context: VsmmuContext,
+): WithDiagnostics<ExpanderBus> {
   const { draft, controllerIndex, address, alias, ports } = layout;
   const { existing, smmu } = draft;
   const active = isActive(draft, context);
   const vsmmu = active ? valuesOf(draft, context) : {};
   const nodeBefore = existing?.controller.node ?? null;
   const cell = active ? cellOfDraft(draft, context.host, cells) : { node: nodeBefore, diagnostics: [] };
-  const result: Bridge = {
+  const result: ExpanderBus = {
     smmu,
     controllerIndex,
     // Without a window the plan is refused before anybody reads this.
-    busNr: window?.busNr ?? existing?.controller.busNr ?? (0 as Bridge['busNr']),
+    busNr: window?.busNr ?? existing?.controller.busNr ?? (0 as ExpanderBus['busNr']),
     busNumbers: window?.count ?? 1,
     address,
     alias,
@@ -79,12 +79,12 @@ export function planBridge(
  * are. Such a one starts only with all its values, since nothing will be behind it.
  */
 export function planOthers(
-  existing: Existing,
-  drafts: readonly BridgeDraft[],
+  existing: CurrentTopology,
+  drafts: readonly ExpanderBusRequest[],
   target: Target,
-): Told<readonly ControllerIndex[]> {
+): WithDiagnostics<readonly ControllerIndex[]> {
   const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
-  const others = [...existing.bridges.values()].filter(
+  const others = [...existing.expanderBuses.values()].filter(
     ({ controller, iommu }) => iommu?.values.accel === 'on' && !drafted.has(controller.index),
   );
   const diagnostics = others.flatMap(({ controller, iommu }) => {
@@ -92,32 +92,32 @@ export function planOthers(
     if (missing.length === 0) return [];
     const message = `the vSMMU of PCI controller ${controller.index} has no device to read ${missing.join(', ')} off`;
     const hint = 'remove that <iommu>, or give these values in its <driver>';
-    return [diagnostic('vsmmu-values-missing', message, { place: iommu?.place, hint })];
+    return [diagnostic('vsmmu-values-missing', message, { location: iommu?.location, hint })];
   });
   return { result: others.map(({ controller }) => controller.index), diagnostics };
 }
 
-function hasDevices(draft: BridgeDraft): boolean {
+function hasDevices(draft: ExpanderBusRequest): boolean {
   return draft.inPlace.length + draft.joining.length > 0;
 }
 
-/** The host's devices behind a bridge; of one without, those that could be. */
-function devicesBehind(draft: BridgeDraft, host: Host): readonly PciDevice[] {
+/** The host's devices behind an expander bus; of one without, those that could be. */
+function devicesBehind(draft: ExpanderBusRequest, host: Host): readonly PciDevice[] {
   if (!hasDevices(draft)) return host.endpointsBehind(draft.smmu);
   return draftDevices(draft).flatMap((device) => host.device(device.bdf) ?? []);
 }
 
-function valueRequest(draft: BridgeDraft, { host, policy, target }: BridgeContext): ValueRequest {
+function valueRequest(draft: ExpanderBusRequest, { host, policy, target }: VsmmuContext): ValueRequest {
   const { smmu, existing } = draft;
   const features = host.smmu(smmu)?.features;
   return { devices: devicesBehind(draft, host), policy, target, features, present: existing?.iommu?.values };
 }
 
-function valuesOf(draft: BridgeDraft, context: BridgeContext): VsmmuValues {
+function valuesOf(draft: ExpanderBusRequest, context: VsmmuContext): VsmmuValues {
   return vsmmuValues(valueRequest(draft, context));
 }
 
-function unsupported(draft: BridgeDraft, context: BridgeContext): Diagnostic[] {
+function unsupported(draft: ExpanderBusRequest, context: VsmmuContext): Diagnostic[] {
   const { target } = context;
   return unsupportedValues(valueRequest(draft, context)).map(({ name, value, severity }) => {
     const who = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
@@ -127,7 +127,7 @@ function unsupported(draft: BridgeDraft, context: BridgeContext): Diagnostic[] {
 }
 
 /** The values that the SMMU itself does not have: QEMU would not start with them. */
-function beyondHost(draft: BridgeDraft, vsmmu: VsmmuValues, context: BridgeContext): Diagnostic[] {
+function beyondHost(draft: ExpanderBusRequest, vsmmu: VsmmuValues, context: VsmmuContext): Diagnostic[] {
   const { smmu, existing } = draft;
   const request = valueRequest(draft, context);
   const leftOut = profileBeyondHost(request).map(({ name, value }) => {
@@ -136,23 +136,27 @@ function beyondHost(draft: BridgeDraft, vsmmu: VsmmuValues, context: BridgeConte
   });
   const refused = valuesBeyondHost(vsmmu, request.features).map(({ name, value, host }) =>
     diagnostic('vsmmu-value-beyond-host', `the vSMMU of ${smmu} has ${name}='${value}', and the SMMU itself ${host}`, {
-      place: existing?.iommu?.values[name] === value ? existing.iommu.place : undefined,
+      location: existing?.iommu?.values[name] === value ? existing.iommu.location : undefined,
     }),
   );
   return [...leftOut, ...refused];
 }
 
-/** The values without which the vSMMU of a bridge without a device does not start (QEMU 11.1). */
-function lacking(draft: BridgeDraft, vsmmu: VsmmuValues, { target }: BridgeContext): Diagnostic[] {
+/** The values without which the vSMMU of an expander bus without a device does not start (QEMU 11.1). */
+function lacking(draft: ExpanderBusRequest, vsmmu: VsmmuValues, { target }: VsmmuContext): Diagnostic[] {
   const missing = hasDevices(draft) ? [] : missingValues(vsmmu, target);
   if (missing.length === 0) return [];
-  const message = `the bridge of ${draft.smmu} has no device to read ${missing.join(', ')} off`;
+  const message = `the expander bus of ${draft.smmu} has no device to read ${missing.join(', ')} off`;
   return [
     diagnostic('vsmmu-values-missing', message, { hint: `give ${missing.map((name) => `--${name}`).join(' ')}` }),
   ];
 }
 
-function vsmmuChange(before: Iommu | undefined, after: VsmmuValues | undefined, target: Target): Bridge['vsmmuChange'] {
+function vsmmuChange(
+  before: Iommu | undefined,
+  after: VsmmuValues | undefined,
+  target: Target,
+): ExpanderBus['vsmmuChange'] {
   if (!before) return after ? 'add' : 'none';
   if (!after) return 'remove';
   const respelled = before.spellings.some((name) => name !== target.libvirt.ssidsize);

@@ -12,14 +12,14 @@ export const text = readFileSync(SAMPLE, 'utf8');
 export const converted = vsmmu(['rewrite', '--topology', HOST, SAMPLE]).stdout;
 
 /** A folder of files, and another for the state. */
-export interface Place {
+export interface Sandbox {
   readonly folder: string;
   readonly state: string;
   batch(...args: readonly string[]): Run;
   read(file: string): string;
 }
 
-export function place(files: Readonly<Record<string, string>>): Place {
+export function sandbox(files: Readonly<Record<string, string>>): Sandbox {
   const top = temporaryFolder();
   const folder = join(top, 'in');
   const state = join(top, 'state');
@@ -36,7 +36,7 @@ export function place(files: Readonly<Record<string, string>>): Place {
 }
 
 /** The command line that tells what would become of them. */
-export const convert = ({ folder }: Place): string[] => ['convert', '--dir', folder, '--topology', HOST];
+export const convert = ({ folder }: Sandbox): string[] => ['convert', '--dir', folder, '--topology', HOST];
 
 /** What became of each domain, by its file, as `--json` tells. */
 export const verdicts = (run: Run): Record<string, string> =>

@@ -6,22 +6,22 @@ import type { Host } from '../host/host.js';
 import { isInitiator } from './numa.js';
 
 /** What earlier runs put into a domain for certain devices, as its record has it: nobody else's may go with them. */
-export interface Ours {
+export interface ManagedDevices {
   /** Endpoints of placed devices' groups that were added, unassigned. */
-  readonly companions: ReadonlySet<Bdf>;
+  readonly groupMembers: ReadonlySet<Bdf>;
   /** NUMA cells of Generic Initiators. */
   readonly cells: ReadonlySet<CellId>;
 }
 
 /** What of it is for devices that the domain has no more. */
-export interface Leftovers {
-  readonly companions: readonly Bdf[];
+export interface OrphanedElements {
+  readonly groupMembers: readonly Bdf[];
   /** By number; cells after which others come stay, since libvirt takes no gap in the numbers (12.8). */
   readonly cells: readonly CellId[];
 }
 
 /** Finds what earlier runs added for devices that have left the domain since. */
-export function findLeftovers(domain: Domain, host: Host, { companions, cells }: Ours): Leftovers {
+export function findOrphaned(domain: Domain, host: Host, { groupMembers, cells }: ManagedDevices): OrphanedElements {
   const given = domain.hostDevices.filter((device) => !device.unassigned);
   const groups = new Set(given.flatMap(({ bdf }) => host.device(bdf)?.group ?? []));
   const isAlone = (bdf: Bdf) => {
@@ -38,8 +38,8 @@ export function findLeftovers(domain: Domain, host: Host, { companions, cells }:
     gone.unshift(cell.id);
   }
   return {
-    companions: domain.hostDevices.flatMap(({ bdf, unassigned }) =>
-      unassigned && companions.has(bdf) && isAlone(bdf) ? [bdf] : [],
+    groupMembers: domain.hostDevices.flatMap(({ bdf, unassigned }) =>
+      unassigned && groupMembers.has(bdf) && isAlone(bdf) ? [bdf] : [],
     ),
     cells: gone,
   };
@@ -55,10 +55,10 @@ export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNum
 }
 
 /** Says what goes with devices that have left. */
-export function tellLeftovers({ companions, cells }: Leftovers): readonly Diagnostic[] {
+export function orphanedDiagnostics({ groupMembers, cells }: OrphanedElements): readonly Diagnostic[] {
   const told: string[] = [];
-  if (companions.length > 0)
-    told.push(`${companions.join(', ')} goes: the device of its IOMMU group that it was held for has left`);
+  if (groupMembers.length > 0)
+    told.push(`${groupMembers.join(', ')} goes: the device of its IOMMU group that it was held for has left`);
   if (cells.length > 0) told.push(`the NUMA cells ${formatNodeset(cells)} go: the device whose they were has left`);
   return told.map((message) => diagnostic('leftover-removed', message));
 }

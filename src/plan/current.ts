@@ -9,7 +9,7 @@ import type { Host } from '../host/host.js';
 import { smmuOfAlias } from './alias.js';
 
 /** An expander bus that is there already and has a vSMMU, or is one of ours. */
-export interface ExistingBridge {
+export interface CurrentExpanderBus {
   readonly controller: PciController;
   /** Its vSMMU; none on one of ours that had nothing to serve. */
   readonly iommu: Iommu | undefined;
@@ -17,9 +17,9 @@ export interface ExistingBridge {
   readonly smmu: string | undefined;
 }
 
-/** The bridges of a domain, by controller index, and the `<iommu>`s that are none of theirs. */
-export interface Existing {
-  readonly bridges: ReadonlyMap<ControllerIndex, ExistingBridge>;
+/** The expander buses of a domain, by controller index, and the `<iommu>`s that are none of theirs. */
+export interface CurrentTopology {
+  readonly expanderBuses: ReadonlyMap<ControllerIndex, CurrentExpanderBus>;
   /** The vSMMU of `pcie.0`: the whole machine's (`pciBus` missing), or that bus's own. */
   readonly rootIommu: Iommu | undefined;
   readonly diagnostics: readonly Diagnostic[];
@@ -63,13 +63,13 @@ export function assignIommus(domain: Domain, tree: PciTree): AssignedIommus {
   return { iommuOf, rootIommu, conflicts };
 }
 
-/** Reads what a domain has of bridges and IOMMUs, and finds what QEMU would refuse of it (FACTS of QEMU 11.1, libvirt 12.8). */
-export function findExisting(domain: Domain, tree: PciTree, host: Host): Existing {
-  const bridges = new Map<ControllerIndex, ExistingBridge>();
+/** Reads what a domain has of expander buses and IOMMUs, and finds what QEMU would refuse of it (FACTS of QEMU 11.1, libvirt 12.8). */
+export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): CurrentTopology {
+  const expanderBuses = new Map<ControllerIndex, CurrentExpanderBus>();
   const diagnostics: Diagnostic[] = [];
   const { iommuOf, rootIommu, conflicts } = assignIommus(domain, tree);
   for (const { iommu, message } of conflicts) {
-    diagnostics.push(diagnostic('iommu-conflict', message, { place: iommu.place }));
+    diagnostics.push(diagnostic('iommu-conflict', message, { location: iommu.location }));
   }
 
   for (const controller of tree.expanders) {
@@ -81,12 +81,12 @@ export function findExisting(domain: Domain, tree: PciTree, host: Host): Existin
     // Behind an SMMU that QEMU emulates, emulated devices are right; it can be no host device's.
     const isSoftware = iommu?.values.accel !== 'on' && emulated.length > 0;
     const smmu = isSoftware ? undefined : (named ?? ownerOf(controller.index, domain, tree, host));
-    bridges.set(controller.index, { controller, iommu, smmu });
+    expanderBuses.set(controller.index, { controller, iommu, smmu });
   }
-  return { bridges, rootIommu, diagnostics };
+  return { expanderBuses, rootIommu, diagnostics };
 }
 
-/** The SMMU that most devices behind a bridge are behind on the host; of several, the one with the lowest address. */
+/** The SMMU that most devices behind an expander bus are behind on the host; of several, the one with the lowest address. */
 function ownerOf(bus: ControllerIndex, domain: Domain, tree: PciTree, host: Host): string | undefined {
   const behind = (device: HostDevice) => device.address && tree.rootOf(device.address.bus) === bus;
   const smmus = domain.hostDevices.filter(behind).flatMap((d) => host.device(d.bdf)?.smmu ?? []);
