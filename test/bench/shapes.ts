@@ -43,7 +43,7 @@ const record = (inside: string, attributes = ''): string =>
 
 const snapshot = (
   size: number,
-  { group = (i: number): number | null => i, parent = (_: number): string | null => null, expanderBus = false } = {},
+  { group = (i: number): number | null => i, parent = (_: number): string | null => null, bridge = false } = {},
 ): string =>
   JSON.stringify({
     version: 1,
@@ -52,10 +52,10 @@ const snapshot = (
       bdf: bdfOf(i),
       vendor: '0x8086',
       device: '0x1572',
-      class: expanderBus ? '0x060400' : '0x020000',
+      class: bridge ? '0x060400' : '0x020000',
       driver: 'vfio-pci',
       vfio: true,
-      expanderBus,
+      bridge,
       smmu: 'smmu3.0x0000000000001000',
       group: group(i),
       node: 0,
@@ -334,7 +334,7 @@ const SHAPES: readonly Shape[] = [
   {
     name: 'a snapshot of expander buses in a chain',
     size: 32_000,
-    make: (n) => snapshot(n, { parent: (i) => (i === 0 ? null : bdfOf(i - 1)), expanderBus: true }),
+    make: (n) => snapshot(n, { parent: (i) => (i === 0 ? null : bdfOf(i - 1)), bridge: true }),
     run: (json) => attempt(() => readTopology(json, 'host.json')),
   },
   {
