@@ -15,11 +15,11 @@ const MAINTAINER = 'The vsmmu authors <maintainers@vsmmu.invalid>';
 
 const DEBIAN_NAMES: Readonly<Record<Architecture, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
 
-/** `prerm remove`: the hook must not start a program that is gone. */
+/** `prerm remove`: the hook must not start a program that is gone. Another vsmmu may come first in the PATH. */
 const PRERM = `#!/bin/sh
 set -e
-if [ "$1" = remove ] && command -v vsmmu >/dev/null; then
-  vsmmu hook uninstall --quiet || true
+if [ "$1" = remove ]; then
+  /usr/bin/vsmmu hook uninstall --quiet || true
 fi
 `;
 
@@ -28,7 +28,7 @@ const POSTINST = `#!/bin/sh
 set -e
 if [ "$1" = configure ]; then
   if [ ! -d /var/lib/vsmmu ]; then install -d -m 0700 /var/lib/vsmmu; fi
-  if [ -n "$2" ]; then vsmmu hook refresh --quiet || true; fi
+  if [ -n "$2" ]; then /usr/bin/vsmmu hook refresh --quiet || true; fi
 fi
 `;
 

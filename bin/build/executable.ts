@@ -4,7 +4,7 @@
  *
  * `strip` removes the program and leaves plain Bun: never strip it.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Architecture, bunFor, bunTarget, ownArchitecture } from './bun.js';
 import { REPOSITORY } from './repository.js';
@@ -38,16 +38,19 @@ export const COMPILE_OPTIONS = [
 ] as const;
 
 /**
- * Builds the executable `vsmmu` for an architecture into a folder. The same sources give the same bytes, wherever the
+ * Builds the executable `vsmmu` for an architecture into a folder, which is emptied first. The same sources give the same bytes, wherever the
  * repository is.
  */
 export function buildExecutable(architecture: Architecture, folder: string): Executable {
-  mkdirSync(folder, { recursive: true });
-  const order = bytecodeOrder(compile(ownArchitecture(), join(folder, 'unordered')), folder);
+  rmSync(folder, { recursive: true, force: true });
+  const scratch = join(folder, 'scratch');
+  mkdirSync(scratch, { recursive: true });
+  const order = bytecodeOrder(compile(ownArchitecture(), join(scratch, 'unordered')), scratch);
   const path = join(folder, 'vsmmu');
-  const metafile = join(folder, 'inputs.json');
+  const metafile = join(scratch, 'inputs.json');
   compile(architecture, path, [`--metafile=${metafile}`, `--bytecode-order=${order}`]);
   const { inputs } = JSON.parse(readFileSync(metafile, 'utf8')) as { inputs: Record<string, unknown> };
+  rmSync(scratch, { recursive: true });
   return { path, inputs: Object.keys(inputs) };
 }
 

@@ -2,10 +2,10 @@
  * The emulated Arm host: QEMU in a jail, which ends with whoever started it, Debian's arm64 userland in it, and a line to
  * run programs there.
  */
-import { existsSync } from 'node:fs';
-import { cp, link, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildExecutable } from '../../bin/build/executable.js';
 import { cacheFolder, temporaryFolder } from '../lab/cache.js';
 import { Jail } from '../lab/jail.js';
 import { sayOnStderr } from '../lab/lab.js';
@@ -16,8 +16,6 @@ import { readIort } from './iort.js';
 import { Line } from './line.js';
 import { accelMachine, bootArguments, driveMiB, drives, hostDevices, type Smmus } from './machine.js';
 import { openParts, type Parts } from './parts.js';
-
-const repository = fileURLToPath(new URL('../../', import.meta.url));
 
 /** From QEMU's start to the agent's first answer: 40 s on two idle cores. */
 const startLimitSeconds = 300;
@@ -164,8 +162,7 @@ async function fillFolder(folder: string, parts: Parts, machine: ReturnType<type
   for (const name of ['agent.mjs', 'start.sh']) {
     await cp(fileURLToPath(new URL(`./host/${name}`, import.meta.url)), join(share, name));
   }
-  if (!existsSync(join(repository, 'dist/vsmmu.cjs'))) throw new LabError('the tool is not built: npm run build');
-  for (const name of ['bin', 'dist', 'schemas', 'samples', 'package.json']) {
-    await cp(join(repository, name), join(share, 'vsmmu', name), { recursive: true });
-  }
+  const { path } = buildExecutable('aarch64', join(folder, 'build'));
+  await mkdir(join(share, 'vsmmu/bin'), { recursive: true });
+  await rename(path, join(share, 'vsmmu/bin/vsmmu'));
 }

@@ -1,6 +1,6 @@
 /**
- * The host's disk: Debian's arm64 libvirt, QEMU and Node with all that they need, unpacked and not installed, since
- * nothing of arm64 runs here before the host does.
+ * The host's disk: Debian's arm64 libvirt, QEMU and, for the lab's agent, Node with all that they need, unpacked and not installed,
+ * since nothing of arm64 runs here before the host does.
  */
 import { readFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const packages = [
     'hostname',
     'less',
   ],
-  ...['iproute2', 'busybox-static', 'pciutils'],
+  ...['iproute2', 'busybox-static', 'pciutils', 'dpkg', 'diffutils'],
 ];
 
 /** Of these packages, what a host without people does not need. */
@@ -55,7 +55,7 @@ const links: Readonly<Record<string, string>> = {
 
 /** Run in the image's root: what the packages' installation scripts would have made, of which libvirtd wants its users. */
 const setUp = `
-mkdir -p proc sys dev run tmp share opt usr/local/bin etc/libvirt
+mkdir -p proc sys dev run tmp share opt usr/local/bin etc/libvirt var/lib/dpkg/info var/lib/dpkg/updates
 sed 's/^root:[*]:/root::/' usr/share/base-passwd/passwd.master >etc/passwd
 cp usr/share/base-passwd/group.master etc/group
 echo 'libvirt-qemu:x:64055:994::/var/lib/libvirt:/usr/sbin/nologin' >>etc/passwd
@@ -63,7 +63,14 @@ printf '%s\\n' kvm:x:994: libvirt-qemu:x:64055: libvirt:x:993: >>etc/group
 rm -rf var/run; ln -s /run var/run
 `;
 
-export const imageRecipe = { packages, left, files, links, setUp, size: '1G', workshop: workshopRecipe };
+/** The list of what is installed, by which dpkg goes. */
+const status = `for package in /image/archives/*.deb; do
+  dpkg-deb --field "$package"
+  printf 'Status: install ok installed\\n\\n'
+done >var/lib/dpkg/status
+`;
+
+export const imageRecipe = { packages, left, files, links, setUp, status, size: '1G', workshop: workshopRecipe };
 
 const tree = '/image/tree';
 
@@ -84,7 +91,7 @@ export async function makeImage(workshop: Workshop, target: string, say: (line: 
      done`,
     ...left.map((pattern) => `--exclude=${pattern}`),
   );
-  await workshop.script(`cd ${tree}\n${setUp}`);
+  await workshop.script(`cd ${tree}\n${setUp}${status}`);
   for (const [path, content] of Object.entries(files)) await workshop.jail.put(`${tree}${path}`, content);
   await workshop.step(['chmod', '755', `${tree}/etc/rc`]);
   for (const [path, to] of Object.entries(links)) await workshop.step(['ln', '-sf', to, `${tree}${path}`]);

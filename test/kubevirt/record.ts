@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildOwnExecutable } from '../lab/executable.js';
 import { Lab } from '../lab/lab.js';
 import { output } from '../lab/process.js';
 import { Tool } from '../lab/tool.js';
@@ -108,6 +109,7 @@ if (process.env.RECORD_BINARIES)
     copyFileSync(join(process.env.RECORD_BINARIES, name), join(binaries, name));
 else build(checkout, goroot, binaries);
 await using lab = await Lab.start();
+buildOwnExecutable();
 await Tool.install(lab);
 for (const name of ['sidecar-shim', 'record']) await lab.jail.put(`/tmp/${name}`, readFileSync(join(binaries, name)));
 await lab.jail.put('/tmp/onDefineDomain', HOOK);

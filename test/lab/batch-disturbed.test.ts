@@ -48,7 +48,6 @@ async function disturbed(args: readonly string[], disturb: () => Promise<unknown
     '-c',
     'echo $$ >/tmp/pid; exec "$@"',
     'sh',
-    'node',
     tool.path,
     'batch',
     ...args,

@@ -149,7 +149,7 @@ describe('a run that is killed at any instant', () => {
   ): Promise<number> {
     let args = first;
     for (let kills = 0; ; kills++) {
-      const limited = ['timeout', '--signal=KILL', delay().toFixed(3), 'node', tool.path, 'batch', ...args];
+      const limited = ['timeout', '--signal=KILL', delay().toFixed(3), tool.path, 'batch', ...args];
       const result = await lab.run(limited);
       if (result.code !== 137) {
         expect(result, result.stderr).toMatchObject({ code });

@@ -78,7 +78,7 @@ describe('--connect', () => {
 });
 
 const atTerminal = (name: string, answer: () => string | Promise<string>) => {
-  const line = `node ${tool.path} rewrite --define ${[...state, ...tool.here].join(' ')} ${name}`;
+  const line = `${tool.path} rewrite --define ${[...state, ...tool.here].join(' ')} ${name}`;
   return tool.atTerminal(line, { prompt: /\[y\/N\]/, answer });
 };
 

@@ -17,7 +17,7 @@ let editor: string;
 beforeAll(async () => {
   lab = await Lab.start();
   tool = await Tool.install(lab);
-  editor = `node ${tool.path} edit --sysfs ${sysfs} --force-tcg`;
+  editor = `${tool.path} edit --sysfs ${sysfs} --force-tcg`;
 });
 afterAll(() => lab[Symbol.asyncDispose]());
 

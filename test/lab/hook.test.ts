@@ -157,22 +157,17 @@ describe('with the hook in place', () => {
 
 describe('a guest that runs', () => {
   /** Each is a way in which the hook fails; it is undone by what it gives. */
+  const tool = '/tmp/vsmmu/bin/vsmmu';
+  const inItsPlace = (line: string): string =>
+    `mv ${tool} /tmp/kept && printf '#!/bin/sh\\n${line}\\n' > ${tool} && chmod 755 ${tool}`;
   const failures: readonly [title: string, how: string, undo: string][] = [
-    ['Node is taken away', 'mount --bind /dev/null /usr/bin/node', 'umount /usr/bin/node'],
+    ['the program is taken away', `mv ${tool} /tmp/kept`, `mv /tmp/kept ${tool}`],
+    ['the program fails', inItsPlace('exit 70'), `mv /tmp/kept ${tool}`],
+    ['the program is killed', inItsPlace('kill -SEGV $$'), `mv /tmp/kept ${tool}`],
     [
-      'the hook fails inside',
-      `cp ${'/tmp/vsmmu/bin/vsmmu'} /tmp/kept && echo 'throw new Error("on purpose")' > /tmp/vsmmu/bin/vsmmu`,
-      'cp /tmp/kept /tmp/vsmmu/bin/vsmmu',
-    ],
-    [
-      'the hook is killed',
-      `cp ${'/tmp/vsmmu/bin/vsmmu'} /tmp/kept && echo 'process.kill(process.pid, "SIGSEGV")' > /tmp/vsmmu/bin/vsmmu`,
-      'cp /tmp/kept /tmp/vsmmu/bin/vsmmu',
-    ],
-    [
-      'the hook hangs',
-      `cp ${'/tmp/vsmmu/bin/vsmmu'} /tmp/kept && echo 'for (;;);' > /tmp/vsmmu/bin/vsmmu && sed -i s/^limit=.*/limit=1/ ${script}`,
-      `cp /tmp/kept /tmp/vsmmu/bin/vsmmu && sed -i s/^limit=.*/limit=5/ ${script}`,
+      'the program hangs',
+      `${inItsPlace('sleep 1000')} && sed -i s/^limit=.*/limit=1/ ${script}`,
+      `mv /tmp/kept ${tool} && sed -i s/^limit=.*/limit=5/ ${script}`,
     ],
   ];
 
@@ -255,7 +250,7 @@ describe('convertOnStop', () => {
         const files = ['--policy', policyFile, '--sysfs', sysfs, '--state', '/tmp/state'];
         expect(words).toEqual([
           ...['--no-block', '--quiet', '--collect', '--'],
-          ...['/usr/bin/node', tool.path, 'hook', 'convert', ...files, '--force-tcg', '--', uuid],
+          ...[tool.path, 'hook', 'convert', ...files, '--force-tcg', '--', uuid],
         ]);
       });
     } finally {

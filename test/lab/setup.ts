@@ -1,6 +1,7 @@
-/** Before any test: the root is there, or one line says why it cannot be. After the last: what was really tried. */
+/** Before any test: the root and the executable are there, or one line says why it cannot be. After the last: what was really tried. */
 import type { TestProject } from 'vitest/node';
 import { sumUp } from './counts.js';
+import { buildOwnExecutable } from './executable.js';
 import { sayOnStderr } from './lab.js';
 import { LabError } from './process.js';
 import { openRoot } from './rootfs.js';
@@ -9,6 +10,7 @@ export async function setup(project: TestProject): Promise<() => void> {
   try {
     const root = await openRoot(sayOnStderr);
     await root.release();
+    buildOwnExecutable();
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
     sayOnStderr(error.message);

@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { ownExecutable } from './executable.js';
 import type { Lab } from './lab.js';
 import { output, type Result, type RunOptions } from './process.js';
 
@@ -14,7 +16,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const folder = '/tmp/vsmmu';
 export const sysfs = '/tmp/host/sys';
 
-/** The tool in a lab, with a captured host's /sys beside it. */
+/** The standalone executable in a lab, with a captured host's /sys beside it. */
 export class Tool {
   /** What every command needs here: no KVM, another host, a folder that can be written. */
   readonly here = ['--connect', 'qemu:///system', '--sysfs', sysfs, '--force-tcg'];
@@ -23,16 +25,16 @@ export class Tool {
   private constructor(private readonly lab: Lab) {}
 
   static async install(lab: Lab): Promise<Tool> {
-    const archive = ['tar', 'cf', '-', '-C', repository, 'bin', 'dist', 'package.json'];
+    const programs = ['-C', dirname(ownExecutable()), 'vsmmu', '-C', `${repository}bin`, 'onDefineDomain'];
     const host = ['gunzip', '-c', `${repository}test/fixtures/hosts/host-a.sysfs.tar.gz`];
-    await unpack(lab, archive, folder);
+    await unpack(lab, ['tar', 'cf', '-', ...programs], `${folder}/bin`);
     await unpack(lab, host, '/tmp/host');
     return new Tool(lab);
   }
 
   /** Runs `vsmmu` there. */
   run(args: readonly string[], options: RunOptions = {}): Promise<Result> {
-    return this.lab.run(['node', this.path, ...args], options);
+    return this.lab.run([this.path, ...args], options);
   }
 
   /** Runs a line of a shell on a terminal, with a person at it who answers the first prompt. */

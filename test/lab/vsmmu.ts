@@ -1,10 +1,8 @@
-/** The tool itself, run as its users run it: `bin/vsmmu`, another process. */
-import { fileURLToPath } from 'node:url';
+/** The tool itself, run as its users run it: the standalone executable. */
 import type { Plan } from '../../src/generated/plan.js';
 import type { GuestView as Prediction } from '../../src/guest/predict.js';
+import { ownExecutable } from './executable.js';
 import { LabError, run } from './process.js';
-
-const program = fileURLToPath(new URL('../../bin/vsmmu', import.meta.url));
 
 /** Where the tool finds the host and what it is told: `['--sysfs', DIR, '--spare-ports', '2']`. */
 export type ToolOptions = readonly string[];
@@ -46,7 +44,7 @@ export interface Endpoint {
 }
 
 async function vsmmu(args: readonly string[], input = ''): Promise<string> {
-  const { code, stdout, stderr } = await run([process.execPath, program, ...args], { input });
+  const { code, stdout, stderr } = await run([ownExecutable(), ...args], { input });
   if (code !== 0) throw new LabError(`vsmmu ${args[0]} ended with ${code}: ${stderr.trim()}`);
   return stdout;
 }
