@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { printable } from '../escape.js';
 import { say } from './io/terminal.js';
 
@@ -11,6 +10,8 @@ export class InterruptedError extends Error {}
  */
 export async function confirm(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY) return undefined;
+  // Every command loads this file, and few ask.
+  const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const interrupted = new Promise<never>((_, reject) => terminal.once('SIGINT', () => reject(new InterruptedError())));
   // The end of the input counts as no.

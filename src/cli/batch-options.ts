@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { diagnostic, InputError } from '../diagnostics.js';
 import {
   flag,
@@ -51,11 +50,6 @@ export function convertOptions(): Record<string, OptionSpec> {
     'ssh-topology': flag('run vsmmu topology on the host of --connect', { conflicts: 'topology' }),
     ...policyOptions(),
   };
-}
-
-/** How many domains at a time. @throws InputError `usage` */
-export function jobsOf(options: OptionValues): number {
-  return number(options, 'jobs', 1, 64) ?? availableParallelism();
 }
 
 /** How many seconds to wait for another run. @throws InputError `usage` */

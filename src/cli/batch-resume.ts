@@ -6,8 +6,7 @@ import { settle } from '../batch/settle.js';
 import { countXml } from '../batch/walk.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { targetOf } from './batch-convert.js';
-import { jobsOf } from './batch-options.js';
-import { goingOf, interruption, lockFor, lockTarget, openState, runBatch } from './batch-run.js';
+import { goingOf, interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from './batch-run.js';
 import { isSet, type OptionValues } from './options.js';
 
 /** `vsmmu batch resume [RUN]`. */

@@ -6,8 +6,7 @@ import { OpenRun } from '../batch/open-run.js';
 import { rollBack } from '../batch/rollback.js';
 import { LibvirtBatch } from '../batch/run.js';
 import { diagnostic, InputError } from '../diagnostics.js';
-import { jobsOf } from './batch-options.js';
-import { interruption, lockFor, lockTarget, openState, runBatch } from './batch-run.js';
+import { interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from './batch-run.js';
 import { isSet, type OptionValues, value } from './options.js';
 
 /** `vsmmu batch rollback [NAME…]`. */

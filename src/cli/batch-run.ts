@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { totalsOf } from '../batch/history.js';
 import { type Item, isFailure, Tally, type Totals } from '../batch/item.js';
 import { removeLeftovers } from '../batch/leftovers.js';
@@ -12,13 +12,18 @@ import type { FolderSource, LibvirtSource } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { VERSION } from '../version.js';
 import type { HtmlReport } from './batch-html.js';
-import { waitOf } from './batch-options.js';
+import { number, waitOf } from './batch-options.js';
 import { openOutput, summary } from './batch-output.js';
 import { exitCodeOf } from './exit-code.js';
 import { say } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { printDiagnostics } from './report.js';
 import { stateFolder } from './state-folder.js';
+
+/** How many domains at a time. @throws InputError `usage` */
+export function jobsOf(options: OptionValues): number {
+  return number(options, 'jobs', 1, 64) ?? availableParallelism();
+}
 
 /** A signal that fires when somebody wants the command to end: Ctrl-C, or `kill`. */
 export function interruption(): AbortController {

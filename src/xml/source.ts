@@ -44,10 +44,11 @@ export class Lines {
   /** The line of an offset, found from the beginning of a known block before it. */
   private lineAt(offset: number, block: number): Line {
     let { line, start } = this.blocks[block] as Line;
-    for (let at = block * BLOCK; at < offset; at++) {
-      if (this.text.charCodeAt(at) !== 0x0a) continue;
+    // Among the text of the block alone: a text without a line break is not searched to its end.
+    const text = this.text.slice(block * BLOCK, offset);
+    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) {
       line++;
-      start = at + 1;
+      start = block * BLOCK + at + 1;
     }
     return { line, start };
   }
