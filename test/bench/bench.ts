@@ -11,6 +11,7 @@ import { XMLParser } from 'fast-xml-parser';
 // The library as it is built: what is run here from the sources is slowed down by names that tsx keeps.
 import { DEFAULT_POLICY, parseDomain, plan, rewrite, scanHost } from 'vsmmu';
 import { PARSER_OPTIONS } from '../../src/xml/tree.js';
+import { soundDomain } from './domain.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vsmmu-bench-'));
@@ -73,7 +74,10 @@ show('whole process: vsmmu rewrite / node -e 0', whole / bare, 3.2);
 const hook = join(folder, 'qemu.d/vsmmu');
 const installed = ['hook', 'install', '--quiet', '--dir', folder, '--log', '', '--sysfs', sysfs];
 node([join(repository, 'bin/vsmmu'), ...installed]);
-const converted = spawnSync(process.execPath, rewriteFixture, { encoding: 'utf8' }).stdout;
+const converted = spawnSync(process.execPath, [...rewriteFixture.slice(0, -1), '-'], {
+  input: soundDomain(),
+  encoding: 'utf8',
+}).stdout;
 
 /** Calls a program as libvirt calls its hook, with a domain that is in order on standard input. */
 function call(program: string, args: readonly string[]): void {
