@@ -58,6 +58,8 @@ export class HtmlReport implements Disposable {
     this.#file = file;
     this.#hostOf = hostOf;
     this.#target = this.#attempt(() => locate(file));
+    // It would take the place of a device or a pipe.
+    this.#attempt(() => requireFile(this.#target));
     this.#draft = this.#attempt(() => new Draft(this.#target, 0o666));
     const rows = Object.entries(facts).map(([name, fact]) => `<dt>${name}</dt><dd>${escapeMarkup(fact)}</dd>`);
     this.#write(`${HEAD}<dl>${rows.join('\n')}</dl>\n${LEGEND}\n`);
@@ -107,4 +109,8 @@ export class HtmlReport implements Disposable {
       throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file: this.#file }));
     }
   }
+}
+
+function requireFile({ stats }: Location): void {
+  if (stats && !stats.isFile()) throw new Error('it is not a regular file');
 }

@@ -1,7 +1,8 @@
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Journal, readJournal } from '../../src/batch/journal.js';
 import type { Entry } from '../../src/generated/journal.js';
 import { temporaryFolder } from '../cli/run.js';
@@ -26,6 +27,26 @@ describe('a journal', () => {
     await Promise.all(entries.map((entry, i) => journal.append(entry, { sync: i % 10 === 0 })));
     await journal.close();
     expect((await entriesOf(file)).entries).toEqual(entries);
+  });
+
+  it('is on the disk where any of the entries that were appended together has to be', async () => {
+    const { fdatasync } = fs;
+    const setSync = (sync: object): void => {
+      Object.assign(fs, { fdatasync: sync });
+      syncBuiltinESMExports();
+    };
+    onTestFinished(() => setSync(fdatasync));
+    let syncs = 0;
+    setSync((fd: number, done: fs.NoParamCallback) => {
+      syncs++;
+      fdatasync(fd, done);
+    });
+    const journal = Journal.create(join(temporaryFolder(), 'journal.jsonl'));
+    await Promise.all([journal.append(settled('a'), { sync: false }), journal.append(settled('b'))]);
+    expect(syncs).toBe(1);
+    await journal.append(settled('c'), { sync: false });
+    expect(syncs).toBe(1);
+    await journal.close();
   });
 
   it('is for its owner alone, and never takes the place of another', () => {

@@ -232,6 +232,34 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(html).toContain(`>${address}<`);
   });
 
+  it('writes its report in the place of no pipe and no folder, and says so before it does anything', () => {
+    const here = place({ 'vm.xml': text });
+    const pipe = join(here.folder, '../pipe');
+    spawnSync('mkfifo', [pipe]);
+    for (const page of [pipe, here.folder]) {
+      expect(here.batch(...convert(here), '--in-place', '--apply', '--html', page)).toEqual({
+        code: 3,
+        stdout: '',
+        stderr: `${page}: error: file-unwritable: it is not a regular file\n`,
+      });
+    }
+    expect(statSync(pipe).isFIFO()).toBe(true);
+    expect(here.read('vm.xml')).toBe(text);
+  });
+
+  it('sums up what it did before the disk was full', () => {
+    const here = place({ 'a.xml': text, 'b.xml': text });
+    const page = join(here.folder, '../report.html');
+    const command = ['batch', ...convert(here), '--state', here.state, '--jobs', '1', '--html', page];
+    const line = 'ulimit -f 8; exec "$@"';
+    const program = [process.execPath, join(REPOSITORY, 'bin/vsmmu')];
+    const run = spawnSync('sh', ['-c', line, 'sh', ...program, ...command], { encoding: 'utf8' });
+    expect(run.status).toBe(3);
+    expect(run.stderr).toContain(`${page}: error: file-unwritable: file too large\n`);
+    expect(run.stderr).toMatch(/^vsmmu: 1 domain: 1 convert$/m);
+    expect(existsSync(page)).toBe(false);
+  });
+
   it('skips a pipe, which it would wait for, and says so', () => {
     const here = sandbox({ 'vm.xml': text });
     spawnSync('mkfifo', [join(here.folder, 'pipe.xml')]);

@@ -42,6 +42,11 @@ describe('completion of a command line', () => {
     expect(values('check', '-c', 'qemu:///session', '')).toEqual([]);
   });
 
+  it('offers no option after --', () => {
+    expect(values('explain', '--', '--')).toEqual([]);
+    expect(values('explain', '--json', '--', '--')).toEqual([]);
+  });
+
   it('offers codes after explain, and shells after completion', () => {
     expect(values('explain', 'pcihole64-e')).toEqual(['pcihole64-exhausted']);
     expect(values('completion', '')).toEqual(['bash', 'zsh', 'fish']);

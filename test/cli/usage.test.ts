@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -142,6 +143,25 @@ describe('the command line', () => {
       stdout: '',
       stderr: `${file}: error: file-unreadable: it has more than 16 MiB\n`,
     });
+  });
+
+  it.each(['-', 'file'])('refuses a domain of a byte more than 16 MiB: %s', (operand) => {
+    const file = join(temporaryFolder(), 'vm.xml');
+    const domain = readFileSync(join(REPOSITORY, SAMPLE), 'utf8');
+    writeFileSync(file, domain + ' '.repeat(16 * 2 ** 20 + 1 - domain.length));
+    const line = '"$0" bin/vsmmu check --topology samples/hosts/host-a.json "$2" <"$1"';
+    const words = [process.execPath, file, operand === '-' ? '-' : file];
+    const { status, stderr } = spawnSync('sh', ['-c', line, ...words], { cwd: REPOSITORY, encoding: 'utf8' });
+    expect(status).toBe(2);
+    expect(stderr).toContain('the document has more than 16 MiB');
+  });
+
+  it('reads no more of an endless standard input than what may be a domain', () => {
+    const line = 'yes "<domain>" | "$0" bin/vsmmu check --topology samples/hosts/host-a.json -';
+    const options = { cwd: REPOSITORY, encoding: 'utf8', timeout: 60_000 } as const;
+    const { status, stderr } = spawnSync('sh', ['-c', line, process.execPath], options);
+    expect(status).toBe(2);
+    expect(stderr).toContain('the document has more than 16 MiB');
   });
 
   it('refuses a snapshot that does not fit its schema, with the path in it', () => {

@@ -99,6 +99,18 @@ describe('the picture of a host', () => {
     expect(box).toContain('0006:02:00.1');
   });
 
+  it('has the first line of a box in the colour of its frame, as DOT', () => {
+    const dot = topologyDot(readTopology(sample('hosts/host-a.json'), 'host-a'));
+    const boxes = dot.split('\n').filter((line) => line.startsWith('  "smmu3.') && line.includes('[label='));
+    expect(boxes.length).toBeGreaterThan(1);
+    for (const box of boxes) {
+      const [, frame] = / COLOR="(#\w+)" BGCOLOR/.exec(box) ?? [];
+      const [name, node] = [...box.matchAll(/<FONT COLOR="(#\w+)"/g)].map(([, colour]) => colour);
+      expect(name).toBe(frame);
+      expect(node).not.toBe(frame);
+    }
+  });
+
   it('can be of a host with nothing in it', async () => {
     expect(texts(drawTopology(hostWith(0, {}))).map(({ text }) => text)).toContain('No SMMUv3');
   });

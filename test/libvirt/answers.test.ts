@@ -134,6 +134,17 @@ describe('a command', () => {
     virsh.close();
   });
 
+  it('ends with its connection', async () => {
+    const folder = withScript('echo $$ >pid; exec sleep 60');
+    const virsh = new Virsh(URI);
+    const answer = virsh.run(['uri'], 60);
+    const pid = () => Number(readFileSync(join(folder, 'pid'), 'utf8'));
+    await vi.waitFor(() => expect(pid()).toBeGreaterThan(0), 10_000);
+    virsh.close();
+    await expect(answer).rejects.toThrow('the connection is closed');
+    await vi.waitFor(() => expect(() => process.kill(pid(), 0)).toThrow(), 10_000);
+  });
+
   it('goes on after a word that it cannot take', async () => {
     start();
     const virsh = new Virsh(URI);
