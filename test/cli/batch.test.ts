@@ -233,7 +233,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('writes its report in the place of no pipe and no folder, and says so before it does anything', () => {
-    const here = place({ 'vm.xml': text });
+    const here = sandbox({ 'vm.xml': text });
     const pipe = join(here.folder, '../pipe');
     spawnSync('mkfifo', [pipe]);
     for (const page of [pipe, here.folder]) {
@@ -248,7 +248,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
   });
 
   it('sums up what it did before the disk was full', () => {
-    const here = place({ 'a.xml': text, 'b.xml': text });
+    const here = sandbox({ 'a.xml': text, 'b.xml': text });
     const page = join(here.folder, '../report.html');
     const command = ['batch', ...convert(here), '--state', here.state, '--jobs', '1', '--html', page];
     const line = 'ulimit -f 8; exec "$@"';

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { outsideLater, wrapIoError } from '../../src/batch/outside.js';
+
+describe('an error while something is done with a file', () => {
+  it('that is the system’s names the file', async () => {
+    const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const found = { code: 'state-unwritable', file: 'x', message: 'no space left on device' };
+    const expected = expect.objectContaining({ diagnostics: [expect.objectContaining(found)] });
+    const fail = () => {
+      throw error;
+    };
+    expect(() => wrapIoError('state-unwritable', 'x', fail)).toThrow(expected);
+    await expect(outsideLater('state-unwritable', 'x', async () => fail())).rejects.toEqual(expected);
+  });
+
+  it.each([new TypeError('a fault of the program'), { code: 'no error' }])('that is another stays: %s', (error) => {
+    const fail = () => {
+      throw error;
+    };
+    expect.assertions(1);
+    try {
+      wrapIoError('state-unwritable', 'x', fail);
+    } catch (thrown) {
+      expect(thrown).toBe(error);
+    }
+  });
+});
