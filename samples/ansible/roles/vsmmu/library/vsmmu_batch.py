@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # Licensed under the Apache License, Version 2.0.
-"""Runs `vsmmu batch` on a host and tells Ansible what it changed."""
+"""Runs `vsmmu batch` on a host and reports to Ansible what changed."""
 
 import json
 
@@ -14,24 +14,24 @@ description:
 options:
   action: {type: str, choices: [convert, rollback], default: convert, description: What to do.}
   program: {type: path, default: vsmmu, description: The program.}
-  state: {type: path, default: /var/lib/vsmmu, description: The folder that runs are kept in.}
-  connect: {type: str, default: 'qemu:///system', description: The libvirt; for C(convert).}
-  domains: {type: list, elements: str, default: [], description: Names or UUIDs; none for all.}
+  state: {type: path, default: /var/lib/vsmmu, description: The folder that keeps the runs.}
+  connect: {type: str, default: 'qemu:///system', description: The URI of libvirt, for C(convert).}
+  domains: {type: list, elements: str, default: [], description: Names or UUIDs of domains. Empty means all.}
   options: {type: list, elements: str, default: [], description: More options of C(vsmmu batch convert).}
-  run: {type: str, default: '', description: The run to roll back; none for the last.}
-  force: {type: bool, default: false, description: Roll back what was edited since, too.}
-  refused: {type: str, choices: [warn, fail], default: warn, description: What a domain is that cannot be placed.}
+  run: {type: str, default: '', description: The run to roll back. Empty means the last one.}
+  force: {type: bool, default: false, description: Roll back domains that were edited since, too. The edits are lost.}
+  refused: {type: str, choices: [warn, fail], default: warn, description: How to report a domain that was refused.}
 """
 
 RETURN = r"""
-run: {type: str, returned: always, description: The run that was kept, to be rolled back.}
-totals: {type: dict, returned: always, description: How many domains met with each verdict.}
-domains: {type: list, returned: always, description: Each domain with its verdict and why.}
+run: {type: str, returned: always, description: The ID of the run, for a rollback.}
+totals: {type: dict, returned: always, description: The number of domains per verdict.}
+domains: {type: list, returned: always, description: Each domain with its verdict and the reason.}
 """
 
 
 def command_line(parameters, check_mode, diff):
-    """The arguments of vsmmu; names come after `--`, so that none is an option."""
+    """Returns the arguments of vsmmu. Names follow `--`, so a name is never read as an option."""
     argv = [parameters["program"], "batch", parameters["action"], "--json", "--state", parameters["state"]]
     if parameters["action"] == "convert":
         argv += ["--connect", parameters["connect"]] + parameters["options"]
@@ -61,13 +61,13 @@ def main():
     )
     parameters = module.params
     if parameters["action"] == "rollback" and module.check_mode:
-        module.exit_json(skipped=True, msg="a rollback is not tried in check mode")
+        module.exit_json(skipped=True, msg="a rollback does nothing in check mode")
 
     code, stdout, stderr = module.run_command(command_line(parameters, module.check_mode, module._diff))
     try:
         answer = json.loads(stdout)
     except ValueError:
-        module.fail_json(msg=stderr.strip() or "vsmmu gave no answer", rc=code)
+        module.fail_json(msg=stderr.strip() or "vsmmu printed no JSON", rc=code)
     domains = answer.get("domains", [])
     result = {
         "changed": answer["changed"],
@@ -78,7 +78,7 @@ def main():
     if module._diff:
         result["diff"] = [{"prepared": domain["diff"]} for domain in domains if domain.get("diff")]
 
-    refused = ["%s: %s" % (each["name"], each.get("why")) for each in domains if each["verdict"] == "cannot"]
+    refused = ["%s: %s" % (each["name"], each.get("why")) for each in domains if each["verdict"] == "refused"]
     failed = ["%s: %s" % (each["name"], each.get("why")) for each in domains if each["verdict"] == "failed"]
     if code not in (0, 1) or failed or (refused and parameters["refused"] == "fail"):
         module.fail_json(msg="; ".join(failed + refused) or stderr.strip(), rc=code, **result)
