@@ -1,12 +1,12 @@
 import type { Diagnostic, Location } from '../diagnostics.js';
 import type { ControllerIndex } from '../domain/address.js';
+import { smmuOfAlias } from '../domain/alias.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
-import { smmuOfAlias } from '../plan/alias.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import type { XmlElement } from '../xml/document.js';
 

@@ -1,6 +1,6 @@
 import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../diagnostics.js';
+import { hasOwnExpanderBus } from '../domain/alias.js';
 import { parseJson } from '../host/json.js';
-import { hasOwnExpanderBus } from '../plan/alias.js';
 import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../plan/target.js';
 import { exitCodeOf } from './exit-code.js';

@@ -1,8 +1,8 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
+import { groupMemberAlias } from '../domain/alias.js';
 import type { Domain } from '../domain/domain.js';
 import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
-import { groupMemberAlias } from '../plan/alias.js';
 import type { Attachment } from '../plan/attach.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';

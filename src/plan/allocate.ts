@@ -31,7 +31,7 @@ export class Allocator {
     }
   }
 
-  /** The controller index after the highest in use: no gap below it is filled, and none is made (rule 7). */
+  /** The controller index after the highest in use: no gap below it is filled, and none is made (rule "Indexes and slots"). */
   index(): ControllerIndex {
     return this.#nextIndex++ as ControllerIndex;
   }

@@ -7,7 +7,7 @@ export function isVirtMachine(domain: Domain): boolean {
   return code !== 'domain-not-aarch64' && code !== 'domain-not-virt';
 }
 
-/** Why a domain is not ours to change (rule 1), as a note; undefined: it is. */
+/** Why a domain is not ours to change (rule "Applicable"), as a note; undefined: it is. */
 export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
   if (domain.arch !== 'aarch64') {
     return diagnostic(
@@ -50,7 +50,7 @@ const OUR_DEVICES = /(?:^|[,={"'\s:])(pxb-pcie|arm-smmuv3|vfio-pci(?:-nohotplug)
 /** The machine-wide SMMU as `-machine` has it; QEMU 11.1 takes none beside those of expander buses. */
 const MACHINE_IOMMU = /(?:^|,)(iommu=smmuv3)(?=$|,)/;
 
-/** Arguments of `<qemu:commandline>` that put devices where we would not see them (rule 13). */
+/** Arguments of `<qemu:commandline>` that put devices where we would not see them (rule "Other IOMMUs"). */
 export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
   return domain.commandline.flatMap(({ value, location }) => {
     const [, device] = OUR_DEVICES.exec(value) ?? MACHINE_IOMMU.exec(value) ?? [];

@@ -4,7 +4,7 @@ import { MAX_VSMMUS } from '../domain/iommu.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
 import { slotsForRootPorts } from './allocate.js';
-import type { Layout } from './layout.js';
+import type { Layout } from './ports.js';
 
 /** Something there is a fixed number of, and who takes how many. */
 export interface Budget {

@@ -1,12 +1,12 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex } from '../domain/address.js';
+import { smmuOfAlias } from '../domain/alias.js';
 import { EXPANDER_MODELS, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
-import { smmuOfAlias } from './alias.js';
 
 /** An expander bus that is there already and has a vSMMU, or is one of ours. */
 export interface CurrentExpanderBus {

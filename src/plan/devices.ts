@@ -6,7 +6,7 @@ import type { PciTree } from '../domain/pci-tree.js';
 import type { Device, Renumbered } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Backends } from './iommufd.js';
-import type { Layout } from './layout.js';
+import type { Layout } from './ports.js';
 import type { Verdict } from './verdict.js';
 
 /** A placeable device as it is now, with the verdict on it. */

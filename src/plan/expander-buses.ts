@@ -6,10 +6,10 @@ import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import type { Window } from './bus-numbers.js';
 import type { CurrentTopology } from './current.js';
-import type { ExpanderBusLayout } from './layout.js';
 import type { CellMap } from './numa.js';
 import { cellOfDraft } from './platform.js';
 import type { Policy } from './policy.js';
+import type { ExpanderBusLayout } from './ports.js';
 import { draftDevices, type ExpanderBusRequest } from './requests.js';
 import type { Target } from './target.js';
 import {

@@ -6,7 +6,7 @@ import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
 import { groupsOf, type Verdict } from './verdict.js';
 
-/** What becomes of the VFIO backends of a domain (rule 8). */
+/** What becomes of the VFIO backends of a domain (rule "iommufd"). */
 export interface Backends {
   /** What becomes of `<iommufd>` below `<domain>`, every host device's default (libvirt 12.2). */
   readonly domain: Plan['iommufd'];

@@ -50,7 +50,7 @@ export interface PciHoleRequest {
 }
 
 /**
- * Grows `pcihole64` to what the devices' 64-bit prefetchable BARs need (rule 11): a power of two, 512 GiB at least, and
+ * Grows `pcihole64` to what the devices' 64-bit prefetchable BARs need (rule "pcihole64"): a power of two, 512 GiB at least, and
  * small enough that it fits below the end of the address space. Never less than it is.
  */
 export function planPciHole64(request: PciHoleRequest): PciHolePlan {

@@ -98,7 +98,7 @@ export interface ExpanderBusSite {
 }
 
 /**
- * Chooses the guest cell of an expander bus (rule 10): the one that stands for its devices' node of the host. What an expander bus says
+ * Chooses the guest cell of an expander bus (rule "NUMA"): the one that stands for its devices' node of the host. What an expander bus says
  * already stays, with a warning where it is another.
  */
 export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite, map: CellMap, host: Host): CellChoice {

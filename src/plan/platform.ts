@@ -36,7 +36,7 @@ export interface PlatformRequest {
   readonly devices: readonly Device[];
 }
 
-/** Plans NUMA cells and 64-bit MMIO space (rules 11 and 12) for devices whose places are known. */
+/** Plans NUMA cells and 64-bit MMIO space (rules "pcihole64" and "Generic Initiators") for devices whose places are known. */
 export function planPlatform(request: PlatformRequest): Platform {
   const { domain, host, policy, cells, expanderBuses, devices } = request;
   const placed = domain.hostDevices.filter((_, i) => devices[i]?.verdict === 'placed');
@@ -66,7 +66,7 @@ export function planPlatform(request: PlatformRequest): Platform {
   };
 }
 
-/** The cell of a draft's expander bus (rule 10). */
+/** The cell of a draft's expander bus (rule "NUMA"). */
 export function cellOfDraft(draft: ExpanderBusRequest, host: Host, cells: CellMap): CellChoice {
   const controller = draft.existing?.controller;
   const devices = draftDevices(draft).flatMap((d) => host.device(d.bdf) ?? []);

@@ -1,10 +1,10 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { isOurAlias } from '../domain/alias.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
-import { isOurAlias } from './alias.js';
 import { roomAbove } from './bus-numbers.js';
 import type { CurrentExpanderBus, CurrentTopology } from './current.js';
 import type { Policy } from './policy.js';

@@ -12,7 +12,7 @@ export interface RootIommuPlan {
 }
 
 /**
- * Decides on an SMMU of `pcie.0`, the whole machine's or that bus's own (rule 13): QEMU 11.1 takes none for the machine
+ * Decides on an SMMU of `pcie.0`, the whole machine's or that bus's own (rule "Other IOMMUs"): QEMU 11.1 takes none for the machine
  * beside those of expander buses, and no host device behind one that is emulated.
  * @param hasExpanderBus whether the domain has, or gets, an expander bus
  */

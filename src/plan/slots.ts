@@ -30,7 +30,7 @@ export interface SlotMoves {
 }
 
 /**
- * Takes the guest's slots apart by where their functions go (rule 6): what goes to one SMMU goes together with its
+ * Takes the guest's slots apart by where their functions go (rule "Ports"): what goes to one SMMU goes together with its
  * function numbers; where a slot parts, each side keeps a function 0, since a slot without one is not scanned (PCI 3.0, 3.2.2.3.4).
  */
 export function partSlots(

@@ -39,7 +39,7 @@ interface Wanted {
   readonly asked: boolean;
 }
 
-/** What policy and profile want of a vSMMU (rule 9); a value that is left to QEMU is not among them. */
+/** What policy and profile want of a vSMMU (rule "vSMMU values"); a value that is left to QEMU is not among them. */
 function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   const profile = policy.profile === 'auto' ? profileOfAny(devices) : undefined;
   return AUTO_ATTRIBUTES.flatMap((name) => {
@@ -50,7 +50,7 @@ function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
 }
 
 /**
- * The values of an expander bus's vSMMU (rule 9): the policy's; where that says `auto`, those of the profile that the devices
+ * The values of an expander bus's vSMMU (rule "vSMMU values"): the policy's; where that says `auto`, those of the profile that the devices
  * behind it call for, unless the host is known not to have them; where there is none, what the vSMMU has already; else
  * none, which leaves them to QEMU. What the target cannot say is left out.
  */

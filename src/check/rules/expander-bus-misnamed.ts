@@ -1,5 +1,5 @@
 import { diagnostic } from '../../diagnostics.js';
-import { smmuOfAlias } from '../../plan/alias.js';
+import { smmuOfAlias } from '../../domain/alias.js';
 import type { Rule } from '../inspection.js';
 
 /** The alias of one of our expander buses says which SMMU it serves, and `rewrite` and `attach` go by it. */

@@ -1,5 +1,5 @@
 import { diagnostic } from '../../diagnostics.js';
-import { smmuOfAlias } from '../../plan/alias.js';
+import { smmuOfAlias } from '../../domain/alias.js';
 import { valuesBeyondHost } from '../../plan/vsmmu.js';
 import { nameOf, type Rule } from '../inspection.js';
 

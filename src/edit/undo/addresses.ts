@@ -1,9 +1,9 @@
 import { type Diagnostic, diagnostic, InputError } from '../../diagnostics.js';
 import { formatGuestAddress } from '../../domain/address.js';
+import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
-import { isOurAlias } from '../../plan/alias.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement } from '../../xml/editor.js';
 import { printElement } from '../../xml/print.js';

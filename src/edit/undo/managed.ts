@@ -1,6 +1,6 @@
+import { isOurAlias } from '../../domain/alias.js';
 import { parseNumber } from '../../domain/number.js';
 import { QEMU_NAMESPACE, RESERVE_PROPERTY } from '../../domain/overrides.js';
-import { isOurAlias } from '../../plan/alias.js';
 import type { XmlAttribute, XmlDocument, XmlElement } from '../../xml/document.js';
 import { NAMESPACE } from './record.js';
 

@@ -1,10 +1,9 @@
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
 import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
+import { isOurAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Domain } from '../../domain/domain.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
-import { isOurAlias } from '../../plan/alias.js';
-import { planRootPorts } from '../../plan/root-ports.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';
 import type { Quote } from '../../xml/print.js';
@@ -14,6 +13,7 @@ import { formatAddress, NONE, type Property, type Subject, subjectsOf } from '..
 import { afterMoves, decideAddresses, type Move, type Returning, readReturning, rootPortsInUse } from './addresses.js';
 import { isBareRoot, isCompanion, isManagedCell, isRestorable } from './managed.js';
 import { asNew, changesOf, listed, type Meaning, NAMESPACE, subjectName } from './record.js';
+import { planRootPorts } from './root-ports.js';
 
 /** What an undo leaves: the edits that it makes, and what it could not do. */
 export interface Restored {

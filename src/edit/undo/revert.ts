@@ -1,9 +1,9 @@
 import { type Diagnostic, diagnostic, RefusedError } from '../../diagnostics.js';
+import { isOurAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Domain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { PciTree } from '../../domain/pci-tree.js';
-import { isOurAlias } from '../../plan/alias.js';
 import { NONE } from '../properties.js';
 import { type Meaning, readRecord } from './record.js';
 import { undo } from './undo.js';

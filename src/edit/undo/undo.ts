@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
+import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
-import { isOurAlias } from '../../plan/alias.js';
 import type { XmlDocument, XmlElement } from '../../xml/document.js';
 import { applyEdits, type TextEdit } from '../../xml/text-edits.js';
 import { type Alignment, alignmentOf, compose } from './alignment.js';

@@ -1,5 +1,5 @@
-import type { Bdf, ControllerIndex } from '../domain/address.js';
 import type { Smmu } from '../generated/topology.js';
+import type { Bdf, ControllerIndex } from './address.js';
 
 /**
  * User aliases of our controllers: libvirt keeps those that begin with `ua-` and takes letters, digits, `-` and `_` in

@@ -1,12 +1,12 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import { expanderBusAlias, portAlias, rootPortAlias, switchAlias } from '../domain/alias.js';
 import type { PciController } from '../domain/controller.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port, Renumbered } from '../generated/plan.js';
-import { expanderBusAlias, portAlias, rootPortAlias, switchAlias } from './alias.js';
 import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import {
@@ -67,7 +67,7 @@ export interface LayoutRequest {
   readonly translated: readonly ControllerIndex[];
 }
 
-/** Gives each expander bus its ports and each moving slot its port, with controller indexes after all others (rules 6 and 7). */
+/** Gives each expander bus its ports and each moving slot its port, with controller indexes after all others (rules "Ports" and "Indexes and slots"). */
 export function layOut(request: LayoutRequest): Layout {
   return new LayoutBuilder(request).build();
 }
