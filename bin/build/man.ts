@@ -76,6 +76,11 @@ function mainPage(date: Date, commands: readonly (readonly [string, Command])[])
 
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['LIBVIRT_DEFAULT_URI', 'the libvirt to connect to, where a command needs one and --connect is not given'],
+  [
+    'VSMMU_LIBVIRT_SCHEMAS',
+    `the folder of the schemas of the libvirt that a converted file is for, instead of /usr/share/libvirt/schemas: vsmmu warns
+    where it is too old to keep what vsmmu writes`,
+  ],
   ['VSMMU_EDITOR , Ev VISUAL , Ev EDITOR', 'the editor that vsmmu edit opens; the first one that is set'],
   [
     'BUN_OPTIONS , Ev BUN_BE_BUN , Ev BUN_INSPECT , Ev BUN_JSC_*',

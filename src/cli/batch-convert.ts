@@ -15,7 +15,7 @@ import { type Target, UPSTREAM } from '../plan/target.js';
 import { goingOf, interruption, jobsOf, lockFor, lockTarget, openReport, openState, runBatch } from './batch-run.js';
 import { readTextFile } from './files.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
-import { kernelLogOf, sysfsOf } from './place.js';
+import { kernelLogOf, reportInstalled, sysfsOf } from './place.js';
 import { stateFolder } from './state-folder.js';
 
 /** The libvirt that a batch is of where none is named. */
@@ -44,7 +44,8 @@ async function convertFolder(batch: Batch & { readonly source: FolderSource }, o
   await using open = apply ? await OpenRun.create(openState(options), batch) : undefined;
   const items = runFolder(batch, { ...how, signal: stop.signal }, open);
   const total = () => countXml(source.in);
-  return await runBatch(items, goingOf({ options, stop, open, total, report }));
+  const warnings = () => reportInstalled(options);
+  return await runBatch(items, { ...goingOf({ options, stop, open, total, report }), warnings });
 }
 
 async function convertDomains(

@@ -94,6 +94,8 @@ export interface BatchContext {
   readonly document: () => Readonly<Record<string, unknown>>;
   /** Called when every domain has its result. Returns false where the run has to be resumed all the same. */
   readonly finish: (tally: Tally) => Promise<boolean>;
+  /** Returns what to report once where something was changed, or would be. */
+  readonly warnings?: () => Promise<readonly Diagnostic[]>;
   /** What to say at the end: what can be done now, or how to go on when it ended before. */
   readonly next: (tally: Tally, ended: boolean) => string | undefined;
 }
@@ -136,13 +138,11 @@ export async function runBatch(items: AsyncIterable<Item>, going: BatchContext):
   const tally = new Tally(going.before);
   const progress = await openProgress(going);
   const output = await openOutput(options, progress);
-  let told = 0;
   let failFast = false;
   let finished = false;
   let error: DiagnosedError | undefined;
   try {
     for await (const item of items) {
-      told++;
       tally.add(item);
       output.item(item);
       await report?.item(item);
@@ -160,12 +160,13 @@ export async function runBatch(items: AsyncIterable<Item>, going: BatchContext):
   } finally {
     progress?.stop();
   }
-  const diagnostics = error ? inFile(error.diagnostics) : [];
+  const warnings = tally.changed ? await going.warnings?.() : undefined;
+  const diagnostics = inFile([...(error?.diagnostics ?? []), ...(warnings ?? [])]);
   printDiagnostics(diagnostics);
   output.end({ ...going.document(), totals: tally.totals, diagnostics, changed: tally.changed });
   const quiet = isSet(options, 'quiet');
   // Where not one domain was come to, why says it all.
-  if (!quiet && !(error && told === 0)) say(`vsmmu: ${summary(tally)}\n`);
+  if (!quiet && !(error && tally.added === 0)) say(`vsmmu: ${summary(tally)}\n`);
   const next = going.next(tally, finished);
   if (!quiet && next !== undefined) say(`vsmmu: ${next}\n`);
   if (error) return exitCodeOf(error);

@@ -115,7 +115,7 @@ export async function targetOf(options: OptionValues): Promise<Target> {
 }
 
 /** A warning where the result is for no libvirt in particular, and the one of this machine could not keep it. */
-async function reportInstalled(options: OptionValues): Promise<readonly Diagnostic[]> {
+export async function reportInstalled(options: OptionValues): Promise<readonly Diagnostic[]> {
   if (value(options, 'libvirt') !== undefined || value(options, 'connect') !== undefined) return [];
   const folder = process.env.VSMMU_LIBVIRT_SCHEMAS || '/usr/share/libvirt/schemas';
   if (!existsSync(folder)) return [];

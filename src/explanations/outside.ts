@@ -60,8 +60,9 @@ df -h .`,
     why: `A file is converted for current libvirt and QEMU. The schema of the libvirt on this machine lacks accel and pciBus of a
       vSMMU (libvirt 12.7), or iommufd of a host device (12.1). virsh define drops what it does not know, unless it is
       given --validate, and the guest then has vSMMUs without acceleration, or none.`,
-    remedy: `Define the domain on a host with a newer libvirt. --validate makes an older one refuse it. --libvirt VERSION says which
-      libvirt the domain is for; this one is not looked at then.`,
+    remedy: `Define the domain on a host with a newer libvirt. --validate makes an older one refuse it. With
+      --libvirt VERSION the domain is for that version, and the installed one is not looked at; VSMMU_LIBVIRT_SCHEMAS names
+      another folder of schemas than /usr/share/libvirt/schemas.`,
     example: `vsmmu rewrite --libvirt 12.8 vm.xml > new.xml
 virsh define --validate new.xml`,
   },

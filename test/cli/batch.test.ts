@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { convert, converted, HOST, SAMPLE, sandbox, text, verdicts } from './batch-sandbox.js';
-import { REPOSITORY, vsmmu } from './run.js';
+import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
 
 /** Of every kind one. */
 const MIXED = {
@@ -79,6 +79,19 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     const here = sandbox({ 'a/vm.xml': text });
     const { stderr } = here.batch(...convert(here));
     expect(stderr).toContain(`${join(here.folder, 'a/vm.xml')}:125:5: warning: device-without-group: `);
+  });
+
+  it('warns once where the libvirt installed here would drop what it writes, unless another is named', () => {
+    const here = sandbox({ 'a.xml': text, 'b.xml': text });
+    const old = temporaryFolder();
+    for (const file of ['domaincommon.rng', 'basictypes.rng']) writeFileSync(join(old, file), '<grammar/>');
+    const run = (...args: string[]) => vsmmu(['batch', ...convert(here), ...args], '', { VSMMU_LIBVIRT_SCHEMAS: old });
+    const warning = /^vsmmu: warning: libvirt-too-old: .* virsh define without --validate would drop them;/gm;
+    expect(run().stderr.match(warning)).toHaveLength(1);
+    expect(JSON.parse(run('--json').stdout).diagnostics).toMatchObject([{ code: 'libvirt-too-old' }]);
+    expect(run('--libvirt', '12.8.0').stderr).not.toContain('libvirt-too-old');
+    for (const file of ['a.xml', 'b.xml']) writeFileSync(join(here.folder, file), converted);
+    expect(run().stderr).not.toContain('libvirt-too-old');
   });
 
   it('shows a patch with --diff, passwords masked, which is what --apply does', () => {
