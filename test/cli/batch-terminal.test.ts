@@ -47,6 +47,14 @@ describe('on a terminal', () => {
     expect(shown).not.toContain('\u001b[?7l');
   });
 
+  it('hides the cursor while the bar is there, and shows it again', () => {
+    const here = sandbox(THREE);
+    const { shown } = atTerminal(here, ...convert(here));
+    const [hidden, visible] = [shown.indexOf('\u001b[?25l'), shown.lastIndexOf('\u001b[?25h')];
+    expect(hidden).toBeGreaterThanOrEqual(0);
+    expect(visible).toBeGreaterThan(shown.lastIndexOf('\u001b[?25l'));
+  });
+
   it('has no bar in a document', () => {
     const here = sandbox(THREE);
     const { shown } = atTerminal(here, ...convert(here), '--json');

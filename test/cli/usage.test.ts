@@ -57,6 +57,11 @@ describe('the command line', () => {
       ['rewrite', '--spare-ports', '1.5', SAMPLE],
       /--spare-ports takes a number from 0 to 32, not 1\.5/,
     ],
+    [
+      'a size of another range',
+      ['rewrite', '--ssidsize', '21', SAMPLE],
+      /--ssidsize takes auto or a number from 0 to 20, not 21/,
+    ],
     ['a bypass that is no address', ['rewrite', '--bypass', 'gpu', SAMPLE], /--bypass takes PCI addresses .*, not gpu/],
   ])('is refused with one line and exit code 2: %s', (_, args, says) => {
     const run = vsmmu(args);

@@ -170,6 +170,21 @@ describe('what goes', () => {
     parseXml(after);
   });
 
+  it.each([
+    ['<a>\n  <b>\n    <c/>\n  </b>\n</a>', '<a>\n</a>'],
+    ['<a><b>text<c/></b></a>', '<a><b>text</b></a>'],
+    ['<a><b><c/>text</b></a>', '<a><b>text</b></a>'],
+    ['<a><b><!-- --><c/></b></a>', '<a><b><!-- --></b></a>'],
+    ['<a><b><c/><d/></b></a>', '<a><b><d/></b></a>'],
+    ["<a><b d=''><c/></b></a>", "<a><b d=''/></a>"],
+  ])('takes along what is empty without it, and no text: %s', (text, result) => {
+    const after = edited(text, (editor, find) => {
+      editor.remove(find('c'));
+      editor.whenEmpty(find('b'), 'remove');
+    });
+    expect(after).toBe(result);
+  });
+
   it('is replaced in its place', () => {
     expect(edited('<a>\n  <b c="d">\n    <e/>\n  </b> <!-- b -->\n</a>', (e, find) => e.replace(find('b'), PORT))).toBe(
       '<a>\n  <controller type="pci">\n    <model name="pcie-root-port"/>\n    <target/>\n  </controller> <!-- b -->\n</a>',
