@@ -10,7 +10,6 @@ const NCNAME = `[${START}][${START}\\-.0-9\\xB7\\u0300-\\u036F\\u203F\\u2040]*`;
 
 /** At most one colon: what more of them mean depends on the version of libxml2. */
 const NAME = new RegExp(`${NCNAME}(?::${NCNAME})?`, 'uy');
-const WHOLE_NAME = new RegExp(`^${NCNAME}(?::${NCNAME})?$`, 'u');
 /** Matches nearly every name; the look-ahead leaves the others to NAME, which costs more. */
 const PLAIN_NAME = /[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?(?=[ \t\r\n/>=?])/y;
 
@@ -31,9 +30,9 @@ export function nameEndAt(text: string, offset: number): number {
   return NAME.test(text) ? NAME.lastIndex : offset;
 }
 
-/** Whether the whole of it is a name. */
-export function isName(name: string): boolean {
-  return WHOLE_NAME.test(name);
+/** Whether a whole text is a name. */
+export function isName(text: string): boolean {
+  return text !== '' && nameEndAt(text, 0) === text.length;
 }
 
 /** The end of the reference to an entity of XML or to a character that begins at an offset; the offset itself if none does. */

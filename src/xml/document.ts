@@ -1,25 +1,40 @@
+import { XMLParser } from 'fast-xml-parser';
 import type { Location } from '../diagnostics.js';
+import { decodeText, normalizeLineEnds } from './characters.js';
 import { XmlEditor } from './editor.js';
-import { guard } from './guard.js';
+import { guard, MAX_DEPTH } from './guard.js';
 import { Lines, readSource } from './source.js';
-import { buildTree } from './tree.js';
+import type { StartTag, XmlAttribute } from './start-tag.js';
 
-/** An attribute; offsets into the document's text. */
-export interface XmlAttribute {
-  /** The qualified name as written. */
-  readonly name: string;
-  /** Decoded and normalised as XML says: references resolved, written line ends and tabs as spaces. */
-  readonly value: string;
-  readonly start: number;
-  /** After the closing quote. */
-  readonly end: number;
-  /** Inside the quotes. */
-  readonly valueStart: number;
-  readonly valueEnd: number;
+/** fast-xml-parser finds the nesting of the elements and where each ends; entities, values and attributes stay text. */
+export const PARSER_OPTIONS = {
+  preserveOrder: true,
+  captureMetaData: true,
+  ignoreAttributes: true,
+  processEntities: false,
+  parseTagValue: false,
+  trimValues: false,
+  jPath: false,
+  maxNestedTags: MAX_DEPTH,
+};
+
+/** A node of fast-xml-parser: one key with its content. The key is the name of an element; text has no metadata. */
+interface ParsedNode {
+  readonly [name: string]: readonly ParsedNode[];
 }
 
+const METADATA = XMLParser.getMetaDataSymbol() as unknown as keyof ParsedNode;
+
+const parser = new XMLParser(PARSER_OPTIONS);
+
+const XML_NAMESPACE = 'http://www.w3.org/XML/1998/namespace';
+const XMLNS_NAMESPACE = 'http://www.w3.org/2000/xmlns/';
+
+/** What may stand between two child elements: a comment, an instruction, a CDATA section, text. */
+const CONTENT = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|([^<]+)/g;
+
 /** An element; offsets into the document's text, in UTF-16 code units. */
-export interface XmlElement {
+export class XmlElement {
   /** The qualified name as written. */
   readonly name: string;
   readonly localName: string;
@@ -27,29 +42,113 @@ export interface XmlElement {
   readonly prefix: string;
   /** The namespace's name, '' for none. */
   readonly namespace: string;
-  /** Undefined for the root. */
-  readonly parent: XmlElement | undefined;
-  /** Elements only, in order. */
-  readonly children: readonly XmlElement[];
+  /** In the order they are written, namespace declarations among them. */
+  readonly attributes: readonly XmlAttribute[];
   /** The `<` of the start tag. */
   readonly start: number;
-  /** After the last `>`. */
-  readonly end: number;
   /** After the `>` of the start tag. */
   readonly openEnd: number;
   /** The `<` of the end tag; of a self-closing element its end. */
   readonly closeStart: number;
   readonly selfClosing: boolean;
-  /** In the order they are written, namespace declarations among them. */
-  readonly attributes: readonly XmlAttribute[];
+  /** Elements only, in order; set once, while the tree is built. */
+  children: readonly XmlElement[] = [];
+  private readonly declared: ReadonlyMap<string, string> | undefined;
+  private knownText: string | undefined;
+
+  /** Called by `parseXml` only. */
+  constructor(
+    private readonly source: string,
+    tag: StartTag,
+    /** After the last `>`. */
+    readonly end: number,
+    /** Undefined for the root. */
+    readonly parent: XmlElement | undefined,
+  ) {
+    const { name } = tag;
+    this.name = name;
+    this.attributes = tag.attributes;
+    this.start = tag.start;
+    this.openEnd = tag.end;
+    this.selfClosing = tag.selfClosing;
+    this.closeStart = tag.selfClosing ? end : source.lastIndexOf('<', end - 1);
+    const closed = tag.selfClosing ? tag.end === end : source.startsWith(`/${name}`, this.closeStart + 1);
+    if (!closed) throw new Error(`fast-xml-parser found no element at ${tag.start}–${end}`);
+    this.declared = declaredNamespaces(tag.attributes);
+    const colon = name.indexOf(':');
+    const namespace = this.namespaceOf(name.slice(0, Math.max(0, colon)));
+    // libxml2 takes a prefix that is not declared for a part of the name.
+    const nameStart = namespace === undefined ? 0 : colon + 1;
+    this.namespace = namespace ?? '';
+    this.prefix = name.slice(0, Math.max(0, nameStart - 1));
+    this.localName = name.slice(nameStart);
+  }
+
   /** Its character data, CDATA sections too, decoded; without its descendants'. */
-  readonly text: string;
+  get text(): string {
+    this.knownText ??= this.readText();
+    return this.knownText;
+  }
+
   /** The decoded value of the attribute with this qualified name. */
-  attribute(name: string): string | undefined;
+  attribute(name: string): string | undefined {
+    return this.attributes.find((attribute) => attribute.name === name)?.value;
+  }
+
   /** The first child of this name in no namespace. */
-  child(name: string): XmlElement | undefined;
+  child(name: string): XmlElement | undefined {
+    return this.children.find((child) => child.name === name && child.namespace === '');
+  }
+
   /** The children of this name in no namespace. */
-  childrenNamed(name: string): readonly XmlElement[];
+  childrenNamed(name: string): readonly XmlElement[] {
+    return this.children.filter((child) => child.name === name && child.namespace === '');
+  }
+
+  private namespaceOf(prefix: string): string | undefined {
+    const declared = this.declared?.get(prefix);
+    if (declared !== undefined) return declared;
+    if (this.parent !== undefined) return this.parent.namespaceOf(prefix);
+    return prefix === '' ? '' : prefix === 'xml' ? XML_NAMESPACE : undefined;
+  }
+
+  private readText(): string {
+    let text = '';
+    let at = this.openEnd;
+    for (const child of this.children) {
+      text += textOf(this.source.slice(at, child.start));
+      at = child.end;
+    }
+    return text + textOf(this.source.slice(at, this.closeStart));
+  }
+}
+
+/**
+ * The namespaces that these attributes declare, by prefix; the default namespace has the prefix ''. Undefined if there are none.
+ * Like libxml2, it ignores declarations that Namespaces in XML 1.0 forbids: libvirt accepts them.
+ */
+function declaredNamespaces(attributes: readonly XmlAttribute[]): ReadonlyMap<string, string> | undefined {
+  let declared: Map<string, string> | undefined;
+  for (const { name, value } of attributes) {
+    if (!name.startsWith('xmlns') || (name.length > 5 && name[5] !== ':')) continue;
+    const prefix = name.slice(6);
+    if (prefix === 'xml' || prefix === 'xmlns' || (prefix !== '' && value === '')) continue;
+    if (value === XML_NAMESPACE || value === XMLNS_NAMESPACE) continue;
+    declared ??= new Map();
+    declared.set(prefix, value);
+  }
+  return declared;
+}
+
+/** The character data of a piece of content that holds no element. */
+function textOf(content: string): string {
+  if (!content.includes('<')) return decodeText(content);
+  let text = '';
+  for (const [, section, characters] of content.matchAll(CONTENT)) {
+    if (section !== undefined) text += normalizeLineEnds(section);
+    else if (characters !== undefined) text += decodeText(characters);
+  }
+  return text;
 }
 
 /** A document as it was read: its text, which never changes, and its elements with their offsets in that text. */
@@ -77,9 +176,23 @@ export class XmlDocument {
 
 /**
  * Reads a document from UTF-8 bytes or their text. Accepts only what libxml2 accepts.
- * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the place if it is known
+ * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the location if it is known
  */
 export function parseXml(input: string | Uint8Array): XmlDocument {
   const text = readSource(input);
-  return new XmlDocument(text, buildTree(text, guard(text)));
+  const { readable, tags } = guard(text);
+  let found = 0;
+  const build = (siblings: readonly ParsedNode[], parent: XmlElement | undefined): XmlElement[] =>
+    siblings.flatMap((node) => {
+      const metadata = node[METADATA] as { startIndex: number; endIndex: number } | undefined;
+      if (metadata === undefined) return [];
+      const tag = tags[found++];
+      if (tag?.start !== metadata.startIndex) throw new Error(`fast-xml-parser missed the tag at ${tag?.start}`);
+      const element = new XmlElement(text, tag, metadata.endIndex, parent);
+      for (const name in node) element.children = build(node[name] ?? [], element);
+      return element;
+    });
+  const [root] = build(parser.parse(readable), undefined);
+  if (root === undefined || found !== tags.length) throw new Error(`fast-xml-parser found ${found} of ${tags.length}`);
+  return new XmlDocument(text, root);
 }

@@ -13,28 +13,25 @@ export interface NewElement {
   readonly quote?: "'" | '"';
 }
 
-/** What is to become of one element. */
+/** The edits of one element. */
 interface Change {
   /** New values; undefined removes the attribute. */
   readonly attributes: Map<string, string | undefined>;
   readonly before: NewElement[];
   readonly appended: NewElement[];
   readonly after: NewElement[];
-  /** An element replaces this one. */
-  fate: 'stays' | 'goes' | NewElement;
-  /** What becomes of it where nothing is left in it. */
-  whenEmpty: 'stays' | 'closes' | 'goes';
+  /** What takes its place; null for nothing. */
+  instead: NewElement | null | undefined;
+  whenEmpty: 'close' | 'remove' | undefined;
 }
 
 /**
  * Edits of a document, applied to its text at the end: what no edit asks for stays byte for byte.
  * Edits name elements of the document as it was read, in any order; those within an element that is removed or replaced are
- * lost with it. Prefixes in names must be declared where they are written: nobody checks that.
+ * lost with it. The caller makes sure that prefixes in names are declared where they are written.
  */
 export class XmlEditor {
   private readonly changes = new Map<XmlElement, Change>();
-  private result: readonly TextEdit[] | undefined;
-  private applier: EditApplier | undefined;
 
   constructor(private readonly document: XmlDocument) {}
 
@@ -68,64 +65,69 @@ export class XmlEditor {
 
   /** Takes out an element, with its lines where it is alone on them. What was inserted beside it stays. */
   remove(element: XmlElement): void {
-    this.changeOf(notRoot(element)).fate = 'goes';
+    this.changeOf(notRoot(element)).instead = null;
   }
 
   /** Makes an element an empty one (`<name/>`) where nothing is left in it; with `remove`, takes it out where it has no attribute left either. */
-  whenEmpty(element: XmlElement, fate: 'close' | 'remove'): void {
+  whenEmpty(element: XmlElement, action: 'close' | 'remove'): void {
     const change = this.changeOf(element);
-    if (fate === 'remove') change.whenEmpty = 'goes';
-    else if (change.whenEmpty === 'stays') change.whenEmpty = 'closes';
-  }
-
-  /** Whether the edits so far take an element out. */
-  isRemoved(element: XmlElement): boolean {
-    this.applier ??= new EditApplier(this.document, this.changes);
-    return this.applier.isGone(element);
+    if (change.whenEmpty !== 'remove') change.whenEmpty = action;
   }
 
   /** Puts another element in the place of this one. */
   replace(element: XmlElement, replacement: NewElement): void {
-    this.changeOf(element).fate = replacement;
+    this.changeOf(element).instead = replacement;
   }
 
-  /** Whether the edits make another text. */
-  get changed(): boolean {
-    return this.toString() !== this.document.text;
+  /** Whether the edits so far take an element out, by itself or because nothing is left in it. */
+  isRemoved(element: XmlElement): boolean {
+    const change = this.changes.get(element);
+    if (change?.instead !== undefined) return change.instead === null;
+    if (change?.whenEmpty !== 'remove') return false;
+    const values = new Map(element.attributes.map(({ name, value }): [string, string | undefined] => [name, value]));
+    for (const [name, value] of change.attributes) values.set(name, value);
+    return [...values.values()].every((value) => value === undefined) && this.isEmptied(element);
+  }
+
+  /** Whether the edits so far leave nothing in an element. */
+  isEmptied(element: XmlElement): boolean {
+    if (this.changes.get(element)?.appended.length) return false;
+    let at = element.openEnd;
+    for (const child of element.children) {
+      const change = this.changes.get(child);
+      if (!this.isRemoved(child) || change?.before.length || change?.after.length) return false;
+      if (!isBlank(this.document.text, at, child.start)) return false;
+      at = child.end;
+    }
+    return isBlank(this.document.text, at, element.closeStart);
   }
 
   /**
    * The edited text.
-   * @throws Error an edit that no XML can say: a name that is none, a character that is not allowed
+   * @throws Error an edit that XML cannot represent: an invalid name or character
    */
   toString(): string {
     return applyEdits(this.document.text, this.textEdits());
   }
 
   /**
-   * What the edits do to the text, in its order.
+   * The edits of the text, in its order.
    * @throws Error as `toString`
    */
   textEdits(): readonly TextEdit[] {
-    this.result ??= this.changes.size === 0 ? [] : new EditApplier(this.document, this.changes).textEdits();
-    return this.result;
+    return new EditApplier(this.document, this, this.changes).textEdits();
   }
 
   private changeOf(element: XmlElement): Change {
-    this.result = undefined;
     let change = this.changes.get(element);
     if (change === undefined) {
-      this.checkOurs(element);
-      change = { attributes: new Map(), before: [], appended: [], after: [], fate: 'stays', whenEmpty: 'stays' };
+      let root = element;
+      while (root.parent !== undefined) root = root.parent;
+      if (root !== this.document.root) throw new Error(`<${element.name}> is of another document`);
+      change = { attributes: new Map(), before: [], appended: [], after: [], instead: undefined, whenEmpty: undefined };
       this.changes.set(element, change);
     }
     return change;
-  }
-
-  private checkOurs(element: XmlElement): void {
-    let root = element;
-    while (root.parent !== undefined) root = root.parent;
-    if (root !== this.document.root) throw new Error(`<${element.name}> is of another document`);
   }
 }
 
@@ -145,6 +147,7 @@ class EditApplier {
 
   constructor(
     private readonly document: XmlDocument,
+    private readonly editor: XmlEditor,
     private readonly changes: ReadonlyMap<XmlElement, Change>,
   ) {
     this.text = document.text;
@@ -163,45 +166,19 @@ class EditApplier {
       return;
     }
     this.insertBefore(element, change.before);
-    if (this.isGone(element)) {
+    if (change.instead) {
+      this.cut(element.start, element.end, this.printNew(change.instead, this.layout.linesOf(element)));
+    } else if (this.editor.isRemoved(element)) {
       this.takeOut(this.layout.removal(element));
-    } else if (change.fate === 'stays') {
+    } else {
       this.changeAttributes(element, change.attributes);
       for (const child of element.children) this.visit(child);
       this.append(element, change.appended);
-      if (change.whenEmpty !== 'stays' && !element.selfClosing && this.isEmptied(element)) {
+      if (change.whenEmpty && !element.selfClosing && this.editor.isEmptied(element)) {
         this.cut(element.attributes.at(-1)?.end ?? nameEnd(element), element.end, '/>');
       }
-    } else if (change.fate !== 'goes') {
-      this.cut(element.start, element.end, this.printNew(change.fate, this.layout.linesOf(element)));
     }
     this.insertAfter(element, change.after);
-  }
-
-  /** Whether an element goes, by itself or because nothing is left in it. */
-  isGone(element: XmlElement): boolean {
-    const change = this.changes.get(element);
-    if (change?.fate !== 'stays') return change?.fate === 'goes';
-    const keepsAttribute = (name: string) => !change.attributes.has(name) || change.attributes.get(name) !== undefined;
-    return (
-      change.whenEmpty === 'goes' &&
-      this.isEmptied(element) &&
-      !element.attributes.some(({ name }) => keepsAttribute(name)) &&
-      ![...change.attributes.values()].some((value) => value !== undefined)
-    );
-  }
-
-  /** Whether nothing is left in an element. */
-  private isEmptied(element: XmlElement): boolean {
-    if (this.changes.get(element)?.appended.length) return false;
-    let at = element.openEnd;
-    for (const child of element.children) {
-      const change = this.changes.get(child);
-      if (!this.isGone(child) || change?.before.length || change?.after.length) return false;
-      if (!isBlank(this.text, at, child.start)) return false;
-      at = child.end;
-    }
-    return isBlank(this.text, at, element.closeStart);
   }
 
   /** Removes a stretch. Text on both sides becomes one: `]]` and `>` must not meet in it (XML 1.0, section 2.4). */

@@ -1,13 +1,21 @@
 import { findIllegalCharacter } from './characters.js';
 import { brief, contentStart, fail, Lines } from './source.js';
-import { checkLength, checkReferences, describe, readName, readStartTag, skipSpace } from './start-tag.js';
+import {
+  checkLength,
+  checkReferences,
+  describe,
+  readName,
+  readStartTag,
+  type StartTag,
+  skipSpace,
+} from './start-tag.js';
 
 /** A document that libxml2 accepts. */
 export interface GuardedText {
   /** The text with everything replaced that fast-xml-parser mishandles, at the same length. */
   readonly readable: string;
-  /** The number of its elements. */
-  readonly elements: number;
+  /** The start tags of its elements, in order. */
+  readonly tags: readonly StartTag[];
 }
 
 /** libxml2's limit without XML_PARSE_HUGE, which libvirt does not set. */
@@ -37,10 +45,8 @@ export function guard(text: string): GuardedText {
 
 class Guard {
   /** The elements that are open. */
-  private readonly open: { readonly name: string; readonly start: number }[] = [];
-  /** The root, as soon as it has begun. */
-  private root: { readonly name: string; readonly start: number } | undefined;
-  private elements = 0;
+  private readonly open: StartTag[] = [];
+  private readonly tags: StartTag[] = [];
   /** The readable text up to `readableEnd`. */
   private readable = '';
   private readableEnd = 0;
@@ -60,17 +66,18 @@ class Guard {
       else if (code === 0x21 /* ! */) at = this.readBang(markup);
       else if (code === 0x3f /* ? */) at = this.readInstruction(markup);
       else at = this.readElement(markup);
-      if (this.open.length === 0 && rootEnd === 0 && this.root !== undefined) rootEnd = at;
+      if (this.open.length === 0 && rootEnd === 0 && this.tags.length > 0) rootEnd = at;
     }
     if (at < text.length) this.checkText(at, text.length);
     const unclosed = this.open.at(-1);
     if (unclosed !== undefined) fail(text, text.length, `the document ends before ${this.closing(unclosed)}`);
-    if (this.root === undefined) fail(text, text.length, 'the document has no element');
+    const [root] = this.tags;
+    if (root === undefined) fail(text, text.length, 'the document has no element');
     // libxml2 does not empty its buffer between two processing instructions outside the root.
-    checkLength(text, 0, this.root.start, MAX_PIECE_BYTES, 'something before the root element');
+    checkLength(text, 0, root.start, MAX_PIECE_BYTES, 'something before the root element');
     checkLength(text, rootEnd, text.length, MAX_PIECE_BYTES, 'something after the root element');
     const readable = this.readable + text.slice(this.readableEnd);
-    return { readable: readable.replace(REFUSED_NAMES, (tag) => tag.replace(/\w/g, 'x')), elements: this.elements };
+    return { readable: readable.replace(REFUSED_NAMES, (tag) => tag.replace(/\w/g, 'x')), tags: this.tags };
   }
 
   private readDeclaration(start: number): number {
@@ -94,8 +101,9 @@ class Guard {
     if (this.open.length === 0) {
       const at = skipSpace(text, start);
       if (at >= end) return;
-      if (this.root === undefined) fail(text, at, `expected an element, found ${describe(text, at)}`);
-      fail(text, at, `text after the end of <${brief(this.root.name)}>: ${describe(text, at)}`);
+      const [root] = this.tags;
+      if (root === undefined) fail(text, at, `expected an element, found ${describe(text, at)}`);
+      fail(text, at, `text after the end of <${brief(root.name)}>: ${describe(text, at)}`);
     }
     const run = text.slice(start, end);
     if (run.includes('&')) checkReferences(text, start, end);
@@ -104,19 +112,19 @@ class Guard {
   }
 
   private readElement(start: number): number {
-    const { text, open } = this;
-    const { name, selfClosing, end } = readStartTag(text, start);
-    if (open.length === 0 && this.root !== undefined) {
-      fail(text, start, `a second root element <${brief(name)}>, after the end of <${brief(this.root.name)}>`);
+    const { text, open, tags } = this;
+    const tag = readStartTag(text, start);
+    if (open.length === 0 && tags[0] !== undefined) {
+      fail(text, start, `a second root element <${brief(tag.name)}>, after the end of <${brief(tags[0].name)}>`);
     }
     if (open.length >= MAX_DEPTH)
       fail(text, start, `elements are nested deeper than ${MAX_DEPTH}, which libxml2 refuses`);
-    if (++this.elements > MAX_ELEMENTS)
+    if (tags.length >= MAX_ELEMENTS)
       fail(text, start, `the document has more than ${MAX_ELEMENTS} elements`, 'xml-too-large');
-    checkLength(text, start, end, MAX_PIECE_BYTES, 'a tag');
-    this.root ??= { name, start };
-    if (!selfClosing) open.push({ name, start });
-    return end;
+    checkLength(text, start, tag.end, MAX_PIECE_BYTES, 'a tag');
+    tags.push(tag);
+    if (!tag.selfClosing) open.push(tag);
+    return tag.end;
   }
 
   private readEndTag(start: number): number {
@@ -188,7 +196,7 @@ class Guard {
     this.readableEnd = end;
   }
 
-  private closing({ name, start }: { readonly name: string; readonly start: number }): string {
+  private closing({ name, start }: StartTag): string {
     return `</${brief(name)}> (opened at line ${new Lines(this.text).location(start).line})`;
   }
 }

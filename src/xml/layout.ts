@@ -18,8 +18,7 @@ export class Layout {
   private readonly lineEnd: string;
   private readonly oneLine: boolean;
   private readonly mixed = new Map<XmlElement, boolean>();
-  private seenQuote: Quote | undefined;
-  private seenUnit: string | undefined;
+  private readonly firstQuote: string | undefined;
 
   constructor(private readonly document: XmlDocument) {
     this.text = document.text;
@@ -28,14 +27,13 @@ export class Layout {
     const { start, end } = document.root;
     const broken = this.text.indexOf('\n', start);
     this.oneLine = broken === -1 || broken >= end;
+    this.firstQuote = /=\s*(["'])/.exec(this.text.slice(start, end))?.[1];
   }
 
-  /** The quote for a new attribute of an element: its last attribute's, or what most of the document has. */
+  /** The quote for a new attribute of an element: its last attribute's, else the document's first one. */
   quote(element?: XmlElement): Quote {
     const last = element?.attributes.at(-1);
-    if (last !== undefined) return this.text[last.valueEnd] === '"' ? '"' : "'";
-    this.seenQuote ??= this.text.split('="').length > this.text.split("='").length ? '"' : "'";
-    return this.seenQuote;
+    return (last ? this.text[last.valueEnd] : this.firstQuote) === '"' ? '"' : "'";
   }
 
   /** Whether white space matters in an element: there is text in it. */
@@ -71,13 +69,8 @@ export class Layout {
   /** The lines for a new child; undefined: it goes on the same line. */
   linesOfChildren(parent: XmlElement): Lines | undefined {
     if (this.isMixed(parent)) return undefined;
-    if (parent.children.length > 0) {
-      for (const child of parent.children.toReversed()) {
-        const lines = this.linesOf(child);
-        if (lines !== undefined) return lines;
-      }
-      return undefined;
-    }
+    const last = parent.children.findLast((child) => this.lineStart(child));
+    if (parent.children.length > 0) return last && this.linesOf(last);
     const lines = this.linesOf(parent);
     return lines && { ...lines, indent: lines.indent + lines.unit };
   }
@@ -105,25 +98,15 @@ export class Layout {
     return end;
   }
 
-  /** What a level of depth adds to the indentation: as at the element, else as first seen in the document, else two spaces. */
+  /** What a level of depth adds to the indentation: as at the element or around it, else as in the first indented line, else two spaces. */
   private unit(element: XmlElement): string {
     for (let at: XmlElement | undefined = element; at !== undefined; at = at.parent) {
       const unit = this.unitAt(at);
       if (unit) return unit;
     }
-    this.seenUnit ??= this.firstUnit(this.document.root.children) ?? '  ';
-    return this.seenUnit;
-  }
-
-  /** How much deeper the first child is that is deeper than its parent; '' when all are flush with theirs. */
-  private firstUnit(elements: readonly XmlElement[]): string | undefined {
-    let flush: string | undefined;
-    for (const element of elements) {
-      const unit = this.unitAt(element) || this.firstUnit(element.children) || undefined;
-      if (unit) return unit;
-      flush ??= this.unitAt(element);
-    }
-    return flush;
+    const { root } = this.document;
+    const content = this.text.slice(root.openEnd, root.closeStart);
+    return /\n([ \t]+)<\w/.exec(content)?.[1] ?? (content.includes('\n<') ? '' : '  ');
   }
 
   private unitAt(element: XmlElement): string | undefined {

@@ -19,14 +19,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '>': '&gt;',
   '"': '&quot;',
   "'": '&apos;',
-  '\t': '&#9;',
-  '\n': '&#10;',
-  '\r': '&#13;',
 };
 
 /**
  * An element as text, from its `<` to its last `>`; on one line without `lines`.
- * @throws Error a name that is none, an attribute given twice, or a character that XML has no way to say
+ * @throws Error an invalid name, an attribute given twice, or a character that XML cannot represent
  */
 export function printElement(element: NewElement, quote: Quote, lines: Lines | undefined): string {
   const { name, attributes = [], children = [], text = '' } = element;
@@ -45,7 +42,7 @@ export function printElement(element: NewElement, quote: Quote, lines: Lines | u
   const lead = inner === undefined ? '' : inner.lineEnd + inner.indent;
   const content = children.map((child) => lead + printElement(child, quoted, inner)).join('');
   const end = inner === undefined || lines === undefined ? '' : lines.lineEnd + lines.indent;
-  return `${tag}>${escapeText(text)}${content}${end}</${name}>`;
+  return `${tag}>${escapeCharacters(text, /[&<>\r]/g)}${content}${end}</${name}>`;
 }
 
 /**
@@ -59,26 +56,19 @@ export function printAttribute(name: string, value: string, quote: Quote): strin
 
 /**
  * A value as it stands between such quotes.
- * @throws Error a character that XML has no way to say
+ * @throws Error a character that XML cannot represent
  */
 export function escapeAttributeValue(value: string, quote: Quote): string {
-  checkCharacters(value);
-  return value.replace(
-    quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g,
-    (character) => ESCAPES[character] ?? character,
-  );
+  return escapeCharacters(value, quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g);
 }
 
-function escapeText(text: string): string {
-  checkCharacters(text);
-  return text.replace(/[&<>\r]/g, (character) => ESCAPES[character] ?? character);
+function escapeCharacters(value: string, characters: RegExp): string {
+  if (findIllegalCharacter(value) !== -1) {
+    throw new Error(`${JSON.stringify(value)} has a character that XML cannot represent`);
+  }
+  return value.replace(characters, (character) => ESCAPES[character] ?? `&#${character.charCodeAt(0)};`);
 }
 
 function checkName(name: string): void {
   if (!isName(name)) throw new Error(`${JSON.stringify(name)} is not a name of XML`);
-}
-
-function checkCharacters(value: string): void {
-  const at = findIllegalCharacter(value);
-  if (at !== -1) throw new Error(`${JSON.stringify(value)} has a character that XML has no way to say`);
 }

@@ -4,8 +4,6 @@ import { type DiagnosticCode, diagnostic, InputError, type Location } from '../d
 export const MAX_BYTES = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARK = 0xfeff;
-/** Characters between two known lines: few enough to count from one quickly, many enough that the list stays short. */
-const BLOCK = 1024;
 
 /** Throws an InputError at an offset of the text. */
 export function fail(text: string, offset: number, message: string, code: DiagnosticCode = 'xml-syntax'): never {
@@ -18,39 +16,24 @@ export function brief(value: string): string {
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }
 
-/** A line of a text, and the offset where it starts. */
-interface Line {
-  readonly line: number;
-  readonly start: number;
-}
-
 /** The lines of a text. They end with \n; a byte order mark is not a column. */
 export class Lines {
-  /** The line at the beginning of each block of 1024 characters, up to the last block that was needed. */
-  private readonly blocks: Line[];
+  private readonly starts: number[];
 
-  constructor(private readonly text: string) {
-    this.blocks = [{ line: 1, start: contentStart(text) }];
+  constructor(text: string) {
+    this.starts = [contentStart(text)];
+    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.starts.push(at + 1);
   }
 
   /** The line and column of an offset, both from 1. */
   location(offset: number): Location {
-    const block = Math.floor(offset / BLOCK);
-    for (let next = this.blocks.length; next <= block; next++) this.blocks.push(this.lineAt(next * BLOCK, next - 1));
-    const { line, start } = this.lineAt(offset, block);
-    return { line, column: Math.max(1, offset - start + 1) };
-  }
-
-  /** The line of an offset, found from the beginning of a known block before it. */
-  private lineAt(offset: number, block: number): Line {
-    let { line, start } = this.blocks[block] as Line;
-    // Among the text of the block alone: a text without a line break is not searched to its end.
-    const text = this.text.slice(block * BLOCK, offset);
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) {
-      line++;
-      start = block * BLOCK + at + 1;
+    let [line, next] = [1, this.starts.length + 1];
+    while (next - line > 1) {
+      const middle = (line + next) >>> 1;
+      if ((this.starts[middle - 1] ?? 0) <= offset) line = middle;
+      else next = middle;
     }
-    return { line, start };
+    return { line, column: Math.max(1, offset - (this.starts[line - 1] ?? 0) + 1) };
   }
 }
 

@@ -1,9 +1,24 @@
 import { decodeAttributeValue, nameEndAt, referenceEnd } from './characters.js';
-import type { XmlAttribute } from './document.js';
 import { brief, fail } from './source.js';
+
+/** An attribute; offsets into the document's text. */
+export interface XmlAttribute {
+  /** The qualified name as written. */
+  readonly name: string;
+  /** Decoded and normalised as XML says: references resolved, written line ends and tabs as spaces. */
+  readonly value: string;
+  readonly start: number;
+  /** After the closing quote. */
+  readonly end: number;
+  /** Inside the quotes. */
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
 
 /** A start tag or an empty-element tag. */
 export interface StartTag {
+  /** Its `<`. */
+  readonly start: number;
   readonly name: string;
   readonly attributes: readonly XmlAttribute[];
   readonly selfClosing: boolean;
@@ -29,7 +44,7 @@ export function readStartTag(text: string, start: number): StartTag {
     const code = text.charCodeAt(next);
     const selfClosing = code === 0x2f /* / */ && text.charCodeAt(next + 1) === 0x3e;
     if (selfClosing || code === 0x3e /* > */) {
-      return { name, attributes, selfClosing, end: next + (selfClosing ? 2 : 1) };
+      return { start, name, attributes, selfClosing, end: next + (selfClosing ? 2 : 1) };
     }
     if (next === at && at < text.length) {
       const expected =

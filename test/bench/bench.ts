@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { XMLParser } from 'fast-xml-parser';
 // The library as it is built: what is run here from the sources is slowed down by names that tsx keeps.
 import { DEFAULT_POLICY, parseDomain, plan, rewrite, scanHost } from 'vsmmu';
-import { PARSER_OPTIONS } from '../../src/xml/tree.js';
+import { PARSER_OPTIONS } from '../../src/xml/document.js';
 import { soundDomain } from './domain.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));

@@ -78,7 +78,7 @@ describe('a new child', () => {
     ).toBe('<a>\r\n  <b>\r\n    <new/>\r\n  </b>\r\n  <new/>\r\n</a>\r\n');
   });
 
-  it('says text and values so that they read back', () => {
+  it('escapes text and values so that they read back', () => {
     const added = { name: 'new', attributes: [['b', `'"<`]] as const, text: 'x < y && ]]>\r' };
     const text = edited('<a/>', (editor, find) => editor.append(find('a'), added));
     expect(text).toBe(`<a><new b='&apos;"&lt;'>x &lt; y &amp;&amp; ]]&gt;&#13;</new></a>`);
@@ -193,17 +193,17 @@ describe('what goes', () => {
 });
 
 describe('an editor', () => {
-  it('has changed nothing when the edits come to nothing', () => {
+  it('makes no edit of the text when no value changes', () => {
     const document = parseXml("<a b='1'><c/></a>");
     const editor = document.edit();
     editor.setAttribute(document.root, 'b', '2');
-    expect(editor.changed).toBe(true);
+    expect(editor.textEdits()).toHaveLength(1);
     editor.setAttribute(document.root, 'b', '1');
-    expect(editor.changed).toBe(false);
+    expect(editor.textEdits()).toEqual([]);
     expect(editor.toString()).toBe(document.text);
   });
 
-  it('can go on after it was asked for the text', () => {
+  it('takes further edits after its text was read', () => {
     const document = parseXml('<a/>');
     const editor = document.edit();
     editor.append(document.root, { name: 'b' });
@@ -214,8 +214,8 @@ describe('an editor', () => {
   });
 
   it.each<[title: string, edits: (editor: XmlEditor, root: XmlElement) => void, message: string]>([
-    ['a name that is none', (e, a) => e.append(a, { name: 'b c' }), '"b c" is not a name of XML'],
-    ['an attribute name that is none', (e, a) => e.setAttribute(a, '', 'c'), '"" is not a name of XML'],
+    ['an invalid name', (e, a) => e.append(a, { name: 'b c' }), '"b c" is not a name of XML'],
+    ['an invalid attribute name', (e, a) => e.setAttribute(a, '', 'c'), '"" is not a name of XML'],
     [
       'an attribute twice',
       (e, a) =>
@@ -229,14 +229,14 @@ describe('an editor', () => {
       'the new element b has the attribute c twice',
     ],
     [
-      'a character that XML lacks',
+      'a character that XML does not allow',
       (e, a) => e.setAttribute(a, 'b', '\0'),
-      'has a character that XML has no way to say',
+      'has a character that XML cannot represent',
     ],
     [
       'half a character',
       (e, a) => e.append(a, { name: 'b', text: '\uD800' }),
-      'has a character that XML has no way to say',
+      'has a character that XML cannot represent',
     ],
     ['a sibling of the root', (e, a) => e.insertAfter(a, NEW), '<a> is the root'],
     ['the root to go', (e, a) => e.remove(a), '<a> is the root'],

@@ -54,7 +54,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
 
 const isDeclaration = (attribute: string) => /^xmlns(:|$)/.test(attribute);
 
-/** Asks the editor for an edit. False: it is none of this document. */
+/** Asks the editor for an edit. Returns false where the element has no such attribute or cannot go. */
 function ask(editor: XmlEditor, elements: readonly XmlElement[], edit: Edit): boolean {
   const element = elements[edit.nth % elements.length];
   if (element === undefined) return false;

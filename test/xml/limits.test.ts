@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseXml } from '../../src/xml/document.js';
 import { complaint } from './libxml2.js';
-import { refusal, told } from './refusal.js';
+import { messageOf, refusal } from './refusal.js';
 
 describe("libxml2's limits hold here", () => {
   it.each<[title: string, text: string]>([
@@ -12,7 +12,7 @@ describe("libxml2's limits hold here", () => {
     expect(parseXml(text).text).toBe(text);
   });
 
-  it.each<[title: string, text: string, told: string]>([
+  it.each<[title: string, text: string, message: string]>([
     [
       'elements nested too deeply',
       '<a>'.repeat(257) + '</a>'.repeat(257),
@@ -24,7 +24,7 @@ describe("libxml2's limits hold here", () => {
       '1:2: a name of more than 50000 bytes, which libxml2 refuses',
     ],
   ])('for %s', (_, text, expected) => {
-    expect(told(text)).toBe(expected);
+    expect(messageOf(text)).toBe(expected);
     expect(complaint(text), 'libxml2').toBeDefined();
   });
 
@@ -43,7 +43,7 @@ describe("libxml2's limits hold here", () => {
     ],
     ['a CDATA section', `<a><![CDATA[${'b'.repeat(10_000_000)}]]></a>`, '1:13: a CDATA section'],
   ])('for %s of 10 000 000 bytes', (_, text, what) => {
-    expect(told(text)).toBe(`${what} of more than 9000000 bytes, which libxml2 refuses`);
+    expect(messageOf(text)).toBe(`${what} of more than 9000000 bytes, which libxml2 refuses`);
     expect(complaint(text), 'libxml2').toBeDefined();
   });
 });

@@ -13,7 +13,7 @@ export function refusal(input: string | Uint8Array): Diagnostic {
 }
 
 /** The same as `line:column: message`. */
-export function told(input: string | Uint8Array): string {
+export function messageOf(input: string | Uint8Array): string {
   const { location, message } = refusal(input);
   return `${location?.line}:${location?.column}: ${message}`;
 }

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseXml } from '../../src/xml/document.js';
 import { complaint } from './libxml2.js';
-import { refusal, told } from './refusal.js';
+import { messageOf, refusal } from './refusal.js';
 
 describe('a text that is not XML is refused in one line, as libxml2 refuses it', () => {
-  it.each<[title: string, text: string, told: string]>([
+  it.each<[title: string, text: string, message: string]>([
     ['an empty document', '', '1:1: the document has no element'],
     ['white space alone', ' \n ', '2:2: the document has no element'],
     ['what is not XML at all', 'hello world', '1:1: expected an element, found hello'],
@@ -114,14 +114,14 @@ describe('a text that is not XML is refused in one line, as libxml2 refuses it',
       '1:4: expected white space or ?> after <?a, found "b"?',
     ],
   ])('%s', (_, text, expected) => {
-    expect(told(text)).toBe(expected);
+    expect(messageOf(text)).toBe(expected);
     expect(refusal(text).code).toBe('xml-syntax');
     expect(complaint(text), 'libxml2').toBeDefined();
   });
 });
 
 describe('XML that vsmmu does not read is refused with its own code', () => {
-  it.each<[title: string, code: string, input: string | Uint8Array, told: string]>([
+  it.each<[title: string, code: string, input: string | Uint8Array, message: string]>([
     [
       'a name with two colons, which versions of libxml2 read differently',
       'xml-syntax',
@@ -180,7 +180,7 @@ describe('XML that vsmmu does not read is refused with its own code', () => {
       '1:1: the document is in UTF-16 or UTF-32, not in UTF-8',
     ],
   ])('%s', (_, code, input, expected) => {
-    expect(told(input)).toBe(expected);
+    expect(messageOf(input)).toBe(expected);
     expect(refusal(input).code).toBe(code);
   });
 

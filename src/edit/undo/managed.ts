@@ -1,7 +1,8 @@
 import { isOurAlias } from '../../domain/alias.js';
 import { parseNumber } from '../../domain/number.js';
 import { QEMU_NAMESPACE, RESERVE_PROPERTY } from '../../domain/overrides.js';
-import type { XmlAttribute, XmlDocument, XmlElement } from '../../xml/document.js';
+import type { XmlDocument, XmlElement } from '../../xml/document.js';
+import type { XmlAttribute } from '../../xml/start-tag.js';
 import { NAMESPACE } from './record.js';
 
 /**
