@@ -46,6 +46,11 @@ export function diagnostic(code: DiagnosticCode, message: string, details: Diagn
   };
 }
 
+/** Diagnostics with each warning made an error. */
+export function warningsAsErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
+}
+
 /** Longer words are values of a document, and longer texts are lists of them: the beginning shows which. */
 const MAX_WORD = 500;
 const MAX_TEXT = 4000;

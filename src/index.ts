@@ -1,6 +1,7 @@
 /** The library: what the command line is made of, without files and processes. */
 export { type CheckOptions, check } from './check/check.js';
 export { CODES, type CodeInfo } from './codes.js';
+export { type Converted, type ConvertSettings, convert } from './convert.js';
 export {
   DiagnosedError,
   type Diagnostic,
@@ -16,8 +17,6 @@ export { type Domain, parseDomain } from './domain/domain.js';
 export type { CellId, HostNode } from './domain/numa.js';
 export type { KiB } from './domain/size.js';
 export { rewrite } from './edit/rewrite.js';
-export { managedDevicesOf } from './edit/undo/recorded.js';
-export { type Cleared, withoutExpanderBuses } from './edit/undo/relayout.js';
 export { type Reverted, type RevertOptions, revert } from './edit/undo/revert.js';
 export type { Plan } from './generated/plan.js';
 export type { Topology } from './generated/topology.js';

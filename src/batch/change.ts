@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
-import { failure } from './convert.js';
+import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import type { Journal } from './journal.js';
 

@@ -1,12 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { ConvertSettings } from '../convert.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Plan } from '../generated/plan.js';
 import { type FileContent, readBelow } from '../io/read.js';
 import { replaceFile } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
 import type { Change } from './change.js';
-import { type Conversion, type ConvertSettings, convert, countDevices, failure, losses } from './convert.js';
+import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
 import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
 import type { DeviceCount, Verdict, Wanted } from './item.js';
@@ -56,7 +57,7 @@ export class FolderWorker {
     const file = join(this.#task.in, path);
     try {
       const input = wrapIoError('file-unreadable', file, () => readBelow(this.#task.in, path, MAX_BYTES));
-      const conversion = convert(input.bytes, (name) => this.#hostOf(path, name), this.#task.settings);
+      const conversion = convertXml(input.bytes, (name) => this.#hostOf(path, name), this.#task.settings);
       return await this.#write(path, input, conversion);
     } catch (error) {
       return failed(bare(path), failure(error));

@@ -1,6 +1,6 @@
 import type { BeginEntry } from '../generated/journal.js';
 import { change, type Store } from './change.js';
-import { failure } from './convert.js';
+import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import { fileStore } from './file-store.js';

@@ -1,9 +1,10 @@
+import type { ConvertSettings } from '../convert.js';
 import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import type { BeginEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.js';
 import { change, gone, type Store } from './change.js';
-import { type Conversion, type ConvertSettings, convert, countDevices, failure, losses } from './convert.js';
+import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
 import { backupName, digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import type { Item, Verdict, Wanted } from './item.js';
@@ -110,7 +111,7 @@ class OneDomain {
         await apply.journal.append({ event: 'done', id: uuid, stored: entry.after });
         return this.#item('converted', []);
       }
-      const conversion = convert(before, () => host, settings);
+      const conversion = convertXml(before, () => host, settings);
       const { verdict, after, plan } = conversion;
       const why = verdict === 'refused' || verdict === 'not-applicable' ? whyOf(conversion.diagnostics) : undefined;
       const item: Item = {
@@ -143,7 +144,7 @@ class OneDomain {
     const digest = digestOf(before);
     const backup = backupName(id, digest);
     await apply.run.keep(backup, before);
-    const good = (stored: string | Uint8Array) => isConverted(convert(stored, () => host, settings));
+    const good = (stored: string | Uint8Array) => isConverted(convertXml(stored, () => host, settings));
     return await change(store, apply.journal, { id, name, before: digest, backup, text }, good);
   }
 

@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
 import { gone, type Store } from './change.js';
-import { failure } from './convert.js';
+import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import type { PastChange } from './history.js';

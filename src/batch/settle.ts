@@ -1,4 +1,4 @@
-import { failure } from './convert.js';
+import { failure } from './conversion.js';
 import { type Item, isChangedInPlace } from './item.js';
 import type { Journal } from './journal.js';
 import { whyOf } from './why.js';

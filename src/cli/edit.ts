@@ -63,10 +63,9 @@ async function rewriteAndEdit(file: string, name: string, options: OptionValues)
   const withEditor = !isSet(options, 'no-editor');
   const placed = await refusable(name, withEditor, options, () => place(file, options, { name }));
   if (!placed) return await edit(file);
-  const { before, diagnostics } = placed;
-  const after = placed.after.document.text;
+  const { changed, xml: after, diagnostics } = placed;
   report(diagnostics, options);
-  if (after !== before) overwrite(file, withEditor ? withHeader(after, diagnostics) : after);
+  if (changed) overwrite(file, withEditor ? withHeader(after, diagnostics) : after);
   if (!withEditor) return;
   await edit(file);
   const edited = Buffer.from(await readInput(file)).toString('utf8');

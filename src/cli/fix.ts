@@ -47,8 +47,7 @@ async function mend(source: Source, examine: Examine, options: OptionValues): Pr
   const wrong = found.filter((d) => d.severity !== 'note');
   if (wrong.length === 0) return asItIs;
   try {
-    const { after } = await placeSource(source, options);
-    const xml = after.document.text;
+    const { xml } = await placeSource(source, options);
     const left = examine({ ...source, input: Buffer.from(xml) });
     const leftover = new Set(left.map(keyOf));
     return wrong.every((d) => leftover.has(keyOf(d))) ? asItIs : { xml, diagnostics: left };

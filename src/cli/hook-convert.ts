@@ -1,5 +1,4 @@
 import { diagnostic, InputError } from '../diagnostics.js';
-import { rewrite } from '../edit/rewrite.js';
 import { run as convert } from './batch-convert.js';
 import type { OptionValues } from './options.js';
 import { place } from './place.js';
@@ -13,7 +12,7 @@ export async function run(operands: readonly string[], given: OptionValues): Pro
   const [uuid, ...more] = operands;
   if (uuid === undefined || more.length > 0) throw new InputError(diagnostic('usage', 'hook convert takes one UUID'));
   const options = { connect: 'qemu:///system', ...given };
-  const { before, domain, plan } = await place(uuid, options);
-  if (rewrite(domain, plan) === before) return 0;
+  const { changed } = await place(uuid, options);
+  if (!changed) return 0;
   return await convert([uuid], { ...options, apply: true, jobs: '1' });
 }

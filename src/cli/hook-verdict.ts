@@ -1,9 +1,9 @@
 import { check } from '../check/check.js';
+import { convert } from '../convert.js';
 import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
 import { whyNotApplicable } from '../plan/applicable.js';
-import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import type { Target } from '../plan/target.js';
 
@@ -34,9 +34,9 @@ export async function judge(
   if (errors.length > 0) return { kind: 'broken', diagnostics: errors };
   if (whyNotApplicable(domain)) return FINE;
   try {
-    if (!plan(domain, host, policy, { forceTcg }).plan.changed) return FINE;
-    const { plan: made, diagnostics } = plan(domain, host, policy, { forceTcg, target: await target() });
-    return made.changed ? { kind: 'convert', diagnostics } : FINE;
+    if (!convert(domain, host, { policy, forceTcg }).changed) return FINE;
+    const { changed, diagnostics } = convert(domain, host, { policy, forceTcg, target: await target() });
+    return changed ? { kind: 'convert', diagnostics } : FINE;
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     return { kind: 'fine', diagnostics: error.diagnostics.map((d) => ({ ...d, severity: 'warning' })) };

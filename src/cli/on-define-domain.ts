@@ -52,7 +52,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     const placed = await placeSource({ name, input: Buffer.from(domain) }, here, settings);
     requireGates(machine, placed);
     reportFindings(placed.diagnostics, name);
-    printMarkup(placed.after.document.text);
+    printMarkup(placed.xml);
     return 0;
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;

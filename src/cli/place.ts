@@ -1,19 +1,14 @@
 import { existsSync } from 'node:fs';
 import { isRemote } from '../batch/uri.js';
-import { resultDiagnostics } from '../check/result.js';
+import { type Converted, convert } from '../convert.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
-import { rewrite } from '../edit/rewrite.js';
-import { readRecord } from '../edit/undo/record.js';
-import { managedDevicesOf } from '../edit/undo/recorded.js';
-import type { Plan } from '../generated/plan.js';
 import { Host } from '../host/host.js';
 import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { whyNotApplicable } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
-import { plan } from '../plan/plan.js';
 import type { Policy } from '../plan/policy.js';
 import { type Target, UPSTREAM } from '../plan/target.js';
 import { namesValues } from '../plan/vsmmu.js';
@@ -23,69 +18,45 @@ import { wantsPicture } from './picture.js';
 import { type Located, refuseErrors, withFile } from './report.js';
 import { readSource, requireItsHost, type Source, type Wanted } from './source.js';
 
-/** A domain with the plan for it. */
-export interface Placed {
+/** A domain of a command line, converted. */
+export interface Placed extends Converted {
   readonly source: Source;
-  /** Its text. */
+  /** The domain's text. */
   readonly before: string;
-  /** What the plan is of: with `relayout` the domain without its expander buses. */
-  readonly domain: Domain;
-  /** As much of it as was needed. */
+  /** As much of the host as was needed. */
   readonly host: Host;
-  readonly plan: Plan;
-  /** What the plan makes of it. */
-  readonly after: Domain;
-  /** All with a file and a place: what is said of the domain as a whole is said of its first line. */
+  /** Each with a file and a location; those without a location of their own get that of the domain's first line. */
   readonly diagnostics: readonly Located[];
 }
 
 /**
- * Reads a domain, the policy and the host of a command line, plans, and carries the plan out. Nothing comes of it that a
- * check calls an error.
- * @throws DiagnosedError as each of them does; RefusedError, too, for a warning with `--strict`
+ * Reads the domain, the policy and the host of a command line, and converts the domain.
+ * @throws DiagnosedError as each step does; RefusedError also for a warning with `--strict`
  */
 export async function place(operand: string, options: OptionValues, wanted?: Wanted): Promise<Placed> {
   requireItsHost(options);
-  // What is wrong with the policy is told before anything is read.
+  // Errors of the policy are reported before anything is read.
   policyOf(options);
   return await placeSource(await readSource(operand, options, wanted), options);
 }
 
-/** How a domain is placed, where that is not told by options. */
-export interface Settings {
-  readonly policy: Policy;
-  readonly target: Target;
-}
-
-/** Places the devices of a domain that was read already, as `place` does. */
-export async function placeSource(source: Source, options: OptionValues, settings?: Settings): Promise<Placed> {
+/** Converts a domain that was read already, as `place` does. Settings that are given take precedence over the options. */
+export async function placeSource(
+  source: Source,
+  options: OptionValues,
+  settings?: { readonly policy: Policy; readonly target: Target },
+): Promise<Placed> {
   const { policy, target } = settings ?? { policy: policyOf(options), target: await targetOf(options) };
-  const given = parseDomain(source.input);
-  const { relayout } = policy;
-  const { domain, diagnostics } = relayout
-    ? (await import('../edit/undo/relayout.js')).withoutExpanderBuses(given)
-    : { domain: given, diagnostics: readRecord(given).diagnostics };
+  const domain = parseDomain(source.input);
   const host = hostFor(domain, policy, options);
-  const forceTcg = isSet(options, 'force-tcg');
   const unkept = settings || whyNotApplicable(domain) ? [] : await reportInstalled(options);
-  const planned = refuseErrors(withFile(given, source.name, options), () => {
-    const { plan: made, diagnostics: found } = plan(domain, host, policy, {
-      forceTcg,
-      target,
-      ours: managedDevicesOf(domain),
-    });
-    const after = made.changed ? parseDomain(rewrite(domain, made)) : domain;
-    const checked = whyNotApplicable(domain) ? [] : resultDiagnostics(given, after, host, { forceTcg, target }, found);
-    // The lines of a domain that is nowhere but here say nothing to anybody.
-    const dropped = made.devices.some(({ verdict }) => verdict === 'placed') ? unkept : [];
-    const told = [...found, ...checked, ...dropped].map((d) => (relayout ? withoutLocation(d) : d));
-    return { plan: made, after, diagnostics: [...diagnostics, ...told] };
+  const converted = refuseErrors(withFile(domain, source.name, options), () => {
+    const settings = { policy, target, forceTcg: isSet(options, 'force-tcg'), strict: isSet(options, 'strict') };
+    const result = convert(domain, host, settings);
+    const placesDevice = result.plan.devices.some(({ verdict }) => verdict === 'placed');
+    return placesDevice ? { ...result, diagnostics: [...result.diagnostics, ...unkept] } : result;
   });
-  return { source, host, before: given.document.text, domain, ...planned };
-}
-
-function withoutLocation({ location: _, ...found }: Diagnostic): Diagnostic {
-  return found;
+  return { source, host, before: domain.document.text, ...converted };
 }
 
 const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });

@@ -12,20 +12,20 @@ import { printJson, report } from './report.js';
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = domainOperand(operands, options);
   checkPicture(options);
-  const { before, domain, host, plan, diagnostics, after } = await place(file, options);
+  const { before, host, plan, diagnostics, changed, after } = await place(file, options);
   const guest = predictGuest(after);
   report(diagnostics, options);
   if (wantsPicture(options)) {
     const { drawPlan, planDot } = await import('../guest/picture.js');
-    const details = { name: domain.name, guest };
+    const details = { name: after.name, guest };
     const picture = { dot: () => planDot(plan, host, details), svg: () => drawPlan(plan, host, details) };
     if (await deliverPicture(picture, options)) return;
   }
   if (isSet(options, 'json')) {
-    printJson({ changed: after.document.text !== before, diagnostics, plan, guest });
+    printJson({ changed, diagnostics, plan, guest });
     return;
   }
-  const scene = { name: domain.name, host, before: predictGuest(parseDomain(before)), after: guest };
+  const scene = { name: after.name, host, before: predictGuest(parseDomain(before)), after: guest };
   print(renderPlan(plan, scene));
   if (isSet(options, 'guest')) print(renderGuest(guest, after, host));
 }

@@ -1,5 +1,5 @@
 import { CODES } from '../codes.js';
-import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import { type Diagnostic, RefusedError, warningsAsErrors } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import { printable } from '../escape.js';
 import { printJsonText, say } from './io/terminal.js';
@@ -34,8 +34,7 @@ export function report(diagnostics: readonly Located[], options: OptionValues): 
 
 /** With `--strict`, warnings as errors. */
 export function applyStrictness(diagnostics: readonly Diagnostic[], options: OptionValues): readonly Diagnostic[] {
-  if (!isSet(options, 'strict')) return diagnostics;
-  return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
+  return isSet(options, 'strict') ? warningsAsErrors(diagnostics) : diagnostics;
 }
 
 /** Makes findings say where they are: what is said of a domain as a whole is said of its first line. */

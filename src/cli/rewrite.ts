@@ -6,6 +6,6 @@ import { place } from './place.js';
 export async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const file = domainOperand(operands, options);
   const target = outputFile(file, options);
-  const { source, before, after, diagnostics } = await place(file, options, { security: true });
-  await deliver(target, { source, before, after: after.document.text, diagnostics }, options);
+  const { source, before, xml, diagnostics } = await place(file, options, { security: true });
+  await deliver(target, { source, before, after: xml, diagnostics }, options);
 }

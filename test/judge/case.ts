@@ -1,4 +1,4 @@
-import { type Conversion, convert } from '../../src/batch/convert.js';
+import { type Conversion, convertXml } from '../../src/batch/conversion.js';
 import type { Topology } from '../../src/generated/topology.js';
 import { Host, parseDomain, revert } from '../../src/index.js';
 import type { Policy } from '../../src/plan/policy.js';
@@ -121,7 +121,7 @@ class Case {
   }
 
   #once(xml: string, policy: Policy): Conversion {
-    return convert(xml, () => new Host(this.#host), { policy, target: UPSTREAM, forceTcg: false, strict: false });
+    return convertXml(xml, () => new Host(this.#host), { policy, target: UPSTREAM, forceTcg: false, strict: false });
   }
 
   #say(step: string, found: readonly string[]): void {

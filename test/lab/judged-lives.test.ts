@@ -3,7 +3,7 @@
  * back. `VSMMU_JUDGED_LIVES` says how many.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { convert } from '../../src/batch/convert.js';
+import { convertXml } from '../../src/batch/conversion.js';
 import type { Topology } from '../../src/generated/topology.js';
 import { Host, parseDomain, revert } from '../../src/index.js';
 import type { Policy } from '../../src/plan/policy.js';
@@ -82,7 +82,7 @@ class Life {
   async #convert(step: string): Promise<boolean> {
     const before = await this.#dump();
     const settings = { policy: this.policy, target: UPSTREAM, forceTcg: true, strict: false };
-    const { after, diagnostics } = convert(before, () => new Host(this.host), settings);
+    const { after, diagnostics } = convertXml(before, () => new Host(this.host), settings);
     const scene = { host: this.host, policy: this.policy, guest: guestOf(before) };
     if (after === undefined) {
       this.#found.push(...needless(diagnostics, scene).map((each) => `${step}: ${each}`));

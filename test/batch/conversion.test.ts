@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { convert, failure } from '../../src/batch/convert.js';
+import { convertXml, failure } from '../../src/batch/conversion.js';
 import { type DiagnosticCode, diagnostic, EnvironmentError, InputError } from '../../src/diagnostics.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { policyWithDefaults } from '../../src/plan/policy.js';
@@ -9,7 +9,7 @@ import { HOST, text } from '../cli/batch-sandbox.js';
 
 const host = readTopology(readFileSync(HOST, 'utf8'), HOST);
 const settings = { policy: policyWithDefaults({}), target: UPSTREAM, forceTcg: false, strict: false };
-const convertStrictly = (strict: boolean) => convert(text, () => host, { ...settings, strict });
+const convertStrictly = (strict: boolean) => convertXml(text, () => host, { ...settings, strict });
 
 describe('a domain with warnings', () => {
   it('is converted, and refused with --strict, which makes errors of the warnings only', () => {

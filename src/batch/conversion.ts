@@ -1,26 +1,10 @@
-import { resultDiagnostics } from '../check/result.js';
+import { type ConvertSettings, convert } from '../convert.js';
 import { type Diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
-import { rewrite } from '../edit/rewrite.js';
-import { readRecord } from '../edit/undo/record.js';
-import { managedDevicesOf } from '../edit/undo/recorded.js';
-import { withoutExpanderBuses } from '../edit/undo/relayout.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { whyNotApplicable } from '../plan/applicable.js';
-import { plan } from '../plan/plan.js';
-import type { Policy } from '../plan/policy.js';
-import type { Target } from '../plan/target.js';
 import type { DeviceCount } from './item.js';
-
-/** How domains are converted. */
-export interface ConvertSettings {
-  readonly policy: Policy;
-  readonly target: Target;
-  readonly forceTcg: boolean;
-  /** Warnings count as errors. */
-  readonly strict: boolean;
-}
 
 /** What is to be done with a domain, its XML known. */
 export interface Conversion {
@@ -36,11 +20,10 @@ export interface Conversion {
 }
 
 /**
- * Plans and rewrites one domain, and checks what comes of it. Whatever is wrong with it is in the result: nothing is thrown
- * for a domain's sake.
- * @param hostOf the host that a domain of this name is for
+ * Converts the XML of one domain. Whatever is wrong with the domain is in the result: nothing is thrown because of a domain.
+ * @param hostOf returns the host of a domain, by the domain's name
  */
-export function convert(
+export function convertXml(
   input: string | Uint8Array,
   hostOf: (name: string) => Host,
   settings: ConvertSettings,
@@ -50,28 +33,13 @@ export function convert(
     domain = parseDomain(input);
     const other = whyNotApplicable(domain);
     if (other) return { ...asItIs(domain), verdict: 'not-applicable', diagnostics: [other] };
-    return convertDomain(domain, hostOf(domain.name), settings);
+    const { plan, xml, changed, diagnostics } = convert(domain, hostOf(domain.name), settings);
+    return { ...asItIs(domain), plan, diagnostics, verdict: changed ? 'convert' : 'unchanged', after: xml };
   } catch (error) {
     if (!(error instanceof InputError || error instanceof RefusedError)) throw error;
     const { diagnostics } = error;
     return { ...unusable(domain), verdict: isAnotherDocument(error) ? 'not-applicable' : 'refused', diagnostics };
   }
-}
-
-function convertDomain(domain: Domain, host: Host, { policy, target, forceTcg, strict }: ConvertSettings): Conversion {
-  const cleared = policy.relayout ? withoutExpanderBuses(domain) : undefined;
-  const base = cleared?.domain ?? domain;
-  const planned = plan(base, host, policy, { forceTcg, target, ours: managedDevicesOf(base) });
-  const after = planned.plan.changed ? rewrite(base, planned.plan) : base.document.text;
-  const changed = after !== domain.document.text;
-  const result = changed ? parseDomain(after) : domain;
-  const checked = resultDiagnostics(domain, result, host, { forceTcg, target }, planned.diagnostics);
-  const earlier = cleared?.diagnostics ?? readRecord(domain).diagnostics;
-  const diagnostics = [...earlier, ...planned.diagnostics, ...checked];
-  const wrong = checked.filter((d) => d.severity === 'error');
-  if (wrong.length > 0) throw new RefusedError(wrong);
-  if (strict && diagnostics.some((d) => d.severity === 'warning')) throw new RefusedError(asErrors(diagnostics));
-  return { ...asItIs(domain), plan: planned.plan, diagnostics, verdict: changed ? 'convert' : 'unchanged', after };
 }
 
 /** A folder of a libvirt's has networks and pools beside its domains. */
@@ -85,10 +53,6 @@ function unusable(domain: Domain | undefined): Omit<Conversion, 'verdict' | 'dia
 
 function asItIs({ name, document: { text } }: Domain): Omit<Conversion, 'verdict' | 'diagnostics'> {
   return { name, before: text, after: text, plan: undefined };
-}
-
-function asErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
 }
 
 /** What a domain can do no longer once it is converted, in words; empty for one that loses nothing. */

@@ -1,0 +1,91 @@
+import { resultDiagnostics } from './check/result.js';
+import { type Diagnostic, RefusedError, warningsAsErrors } from './diagnostics.js';
+import { type Domain, parseDomain } from './domain/domain.js';
+import { rewrite } from './edit/rewrite.js';
+import { readRecord } from './edit/undo/record.js';
+import { managedDevicesOf } from './edit/undo/recorded.js';
+import { withoutExpanderBuses } from './edit/undo/relayout.js';
+import type { Plan } from './generated/plan.js';
+import type { Host } from './host/host.js';
+import { whyNotApplicable } from './plan/applicable.js';
+import { type Planned, type PlanOptions, plan } from './plan/plan.js';
+import { DEFAULT_POLICY, type Policy } from './plan/policy.js';
+import { type Target, UPSTREAM } from './plan/target.js';
+
+/** How a domain is converted. */
+export interface ConvertSettings {
+  /** The default policy where it is missing. */
+  readonly policy?: Policy;
+  /** The libvirt and the QEMU that the result is for; current upstream where it is missing. */
+  readonly target?: Target;
+  /** Accepts a domain that is not of type `kvm`, which QEMU does not accelerate. For test labs. */
+  readonly forceTcg?: boolean;
+  /** Treats warnings as errors. */
+  readonly strict?: boolean;
+}
+
+/** A converted domain. */
+export interface Converted {
+  /** Where each device goes and why. */
+  readonly plan: Plan;
+  /** The text of the result: the input, byte for byte, where nothing changes. */
+  readonly xml: string;
+  readonly changed: boolean;
+  /** The result, parsed. */
+  readonly after: Domain;
+  /** Warnings and notes. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Converts a domain for a host: plans where each device goes, carries the plan out and checks the result. A domain that is
+ * not applicable is left unchanged, with a note. A pure function; converting the result again changes nothing.
+ * @throws RefusedError if the domain cannot be placed on this host, if the result has an error that the domain did not have,
+ * or, with `strict`, if there is a warning
+ */
+export function convert(domain: Domain, host: Host, settings: ConvertSettings = {}): Converted {
+  const { policy = DEFAULT_POLICY, target = UPSTREAM, forceTcg = false, strict = false } = settings;
+  const options = { target, forceTcg };
+  const applicable = !whyNotApplicable(domain);
+  return refuseErrors(strict, () => {
+    const base =
+      applicable && policy.relayout
+        ? withoutExpanderBuses(domain)
+        : { domain, diagnostics: readRecord(domain).diagnostics };
+    const planned = planFor(domain, base.domain, host, policy, options);
+    const xml = rewrite(base.domain, planned.plan);
+    const changed = xml !== domain.document.text;
+    const after = changed ? parseDomain(xml) : domain;
+    const checked = applicable ? resultDiagnostics(domain, after, host, options, planned.diagnostics) : [];
+    const diagnostics = [...base.diagnostics, ...planned.diagnostics, ...checked];
+    return { plan: planned.plan, xml, changed, after, diagnostics };
+  });
+}
+
+/** Plans a domain from `base`. Where that is not the domain itself, locations in it mean nothing to the caller. */
+function planFor(domain: Domain, base: Domain, host: Host, policy: Policy, options: PlanOptions): Planned {
+  const bare = (found: readonly Diagnostic[]) => (base === domain ? found : found.map(withoutLocation));
+  try {
+    const { plan: made, diagnostics } = plan(base, host, policy, { ...options, ours: managedDevicesOf(base) });
+    return { plan: made, diagnostics: bare(diagnostics) };
+  } catch (error) {
+    throw error instanceof RefusedError ? new RefusedError(bare(error.diagnostics)) : error;
+  }
+}
+
+function withoutLocation({ location: _, ...found }: Diagnostic): Diagnostic {
+  return found;
+}
+
+/** @throws RefusedError with all diagnostics if one of them is an error */
+function refuseErrors(strict: boolean, step: () => Converted): Converted {
+  const judged = (found: readonly Diagnostic[]) => (strict ? warningsAsErrors(found) : found);
+  try {
+    const result = step();
+    const diagnostics = judged(result.diagnostics);
+    if (diagnostics.some(({ severity }) => severity === 'error')) throw new RefusedError(diagnostics);
+    return { ...result, diagnostics };
+  } catch (error) {
+    throw error instanceof RefusedError ? new RefusedError(judged(error.diagnostics)) : error;
+  }
+}
