@@ -62,6 +62,18 @@ describe('--define', () => {
     expect(run.stderr.split('\n').at(-2)).toBe(`"vm": defined; the definition of before is in ${file}`);
   });
 
+  it.each(['rewrite', 'revert'])('keeps passwords: %s', (command) => {
+    const virsh = start();
+    virsh.put(vm.uuid, command === 'revert' ? after : before);
+    const host = command === 'revert' ? [] : HOST;
+    const args = ['--connect', 'qemu:///system', '--define', '--yes', '--state', temporaryFolder()];
+    expect(vsmmu([command, ...host, ...args, 'vm'])).toMatchObject({ code: 0 });
+    expect(virsh.defined()).toBe(command === 'revert' ? before : after);
+    const dumps = virsh.asked().filter((line) => line.startsWith('dumpxml '));
+    expect(dumps.length).toBeGreaterThan(0);
+    expect(dumps.filter((line) => !line.endsWith(' --inactive --security-info'))).toEqual([]);
+  });
+
   it('gives the path of the former definition with --json', () => {
     start();
     const state = temporaryFolder();

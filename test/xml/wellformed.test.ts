@@ -156,6 +156,12 @@ describe('XML that vsmmu does not read is refused with its own code', () => {
       '1:4: the bytes here are not UTF-8',
     ],
     [
+      'after U+FFFD itself, twice',
+      'xml-encoding',
+      Buffer.concat([Buffer.from('<a>\uFFFD-\uFFFD'), Buffer.from([0xff])]),
+      '1:7: the bytes here are not UTF-8',
+    ],
+    [
       'a character cut off',
       'xml-encoding',
       Buffer.from('<a>\u{1F600}').subarray(0, 6),
