@@ -35,7 +35,9 @@ vsmmu batch prune --keep 3`,
   },
   'state-locked': {
     why: `Two batches that change the same domains at the same time would undo each other's work. So only one at a time uses a state
-      folder, and only one at a time writes to a folder of files. The lock ends with its process, however that ends.`,
+      folder, and only one at a time writes to a folder of files. A folder inside that folder has a lock of its own: a file that
+      two such batches would change stays as the first one leaves it, and the second one reports domain-edited. The lock
+      ends with its process, however that ends.`,
     remedy: `Wait until the other batch has ended. Without --wait, vsmmu waits as long as it takes.`,
     example: `vsmmu batch convert --apply --all --wait 600`,
   },
