@@ -7,7 +7,7 @@ import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import { whyNotApplicable } from './applicable.js';
 import { roomAbove } from './bus-numbers.js';
-import { readCurrentTopology } from './current.js';
+import { readCurrentTopology } from './expander-buses.js';
 import type { Policy } from './policy.js';
 import { bytesNeeded, formatSize } from './spare-memory.js';
 import { acsHint, nameMembers } from './verdict.js';

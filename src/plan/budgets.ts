@@ -4,7 +4,7 @@ import { MAX_VSMMUS } from '../domain/iommu.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
 import { slotsForRootPorts } from './allocate.js';
-import type { Layout } from './ports.js';
+import type { PortPlan } from './ports.js';
 
 /** Something there is a fixed number of, and who takes how many. */
 export interface Budget {
@@ -41,19 +41,16 @@ export function budget(
   return { code, what, limit, ledger, fits: sumOf(ledger) <= limit };
 }
 
-/** What a layout takes of controller indexes, of the slots of `pcie.0` and of those of each expander bus. */
-export function layoutBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDemand }: Layout): readonly Budget[] {
-  const fresh = expanderBuses.filter(({ draft }) => draft.existing === undefined).length;
-  const newPorts = expanderBuses.map(({ ports }) => ports.filter((port) => !port.kept).length);
-  const onExpanderBus = expanderBuses.map(
-    ({ ports, controllerIndex }) => ports.filter((p) => !p.kept && p.address.bus === controllerIndex).length,
-  );
+/** What ports and expander buses take of controller indexes, of the slots of `pcie.0` and of those of each expander bus. */
+export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDemand }: PortPlan): readonly Budget[] {
+  const fresh = expanderBuses.filter(({ existing }) => existing === undefined).length;
+  const newPorts = expanderBuses.flatMap(({ ports }) => ports.filter((port) => !port.kept));
   const rootSlots = [...tree.takenSlots(ROOT_BUS)].filter((slot) => slot > 0).length;
   return [
     budget('controller-indexes-exhausted', 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
       ['in use or below one in use', tree.highestIndex],
       ['new expander buses', fresh],
-      ['new ports on expander buses', newPorts.reduce((sum, count) => sum + count, 0)],
+      ['new ports on expander buses', newPorts.length],
       ['new root ports on pcie.0', rootPorts.length],
       // A gap in the indexes is below one in use.
       ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
@@ -64,10 +61,10 @@ export function layoutBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDem
       ['new root ports', slotsForRootPorts(rootPorts.length)],
       ['root ports that libvirt will add', slotsForRootPorts(rootDemand.libvirt)],
     ]),
-    ...expanderBuses.map(({ draft, controllerIndex }, i) =>
-      budget('slots-exhausted', `slots of an expander bus of ${draft.smmu}`, MAX_SLOT + 1, [
-        ['in use', draft.existing ? tree.takenSlots(controllerIndex).size : 0],
-        ['new ports', onExpanderBus[i] ?? 0],
+    ...expanderBuses.map(({ smmu, existing, controllerIndex }) =>
+      budget('slots-exhausted', `slots of an expander bus of ${smmu}`, MAX_SLOT + 1, [
+        ['in use', existing ? tree.takenSlots(controllerIndex).size : 0],
+        ['new ports', newPorts.filter(({ address }) => address.bus === controllerIndex).length],
       ]),
     ),
   ];

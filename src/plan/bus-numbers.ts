@@ -42,9 +42,10 @@ export interface RootDemand {
   readonly libvirt: number;
 }
 
-/** The bus numbers of all expander buses, in the order of the requests, and who takes how many. */
+/** The bus numbers of all expander buses, and who takes how many. */
 export interface BusNumbers {
-  readonly windows: readonly (Window | undefined)[];
+  /** The range of each request; one that finds none is missing. */
+  readonly windows: ReadonlyMap<WindowRequest, Window>;
   /** The lowest number of all windows: `pcie.0` has those below it. */
   readonly lowest: number;
   readonly ledger: readonly LedgerEntry[];
@@ -175,7 +176,7 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
   ].filter((entry) => entry.count > 0);
   const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0);
   const fits = !exhausted && below <= lowest();
-  return { windows: requests.map((r) => windows.get(r)), lowest: lowest(), ledger, fits, diagnostics };
+  return { windows, lowest: lowest(), ledger, fits, diagnostics };
 }
 
 /** The highest free range of so many bus numbers, the first of them one that a `busNr` may be. */

@@ -1,13 +1,12 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import { formatGuestAddress } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
-import type { Domain } from '../domain/domain.js';
-import type { PciTree } from '../domain/pci-tree.js';
 import type { Device, Renumbered } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Backends } from './iommufd.js';
-import type { Layout } from './ports.js';
-import type { Verdict } from './verdict.js';
+import type { PortPlan } from './ports.js';
+import type { PlanContext } from './stage.js';
+import type { Verdict, Verdicts } from './verdict.js';
 
 /** A placeable device as it is now, with the verdict on it. */
 export function describeDevice(device: HostDevice, host: Host, verdict: Verdict | undefined): Device {
@@ -29,42 +28,45 @@ export function describeDevice(device: HostDevice, host: Host, verdict: Verdict 
 
 /** What has been decided on devices so far. */
 export interface DeviceDecisions {
-  readonly verdicts: ReadonlyMap<HostDevice, Verdict>;
-  readonly addresses: Layout['addresses'];
+  readonly verdicts: Verdicts['of'];
+  readonly addresses: PortPlan['addresses'];
   readonly renumbered: readonly Renumbered[];
   readonly backends: Backends;
 }
 
 /** Every placeable device of a domain as it will be, in its order. */
-export function planDevices(domain: Domain, host: Host, decisions: DeviceDecisions): Device[] {
+export function planDevices(
+  { domain, host }: PlanContext,
+  decisions: DeviceDecisions,
+): ReadonlyMap<HostDevice, Device> {
   const { verdicts, addresses, renumbered, backends } = decisions;
-  return domain.hostDevices.map((device) => {
+  const planned = domain.hostDevices.map((device): [HostDevice, Device] => {
     const { address } = device;
     const moved = addresses.get(device);
     const becomesZero =
       address && renumbered.find(({ from }) => formatGuestAddress(from) === formatGuestAddress(address));
-    return {
+    const described = {
       ...describeDevice(device, host, verdicts.get(device)),
       to: moved?.address ?? becomesZero?.to ?? address ?? null,
       multifunction: moved?.multifunction ?? (device.multifunction || (becomesZero?.multifunction ?? false)),
-      iommufd: backends.devices.has(device) ? 'yes' : (device.iommufd ?? null),
+      iommufd: backends.devices.has(device) ? ('yes' as const) : (device.iommufd ?? null),
     };
+    return [device, described];
   });
+  return new Map(planned);
 }
 
-/** Says where each device moves, and what gets the function 0 of a slot. */
+/** Reports where each device moves, and which device becomes function 0 of a slot. */
 export function moveDiagnostics(
-  domain: Domain,
-  tree: PciTree,
-  devices: readonly Device[],
-  { addresses, renumbered }: DeviceDecisions,
+  { domain, tree }: PlanContext,
+  { verdicts, addresses, renumbered }: DeviceDecisions,
 ): readonly Diagnostic[] {
-  const moves = domain.hostDevices.flatMap((device, i) => {
+  const moves = domain.hostDevices.flatMap((device) => {
     const moved = addresses.get(device);
-    const described = devices[i];
-    if (!moved || !described) return [];
+    if (!moved) return [];
     const from = device.address ? `from ${formatGuestAddress(device.address)}` : 'from nowhere yet';
-    const behind = described.verdict === 'placed' ? `behind the vSMMU of ${described.smmu}` : 'behind no vSMMU';
+    const smmu = verdicts.get(device)?.smmu;
+    const behind = smmu === undefined ? 'behind no vSMMU' : `behind the vSMMU of ${smmu}`;
     const message = `${device.bdf} moves ${from} to ${formatGuestAddress(moved.address)}, ${behind}`;
     return [diagnostic('device-moved', message, { location: device.location })];
   });

@@ -1,164 +1,206 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex } from '../domain/address.js';
-import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuValues } from '../domain/iommu.js';
-import type { ExpanderBus } from '../generated/plan.js';
-import type { PciDevice } from '../generated/topology.js';
+import { isOurAlias, smmuOfAlias } from '../domain/alias.js';
+import { MAX_SLOT, type PciController } from '../domain/controller.js';
+import type { HostDevice } from '../domain/device.js';
+import type { Domain } from '../domain/domain.js';
+import type { Iommu, VsmmuValues } from '../domain/iommu.js';
+import type { PciTree } from '../domain/pci-tree.js';
 import type { Host } from '../host/host.js';
-import type { Window } from './bus-numbers.js';
-import type { CurrentTopology } from './current.js';
-import type { CellMap } from './numa.js';
-import { cellOfDraft } from './platform.js';
-import type { Policy } from './policy.js';
-import type { ExpanderBusLayout } from './ports.js';
-import { draftDevices, type ExpanderBusRequest } from './requests.js';
-import type { Target } from './target.js';
-import {
-  missingValues,
-  profileBeyondHost,
-  unsupportedValues,
-  type ValueRequest,
-  valuesBeyondHost,
-  vsmmuValues,
-} from './vsmmu.js';
+import { roomAbove } from './bus-numbers.js';
+import { assignIommus } from './iommus.js';
+import type { SlotMove, SlotMoves } from './slots.js';
+import type { PlanContext } from './stage.js';
+import { type ExpanderBusValues, missingValues, vsmmuValues } from './vsmmu.js';
 
-/** What an expander bus's vSMMU rests on. */
-export interface VsmmuContext {
-  readonly host: Host;
-  readonly policy: Policy;
-  readonly target: Target;
+/** An expander bus that is there already and has a vSMMU, or that vsmmu added. */
+export interface CurrentExpanderBus {
+  readonly controller: PciController;
+  /** Its vSMMU; undefined on one that vsmmu added and that had nothing to serve. */
+  readonly iommu: Iommu | undefined;
+  /** The host's SMMU that it serves: the one that its alias names, else its devices'; undefined where neither is known. */
+  readonly smmu: string | undefined;
 }
 
-/** Something, and what there is to say about it. */
-export interface WithDiagnostics<T> {
-  readonly result: T;
+/** The expander buses of a domain, by controller index, and the `<iommu>` of `pcie.0`. */
+export interface CurrentTopology {
+  readonly expanderBuses: ReadonlyMap<ControllerIndex, CurrentExpanderBus>;
+  readonly rootIommu: Iommu | undefined;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Whether an expander bus is to have a vSMMU: one without a device only where it is wanted for all SMMUs or has all its values. */
-export function isActive(draft: ExpanderBusRequest, context: VsmmuContext): boolean {
-  if (hasDevices(draft) || draft.mandatory) return true;
-  return draft.existing?.iommu !== undefined && missingValues(valuesOf(draft, context), context.target).length === 0;
+/** Reads the expander buses and IOMMUs of a domain, and reports what QEMU would refuse (QEMU 11.1, libvirt 12.8). */
+export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): CurrentTopology {
+  const expanderBuses = new Map<ControllerIndex, CurrentExpanderBus>();
+  const { iommuOf, rootIommu, conflicts } = assignIommus(domain, tree);
+  for (const controller of tree.expanders) {
+    const iommu = iommuOf.get(controller.index);
+    const named = smmuOfAlias(controller.alias, host.smmus);
+    const emulated = domain.otherDevices.filter((d) => d.address && tree.rootOf(d.address.bus) === controller.index);
+    // One that vsmmu added, that lost its vSMMU and got something else since is an expander bus like any other.
+    if (!iommu && (!named || emulated.length > 0)) continue;
+    // Behind an SMMU that QEMU emulates, emulated devices are right; no host device can be there.
+    const isSoftware = iommu?.values.accel !== 'on' && emulated.length > 0;
+    const smmu = isSoftware ? undefined : (named ?? ownerOf(controller.index, domain, tree, host));
+    expanderBuses.set(controller.index, { controller, iommu, smmu });
+  }
+  const diagnostics = conflicts.map(({ iommu, message }) =>
+    diagnostic('iommu-conflict', message, { location: iommu.location }),
+  );
+  return { expanderBuses, rootIommu, diagnostics };
 }
 
-/** An expander bus of the plan: a layout with its bus numbers, its NUMA cell and its vSMMU. */
-export function planExpanderBus(
-  layout: ExpanderBusLayout,
-  window: Window | undefined,
-  cells: CellMap,
-  context: VsmmuContext,
-): WithDiagnostics<ExpanderBus> {
-  const { draft, controllerIndex, address, alias, ports } = layout;
-  const { existing, smmu } = draft;
-  const active = isActive(draft, context);
-  const vsmmu = active ? valuesOf(draft, context) : {};
-  const nodeBefore = existing?.controller.node ?? null;
-  const cell = active ? cellOfDraft(draft, context.host, cells) : { node: nodeBefore, diagnostics: [] };
-  const result: ExpanderBus = {
-    smmu,
-    controllerIndex,
-    // Without a window the plan is refused before anybody reads this.
-    busNr: window?.busNr ?? existing?.controller.busNr ?? (0 as ExpanderBus['busNr']),
-    busNumbers: window?.count ?? 1,
-    address,
-    alias,
-    kept: existing !== undefined,
-    vsmmu: { ...vsmmu },
-    vsmmuChange: vsmmuChange(existing?.iommu, active ? vsmmu : undefined, context.target),
-    node: cell.node,
-    nodeBefore,
-    ports: [...ports],
-  };
-  const complaints = active
-    ? [...unsupported(draft, context), ...beyondHost(draft, vsmmu, context), ...lacking(draft, vsmmu, context)]
-    : [];
-  return { result, diagnostics: [...cell.diagnostics, ...complaints] };
+/** The SMMU that most devices behind an expander bus are behind on the host; of several, the one with the lowest address. */
+function ownerOf(bus: ControllerIndex, domain: Domain, tree: PciTree, host: Host): string | undefined {
+  const behind = (device: HostDevice) => device.address && tree.rootOf(device.address.bus) === bus;
+  const smmus = domain.hostDevices.filter(behind).flatMap((d) => host.device(d.bdf)?.smmu ?? []);
+  const count = (name: string) => smmus.filter((smmu) => smmu === name).length;
+  return host.smmus
+    .map((smmu) => smmu.name)
+    .filter((name) => smmus.includes(name))
+    .sort((a, b) => count(b) - count(a))[0];
 }
+
+/** An expander bus before anything has a number: which SMMU it serves, what is there, what joins it. */
+export interface ExpanderBusRequest {
+  readonly smmu: string;
+  /** The expander bus as it is in the domain; undefined: a new one. */
+  readonly existing: CurrentExpanderBus | undefined;
+  /** Ports of the existing expander bus that have nothing behind them, or nothing but what leaves, by index. */
+  readonly freePorts: readonly PciController[];
+  /** Devices that are where they are to be. */
+  readonly inPlace: readonly HostDevice[];
+  /** Slots of devices that need a port each. */
+  readonly joining: readonly SlotMove[];
+  /** New ports that it has bus numbers and slots for. */
+  readonly room: number;
+  /** The values of its vSMMU; undefined: it gets none. */
+  readonly vsmmu: VsmmuValues | undefined;
+}
+
+/** The expander buses that a domain is to have. */
+export interface ExpanderBusRequests {
+  /** In the order of the SMMUs' addresses, which is the order of their bus numbers. */
+  readonly requests: readonly ExpanderBusRequest[];
+  /** Expander buses with an accelerated vSMMU that stay as they are, since neither a name nor a device shows their SMMU. */
+  readonly others: readonly CurrentExpanderBus[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** A request without its vSMMU. */
+type Draft = Omit<ExpanderBusRequest, 'vsmmu'>;
+
+/** Slots below an expander bus, each for a root port. */
+const SLOTS = MAX_SLOT + 1;
 
 /**
- * Expander buses with an accelerated vSMMU that stay as they are, since neither a name nor a device tells whose they
- * are. Such a one starts only with all its values, since nothing will be behind it.
+ * Decides which expander buses there are (rules "Grouping" and "What is there"): those that are there already, one for each
+ * further SMMU that has a device to place (`grouping: "smmu"`) or for each further device slot (`"device"`), and, with
+ * `expanderBuses: "all"`, one for each SMMU left. A device for which an expander bus has no bus number or slot left gets a
+ * further one.
  */
-export function planOthers(
-  existing: CurrentTopology,
-  drafts: readonly ExpanderBusRequest[],
-  target: Target,
-): WithDiagnostics<readonly ControllerIndex[]> {
-  const drafted = new Set(drafts.map((draft) => draft.existing?.controller.index));
-  const others = [...existing.expanderBuses.values()].filter(
-    ({ controller, iommu }) => iommu?.values.accel === 'on' && !drafted.has(controller.index),
+export function requestExpanderBuses(
+  context: PlanContext,
+  current: CurrentTopology,
+  slots: Pick<SlotMoves, 'moves' | 'leaving'>,
+): ExpanderBusRequests {
+  const { host, policy } = context;
+  const requests: ExpanderBusRequest[] = [];
+  const diagnostics: Diagnostic[] = [];
+  for (const { name: smmu } of host.smmus) {
+    const present = [...current.expanderBuses.values()]
+      .filter((expanderBus) => expanderBus.smmu === smmu)
+      .map((expanderBus) => draftOf(expanderBus, smmu, context, slots.leaving));
+    const joining = slots.moves.filter((move) => move.smmu === smmu);
+    const { drafts, overflow } = fill(present, smmu, joining, context);
+    diagnostics.push(...overflow);
+    const hasDevice = drafts.some((draft) => devicesOf(draft).length > 0);
+    // An expander bus that is not named after its SMMU belongs to none once its devices are gone.
+    const named = drafts.find((draft) => isOurAlias(draft.existing?.controller.alias));
+    const spare = policy.expanderBuses === 'all' && !hasDevice ? (named ?? newDraft(smmu, [])) : undefined;
+    const all = spare && !named ? [...drafts, spare] : drafts;
+    requests.push(...all.map((draft) => ({ ...draft, vsmmu: valuesOf(draft, draft === spare, context) })));
+  }
+  const requested = new Set(requests.map(({ existing }) => existing?.controller.index));
+  const others = [...current.expanderBuses.values()].filter(
+    ({ controller, iommu }) => iommu?.values.accel === 'on' && !requested.has(controller.index),
   );
-  const diagnostics = others.flatMap(({ controller, iommu }) => {
-    const missing = missingValues(iommu?.values ?? {}, target);
-    if (missing.length === 0) return [];
-    const message = `the vSMMU of PCI controller ${controller.index} has no device to read ${missing.join(', ')} off`;
-    const hint = 'remove that <iommu>, or give these values in its <driver>';
-    return [diagnostic('vsmmu-values-missing', message, { location: iommu?.location, hint })];
+  return { requests, others, diagnostics };
+}
+
+function draftOf(
+  existing: CurrentExpanderBus,
+  smmu: string,
+  { domain, tree }: PlanContext,
+  leaving: SlotMoves['leaving'],
+): Draft {
+  const { index } = existing.controller;
+  const inPlace = domain.hostDevices.filter(
+    (d) => d.address && !d.unassigned && !leaving.has(d) && tree.rootOf(d.address.bus) === index,
+  );
+  const room = Math.min(roomAbove(existing.controller, tree), SLOTS - tree.takenSlots(index).size);
+  return { smmu, existing, freePorts: tree.freePorts(index, leaving), inPlace, joining: [], room };
+}
+
+function newDraft(smmu: string, joining: readonly SlotMove[]): Draft {
+  return { smmu, existing: undefined, freePorts: [], inPlace: [], joining, room: SLOTS };
+}
+
+/** Puts slots on the expander buses of their SMMU, those that are there first, as long as they have room. */
+function fill(
+  present: readonly Draft[],
+  smmu: string,
+  slots: readonly SlotMove[],
+  { policy }: PlanContext,
+): { readonly drafts: Draft[]; readonly overflow: readonly Diagnostic[] } {
+  const single = policy.grouping === 'device';
+  const rest = [...slots];
+  const drafts = present.map((draft): Draft => {
+    const space = draft.freePorts.length + draft.room;
+    const wanted = single ? Math.min(space, draft.inPlace.length === 0 ? 1 : 0) : space;
+    return { ...draft, joining: rest.splice(0, wanted) };
   });
-  return { result: others.map(({ controller }) => controller.index), diagnostics };
+  const overflow: Diagnostic[] = [];
+  // Below a switch there are more slots.
+  const size = single ? 1 : policy.mirrorSwitches ? rest.length : SLOTS;
+  while (rest.length > 0) {
+    const full = drafts.at(-1);
+    const further = newDraft(smmu, rest.splice(0, size));
+    drafts.push(further);
+    if (full && !single) overflow.push(reportOverflow(further, full));
+  }
+  return { drafts, overflow };
 }
 
-function hasDevices(draft: ExpanderBusRequest): boolean {
-  return draft.inPlace.length + draft.joining.length > 0;
+/** Reports the devices that get a further expander bus, since those of their SMMU are full. */
+function reportOverflow(further: Draft, full: Draft): Diagnostic {
+  const devices = devicesOf(further);
+  const names = devices.map(({ bdf }) => bdf).join(', ');
+  const which = full.existing ? `expander bus ${full.existing.controller.index}` : 'the expander bus before it';
+  const message = `${names} ${devices.length > 1 ? 'get' : 'gets'} a further expander bus for ${further.smmu}: ${which} is full`;
+  return diagnostic('expander-bus-full', message, { location: devices[0]?.location });
 }
 
-/** The host's devices behind an expander bus; of one without, those that could be. */
-function devicesBehind(draft: ExpanderBusRequest, host: Host): readonly PciDevice[] {
-  if (!hasDevices(draft)) return host.endpointsBehind(draft.smmu);
-  return draftDevices(draft).flatMap((device) => host.device(device.bdf) ?? []);
+/** Every device that will be behind an expander bus. */
+export function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
+  return [...inPlace, ...joining.flatMap((move) => move.functions.map((f) => f.device))];
 }
 
-function valueRequest(draft: ExpanderBusRequest, { host, policy, target }: VsmmuContext): ValueRequest {
+/** The values of an expander bus's vSMMU; one without a device has a vSMMU only if policy wants one or it has all its values. */
+function valuesOf(draft: Draft, mandatory: boolean, context: PlanContext): VsmmuValues | undefined {
+  const values = vsmmuValues(valueRequest(draft, context));
+  const isActive =
+    mandatory ||
+    devicesOf(draft).length > 0 ||
+    (draft.existing?.iommu && missingValues(values, context.target).length === 0);
+  return isActive ? values : undefined;
+}
+
+/** What the values of an expander bus's vSMMU rest on. */
+export function valueRequest(draft: Draft, { host, policy, target }: PlanContext): ExpanderBusValues {
   const { smmu, existing } = draft;
+  const given = devicesOf(draft);
+  const devices = given.length > 0 ? given.flatMap(({ bdf }) => host.device(bdf) ?? []) : host.endpointsBehind(smmu);
   const features = host.smmu(smmu)?.features;
-  return { devices: devicesBehind(draft, host), policy, target, features, present: existing?.iommu?.values };
-}
-
-function valuesOf(draft: ExpanderBusRequest, context: VsmmuContext): VsmmuValues {
-  return vsmmuValues(valueRequest(draft, context));
-}
-
-function unsupported(draft: ExpanderBusRequest, context: VsmmuContext): Diagnostic[] {
-  const { target } = context;
-  return unsupportedValues(valueRequest(draft, context)).map(({ name, value, severity }) => {
-    const who = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
-    const message = `${who} cannot give the vSMMU of ${draft.smmu} ${name}='${value}'`;
-    return diagnostic('target-value-unsupported', message, { severity });
-  });
-}
-
-/** The values that the SMMU itself does not have: QEMU would not start with them. */
-function beyondHost(draft: ExpanderBusRequest, vsmmu: VsmmuValues, context: VsmmuContext): Diagnostic[] {
-  const { smmu, existing } = draft;
-  const request = valueRequest(draft, context);
-  const leftOut = profileBeyondHost(request).map(({ name, value }) => {
-    const message = `${smmu} has less than the ${name}='${value}' of its devices' platform, which is left out`;
-    return diagnostic('vsmmu-value-beyond-host', message, { severity: 'warning' });
-  });
-  const refused = valuesBeyondHost(vsmmu, request.features).map(({ name, value, host }) =>
-    diagnostic('vsmmu-value-beyond-host', `the vSMMU of ${smmu} has ${name}='${value}', and the SMMU itself ${host}`, {
-      location: existing?.iommu?.values[name] === value ? existing.iommu.location : undefined,
-    }),
-  );
-  return [...leftOut, ...refused];
-}
-
-/** The values without which the vSMMU of an expander bus without a device does not start (QEMU 11.1). */
-function lacking(draft: ExpanderBusRequest, vsmmu: VsmmuValues, { target }: VsmmuContext): Diagnostic[] {
-  const missing = hasDevices(draft) ? [] : missingValues(vsmmu, target);
-  if (missing.length === 0) return [];
-  const message = `the expander bus of ${draft.smmu} has no device to read ${missing.join(', ')} off`;
-  return [
-    diagnostic('vsmmu-values-missing', message, { hint: `give ${missing.map((name) => `--${name}`).join(' ')}` }),
-  ];
-}
-
-function vsmmuChange(
-  before: Iommu | undefined,
-  after: VsmmuValues | undefined,
-  target: Target,
-): ExpanderBus['vsmmuChange'] {
-  if (!before) return after ? 'add' : 'none';
-  if (!after) return 'remove';
-  const respelled = before.spellings.some((name) => name !== target.libvirt.ssidsize);
-  return respelled || VSMMU_ATTRIBUTES.some((name) => before.values[name] !== after[name]) ? 'set' : 'none';
+  return { smmu, devices, hasDevices: given.length > 0, policy, target, features, present: existing?.iommu };
 }

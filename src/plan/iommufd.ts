@@ -4,15 +4,15 @@ import type { Domain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
-import { groupsOf, type Verdict } from './verdict.js';
+import { changesOf, type StageResult } from './stage.js';
+import { groupsOf, type Verdicts } from './verdict.js';
 
 /** What becomes of the VFIO backends of a domain (rule "iommufd"). */
-export interface Backends {
+export interface Backends extends StageResult {
   /** What becomes of `<iommufd>` below `<domain>`, every host device's default (libvirt 12.2). */
   readonly domain: Plan['iommufd'];
   /** The devices whose `<driver>` is to say `iommufd='yes'` and does not yet. */
   readonly devices: ReadonlySet<HostDevice>;
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
@@ -20,12 +20,7 @@ export interface Backends {
  * `iommufd: "domain"` the devices that stay on `pcie.0` get it, too. Those of one group must not differ in it, and do
  * not afterwards: the kernel gives a group to one owner, so the second device would be busy.
  */
-export function decideBackends(
-  domain: Domain,
-  host: Host,
-  policy: Policy,
-  verdicts: ReadonlyMap<HostDevice, Verdict>,
-): Backends {
+export function decideBackends(domain: Domain, host: Host, policy: Policy, verdicts: Verdicts['of']): Backends {
   const placed = domain.hostDevices.filter((device) => verdicts.get(device)?.smmu !== undefined);
   const devices = new Set<HostDevice>();
   const diagnostics: Diagnostic[] = [];
@@ -52,5 +47,6 @@ export function decideBackends(
     if (!given.some(uses)) continue;
     for (const device of given) if (!uses(device)) change(device, 'a device of its IOMMU group has iommufd');
   }
-  return { domain: enable ? 'enable' : 'none', devices, diagnostics };
+  const changed = [...(enable ? ['domain'] : []), ...[...devices].map(({ bdf }) => `device ${bdf}`)];
+  return { domain: enable ? 'enable' : 'none', devices, diagnostics, changes: changesOf('set', changed) };
 }

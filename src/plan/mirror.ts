@@ -3,8 +3,9 @@ import { compareBdf } from '../domain/address.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { PciTree } from '../domain/pci-tree.js';
-import type { ExpanderBusRequest } from './requests.js';
+import type { ExpanderBusRequest } from './expander-buses.js';
 import type { SlotMove } from './slots.js';
+import type { PlanContext } from './stage.js';
 
 /** A downstream port in each of the 32 slots of an upstream port. */
 const MAX_DOWNSTREAM = MAX_SLOT + 1;
@@ -14,6 +15,15 @@ const OWN_PORTS = 2;
 
 /** The upstream port of the switch that a device is below on the host, where that is to be mirrored. */
 export type SwitchOf = (device: HostDevice) => string | undefined;
+
+/** Finds the switch of a device on the host, if policy wants it mirrored; a port of a root complex alone is not a switch. */
+export function switchOnHost({ host, policy }: PlanContext): SwitchOf {
+  return ({ bdf }) => {
+    const device = policy.mirrorSwitches ? host.device(bdf) : undefined;
+    const [downstream, upstream, root] = device ? host.bridgesAbove(device) : [];
+    return downstream && root && upstream?.bdf;
+  };
+}
 
 /** A guest's switch, and what joins it. */
 export interface MirroredSwitch {
@@ -45,18 +55,18 @@ export interface PortAssignment {
  * where several join that are below one. Where the bus numbers of an expander bus that is there do not suffice for that, what
  * finds no free port of its switch gets a port of the expander bus.
  */
-export function assignPorts(draft: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf): PortAssignment {
-  const mirrored = arrange(draft, tree, switchOf, true);
-  if (!draft.existing || mirrored.newPorts <= draft.room) return mirrored;
-  return arrange(draft, tree, switchOf, false);
+export function assignPorts(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf): PortAssignment {
+  const mirrored = arrange(request, tree, switchOf, true);
+  if (!request.existing || mirrored.newPorts <= request.room) return mirrored;
+  return arrange(request, tree, switchOf, false);
 }
 
-function arrange(draft: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf, mayGrow: boolean): PortAssignment {
-  const { joining, freePorts } = draft;
+function arrange(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf, mayGrow: boolean): PortAssignment {
+  const { joining, freePorts } = request;
   const singles: SlotMove[] = [];
   const switches: MirroredSwitch[] = [];
   for (const [host, moves] of bySwitch([...joining].sort(compareMoves), switchOf)) {
-    const upstream = host === undefined ? undefined : mirrorOf(host, draft, tree, switchOf);
+    const upstream = host === undefined ? undefined : mirrorOf(host, request, tree, switchOf);
     const free = upstream ? freePorts.filter(({ address }) => address?.bus === upstream.index) : [];
     const space = upstream ? MAX_DOWNSTREAM - tree.takenSlots(upstream.index).size + free.length : MAX_DOWNSTREAM;
     const taken = !mayGrow ? free.length : moves.length <= space ? moves.length : 0;
@@ -112,7 +122,7 @@ function switchAbove({ address }: HostDevice, tree: PciTree): PciController | un
 
 /** Says which devices of an expander bus are below one switch on the host and will not be so in the guest. */
 export function unmirroredDiagnostics(
-  draft: ExpanderBusRequest,
+  request: ExpanderBusRequest,
   { switches }: PortAssignment,
   tree: PciTree,
   switchOf: SwitchOf,
@@ -122,8 +132,8 @@ export function unmirroredDiagnostics(
     const host = switchOf(device);
     if (host !== undefined) places.set(host, (places.get(host) ?? new Map()).set(device, location));
   };
-  for (const device of draft.inPlace) note(device, switchAbove(device, tree) ?? device.address?.bus);
-  for (const { functions } of draft.joining) for (const { device } of functions) note(device, functions);
+  for (const device of request.inPlace) note(device, switchAbove(device, tree) ?? device.address?.bus);
+  for (const { functions } of request.joining) for (const { device } of functions) note(device, functions);
   for (const { upstream, moves, host } of switches) {
     for (const { functions } of moves) for (const { device } of functions) note(device, upstream ?? host);
   }

@@ -34,7 +34,7 @@ export interface PciHolePlan {
 }
 
 /** What of an expander bus the space for 64-bit BARs depends on. */
-export interface HoleExpanderBus extends Pick<ExpanderBus, 'controllerIndex' | 'vsmmu'> {
+export interface HoleExpanderBus extends Pick<ExpanderBus, 'controllerIndex'> {
   readonly ports: readonly Pick<Port, 'devices' | 'reserve'>[];
 }
 

@@ -4,6 +4,7 @@ import type { Domain } from '../domain/domain.js';
 import { type CellId, formatNodeset, type GuestNuma, parseNodeset } from '../domain/numa.js';
 import type { Host } from '../host/host.js';
 import { isInitiator } from './numa.js';
+import { changesOf, type StageResult } from './stage.js';
 
 /** What earlier runs put into a domain for certain devices, as its record has it: nobody else's may go with them. */
 export interface ManagedDevices {
@@ -13,8 +14,8 @@ export interface ManagedDevices {
   readonly cells: ReadonlySet<CellId>;
 }
 
-/** What of it is for devices that the domain has no more. */
-export interface OrphanedElements {
+/** The elements for devices that the domain no longer has: they are removed. */
+export interface OrphanedElements extends StageResult {
   readonly groupMembers: readonly Bdf[];
   /** By number; cells after which others come stay, since libvirt takes no gap in the numbers (12.8). */
   readonly cells: readonly CellId[];
@@ -37,11 +38,15 @@ export function findOrphaned(domain: Domain, host: Host, { groupMembers, cells }
     if (!isInitiator(cell) || !cells.has(cell.id) || named.has(cell.id)) break;
     gone.unshift(cell.id);
   }
+  const members = domain.hostDevices.flatMap(({ bdf, unassigned }) =>
+    unassigned && groupMembers.has(bdf) && isAlone(bdf) ? [bdf] : [],
+  );
+  const removed = [...members.map((bdf) => `device ${bdf}`), ...gone.map((cell) => `cell ${cell}`)];
   return {
-    groupMembers: domain.hostDevices.flatMap(({ bdf, unassigned }) =>
-      unassigned && groupMembers.has(bdf) && isAlone(bdf) ? [bdf] : [],
-    ),
+    groupMembers: members,
     cells: gone,
+    diagnostics: report(members, gone),
+    changes: changesOf('remove', removed),
   };
 }
 
@@ -54,11 +59,11 @@ export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNum
   return { ...numa, cells };
 }
 
-/** Says what goes with devices that have left. */
-export function orphanedDiagnostics({ groupMembers, cells }: OrphanedElements): readonly Diagnostic[] {
-  const told: string[] = [];
+/** Reports what is removed with devices that have left. */
+function report(groupMembers: readonly Bdf[], cells: readonly CellId[]): readonly Diagnostic[] {
+  const messages: string[] = [];
   if (groupMembers.length > 0)
-    told.push(`${groupMembers.join(', ')} goes: the device of its IOMMU group that it was held for has left`);
-  if (cells.length > 0) told.push(`the NUMA cells ${formatNodeset(cells)} go: the device whose they were has left`);
-  return told.map((message) => diagnostic('leftover-removed', message));
+    messages.push(`${groupMembers.join(', ')} goes: the device of its IOMMU group that it was held for has left`);
+  if (cells.length > 0) messages.push(`the NUMA cells ${formatNodeset(cells)} go: the device whose they were has left`);
+  return messages.map((message) => diagnostic('leftover-removed', message));
 }

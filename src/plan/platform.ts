@@ -2,91 +2,134 @@ import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { formatNodeset, parseNodeset } from '../domain/numa.js';
-import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import { ROOT_BUS } from '../domain/pci-tree.js';
 import type { Device, ExpanderBus, Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { projectDistances } from './distances.js';
+import { devicesOf, type ExpanderBusRequest, valueRequest } from './expander-buses.js';
 import { planInitiators } from './initiators.js';
 import { type GuestBars, planPciHole64 } from './mmio.js';
 import { type CellChoice, type CellMap, chooseCell } from './numa.js';
-import type { Policy } from './policy.js';
-import { draftDevices, type ExpanderBusRequest } from './requests.js';
-import { invalidValues } from './vsmmu.js';
+import type { NumberedExpanderBus } from './numbers.js';
+import { changesOf, type PlanContext, type StageResult } from './stage.js';
+import { invalidValues, vsmmuChange, vsmmuDiagnostics } from './vsmmu.js';
+
+/** Reports what there is to say about the NUMA cell and the vSMMU of an expander bus. */
+export function expanderBusDiagnostics(
+  request: ExpanderBusRequest,
+  cells: CellMap,
+  context: PlanContext,
+): readonly Diagnostic[] {
+  const { vsmmu } = request;
+  if (!vsmmu) return [];
+  return [
+    ...cellOf(request, cells, context.host).diagnostics,
+    ...vsmmuDiagnostics(vsmmu, valueRequest(request, context)),
+  ];
+}
+
+/** The NUMA cell of an expander bus (rule "NUMA"); one without a vSMMU stays where it is. */
+function cellOf(request: ExpanderBusRequest, cells: CellMap, host: Host): CellChoice {
+  const controller = request.existing?.controller;
+  const before = controller?.node ?? null;
+  if (!request.vsmmu) return { node: before, diagnostics: [] };
+  const devices = devicesOf(request).flatMap((d) => host.device(d.bdf) ?? []);
+  return chooseCell({ smmu: request.smmu, devices, before, location: controller?.location }, cells, host);
+}
+
+/** The expander buses as the plan has them: with their NUMA cells and their vSMMUs. */
+export function planExpanderBuses(
+  numbered: readonly NumberedExpanderBus[],
+  cells: CellMap,
+  { host, target }: PlanContext,
+): Pick<StageResult, 'changes'> & { readonly expanderBuses: readonly ExpanderBus[] } {
+  const expanderBuses = numbered.map((each): ExpanderBus => {
+    const { existing, vsmmu, window, smmu, controllerIndex, address, alias, ports } = each;
+    return {
+      smmu,
+      controllerIndex,
+      busNr: window.busNr,
+      busNumbers: window.count,
+      address,
+      alias,
+      kept: existing !== undefined,
+      vsmmu: { ...vsmmu },
+      vsmmuChange: vsmmuChange(existing?.iommu, vsmmu, target),
+      node: cellOf(each, cells, host).node,
+      nodeBefore: existing?.controller.node ?? null,
+      ports: [...ports],
+    };
+  });
+  const changes = expanderBuses.flatMap(({ controllerIndex, kept, node, nodeBefore, vsmmuChange: change }) => [
+    ...changesOf('set', kept && node !== nodeBefore ? [`controller ${controllerIndex}`] : []),
+    ...(change === 'none' ? [] : changesOf(change, [`iommu ${controllerIndex}`])),
+  ]);
+  return { expanderBuses, changes };
+}
 
 /** What the guest's memory and NUMA cells need for its devices, beyond their places. */
-export interface Platform {
+export interface Platform extends StageResult {
   /** The devices with the cells of their Generic Initiators. */
   readonly devices: readonly Device[];
   readonly numa: Plan['numa'];
   readonly pcihole64: Plan['pcihole64'];
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** What has been decided so far. */
 export interface PlatformRequest {
-  readonly domain: Domain;
-  readonly tree: PciTree;
-  readonly host: Host;
-  readonly policy: Policy;
   readonly cells: CellMap;
-  /** The expander buses, and the drafts that they were made of. */
+  readonly numbered: readonly NumberedExpanderBus[];
   readonly expanderBuses: readonly ExpanderBus[];
-  readonly drafts: readonly ExpanderBusRequest[];
-  /** Every placeable device, in the order of the domain. */
-  readonly devices: readonly Device[];
+  /** Every placeable device with its place. */
+  readonly devices: ReadonlyMap<HostDevice, Device>;
 }
 
 /** Plans NUMA cells and 64-bit MMIO space (rules "pcihole64" and "Generic Initiators") for devices whose places are known. */
-export function planPlatform(request: PlatformRequest): Platform {
-  const { domain, host, policy, cells, expanderBuses, devices } = request;
-  const placed = domain.hostDevices.filter((_, i) => devices[i]?.verdict === 'placed');
+export function planPlatform(context: PlanContext, request: PlatformRequest): Platform {
+  const { domain, host, policy } = context;
+  const { cells, expanderBuses, devices } = request;
+  const placed = [...devices].flatMap(([device, { verdict }]) => (verdict === 'placed' ? [device] : []));
   const initiators = planInitiators(placed, host, cells, policy);
   const distances = projectDistances(cells, initiators, host);
-  const hole = planPciHole64({
-    domain,
-    expanderBuses,
-    devices: guestBars(request),
-    policy,
-    addressBits: host.addressBits,
-  });
+  const bars = guestBars(context, request);
+  const { addressBits } = host;
+  const hole = planPciHole64({ domain, expanderBuses, devices: bars, policy, addressBits });
+  const others = domain.hostDevices.filter(({ bdf }) => !initiators.nodesets.has(bdf));
+  const added = [...(cells.created ? [cells.created] : []), ...initiators.added];
   return {
-    devices: devices.map((device) => ({ ...device, nodeset: initiators.nodesets.get(device.bdf) ?? device.nodeset })),
+    devices: [...devices.values()].map((device) => ({
+      ...device,
+      nodeset: initiators.nodesets.get(device.bdf) ?? device.nodeset,
+    })),
     numa: { created: cells.created, initiators: [...initiators.added], distances: [...distances.added] },
     pcihole64: hole.change,
     diagnostics: [
       ...initiators.diagnostics,
       ...distances.diagnostics,
       ...hole.diagnostics,
-      ...missingCells(
-        domain.hostDevices.filter(({ bdf }) => !initiators.nodesets.has(bdf)),
-        cells,
-      ),
+      ...missingCells(others, cells),
       ...badValues(domain, expanderBuses),
+    ],
+    changes: [
+      ...changesOf(
+        'add',
+        added.map(({ cell }) => `cell ${cell}`),
+      ),
+      ...changesOf('set', hole.change ? ['domain'] : []),
     ],
   };
 }
 
-/** The cell of a draft's expander bus (rule "NUMA"). */
-export function cellOfDraft(draft: ExpanderBusRequest, host: Host, cells: CellMap): CellChoice {
-  const controller = draft.existing?.controller;
-  const devices = draftDevices(draft).flatMap((d) => host.device(d.bdf) ?? []);
-  const site = { smmu: draft.smmu, devices, before: controller?.node ?? null, location: controller?.location };
-  return chooseCell(site, cells, host);
-}
-
 /** The devices that the guest gets, each with the root bus that it will be below. */
-function guestBars({ domain, tree, host, expanderBuses, drafts, devices }: PlatformRequest): GuestBars[] {
-  const rootOf = new Map<HostDevice, ExpanderBus['controllerIndex']>();
-  for (const [i, draft] of drafts.entries()) {
-    const expanderBus = expanderBuses[i];
-    if (expanderBus) for (const device of draftDevices(draft)) rootOf.set(device, expanderBus.controllerIndex);
-  }
-  return domain.hostDevices.flatMap((device, i) => {
+function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformRequest): GuestBars[] {
+  const rootOf = new Map<HostDevice, ExpanderBus['controllerIndex']>(
+    numbered.flatMap((each) => devicesOf(each).map((device) => [device, each.controllerIndex] as const)),
+  );
+  return [...devices].flatMap(([device, { to, verdict }]) => {
     const onHost = host.device(device.bdf);
     if (!onHost || device.unassigned) return [];
-    const address = devices[i]?.to ?? undefined;
-    const root = rootOf.get(device) ?? (address ? tree.rootOf(address.bus) : ROOT_BUS);
-    return [{ device: onHost, address, root, placed: devices[i]?.verdict === 'placed' }];
+    const root = rootOf.get(device) ?? (to ? tree.rootOf(to.bus) : ROOT_BUS);
+    return [{ device: onHost, address: to ?? undefined, root, placed: verdict === 'placed' }];
   });
 }
 

@@ -1,10 +1,11 @@
-import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import { type ControllerIndex, formatGuestAddress, type GuestAddress } from '../domain/address.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Occupant, PciTree } from '../domain/pci-tree.js';
 import type { Renumbered } from '../generated/plan.js';
-import type { CurrentExpanderBus } from './current.js';
-import type { Verdict } from './verdict.js';
+import type { CurrentExpanderBus } from './expander-buses.js';
+import { changesOf, type StageResult } from './stage.js';
+import type { Verdicts } from './verdict.js';
 
 /** The functions of one slot: they move together, to slot 0 of one port. */
 export interface SlotMove {
@@ -19,7 +20,7 @@ export interface SlotMove {
 }
 
 /** What becomes of the slots that placeable devices are in. */
-export interface SlotMoves {
+export interface SlotMoves extends Pick<StageResult, 'changes'> {
   readonly moves: readonly SlotMove[];
   /** What stays in a slot whose function 0 leaves, and gets that function. */
   readonly renumbered: readonly Renumbered[];
@@ -36,7 +37,7 @@ export interface SlotMoves {
 export function partSlots(
   domain: Domain,
   tree: PciTree,
-  verdicts: ReadonlyMap<HostDevice, Verdict>,
+  verdicts: Verdicts['of'],
   expanderBuses: ReadonlyMap<ControllerIndex, CurrentExpanderBus>,
 ): SlotMoves {
   const moves: SlotMove[] = [];
@@ -73,7 +74,11 @@ export function partSlots(
     if (leaving.size + misplaced.length > 0) renumbered.push(...keepFunctionZero(staying, occupants));
   }
   const moving = moves.flatMap((move) => move.functions.map(({ device }) => device));
-  return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]) };
+  const changes = changesOf(
+    'set',
+    renumbered.map(({ from }) => `guest ${formatGuestAddress(from)}`),
+  );
+  return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]), changes };
 }
 
 /** Whether a device is where it is to be: on a port of an expander bus of its SMMU, or behind no vSMMU if that is the verdict. */
@@ -100,6 +105,15 @@ function keepFunctionZero(staying: readonly Occupant[], before: readonly Occupan
   if (!from || from.function === 0 || before[0]?.address?.function !== 0) return [];
   const to: GuestAddress = { ...from, function: 0 };
   return [{ from, to, multifunction: staying.length > 1 }];
+}
+
+/** The new addresses of emulated devices of one slot, on a port of `pcie.0`. */
+export function returnTo(bus: ControllerIndex, devices: readonly GuestDevice[]): Renumbered[] {
+  return devices.flatMap(({ address: from }, i) => {
+    if (!from) return [];
+    const to = { bus, slot: 0, function: i === 0 ? 0 : from.function };
+    return [{ from, to, multifunction: i === 0 && devices.length > 1 }];
+  });
 }
 
 function isDevice(occupant: Occupant): occupant is GuestDevice {

@@ -2,6 +2,9 @@ import { type Diagnostic, diagnostic, type Location } from '../diagnostics.js';
 import type { ControllerIndex } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import type { Occupant } from '../domain/pci-tree.js';
+import type { ExpanderBusRequest } from './expander-buses.js';
+import type { PortAssignment } from './mirror.js';
+import type { Policy } from './policy.js';
 
 /** How many devices libvirt will look for a place for, other than those that get one now. */
 export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> = new Set()): number {
@@ -43,4 +46,23 @@ export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly 
   }
   if (spare.length <= before) return [];
   return [diagnostic('spare-port-unguarded', `${exposed} a device that is added without an address`, { location })];
+}
+
+/** The spare ports that an expander bus with a vSMMU lacks, as far as it has room for them. */
+export function lackingSpare(
+  { vsmmu, room, existing, smmu }: ExpanderBusRequest,
+  { singles, freePorts, newPorts }: PortAssignment,
+  { sparePorts }: Policy,
+): { readonly spare: number; readonly diagnostics: readonly Diagnostic[] } {
+  if (!vsmmu) return { spare: 0, diagnostics: [] };
+  const lacking = Math.max(0, sparePorts - Math.max(0, freePorts.length - singles.length));
+  const left = Math.max(0, room - newPorts);
+  if (lacking <= left) return { spare: lacking, diagnostics: [] };
+  const present = existing?.controller;
+  const which = present ? `expander bus ${present.index}` : 'the expander bus';
+  const message = `${which} of ${smmu} has room for ${left} more spare ports, not ${lacking}`;
+  return {
+    spare: left,
+    diagnostics: [diagnostic('spare-ports-left-out', message, { location: present?.location })],
+  };
 }

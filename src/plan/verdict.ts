@@ -5,16 +5,16 @@ import type { Domain } from '../domain/domain.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
+import { changesOf, type StageResult } from './stage.js';
 
 /** What is to become of a placeable device: behind the vSMMU of its SMMU, or behind none, and why. */
 export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; readonly reason: DiagnosticCode };
 
 /** The verdict on each placeable device of a domain, with its diagnostics. */
-export interface Verdicts {
+export interface Verdicts extends StageResult {
   readonly of: ReadonlyMap<HostDevice, Verdict>;
   /** Endpoints of IOMMU groups that are to be added, unassigned (`completeGroups`). */
   readonly groupMembers: readonly Bdf[];
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
@@ -62,7 +62,8 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
       diagnostics.push(...foreign.map((mate) => completed(group, mate, members)));
     }
   }
-  return { of, groupMembers, diagnostics };
+  const added = groupMembers.map((bdf) => `device ${bdf}`);
+  return { of, groupMembers, diagnostics, changes: changesOf('add', added) };
 }
 
 /** Keeps the devices of a group on `pcie.0` where the group has more than one member. */

@@ -1,6 +1,7 @@
-import type { Severity } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, type Severity } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuValues } from '../domain/iommu.js';
+import { type Iommu, VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuValues } from '../domain/iommu.js';
+import type { ExpanderBus } from '../generated/plan.js';
 import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOfAny } from './profiles.js';
@@ -27,8 +28,15 @@ export interface ValueRequest {
   readonly target: Target;
   /** What its SMMU can do, as far as it is known. */
   readonly features?: SmmuFeatures | undefined;
-  /** What it says already. */
-  readonly present?: VsmmuValues | undefined;
+  /** It as it is in the domain. */
+  readonly present?: Iommu | undefined;
+}
+
+/** The same of the vSMMU of an expander bus. */
+export interface ExpanderBusValues extends ValueRequest {
+  readonly smmu: string;
+  /** Whether a device is behind it that QEMU can read values off. */
+  readonly hasDevices: boolean;
 }
 
 /** A value that somebody wants of a vSMMU. */
@@ -59,24 +67,14 @@ export function vsmmuValues(request: ValueRequest): VsmmuValues {
   const given = wantedValues(request).filter(
     ({ name, value, asked }) => supports(target, name) && (asked || !isBeyond(name, value, features)),
   );
-  return { ...present, accel: 'on', ...Object.fromEntries(given.map(({ name, value }) => [name, value])) };
+  return { ...present?.values, accel: 'on', ...Object.fromEntries(given.map(({ name, value }) => [name, value])) };
 }
 
-/** A value that cannot be had: an error where the policy names it, else a warning. */
-export interface Unavailable {
+/** A value that cannot be had: an error if the policy names it, else a warning. */
+interface Unavailable {
   readonly name: VsmmuAttribute;
   readonly value: string;
   readonly severity: Severity;
-}
-
-/** The values that policy or profile want and the target cannot say. */
-export function unsupportedValues(request: ValueRequest): readonly Unavailable[] {
-  return unavailable(request, ({ name }) => !supports(request.target, name));
-}
-
-/** The values that a profile wants, as far as the host is known not to have them. */
-export function profileBeyondHost(request: ValueRequest): readonly Unavailable[] {
-  return unavailable(request, ({ name, value, asked }) => !asked && isBeyond(name, value, request.features));
 }
 
 function unavailable(request: ValueRequest, isSo: (wanted: Wanted) => boolean): readonly Unavailable[] {
@@ -141,4 +139,51 @@ export function invalidValues(values: VsmmuValues): readonly string[] {
     const taken = TAKEN[name] ?? ((text: string) => text === 'on' || text === 'off');
     return value === undefined || taken(value) ? [] : [`${name}='${value}'`];
   });
+}
+
+/** Reports the values of an expander bus's vSMMU that cannot be had, and those without which it would not start. */
+export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues): readonly Diagnostic[] {
+  const { smmu, target, features, present, hasDevices } = request;
+  const unsupported = unavailable(request, ({ name }) => !supports(target, name)).map(({ name, value, severity }) => {
+    const who = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
+    const message = `${who} cannot give the vSMMU of ${smmu} ${name}='${value}'`;
+    return diagnostic('target-value-unsupported', message, { severity });
+  });
+  const leftOut = unavailable(request, ({ name, value, asked }) => !asked && isBeyond(name, value, features)).map(
+    ({ name, value, severity }) => {
+      const message = `${smmu} has less than the ${name}='${value}' of its devices' platform, which is left out`;
+      return diagnostic('vsmmu-value-beyond-host', message, { severity });
+    },
+  );
+  const refused = valuesBeyondHost(values, features).map(({ name, value, host }) =>
+    diagnostic('vsmmu-value-beyond-host', `the vSMMU of ${smmu} has ${name}='${value}', and the SMMU itself ${host}`, {
+      location: present?.values[name] === value ? present.location : undefined,
+    }),
+  );
+  const missing = hasDevices ? [] : missingValues(values, target);
+  const message = `the expander bus of ${smmu} has no device to read ${missing.join(', ')} off`;
+  const hint = `give ${missing.map((name) => `--${name}`).join(' ')}`;
+  const lacking = missing.length > 0 ? [diagnostic('vsmmu-values-missing', message, { hint })] : [];
+  return [...unsupported, ...leftOut, ...refused, ...lacking];
+}
+
+/** Reports the values that the accelerated vSMMU of an expander bus lacks that stays as it is: nothing will be behind it. */
+export function unchangedDiagnostics(controller: number, iommu: Iommu | undefined, target: Target): Diagnostic[] {
+  const missing = missingValues(iommu?.values ?? {}, target);
+  if (missing.length === 0) return [];
+  const message = `the vSMMU of PCI controller ${controller} has no device to read ${missing.join(', ')} off`;
+  const hint = 'remove that <iommu>, or give these values in its <driver>';
+  return [diagnostic('vsmmu-values-missing', message, { location: iommu?.location, hint })];
+}
+
+/** What becomes of a vSMMU that is to have these values; undefined: none. */
+export function vsmmuChange(
+  before: Iommu | undefined,
+  after: VsmmuValues | undefined,
+  target: Target,
+): ExpanderBus['vsmmuChange'] {
+  if (!before) return after ? 'add' : 'none';
+  if (!after) return 'remove';
+  const respelled = before.spellings.some((name) => name !== target.libvirt.ssidsize);
+  return respelled || VSMMU_ATTRIBUTES.some((name) => before.values[name] !== after[name]) ? 'set' : 'none';
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ControllerIndex } from '../../src/domain/address.js';
 import { PciTree } from '../../src/domain/pci-tree.js';
-import { assignBusNumbers, type BusNumbers, type WindowRequest } from '../../src/plan/bus-numbers.js';
+import { assignBusNumbers, type RootDemand, type WindowRequest } from '../../src/plan/bus-numbers.js';
 import { at, domainWith, expander, port } from './example.js';
 
 const fresh = (needed: number): WindowRequest => ({ controllerIndex: undefined, consumer: 'an expander bus', needed });
@@ -13,8 +13,16 @@ const kept = (index: number, needed: number): WindowRequest => ({
 });
 
 function assign(requests: readonly WindowRequest[], devices: readonly string[] = [], buses = 0, libvirt = 0) {
-  return assignBusNumbers(new PciTree(domainWith(...devices)), requests, { buses, libvirt });
+  return assignIn(new PciTree(domainWith(...devices)), requests, { buses, libvirt });
 }
+
+/** The bus numbers, with the windows in the order of the requests. */
+function assignIn(tree: PciTree, requests: readonly WindowRequest[], root: RootDemand, window?: number | 'auto') {
+  const numbers = assignBusNumbers(tree, requests, root, window);
+  return { ...numbers, windows: requests.map((request) => numbers.windows.get(request)) };
+}
+
+type BusNumbers = ReturnType<typeof assignIn>;
 
 const nthOf = (count: number, size: number) => Array.from({ length: count }, (_, i) => 256 - (count - i) * size);
 const first = ({ windows }: BusNumbers) => windows.map((w) => w?.busNr);
@@ -41,14 +49,14 @@ describe('new expander buses', () => {
     ['have fewer by default where nine do not fit', repeat(30, fresh(2)), 'auto', nthOf(30, 8)],
     ['have what they need by default where no more fits', repeat(124, fresh(2)), 'auto', nthOf(124, 2)],
   ])('%s', (_title, requests, window, numbers) => {
-    const { windows, fits } = assignBusNumbers(new PciTree(domainWith()), requests, { buses: 0, libvirt: 0 }, window);
+    const { windows, fits } = assignIn(new PciTree(domainWith()), requests, { buses: 0, libvirt: 0 }, window);
     expect(windows.map((each) => each?.busNr)).toEqual(numbers);
     expect(fits).toBe(true);
   });
 
   it('leave the numbers above one that is there to it', () => {
     const tree = new PciTree(domainWith(expander(1, 200), port(2, at(1)), expander(3, 254)));
-    const { windows } = assignBusNumbers(tree, [kept(1, 2), fresh(2)], { buses: 0, libvirt: 0 }, 'auto');
+    const { windows } = assignIn(tree, [kept(1, 2), fresh(2)], { buses: 0, libvirt: 0 }, 'auto');
     expect(windows).toEqual([
       { busNr: 200, count: 9 },
       { busNr: 245, count: 9 },

@@ -1,0 +1,95 @@
+import type { PciTree } from '../domain/pci-tree.js';
+import type { LedgerEntry, Plan } from '../generated/plan.js';
+import { type Budget, overruns, portBudgets, type Saving, vsmmuBudget } from './budgets.js';
+import { assignBusNumbers, BUS_NUMBERS, type Window, type WindowRequest } from './bus-numbers.js';
+import { type CurrentTopology, requestExpanderBuses } from './expander-buses.js';
+import type { Policy } from './policy.js';
+import { type ExpanderBusLayout, type PortDemand, type PortPlan, planPorts } from './ports.js';
+import { findSavings, mergeFunctions } from './savings.js';
+import type { PlanContext, StageResult } from './stage.js';
+
+/** An expander bus with its bus numbers. */
+export interface NumberedExpanderBus extends ExpanderBusLayout {
+  readonly window: Window;
+}
+
+/** What is to be added to a domain, before it has numbers. */
+export interface Demand extends PortDemand {
+  readonly current: CurrentTopology;
+  readonly machineIommu: Plan['machineIommu'];
+}
+
+/** The ports and expander buses with all their numbers. */
+export interface Numbers extends StageResult {
+  readonly ports: PortPlan;
+  /** Those that have bus numbers; if one has none, an error says so. */
+  readonly expanderBuses: readonly NumberedExpanderBus[];
+  readonly ledger: readonly LedgerEntry[];
+}
+
+/** Numbers, with what they take of everything there is a limited number of. */
+interface Attempt extends Omit<Numbers, 'changes'> {
+  readonly budgets: readonly Budget[];
+}
+
+/**
+ * Gives everything that is to be added its place and its numbers, with guards on `pcie.0` for the ports behind vSMMUs if
+ * there is room for them. Reports everything that does not suffice, with what would save some of it.
+ */
+export function planNumbers(context: PlanContext, demand: Demand): Numbers {
+  const guarded = attempt(context, demand, true);
+  const chosen = guarded.budgets.every(({ fits }) => fits) ? guarded : attempt(context, demand, false);
+  const over = overruns(chosen.budgets, () => savingsOf(context, demand));
+  return { ...chosen, diagnostics: [...chosen.diagnostics, ...over], changes: chosen.ports.changes };
+}
+
+function attempt(context: PlanContext, demand: Demand, guarded: boolean): Attempt {
+  const { tree, policy } = context;
+  const ports = planPorts(context, demand, guarded);
+  const requests = new Map(ports.expanderBuses.map((expanderBus) => [expanderBus, windowRequest(expanderBus, tree)]));
+  const numbers = assignBusNumbers(tree, [...requests.values()], ports.rootDemand, policy.busWindow);
+  const { ledger, fits } = numbers;
+  return {
+    ports,
+    expanderBuses: [...requests].flatMap(([expanderBus, request]) => {
+      const window = numbers.windows.get(request);
+      return window ? [{ ...expanderBus, window }] : [];
+    }),
+    ledger,
+    budgets: [
+      { code: 'bus-numbers-exhausted', what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits },
+      ...portBudgets(tree, ports),
+      vsmmuBudgetOf(demand),
+    ],
+    diagnostics: [...ports.diagnostics, ...numbers.diagnostics],
+  };
+}
+
+function windowRequest({ existing, smmu, ports }: ExpanderBusLayout, tree: PciTree): WindowRequest {
+  const kept = existing?.controller.index;
+  const below = kept === undefined ? 0 : tree.busesBelow(kept).length;
+  const needed = 1 + below + ports.filter((port) => !port.kept).length;
+  return { controllerIndex: kept, consumer: `the expander bus of ${smmu}`, needed };
+}
+
+function vsmmuBudgetOf({ requests, current, machineIommu }: Demand): Budget {
+  const requested = new Set(requests.map(({ existing }) => existing?.controller.index));
+  const others = [...current.expanderBuses.values()].filter(
+    ({ iommu, controller }) => iommu && !requested.has(controller.index),
+  );
+  const root = current.rootIommu && machineIommu !== 'drop' ? 1 : 0;
+  return vsmmuBudget(requests.filter(({ vsmmu }) => vsmmu).length, others.length, root);
+}
+
+/** What would save something of what does not suffice, found by planning with another policy. */
+function savingsOf(context: PlanContext, demand: Demand): readonly Saving[] {
+  const { slots, current } = demand;
+  return findSavings(context.policy, slots.moves, (policy: Policy, merge: boolean) => {
+    // Wide default windows take what is free, and would hide what is saved.
+    const busWindow = policy.busWindow === 'auto' ? 0 : policy.busWindow;
+    const tried = { ...context, policy: { ...policy, busWindow } };
+    const moved = merge ? { ...slots, moves: mergeFunctions(slots.moves) } : slots;
+    const wanted = requestExpanderBuses(tried, current, moved);
+    return attempt(tried, { ...demand, ...wanted, slots: moved }, false).budgets;
+  });
+}

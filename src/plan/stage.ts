@@ -1,0 +1,51 @@
+import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import type { Domain } from '../domain/domain.js';
+import type { PciTree } from '../domain/pci-tree.js';
+import type { Host } from '../host/host.js';
+import type { Policy } from './policy.js';
+import type { Target } from './target.js';
+
+/** What every stage of a plan reads. */
+export interface PlanContext {
+  readonly domain: Domain;
+  readonly tree: PciTree;
+  readonly host: Host;
+  readonly policy: Policy;
+  readonly target: Target;
+}
+
+/** One change to an element of the domain, named by what identifies it: `controller 12`, `device 0000:31:10.2`. */
+export interface Change {
+  readonly action: 'add' | 'set' | 'remove';
+  readonly element: string;
+}
+
+/** What every stage of a plan returns besides its decisions. */
+export interface StageResult {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Everything that the domain gets by these decisions. */
+  readonly changes: readonly Change[];
+}
+
+/** Makes a change of each element. */
+export function changesOf(action: Change['action'], elements: readonly string[]): readonly Change[] {
+  return elements.map((element) => ({ action, element }));
+}
+
+/** Collects the diagnostics and the changes of the stages. */
+export class StageLog {
+  readonly diagnostics: Diagnostic[] = [];
+  readonly changes: Change[] = [];
+
+  /**
+   * Takes over what stages report and change.
+   * @throws RefusedError with everything reported so far if an error is among it
+   */
+  collect(...results: readonly Partial<StageResult>[]): void {
+    for (const { diagnostics = [], changes = [] } of results) {
+      this.diagnostics.push(...diagnostics);
+      this.changes.push(...changes);
+    }
+    if (this.diagnostics.some(({ severity }) => severity === 'error')) throw new RefusedError(this.diagnostics);
+  }
+}
