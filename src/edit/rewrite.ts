@@ -17,7 +17,6 @@ import { applyWithRecord } from './undo/write-record.js';
  */
 export function rewrite(domain: Domain, plan: Plan): string {
   const { document } = domain;
-  if (!plan.changed) return document.text;
   const editor = document.edit();
   const properties = new Map(subjectsOf(domain).map((subject) => [subject.element, subject.properties]));
   const set: SetProperty = (element, name, value) => {
@@ -35,7 +34,8 @@ export function rewrite(domain: Domain, plan: Plan): string {
     editor,
     plan.expanderBuses.flatMap((expanderBus) => expanderBus.ports),
   );
-  return applyWithRecord(domain, editor);
+  // Not `plan.changed`: a change that the plan did not count would be left out silently.
+  return editor.textEdits().length > 0 ? applyWithRecord(domain, editor) : document.text;
 }
 
 /** Gives a property of an element of the domain a value, where it has another. */
@@ -70,8 +70,9 @@ const AFTER_HOSTDEVS: readonly string[] =
 
 function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProperty): void {
   const withCells = new Set(plan.numa.initiators.map(({ device }) => device));
-  for (const [i, { bdf, to, multifunction, iommufd, nodeset }] of plan.devices.entries()) {
-    const present = domain.hostDevices[i];
+  const byBdf = new Map(domain.hostDevices.map((device) => [device.bdf, device]));
+  for (const { bdf, to, multifunction, iommufd, nodeset } of plan.devices) {
+    const present = byBdf.get(bdf);
     if (!present) continue;
     if (nodeset !== null && withCells.has(bdf)) set(present.element, 'nodeset', nodeset);
     if (to && formatAddress(to, multifunction) !== formatAddress(present.address, present.multifunction)) {
