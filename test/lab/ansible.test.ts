@@ -136,4 +136,16 @@ describe('the Ansible role, on two hosts', () => {
     expect(await dumps()).toEqual(before);
     expect(changed(await play('rollback.yml'))).toEqual([0, 0]);
   });
+
+  it('warns about a domain that it cannot convert, or fails if asked to', async () => {
+    const missing = domainXml({ name: 'without-device', devices: hostdev('7e:00.0') });
+    await connections[0]?.call('define', missing, { validate: false });
+    const options = ['convert.yml', '--check', '--limit', 'host1'];
+    const warned = await play(...options);
+    expect(warned.code, warned.stdout + warned.stderr).toBe(0);
+    expect(warned.stdout + warned.stderr).toContain('without-device: 0000:7e:00.0 is not on this host');
+    const failed = await play(...options, '-e', 'vsmmu_refused=fail');
+    expect(failed.code).not.toBe(0);
+    expect(failed.stdout).toContain('without-device: 0000:7e:00.0 is not on this host');
+  });
 });
