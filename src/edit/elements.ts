@@ -1,6 +1,5 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import { groupMemberAlias } from '../domain/alias.js';
-import type { Domain } from '../domain/domain.js';
 import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
 import type { Attachment } from '../plan/attach.js';
@@ -92,36 +91,34 @@ function addressElement(at: GuestAddress, multifunction = false): NewElement {
   return { name: 'address', attributes: guestAddressAttributes(at, multifunction) };
 }
 
-/** The children of `<devices>` that libvirt 12.8 prints after `<iommu>`. */
-export const AFTER_IOMMUS: readonly string[] = ['vsock', 'crypto', 'pstore'];
+/** Children of elements in the order in which libvirt 12.8 prints them, as far as vsmmu adds something among them. */
+const ORDER: Readonly<Record<string, readonly string[]>> = {
+  domain: (
+    'metadata maxMemory memory currentMemory blkiotune memtune memoryBacking vcpu vcpus iothreads iothreadids ' +
+    'defaultiothread cputune numatune iommufd resource sysinfo bootloader os idmap features cpu clock on_poweroff ' +
+    'on_reboot on_crash on_lockfailure pm perf devices'
+  ).split(' '),
+  devices: (
+    'controller lease filesystem interface smartcard serial parallel console channel input tpm graphics audio sound ' +
+    'video hostdev redirdev redirfilter hub watchdog memballoon rng nvram panic shmem memory iommu vsock crypto pstore'
+  ).split(' '),
+  hostdev: ['driver', 'source', 'acpi', 'address'],
+  interface: ['driver', 'source', 'acpi', 'address'],
+};
 
-/** Adds an element to `<devices>`: after one, else before another, else as the last. */
-export function insertDevice(
-  { devicesElement }: Domain,
+/** Adds a child where libvirt prints it: after the last of its name or another element, else before those that come later. */
+export function insert(
   editor: XmlEditor,
-  element: NewElement,
-  after: XmlElement | undefined,
-  before?: XmlElement,
+  parent: XmlElement | undefined,
+  child: NewElement,
+  after = parent?.children.findLast((e) => e.name === child.name),
 ): void {
-  if (after) editor.insertAfter(after, element);
-  else if (devicesElement) insertChild(editor, devicesElement, element, before);
-}
-
-/** Adds a child before another, else as the last. */
-export function insertChild(editor: XmlEditor, parent: XmlElement, child: NewElement, before?: XmlElement): void {
-  if (before) editor.insertBefore(before, child);
-  else editor.append(parent, child);
-}
-
-/** The last child of `<devices>` with the first of these names that one has. */
-export function lastOf({ devicesElement }: Domain, names: readonly string[]): XmlElement | undefined {
-  const children = devicesElement?.children ?? [];
-  return names.map((name) => children.findLast((e) => e.name === name)).find((e) => e !== undefined);
-}
-
-/** The first child of `<devices>` that has one of these names. */
-export function firstOf({ devicesElement }: Domain, names: readonly string[]): XmlElement | undefined {
-  return devicesElement?.children.find((e) => names.includes(e.name));
+  const order = parent ? (ORDER[parent.name] ?? []) : [];
+  const later = order.slice(order.indexOf(child.name) + 1);
+  const next = parent?.children.find((e) => later.includes(e.name));
+  if (after) editor.insertAfter(after, child);
+  else if (next) editor.insertBefore(next, child);
+  else if (parent) editor.append(parent, child);
 }
 
 /** Takes out an element; the one that it was in becomes an empty one where nothing is left in it. */

@@ -2,7 +2,7 @@ import type { Domain } from '../domain/domain.js';
 import type { CellId } from '../domain/numa.js';
 import type { Distance, Plan } from '../generated/plan.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { insertChild, newElement } from './elements.js';
+import { insert, newElement } from './elements.js';
 
 /** Adds the plan's NUMA cells and distances, and takes out the cells of devices that are gone. */
 export function editNuma(editor: XmlEditor, domain: Domain, plan: Plan): void {
@@ -11,8 +11,8 @@ export function editNuma(editor: XmlEditor, domain: Domain, plan: Plan): void {
   removeCells(editor, domain, plan);
 }
 
-function addCells(editor: XmlEditor, domain: Domain, { numa }: Plan): void {
-  const { created, initiators, distances } = numa;
+function addCells(editor: XmlEditor, domain: Domain, plan: Plan): void {
+  const { created, initiators, distances } = plan.numa;
   // As libvirt 12.8 prints it; a cell without CPUs has no `cpus`.
   const cell = (id: CellId, cpus: string | undefined, memory: number) =>
     newElement('cell', { id, cpus, memory, unit: 'KiB' }, distancesOf(distances, id));
@@ -23,19 +23,11 @@ function addCells(editor: XmlEditor, domain: Domain, { numa }: Plan): void {
   if (cells.length === 0) return;
   const { root } = domain.document;
   const cpu = root.child('cpu');
-  const present = cpu?.child('numa');
-  const last = domain.numa.cells.at(-1)?.element;
-  const numaElement = newElement('numa', {}, cells);
-  if (last) for (const each of cells) editor.insertAfter(last, each);
-  else if (present) editor.replace(present, numaElement);
-  else if (cpu) editor.append(cpu, numaElement);
-  else {
-    // Where libvirt 12.8 prints a `<cpu>`: before `<clock>`, after `<features>`.
-    const [added, clock] = [newElement('cpu', {}, [numaElement]), root.child('clock')];
-    const features = root.child('features') ?? root.child('os');
-    if (features && !clock) editor.insertAfter(features, added);
-    else insertChild(editor, root, added, clock);
-  }
+  const numa = cpu?.child('numa');
+  const added = newElement('numa', {}, cells);
+  if (numa) for (const each of cells) insert(editor, numa, each, domain.numa.cells.at(-1)?.element);
+  else if (cpu) editor.append(cpu, added);
+  else insert(editor, root, newElement('cpu', {}, [added]));
 }
 
 /** `<distances>` of a cell; none where it has no distance. */

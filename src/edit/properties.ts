@@ -6,8 +6,7 @@ import { reserveOf } from '../domain/overrides.js';
 import { isInitiator } from '../plan/numa.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import type { Quote } from '../xml/print.js';
-import { cellNode, insertChild, insertDevice, lastOf, newElement, take } from './elements.js';
+import { cellNode, insert, newElement, take } from './elements.js';
 import { qemuPrefix, reserveMemory, takeReserve } from './overrides.js';
 
 /** What the record writes for a property that is not there. */
@@ -31,9 +30,8 @@ export interface Subject {
 /**
  * Every element of a domain that vsmmu may change, with the values that it may change there: `rewrite` writes them, the record
  * keeps them, and `revert` writes the former ones.
- * @param quote for attributes of new elements; the document's where it is left out
  */
-export function subjectsOf(domain: Domain, quote?: Quote): Subject[] {
+export function subjectsOf(domain: Domain): Subject[] {
   const initiators = new Set(domain.numa.cells.filter(isInitiator).map(({ id }) => String(id)));
   return [
     { name: 'domain', element: domain.document.root, properties: domainProperties(domain) },
@@ -41,22 +39,21 @@ export function subjectsOf(domain: Domain, quote?: Quote): Subject[] {
       name: `device ${device.bdf}`,
       element: device.element,
       properties: [
-        addressProperty(device, quote),
-        // Before what libvirt 12.8 prints after it.
-        attributeProperty(device.element, 'driver', 'iommufd', quote, 'source'),
-        attributeProperty(device.element, 'acpi', 'nodeset', quote, 'address'),
+        addressProperty(device),
+        attributeProperty(device.element, 'driver', 'iommufd'),
+        attributeProperty(device.element, 'acpi', 'nodeset'),
       ],
     })),
     ...domain.otherDevices.flatMap((device) => {
       const { address, element } = device;
-      const properties = [addressProperty(device, quote)];
+      const properties = [addressProperty(device)];
       return address ? [{ name: `guest ${formatGuestAddress(address)}`, element, properties }] : [];
     }),
     ...domain.controllers.map((controller) => ({
       name: `controller ${controller.index}`,
       element: controller.element,
       properties: [
-        addressProperty(controller, quote),
+        addressProperty(controller),
         nodeProperty(controller.element),
         ...(controller.alias === undefined ? [] : [reserveProperty(domain, controller.alias)]),
       ],
@@ -64,9 +61,7 @@ export function subjectsOf(domain: Domain, quote?: Quote): Subject[] {
     ...domain.iommus.map(({ element, pciBus }) => ({
       name: `iommu ${pciBus ?? 0}`,
       element,
-      properties: ['pciBus', ...VSMMU_ATTRIBUTES, 'ssidSize'].map((name) =>
-        attributeProperty(element, 'driver', name, quote),
-      ),
+      properties: ['pciBus', ...VSMMU_ATTRIBUTES, 'ssidSize'].map((name) => attributeProperty(element, 'driver', name)),
     })),
     ...domain.numa.cells.flatMap(({ id, element }) =>
       element ? [{ name: `cell ${id}`, element, properties: [distancesProperty(element, initiators)] }] : [],
@@ -95,7 +90,7 @@ interface Addressed {
   readonly multifunction: boolean;
 }
 
-function addressProperty({ element, address, multifunction }: Addressed, quote?: Quote): Property {
+function addressProperty({ element, address, multifunction }: Addressed): Property {
   return {
     name: 'address',
     value: formatAddress(address, multifunction),
@@ -105,22 +100,16 @@ function addressProperty({ element, address, multifunction }: Addressed, quote?:
       const isMultifunction = value.endsWith('multifunction');
       if (present && !to) take(editor, present);
       else if (present && !isMultifunction) editor.removeAttribute(present, 'multifunction');
-      if (to) setAddress(editor, element, to, isMultifunction, quote);
+      if (to) setAddress(editor, element, to, isMultifunction);
     },
   };
 }
 
 /** Gives a controller or device a guest address. What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written. */
-export function setAddress(
-  editor: XmlEditor,
-  element: XmlElement,
-  to: GuestAddress,
-  multifunction: boolean,
-  quote?: Quote,
-): void {
+export function setAddress(editor: XmlEditor, element: XmlElement, to: GuestAddress, multifunction: boolean): void {
   const address = element.child('address');
   const attributes = guestAddressAttributes(to, multifunction);
-  if (!address) editor.append(element, quoted({ name: 'address', attributes }, quote));
+  if (!address) insert(editor, element, { name: 'address', attributes });
   for (const [name, value] of address ? attributes : []) {
     const written = address?.attribute(name);
     const number = written === undefined ? undefined : parseNumber(written);
@@ -129,31 +118,19 @@ export function setAddress(
   }
 }
 
-function quoted(element: NewElement, quote: Quote | undefined): NewElement {
-  return quote ? { ...element, quote } : element;
-}
-
 /** An attribute of a child element. */
-function attributeProperty(
-  element: XmlElement,
-  childName: string,
-  name: string,
-  quote: Quote | undefined,
-  before = '',
-): Property {
+function attributeProperty(element: XmlElement, childName: string, attribute: string, name = attribute): Property {
   const child = element.child(childName);
   return {
     name,
-    value: child?.attribute(name) ?? NONE,
+    value: child?.attribute(attribute) ?? NONE,
     write: (editor, value) => {
-      if (child && value !== NONE) editor.setAttribute(child, name, value);
+      if (child && value !== NONE) editor.setAttribute(child, attribute, value);
       else if (child) {
-        editor.removeAttribute(child, name);
+        editor.removeAttribute(child, attribute);
         editor.whenEmpty(child, 'remove');
         editor.whenEmpty(element, 'close');
-      } else if (value !== NONE) {
-        insertChild(editor, element, quoted(newElement(childName, { [name]: value }), quote), element.child(before));
-      }
+      } else if (value !== NONE) insert(editor, element, newElement(childName, { [attribute]: value }));
     },
   };
 }
@@ -205,26 +182,12 @@ function distancesProperty(element: XmlElement, initiators: ReadonlySet<string>)
   };
 }
 
-/** The children of `<domain>` that libvirt 12.8 prints after `<iommufd>`, which follows everything of memory, CPUs and NUMA. */
-const AFTER_IOMMUFD: readonly string[] = 'resource sysinfo bootloader os idmap features cpu clock devices'.split(' ');
-
 function domainProperties(domain: Domain): Property[] {
-  const { document, iommufd, pciHole64 } = domain;
+  const { document, pciHole64 } = domain;
   const { root } = document;
   const prefix = qemuPrefix(root);
   return [
-    {
-      name: 'iommufd',
-      value: iommufd?.element.attribute('enabled') ?? NONE,
-      write: (editor, value) => {
-        const next = root.children.find((e) => AFTER_IOMMUFD.includes(e.name));
-        if (iommufd && value === NONE) {
-          editor.removeAttribute(iommufd.element, 'enabled');
-          editor.whenEmpty(iommufd.element, 'remove');
-        } else if (iommufd) editor.setAttribute(iommufd.element, 'enabled', value);
-        else if (value !== NONE) insertChild(editor, root, newElement('iommufd', { enabled: value }), next);
-      },
-    },
+    attributeProperty(root, 'iommufd', 'enabled', 'iommufd'),
     {
       name: 'pcihole64',
       value: pciHole64 ? String(pciHole64.size) : NONE,
@@ -250,11 +213,10 @@ function domainProperties(domain: Domain): Property[] {
 }
 
 /** Adds a `pcie-root` where libvirt prints it: before the other PCI controllers. */
-function addRoot(editor: XmlEditor, domain: Domain, hole: NewElement): void {
+function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hole: NewElement): void {
   const controller = newElement('controller', { type: 'pci', index: 0, model: 'pcie-root' }, [hole]);
-  const first = domain.controllers[0]?.element;
-  const last = lastOf(domain, ['controller', 'disk', 'emulator']);
-  insertDevice(domain, editor, controller, first ? undefined : last, first);
+  if (controllers[0]) editor.insertBefore(controllers[0].element, controller);
+  else insert(editor, devicesElement, controller);
 }
 
 /** Whether something that stays in an element has the prefix that this element declares. */

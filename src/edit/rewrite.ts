@@ -3,8 +3,8 @@ import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
-import type { XmlEditor } from '../xml/editor.js';
-import { AFTER_IOMMUS, companion, expanderBus, firstOf, insertDevice, lastOf, pciePort, vsmmu } from './elements.js';
+import type { NewElement, XmlEditor } from '../xml/editor.js';
+import { companion, expanderBus, insert, pciePort, vsmmu } from './elements.js';
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
 import { formatAddress, NONE, setAddress, subjectsOf } from './properties.js';
@@ -56,17 +56,13 @@ function editControllers(
     ...ports.map((port) => ({ index: port.controllerIndex, element: pciePort(port) })),
     ...expanderBuses.flatMap((b) => (b.kept ? [] : [{ index: b.controllerIndex, element: expanderBus(b) }])),
   ].sort((a, b) => a.index - b.index);
-  const last = domain.controllers.at(-1)?.element ?? lastOf(domain, ['controller', 'disk', 'emulator']);
-  for (const { element } of added) insertDevice(domain, editor, element, last);
+  const last = domain.controllers.at(-1)?.element;
+  for (const { element } of added) insert(editor, domain.devicesElement, element, last);
   for (const { kept, controllerIndex, node } of expanderBuses) {
     const present = domain.controllers.find((c) => c.index === controllerIndex)?.element;
     if (kept && node !== null) set(present, 'node', String(node));
   }
 }
-
-/** The children of `<devices>` that libvirt 12.8 prints after `<hostdev>`. */
-const AFTER_HOSTDEVS: readonly string[] =
-  'redirdev redirfilter hub watchdog memballoon rng nvram panic shmem memory iommu vsock crypto pstore'.split(' ');
 
 function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProperty): void {
   const withCells = new Set(plan.numa.initiators.map(({ device }) => device));
@@ -80,8 +76,7 @@ function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProp
     }
     if (iommufd === 'yes') set(present.element, 'iommufd', 'yes');
   }
-  const [last, next] = [lastOf(domain, ['hostdev']), firstOf(domain, AFTER_HOSTDEVS)];
-  for (const bdf of plan.groupMembers) insertDevice(domain, editor, companion(bdf), last, next);
+  for (const bdf of plan.groupMembers) insert(editor, domain.devicesElement, companion(bdf));
   const leftover = domain.hostDevices.filter(({ bdf }) => plan.orphaned.groupMembers.includes(bdf));
   for (const { element } of leftover) editor.remove(element);
   // Devices that become function 0 of their slot, and emulated ones that go to another bus: those were behind an accelerated
@@ -100,13 +95,13 @@ function editIommus(editor: XmlEditor, domain: Domain, plan: Plan, set: SetPrope
   if (plan.machineIommu === 'pcie-root') set(root, 'pciBus', String(ROOT_BUS));
   // QEMU 11.1 accepts a virtio IOMMU only after the SMMUs.
   const virtio = iommus.find(({ model }) => model === 'virtio')?.element;
-  const last = virtio ? undefined : iommus.at(-1)?.element;
-  const next = virtio ?? firstOf(domain, AFTER_IOMMUS);
+  const add = (iommu: NewElement) =>
+    virtio ? editor.insertBefore(virtio, iommu) : insert(editor, domain.devicesElement, iommu);
   const { ssidsizeAttribute } = plan;
   for (const expanderBus of plan.expanderBuses) {
     const { vsmmuChange } = expanderBus;
     const iommu = iommus.find((i) => i.pciBus === expanderBus.controllerIndex);
-    if (vsmmuChange === 'add') insertDevice(domain, editor, vsmmu(expanderBus, ssidsizeAttribute), last, next);
+    if (vsmmuChange === 'add') add(vsmmu(expanderBus, ssidsizeAttribute));
     else if (iommu && vsmmuChange === 'remove') editor.remove(iommu.element);
     else if (iommu && vsmmuChange === 'set') {
       // `ssidsize` in the target's spelling and in no other.

@@ -4,10 +4,8 @@ import { isOurAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Domain } from '../../domain/domain.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
-import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';
-import type { Quote } from '../../xml/print.js';
-import { AFTER_IOMMUS, firstOf, insertDevice, lastOf, pciePort, take } from '../elements.js';
+import { insert, pciePort, take } from '../elements.js';
 import { takeReserve } from '../overrides.js';
 import { formatAddress, NONE, type Property, type Subject, subjectsOf } from '../properties.js';
 import { afterMoves, decideAddresses, type Move, type Returning, readReturning, rootPortsInUse } from './addresses.js';
@@ -70,7 +68,7 @@ class Restorer {
     this.#meaning = meaning;
     this.#options = options;
     this.#editor = domain.document.edit();
-    this.#subjects = subjectsOf(domain, quoteOf(domain));
+    this.#subjects = subjectsOf(domain);
     this.#changes = [...this.#changesAsLeft()];
     const former = new Map(
       this.#changes.flatMap((c) => (c.name === 'address' ? [[c.subject.element, c.before] as const] : [])),
@@ -226,24 +224,14 @@ class Restorer {
 
   /** Puts in ports, and the controllers and SMMUs that come back, where libvirt 12.8 prints them. */
   #putIn(ports: readonly NewElement[]): void {
+    const { devicesElement } = this.#domain;
     const byIndex = this.#staying.toSorted((a, b) => a.index - b.index);
     const indexOf = (e: NewElement) => Number(e.attributes?.find(([name]) => name === 'index')?.[1]);
     const added = [...ports, ...this.#returning.controllers.map((c) => asNew(c.element))];
     for (const element of added.sort((a, b) => indexOf(a) - indexOf(b))) {
       const below = byIndex.findLast((c) => c.index < indexOf(element));
-      this.#insert((below ?? this.#staying.at(-1))?.element, element);
+      insert(this.#editor, devicesElement, element, (below ?? this.#staying.at(-1))?.element);
     }
-    const [last, next] = [lastOf(this.#domain, ['iommu']), firstOf(this.#domain, AFTER_IOMMUS)];
-    for (const { element } of this.#returning.iommus) this.#insert(last, asNew(element), next);
+    for (const { element } of this.#returning.iommus) insert(this.#editor, devicesElement, asNew(element));
   }
-
-  #insert(after: XmlElement | undefined, element: NewElement, before?: XmlElement): void {
-    const quote = quoteOf(this.#domain);
-    insertDevice(this.#domain, this.#editor, { ...element, quote }, after, before);
-  }
-}
-
-/** The quote for new attributes: the root's, which no record changes. */
-function quoteOf({ document: { root, text } }: Domain): Quote {
-  return text[root.attributes[0]?.valueEnd ?? 0] === '"' ? '"' : "'";
 }

@@ -5,6 +5,7 @@ import type { XmlEditor } from '../../xml/editor.js';
 import { Layout } from '../../xml/layout.js';
 import { printElement } from '../../xml/print.js';
 import { applyEdits } from '../../xml/text-edits.js';
+import { insert } from '../elements.js';
 import { alignmentOf, compose, editsOf, invert } from './alignment.js';
 import { describe } from './describe.js';
 import {
@@ -64,16 +65,10 @@ export function applyWithRecord(domain: Domain, editor: XmlEditor): string {
   return edited.slice(0, placeholder.start) + printed + edited.slice(placeholder.end);
 }
 
-/** Where libvirt 12.8 prints `<metadata>`: after these, before everything else. */
-const BEFORE_METADATA = ['name', 'uuid', 'genid', 'title', 'description'];
-
 function putPlaceholder({ document: { root } }: Domain, editor: XmlEditor, { elements }: FoundRecord): void {
   const record = { name: 'vsmmu:placement', quote: '"', attributes: [['xmlns:vsmmu', NAMESPACE]] } as const;
   const metadata = root.child('metadata');
-  const last = root.children.findLast((e) => BEFORE_METADATA.includes(e.name));
-  const [first] = root.children;
   if (elements[0]) editor.replace(elements[0], record);
   else if (metadata) editor.append(metadata, record);
-  else if (last) editor.insertAfter(last, { name: 'metadata', children: [record] });
-  else if (first) editor.insertBefore(first, { name: 'metadata', children: [record] });
+  else insert(editor, root, { name: 'metadata', children: [record] });
 }
