@@ -1,8 +1,8 @@
 /**
- * The tables of the README that are written elsewhere already: the policy's keys (its schema) and the codes of
- * diagnostics (`src/codes.ts`). `npm run docs` writes them between their markers.
+ * The generated parts of the documentation: the table of the policy's keys in the README, from their schema, and the reference
+ * of diagnostics, from `src/diagnostics/`.
  */
-import { CODES } from '../src/codes.js';
+import { BY_FILE } from '../src/diagnostics/codes.js';
 import { policyKeys } from '../src/plan/policy.js';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -25,11 +25,6 @@ const TABLES: Readonly<Record<string, () => string>> = {
         description,
       ]),
     ),
-  codes: () =>
-    table(
-      ['code', 'severity', 'meaning'],
-      Object.entries(CODES).map(([code, { severity, meaning }]) => [`\`${code}\``, severity, meaning]),
-    ),
 };
 
 /**
@@ -49,4 +44,23 @@ function split(text: string, marker: string): [before: string, after: string] {
   const at = text.indexOf(marker);
   if (at < 0) throw new Error(`the README lacks the line ${marker.trim()}`);
   return [text.slice(0, at), text.slice(at + marker.length)];
+}
+
+const REFERENCE_HEAD = `# Diagnostics
+
+<!-- Written by npm run docs. -->
+
+A diagnostic is printed as \`file:line:column: severity: code: message; hint\`. \`vsmmu explain CODE\` prints the cause of a code,
+its remedy and an example. An error means that nothing is written.
+
+To add a diagnostic, define it in one of these files, call the definition where the problem is found, and run \`npm run docs\`.
+`;
+
+/** The reference of diagnostics, \`src/diagnostics/README.md\`: a table per file. */
+export function diagnosticsReference(): string {
+  const sections = BY_FILE.map(({ file, definitions }) => {
+    const rows = definitions.map(({ code, info }) => [`\`${code}\``, info.severity, info.meaning]);
+    return `## [${file}.ts](${file}.ts)\n\n${table(['code', 'severity', 'meaning'], rows)}\n`;
+  });
+  return [REFERENCE_HEAD, ...sections].join('\n');
 }

@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from './codes.js';
+import type { LEGACY } from './diagnostics/legacy.js';
 import { batch } from './explanations/batch.js';
 import { check } from './explanations/check.js';
 import { devices } from './explanations/devices.js';
@@ -20,7 +20,7 @@ export interface Explanation {
 }
 
 /** An explanation of every code there is; apart from the table of the codes, since hardly a run needs it. */
-export const EXPLANATIONS: Readonly<Record<DiagnosticCode, Explanation>> = {
+export const EXPLANATIONS: Readonly<Record<keyof typeof LEGACY, Explanation>> = {
   ...document,
   ...devices,
   ...check,

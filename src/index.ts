@@ -1,17 +1,9 @@
 /** The library: what the command line is made of, without files and processes. */
 export { type CheckOptions, check } from './check/check.js';
-export { CODES, type CodeInfo } from './codes.js';
 export { type Converted, type ConvertSettings, convert } from './convert.js';
-export {
-  DiagnosedError,
-  type Diagnostic,
-  type DiagnosticCode,
-  EnvironmentError,
-  InputError,
-  type Location,
-  RefusedError,
-  type Severity,
-} from './diagnostics.js';
+export { CODES, type DiagnosticCode } from './diagnostics/codes.js';
+export type { CodeInfo, Diagnostic, Location, Severity } from './diagnostics/diagnostic.js';
+export { DiagnosedError, EnvironmentError, InputError, RefusedError } from './diagnostics/errors.js';
 export type { Bdf, BusNumber, ControllerIndex, GuestAddress } from './domain/address.js';
 export { type Domain, parseDomain } from './domain/domain.js';
 export type { CellId, HostNode } from './domain/numa.js';

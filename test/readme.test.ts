@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { withTables } from '../schemas/tables.js';
-import { CODES } from '../src/codes.js';
+import { diagnosticsReference, withTables } from '../schemas/tables.js';
+import { BY_FILE, CODES } from '../src/diagnostics/codes.js';
 import { REPOSITORY } from './cli/run.js';
 
 const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
 
 /** The text of every file of src/, by path. */
 const sources = readdirSync(join(REPOSITORY, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts') && !file.startsWith('generated') && file !== 'codes.ts')
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('generated') && !file.startsWith('diagnostics/'))
   .map((file) => readFileSync(join(REPOSITORY, 'src', file), 'utf8'));
 
 describe('the README', () => {
@@ -19,13 +19,30 @@ describe('the README', () => {
   });
 });
 
+const camelCase = (code: string): string => code.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
 describe('the codes of diagnostics', () => {
-  it.each(Object.keys(CODES))('are all used: %s', (code) => {
-    expect(sources.some((text) => text.includes(`'${code}'`))).toBe(true);
+  it('are listed in src/diagnostics/README.md as `npm run docs` writes it', () => {
+    expect(readFileSync(join(REPOSITORY, 'src/diagnostics/README.md'), 'utf8')).toBe(diagnosticsReference());
   });
 
-  it.each(Object.entries(CODES))('say one line each, without a full stop: %s', (_, { meaning, ...info }) => {
-    for (const line of [meaning, 'hint' in info ? String(info.hint) : 'x']) {
+  it.each(BY_FILE.filter(({ file }) => file !== 'legacy'))(
+    'are exported under their own names: $file',
+    async ({ file, definitions }) => {
+      const names = Object.entries(await import(`../src/diagnostics/${file}.ts`)).filter(([, value]) =>
+        Object.hasOwn(Object(value), 'info'),
+      );
+      expect(names.map(([name]) => name).sort()).toEqual(definitions.map(({ code }) => camelCase(code)).sort());
+    },
+  );
+
+  it.each(Object.keys(CODES))('are all used: %s', (code) => {
+    const use = new RegExp(`\\b${camelCase(code)}\\b`);
+    expect(sources.some((text) => use.test(text) || text.includes(`'${code}'`))).toBe(true);
+  });
+
+  it.each(Object.entries(CODES))('say one line each, without a full stop: %s', (_, { meaning, hint = 'x' }) => {
+    for (const line of [meaning, hint]) {
       expect(line).toMatch(/^[^\n]*[^\n.]$/);
     }
   });

@@ -6,7 +6,7 @@
 import { COMMANDS, type Command } from '../../src/cli/commands.js';
 import { explain } from '../../src/cli/explain.js';
 import type { OptionSpec } from '../../src/cli/options.js';
-import { CODES, type DiagnosticCode } from '../../src/codes.js';
+import { CODES, type DiagnosticCode } from '../../src/diagnostics/codes.js';
 import { policyKeys } from '../../src/plan/policy.js';
 
 /** A page by its file name: `vsmmu-rewrite.1`. */

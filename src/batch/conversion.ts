@@ -1,4 +1,5 @@
 import { type ConvertSettings, convert } from '../convert.js';
+import { accelerationCost } from '../diagnostics/devices.js';
 import { type Diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
@@ -57,7 +58,7 @@ function asItIs({ name, document: { text } }: Domain): Omit<Conversion, 'verdict
 
 /** What a domain can do no longer once it is converted, in words; empty for one that loses nothing. */
 export function losses({ verdict, diagnostics }: Pick<Conversion, 'verdict' | 'diagnostics'>): readonly string[] {
-  const accelerated = verdict === 'convert' && diagnostics.some((d) => d.code === 'acceleration-cost');
+  const accelerated = verdict === 'convert' && diagnostics.some((d) => d.code === accelerationCost.code);
   return accelerated ? ['migration', 'save', 'memory snapshots'] : [];
 }
 

@@ -1,15 +1,15 @@
-import { type DiagnosticCode, diagnostic, EnvironmentError } from '../diagnostics.js';
+import { diagnostic, EnvironmentError, type LegacyCode } from '../diagnostics.js';
 import { describeIoError } from '../io/errors.js';
 
 /** An error of the system, as what went wrong outside: `file: no space left on device`. */
-export function asOutside(code: DiagnosticCode, file: string, error: unknown): EnvironmentError {
+export function asOutside(code: LegacyCode, file: string, error: unknown): EnvironmentError {
   if (error instanceof EnvironmentError) return error;
   if (!isSystemError(error)) throw error;
   return new EnvironmentError(diagnostic(code, describeIoError(error), { file }));
 }
 
 /** Does something with a file. @throws OutsideError for an error of the system */
-export function wrapIoError<T>(code: DiagnosticCode, file: string, action: () => T): T {
+export function wrapIoError<T>(code: LegacyCode, file: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
@@ -18,7 +18,7 @@ export function wrapIoError<T>(code: DiagnosticCode, file: string, action: () =>
 }
 
 /** As `outside`, for what takes its time. */
-export async function outsideLater<T>(code: DiagnosticCode, file: string, action: () => Promise<T>): Promise<T> {
+export async function outsideLater<T>(code: LegacyCode, file: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { CODES } from '../codes.js';
+import { CODES } from '../diagnostics/codes.js';
 import { COMMANDS, type Command, findCommand, partsOf } from './commands.js';
 import { SHELLS } from './completion.js';
 import { print } from './io/terminal.js';

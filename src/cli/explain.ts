@@ -1,17 +1,15 @@
-import { CODES, type DiagnosticCode } from '../codes.js';
+import { CODES, type DiagnosticCode } from '../diagnostics/codes.js';
+import type { CodeInfo } from '../diagnostics/diagnostic.js';
 import { diagnostic, InputError } from '../diagnostics.js';
-import { EXPLANATIONS, type Explanation } from '../explanations.js';
 import { suggestion } from './command-line.js';
 import { print } from './io/terminal.js';
 import { isSet, type OptionValues, soleOperand } from './options.js';
 import { printJson } from './report.js';
 import { colours, listItem, paragraph } from './typeset.js';
 
-/** A code with all there is to say about it. */
-export interface Explained extends Explanation {
+/** A code with its explanation. */
+export interface Explained extends Pick<CodeInfo, 'severity' | 'meaning' | 'why' | 'remedy' | 'example'> {
   readonly code: DiagnosticCode;
-  readonly severity: string;
-  readonly meaning: string;
 }
 
 /** `vsmmu explain [CODE]`. */
@@ -23,7 +21,7 @@ export async function run(operands: readonly string[], options: OptionValues): P
     return;
   }
   if (!isCode(name)) {
-    const hint = (await suggestion(name, codes(), '')) ?? 'vsmmu explain lists all there are';
+    const hint = (await suggestion(name, codes(), '')) ?? 'vsmmu explain lists all codes';
     throw new InputError(diagnostic('usage', `there is no code ${name}`, { hint }));
   }
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], code: explain(name) });
@@ -36,21 +34,20 @@ function isCode(name: string): name is DiagnosticCode {
   return Object.hasOwn(CODES, name);
 }
 
-/** All there is to say about a code. */
+/** The explanation of a code, its paragraphs on one line each. */
 export function explain(code: DiagnosticCode): Explained {
-  const { severity, meaning } = CODES[code];
-  const { why, remedy, example } = EXPLANATIONS[code];
+  const { severity, meaning, why, remedy, example } = CODES[code];
   return { code, severity, meaning, why: onOneLine(why), remedy: onOneLine(remedy), example };
 }
 
-/** The list of all codes, each with what it means. */
+/** Lists all codes with their meaning. */
 function renderList(): string {
   return codes()
     .map((code) => listItem(`${code}  ${colours().dim(CODES[code].severity)}`, inPlainText(CODES[code].meaning)))
     .join('');
 }
 
-/** It for reading, 80 columns wide but for the example, which is as it is typed. */
+/** Lays out an explanation for a terminal, 80 columns wide; the example keeps its own lines. */
 export function renderExplanation({ code, severity, meaning, why, remedy, example }: Explained): string {
   const { bold, dim } = colours();
   const sections = [
@@ -64,5 +61,5 @@ export function renderExplanation({ code, severity, meaning, why, remedy, exampl
 
 const onOneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
-/** A meaning without the marks of the Markdown that it has in the documentation. */
+/** Removes the Markdown from a meaning. */
 const inPlainText = (markdown: string): string => markdown.replaceAll('`', '');

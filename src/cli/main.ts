@@ -1,4 +1,4 @@
-import { CODES } from '../codes.js';
+import { CODES } from '../diagnostics/codes.js';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { VERSION } from '../version.js';
 import { InterruptedError } from './ask.js';

@@ -1,4 +1,4 @@
-import { CODES } from '../codes.js';
+import { infoOf } from '../diagnostics/codes.js';
 import { type Diagnostic, RefusedError, warningsAsErrors } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import { printable } from '../escape.js';
@@ -27,7 +27,7 @@ export function printDiagnostics(diagnostics: readonly Located[]): void {
 export function report(diagnostics: readonly Located[], options: OptionValues): void {
   const shown = diagnostics.filter((d) => {
     if (isSet(options, 'quiet')) return d.severity === 'error';
-    return isSet(options, 'verbose') || !CODES[d.code].detail;
+    return isSet(options, 'verbose') || !infoOf(d.code)?.detail;
   });
   printDiagnostics(shown);
 }

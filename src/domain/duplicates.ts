@@ -1,4 +1,4 @@
-import { type Diagnostic, type DiagnosticCode, diagnostic, type Location } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, type LegacyCode, type Location } from '../diagnostics.js';
 import { formatGuestAddress, type GuestAddress } from './address.js';
 import type { Domain } from './domain.js';
 
@@ -22,7 +22,7 @@ export function findDuplicates({ controllers, hostDevices, otherDevices }: Uniqu
 /** The things whose claim an earlier one makes already. */
 function repeated<T extends { readonly location: Location; readonly address?: GuestAddress | undefined }>(
   things: readonly T[],
-  code: DiagnosticCode,
+  code: LegacyCode,
   claimOf: (thing: T) => string | undefined,
 ): Diagnostic[] {
   const first = new Map<string, T>();

@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 /** Many domains at once: runs, their journals and backups. */
@@ -77,4 +77,4 @@ vsmmu batch prune --keep 3`,
     remedy: `See what this libvirt can say, and whether the result fits its schema.`,
     example: `vsmmu rewrite vm.xml | virt-xml-validate - domain`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

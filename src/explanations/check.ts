@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 /** What only `vsmmu check` finds: `vsmmu rewrite` does not write it. */
@@ -28,21 +28,6 @@ vsmmu check --fix vm.xml`,
       iommufd backend not allowed when using arm-smmuv3,accel=on".`,
     remedy: `Give the device the driver below (libvirt 12.1), or all host devices of the domain <iommufd enabled='yes'/>
       (libvirt 12.2). The host's kernel needs CONFIG_IOMMUFD.`,
-    example: `<driver iommufd='yes'/>`,
-  },
-  'group-behind-vsmmu': {
-    why: `Linux (7.2) attaches a whole IOMMU group to the guest's page tables, and fails if a member of it is not a device of the
-      guest's vSMMU: another function, or a bridge without ACS. QEMU logs "error attach … No such file or directory" when the
-      guest turns translation on, and the device does not answer. A second device of the group in the guest keeps QEMU (11.1)
-      from starting ("Invalid argument").`,
-    remedy: `Put every device of the group on pcie.0, with one kind of backend, as vsmmu rewrite does.`,
-    example: `vsmmu topology            # which devices share a group
-vsmmu rewrite --diff vm.xml`,
-  },
-  'group-backends-differ': {
-    why: `The kernel gives a group to one owner, and VFIO's group file is another owner than /dev/iommu. QEMU says "Could not
-      open '/dev/vfio/3': Device or resource busy" of the second device.`,
-    remedy: `Give every device of the group iommufd='yes', or none.`,
     example: `<driver iommufd='yes'/>`,
   },
   'domain-without-gicv3': {
@@ -168,4 +153,4 @@ vsmmu rewrite --diff vm.xml`,
     remedy: `Nothing, if that is what they meant to do.`,
     example: `vsmmu revert --diff vm.xml`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

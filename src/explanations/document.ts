@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 /** The document, the domain as such, and whether it is to change at all. */
@@ -145,4 +145,4 @@ vsmmu rewrite --topology host.json vm.xml          # anywhere`,
     example: `<iommu model='smmuv3'/>   <!-- the whole machine's: remove it -->
 <iommu model='smmuv3'><driver pciBus='10' accel='on'/></iommu>`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

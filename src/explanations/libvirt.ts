@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 /** A domain by its name, and the places where libvirt and virsh call. */
@@ -95,4 +95,4 @@ export const libvirt = {
     remedy: `Start it and shut it down; or give up what was saved.`,
     example: `virsh managedsave-remove vm`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 /** What may run out, and what a vSMMU may be given. */
@@ -69,4 +69,4 @@ virsh dumpxml --inactive --security-info vm | vsmmu rewrite --spare-ports 2 > ne
     example: `vsmmu topology
 vsmmu rewrite --oas 44 --ats auto vm.xml`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

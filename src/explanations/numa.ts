@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 const BOUND = `<numatune>
@@ -93,4 +93,4 @@ grep CONFIG_NODES_SHIFT /boot/config-$(uname -r)`,
     remedy: `Give the domain fewer such devices, or 48 bits where the host's SMMUs and CPUs have them.`,
     example: `vsmmu rewrite --oas 48 vm.xml`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 /** Policy, command line, files and the host. */
@@ -77,4 +77,4 @@ virsh define --validate new.xml`,
     remedy: `See the file that is named. Run as root where only root may read it.`,
     example: `ls -l /sys/class/iommu/`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

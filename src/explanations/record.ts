@@ -1,4 +1,4 @@
-import type { DiagnosticCode } from '../codes.js';
+import type { LEGACY } from '../diagnostics/legacy.js';
 import type { Explanation } from '../explanations.js';
 
 /** What an earlier run wrote down, and the way back. */
@@ -55,4 +55,4 @@ export const record = {
     remedy: `Take the expander buses from a copy of the domain of before, or rewrite the domain once more, which makes new ones.`,
     example: `vsmmu rewrite -i --backup .orig vm.xml`,
   },
-} as const satisfies Partial<Record<DiagnosticCode, Explanation>>;
+} as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

@@ -1,9 +1,9 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { type DiagnosticCode, diagnostic, InputError, type Location } from '../diagnostics.js';
+import { diagnostic, InputError, type LegacyCode, type Location } from '../diagnostics.js';
 import { nearest } from '../nearest.js';
 
 /** The value of a JSON text. Throws an InputError where it is none, with the place in it where V8 tells one. */
-export function parseJson(text: string, file: string, code: DiagnosticCode): unknown {
+export function parseJson(text: string, file: string, code: LegacyCode): unknown {
   const withoutMark = text.replace(/^\uFEFF/, '');
   let value: unknown;
   try {
@@ -57,7 +57,7 @@ function findDuplicateKey(text: string): { readonly key: string; readonly offset
 export function checkJson(
   value: unknown,
   file: string,
-  code: DiagnosticCode,
+  code: LegacyCode,
   validate: ValidateFunction,
   { path = '', keys = [] }: { readonly path?: string; readonly keys?: readonly string[] } = {},
 ): void {
@@ -70,7 +70,7 @@ export function checkJson(
 }
 
 /** The error for a value of a JSON file that is not as it must be; `path` is a JSON Pointer, empty for the whole. */
-export function misfit(file: string, code: DiagnosticCode, path: string, message: string, hint?: string): InputError {
+export function misfit(file: string, code: LegacyCode, path: string, message: string, hint?: string): InputError {
   return new InputError(diagnostic(code, `${path || '/'}: ${message}`, { file, hint }));
 }
 

@@ -1,4 +1,6 @@
-import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
+import { attachImpossible } from '../diagnostics/attach.js';
+import { deviceMissing, deviceWithoutGroup } from '../diagnostics/devices.js';
+import { RefusedError } from '../diagnostics/errors.js';
 import type { Bdf, ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
@@ -10,7 +12,7 @@ import { roomAbove } from './bus-numbers.js';
 import { readCurrentTopology } from './expander-buses.js';
 import type { Policy } from './policy.js';
 import { bytesNeeded, formatSize } from './spare-memory.js';
-import { acsHint, nameMembers } from './verdict.js';
+import { portsWithoutAcs } from './verdict.js';
 
 /** Where a device can be plugged in while the guest runs. */
 export interface Attachment {
@@ -43,17 +45,19 @@ interface FreePort {
  */
 export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Policy): Attachment {
   const note = whyNotApplicable(domain);
-  if (note && note.code !== 'domain-without-host-device') throw refuse(bdf, note.message);
-  if (domain.hostDevices.some((device) => device.bdf === bdf)) throw refuse(bdf, 'the domain has it already');
-  const device = host.device(bdf);
-  if (!device) throw new RefusedError(diagnostic('device-missing', `${bdf} is not on this host`));
-  const { smmu } = device;
-  if (device.bridge) throw refuse(bdf, 'it is a PCI bridge and cannot be assigned');
-  if (policy.bypass.includes(bdf)) throw refuse(bdf, 'the policy has it on its bypass list');
-  checkGroup(host, device);
-  if (smmu === null) {
-    throw refuse(bdf, 'it is behind no SMMU', 'virsh attach-device takes it without an address: it goes on pcie.0');
+  if (note && note.code !== 'domain-without-host-device') {
+    throw new RefusedError(attachImpossible.notApplicable({ device: bdf, why: note.message }));
   }
+  if (domain.hostDevices.some((device) => device.bdf === bdf)) {
+    throw new RefusedError(attachImpossible.present({ device: bdf }));
+  }
+  const device = host.device(bdf);
+  if (!device) throw new RefusedError(deviceMissing({ device: bdf }));
+  const { smmu } = device;
+  if (device.bridge) throw new RefusedError(attachImpossible.bridge({ device: bdf }));
+  if (policy.bypass.includes(bdf)) throw new RefusedError(attachImpossible.bypassed({ device: bdf }));
+  checkGroup(host, device);
+  if (smmu === null) throw new RefusedError(attachImpossible.withoutSmmu({ device: bdf }));
   const { index } = choosePort(device, smmu, freePorts(domain, host, smmu), isFull(domain, host, smmu));
   return { bdf, address: { bus: index, slot: 0, function: 0 }, iommufd: domain.iommufd?.enabled !== true };
 }
@@ -61,17 +65,13 @@ export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Pol
 /** @throws RefusedError where the device is not alone in an IOMMU group, or the group cannot be assigned */
 function checkGroup(host: Host, device: PciDevice): void {
   const { bdf, group, directRegions = [] } = device;
-  if (group === null) {
-    const message = `${bdf} is in no IOMMU group and cannot be assigned`;
-    throw new RefusedError(diagnostic('device-without-group', message, { severity: 'error' }));
-  }
-  if (directRegions.length > 0) {
-    throw refuse(bdf, `its IOMMU group ${group} has a reserved region of type direct, ${directRegions[0]}`);
-  }
-  const mates = host.groupMates(device);
-  if (mates.length > 0) {
-    const message = `its IOMMU group ${group} also has ${nameMembers(mates)}`;
-    throw refuse(bdf, message, acsHint(host.groupMembers(group)));
+  if (group === null) throw new RefusedError(deviceWithoutGroup({ device: bdf, severity: 'error' }));
+  const [region] = directRegions;
+  if (region !== undefined) throw new RefusedError(attachImpossible.directRegion({ device: bdf, group, region }));
+  const others = host.groupMates(device);
+  if (others.length > 0) {
+    const ports = portsWithoutAcs(host.groupMembers(group));
+    throw new RefusedError(attachImpossible.groupShared({ device: bdf, group, others, portsWithoutAcs: ports }));
   }
 }
 
@@ -108,41 +108,26 @@ function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] 
   const { bdf } = device;
   const needed = Math.max(bytesNeeded(device), SMALLEST_SPARE);
   const other = otherMemory(device);
-  const memory = `--spare-memory ${formatSize(needed)}`;
+  const spareMemory = formatSize(needed);
   if (other > EMPTY_PORT_MEMORY) {
-    throw refuse(
-      bdf,
-      `its ${other} bytes of 32-bit memory do not fit in the ${formatSize(EMPTY_PORT_MEMORY)} behind an empty port`,
-      'have it in the domain when the guest starts',
-    );
+    const available = formatSize(EMPTY_PORT_MEMORY);
+    throw new RefusedError(attachImpossible.otherMemory({ device: bdf, needed: other, available }));
   }
-  if (ports === undefined) {
-    throw refuse(
-      bdf,
-      `the domain has no accelerated vSMMU for ${smmu}`,
-      `rewrite it with --expander-buses all --spare-ports 1 ${memory}, with values for --ats --ril --ssidsize --oas --cmdqv, and start it anew`,
-    );
-  }
+  if (ports === undefined) throw new RefusedError(attachImpossible.noVsmmu({ device: bdf, smmu, spareMemory }));
   const named = ports.some((port) => port.named);
   const spare = named ? ports.length : ports.length + 1;
-  const relayout = full && !named ? '--relayout ' : '';
-  const remedy = `rewrite it with ${relayout}--spare-ports ${spare} ${memory} and start it anew`;
-  if (ports.length === 0) throw refuse(bdf, `the expander bus of ${smmu} has no free port`, remedy);
+  const options = `${full && !named ? '--relayout ' : ''}--spare-ports ${spare} --spare-memory ${spareMemory}`;
+  if (ports.length === 0) throw new RefusedError(attachImpossible.noPort({ device: bdf, smmu, options }));
   const fitting = ports.filter(({ reserve }) => reserve >= needed);
   const [best] = fitting.toSorted((a, b) => a.reserve - b.reserve || a.index - b.index);
   if (best) return best;
   const most = Math.max(...ports.map(({ reserve }) => reserve));
-  const has = most === 0 ? 'no free port reserves any' : `no free port reserves more than ${formatSize(most)}`;
-  throw refuse(bdf, `it needs ${formatSize(needed)} of 64-bit prefetchable memory, and ${has}`, remedy);
+  const largest = most === 0 ? undefined : formatSize(most);
+  throw new RefusedError(attachImpossible.noMemory({ device: bdf, needed: spareMemory, largest, options }));
 }
 
 /** Bytes of the memory BARs that cannot go into a 64-bit prefetchable window. */
 function otherMemory({ bars }: PciDevice): number {
   const others = bars.filter((bar) => bar.kind === 'memory' && !(bar.bits === 64 && bar.prefetchable));
   return others.reduce((total, { size }) => total + size, 0);
-}
-
-function refuse(bdf: Bdf, why: string, hint?: string): RefusedError {
-  const finding: Diagnostic = diagnostic('attach-impossible', `${bdf} cannot be plugged in: ${why}`, { hint });
-  return new RefusedError(finding);
 }

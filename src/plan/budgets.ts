@@ -1,4 +1,4 @@
-import { type Diagnostic, type DiagnosticCode, diagnostic } from '../diagnostics.js';
+import { type Diagnostic, diagnostic, type LegacyCode } from '../diagnostics.js';
 import { MAX_CONTROLLER_INDEX, MAX_SLOT } from '../domain/controller.js';
 import { MAX_VSMMUS } from '../domain/iommu.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
@@ -9,7 +9,7 @@ import type { PortPlan } from './ports.js';
 /** Something there is a fixed number of, and who takes how many. */
 export interface Budget {
   /** What it is an error of, where it does not suffice. */
-  readonly code: DiagnosticCode;
+  readonly code: LegacyCode;
   /** In words, in the plural: `PCI bus numbers`. The same thing has the same words in every plan. */
   readonly what: string;
   readonly limit: number;
@@ -32,7 +32,7 @@ export function sumOf(ledger: readonly LedgerEntry[]): number {
 
 /** A budget whose sum alone decides. */
 export function budget(
-  code: DiagnosticCode,
+  code: LegacyCode,
   what: string,
   limit: number,
   entries: readonly (readonly [consumer: string, count: number])[],

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { deviceMoved, emulatedReturned } from '../diagnostics/devices.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { formatGuestAddress } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Device, Renumbered } from '../generated/plan.js';
@@ -64,21 +65,25 @@ export function moveDiagnostics(
   const moves = domain.hostDevices.flatMap((device) => {
     const moved = addresses.get(device);
     if (!moved) return [];
-    const from = device.address ? `from ${formatGuestAddress(device.address)}` : 'from nowhere yet';
-    const smmu = verdicts.get(device)?.smmu;
-    const behind = smmu === undefined ? 'behind no vSMMU' : `behind the vSMMU of ${smmu}`;
-    const message = `${device.bdf} moves ${from} to ${formatGuestAddress(moved.address)}, ${behind}`;
-    return [diagnostic('device-moved', message, { location: device.location })];
+    return [
+      deviceMoved.host({
+        device: device.bdf,
+        from: device.address && formatGuestAddress(device.address),
+        to: formatGuestAddress(moved.address),
+        smmu: verdicts.get(device)?.smmu,
+        location: device.location,
+      }),
+    ];
   });
   const neighbours = renumbered.map(({ from, to }) => {
     const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);
-    const name = occupant && 'bdf' in occupant ? occupant.bdf : `<${occupant?.element.name}>`;
-    if (from.bus !== to.bus) {
-      const message = `${name} goes from ${formatGuestAddress(from)}, behind a vSMMU, back to pcie.0, to ${formatGuestAddress(to)}`;
-      return diagnostic('emulated-returned', message, { location: occupant?.location });
-    }
-    const move = `moves from ${formatGuestAddress(from)} to ${formatGuestAddress(to)}, since function 0 of its slot leaves`;
-    return diagnostic('device-moved', `${name} ${move}`, { location: occupant?.location });
+    const move = {
+      device: occupant && 'bdf' in occupant ? occupant.bdf : `<${occupant?.element.name}>`,
+      from: formatGuestAddress(from),
+      to: formatGuestAddress(to),
+      location: occupant?.location,
+    };
+    return from.bus === to.bus ? deviceMoved.functionZero(move) : emulatedReturned(move);
   });
   return [...moves, ...neighbours];
 }

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import { iommufdChanged } from '../diagnostics/devices.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
@@ -24,28 +25,24 @@ export function decideBackends(domain: Domain, host: Host, policy: Policy, verdi
   const placed = domain.hostDevices.filter((device) => verdicts.get(device)?.smmu !== undefined);
   const devices = new Set<HostDevice>();
   const diagnostics: Diagnostic[] = [];
-  const change = (device: HostDevice, why: string) => {
+  const change = (device: HostDevice, why: 'accelerated' | 'group') => {
     devices.add(device);
     if (device.iommufd !== 'no') return;
-    const message = `${device.bdf} has iommufd='no', which becomes 'yes': ${why}`;
-    diagnostics.push(diagnostic('iommufd-changed', message, { location: device.location }));
+    diagnostics.push(iommufdChanged.device({ device: device.bdf, why, location: device.location }));
   };
 
   const present = domain.iommufd;
   const enable = policy.iommufd === 'domain' && placed.length > 0 && present?.enabled !== true;
-  if (enable && present) {
-    const message = "<iommufd enabled='no'/> becomes 'yes', as the policy says";
-    diagnostics.push(diagnostic('iommufd-changed', message, { location: present.location }));
-  }
+  if (enable && present) diagnostics.push(iommufdChanged.domain({ location: present.location }));
   const byDefault = enable || present?.enabled === true;
   for (const device of placed) {
-    if ((device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'no') change(device, 'an accelerated vSMMU needs it');
+    if ((device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'no') change(device, 'accelerated');
   }
   const uses = (device: HostDevice) => devices.has(device) || (device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'yes';
   for (const members of groupsOf(domain, host).values()) {
     const given = members.filter((device) => !device.unassigned);
     if (!given.some(uses)) continue;
-    for (const device of given) if (!uses(device)) change(device, 'a device of its IOMMU group has iommufd');
+    for (const device of given) if (!uses(device)) change(device, 'group');
   }
   const changed = [...(enable ? ['domain'] : []), ...[...devices].map(({ bdf }) => `device ${bdf}`)];
   return { domain: enable ? 'enable' : 'none', devices, diagnostics, changes: changesOf('set', changed) };

@@ -1,3 +1,4 @@
+import { deviceWithoutBar } from '../diagnostics/devices.js';
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
@@ -129,10 +130,7 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
   return devices
     .filter(({ device }) => profileOf(device)?.minimumMmioGiB !== undefined && !device.bars.some(isLarge))
     .map(({ device: { bdf } }) => {
-      const message = `${bdf} has no 64-bit prefetchable BAR on this host, and its platform needs one`;
-      return diagnostic('device-without-bar', message, {
-        location: hostDevices.find((each) => each.bdf === bdf)?.location,
-      });
+      return deviceWithoutBar({ device: bdf, location: hostDevices.find((each) => each.bdf === bdf)?.location });
     });
 }
 

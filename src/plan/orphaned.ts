@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { orphanedRemoved } from '../diagnostics/groups.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { type CellId, formatNodeset, type GuestNuma, parseNodeset } from '../domain/numa.js';
@@ -61,9 +62,8 @@ export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNum
 
 /** Reports what is removed with devices that have left. */
 function report(groupMembers: readonly Bdf[], cells: readonly CellId[]): readonly Diagnostic[] {
-  const messages: string[] = [];
-  if (groupMembers.length > 0)
-    messages.push(`${groupMembers.join(', ')} goes: the device of its IOMMU group that it was held for has left`);
-  if (cells.length > 0) messages.push(`the NUMA cells ${formatNodeset(cells)} go: the device whose they were has left`);
-  return messages.map((message) => diagnostic('leftover-removed', message));
+  return [
+    ...(groupMembers.length > 0 ? [orphanedRemoved.groupMembers({ devices: groupMembers })] : []),
+    ...(cells.length > 0 ? [orphanedRemoved.cells({ cells: formatNodeset(cells) })] : []),
+  ];
 }

@@ -1,3 +1,4 @@
+import { accelerationCost } from '../diagnostics/devices.js';
 import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import { PciTree } from '../domain/pci-tree.js';
@@ -84,9 +85,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const platform = planPlatform(context, { cells, numbered: numbers.expanderBuses, expanderBuses, devices });
   log.collect({ changes }, backends, platform);
 
-  const cost = expanderBuses.some(({ vsmmuChange }) => vsmmuChange === 'add')
-    ? [diagnostic('acceleration-cost', 'the domain can no longer be migrated, saved, or snapshotted with its memory')]
-    : [];
+  const cost = expanderBuses.some(({ vsmmuChange }) => vsmmuChange === 'add') ? [accelerationCost()] : [];
   log.collect({ diagnostics: [...moveDiagnostics(context, decisions), ...cost] });
   return {
     plan: {

@@ -1,4 +1,4 @@
-import { type DiagnosticCode, diagnostic, InputError, type Location } from '../diagnostics.js';
+import { diagnostic, InputError, type LegacyCode, type Location } from '../diagnostics.js';
 
 /** The largest document that is read, in bytes. A domain has 3 to 20 KB. */
 export const MAX_BYTES = 16 * 1024 * 1024;
@@ -6,7 +6,7 @@ export const MAX_BYTES = 16 * 1024 * 1024;
 const BYTE_ORDER_MARK = 0xfeff;
 
 /** Throws an InputError at an offset of the text. */
-export function fail(text: string, offset: number, message: string, code: DiagnosticCode = 'xml-syntax'): never {
+export function fail(text: string, offset: number, message: string, code: LegacyCode = 'xml-syntax'): never {
   throw new InputError(diagnostic(code, message, { location: new Lines(text).location(offset) }));
 }
 

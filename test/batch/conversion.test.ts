@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { convertXml, failure } from '../../src/batch/conversion.js';
-import { type DiagnosticCode, diagnostic, EnvironmentError, InputError } from '../../src/diagnostics.js';
+import { diagnostic, EnvironmentError, InputError, type LegacyCode } from '../../src/diagnostics.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { policyWithDefaults } from '../../src/plan/policy.js';
 import { UPSTREAM } from '../../src/plan/target.js';
@@ -26,7 +26,7 @@ describe('a domain with warnings', () => {
 });
 
 describe('a failure', () => {
-  const wrapIoError = (code: DiagnosticCode): EnvironmentError => new EnvironmentError(diagnostic(code, 'why'));
+  const wrapIoError = (code: LegacyCode): EnvironmentError => new EnvironmentError(diagnostic(code, 'why'));
 
   it('of the outside concerns one domain', () => {
     expect(failure(wrapIoError('file-unreadable'))).toMatchObject([{ code: 'file-unreadable' }]);

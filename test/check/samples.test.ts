@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { check } from '../../src/check/check.js';
 import { inspect } from '../../src/check/inspection.js';
 import { RULES } from '../../src/check/rules.js';
-import { CODES } from '../../src/codes.js';
+import { CODES } from '../../src/diagnostics/codes.js';
 import { type Domain, readDomain } from '../../src/domain/domain.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';

@@ -28,7 +28,7 @@ const withAttached = (xml: string, bdf: string) => xml.replace('</devices>', `${
 
 /** The options that a refusal advises to rewrite the domain with. */
 function adviceOf(stderr: string): string[] {
-  const [, options = '', values] = /rewrite it with (.*?)(, with values.*)? and start it anew$/m.exec(stderr) ?? [];
+  const [, options = '', values] = /rewrite it with (.*?)(, with values.*)? and restart it$/m.exec(stderr) ?? [];
   return [...options.split(/,? /), ...(values ? VALUES : [])];
 }
 

@@ -2,15 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.js';
 import { findCommand } from '../../src/cli/commands.js';
 import { explain, renderExplanation } from '../../src/cli/explain.js';
-import { CODES, type DiagnosticCode } from '../../src/codes.js';
-import { EXPLANATIONS } from '../../src/explanations.js';
+import { CODES, type DiagnosticCode } from '../../src/diagnostics/codes.js';
 import { parseXml } from '../../src/xml/document.js';
 import { vsmmu } from './run.js';
 
 /** What is wrong in these is that it is no XML, or a start tag is all that there is to show. */
 const NOT_XML = new Set<string>(['xml-syntax', 'xml-doctype', 'domain-without-kvm'] satisfies DiagnosticCode[]);
 
-const explanations = Object.entries(EXPLANATIONS);
+const explanations = Object.entries(CODES);
 
 /** Where people see the end of a line. */
 const COLUMNS = 80;
@@ -61,7 +60,7 @@ describe('explain', () => {
 
   it.each([
     ['group-share', /there is no code group-share; did you mean group-shared\?/],
-    ['quux', /there is no code quux; vsmmu explain lists all there are/],
+    ['quux', /there is no code quux; vsmmu explain lists all codes/],
     ['constructor', /there is no code constructor/],
     ['$(id)', /there is no code \$\(id\)/],
     ['', /there is no code ;/],

@@ -84,7 +84,7 @@ describe('a device is not plugged in, and the message says why and what to do:',
     ['the host does not have it', hostOf(1, [{ bdf: THERE }]), spare, 'is not on this host'],
     ['it is a PCI bridge', hostWith({ bridge: true }), spare, 'it is a PCI bridge'],
     ['it is in no group', hostWith({ group: null }), spare, 'is in no IOMMU group'],
-    ['it is behind no SMMU', hostWith({ smmu: null }), spare, 'it is behind no SMMU; virsh attach-device takes it'],
+    ['it is behind no SMMU', hostWith({ smmu: null }), spare, 'it is behind no SMMU; attach it without an address'],
     [
       'it is not alone in its group',
       hostWith({}, port),
@@ -101,7 +101,7 @@ describe('a device is not plugged in, and the message says why and what to do:',
       'no port is free',
       hostWith(),
       {},
-      `the expander bus of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 --spare-memory 1M and start it anew`,
+      `the expander bus of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 --spare-memory 1M and restart it`,
     ],
     [
       'no port keeps memory for its BAR',
@@ -115,7 +115,12 @@ describe('a device is not plugged in, and the message says why and what to do:',
       { ...spare, spareMemory: '64G' },
       'it needs 128G of 64-bit prefetchable memory, and no free port reserves more than 64G',
     ],
-    ['its other memory fits nowhere', hostWith({ bars: [bar32(2 ** 24)] }), spare, 'have it in the domain when'],
+    [
+      'its other memory fits nowhere',
+      hostWith({ bars: [bar32(2 ** 24)] }),
+      spare,
+      'add it to the domain before the guest starts',
+    ],
   ])('%s', (_, host, policy, expected) => {
     expect(attach(running(policy), host)).toEqual(expect.stringContaining(expected));
   });
@@ -125,7 +130,7 @@ describe('a device is not plugged in, and the message says why and what to do:',
   });
 
   it('the policy leaves it out', () => {
-    expect(attach(running(spare), hostWith(), { bypass: [NEW as Bdf] })).toContain('on its bypass list');
+    expect(attach(running(spare), hostWith(), { bypass: [NEW as Bdf] })).toContain('on the bypass list of the policy');
   });
 
   it('the domain is for another architecture', () => {

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { emulatedBehindVsmmu as diagnostic } from '../../diagnostics/devices.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { type Inspection, nameOf, type Rule, type Vsmmu } from '../inspection.js';
 
@@ -6,9 +6,7 @@ import { type Inspection, nameOf, type Rule, type Vsmmu } from '../inspection.js
 export const emulatedBehindVsmmu: Rule = (inspection) =>
   inspection.accelerated.flatMap((vsmmu) =>
     behind(inspection, vsmmu).map(({ name, element }) =>
-      diagnostic('emulated-behind-vsmmu', `<${name}> is behind ${nameOf(vsmmu)}`, {
-        location: inspection.location(element, 'address'),
-      }),
+      diagnostic({ element: name, vsmmu: nameOf(vsmmu), location: inspection.location(element, 'address') }),
     ),
   );
 

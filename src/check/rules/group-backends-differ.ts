@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { groupBackendsDiffer as diagnostic } from '../../diagnostics/groups.js';
 import { groupsOf } from '../../plan/verdict.js';
 import type { Rule } from '../inspection.js';
 
@@ -10,7 +10,7 @@ export const groupBackendsDiffer: Rule = ({ domain, host, usesIommufd, location 
     const first = given.find(usesIommufd);
     const other = given.find((device) => !usesIommufd(device));
     if (!first || !other || first.bdf === other.bdf) return [];
-    const message = `${first.bdf} uses iommufd and ${other.bdf} does not, and they share IOMMU group ${group}`;
-    return [diagnostic('group-backends-differ', message, { location: location(other.element, 'driver') })];
+    const where = location(other.element, 'driver');
+    return [diagnostic({ group, withIommufd: first.bdf, without: other.bdf, location: where })];
   });
 };

@@ -1,5 +1,5 @@
-import { diagnostic } from '../../diagnostics.js';
-import { acsHint, nameMembers } from '../../plan/verdict.js';
+import { groupBehindVsmmu as diagnostic } from '../../diagnostics/groups.js';
+import { portsWithoutAcs } from '../../plan/verdict.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /**
@@ -10,14 +10,13 @@ export const groupBehindVsmmu: Rule = ({ accelerated, host, location }) =>
   accelerated.flatMap((vsmmu) =>
     vsmmu.hostDevices.flatMap(({ bdf, element }) => {
       const device = host?.device(bdf);
-      const mates = device ? host?.groupMates(device) : undefined;
-      if (!device || !mates || mates.length === 0) return [];
-      const message = `${bdf} is behind ${nameOf(vsmmu)}, and its IOMMU group ${device.group} also has ${nameMembers(mates)}`;
+      const others = device ? host?.groupMates(device) : undefined;
+      const group = device?.group ?? null;
+      if (!device || !others || others.length === 0 || group === null) return [];
+      const ports = portsWithoutAcs([device, ...others]);
+      const where = location(element, 'address');
       return [
-        diagnostic('group-behind-vsmmu', message, {
-          location: location(element, 'address'),
-          hint: `move it to pcie.0, as \`vsmmu rewrite\` does; ${acsHint([device, ...mates])}`,
-        }),
+        diagnostic({ device: bdf, vsmmu: nameOf(vsmmu), group, others, portsWithoutAcs: ports, location: where }),
       ];
     }),
   );

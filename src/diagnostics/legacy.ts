@@ -1,17 +1,6 @@
-import type { Severity } from './diagnostics.js';
+import type { CodeInfo } from './diagnostic.js';
 
-/** What there is to know about a code. */
-export interface CodeInfo {
-  readonly severity: Severity;
-  /** What it means, for the table of the documentation; one line of Markdown, no full stop. */
-  readonly meaning: string;
-  /** What to do about it, where that does not depend on the case; one line, no full stop. */
-  readonly hint?: string;
-  /** Told on the command line only with `--verbose`. */
-  readonly detail?: boolean;
-}
-
-const codes = {
+export const LEGACY = {
   // The document
   'xml-syntax': { severity: 'error', meaning: 'the text is not well-formed XML' },
   'xml-doctype': {
@@ -89,66 +78,6 @@ const codes = {
   },
 
   // Each device
-  'device-missing': {
-    severity: 'error',
-    meaning: 'a host device of the domain is not on this host',
-    hint: 'see `vsmmu topology` for what is there',
-  },
-  'device-unassigned': {
-    severity: 'note',
-    meaning: "a device with `<address type='unassigned'/>` is not given to the guest",
-  },
-  'device-without-group': {
-    severity: 'warning',
-    meaning: 'a device is in no IOMMU group: VFIO cannot assign it, and the domain will not start',
-    hint: 'remove it from the domain',
-  },
-  'device-without-smmu': { severity: 'note', meaning: 'a device is behind no SMMU on the host and stays on `pcie.0`' },
-  'device-bypassed': { severity: 'note', meaning: 'a device is on the `bypass` list of the policy' },
-  'device-mediated': { severity: 'note', meaning: 'a mediated device (mdev) is behind no SMMU of its own' },
-  'device-pooled': {
-    severity: 'note',
-    meaning: 'an interface gets its host device from the pool of a network, so no SMMU of its own can be told',
-  },
-  'device-without-bar': {
-    severity: 'warning',
-    meaning: 'a GPU whose platform maps its memory by a large BAR shows none on this host',
-    hint: 'see `vsmmu topology`; bind it to nvgrace_gpu_vfio_pci, or reboot where its firmware did not come up',
-  },
-  'device-bridge': {
-    severity: 'error',
-    meaning: 'a PCI bridge is given as a host device; libvirt and VFIO assign endpoints only',
-    hint: 'remove it from the domain',
-  },
-  'group-shared': {
-    severity: 'warning',
-    meaning:
-      'a device is not alone in its IOMMU group (PCI bridges count) and stays on `pcie.0`: it does not work behind an accelerated vSMMU',
-  },
-  'group-direct-region': {
-    severity: 'error',
-    meaning:
-      'firmware needs a fixed mapping (a reserved region of type `direct`) for an IOMMU group; Linux does not assign it',
-    hint: 'remove the device from the domain',
-  },
-  'group-not-viable': {
-    severity: 'warning',
-    meaning: 'a device shares its IOMMU group with one that a host driver holds; VFIO refuses such a group',
-    hint: "bind it to vfio-pci, or add it to the domain with <address type='unassigned'/>, as --complete-groups does",
-  },
-  'group-completed': {
-    severity: 'note',
-    meaning: "a member of a device's IOMMU group is added to the domain, hidden from the guest",
-  },
-  'leftover-removed': {
-    severity: 'note',
-    meaning: 'what vsmmu added for a device goes, since the domain does not have that device any more',
-  },
-  'device-moved': { severity: 'note', meaning: 'where a device is in the guest before and after', detail: true },
-  'emulated-returned': {
-    severity: 'note',
-    meaning: 'an emulated device behind an accelerated vSMMU, where QEMU refuses it, goes back to `pcie.0`',
-  },
   'expander-bus-full': {
     severity: 'note',
     meaning: 'an expander bus has no bus number or slot left for a device, which gets a further one for its SMMU',
@@ -163,15 +92,6 @@ const codes = {
     severity: 'note',
     meaning:
       'devices below one PCIe switch of the host are not all below one in the guest, though the policy asks for it',
-  },
-  'emulated-behind-vsmmu': {
-    severity: 'error',
-    meaning: 'an emulated device is behind a vSMMU; QEMU refuses it behind an accelerated one',
-    hint: 'remove its <address>, so that libvirt puts it on pcie.0',
-  },
-  'iommufd-changed': {
-    severity: 'warning',
-    meaning: "`iommufd='no'` of a device becomes `'yes'`: QEMU takes no other backend behind an accelerated vSMMU",
   },
 
   // What may run out
@@ -219,14 +139,6 @@ const codes = {
     severity: 'error',
     meaning: "a vSMMU has a value above what the host's SMMU behind it is known to have; QEMU does not start with it",
     hint: 'give a value that the SMMU has, or auto',
-  },
-  'attach-impossible': {
-    severity: 'error',
-    meaning: 'a device cannot be plugged into the domain as it is; the message says why',
-  },
-  'acceleration-cost': {
-    severity: 'note',
-    meaning: 'what a domain with an accelerated vSMMU cannot do: be migrated, saved, snapshotted with its memory',
   },
 
   // What an earlier run did
@@ -353,17 +265,6 @@ const codes = {
     severity: 'error',
     meaning: 'a host device behind an accelerated vSMMU does not use iommufd; QEMU takes no other backend there',
     hint: "give it <driver iommufd='yes'/>",
-  },
-  'group-behind-vsmmu': {
-    severity: 'error',
-    meaning:
-      'a device behind an accelerated vSMMU is not alone in its IOMMU group, PCI bridges counted; it does not work there',
-  },
-  'group-backends-differ': {
-    severity: 'error',
-    meaning:
-      'of devices that share an IOMMU group one uses iommufd and another does not; the group is busy for the second',
-    hint: 'give all of them the same iommufd in their <driver>',
   },
   'domain-without-gicv3': {
     severity: 'warning',
@@ -572,10 +473,4 @@ const codes = {
     severity: 'error',
     meaning: 'what is stored of a domain is not what was written, nor as good',
   },
-} as const satisfies Record<string, CodeInfo>;
-
-/** The name of a kind of finding: never renamed, never given another meaning. */
-export type DiagnosticCode = keyof typeof codes;
-
-/** Every code there is; a test holds the README's table to it. */
-export const CODES: Readonly<Record<DiagnosticCode, CodeInfo>> = codes;
+} as const satisfies Record<string, Pick<CodeInfo, 'severity' | 'meaning' | 'hint'>>;

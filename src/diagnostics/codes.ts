@@ -1,0 +1,50 @@
+import { EXPLANATIONS } from '../explanations.js';
+import * as attach from './attach.js';
+import * as devices from './devices.js';
+import type { CodeInfo } from './diagnostic.js';
+import * as groups from './groups.js';
+import { LEGACY } from './legacy.js';
+
+/** The files with definitions, in the order of the reference. */
+const FILES = { devices, groups, attach };
+
+type Files = typeof FILES;
+type Definitions<File> = Extract<File[keyof File], { readonly code: string; readonly info: CodeInfo }>;
+
+/** The name of a kind of finding. A code is never renamed, and its meaning never changes. */
+export type DiagnosticCode =
+  | { [Name in keyof Files]: Definitions<Files[Name]>['code'] }[keyof Files]
+  | keyof typeof LEGACY;
+
+/** A definition as the reference needs it. */
+interface Defined {
+  readonly code: string;
+  readonly info: CodeInfo;
+}
+
+/** The definitions of each file, in the order of their codes. */
+export const BY_FILE: readonly { readonly file: string; readonly definitions: readonly Defined[] }[] = [
+  ...Object.entries(FILES).map(([file, exports]) => ({
+    file,
+    definitions: Object.values<unknown>(exports)
+      .filter((value): value is Defined => Object.hasOwn(Object(value), 'info'))
+      .sort((a, b) => (a.code < b.code ? -1 : 1)),
+  })),
+  {
+    file: 'legacy',
+    definitions: Object.entries(LEGACY).map(([code, info]) => ({
+      code,
+      info: { ...info, ...EXPLANATIONS[code as keyof typeof EXPLANATIONS] },
+    })),
+  },
+];
+
+/** Every code with what is known about it. */
+export const CODES = Object.fromEntries(
+  BY_FILE.flatMap(({ definitions }) => definitions.map(({ code, info }) => [code, info])),
+) as Readonly<Record<DiagnosticCode, CodeInfo>>;
+
+/** What is known about a code; undefined for an unknown one. */
+export function infoOf(code: string): CodeInfo | undefined {
+  return Object.hasOwn(CODES, code) ? CODES[code as DiagnosticCode] : undefined;
+}
