@@ -20,7 +20,8 @@ export interface Machine {
 
 /** The one that this runs on. */
 export const THIS_MACHINE: Machine = {
-  architecture: machine(),
+  // Bun, the standalone executable's runtime, calls it arm64.
+  architecture: process.arch === 'arm64' ? 'aarch64' : machine(),
   kernel: release(),
   read: (path) => {
     try {

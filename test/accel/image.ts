@@ -25,7 +25,7 @@ const packages = [
     'hostname',
     'less',
   ],
-  ...['iproute2', 'busybox-static', 'pciutils', 'dpkg', 'diffutils'],
+  ...['iproute2', 'busybox-static', 'pciutils', 'dpkg', 'diffutils', 'tar'],
 ];
 
 /** Of these packages, what a host without people does not need. */
