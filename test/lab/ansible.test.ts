@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ownArchitecture } from '../../bin/build/bun.js';
+import { buildDeb } from '../../bin/build/deb.js';
+import { release } from '../../bin/build/release.js';
 import { sshTopology } from '../../src/batch/ssh-topology.js';
 import { scanHost } from '../../src/host/scan.js';
+import { ownExecutable } from './executable.js';
 import { domainXml } from './facts/fact.js';
 import { dumpAll, hostdev } from './fleet.js';
 import { output, type Result, run } from './process.js';
@@ -22,7 +26,7 @@ let before: readonly ReadonlyMap<string, string>[];
 beforeAll(async () => {
   await makeKeys(folder);
   await output(['tar', '-xzf', join(repository, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);
-  await output(['npm', 'pack', '--ignore-scripts', '--pack-destination', folder], { cwd: repository });
+  buildDeb(ownArchitecture(), { path: ownExecutable(), inputs: [] }, release(), join(folder, 'scratch'), folder);
   for (const count of [4, 3]) {
     const host = await RemoteHost.start(folder);
     hosts.push(host);
@@ -63,7 +67,7 @@ ansible_ssh_private_key_file=${folder}/id
 ansible_ssh_common_args=-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
 ansible_remote_tmp=/run/ansible
 ansible_python_interpreter=/usr/bin/python3
-vsmmu_package=${folder}/vsmmu-0.1.0.tgz
+vsmmu_packages=${folder}
 vsmmu_sysfs=${folder}/sys
 vsmmu_options=["--force-tcg", "--libvirt", "12.8", "--qemu", "11.1"]
 `;
@@ -94,6 +98,19 @@ describe('the Ansible role, on two hosts', () => {
     expect(result.code, result.stdout + result.stderr).toBe(0);
     expect(result.stdout.match(/^\+ +<driver pciBus='\d+' accel='on'\/>$/gm)).toHaveLength(5);
     expect(await dumps()).toEqual(before);
+  });
+
+  it('installs the package of the host, which has its man pages and no hook', async () => {
+    for (const { jail } of hosts) {
+      expect(await jail.output(['dpkg-query', '--show', 'vsmmu'])).toBe(`vsmmu\t${release().version}\n`);
+      await jail.output(['test', '-e', '/usr/share/man/man1/vsmmu.1.gz']);
+      expect((await jail.run(['test', '-e', '/etc/libvirt/hooks/qemu.d/vsmmu'])).code).toBe(1);
+    }
+  });
+
+  it('says which package is missing for the host', async () => {
+    const result = await play('convert.yml', '--extra-vars', 'vsmmu_packages=/nowhere');
+    expect(result.stdout).toMatch(/\/nowhere has no vsmmu_\*_(amd64|arm64)\.deb: npm run package makes it/);
   });
 
   it('leaves a tool on the host that tells its topology by ssh, as --ssh-topology asks', async () => {

@@ -1,5 +1,5 @@
 /**
- * A machine as Ansible knows them: an sshd on loopback, Python, Node, and a libvirt. It is this machine in namespaces of its
+ * A machine as Ansible knows them: an sshd on loopback, Python, dpkg, and a libvirt. It is this machine in namespaces of its
  * own, where nothing that is written stays, beside a lab whose libvirtd it takes for its own.
  */
 
@@ -12,11 +12,13 @@ import { Lab } from './lab.js';
 import { output } from './process.js';
 import { rootPath } from './rootfs.js';
 
-/** What a host writes is in memory: its programs, its state, and where daemons have their sockets. */
+/** What a host writes is in memory: its packages, its state, and where daemons have their sockets. */
 const mounts = `mount -t tmpfs -o mode=755 tmpfs /mnt
-mkdir /mnt/upper /mnt/work
-mount -t overlay -o lowerdir=/var/lib,upperdir=/mnt/upper,workdir=/mnt/work overlay /var/lib
-for folder in /opt /usr/local/bin /run; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
+for folder in usr etc var; do
+  mkdir -p /mnt/$folder/upper /mnt/$folder/work
+  mount -t overlay -o lowerdir=/$folder,upperdir=/mnt/$folder/upper,workdir=/mnt/$folder/work overlay /$folder
+done
+for folder in /usr/local/bin /run; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
 mkdir -p /run/sshd /run/libvirt`;
 
 /** The lab's virsh, by the lab's loader and libraries: this machine may have none. */
@@ -31,7 +33,7 @@ const socket = '/run/libvirt/libvirt-sock';
 export class RemoteHost implements AsyncDisposable {
   private constructor(
     readonly lab: Lab,
-    private readonly jail: Jail,
+    readonly jail: Jail,
     private readonly relay: Server,
     /** Where its sshd listens, on loopback. */
     readonly port: number,
