@@ -81,7 +81,8 @@ export function buildDeb(
       `Maintainer: ${MAINTAINER}`,
       `Installed-Size: ${size}`,
       'Depends: libc6 (>= 2.17)',
-      'Recommends: libvirt-clients, logrotate',
+      // Hosts have both. Were they recommended, apt would want the network on those that do not.
+      'Suggests: libvirt-clients, logrotate',
       'Section: admin',
       'Priority: optional',
       `Description: ${SUMMARY}`,

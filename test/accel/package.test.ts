@@ -76,7 +76,7 @@ describe('the arm64 package, on the host', () => {
     expect((await host.run(['test', '-e', HOOK])).code).toBe(1);
     expect((await host.run(['test', '-e', '/etc/vsmmu/policy.json'])).code).toBe(0);
     await dpkg('--purge', 'vsmmu');
-    const rest = await host.script("find /etc /usr /var -xdev -name '*vsmmu*'");
+    const rest = await host.script("busybox find /etc /usr /var -xdev -name '*vsmmu*'");
     expect(rest).toBe('');
     proves(task, 'the arm64 package: removed with its hook, and purged without a rest');
   });
