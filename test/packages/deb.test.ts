@@ -40,7 +40,8 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
   afterAll(() => root[Symbol.dispose]());
 
   it('does not enable the hook', () => {
-    root.output('dpkg', '--install', bring(root, olderDeb));
+    // As the README says; apt would fetch what a package recommends.
+    root.output('apt-get', 'install', '--yes', bring(root, olderDeb));
     expect(exists(root, HOOK)).toBe(false);
   });
 
