@@ -55,6 +55,13 @@ describe('on a terminal', () => {
     expect(visible).toBeGreaterThan(shown.lastIndexOf('\u001b[?25l'));
   });
 
+  it('counts only what is left where a run is resumed', () => {
+    const here = sandbox({ 'a.xml': 'broken', 'b.xml': text, 'c.xml': text });
+    here.batch(...convert(here), '--in-place', '--apply', '--fail-fast', '--jobs', '1');
+    const { shown } = atTerminal(here, 'resume');
+    expect(shown).toMatch(/ 2\/2 {2}\d+ domains\/s/);
+  });
+
   it('has no bar in a document', () => {
     const here = sandbox(THREE);
     const { shown } = atTerminal(here, ...convert(here), '--json');
