@@ -46,7 +46,7 @@ describe('a domain that is shown', () => {
   });
 
   it('keeps what is no secret', () => {
-    const xml = `<d ${QEMU}><qemu:env name='LANG' value='C'/><qemu:arg value='-device'/><qemu:arg value='a,id=b'/><auth username='me'><secret type='ceph' usage='u'/></auth></d>`;
+    const xml = `<d ${QEMU}><qemu:env name='LANG' value='C'/><qemu:arg value='-device'/><qemu:arg value='a,id=b'/><auth username='me'><secret type='ceph' usage='u'/></auth><title>io.systemd.credential:x=b</title><entry>a=b<x>password=c</x></entry></d>`;
     expect(maskSecrets(xml)).toBe(xml);
   });
 });
