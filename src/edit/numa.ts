@@ -1,14 +1,15 @@
 import type { Domain } from '../domain/domain.js';
 import type { CellId } from '../domain/numa.js';
 import type { Distance, Plan } from '../generated/plan.js';
+import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { insert, newElement } from './elements.js';
+import { insert, newElement, take } from './elements.js';
 
 /** Adds the plan's NUMA cells and distances, and takes out the cells of devices that are gone. */
 export function editNuma(editor: XmlEditor, domain: Domain, plan: Plan): void {
   addCells(editor, domain, plan);
   addDistances(editor, domain, plan);
-  removeCells(editor, domain, plan);
+  removeCells(editor, domain, new Set(plan.orphaned.cells));
 }
 
 function addCells(editor: XmlEditor, domain: Domain, plan: Plan): void {
@@ -51,12 +52,19 @@ function addDistances(editor: XmlEditor, domain: Domain, { numa: { distances } }
   }
 }
 
-/** Takes out cells of devices that are gone, and the distances to them. */
-function removeCells(editor: XmlEditor, { numa }: Domain, { orphaned }: Plan): void {
-  const gone = new Set<number>(orphaned.cells);
+/** Removes cells, and the distances of other cells to them. */
+export function removeCells(editor: XmlEditor, { numa }: Domain, gone: ReadonlySet<number>): void {
   for (const { id, element } of gone.size > 0 ? numa.cells : []) {
-    const distances = element?.child('distances')?.childrenNamed('sibling') ?? [];
-    const toGone = distances.filter((sibling) => gone.has(Number(sibling.attribute('id'))));
-    if (element) for (const each of gone.has(id) ? [element] : toGone) editor.remove(each);
+    if (element && gone.has(id)) take(editor, element);
+    else if (element) removeDistances(editor, element, (sibling) => gone.has(Number(sibling.attribute('id'))));
   }
+}
+
+/** Removes distances of a cell. */
+export function removeDistances(editor: XmlEditor, cell: XmlElement, isGone: (sibling: XmlElement) => boolean): void {
+  const distances = cell.child('distances');
+  if (!distances) return;
+  for (const sibling of distances.childrenNamed('sibling')) if (isGone(sibling)) take(editor, sibling);
+  editor.whenEmpty(distances, 'remove');
+  editor.whenEmpty(cell, 'close');
 }

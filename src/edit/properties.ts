@@ -3,10 +3,13 @@ import type { Domain } from '../domain/domain.js';
 import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import { parseNumber } from '../domain/number.js';
 import { reserveOf } from '../domain/overrides.js';
+import type { Occupant } from '../domain/pci-tree.js';
 import { isInitiator } from '../plan/numa.js';
+import type { Place } from '../plan/undo/addresses.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { cellNode, insert, newElement, take } from './elements.js';
+import { removeDistances } from './numa.js';
 import { qemuPrefix, reserveMemory, takeReserve } from './overrides.js';
 
 /** What the record writes for a property that is not there. */
@@ -69,53 +72,40 @@ export function subjectsOf(domain: Domain): Subject[] {
   ];
 }
 
-/** An address as the record writes it: `03:00.0`, with ` multifunction` where the element says so. */
-export function formatAddress(address: GuestAddress | undefined, multifunction: boolean): string {
-  if (!address) return NONE;
-  return formatGuestAddress(address) + (multifunction ? ' multifunction' : '');
+/** A place as the record writes it: `03:00.0`, with ` multifunction` where the address says so. */
+export function formatPlace(place: Place | undefined): string {
+  return place ? formatGuestAddress(place.address) + (place.multifunction ? ' multifunction' : '') : NONE;
 }
 
-/** The address that a value of the record names; undefined for none. */
-export function parseAddress(value: string): GuestAddress | undefined {
+/** Reads a place of the record; undefined for none. */
+export function parsePlace(value: string): Place | undefined {
   const [, bus, slot, func] = /^([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])/.exec(value) ?? [];
   const part = (text = '') => Number.parseInt(text, 16);
   if (func === undefined) return undefined;
-  return { bus: part(bus), slot: part(slot), function: part(func) } as GuestAddress;
+  const address = { bus: part(bus), slot: part(slot), function: part(func) } as GuestAddress;
+  return { address, multifunction: value.endsWith('multifunction') };
 }
 
-/** What has a guest address. */
-interface Addressed {
-  readonly element: XmlElement;
-  readonly address: GuestAddress | undefined;
-  readonly multifunction: boolean;
-}
-
-function addressProperty({ element, address, multifunction }: Addressed): Property {
+/** The guest address of a controller or device. What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written. */
+function addressProperty({ element, address, multifunction }: Occupant): Property {
   return {
     name: 'address',
-    value: formatAddress(address, multifunction),
+    value: formatPlace(address && { address, multifunction }),
     write: (editor, value) => {
       const present = element.child('address');
-      const to = parseAddress(value);
-      const isMultifunction = value.endsWith('multifunction');
+      const to = parsePlace(value);
+      const attributes = to ? guestAddressAttributes(to.address, to.multifunction) : [];
       if (present && !to) take(editor, present);
-      else if (present && !isMultifunction) editor.removeAttribute(present, 'multifunction');
-      if (to) setAddress(editor, element, to, isMultifunction);
+      else if (present && !to?.multifunction) editor.removeAttribute(present, 'multifunction');
+      if (!present && to) insert(editor, element, { name: 'address', attributes });
+      for (const [name, wanted] of present ? attributes : []) {
+        const written = present?.attribute(name);
+        const number = written === undefined ? undefined : parseNumber(written);
+        const isSame = written === wanted || (number !== undefined && number === parseNumber(wanted));
+        if (present && !isSame) editor.setAttribute(present, name, wanted);
+      }
     },
   };
-}
-
-/** Gives a controller or device a guest address. What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written. */
-export function setAddress(editor: XmlEditor, element: XmlElement, to: GuestAddress, multifunction: boolean): void {
-  const address = element.child('address');
-  const attributes = guestAddressAttributes(to, multifunction);
-  if (!address) insert(editor, element, { name: 'address', attributes });
-  for (const [name, value] of address ? attributes : []) {
-    const written = address?.attribute(name);
-    const number = written === undefined ? undefined : parseNumber(written);
-    const isSame = written === value || (number !== undefined && number === parseNumber(value));
-    if (address && !isSame) editor.setAttribute(address, name, value);
-  }
 }
 
 /** An attribute of a child element. */
@@ -166,8 +156,7 @@ function reserveProperty(domain: Domain, alias: string): Property {
 
 /** The distances of a cell to those with CPUs or memory; those to others come and go with the other cell. */
 function distancesProperty(element: XmlElement, initiators: ReadonlySet<string>): Property {
-  const distances = element.child('distances');
-  const all = distances?.childrenNamed('sibling') ?? [];
+  const all = element.child('distances')?.childrenNamed('sibling') ?? [];
   const siblings = all.filter((e) => !initiators.has(e.attribute('id') ?? ''));
   const textOf = (sibling: XmlElement) => `${sibling.attribute('id')}:${sibling.attribute('value')}`;
   return {
@@ -175,9 +164,8 @@ function distancesProperty(element: XmlElement, initiators: ReadonlySet<string>)
     value: siblings.map(textOf).join(' ') || NONE,
     write: (editor, value) => {
       const kept = new Set(value.split(' '));
-      for (const sibling of siblings) if (!kept.has(textOf(sibling))) take(editor, sibling);
-      if (distances) editor.whenEmpty(distances, 'remove');
-      editor.whenEmpty(element, 'close');
+      const known = new Set(siblings);
+      removeDistances(editor, element, (sibling) => known.has(sibling) && !kept.has(textOf(sibling)));
     },
   };
 }

@@ -7,7 +7,7 @@ import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { companion, expanderBus, insert, pciePort, vsmmu } from './elements.js';
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
-import { formatAddress, NONE, setAddress, subjectsOf } from './properties.js';
+import { formatPlace, NONE, subjectsOf } from './properties.js';
 import { applyWithRecord } from './undo/write-record.js';
 
 /**
@@ -71,9 +71,7 @@ function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProp
     const present = byBdf.get(bdf);
     if (!present) continue;
     if (nodeset !== null && withCells.has(bdf)) set(present.element, 'nodeset', nodeset);
-    if (to && formatAddress(to, multifunction) !== formatAddress(present.address, present.multifunction)) {
-      setAddress(editor, present.element, to, multifunction);
-    }
+    if (to) set(present.element, 'address', formatPlace({ address: to, multifunction }));
     if (iommufd === 'yes') set(present.element, 'iommufd', 'yes');
   }
   for (const bdf of plan.groupMembers) insert(editor, domain.devicesElement, companion(bdf));
@@ -84,7 +82,7 @@ function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProp
   const tree = new PciTree(domain);
   for (const { from, to, multifunction } of plan.renumbered) {
     const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);
-    if (occupant) setAddress(editor, occupant.element, to, multifunction);
+    set(occupant?.element, 'address', formatPlace({ address: to, multifunction }));
   }
 }
 

@@ -3,7 +3,7 @@ import { formatNodeset } from '../../domain/numa.js';
 import type { Added, Changed } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
 import type { XmlElement } from '../../xml/document.js';
-import { NONE, parseAddress, type Subject, subjectsOf } from '../properties.js';
+import { NONE, parsePlace, type Subject, subjectsOf } from '../properties.js';
 import { type Alignment, locate } from './alignment.js';
 import { isRestorable } from './managed.js';
 import { asNew, type Meaning } from './record.js';
@@ -57,7 +57,7 @@ function changesBetween(was: Subject, is: Subject, added: readonly number[]): Ch
     const now = is.properties.find((each) => each.name === name)?.value ?? NONE;
     const entry: [string, string] = [name, `${value} to ${now}`];
     // The same address on an added controller is another place.
-    const isSame = value === now && !(name === 'address' && added.includes(parseAddress(now)?.bus ?? -1));
+    const isSame = value === now && !(name === 'address' && added.includes(parsePlace(now)?.address.bus ?? -1));
     return isSame || !isValid({ ...subject, [name]: entry[1] }) ? [] : [entry];
   });
   return values.length > 0 ? [{ ...subject, ...Object.fromEntries(values) }] : [];

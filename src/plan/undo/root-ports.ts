@@ -3,7 +3,7 @@ import { rootPortAlias } from '../../domain/alias.js';
 import type { Domain } from '../../domain/domain.js';
 import { PciTree } from '../../domain/pci-tree.js';
 import type { Port } from '../../generated/plan.js';
-import { Allocator } from '../../plan/allocate.js';
+import { Allocator } from '../allocate.js';
 
 /**
  * Plans root ports of `pcie.0`: one for each index that PCI controllers leave below others that stay, since libvirt 12.8 would

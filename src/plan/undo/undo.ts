@@ -1,0 +1,90 @@
+import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
+import type { PciController } from '../../domain/controller.js';
+import type { Domain } from '../../domain/domain.js';
+import type { Occupant } from '../../domain/pci-tree.js';
+import type { Port } from '../../generated/plan.js';
+import { decideAddresses, type FormerPlaces, type Move, type Returning, rootPortsInUse } from './addresses.js';
+import { planRootPorts } from './root-ports.js';
+
+/** What an undo is to do to the PCI topology. */
+export interface UndoRequest {
+  /** Controllers that vsmmu added: they leave unless something needs them. */
+  readonly added: readonly PciController[];
+  /** Indexes of controllers whose SMMUs leave, beside those of `added`. */
+  readonly iommus: ReadonlySet<number>;
+  readonly former: FormerPlaces;
+  readonly returning: Returning;
+  /** A new plan follows: it places host devices, and other devices get a port of `pcie.0` each. */
+  readonly relayout: boolean;
+}
+
+/** The PCI topology after an undo, with diagnostics. */
+export interface UndoPlan {
+  readonly leaving: ReadonlySet<Occupant>;
+  readonly leavingIommus: ReadonlySet<number>;
+  /** Indexes of ports of `pcie.0` that something needs: they stay without vsmmu's alias. */
+  readonly inUse: ReadonlySet<number>;
+  readonly moves: readonly Move[];
+  /** Root ports to add. */
+  readonly ports: readonly Port[];
+  readonly returning: Returning;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Plans which controllers leave and come back, where devices go, and which ports that needs. */
+export function planUndo(domain: Domain, { added, iommus, former, returning, relayout }: UndoRequest): UndoPlan {
+  const inUse = rootPortsInUse(domain, former);
+  const leaving = new Set<Occupant>(added.filter(({ index }) => !inUse.has(index)));
+  const left = added.filter((c) => leaving.has(c)).map(({ index }): number => index);
+  const leavingIommus = new Set([...left, ...iommus]);
+  const decided = decideAddresses(domain, leaving, leavingIommus, former, returning);
+  const staying = afterMoves(domain, leaving, decided.moves, decided.returning);
+  const present = new Set<number>(staying.controllers.map((c) => c.index));
+  const freed = left.filter((index) => !present.has(index));
+  const needsPort = ({ occupant }: Move) => relayout && !('bdf' in occupant);
+  const ports = planRootPorts(staying, freed, decided.moves.filter(needsPort).length, relayout);
+  const free = ports.map((port) => ({ bus: port.controllerIndex, slot: 0, function: 0 }) as GuestAddress);
+  const moves = decided.moves.map((move) => {
+    const address = needsPort(move) ? free.shift() : undefined;
+    return address ? { ...move, to: { address, multifunction: false }, isFormer: false } : move;
+  });
+  const diagnostics = [...decided.diagnostics, ...moves.flatMap((move) => moveDiagnostics(move, relayout))];
+  if (ports.length > 0 && !relayout) {
+    const list = ports.map((port) => port.controllerIndex).join(', ');
+    const message = `plain root ports take the indexes ${list}, since controllers with higher ones stay`;
+    diagnostics.push(diagnostic('revert-port-left', message));
+  }
+  return { leaving, leavingIommus, inUse, moves, ports, returning: decided.returning, diagnostics };
+}
+
+/** Reports devices that move to another address than their former one, or to none. */
+function moveDiagnostics({ occupant, to, isFormer }: Move, relayout: boolean): Diagnostic[] {
+  const { element, address, location } = occupant;
+  const was = address ? ` ${formatGuestAddress(address)}` : '';
+  if (isFormer || (relayout && !to)) return [];
+  if (to) {
+    const message = `<${element.name}> moves from${was} to ${formatGuestAddress(to.address)}, off an expander bus that goes`;
+    return [diagnostic('relayout-moved', message, { location })];
+  }
+  const message = `<${element.name}> loses its address${was}: libvirt chooses a new one`;
+  return [diagnostic('address-dropped', message, { location })];
+}
+
+/** The domain once its devices have moved, for planning ports. */
+function afterMoves(
+  domain: Domain,
+  leaving: ReadonlySet<Occupant>,
+  moves: readonly Move[],
+  returning: Returning,
+): Domain {
+  const targets = new Map(moves.map(({ occupant, to }) => [occupant, to?.address]));
+  const moved = <T extends Occupant>(occupant: T): T =>
+    targets.has(occupant) ? { ...occupant, address: targets.get(occupant) } : occupant;
+  return {
+    ...domain,
+    controllers: [...domain.controllers.filter((c) => !leaving.has(c)).map(moved), ...returning.controllers],
+    hostDevices: domain.hostDevices.map(moved),
+    otherDevices: domain.otherDevices.map(moved),
+  };
+}
