@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { managedDevicesOf } from '../../src/edit/undo/recorded.js';
+import { managedDevicesOf } from '../../src/edit/undo/record.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';

@@ -4,7 +4,7 @@ import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { formatGuestAddress } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { managedDevicesOf } from '../../src/edit/undo/recorded.js';
+import { managedDevicesOf } from '../../src/edit/undo/record.js';
 import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
 import { expanderBuses, revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';

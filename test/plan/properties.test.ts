@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { InputError, RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import { managedDevicesOf } from '../../src/edit/undo/recorded.js';
+import { managedDevicesOf } from '../../src/edit/undo/record.js';
 import type { Plan } from '../../src/generated/plan.js';
 import { validate as isPlan } from '../../src/generated/plan.validate.js';
 import { plan } from '../../src/plan/plan.js';

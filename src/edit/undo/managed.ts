@@ -6,31 +6,34 @@ import type { XmlAttribute } from '../../xml/start-tag.js';
 import { NAMESPACE } from './record.js';
 
 /**
- * Finds what differs between a domain before and after an undo, beyond what vsmmu manages: the guest addresses of PCI devices,
- * `iommufd`, PCI expander buses and ports, SMMUv3s, `<pcihole64>`, `<acpi nodeset>`, NUMA cells of Generic Initiators,
- * overrides of ports, and the record. The record is untrusted input, so this compares the documents, whatever it says.
- * Unassigned host devices, cells and distances may be gone, never new.
+ * Finds what differs between a domain before and after an undo, beyond what vsmmu manages: `README.md` has the list. The record is
+ * untrusted input, so this compares the documents, whatever it says.
  * @returns the name of the first element that differs; undefined where none does
  */
 export function unmanagedDifference(before: XmlDocument, after: XmlDocument): string | undefined {
   const kept = new Set<string>();
-  const [is, was] = [new Walker(after, kept, true), new Walker(before, kept, false)];
-  is.walk(after.root, '');
-  was.walk(before.root, '');
-  const at = was.lines.findIndex(({ text }, i) => text !== is.lines[i]?.text);
-  if (at >= 0) return was.lines[at]?.element.name;
-  if (is.lines.length > was.lines.length) return is.lines[was.lines.length]?.element.name;
+  const is = unmanagedLines(after, (key) => !kept.add(key));
+  const was = unmanagedLines(before, (key) => !kept.has(key));
+  const at = was.findIndex(({ text }, i) => text !== is[i]?.text);
+  if (at >= 0) return was[at]?.element.name;
+  if (is.length > was.length) return is[was.length]?.element.name;
   const around = ({ text, root }: XmlDocument) => [text.slice(0, root.start), text.slice(root.end)].join('<>');
   return around(before) === around(after) ? undefined : before.root.name;
 }
 
 const PORTS = 'pcie-expander-bus pcie-root-port pcie-switch-upstream-port pcie-switch-downstream-port'.split(' ');
 
-/** Elements that say nothing once nothing is left in them. */
+/** Attributes that an undo may change, by the path of their element. Interfaces count as host devices. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  iommufd: 'enabled',
+  'devices/hostdev/driver': 'iommufd',
+  'devices/hostdev/acpi': 'nodeset',
+};
+
+/** Elements that mean nothing once they are empty. */
 const VANISHING = new Set([
-  ...['metadata', 'cpu', 'cpu/numa', 'cpu/numa/cell/distances', 'iommufd'],
-  ...['hostdev/driver', 'hostdev/acpi', 'interface/driver', 'interface/acpi'].map((path) => `devices/${path}`),
-  ...['', '/qemu:device', '/qemu:device/qemu:frontend'].map((path) => `qemu:override${path}`),
+  ...['metadata', 'cpu', 'cpu/numa', 'cpu/numa/cell/distances', 'iommufd', 'devices/hostdev/driver'],
+  ...['devices/hostdev/acpi', 'qemu:override', 'qemu:override/qemu:device', 'qemu:override/qemu:device/qemu:frontend'],
 ]);
 
 /** Whether vsmmu may take out such an element of `<devices>`, and put it back: a plain expander bus, port or SMMUv3. */
@@ -87,80 +90,78 @@ function has({ attributes, children }: XmlElement, names: readonly string[], ins
   return attributes.every((a) => names.includes(a.name)) && children.every((e) => inside.includes(e.name));
 }
 
-/** Writes down what of a document vsmmu does not manage, a line for each start and end of an element. */
-class Walker {
-  readonly lines: { readonly element: XmlElement; text: string }[] = [];
-  readonly #kept: Set<string>;
-  readonly #isAfter: boolean;
-  readonly #text: string;
-  /** The aliases of its controllers. */
-  readonly #aliases: ReadonlySet<string | undefined>;
+/**
+ * Lists what vsmmu does not manage in a document, a line for each start and end of an element.
+ * @param isGone whether an element that an undo may remove, but not add, is in no document after it
+ */
+function unmanagedLines(
+  { root, text: source }: XmlDocument,
+  isGone: (key: string) => boolean,
+): { readonly element: XmlElement; text: string }[] {
+  const lines: { readonly element: XmlElement; text: string }[] = [];
+  const controllers = root.child('devices')?.childrenNamed('controller') ?? [];
+  const ports = new Set(controllers.map((e) => e.child('alias')?.attribute('name')));
 
-  constructor({ root, text }: XmlDocument, kept: Set<string>, isAfter: boolean) {
-    this.#text = text;
-    const controllers = root.child('devices')?.childrenNamed('controller') ?? [];
-    this.#aliases = new Set(controllers.map((e) => e.child('alias')?.attribute('name')));
-    this.#kept = kept;
-    this.#isAfter = isAfter;
-  }
+  const isManaged = (element: XmlElement, path: string): boolean => {
+    const { parent } = element;
+    switch (path.replace(/^devices\/[^/]+/, 'devices/*')) {
+      case 'metadata/*':
+        return element.namespace === NAMESPACE;
+      case 'devices/*':
+        return isRestorable(element) || (isCompanion(element) && isGone(`hostdev ${sourceOf(element)}`));
+      case 'devices/*/address':
+        return element.attribute('type') === 'pci' && has(element, ADDRESS, []);
+      case 'devices/*/pcihole64':
+        return parent?.attribute('model') === 'pcie-root';
+      case 'cpu/numa/cell':
+        return isManagedCell(element) && isGone(`cell ${element.attribute('id')}`);
+      case 'cpu/numa/cell/distances/sibling':
+        return isGone(`sibling ${[parent?.parent?.attribute('id'), ...valuesOf(element)].join(' ')}`);
+      case 'qemu:override/qemu:device/qemu:frontend/qemu:property': {
+        const alias = parent?.parent?.attribute('alias');
+        const isPort = isOurAlias(alias) || (alias?.startsWith('ua-') === true && ports.has(alias));
+        return isPort && element.attribute('name') === RESERVE_PROPERTY;
+      }
+      default:
+        return false;
+    }
+  };
 
-  walk(element: XmlElement, path: string): void {
-    if (this.#isErased(element, path)) return;
+  const walk = (element: XmlElement, path: string): void => {
+    if (isManaged(element, path)) return;
     const line = { element, text: '' };
-    const at = this.lines.push(line);
+    const at = lines.push(line);
     const isMixed = element.text.trim() !== '';
     let [text, from] = ['', element.openEnd];
     for (const child of element.children) {
-      text += this.#text.slice(from, child.start);
+      text += source.slice(from, child.start);
       from = child.end;
-      const before = this.lines.length;
-      this.walk(child, path === '' ? nameOf(child) : `${path}/${nameOf(child)}`);
-      if (!isMixed || this.lines.length === before) continue;
-      this.lines.splice(before, 0, { element, text });
+      const before = lines.length;
+      walk(child, path === '' ? nameOf(child) : `${path}/${nameOf(child)}`);
+      if (!isMixed || lines.length === before) continue;
+      lines.splice(before, 0, { element, text });
       text = '';
     }
-    text += this.#text.slice(from, element.closeStart);
-    const attributes = element.attributes.filter(({ name, value }) => !isErasedAttribute(element, path, name, value));
-    if (!isMixed && at === this.lines.length && saysNothing(element, path, attributes)) {
-      this.lines.pop();
+    text += source.slice(from, element.closeStart);
+    const attributes = element.attributes.filter((attribute) => !isManagedAttribute(element, path, attribute));
+    if (!isMixed && at === lines.length && saysNothing(element, path, attributes)) {
+      lines.pop();
       return;
     }
     line.text = JSON.stringify([element.name, element.namespace, ...attributes.map((a) => [a.name, a.value])]);
-    this.lines.push({ element, text: isMixed ? `>${text}` : '>' });
-  }
-
-  #isErased(element: XmlElement, path: string): boolean {
-    const [first, second, third, ...deeper] = path.split('/');
-    const { name, namespace } = element;
-    if (first === 'metadata') return namespace === NAMESPACE && third === undefined;
-    if (first === 'devices' && second !== undefined) {
-      if (third === undefined) {
-        return isRestorable(element) || (isCompanion(element) && this.#isGone(`hostdev ${sourceOf(element)}`));
-      }
-      if (deeper.length > 0) return false;
-      if (name === 'address') return element.attribute('type') === 'pci' && has(element, ADDRESS, []);
-      return name === 'pcihole64' && element.parent?.attribute('model') === 'pcie-root';
-    }
-    if (path === 'cpu/numa/cell') return isManagedCell(element) && this.#isGone(`cell ${element.attribute('id')}`);
-    if (path === 'cpu/numa/cell/distances/sibling') {
-      const values = [element.parent?.parent?.attribute('id'), ...element.attributes.map((a) => a.value)];
-      return this.#isGone(`sibling ${values.join(' ')}`);
-    }
-    const isOverride = path === 'qemu:override/qemu:device/qemu:frontend/qemu:property';
-    if (!isOverride || element.attribute('name') !== RESERVE_PROPERTY) return false;
-    const alias = element.parent?.parent?.attribute('alias');
-    return isOurAlias(alias) || (alias?.startsWith('ua-') === true && this.#aliases.has(alias));
-  }
-
-  /** Whether something that may be gone afterwards, but not be new, is gone. */
-  #isGone(key: string): boolean {
-    if (this.#isAfter) this.#kept.add(key);
-    return !this.#kept.has(key);
-  }
+    lines.push({ element, text: isMixed ? `>${text}` : '>' });
+  };
+  walk(root, '');
+  return lines;
 }
 
 function nameOf({ name, localName, namespace }: XmlElement): string {
-  return namespace === QEMU_NAMESPACE ? `qemu:${localName}` : namespace === '' ? name : '*';
+  if (namespace !== '') return namespace === QEMU_NAMESPACE ? `qemu:${localName}` : '*';
+  return name === 'interface' ? 'hostdev' : name;
+}
+
+function valuesOf({ attributes }: XmlElement): string[] {
+  return attributes.map((a) => a.value);
 }
 
 function sourceOf(element: XmlElement): string {
@@ -174,19 +175,7 @@ function saysNothing(element: XmlElement, path: string, attributes: readonly Xml
   return VANISHING.has(path) && others.length === 0;
 }
 
-function isErasedAttribute(element: XmlElement, path: string, name: string, value: string): boolean {
-  switch (path) {
-    case '':
-      return name.startsWith('xmlns:') && value === QEMU_NAMESPACE;
-    case 'iommufd':
-      return name === 'enabled';
-    case 'devices/hostdev/driver':
-    case 'devices/interface/driver':
-      return name === 'iommufd' && element.children.length === 0;
-    case 'devices/hostdev/acpi':
-    case 'devices/interface/acpi':
-      return name === 'nodeset';
-    default:
-      return false;
-  }
+function isManagedAttribute(element: XmlElement, path: string, { name, value }: XmlAttribute): boolean {
+  if (path === '') return name.startsWith('xmlns:') && value === QEMU_NAMESPACE;
+  return name === ATTRIBUTES[path] && element.children.length === 0;
 }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { parseBdf } from '../../domain/address.js';
 import type { Domain } from '../../domain/domain.js';
-import { parseNodeset } from '../../domain/numa.js';
+import { type CellId, parseNodeset } from '../../domain/numa.js';
 import type { Changed, DomainRecord } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
+import type { ManagedDevices } from '../../plan/orphaned.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement } from '../../xml/editor.js';
 
@@ -82,6 +84,15 @@ export function asNew({ name, attributes, children, text }: XmlElement): NewElem
 /** Numbers of a list of the record. */
 export function listed(numbers: string | undefined): ReadonlySet<number> {
   return new Set(parseNodeset(numbers ?? '') ?? []);
+}
+
+/** What earlier runs put into a domain for certain devices, by its record; nothing where it has none. */
+export function managedDevicesOf(domain: Domain): ManagedDevices {
+  const { hostdevs, cells } = readRecord(domain).record?.added ?? {};
+  return {
+    groupMembers: new Set((hostdevs ?? '').split(' ').flatMap((name) => parseBdf(name) ?? [])),
+    cells: listed(cells) as ReadonlySet<CellId>,
+  };
 }
 
 /** What a change of the record is about, as `Subject` names it. */
