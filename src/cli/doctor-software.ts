@@ -1,3 +1,4 @@
+import { spellingOf } from '../domain/vsmmu-attributes.js';
 import { type Machine, uefiFirmware } from '../host/machine.js';
 import type { LibvirtAbility, QemuAbility } from '../plan/target.js';
 import type { Checked, DoctorInput } from './doctor-checks.js';
@@ -51,6 +52,6 @@ function examineLibvirt(libvirt: LibvirtAbility | undefined): Checked {
   if (missing.length > 0) {
     return { ...check, grade: 'fail', found: `not ${missing.join(', nor ')}`, remedy: 'install libvirt 12.7 or newer' };
   }
-  const said = [...libvirt.vsmmu].map((name) => (name === 'ssidsize' ? libvirt.ssidsize : name));
+  const said = [...libvirt.vsmmu].map((name) => spellingOf(name, libvirt.dialect));
   return { ...check, grade: 'pass', found: [...said, 'iommufd'].join(' ') };
 }

@@ -124,7 +124,7 @@ function targetOf({ annotations }: Machine): Target {
   const libvirt = annotations[LIBVIRT_ANNOTATION] ?? (process.env.VSMMU_LIBVIRT || undefined);
   if (libvirt === undefined) return UPSTREAM;
   if (libvirt === 'kubevirt') {
-    return { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, name: "KubeVirt's libvirt", ssidsize: 'ssidSize' } };
+    return { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, name: "KubeVirt's libvirt", dialect: 'camelCase' } };
   }
   if (isVersion(libvirt)) return { ...UPSTREAM, libvirt: libvirtOfVersion(libvirt) };
   const message = `${LIBVIRT_ANNOTATION} and VSMMU_LIBVIRT take kubevirt or a version such as 12.8.0, not ${libvirt}`;

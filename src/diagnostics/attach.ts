@@ -34,9 +34,9 @@ export const attachImpossible = defineCases('attach-impossible', {
       ),
       hint: 'add it to the domain before the guest starts',
     }),
-    noVsmmu: (a: { device: string; smmu: string; spareMemory: string }) => ({
+    noVsmmu: (a: { device: string; smmu: string; spareMemory: string; values: readonly string[] }) => ({
       message: refused(a.device, `the domain has no accelerated vSMMU for ${a.smmu}`),
-      hint: `rewrite it with --expander-buses all --spare-ports 1 --spare-memory ${a.spareMemory}, with values for --ats --ril --ssidsize --oas --cmdqv, and restart it`,
+      hint: `rewrite it with --expander-buses all --spare-ports 1 --spare-memory ${a.spareMemory}, with values for ${a.values.map((name) => `--${name}`).join(' ')}, and restart it`,
     }),
     noPort: (a: { device: string; smmu: string; options: string }) => ({
       message: refused(a.device, `the expander bus of ${a.smmu} has no free port`),

@@ -3,9 +3,10 @@ import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type BusNumber, type ControllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, isSerialAgain } from './device.js';
-import { type Iommu, VSMMU_ATTRIBUTES } from './iommu.js';
+import type { Iommu, Spelling } from './iommu.js';
 import type { CellId } from './numa.js';
 import { parseNumber } from './number.js';
+import { spellingsOf, VSMMU_ATTRIBUTES } from './vsmmu-attributes.js';
 
 /** The cell that an expander bus's `<target>` names; undefined where it names none that there can be. */
 function cellOf(target: XmlElement | undefined): CellId | undefined {
@@ -64,15 +65,16 @@ export class DeviceReader {
   #readIommu(element: XmlElement, location: Location): void {
     const driver = element.child('driver');
     const values: Record<string, string> = {};
-    for (const name of VSMMU_ATTRIBUTES) {
-      const value = driver?.attribute(name);
-      if (value !== undefined) values[name] = value;
+    const spellings: Spelling[] = [];
+    for (const attribute of VSMMU_ATTRIBUTES) {
+      for (const name of spellingsOf(attribute)) {
+        const value = driver?.attribute(name);
+        if (value === undefined) continue;
+        values[attribute] ??= value;
+        spellings.push({ attribute, name });
+      }
     }
-    // Patched libvirts of before 12.7 (KubeVirt pins some) spell it so.
-    const camel = driver?.attribute('ssidSize');
-    if (camel !== undefined) values.ssidsize ??= camel;
     const pciBus = this.#number(driver, 'pciBus', location, MAX_CONTROLLER_INDEX) as ControllerIndex | undefined;
-    const spellings = (['ssidsize', 'ssidSize'] as const).filter((name) => driver?.attribute(name) !== undefined);
     this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, spellings, location, element });
     // A virtio-iommu is a PCI device itself.
     this.#readDevice(element, location);

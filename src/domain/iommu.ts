@@ -1,18 +1,13 @@
 import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
+import type { VsmmuAttribute, VsmmuValues } from './vsmmu-attributes.js';
 
-/** The attributes of a vSMMU's `<driver>` that tell it what to be, in libvirt's order (12.7.0). */
-export const VSMMU_ATTRIBUTES = ['accel', 'cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const;
-
-/** One of them, by libvirt's name. */
-export type VsmmuAttribute = (typeof VSMMU_ATTRIBUTES)[number];
-
-/** How `ssidsize` is spelled: upstream's way (libvirt 12.7), and that of patched older ones, which KubeVirt pins. */
-export type SsidsizeSpelling = 'ssidsize' | 'ssidSize';
-
-/** The values of a vSMMU's `<driver>` as text; what is missing is QEMU's to choose. */
-export type VsmmuValues = { readonly [attribute in VsmmuAttribute]?: string };
+/** An attribute as a `<driver>` writes it. */
+export interface Spelling {
+  readonly attribute: VsmmuAttribute;
+  readonly name: string;
+}
 
 /** An `<iommu>` of the domain. */
 export interface Iommu {
@@ -20,8 +15,8 @@ export interface Iommu {
   /** The root bus it translates for; undefined: the whole machine. */
   readonly pciBus: ControllerIndex | undefined;
   readonly values: VsmmuValues;
-  /** The ways in which its `ssidsize` is written; empty where it has none. */
-  readonly spellings: readonly SsidsizeSpelling[];
+  /** The names that its attributes have in the document; one may be there in several dialects. */
+  readonly spellings: readonly Spelling[];
   readonly location: Location;
   readonly element: XmlElement;
 }

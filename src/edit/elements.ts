@@ -1,6 +1,6 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import { groupMemberAlias } from '../domain/alias.js';
-import { type SsidsizeSpelling, VSMMU_ATTRIBUTES } from '../domain/iommu.js';
+import { spellingOf, VSMMU_ATTRIBUTES, type VsmmuDialect } from '../domain/vsmmu-attributes.js';
 import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
 import type { Attachment } from '../plan/attach.js';
 import type { XmlElement } from '../xml/document.js';
@@ -56,8 +56,8 @@ export function companion(bdf: Bdf): NewElement {
 }
 
 /** A vSMMU: `<iommu model='smmuv3'>`. */
-export function vsmmu({ controllerIndex, vsmmu: values }: ExpanderBus, ssidsize: SsidsizeSpelling): NewElement {
-  const given = VSMMU_ATTRIBUTES.map((name) => [name === 'ssidsize' ? ssidsize : name, values[name]]);
+export function vsmmu({ controllerIndex, vsmmu: values }: ExpanderBus, dialect: VsmmuDialect): NewElement {
+  const given = VSMMU_ATTRIBUTES.map((name) => [spellingOf(name, dialect), values[name]]);
   const driver = newElement('driver', { pciBus: controllerIndex, ...Object.fromEntries(given) });
   return newElement('iommu', { model: 'smmuv3' }, [driver]);
 }

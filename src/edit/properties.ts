@@ -1,9 +1,9 @@
 import { formatGuestAddress, type GuestAddress, guestAddressAttributes } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import { parseNumber } from '../domain/number.js';
 import { reserveOf } from '../domain/overrides.js';
 import type { Occupant } from '../domain/pci-tree.js';
+import { spellingsOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import { isInitiator } from '../plan/numa.js';
 import type { Place } from '../plan/undo/addresses.js';
 import type { XmlElement } from '../xml/document.js';
@@ -64,7 +64,9 @@ export function subjectsOf(domain: Domain): Subject[] {
     ...domain.iommus.map(({ element, pciBus }) => ({
       name: `iommu ${pciBus ?? 0}`,
       element,
-      properties: ['pciBus', ...VSMMU_ATTRIBUTES, 'ssidSize'].map((name) => attributeProperty(element, 'driver', name)),
+      properties: ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf)].map((name) =>
+        attributeProperty(element, 'driver', name),
+      ),
     })),
     ...domain.numa.cells.flatMap(({ id, element }) =>
       element ? [{ name: `cell ${id}`, element, properties: [distancesProperty(element, initiators)] }] : [],

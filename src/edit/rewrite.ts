@@ -1,6 +1,6 @@
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import { spellingOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
@@ -95,19 +95,20 @@ function editIommus(editor: XmlEditor, domain: Domain, plan: Plan, set: SetPrope
   const virtio = iommus.find(({ model }) => model === 'virtio')?.element;
   const add = (iommu: NewElement) =>
     virtio ? editor.insertBefore(virtio, iommu) : insert(editor, domain.devicesElement, iommu);
-  const { ssidsizeAttribute } = plan;
+  const { dialect } = plan;
   for (const expanderBus of plan.expanderBuses) {
     const { vsmmuChange } = expanderBus;
     const iommu = iommus.find((i) => i.pciBus === expanderBus.controllerIndex);
-    if (vsmmuChange === 'add') add(vsmmu(expanderBus, ssidsizeAttribute));
+    if (vsmmuChange === 'add') add(vsmmu(expanderBus, dialect));
     else if (iommu && vsmmuChange === 'remove') editor.remove(iommu.element);
     else if (iommu && vsmmuChange === 'set') {
-      // `ssidsize` in the target's spelling and in no other.
       for (const name of VSMMU_ATTRIBUTES) {
         const value = expanderBus.vsmmu[name];
-        if (value !== undefined) set(iommu.element, name === 'ssidsize' ? ssidsizeAttribute : name, value);
+        if (value !== undefined) set(iommu.element, spellingOf(name, dialect), value);
       }
-      for (const name of iommu.spellings) if (name !== ssidsizeAttribute) set(iommu.element, name, NONE);
+      for (const { attribute, name } of iommu.spellings) {
+        if (name !== spellingOf(attribute, dialect)) set(iommu.element, name, NONE);
+      }
     }
   }
 }

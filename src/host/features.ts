@@ -1,3 +1,4 @@
+import { infoOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { SmmuFeatures } from '../generated/topology.js';
 import type { Sysfs } from './sysfs.js';
 
@@ -12,9 +13,6 @@ const PROBED = /arm-smmu-v3 (\S+): (?:ias \d+-bit, )?oas (\d+)-bit \(features 0x
 
 /** What it says where one has command queues. */
 const COMPANION = /arm-smmu-v3 (\S+): found companion CMDQV device/;
-
-/** Bits of the features, as today's driver has them (Linux 7.2, arm-smmu-v3.h). No ABI: who knows better says so. */
-const BITS = { ats: 5n, ril: 15n, nesting: 19n } as const;
 
 /** Tells what SMMUs can do, by what the kernel says of them: their registers are nowhere in sysfs. */
 export class FeatureReader {
@@ -41,7 +39,12 @@ export class FeatureReader {
   }
 }
 
-function readBits(features: bigint): Pick<SmmuFeatures, keyof typeof BITS> {
-  const has = (bit: bigint) => ((features >> bit) & 1n) === 1n;
-  return { ats: has(BITS.ats), ril: has(BITS.ril), nesting: has(BITS.nesting) };
+/** The features that the kernel has a bit for, each at the bit that the table of attributes has for it. */
+function readBits(features: bigint): SmmuFeatures {
+  const bits = VSMMU_ATTRIBUTES.map((name) => infoOf(name).host);
+  return Object.fromEntries(
+    bits.flatMap(({ feature, kernelBit }) =>
+      kernelBit === undefined ? [] : [[feature, ((features >> BigInt(kernelBit)) & 1n) === 1n]],
+    ),
+  );
 }

@@ -1,3 +1,4 @@
+import { CHOSEN_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { NumaNode, PciDevice, SmmuFeatures } from '../generated/topology.js';
 import { classInWords } from './class-names.js';
 import type { Host } from './host.js';
@@ -43,8 +44,7 @@ export function renderTopology(host: Host): string {
 
 /** What an SMMU is known to do, as far as a vSMMU's values speak of it: `ats=on ril=off oas=48`. */
 function featureWords({ nesting, ...values }: SmmuFeatures = {}): string[] {
-  const order = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const;
-  const words = order.flatMap((name) => {
+  const words = CHOSEN_ATTRIBUTES.flatMap((name) => {
     const value = values[name];
     // Most hosts have no command queues: no news.
     return value === undefined || (name === 'cmdqv' && !value)

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
-import { VSMMU_ATTRIBUTES } from '../domain/iommu.js';
+import { spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
 import {
   isVersion,
   type LibvirtAbility,
@@ -109,12 +109,11 @@ export function readSchema(schema: string | undefined): LibvirtAbility {
   // Names such as `ats` are other elements' attributes, too.
   const iommu = /<define name="iommu">[\s\S]*?<\/define>/.exec(schema)?.[0] ?? '';
   const saysOf = (text: string, name: string) => text.includes(`<attribute name="${name}">`);
-  const camel = saysOf(iommu, 'ssidSize');
-  const vsmmu = VSMMU_ATTRIBUTES.filter((name) => saysOf(iommu, name) || (name === 'ssidsize' && camel));
+  const vsmmu = VSMMU_ATTRIBUTES.filter((name) => spellingsOf(name).some((spelling) => saysOf(iommu, spelling)));
   return {
     name: 'the installed libvirt',
     vsmmu: new Set(vsmmu),
-    ssidsize: camel && !saysOf(iommu, 'ssidsize') ? 'ssidSize' : 'ssidsize',
+    dialect: VSMMU_DIALECTS.find((each) => vsmmu.every((name) => saysOf(iommu, spellingOf(name, each)))) ?? 'upstream',
     deviceIommufd: saysOf(schema, 'iommufd'),
     domainIommufd: schema.includes('<element name="iommufd">'),
   };

@@ -5,6 +5,7 @@ import type { Bdf, ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
 import { PciTree } from '../domain/pci-tree.js';
+import { CHOSEN_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import { whyNotApplicable } from './applicable.js';
@@ -113,7 +114,10 @@ function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] 
     const available = formatSize(EMPTY_PORT_MEMORY);
     throw new RefusedError(attachImpossible.otherMemory({ device: bdf, needed: other, available }));
   }
-  if (ports === undefined) throw new RefusedError(attachImpossible.noVsmmu({ device: bdf, smmu, spareMemory }));
+  if (ports === undefined) {
+    const values = CHOSEN_ATTRIBUTES;
+    throw new RefusedError(attachImpossible.noVsmmu({ device: bdf, smmu, spareMemory, values }));
+  }
   const named = ports.some((port) => port.named);
   const spare = named ? ports.length : ports.length + 1;
   const options = `${full && !named ? '--relayout ' : ''}--spare-ports ${spare} --spare-memory ${spareMemory}`;

@@ -3,6 +3,7 @@ import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { formatNodeset, parseNodeset } from '../domain/numa.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
+import { invalidValues } from '../domain/vsmmu-attributes.js';
 import type { Device, ExpanderBus, Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { projectDistances } from './distances.js';
@@ -12,7 +13,7 @@ import { type GuestBars, planPciHole64 } from './mmio.js';
 import { type CellChoice, type CellMap, chooseCell } from './numa.js';
 import type { NumberedExpanderBus } from './numbers.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
-import { invalidValues, vsmmuChange, vsmmuDiagnostics } from './vsmmu.js';
+import { vsmmuChange, vsmmuDiagnostics } from './vsmmu.js';
 
 /** Reports what there is to say about the NUMA cell and the vSMMU of an expander bus. */
 export function expanderBusDiagnostics(

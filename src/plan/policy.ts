@@ -61,6 +61,9 @@ interface SchemaProperty {
   readonly default?: Policy[PolicyKey];
   readonly type?: string;
   readonly enum?: readonly (string | number)[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly anyOf?: readonly { readonly minimum?: number; readonly maximum?: number }[];
 }
 
 /** Every key of the policy: what the options of the command line and the table of the documentation are made of. */
@@ -91,12 +94,11 @@ export function withOption(policy: Policy, key: PolicyKey, given: unknown, optio
 }
 
 function describeValues(key: PolicyKey): string {
-  const property = (schema.properties as Record<string, { enum?: unknown[]; minimum?: number; maximum?: number }>)[key];
+  const property = (schema.properties as Record<string, SchemaProperty>)[key];
   if (property?.enum) return property.enum.join(', ');
-  if (property?.minimum !== undefined) return `a number from ${property.minimum} to ${property.maximum}`;
   if (key === 'spareMemory') return '0 or a size such as 128G';
-  if (key === 'busWindow') return 'auto or a number from 0 to 255';
-  return key === 'ssidsize'
-    ? 'auto or a number from 0 to 20'
+  const range = property?.anyOf?.find(({ minimum }) => minimum !== undefined) ?? property;
+  return range?.minimum !== undefined
+    ? `${property?.anyOf ? 'auto or ' : ''}a number from ${range.minimum} to ${range.maximum}`
     : 'PCI addresses (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)';
 }

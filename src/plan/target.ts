@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
-import { type SsidsizeSpelling, VSMMU_ATTRIBUTES, type VsmmuAttribute } from '../domain/iommu.js';
+import { infoOf, VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuDialect } from '../domain/vsmmu-attributes.js';
 import type { Policy } from './policy.js';
 
 /** What a libvirt can say. */
@@ -8,7 +8,8 @@ export interface LibvirtAbility {
   readonly name: string;
   /** Attributes of a vSMMU's `<driver>`. */
   readonly vsmmu: ReadonlySet<VsmmuAttribute>;
-  readonly ssidsize: SsidsizeSpelling;
+  /** How it spells them. */
+  readonly dialect: VsmmuDialect;
   /** `iommufd` of a host device's `<driver>`. */
   readonly deviceIommufd: boolean;
   /** `<iommufd>` below `<domain>`. */
@@ -29,17 +30,13 @@ export interface Target {
 }
 
 /** The first libvirt releases that can say it (formatdomain, each with its version). */
-const LIBVIRT_SINCE = { deviceIommufd: '12.1', domainIommufd: '12.2', vsmmu: '12.7' } as const;
-
-/** The first QEMU releases whose arm-smmuv3 has these properties (its ,help; the device itself is of 10.2). */
-const QEMU_SINCE = { accel: '11.0', cmdqv: '11.1' } as const;
+const LIBVIRT_SINCE = { deviceIommufd: '12.1', domainIommufd: '12.2' } as const;
 
 const ALL: ReadonlySet<VsmmuAttribute> = new Set(VSMMU_ATTRIBUTES);
-const NONE: ReadonlySet<VsmmuAttribute> = new Set();
 
 /** Today's upstream: what a domain is for where nobody says otherwise. */
 export const UPSTREAM: Target = {
-  libvirt: { name: 'libvirt', vsmmu: ALL, ssidsize: 'ssidsize', deviceIommufd: true, domainIommufd: true },
+  libvirt: { name: 'libvirt', vsmmu: ALL, dialect: 'upstream', deviceIommufd: true, domainIommufd: true },
   qemu: { name: 'QEMU', vsmmu: ALL },
 };
 
@@ -53,8 +50,8 @@ export function libvirtOfVersion(version: string): LibvirtAbility {
   const has = (name: keyof typeof LIBVIRT_SINCE) => isAtLeast(version, LIBVIRT_SINCE[name]);
   return {
     name: `libvirt ${version}`,
-    vsmmu: has('vsmmu') ? ALL : NONE,
-    ssidsize: 'ssidsize',
+    vsmmu: attributesOf('libvirt', version),
+    dialect: 'upstream',
     deviceIommufd: has('deviceIommufd'),
     domainIommufd: has('domainIommufd'),
   };
@@ -62,8 +59,11 @@ export function libvirtOfVersion(version: string): LibvirtAbility {
 
 /** What the QEMU of a version can do, by its releases. */
 export function qemuOfVersion(version: string): QemuAbility {
-  const vsmmu = VSMMU_ATTRIBUTES.filter((name) => isAtLeast(version, QEMU_SINCE[name === 'cmdqv' ? 'cmdqv' : 'accel']));
-  return { name: `QEMU ${version}`, vsmmu: new Set(vsmmu) };
+  return { name: `QEMU ${version}`, vsmmu: attributesOf('qemu', version) };
+}
+
+function attributesOf(program: 'libvirt' | 'qemu', version: string): ReadonlySet<VsmmuAttribute> {
+  return new Set(VSMMU_ATTRIBUTES.filter((name) => isAtLeast(version, infoOf(name).since[program])));
 }
 
 function isAtLeast(version: string, least: string): boolean {
@@ -88,7 +88,7 @@ export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly
     });
   const found: Diagnostic[] = [];
   if (!libvirt.vsmmu.has('accel')) {
-    found.push(refuse(`${libvirt.name} has no way to say accel='on'`, 'libvirt', LIBVIRT_SINCE.vsmmu));
+    found.push(refuse(`${libvirt.name} has no way to say accel='on'`, 'libvirt', infoOf('accel').since.libvirt));
   } else if (!libvirt.deviceIommufd) {
     const message = `${libvirt.name} has no way to give a host device iommufd`;
     found.push(refuse(message, 'libvirt', LIBVIRT_SINCE.deviceIommufd));
@@ -98,7 +98,7 @@ export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly
     found.push(diagnostic('target-without-acceleration', message, { hint: 'give --iommufd device' }));
   }
   if (!qemu.vsmmu.has('accel')) {
-    found.push(refuse(`${qemu.name} has no accelerated arm-smmuv3`, 'QEMU', QEMU_SINCE.accel));
+    found.push(refuse(`${qemu.name} has no accelerated arm-smmuv3`, 'QEMU', infoOf('accel').since.qemu));
   }
   return found;
 }

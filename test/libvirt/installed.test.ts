@@ -29,7 +29,7 @@ describe('what the installed libvirt can say is in its schema', () => {
     expect(readSchema(schema(NEW, more))).toEqual({
       name: 'the installed libvirt',
       vsmmu: new Set(['accel', 'cmdqv', 'ats', 'ril', 'ssidsize', 'oas']),
-      ssidsize: 'ssidsize',
+      dialect: 'upstream',
       deviceIommufd: true,
       domainIommufd: true,
     });
@@ -45,8 +45,8 @@ describe('what the installed libvirt can say is in its schema', () => {
   });
 
   it('in the spelling of a patched one', () => {
-    const { vsmmu, ssidsize } = readSchema(schema(['accel', 'ssidSize']));
-    expect([[...vsmmu], ssidsize]).toEqual([['accel', 'ssidsize'], 'ssidSize']);
+    const { vsmmu, dialect } = readSchema(schema(['accel', 'ssidSize']));
+    expect([[...vsmmu], dialect]).toEqual([['accel', 'ssidsize'], 'camelCase']);
   });
 });
 

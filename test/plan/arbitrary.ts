@@ -161,7 +161,7 @@ const domain: fc.Arbitrary<DomainSpec> = fc.record({
 /** Today's upstream; patched libvirts of before, with their spelling; a QEMU without command queues. */
 const target: fc.Arbitrary<Target> = often<Target>(
   UPSTREAM,
-  { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, ssidsize: 'ssidSize' } },
+  { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, dialect: 'camelCase' } },
   { ...UPSTREAM, qemu: qemuOfVersion('11.0') },
 );
 

@@ -16,7 +16,7 @@ const of = (libvirt: string, qemu: string): Target => ({
 
 /** A libvirt that KubeVirt pins: patched, with its own spelling. */
 const PATCHED: Target = {
-  libvirt: { ...libvirtOfVersion('12.7'), name: 'a patched libvirt', ssidsize: 'ssidSize' },
+  libvirt: { ...libvirtOfVersion('12.7'), name: 'a patched libvirt', dialect: 'camelCase' },
   qemu: UPSTREAM.qemu,
 };
 

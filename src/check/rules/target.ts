@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
-import { VSMMU_ATTRIBUTES } from '../../domain/iommu.js';
+import { spellingOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
 import { DEFAULT_POLICY } from '../../plan/policy.js';
 import { supports, whyNoTarget } from '../../plan/target.js';
 import { nameOf, type Rule } from '../inspection.js';
@@ -22,10 +22,10 @@ export const targetAbility: Rule = ({ accelerated, domain, target, location }) =
         return diagnostic('target-value-unsupported', message, { ...details, severity: dropped ? 'warning' : 'error' });
       },
     );
-    const wrong = spellings.filter((name) => name !== target.libvirt.ssidsize);
-    const respelled = wrong.map((name) => {
-      const message = `${target.libvirt.name} drops ${name}, which it spells ${target.libvirt.ssidsize}`;
-      return diagnostic('target-value-unsupported', message, details);
+    const respelled = spellings.flatMap(({ attribute, name }) => {
+      const right = spellingOf(attribute, target.libvirt.dialect);
+      const message = `${target.libvirt.name} drops ${name}, which it spells ${right}`;
+      return name === right ? [] : [diagnostic('target-value-unsupported', message, details)];
     });
     return [...unknown, ...respelled];
   });

@@ -1,6 +1,6 @@
 import { diagnostic } from '../../diagnostics.js';
 import { smmuOfAlias } from '../../domain/alias.js';
-import { valuesBeyondHost } from '../../plan/vsmmu.js';
+import { valuesBeyondHost } from '../../domain/vsmmu-attributes.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /** QEMU 11.1: `Host SMMUv3 doesn't support Address Translation Services`, `Host SMMUv3 SSIDSIZE not compatible` and the like. */

@@ -1,6 +1,7 @@
 import { isOurAlias } from '../../domain/alias.js';
 import { parseNumber } from '../../domain/number.js';
 import { QEMU_NAMESPACE, RESERVE_PROPERTY } from '../../domain/overrides.js';
+import { spellingsOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
 import type { XmlDocument, XmlElement } from '../../xml/document.js';
 import type { XmlAttribute } from '../../xml/start-tag.js';
 import { NAMESPACE } from './record.js';
@@ -52,7 +53,7 @@ export function isRestorable(element: XmlElement): boolean {
       )
     );
   }
-  const driver = ['pciBus', 'accel', 'cmdqv', 'ats', 'ril', 'ssidsize', 'ssidSize', 'oas', 'pasid', 'name'];
+  const driver = ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf), 'pasid', 'name'];
   return (
     element.name === 'iommu' &&
     element.attribute('model') === 'smmuv3' &&

@@ -1,0 +1,164 @@
+import type { SmmuFeatures } from '../generated/topology.js';
+
+/** The ways in which libvirts spell the attributes; `upstream` is libvirt 12.7's and later. A row lists only what differs. */
+export const VSMMU_DIALECTS = ['upstream', 'camelCase'] as const;
+
+/** How a libvirt spells the attributes: `camelCase` in NVIDIA's later branch and in the patched builds that KubeVirt pins. */
+export type VsmmuDialect = (typeof VSMMU_DIALECTS)[number];
+
+/** The values of an attribute: on or off, these numbers, or every number of a range. */
+export type ValueRange = 'switch' | readonly number[] | { readonly from: number; readonly to: number };
+
+/** What is known of one attribute of a vSMMU's `<driver>`. */
+export interface VsmmuAttributeInfo {
+  readonly values: ValueRange;
+  /** Whether vsmmu always gives this value, so that neither policy nor a profile has the attribute. */
+  readonly fixed?: 'on';
+  /** Its names in other dialects. libvirt 11.9.0+nvidia4 writes `pasid='on'` for `ssidsize`: a dialect to be added. */
+  readonly spelling?: { readonly [dialect in VsmmuDialect]?: string };
+  /** The first releases that have it: libvirt (formatdomain), QEMU (`-device arm-smmuv3,help`; the device is of 10.2). */
+  readonly since: { readonly libvirt: string; readonly qemu: string };
+  readonly host: {
+    /** Its name in a topology's `features`. */
+    readonly feature: keyof SmmuFeatures;
+    /** Its bit in the features that the kernel logs (Linux 7.2, arm-smmu-v3.h); not an ABI. */
+    readonly kernelBit?: number;
+    /** Where the SMMU itself shows it (Arm SMMUv3, IHI 0070), or what else does. */
+    readonly shown: string;
+    /** The numbers that a host may have, where they are more than `values`. */
+    readonly values?: ValueRange;
+  };
+  /** In words, for messages: `no ATS`. */
+  readonly label: string;
+  /** What it is, for schemas and documentation. */
+  readonly meaning: string;
+}
+
+/** Bits of a substream id, at most (Arm SMMUv3, `SSIDSIZE`); QEMU 11.1 refuses more, and libvirt 12.8 does not check. */
+const MAX_SSIDSIZE = 20;
+
+const LIBVIRT = '12.7';
+
+/** Every attribute that says what a vSMMU is, in the order in which libvirt prints them (12.7.0). */
+export const VSMMU_TABLE = {
+  accel: {
+    values: 'switch',
+    fixed: 'on',
+    since: { libvirt: LIBVIRT, qemu: '11.0' },
+    host: { feature: 'nesting', kernelBit: 19, shown: 'IDR0.S1P and IDR0.S2P' },
+    label: 'nested translation',
+    meaning: 'Nested translation by the SMMU itself',
+  },
+  cmdqv: {
+    values: 'switch',
+    since: { libvirt: LIBVIRT, qemu: '11.1' },
+    host: { feature: 'cmdqv', shown: 'the ACPI device NVDA200C' },
+    label: 'command queues for guests',
+    meaning: 'Command queues of the SMMU, mapped into the guest (Tegra241 CMDQV)',
+  },
+  ats: {
+    values: 'switch',
+    since: { libvirt: LIBVIRT, qemu: '11.0' },
+    host: { feature: 'ats', kernelBit: 5, shown: 'IDR0.ATS' },
+    label: 'ATS',
+    meaning: 'Address Translation Services',
+  },
+  ril: {
+    values: 'switch',
+    since: { libvirt: LIBVIRT, qemu: '11.0' },
+    host: { feature: 'ril', kernelBit: 15, shown: 'IDR3.RIL' },
+    label: 'range invalidation',
+    meaning: 'Range invalidation',
+  },
+  ssidsize: {
+    values: { from: 0, to: MAX_SSIDSIZE },
+    spelling: { camelCase: 'ssidSize' },
+    since: { libvirt: LIBVIRT, qemu: '11.0' },
+    host: { feature: 'ssidsize', shown: 'IDR1.SSIDSIZE' },
+    label: 'substream ids',
+    meaning: 'Bits of a substream ID (PASID)',
+  },
+  oas: {
+    values: [44, 48],
+    since: { libvirt: LIBVIRT, qemu: '11.0' },
+    host: { feature: 'oas', shown: 'IDR5.OAS; oas in the kernel log', values: { from: 32, to: 56 } },
+    label: 'output addresses',
+    meaning: 'Bits of an output address',
+  },
+} as const satisfies Readonly<Record<string, VsmmuAttributeInfo>>;
+
+/** One of them, by upstream libvirt's name. */
+export type VsmmuAttribute = keyof typeof VSMMU_TABLE;
+
+/** One whose value policy or a profile may choose; else QEMU reads it off the first device behind the vSMMU (`auto`, 11.1). */
+export type ChosenAttribute = Exclude<VsmmuAttribute, 'accel'>;
+
+/** The values of a vSMMU's `<driver>` as text; QEMU chooses what is missing. */
+export type VsmmuValues = { readonly [attribute in VsmmuAttribute]?: string };
+
+export const VSMMU_ATTRIBUTES = Object.keys(VSMMU_TABLE) as readonly VsmmuAttribute[];
+
+export const CHOSEN_ATTRIBUTES = VSMMU_ATTRIBUTES.filter((name) => !infoOf(name).fixed) as readonly ChosenAttribute[];
+
+/** The row of an attribute. */
+export function infoOf(name: VsmmuAttribute): VsmmuAttributeInfo {
+  return VSMMU_TABLE[name];
+}
+
+/** How a dialect spells an attribute. */
+export function spellingOf(name: VsmmuAttribute, dialect: VsmmuDialect): string {
+  return infoOf(name).spelling?.[dialect] ?? name;
+}
+
+/** Every way in which a libvirt may spell an attribute, upstream's first. */
+export function spellingsOf(name: VsmmuAttribute): readonly string[] {
+  return [...new Set(VSMMU_DIALECTS.map((dialect) => spellingOf(name, dialect)))];
+}
+
+/** A range in words: `on or off`, `0 to 20`, `44 or 48`. */
+export function describeRange(values: ValueRange): string {
+  if (values === 'switch') return 'on or off';
+  return 'from' in values ? `${values.from} to ${values.to}` : values.join(' or ');
+}
+
+function isInRange(text: string, values: ValueRange): boolean {
+  if (values === 'switch') return text === 'on' || text === 'off';
+  if (!('from' in values)) return values.some((value) => text === String(value));
+  return /^\d+$/.test(text) && Number(text) >= values.from && Number(text) <= values.to;
+}
+
+/** The values that QEMU 11.1 does not take, as `ssidsize='21'`; libvirt 12.8 leaves the numbers to it. */
+export function invalidValues(values: VsmmuValues): readonly string[] {
+  return VSMMU_ATTRIBUTES.flatMap((name) => {
+    const value = values[name];
+    return value === undefined || isInRange(value, infoOf(name).values) ? [] : [`${name}='${value}'`];
+  });
+}
+
+/** A value of a vSMMU that QEMU 11.1 refuses on a host, and what the host's SMMU has instead. */
+export interface BeyondHost {
+  readonly name: VsmmuAttribute;
+  readonly value: string;
+  /** In words: `no ATS`, `44 bits`. */
+  readonly host: string;
+}
+
+/**
+ * The values of a vSMMU that are above what the SMMU behind it is known to have; QEMU 11.1 refuses to start with one. A
+ * feature that is not known is not compared.
+ * @param features of the host's SMMU (`Smmu.features` of a topology)
+ */
+export function valuesBeyondHost(values: VsmmuValues, features: SmmuFeatures | undefined): readonly BeyondHost[] {
+  return VSMMU_ATTRIBUTES.flatMap((name) => {
+    const value = values[name];
+    if (value === undefined || !isBeyondHost(name, value, features)) return [];
+    const has = features?.[infoOf(name).host.feature];
+    return [{ name, value, host: typeof has === 'number' ? `${has} bits` : `no ${infoOf(name).label}` }];
+  });
+}
+
+/** Whether a value is above what a host's SMMU is known to have. */
+export function isBeyondHost(name: VsmmuAttribute, value: string, features: SmmuFeatures = {}): boolean {
+  const has = features[infoOf(name).host.feature];
+  return typeof has === 'number' ? Number(value) > has : value === 'on' && has === false;
+}
