@@ -1,6 +1,7 @@
 import { resultDiagnostics } from './check/result.js';
 import { type Diagnostic, RefusedError, warningsAsErrors } from './diagnostics.js';
 import { type Domain, parseDomain } from './domain/domain.js';
+import { type Target, UPSTREAM } from './domain/target.js';
 import { rewrite } from './edit/rewrite.js';
 import { managedDevicesOf, readRecord } from './edit/undo/record.js';
 import { withoutExpanderBuses } from './edit/undo/relayout.js';
@@ -9,7 +10,6 @@ import type { Host } from './host/host.js';
 import { whyNotApplicable } from './plan/applicable.js';
 import { type Planned, type PlanOptions, plan } from './plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from './plan/policy.js';
-import { type Target, UPSTREAM } from './plan/target.js';
 
 /** How a domain is converted. */
 export interface ConvertSettings {

@@ -8,6 +8,7 @@ export type { Bdf, BusNumber, ControllerIndex, GuestAddress } from './domain/add
 export { type Domain, parseDomain } from './domain/domain.js';
 export type { CellId, HostNode } from './domain/numa.js';
 export type { KiB } from './domain/size.js';
+export { type LibvirtAbility, type QemuAbility, type Target, UPSTREAM } from './domain/target.js';
 export { type BeyondHost, valuesBeyondHost } from './domain/vsmmu-attributes.js';
 export { rewrite } from './edit/rewrite.js';
 export { type Reverted, type RevertOptions, revert } from './edit/undo/revert.js';
@@ -24,4 +25,3 @@ export { type Attachment, planAttachment } from './plan/attach.js';
 export type { ManagedDevices } from './plan/orphaned.js';
 export { type Planned, type PlanOptions, plan } from './plan/plan.js';
 export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
-export { type LibvirtAbility, type QemuAbility, type Target, UPSTREAM } from './plan/target.js';

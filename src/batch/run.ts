@@ -1,9 +1,9 @@
 import type { ConvertSettings } from '../convert.js';
+import type { Target } from '../domain/target.js';
 import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
 import { Host } from '../host/host.js';
 import { type DomainEntry, openLibvirt } from '../libvirt/connection.js';
 import { type Policy, policyWithDefaults } from '../plan/policy.js';
-import type { Target } from '../plan/target.js';
 import { gone } from './change.js';
 import { convertFolder } from './folder.js';
 import { type History, inFlight, settledIds } from './history.js';

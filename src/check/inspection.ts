@@ -6,8 +6,8 @@ import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
+import { type Target, UPSTREAM } from '../domain/target.js';
 import type { Host } from '../host/host.js';
-import { type Target, UPSTREAM } from '../plan/target.js';
 import type { XmlElement } from '../xml/document.js';
 
 /** What a check may rest on beyond the domain and the host. */

@@ -1,11 +1,11 @@
 import { check } from '../check/check.js';
 import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
 import { type Domain, readDomain } from '../domain/domain.js';
+import type { Target } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { isVirtMachine } from '../plan/applicable.js';
-import type { Target } from '../plan/target.js';
 import { hasValues } from '../plan/vsmmu.js';
 import { exitCodeOf } from './exit-code.js';
 import { nameOfInput, readTextFile } from './files.js';

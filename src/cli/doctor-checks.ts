@@ -1,6 +1,6 @@
+import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import type { Machine } from '../host/machine.js';
-import type { LibvirtAbility, QemuAbility } from '../plan/target.js';
 import { examineHost } from './doctor-host.js';
 import { examineKernel } from './doctor-kernel.js';
 import { examineSoftware } from './doctor-software.js';

@@ -1,6 +1,6 @@
+import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
 import { spellingOf } from '../domain/vsmmu-attributes.js';
 import { type Machine, uefiFirmware } from '../host/machine.js';
-import type { LibvirtAbility, QemuAbility } from '../plan/target.js';
 import type { Checked, DoctorInput } from './doctor-checks.js';
 
 /** QEMU, its firmware, and libvirt. */

@@ -1,13 +1,13 @@
 import { existsSync, writeSync } from 'node:fs';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
+import { UPSTREAM } from '../domain/target.js';
 import { printable } from '../escape.js';
 import type { Host } from '../host/host.js';
 import { scanHost } from '../host/scan.js';
 import { isVirtMachine } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
 import type { Policy } from '../plan/policy.js';
-import { UPSTREAM } from '../plan/target.js';
 import { ownProgram } from '../runtime.js';
 import { readTextFile } from './files.js';
 import { startClock } from './hook-clock.js';

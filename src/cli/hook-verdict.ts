@@ -2,10 +2,10 @@ import { check } from '../check/check.js';
 import { convert } from '../convert.js';
 import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
+import type { Target } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import { whyNotApplicable } from '../plan/applicable.js';
 import type { Policy } from '../plan/policy.js';
-import type { Target } from '../plan/target.js';
 
 /** What a hook thinks of a domain that is about to start. */
 export interface HookVerdict {

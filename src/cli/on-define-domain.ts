@@ -1,8 +1,8 @@
 import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../diagnostics.js';
 import { hasOwnExpanderBus } from '../domain/alias.js';
+import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../domain/target.js';
 import { parseJson } from '../host/json.js';
 import { DEFAULT_POLICY, type Policy, readPolicy } from '../plan/policy.js';
-import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../plan/target.js';
 import { exitCodeOf } from './exit-code.js';
 import { readExisting } from './files.js';
 import { printMarkup, say } from './io/terminal.js';

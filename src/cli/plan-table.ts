@@ -1,4 +1,5 @@
 import type { Bdf } from '../domain/address.js';
+import { formatSize } from '../domain/size.js';
 import type { Device, ExpanderBus, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import { type GuestView, guestAddresses } from '../guest/predict.js';
@@ -6,7 +7,6 @@ import { whyBypassed } from '../guest/reasons.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
 import { BUS_NUMBERS } from '../plan/bus-numbers.js';
-import { formatSize } from '../plan/spare-memory.js';
 import { renderConsequences } from './plan-consequences.js';
 import { colours, paragraph, section, WIDTH } from './typeset.js';
 

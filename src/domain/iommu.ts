@@ -1,6 +1,9 @@
 import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
+import { EXPANDER_MODELS } from './controller.js';
+import type { Domain } from './domain.js';
+import { type PciTree, ROOT_BUS } from './pci-tree.js';
 import type { VsmmuAttribute, VsmmuValues } from './vsmmu-attributes.js';
 
 /** An attribute as a `<driver>` writes it. */
@@ -27,4 +30,43 @@ export const MAX_VSMMUS = 16;
 /** The SMMUv3s that the guest gets: of those for the whole machine libvirt (12.8) makes the one that is the first IOMMU. */
 export function smmusOfGuest(iommus: readonly Iommu[]): readonly Iommu[] {
   return iommus.filter(({ model, pciBus }, i) => model === 'smmuv3' && (pciBus !== undefined || i === 0));
+}
+
+/** The SMMUs of a domain by what they translate for, and the IOMMUs that are none of these. */
+export interface AssignedIommus {
+  /** By the controller index of an expander bus. */
+  readonly iommuOf: ReadonlyMap<ControllerIndex, Iommu>;
+  /** The SMMU of `pcie.0`: the whole machine's (`pciBus` missing), or that bus's own. */
+  readonly rootIommu: Iommu | undefined;
+  /** The IOMMUs that cannot be beside vSMMUs, with the reason. */
+  readonly conflicts: readonly { readonly iommu: Iommu; readonly message: string }[];
+}
+
+/** Finds the root bus of each SMMU, and what QEMU 11.1 would refuse beside one or as one. */
+export function assignIommus(domain: Domain, tree: PciTree): AssignedIommus {
+  const iommuOf = new Map<ControllerIndex, Iommu>();
+  const conflicts: { iommu: Iommu; message: string }[] = [];
+  let rootIommu: Iommu | undefined;
+  for (const [i, iommu] of domain.iommus.entries()) {
+    const { model, pciBus } = iommu;
+    const complain = (message: string) => conflicts.push({ iommu, message });
+    if (model === 'virtio') {
+      // QEMU 11.1 accepts one that it is given after the SMMUs (booted); libvirt keeps the order of the document.
+      const after = domain.iommus.slice(i + 1).some((other) => other.model === 'smmuv3');
+      if (after) complain("<iommu model='virtio'/> must be after all vSMMUs");
+    } else if (model !== 'smmuv3') {
+      complain(`<iommu model='${model}'/> cannot be beside vSMMUs`);
+    } else if (pciBus === undefined || pciBus === ROOT_BUS) {
+      if (rootIommu) complain('pcie.0 has an SMMU already');
+      else rootIommu = iommu;
+    } else if (iommuOf.has(pciBus)) {
+      complain(`two SMMUs name the PCI controller ${pciBus}`);
+    } else if (!EXPANDER_MODELS.has(tree.controller(pciBus)?.model ?? '')) {
+      const what = tree.controller(pciBus)?.model ?? 'not in the domain';
+      complain(`pciBus='${pciBus}' must name a pcie-expander-bus; controller ${pciBus} is ${what}`);
+    } else {
+      iommuOf.set(pciBus, iommu);
+    }
+  }
+  return { iommuOf, rootIommu, conflicts };
 }

@@ -39,6 +39,20 @@ export interface GuestNuma {
   readonly memory: KiB;
 }
 
+/** A cell that is a device's: it has neither CPUs nor memory. */
+export function isInitiator({ cpus, memory }: GuestCell): boolean {
+  return cpus.length === 0 && memory === 0;
+}
+
+/** What a domain says of NUMA without these cells, and without the distances to them. */
+export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNuma {
+  if (gone.length === 0) return numa;
+  const cells = numa.cells
+    .filter(({ id }) => !gone.includes(id))
+    .map((cell) => ({ ...cell, distances: new Map([...cell.distances].filter(([id]) => !gone.includes(id))) }));
+  return { ...numa, cells };
+}
+
 /** The highest number that libvirt's bitmaps of CPUs and nodes hold here; it keeps `0-4000000000` from becoming a list. */
 const MAX_LISTED = 65535;
 

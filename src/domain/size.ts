@@ -37,3 +37,16 @@ export function formatKib(size: KiB): string {
   }
   return `${value} ${units[i]}`;
 }
+
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
+
+/** A power of two of bytes in the largest unit that it is a whole number of: `128G`. */
+export function formatSize(bytes: number): string {
+  let unit = 0;
+  let count = bytes;
+  while (count >= 1024 && count % 1024 === 0 && unit < UNITS.length - 1) {
+    count /= 1024;
+    unit++;
+  }
+  return `${count}${UNITS[unit]}`;
+}

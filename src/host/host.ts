@@ -1,4 +1,5 @@
 import type { Bdf } from '../domain/address.js';
+import type { HostNode } from '../domain/numa.js';
 import type { NumaNode, PciDevice, Smmu, Topology } from '../generated/topology.js';
 
 /** A topology with an index on it: what the planner asks of a host, without I/O. */
@@ -39,6 +40,12 @@ export class Host {
   /** The NUMA nodes, by number. */
   get nodes(): readonly NumaNode[] {
     return this.topology.nodes;
+  }
+
+  /** The only node that has CPUs: every cell of a guest is on it. Nodes of GPU memory have none. */
+  get soleCpuNode(): HostNode | undefined {
+    const [first, second] = this.nodes.filter((node) => node.cpus !== '');
+    return first && !second ? (first.id as HostNode) : undefined;
   }
 
   /** The device of an address, a bridge or an endpoint; undefined where the host, or what was scanned of it, has none. */

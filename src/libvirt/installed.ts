@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
-import { spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
 import {
   isVersion,
   type LibvirtAbility,
@@ -12,7 +11,8 @@ import {
   qemuOfVersion,
   type Target,
   UPSTREAM,
-} from '../plan/target.js';
+} from '../domain/target.js';
+import { spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
 
 /** What a machine has installed, in its own words; undefined where it has none. */
 export interface Installed {

@@ -1,5 +1,8 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
+import { LIBVIRT_SINCE, type Target } from '../domain/target.js';
+import { infoOf } from '../domain/vsmmu-attributes.js';
+import type { Policy } from './policy.js';
 
 /** Whether a domain is for the machine whose SMMUs are ours: QEMU's `virt` for `aarch64`. */
 export function isVirtMachine(domain: Domain): boolean {
@@ -42,6 +45,29 @@ export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly D
     );
   }
   return findings;
+}
+
+/** What keeps a target from accelerating a vSMMU at all, with what to install. Empty: nothing. */
+export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
+  const refuse = (message: string, program: string, since: string) =>
+    diagnostic('target-without-acceleration', message, {
+      hint: `install ${program} ${since} or newer, or a build that has this from there`,
+    });
+  const found: Diagnostic[] = [];
+  if (!libvirt.vsmmu.has('accel')) {
+    found.push(refuse(`${libvirt.name} has no way to say accel='on'`, 'libvirt', infoOf('accel').since.libvirt));
+  } else if (!libvirt.deviceIommufd) {
+    const message = `${libvirt.name} has no way to give a host device iommufd`;
+    found.push(refuse(message, 'libvirt', LIBVIRT_SINCE.deviceIommufd));
+  }
+  if (policy.iommufd === 'domain' && !libvirt.domainIommufd) {
+    const message = `${libvirt.name} has no way to give all host devices iommufd`;
+    found.push(diagnostic('target-without-acceleration', message, { hint: 'give --iommufd device' }));
+  }
+  if (!qemu.vsmmu.has('accel')) {
+    found.push(refuse(`${qemu.name} has no accelerated arm-smmuv3`, 'QEMU', infoOf('accel').since.qemu));
+  }
+  return found;
 }
 
 /** The names of QEMU's devices that our expander buses are made of. */

@@ -5,14 +5,16 @@ import type { Bdf, ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { reserveOf } from '../domain/overrides.js';
 import { PciTree } from '../domain/pci-tree.js';
+import { formatSize } from '../domain/size.js';
 import { CHOSEN_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { PciDevice } from '../generated/topology.js';
+import { isLargeBar } from '../host/bars.js';
 import type { Host } from '../host/host.js';
 import { whyNotApplicable } from './applicable.js';
 import { roomAbove } from './bus-numbers.js';
 import { readCurrentTopology } from './expander-buses.js';
 import type { Policy } from './policy.js';
-import { bytesNeeded, formatSize } from './spare-memory.js';
+import { bytesNeeded } from './spare-memory.js';
 import { portsWithoutAcs } from './verdict.js';
 
 /** Where a device can be plugged in while the guest runs. */
@@ -59,7 +61,7 @@ export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Pol
   if (policy.bypass.includes(bdf)) throw new RefusedError(attachImpossible.bypassed({ device: bdf }));
   checkGroup(host, device);
   if (smmu === null) throw new RefusedError(attachImpossible.withoutSmmu({ device: bdf }));
-  const { index } = choosePort(device, smmu, freePorts(domain, host, smmu), isFull(domain, host, smmu));
+  const { index } = choosePort(device, smmu, roomBehind(smmu, domain, host));
   return { bdf, address: { bus: index, slot: 0, function: 0 }, iommufd: domain.iommufd?.enabled !== true };
 }
 
@@ -76,28 +78,29 @@ function checkGroup(host: Host, device: PciDevice): void {
   }
 }
 
-/** Whether no expander bus of an SMMU has a bus number left for another port. */
-function isFull(domain: Domain, host: Host, smmu: string): boolean {
-  const tree = new PciTree(domain);
-  return [...readCurrentTopology(domain, tree, host).expanderBuses.values()]
-    .filter((expanderBus) => expanderBus.smmu === smmu)
-    .every(({ controller }) => roomAbove(controller, tree) === 0);
+/** The free ports behind the accelerated vSMMUs of an SMMU. */
+interface Room {
+  /** Undefined: it has no accelerated vSMMU. */
+  readonly ports: readonly FreePort[] | undefined;
+  /** Whether no expander bus of it has a bus number left for another port. */
+  readonly full: boolean;
 }
 
-/** The ports with nothing behind them, behind the accelerated vSMMUs of an SMMU; undefined: it has no such vSMMU. */
-function freePorts(domain: Domain, host: Host, smmu: string): readonly FreePort[] | undefined {
+function roomBehind(smmu: string, domain: Domain, host: Host): Room {
   const tree = new PciTree(domain);
-  const expanderBuses = [...readCurrentTopology(domain, tree, host).expanderBuses.values()].filter(
-    (expanderBus) => expanderBus.smmu === smmu && expanderBus.iommu?.values.accel === 'on',
-  );
-  if (expanderBuses.length === 0) return undefined;
-  return expanderBuses.flatMap(({ controller }) =>
-    tree.freePorts(controller.index).map(({ index, alias = '' }) => ({
-      index,
-      reserve: reserveOf(domain.overrides, alias),
-      named: alias.startsWith('ua-'),
-    })),
-  );
+  const current = [...readCurrentTopology(domain, tree, host).expanderBuses.values()];
+  const own = current.filter((expanderBus) => expanderBus.smmu === smmu);
+  const accelerated = own.filter(({ iommu }) => iommu?.values.accel === 'on');
+  const ports = accelerated.flatMap(({ controller }) => tree.freePorts(controller.index));
+  const described = ports.map(({ index, alias = '' }) => ({
+    index,
+    reserve: reserveOf(domain.overrides, alias),
+    named: alias.startsWith('ua-'),
+  }));
+  return {
+    ports: accelerated.length > 0 ? described : undefined,
+    full: own.every(({ controller }) => roomAbove(controller, tree) === 0),
+  };
 }
 
 /**
@@ -105,7 +108,7 @@ function freePorts(domain: Domain, host: Host, smmu: string): readonly FreePort[
  * nothing will not do for any device: where a port has no 64-bit window, Linux looks for one when something is plugged in,
  * and to make room takes the windows of all its neighbours, which are dead then, their drivers notwithstanding (7.2).
  */
-function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] | undefined, full: boolean): FreePort {
+function choosePort(device: PciDevice, smmu: string, { ports, full }: Room): FreePort {
   const { bdf } = device;
   const needed = Math.max(bytesNeeded(device), SMALLEST_SPARE);
   const other = otherMemory(device);
@@ -132,6 +135,6 @@ function choosePort(device: PciDevice, smmu: string, ports: readonly FreePort[] 
 
 /** Bytes of the memory BARs that cannot go into a 64-bit prefetchable window. */
 function otherMemory({ bars }: PciDevice): number {
-  const others = bars.filter((bar) => bar.kind === 'memory' && !(bar.bits === 64 && bar.prefetchable));
+  const others = bars.filter((bar) => bar.kind === 'memory' && !isLargeBar(bar));
   return others.reduce((total, { size }) => total + size, 0);
 }

@@ -5,6 +5,7 @@ import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB } from '../domain/size.js';
 import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
+import { isLargeBar } from '../host/bars.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
 
@@ -114,7 +115,7 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
     const stretches = [...ports(below), ...kept.map((size) => ({ size, alignment: size }))];
     const packed = pack(stretches).size;
-    const used = below.flatMap(({ device }) => device.bars.filter(isLarge)).reduce((sum, bar) => sum + bar.size, 0);
+    const used = below.flatMap(({ device }) => device.bars.filter(isLargeBar)).reduce((sum, bar) => sum + bar.size, 0);
     const keptBytes = kept.reduce((sum, size) => sum + size, 0);
     bytes += Math.max(packed, minimum + keptBytes);
     // What a platform asks for is BARs that sysfs does not show: nothing of it is free.
@@ -128,7 +129,7 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
 function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], policy: Policy): readonly Diagnostic[] {
   if (policy.profile === 'none') return [];
   return devices
-    .filter(({ device }) => profileOf(device)?.minimumMmioGiB !== undefined && !device.bars.some(isLarge))
+    .filter(({ device }) => profileOf(device)?.minimumMmioGiB !== undefined && !device.bars.some(isLargeBar))
     .map(({ device: { bdf } }) => {
       return deviceWithoutBar({ device: bdf, location: hostDevices.find((each) => each.bdf === bdf)?.location });
     });
@@ -139,7 +140,7 @@ function ports(devices: readonly GuestBars[]): Stretch[] {
   const byPort = new Map<string, Stretch[]>();
   for (const { device, address } of devices) {
     const key = address ? `${address.bus}` : device.bdf;
-    byPort.set(key, [...(byPort.get(key) ?? []), ...device.bars.filter(isLarge).map(asStretch)]);
+    byPort.set(key, [...(byPort.get(key) ?? []), ...device.bars.filter(isLargeBar).map(asStretch)]);
   }
   return [...byPort.values()].map((bars) => pack(bars));
 }
@@ -148,11 +149,6 @@ function pack(parts: readonly Stretch[]): Stretch {
   const alignment = Math.max(1, ...parts.map((part) => part.alignment));
   const sum = parts.reduce((total, { size }) => total + size, 0);
   return { size: Math.ceil(sum / alignment) * alignment, alignment };
-}
-
-/** BARs that firmware puts above 4 GiB. */
-function isLarge({ kind, bits, prefetchable }: Bar): boolean {
-  return kind === 'memory' && bits === 64 && prefetchable;
 }
 
 /** A BAR is aligned to its size, which is a power of two. */

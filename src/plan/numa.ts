@@ -1,5 +1,12 @@
 import { type Diagnostic, diagnostic, type Location } from '../diagnostics.js';
-import { type CellId, formatNodeset, type GuestCell, type GuestNuma, type HostNode } from '../domain/numa.js';
+import {
+  type CellId,
+  formatNodeset,
+  type GuestCell,
+  type GuestNuma,
+  type HostNode,
+  isInitiator,
+} from '../domain/numa.js';
 import type { CreatedCell } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
@@ -15,12 +22,6 @@ export interface CellMap {
   /** The node of each cell whose vCPUs are all pinned to the CPUs of one. */
   readonly pinned: ReadonlyMap<CellId, HostNode>;
   readonly created: CreatedCell | null;
-}
-
-/** The only node of a host that has CPUs: every cell of a guest is on it. Nodes of GPU memory have none. */
-function soleCpuNode(host: Host): HostNode | undefined {
-  const [first, second] = host.nodes.filter((node) => node.cpus !== '');
-  return first && !second ? (first.id as HostNode) : undefined;
 }
 
 /**
@@ -41,7 +42,7 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
   const cells = creates ? [only] : numa.cells;
   const hostNodes = new Map<CellId, HostNode>();
   const pinned = new Map<CellId, HostNode>();
-  const sole = soleCpuNode(host);
+  const sole = host.soleCpuNode;
   for (const cell of cells) {
     const pin = pinnedNode(cell, numa, host);
     const node = boundNode(cell, numa) ?? pin ?? (isInitiator(cell) ? undefined : sole);
@@ -79,7 +80,7 @@ export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host):
   if (nodes.size > 1) return undefined;
   // What others behind the SMMU say is not asked: a scan for one domain does not have them.
   const [own = devices.length > 0 ? host.smmu(smmu)?.node : host.smmuNode(smmu)] = nodes;
-  return (own as HostNode | null | undefined) ?? soleCpuNode(host);
+  return (own as HostNode | null | undefined) ?? host.soleCpuNode;
 }
 
 /** The cell that an expander bus is put on, and what there is to say about it. */
@@ -112,7 +113,7 @@ export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite,
   });
   if (here === undefined) {
     // A host without NUMA has nothing to say.
-    if (host.nodes.length === 0) return quiet(before);
+    if (host.nodes.length === 0) return { node: before, diagnostics: [] };
     const several = new Set(devices.flatMap((device) => device.node ?? []));
     return left(
       several.size > 1
@@ -140,14 +141,5 @@ function candidatesFor(node: HostNode, { cells, hostNodes, pinned }: CellMap, ho
   if (bound.length === 1) return bound;
   const there = on(pinned);
   if (there.length > 0) return there;
-  return soleCpuNode(host) === node ? bound.slice(0, 1) : bound;
-}
-
-/** A cell that is a device's: it has neither CPUs nor memory. */
-export function isInitiator({ cpus, memory }: GuestCell): boolean {
-  return cpus.length === 0 && memory === 0;
-}
-
-function quiet(node: CellId | null): CellChoice {
-  return { node, diagnostics: [] };
+  return host.soleCpuNode === node ? bound.slice(0, 1) : bound;
 }

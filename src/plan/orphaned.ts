@@ -2,9 +2,8 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { orphanedRemoved } from '../diagnostics/groups.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
-import { type CellId, formatNodeset, type GuestNuma, parseNodeset } from '../domain/numa.js';
+import { type CellId, formatNodeset, isInitiator, parseNodeset } from '../domain/numa.js';
 import type { Host } from '../host/host.js';
-import { isInitiator } from './numa.js';
 import { changesOf, type StageResult } from './stage.js';
 
 /** What earlier runs put into a domain for certain devices, as its record has it: nobody else's may go with them. */
@@ -49,15 +48,6 @@ export function findOrphaned(domain: Domain, host: Host, { groupMembers, cells }
     diagnostics: report(members, gone),
     changes: changesOf('remove', removed),
   };
-}
-
-/** What a domain says of NUMA without these cells, and without the distances to them. */
-export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNuma {
-  if (gone.length === 0) return numa;
-  const cells = numa.cells
-    .filter(({ id }) => !gone.includes(id))
-    .map((cell) => ({ ...cell, distances: new Map([...cell.distances].filter(([id]) => !gone.includes(id))) }));
-  return { ...numa, cells };
 }
 
 /** Reports what is removed with devices that have left. */

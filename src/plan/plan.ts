@@ -1,22 +1,23 @@
 import { accelerationCost } from '../diagnostics/devices.js';
 import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
+import { withoutCells } from '../domain/numa.js';
 import { PciTree } from '../domain/pci-tree.js';
+import { type Target, UPSTREAM } from '../domain/target.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
-import { commandlineConflicts, whyNoAcceleration, whyNotApplicable } from './applicable.js';
+import { commandlineConflicts, whyNoAcceleration, whyNoTarget, whyNotApplicable } from './applicable.js';
 import { describeDevice, moveDiagnostics, planDevices } from './devices.js';
 import { readCurrentTopology, requestExpanderBuses } from './expander-buses.js';
 import { decideBackends } from './iommufd.js';
-import { planRootIommu } from './iommus.js';
 import { mapCells } from './numa.js';
 import { planNumbers } from './numbers.js';
-import { findOrphaned, type ManagedDevices, withoutCells } from './orphaned.js';
+import { findOrphaned, type ManagedDevices } from './orphaned.js';
 import { expanderBusDiagnostics, planExpanderBuses, planPlatform } from './platform.js';
 import type { Policy } from './policy.js';
+import { planRootIommu } from './root-iommu.js';
 import { partSlots } from './slots.js';
 import { type PlanContext, StageLog } from './stage.js';
-import { type Target, UPSTREAM, whyNoTarget } from './target.js';
 import { judgeDevices } from './verdict.js';
 import { unchangedDiagnostics } from './vsmmu.js';
 

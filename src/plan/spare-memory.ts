@@ -1,5 +1,6 @@
 import { parseSize } from '../domain/overrides.js';
 import type { PciDevice } from '../generated/topology.js';
+import { isLargeBar } from '../host/bars.js';
 import type { Policy } from './policy.js';
 
 /**
@@ -13,24 +14,10 @@ export function spareBytes({ spareMemory }: Policy): number {
 
 /** Bytes that a device's 64-bit prefetchable BARs need behind a port: the sum, rounded up to a power of two. */
 export function bytesNeeded({ bars }: PciDevice): number {
-  const sizes = bars.filter((bar) => bar.kind === 'memory' && bar.bits === 64 && bar.prefetchable).map((b) => b.size);
-  const sum = sizes.reduce((total, size) => total + size, 0);
+  const sum = bars.filter(isLargeBar).reduce((total, { size }) => total + size, 0);
   return sum === 0 ? 0 : roundUp(sum);
 }
 
 function roundUp(bytes: number): number {
   return 2 ** Math.ceil(Math.log2(bytes));
-}
-
-const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
-
-/** A power of two of bytes in the largest unit that it is a whole number of: `128G`. */
-export function formatSize(bytes: number): string {
-  let unit = 0;
-  let count = bytes;
-  while (count >= 1024 && count % 1024 === 0 && unit < UNITS.length - 1) {
-    count /= 1024;
-    unit++;
-  }
-  return `${count}${UNITS[unit]}`;
 }

@@ -1,9 +1,9 @@
 import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
+import type { Target } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
-import type { Target } from './target.js';
 
 /** What every stage of a plan reads. */
 export interface PlanContext {

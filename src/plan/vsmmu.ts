@@ -1,6 +1,7 @@
 import { type Diagnostic, diagnostic, type Severity } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
+import { supports, type Target } from '../domain/target.js';
 import {
   CHOSEN_ATTRIBUTES,
   isBeyondHost,
@@ -14,7 +15,6 @@ import type { ExpanderBus } from '../generated/plan.js';
 import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOfAny } from './profiles.js';
-import { supports, type Target } from './target.js';
 
 /** Whether a policy names any value of a vSMMU, which is to be held against what the host has. */
 export function namesValues(policy: Policy): boolean {

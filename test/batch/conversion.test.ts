@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { convertXml, failure } from '../../src/batch/conversion.js';
 import { diagnostic, EnvironmentError, InputError, type LegacyCode } from '../../src/diagnostics.js';
+import { UPSTREAM } from '../../src/domain/target.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { policyWithDefaults } from '../../src/plan/policy.js';
-import { UPSTREAM } from '../../src/plan/target.js';
 import { HOST, text } from '../cli/batch-sandbox.js';
 
 const host = readTopology(readFileSync(HOST, 'utf8'), HOST);

@@ -5,8 +5,8 @@ import { type Item, Tally, type Verdict } from '../../src/batch/item.js';
 import { OpenRun } from '../../src/batch/open-run.js';
 import type { Batch } from '../../src/batch/run.js';
 import { State } from '../../src/batch/state.js';
+import { UPSTREAM } from '../../src/domain/target.js';
 import type { Entry } from '../../src/generated/journal.js';
-import { UPSTREAM } from '../../src/plan/target.js';
 import { temporaryFolder } from '../cli/run.js';
 
 const BATCH: Batch = {

@@ -6,9 +6,9 @@ import { inspect } from '../../src/check/inspection.js';
 import { RULES } from '../../src/check/rules.js';
 import { CODES } from '../../src/diagnostics/codes.js';
 import { type Domain, readDomain } from '../../src/domain/domain.js';
+import { libvirtOfVersion, type Target, UPSTREAM } from '../../src/domain/target.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
-import { libvirtOfVersion, type Target, UPSTREAM } from '../../src/plan/target.js';
 import { REPOSITORY } from '../cli/run.js';
 
 /**

@@ -2,11 +2,11 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Checked, type DoctorInput, examine } from '../../src/cli/doctor-checks.js';
 import { renderChecks } from '../../src/cli/doctor-text.js';
+import { libvirtOfVersion, qemuOfVersion } from '../../src/domain/target.js';
 import type { SmmuFeatures } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import type { Access, Machine } from '../../src/host/machine.js';
 import { readTopology } from '../../src/host/snapshot.js';
-import { libvirtOfVersion, qemuOfVersion } from '../../src/plan/target.js';
 import { changedHost } from '../host/fixture.js';
 import { REPOSITORY, vsmmu } from './run.js';
 

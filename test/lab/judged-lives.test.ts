@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { convertXml } from '../../src/batch/conversion.js';
+import { UPSTREAM } from '../../src/domain/target.js';
 import type { Topology } from '../../src/generated/topology.js';
 import { Host, parseDomain, revert } from '../../src/index.js';
 import type { Policy } from '../../src/plan/policy.js';
-import { UPSTREAM } from '../../src/plan/target.js';
 import { broken } from '../judge/case.js';
 import { randomDomain } from '../judge/domains.js';
 import { randomHost } from '../judge/hosts.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { UPSTREAM } from '../../src/domain/target.js';
 import { askTarget, SCHEMA_FILES } from '../../src/libvirt/installed.js';
-import { UPSTREAM } from '../../src/plan/target.js';
 import { Lab } from './lab.js';
 
 let lab: Lab;

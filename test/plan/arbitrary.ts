@@ -1,8 +1,8 @@
 import fc from 'fast-check';
+import { qemuOfVersion, type Target, UPSTREAM } from '../../src/domain/target.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { qemuOfVersion, type Target, UPSTREAM } from '../../src/plan/target.js';
 import { arbitraryHost } from '../host/arbitrary.js';
 
 /** Where a device is in the guest before anything is planned. */

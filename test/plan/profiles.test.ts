@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { UPSTREAM } from '../../src/domain/target.js';
 import { invalidValues, valuesBeyondHost } from '../../src/domain/vsmmu-attributes.js';
 import { validate } from '../../src/generated/profiles.validate.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 import { PROFILES, profileOf } from '../../src/plan/profiles.js';
 import data from '../../src/plan/profiles.json' with { type: 'json' };
-import { UPSTREAM } from '../../src/plan/target.js';
 import { type ValueRequest, vsmmuValues } from '../../src/plan/vsmmu.js';
 import { pciDevice } from './devices.js';
 

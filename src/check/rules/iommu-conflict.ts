@@ -1,5 +1,5 @@
 import { diagnostic } from '../../diagnostics.js';
-import { assignIommus } from '../../plan/iommus.js';
+import { assignIommus } from '../../domain/iommu.js';
 import type { Rule } from '../inspection.js';
 
 /** What QEMU 11.1 refuses of several IOMMUs, and of what an SMMU may be attached to; libvirt 12.8 takes all of it. */

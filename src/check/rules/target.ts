@@ -1,7 +1,8 @@
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { supports } from '../../domain/target.js';
 import { spellingOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
+import { whyNoTarget } from '../../plan/applicable.js';
 import { DEFAULT_POLICY } from '../../plan/policy.js';
-import { supports, whyNoTarget } from '../../plan/target.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /** What the libvirt and the QEMU that the domain is for cannot do: libvirt drops what it does not know, QEMU refuses it. */

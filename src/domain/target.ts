@@ -1,6 +1,4 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
-import { infoOf, VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuDialect } from '../domain/vsmmu-attributes.js';
-import type { Policy } from './policy.js';
+import { infoOf, VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuDialect } from './vsmmu-attributes.js';
 
 /** What a libvirt can say. */
 export interface LibvirtAbility {
@@ -30,7 +28,7 @@ export interface Target {
 }
 
 /** The first libvirt releases that can say it (formatdomain, each with its version). */
-const LIBVIRT_SINCE = { deviceIommufd: '12.1', domainIommufd: '12.2' } as const;
+export const LIBVIRT_SINCE = { deviceIommufd: '12.1', domainIommufd: '12.2' } as const;
 
 const ALL: ReadonlySet<VsmmuAttribute> = new Set(VSMMU_ATTRIBUTES);
 
@@ -78,27 +76,4 @@ function isAtLeast(version: string, least: string): boolean {
 /** Whether a target can give a vSMMU a value of this name. */
 export function supports({ libvirt, qemu }: Target, name: VsmmuAttribute): boolean {
   return libvirt.vsmmu.has(name) && qemu.vsmmu.has(name);
-}
-
-/** What keeps a target from accelerating a vSMMU at all, with what to install. Empty: nothing. */
-export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
-  const refuse = (message: string, program: string, since: string) =>
-    diagnostic('target-without-acceleration', message, {
-      hint: `install ${program} ${since} or newer, or a build that has this from there`,
-    });
-  const found: Diagnostic[] = [];
-  if (!libvirt.vsmmu.has('accel')) {
-    found.push(refuse(`${libvirt.name} has no way to say accel='on'`, 'libvirt', infoOf('accel').since.libvirt));
-  } else if (!libvirt.deviceIommufd) {
-    const message = `${libvirt.name} has no way to give a host device iommufd`;
-    found.push(refuse(message, 'libvirt', LIBVIRT_SINCE.deviceIommufd));
-  }
-  if (policy.iommufd === 'domain' && !libvirt.domainIommufd) {
-    const message = `${libvirt.name} has no way to give all host devices iommufd`;
-    found.push(diagnostic('target-without-acceleration', message, { hint: 'give --iommufd device' }));
-  }
-  if (!qemu.vsmmu.has('accel')) {
-    found.push(refuse(`${qemu.name} has no accelerated arm-smmuv3`, 'QEMU', infoOf('accel').since.qemu));
-  }
-  return found;
 }
