@@ -57,6 +57,7 @@ export function subjectsOf(domain: Domain): Subject[] {
       element: controller.element,
       properties: [
         addressProperty(controller),
+        attributeProperty(controller.element, 'alias', 'name', 'alias'),
         nodeProperty(controller.element),
         ...(controller.alias === undefined ? [] : [reserveProperty(domain, controller.alias)]),
       ],

@@ -98,6 +98,7 @@ const changed = fc.record(
     address: change(address, fc.oneof(address, fc.constantFrom(...present))),
     iommufd: change(fc.constantFrom('none', 'yes', 'no')),
     nodeset: change(fc.constantFrom('none', '0-1', '7', '^1,')),
+    alias: fc.constantFrom(...controllers.flatMap(({ alias }) => (alias ? [`none to ${alias}`] : []))),
     node: change(from(number(9))),
     reserve: change(from(number(1e9)), fc.constantFrom('none', '68719476736', '1')),
     pciBus: change(from(number(9))),

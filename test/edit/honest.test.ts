@@ -3,7 +3,7 @@ import { RefusedError } from '../../src/diagnostics.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { type Reverted, revert } from '../../src/edit/undo/revert.js';
 import type { Policy } from '../../src/plan/policy.js';
-import { at, hostdev, port } from '../plan/example.js';
+import { at, hostdev, port, rng } from '../plan/example.js';
 import { domain, meaning, rewritten } from './example.js';
 
 const reverted = (xml: string): Reverted => revert(parseDomain(xml));
@@ -48,6 +48,18 @@ describe('after other edits', () => {
     expect(again).not.toBe(gone);
     expect(meaning(reverted(again).xml)).toEqual(expected);
     expect(codes(reverted(again))).toEqual([]);
+  });
+
+  it('a port of pcie.0 that a device used for a time stays, without the alias of vsmmu', () => {
+    const first = rewritten(domain(hostdev(1), hostdev(2)));
+    const [guard] = parseDomain(first).controllers.filter(({ alias }) => alias?.startsWith('ua-vsmmu-root-port-'));
+    const used = rewritten(first.replace('  </devices>', `  ${rng(at(guard?.index ?? 0))}\n  </devices>`), {
+      ats: 'on',
+    });
+    const out = reverted(used.replace(/ *<rng .*\n/, ''));
+    expect(out.xml).not.toContain('vsmmu');
+    expect(codes(out)).toEqual([]);
+    expect(parseDomain(out.xml).controllers.map((c) => c.index)).toEqual([0, guard?.index]);
   });
 
   it('a device whose source was edited has no address on a controller that is gone', () => {
