@@ -1,4 +1,4 @@
-// npm start: converts a sample domain for a sample host and shows what changes. It writes no file.
+// npm start: converts a sample domain for a sample host and prints the diff. It writes no file.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -19,10 +19,10 @@ const addresses = (wanted) =>
 const placed = plan.devices.filter(({ verdict }) => verdict === 'placed');
 const vsmmus = new Set(placed.map(({ smmu }) => smmu)).size;
 
-console.log(`${domain} for ${host}: ${placed.length} of ${plan.devices.length} host devices get one of ${vsmmus} vSMMUs.
-Converted: ${addresses(({ verdict }) => verdict === 'placed')} are each behind the vSMMU of their own SMMU.
-Not converted: ${addresses(({ reason }) => reason === 'group-shared')} share an IOMMU group, and would not work behind a vSMMU.
-Not converted: ${addresses(({ reason }) => reason === 'device-without-group')} is in no IOMMU group, and cannot be assigned to a guest at all.
-No file was changed; this is the difference. Read next: "Use it" in README.md, and samples/README.md for more to try.
+console.log(`${domain} for ${host}: ${placed.length} of ${plan.devices.length} host devices are placed behind ${vsmmus} vSMMUs.
+Placed: ${addresses(({ verdict }) => verdict === 'placed')}, each behind the vSMMU of its own SMMU.
+Stay on pcie.0: ${addresses(({ reason }) => reason === 'group-shared')} share an IOMMU group; behind a vSMMU they would not work.
+Cannot be assigned: ${addresses(({ reason }) => reason === 'device-without-group')} is in no IOMMU group; remove it from the domain.
+No file was changed; the diff follows. Read next: "Use it" in README.md; samples/README.md has more to try.
 `);
 process.exitCode = run(['rewrite', '--diff'], 'inherit').status;

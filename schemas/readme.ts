@@ -1,7 +1,6 @@
-/** Writes the generated parts of the documentation: `npm run docs`. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { diagnosticsReference, withTables } from './tables.js';
+/** Writes the generated documents: `npm run docs`. */
+import { writeFileSync } from 'node:fs';
+import { diagnosticsReference, policyReference } from './tables.js';
 
-const README = new URL('../README.md', import.meta.url);
-writeFileSync(README, withTables(readFileSync(README, 'utf8')));
+writeFileSync(new URL('README.md', import.meta.url), policyReference());
 writeFileSync(new URL('../src/diagnostics/README.md', import.meta.url), diagnosticsReference());

@@ -1,7 +1,4 @@
-/**
- * The generated parts of the documentation: the table of the policy's keys in the README, from their schema, and the reference
- * of diagnostics, from `src/diagnostics/`.
- */
+/** The generated documents: the reference of policy keys, from their schema, and of diagnostics, from `src/diagnostics/`. */
 import { BY_FILE } from '../src/diagnostics/codes.js';
 import { policyKeys } from '../src/plan/policy.js';
 
@@ -13,37 +10,37 @@ const table = (heads: readonly string[], rows: readonly (readonly string[])[]): 
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** The tables by the name that their markers have. */
-const TABLES: Readonly<Record<string, () => string>> = {
-  policy: () =>
-    table(
-      ['key', 'option', 'default', 'what it says'],
-      policyKeys().map(({ key, description, default: value }) => [
-        `\`${key}\``,
-        `\`--${kebab(key)}\``,
-        `\`${JSON.stringify(value)}\``,
-        description,
-      ]),
-    ),
-};
+const POLICY_HEAD = `# Schemas and the policy
 
-/**
- * A text of Markdown with its tables as they should be: each stands between `<!-- NAME: npm run docs -->` and
- * `<!-- NAME end -->`.
- * @throws Error where it lacks a marker
- */
-export function withTables(markdown: string): string {
-  return Object.entries(TABLES).reduce((text, [name, make]) => {
-    const [before, rest] = split(text, `<!-- ${name}: npm run docs -->\n`);
-    const [, after] = split(rest, `<!-- ${name} end -->`);
-    return `${before}<!-- ${name}: npm run docs -->\n\n${make()}\n\n<!-- ${name} end -->${after}`;
-  }, markdown);
-}
+<!-- Written by npm run docs. -->
 
-function split(text: string, marker: string): [before: string, after: string] {
-  const at = text.indexOf(marker);
-  if (at < 0) throw new Error(`the README lacks the line ${marker.trim()}`);
-  return [text.slice(0, at), text.slice(at + marker.length)];
+The TypeScript types of \`src/generated/\` are made from these JSON Schemas (\`npm run generate\`).
+
+| schema | describes |
+| --- | --- |
+| [policy](policy.schema.json) | the policy file, see below |
+| [topology](topology.schema.json) | the snapshot of a host: \`vsmmu topology --json\` writes it, \`--topology\` reads it |
+| [plan](plan.schema.json) | the plan that \`vsmmu plan --json\` prints |
+| [profiles](profiles.schema.json) | the defaults of known platforms, \`src/plan/profiles.json\` |
+| [metadata](metadata.schema.json) | the record in a domain's \`<metadata>\`, which \`vsmmu revert\` reads |
+| [journal](journal.schema.json) | a line of the journal of a batch |
+
+## Policy
+
+The policy is a JSON object in \`/etc/vsmmu/policy.json\`, or in the file that \`--policy\` names. Every key is optional; an unknown
+key is an error. Each key has a command-line option, which wins over the file. [samples/policies](../samples/README.md#policies)
+has examples.
+`;
+
+/** The reference of policy keys and schemas, `schemas/README.md`. */
+export function policyReference(): string {
+  const rows = policyKeys().map(({ key, description, default: value }) => [
+    `\`${key}\``,
+    `\`--${kebab(key)}\``,
+    `\`${JSON.stringify(value)}\``,
+    description.replaceAll(/<[^>]*>/g, '`$&`'),
+  ]);
+  return `${POLICY_HEAD}\n${table(['key', 'option', 'default', 'meaning'], rows)}\n`;
 }
 
 const REFERENCE_HEAD = `# Diagnostics

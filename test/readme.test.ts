@@ -1,23 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { diagnosticsReference, withTables } from '../schemas/tables.js';
+import { diagnosticsReference, policyReference } from '../schemas/tables.js';
 import { BY_FILE, CODES } from '../src/diagnostics/codes.js';
-import { REPOSITORY } from './cli/run.js';
-
-const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
+import { documentText, REPOSITORY, withOutput } from './documents.js';
 
 /** The text of every file of src/, by path. */
 const sources = readdirSync(join(REPOSITORY, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts') && !file.startsWith('generated') && !file.startsWith('diagnostics/'))
   .map((file) => readFileSync(join(REPOSITORY, 'src', file), 'utf8'));
-
-describe('the README', () => {
-  it('has the tables that `npm run docs` writes', () => {
-    expect(readme).toBe(withTables(readme));
-  });
-});
 
 const camelCase = (code: string): string => code.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
@@ -48,32 +40,60 @@ describe('the codes of diagnostics', () => {
   });
 });
 
-describe('what the README shows of commands', () => {
-  const blocks = [...readme.matchAll(/^```\n(\$ vsmmu [\s\S]*?)^```$/gm)].map(([, block = '']) => block);
-  const runs = blocks
-    .flatMap((block) => block.split(/^(?=\$ vsmmu )/m))
-    .map((text): [string, string] => {
-      const [line = '', ...output] = text.trimEnd().split('\n');
-      return [line.slice(2), output.join('\n')];
-    });
+describe('the documents', () => {
+  const documents = [
+    ...['README.md', 'CONTRIBUTING.md'],
+    ...['samples', 'schemas', 'src', 'test'].flatMap((folder) =>
+      readdirSync(join(REPOSITORY, folder), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.md'))
+        .map((file) => `${folder}/${file}`),
+    ),
+  ];
 
-  it('includes what npm start prints', () => {
-    const [, block] = /npm start\n[\s\S]*?```\n([\s\S]*?)```/.exec(readme) ?? [];
-    const { stdout } = spawnSync(process.execPath, ['samples/start.mjs'], { cwd: REPOSITORY, encoding: 'utf8' });
-    expect(stdout.trimEnd()).toBe(block?.trimEnd());
-    // What was converted, what was not and why, and what to read next stand before the diff.
-    expect(stdout.indexOf('\n---')).toBe(stdout.split('\n').slice(0, 5).join('\n').length + 1);
-  });
-
-  it('is something', () => expect(runs.length).toBeGreaterThan(3));
-
-  it.each(runs)('is what they print: %s', (line, output) => {
-    const script = `vsmmu() { "${process.execPath}" bin/vsmmu "$@"; }; { ${line}; } 2>&1`;
-    const { stdout } = spawnSync('bash', ['-c', script], {
+  /** Runs a command of a document as a user does, in the repository. */
+  const run = (command: string) =>
+    spawnSync('bash', ['-c', `vsmmu() { "${process.execPath}" bin/vsmmu "$@"; }; { ${command}; } 2>&1`], {
       cwd: REPOSITORY,
       encoding: 'utf8',
       env: { ...process.env, LC_ALL: 'C.UTF-8' },
     });
-    expect(stdout.trimEnd()).toBe(output);
+
+  it('include schemas/README.md as `npm run docs` writes it', () => {
+    expect(documentText('schemas/README.md')).toBe(policyReference());
+  });
+
+  it.each(documents)('show what their commands print (-u updates it): %s', async (path) => {
+    const text = documentText(path);
+    const updated = await withOutput(text, '$', (command) => run(command).stdout);
+    if (path === 'README.md') expect(text).toContain('$ npm start');
+    await expect(updated).toMatchFileSnapshot(join(REPOSITORY, path));
+  });
+
+  it('include a README of less than 200 lines', () => {
+    expect(documentText('README.md').split('\n').length).toBeLessThan(200);
+  });
+
+  it.each(documents)('have only links and `npm run` scripts that exist: %s', (path) => {
+    const text = documentText(path);
+    for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
+      expect(existsSync(join(REPOSITORY, dirname(path), link)), link).toBe(true);
+    }
+    const { scripts } = JSON.parse(documentText('package.json'));
+    for (const [, script] of text.matchAll(/npm run (?:--\S+ )*([a-z:-]+)/g))
+      expect(Object.keys(scripts)).toContain(script);
+  });
+
+  const examples = [...documentText('samples/README.md').matchAll(/^ {4}((?:vsmmu|bin|node|diff) ?.*?)(?: +#.*)?$/gm)];
+  it('include a few samples', () => expect(examples.length).toBeGreaterThan(8));
+  it.each(examples.map(([line, command = '']) => [command, line] as const))(
+    'have samples that run: %s',
+    (command, line) => {
+      expect(run(command).status).toBe(Number(/# exit code (\d)/.exec(line)?.[1] ?? 0));
+    },
+  );
+
+  it('begin with the five lines of npm start that say what was converted, what was not, and what to read next', () => {
+    const lines = run('npm start --silent').stdout.split('\n');
+    expect(lines.slice(5, 7)).toEqual(['', '--- samples/domains/ml-train.xml']);
   });
 });
