@@ -30,7 +30,7 @@ describe('the library’s example', () => {
     const host = 'samples/hosts/gb200.json';
     const domain = 'test/golden/leftover-cells/domain.xml';
     const { code, stdout, stderr } = example(domain, host);
-    expect(stderr).toContain('leftover-removed');
+    expect(stderr).toContain('orphaned-removed');
     expect({ code, stdout }).toEqual({
       code: 0,
       stdout: vsmmu(['rewrite', '--spare-ports', '1', '--topology', host, domain]).stdout,
