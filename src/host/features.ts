@@ -14,27 +14,38 @@ const PROBED = /arm-smmu-v3 (\S+): (?:ias \d+-bit, )?oas (\d+)-bit \(features 0x
 /** What it says where one has command queues. */
 const COMPANION = /arm-smmu-v3 (\S+): found companion CMDQV device/;
 
+/**
+ * What a kernel's log says of the SMMUs that it found, by platform device (`arm-smmu-v3.8.auto`). `cmdqv` is there only
+ * where it is true.
+ */
+export function readFeatures(log: readonly string[]): ReadonlyMap<string, SmmuFeatures> {
+  const found = new Map<string, SmmuFeatures>();
+  for (const line of log) {
+    const [, probed = '', oas, features] = PROBED.exec(line) ?? [];
+    const [, queued] = COMPANION.exec(line) ?? [];
+    if (features !== undefined) {
+      found.set(probed, { ...found.get(probed), oas: Number(oas), ...readBits(BigInt(`0x${features}`)) });
+    }
+    if (queued !== undefined) found.set(queued, { ...found.get(queued), cmdqv: true });
+  }
+  return found;
+}
+
 /** Tells what SMMUs can do, by what the kernel says of them: their registers are nowhere in sysfs. */
 export class FeatureReader {
-  readonly #probed = new Map<string, SmmuFeatures>();
-  readonly #companions = new Set<string>();
+  readonly #found: ReadonlyMap<string, SmmuFeatures>;
   /** Whether firmware describes command queues at all; undefined where it cannot be known. */
   readonly #hasQueues: boolean | undefined;
 
   constructor(sysfs: Sysfs, log: readonly string[]) {
     this.#hasQueues = sysfs.list(ACPI_DEVICES)?.some((name) => name.startsWith(CMDQV_ID));
-    for (const line of log) {
-      const [, probed = '', oas, features] = PROBED.exec(line) ?? [];
-      const [, queued] = COMPANION.exec(line) ?? [];
-      if (features !== undefined) this.#probed.set(probed, { oas: Number(oas), ...readBits(BigInt(`0x${features}`)) });
-      if (queued !== undefined) this.#companions.add(queued);
-    }
+    this.#found = readFeatures(log);
   }
 
   /** What the SMMU of a platform device (`arm-smmu-v3.8.auto`) can do; undefined where nothing is known. */
   featuresOf(device: string): SmmuFeatures | undefined {
-    const cmdqv = this.#companions.has(device) || (this.#hasQueues === false ? false : undefined);
-    const features = { ...this.#probed.get(device), ...(cmdqv !== undefined && { cmdqv }) };
+    const found = this.#found.get(device);
+    const features = { ...found, ...(this.#hasQueues === false && !found?.cmdqv && { cmdqv: false }) };
     return Object.keys(features).length > 0 ? features : undefined;
   }
 }

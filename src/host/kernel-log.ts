@@ -3,32 +3,44 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 /** What the kernel has said since it started, a line each, as far as it is still there; empty where nobody may read it. */
 export type KernelLog = () => readonly string[];
 
+/** A line of the kernel's log. */
+export interface LogRecord {
+  /** When it was written, in seconds since the kernel started. */
+  readonly seconds: number;
+  readonly text: string;
+}
+
 /** The longest record that the kernel gives (Linux, `PRINTKRB_RECORD_MAX` and a prefix). */
 const RECORD = 8192;
 
+/** This machine's. */
+export const KERNEL_LOG: KernelLog = () => (readKernelLog() ?? []).map(({ text }) => text);
+
 /**
  * This machine's, from `/dev/kmsg` (Linux, Documentation/ABI/testing/dev-kmsg): each read gives one record,
- * `level,number,time,flags;text`, with lines of its own behind it that begin with a space.
+ * `level,number,microseconds,flags;text`, with lines of its own behind it that begin with a space.
+ * @returns undefined where nobody may read it
  */
-export const KERNEL_LOG: KernelLog = () => {
-  const lines: string[] = [];
+export function readKernelLog(): readonly LogRecord[] | undefined {
+  const records: LogRecord[] = [];
   let fd: number;
   try {
     fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    return lines;
+    return undefined;
   }
   const buffer = Buffer.allocUnsafe(RECORD);
   try {
     for (;;) {
-      const [text = ''] = (readRecord(fd, buffer) ?? '').split('\n', 1);
-      if (text === '') return lines;
-      lines.push(text.slice(text.indexOf(';') + 1));
+      const [line = ''] = (readRecord(fd, buffer) ?? '').split('\n', 1);
+      if (line === '') return records;
+      const at = line.indexOf(';');
+      records.push({ seconds: Number(line.slice(0, at).split(',')[2]) / 1e6, text: line.slice(at + 1) });
     }
   } finally {
     closeSync(fd);
   }
-};
+}
 
 /** The next record; undefined after the last. */
 function readRecord(fd: number, buffer: Buffer): string | undefined {
