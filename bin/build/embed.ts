@@ -1,12 +1,20 @@
-/** Embeds the hook's script into the sources, so that every form of the program can install it: part of `npm run generate`. */
+/** Embeds shell scripts into the sources, so that every form of the program has them: part of `npm run generate`. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from './repository.js';
 
-const script = readFileSync(join(REPOSITORY, 'bin/vsmmu-qemu-hook'), 'utf8');
+/** Script → the module that it becomes, and the name of the constant in it. */
+const SCRIPTS = {
+  'bin/vsmmu-qemu-hook': ['hook-script', 'HOOK_TEMPLATE'],
+  'src/guest/report.sh': ['guest-script', 'GUEST_SCRIPT'],
+} as const;
+
 const folder = join(REPOSITORY, 'src/generated');
 mkdirSync(folder, { recursive: true });
-writeFileSync(
-  join(folder, 'hook-script.ts'),
-  `// Made from bin/vsmmu-qemu-hook by \`npm run generate\`: edit that file.\nexport const HOOK_TEMPLATE = ${JSON.stringify(script)};\n`,
-);
+for (const [file, [module, constant]] of Object.entries(SCRIPTS)) {
+  const script = readFileSync(join(REPOSITORY, file), 'utf8');
+  writeFileSync(
+    join(folder, `${module}.ts`),
+    `// Made from ${file} by \`npm run generate\`: edit that file.\nexport const ${constant} = ${JSON.stringify(script)};\n`,
+  );
+}
