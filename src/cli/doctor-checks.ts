@@ -11,7 +11,7 @@ export type Grade = 'pass' | 'warn' | 'fail';
 /** What one look at a machine found. */
 export interface Checked {
   /** What was looked at: the host, its kernel, QEMU or libvirt. */
-  readonly of: 'Host' | 'Kernel' | 'QEMU' | 'libvirt';
+  readonly of: 'Domain' | 'Guest' | 'Host' | 'Kernel' | 'QEMU' | 'libvirt';
   /** In words that follow "Checking". */
   readonly title: string;
   readonly grade: Grade;

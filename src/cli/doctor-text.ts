@@ -18,11 +18,24 @@ const ANSWER = 54;
 /** How many details of a check are shown unless all are asked for. */
 const FEW = 8;
 
+/** The last line, of how many of all checks fail and how many need a look. */
+export type Verdict = (failures: number, warnings: string, all: number) => string;
+
 /** Checks for reading, in the manner of virt-host-validate: a line each, and below it what was found and what to do. */
-export function renderChecks(checks: readonly Checked[], { quiet, verbose }: Manner): string {
+export function renderChecks(
+  checks: readonly Checked[],
+  { quiet, verbose }: Manner,
+  verdict: Verdict = machineVerdict,
+): string {
   const shown = quiet ? checks.filter(({ grade }) => grade === 'fail') : checks;
   const lines = shown.map((check) => renderCheck(check, verbose ? Number.POSITIVE_INFINITY : FEW));
-  return quiet ? lines.join('') : `${lines.join('')}\n${verdict(checks)}\n`;
+  return quiet ? lines.join('') : `${lines.join('')}\n${summary(checks, verdict)}\n`;
+}
+
+function summary(checks: readonly Checked[], verdict: Verdict): string {
+  const number = (grade: Grade) => checks.filter((check) => check.grade === grade).length;
+  const warnings = number('warn');
+  return verdict(number('fail'), warnings === 0 ? '' : `; ${warnings} to look at`, checks.length);
 }
 
 function renderCheck({ of, title, grade, found, remedy, details = [] }: Checked, most: number): string {
@@ -46,10 +59,7 @@ function inColour(grade: Grade): string {
   return paint(grade.toUpperCase());
 }
 
-function verdict(checks: readonly Checked[]): string {
-  const number = (grade: Grade) => checks.filter((check) => check.grade === grade).length;
-  const [failures, warnings] = [number('fail'), number('warn')];
-  const looks = warnings === 0 ? '' : `; ${warnings} to look at`;
-  if (failures === 0) return `This machine has what accelerated vSMMUs need${looks}.`;
-  return `This machine cannot accelerate a vSMMU: ${failures} of ${checks.length} checks fail${looks}.`;
-}
+const machineVerdict: Verdict = (failures, warnings, all) =>
+  failures === 0
+    ? `This machine has what accelerated vSMMUs need${warnings}.`
+    : `This machine cannot accelerate a vSMMU: ${failures} of ${all} checks fail${warnings}.`;

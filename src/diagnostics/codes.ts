@@ -3,10 +3,12 @@ import * as attach from './attach.js';
 import * as devices from './devices.js';
 import type { CodeInfo } from './diagnostic.js';
 import * as groups from './groups.js';
+import * as guest from './guest.js';
 import { LEGACY } from './legacy.js';
+import * as running from './running.js';
 
 /** The files with definitions, in the order of the reference. */
-const FILES = { devices, groups, attach };
+const FILES = { devices, groups, attach, running, guest };
 
 type Files = typeof FILES;
 type Definitions<File> = Extract<File[keyof File], { readonly code: string; readonly info: CodeInfo }>;

@@ -8,7 +8,7 @@ import type { Bdf, ControllerIndex } from './address.js';
 const PREFIX = 'ua-vsmmu-';
 
 /** `smmu3.0x000000000c020000` → `c020000`. */
-function shortAddress(smmu: string): string {
+export function shortAddress(smmu: string): string {
   return smmu.replace(/^smmu3\.0x0*(?=.)/, '');
 }
 
@@ -37,9 +37,14 @@ export function groupMemberAlias(bdf: Bdf): string {
   return `${PREFIX}group-${bdf.replaceAll(/[:.]/g, '-')}`;
 }
 
+/** The address of the SMMU that the alias of one of our expander buses names. */
+export function addressOfAlias(alias: string | undefined): string | undefined {
+  return /^ua-vsmmu-smmu-([0-9a-f]+)-\d+$/.exec(alias ?? '')?.[1];
+}
+
 /** The SMMU that the alias of one of our expander buses names, where this host has it. */
 export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): string | undefined {
-  const [, address] = /^ua-vsmmu-smmu-([0-9a-f]+)-\d+$/.exec(alias ?? '') ?? [];
+  const address = addressOfAlias(alias);
   return address === undefined ? undefined : smmus.find(({ name }) => shortAddress(name) === address)?.name;
 }
 

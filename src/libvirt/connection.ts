@@ -48,6 +48,9 @@ export function asUuid(text: string): DomainUuid | undefined {
 const LOST =
   /^(Disconnected from|Failed to reconnect|failed to connect|Failed to connect socket|Cannot (recv|read|write|send) data|End of file while reading|(internal error: )?client socket is closed)/i;
 
+/** How long a guest agent may take for an answer. */
+const AGENT_SECONDS = '10';
+
 /** What to do about a virsh that cannot be used. */
 const HINTS = {
   missing: 'install it (Debian: libvirt-clients)',
@@ -146,6 +149,23 @@ export class Connection implements AsyncDisposable {
     return output.split('\n').filter((line) => line.trim() !== '');
   }
 
+  /** What a domain is doing, in libvirt's word: `running`, `paused`, `shut off` … */
+  async state(uuid: DomainUuid): Promise<string> {
+    return (await this.ask(['domstate', checked(uuid)])).trim();
+  }
+
+  /** Asks the QEMU guest agent in a running domain. The answer is the guest's: untrusted input. */
+  async askAgent(uuid: DomainUuid, command: object): Promise<unknown> {
+    return asJson(
+      await this.ask(['qemu-agent-command', '--timeout', AGENT_SECONDS, checked(uuid), JSON.stringify(command)]),
+    );
+  }
+
+  /** Asks the monitor of a running domain's QEMU, past libvirt, which marks the domain as tainted. */
+  async askMonitor(uuid: DomainUuid, command: object): Promise<unknown> {
+    return asJson(await this.ask(['qemu-monitor-command', checked(uuid), JSON.stringify(command)]));
+  }
+
   /** Ends the connection; what was asked and not answered fails. */
   async close(): Promise<void> {
     this.closed = true;
@@ -236,6 +256,15 @@ function openNameless(content: string): number {
   } catch (error) {
     if (file !== undefined) closeSync(file);
     throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file: tmpdir() }));
+  }
+}
+
+/** @throws EnvironmentError `libvirt-refused` for an answer that is not JSON */
+function asJson(answer: string): unknown {
+  try {
+    return JSON.parse(answer);
+  } catch {
+    throw new EnvironmentError(diagnostic('libvirt-refused', 'virsh printed an answer that is not JSON'));
   }
 }
 

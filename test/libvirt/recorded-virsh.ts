@@ -51,6 +51,7 @@ replay() {
 echo() { if [ "$1" = --err ]; then printf 'error: %s\\n' "$2" >&2; else printf '%s' "$1"; fi; }
 uri() { replay uri; }
 list() { replay list "$@"; }
+domstate() { replay domstate "$@"; }
 dumpxml() {
   printf 'dumpxml %s\\n' "$*" >>asked
   answer "dumpxml $1"

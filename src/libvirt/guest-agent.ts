@@ -1,0 +1,47 @@
+import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import type { Connection, DomainUuid } from './connection.js';
+
+/** How long a script may run in a guest, and how often it is asked whether it has ended. */
+const LIMIT_SECONDS = 60;
+const PAUSE_MS = 200;
+
+/**
+ * Runs a shell script in a guest through its QEMU guest agent (`guest-exec`), as the agent's user, mostly root.
+ * @returns what it printed: untrusted input, as everything that the agent answers
+ * @throws EnvironmentError where there is no agent, where it may not execute programs, or where it answers nonsense
+ */
+export async function runInGuest(connection: Connection, uuid: DomainUuid, script: string): Promise<string> {
+  const started = await connection.askAgent(uuid, {
+    execute: 'guest-exec',
+    arguments: {
+      path: '/bin/sh',
+      arg: ['-s'],
+      'input-data': Buffer.from(script).toString('base64'),
+      'capture-output': true,
+    },
+  });
+  const pid = resultOf(started, 'pid');
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid)) throw nonsense();
+  for (const end = Date.now() + LIMIT_SECONDS * 1000; Date.now() < end; ) {
+    const status = await connection.askAgent(uuid, { execute: 'guest-exec-status', arguments: { pid } });
+    if (resultOf(status, 'exited') === true) {
+      const output = resultOf(status, 'out-data') ?? '';
+      if (typeof output !== 'string') throw nonsense();
+      return Buffer.from(output, 'base64').toString('utf8');
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  throw new EnvironmentError(
+    diagnostic('libvirt-refused', `the script was not done in the guest after ${LIMIT_SECONDS} s`),
+  );
+}
+
+/** A value of the `return` object of an answer. */
+function resultOf(answer: unknown, key: string): unknown {
+  const { return: result } = Object(answer) as { readonly return?: unknown };
+  return (Object(result) as Readonly<Record<string, unknown>>)[key];
+}
+
+function nonsense(): EnvironmentError {
+  return new EnvironmentError(diagnostic('libvirt-refused', 'the guest agent answered something else than it should'));
+}

@@ -1,0 +1,192 @@
+import { check } from '../check/check.js';
+import { type Inspection, inspect } from '../check/inspection.js';
+import type { DiagnosticCode } from '../diagnostics/codes.js';
+import { deviceNotNested, deviceUnplugged, nextStartDiffers, planDiffers, smmuMoved } from '../diagnostics/running.js';
+import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import { addressOfAlias, shortAddress } from '../domain/alias.js';
+import { EXPANDER_MODELS } from '../domain/controller.js';
+import type { Domain } from '../domain/domain.js';
+import { VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
+import { managedDevicesOf } from '../edit/undo/record.js';
+import type { Plan } from '../generated/plan.js';
+import type { Host } from '../host/host.js';
+import { type PlanOptions, plan } from '../plan/plan.js';
+import type { Policy } from '../plan/policy.js';
+import { type Check, count, gradeOf } from './check.js';
+import { aliasOf, detachedDevices, detachedIds, type QemuMachine } from './command-line.js';
+
+/** A running domain with what it is compared with. */
+export interface Running {
+  /** As it runs. */
+  readonly live: Domain;
+  /** As it starts next; undefined for one that is not defined. */
+  readonly next: Domain | undefined;
+  readonly host: Host;
+  /** The plan for the running domain on this host, or why there is none. */
+  readonly plan: Plan | readonly Diagnostic[];
+  /** What QEMU was started with; undefined where that is not known. */
+  readonly qemu: QemuMachine | undefined;
+}
+
+/** What a check of a definition says of a host that changed under it. */
+const OF_SMMUS: ReadonlySet<DiagnosticCode> = new Set(['host-without-smmu']);
+
+/** What a check of a definition says of where its host devices are. */
+const OF_DEVICES: ReadonlySet<DiagnosticCode> = new Set([
+  'device-missing',
+  'device-bridge',
+  'device-without-group',
+  'device-behind-other-smmu',
+  'device-behind-emulated-smmu',
+  'device-without-iommufd',
+  'group-behind-vsmmu',
+  'group-direct-region',
+]);
+
+/** What it says of other parts that matter to a guest that runs; what keeps one from starting does not. */
+const OF_PLATFORM: ReadonlySet<DiagnosticCode> = new Set([
+  'numa-cell-differs',
+  'pcihole64-too-small',
+  'domain-without-gicv3',
+  'iommu-ignored',
+  'commandline-conflict',
+]);
+
+/** Plans a running domain, as it would be planned if it were defined like that. */
+export function planRunning(live: Domain, host: Host, policy: Policy, options: PlanOptions): Running['plan'] {
+  try {
+    return plan(live, host, policy, { ...options, ours: managedDevicesOf(live) }).plan;
+  } catch (error) {
+    if (error instanceof RefusedError) return error.diagnostics;
+    throw error;
+  }
+}
+
+/** Compares the running definition with the host, with the plan for it, and with the definition for the next start. */
+export function checkDomain(running: Running, forceTcg: boolean): readonly Check[] {
+  const inspection = inspect(running.live, running.host, { forceTcg });
+  const found = check(running.live, running.host, { forceTcg });
+  const among = (codes: ReadonlySet<string>) => found.filter(({ code }) => codes.has(code));
+  const devices = checkDevices(running, inspection, among(OF_DEVICES));
+  const known = new Set(found.map(({ code }) => code));
+  const refused = isRefusal(running.plan) ? running.plan.filter(({ code }) => !known.has(code)) : [];
+  return [
+    checkSmmus(inspection, running.host, among(OF_SMMUS)),
+    devices,
+    checkPlatform(running, [...among(OF_PLATFORM), ...refused], gradeOf(devices) === 'pass'),
+    checkNextStart(running),
+    checkPlugged(running),
+  ];
+}
+
+function isRefusal(made: Running['plan']): made is readonly Diagnostic[] {
+  return Array.isArray(made);
+}
+
+function checkSmmus({ accelerated, tree }: Inspection, { smmus }: Host, findings: readonly Diagnostic[]): Check {
+  const moved = accelerated.flatMap(({ bus, owner }) => {
+    const named = addressOfAlias(tree.controller(bus)?.alias);
+    if (owner === undefined || named === undefined || named === shortAddress(owner)) return [];
+    return [smmuMoved({ controller: bus, address: named, smmu: owner })];
+  });
+  return {
+    of: 'Domain',
+    title: "that the host's SMMUs are the same",
+    found: count(smmus.length, 'SMMU'),
+    findings: [...findings, ...moved],
+  };
+}
+
+function checkDevices({ live, plan: made }: Running, { accelerated }: Inspection, wrong: readonly Diagnostic[]): Check {
+  const behind = new Set(accelerated.flatMap(({ hostDevices }) => hostDevices.map(({ bdf }) => bdf)));
+  const devices = isRefusal(made) ? [] : made.devices;
+  const outside = devices.filter(({ bdf, verdict }) => verdict === 'placed' && !behind.has(bdf));
+  const findings = [...wrong, ...outside.map(({ bdf, smmu }) => deviceNotNested({ device: bdf, smmu: smmu ?? '' }))];
+  return {
+    of: 'Domain',
+    title: 'that each device is behind its vSMMU',
+    found: `${behind.size} of ${count(live.hostDevices.length, 'device')}`,
+    findings,
+    details: devices.flatMap(({ bdf, reason }) => (reason === null ? [] : [`${bdf} is behind none: ${reason}`])),
+  };
+}
+
+function checkPlatform({ plan: made }: Running, wrong: readonly Diagnostic[], nested: boolean): Check {
+  // Where a device is not where the plan has it, the rest of the plan is about another domain.
+  const changes = nested && !isRefusal(made) ? changesOf(made) : [];
+  return {
+    of: 'Domain',
+    title: 'that the rest is as the plan has it',
+    found: 'vSMMU values, NUMA cells and space for BARs',
+    findings: [...wrong, ...changes.map((what) => planDiffers({ what }))],
+  };
+}
+
+/** What a plan changes beside the places of devices. */
+function changesOf({ expanderBuses, numa, pcihole64 }: Plan): string[] {
+  const kept = expanderBuses.filter((bus) => bus.kept);
+  return [
+    ...kept
+      .filter(({ vsmmuChange }) => vsmmuChange === 'set')
+      .map(({ controllerIndex }) => `the values of the vSMMU of PCI controller ${controllerIndex}`),
+    ...kept
+      .filter(({ node, nodeBefore }) => node !== nodeBefore)
+      .map(({ controllerIndex }) => `the NUMA cell of PCI controller ${controllerIndex}`),
+    ...(numa.created || numa.initiators.length > 0 ? ['the NUMA cells'] : []),
+    ...(pcihole64 ? ['<pcihole64>'] : []),
+  ];
+}
+
+function checkNextStart({ live, next, qemu }: Running): Check {
+  const check = { of: 'Domain', title: 'that its next start is the same' } as const;
+  if (!next) return { ...check, found: 'it is transient: there is none', findings: [] };
+  const [now, then] = [partsOf(live), partsOf(next)];
+  const missing = [...now.keys()].filter((key) => !then.has(key)).map((key) => `no ${now.get(key)}`);
+  // What was detached from the running guest alone is in the other definition still.
+  const detached = new Set(detachedDevices(live, next, qemu).map((device) => device.bdf));
+  const added = [...then].flatMap(([key, part]) =>
+    now.has(key) || [...detached].some((bdf) => key.startsWith(`${bdf} `)) ? [] : [part],
+  );
+  const findings = [...added, ...missing].map((what) => nextStartDiffers({ what }));
+  return { ...check, found: 'its host devices and vSMMUs', findings };
+}
+
+/** What matters of a definition, in words, by what tells one part from another. */
+function partsOf(domain: Domain): Map<string, string> {
+  const parts = new Map<string, string>();
+  for (const { bdf, address, iommufd, unassigned } of domain.hostDevices) {
+    const place = address
+      ? `at slot ${address.slot}.${address.function} of PCI controller ${address.bus}`
+      : 'unassigned';
+    parts.set([bdf, place, iommufd, unassigned].join(' '), `${bdf} ${place}`);
+  }
+  for (const { index, model, busNr } of domain.controllers) {
+    if (EXPANDER_MODELS.has(model)) parts.set(`bus ${index} ${busNr}`, `expander bus ${index} with busNr ${busNr}`);
+  }
+  for (const { model, pciBus, values } of domain.iommus) {
+    const said = VSMMU_ATTRIBUTES.flatMap((name) => (values[name] === undefined ? [] : [`${name}=${values[name]}`]));
+    const words = [
+      `${model} IOMMU`,
+      pciBus === undefined ? 'for the machine' : `for PCI controller ${pciBus}`,
+      ...said,
+    ];
+    parts.set(words.join(' '), words.join(' '));
+  }
+  return parts;
+}
+
+function checkPlugged({ live, next, qemu }: Running): Check {
+  const check = { of: 'Domain', title: 'that it has the devices it started with' } as const;
+  if (!qemu) return { ...check, found: 'not known without the command line of QEMU', findings: [] };
+  const since = live.hostDevices.filter((device) => !device.unassigned && !qemu.devices.has(aliasOf(device) ?? ''));
+  const named = next ? detachedDevices(live, next, qemu).map(({ bdf }) => bdf) : [];
+  const gone = detachedIds(live, qemu);
+  const devices = named.length === gone.length ? named : gone;
+  return {
+    of: 'Domain',
+    title: check.title,
+    found: since.length === 0 ? 'none was attached or detached' : `${count(since.length, 'device')} attached since`,
+    findings: devices.map((device) => deviceUnplugged({ device })),
+    details: since.map(({ bdf }) => `${bdf} was attached since`),
+  };
+}

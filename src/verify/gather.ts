@@ -1,0 +1,67 @@
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { describeIoError } from '../io/errors.js';
+
+/** A running QEMU. */
+export interface QemuProcess {
+  readonly argv: readonly string[];
+  /** When it was started, in seconds since the host was. */
+  readonly since: number;
+}
+
+/** Clock ticks in a second, as Linux shows times to programs. */
+const TICKS = 100;
+
+/** Finds the QEMU of a domain by its UUID, which libvirt gives it (`-uuid`); undefined where no process has it. */
+export function findQemu(uuid: string, proc = '/proc'): QemuProcess | undefined {
+  for (const pid of readdirSync(proc).filter((name) => /^\d+$/.test(name))) {
+    try {
+      const argv = readFileSync(join(proc, pid, 'cmdline'), 'utf8').split('\0');
+      const at = argv.indexOf('-uuid');
+      if (!/qemu/.test(basename(argv[0] ?? '')) || at < 0 || argv[at + 1] !== uuid) continue;
+      // The name of the program may have spaces and brackets in it.
+      const stat = readFileSync(join(proc, pid, 'stat'), 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return { argv, since: Number(fields[19]) / TICKS };
+    } catch {
+      // It ended meanwhile, or is hidden.
+    }
+  }
+  return undefined;
+}
+
+/** How much of a log is read, from its end. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+/** QEMU's log of a domain, or why it cannot be read. @param uri the connection: a session's logs are its user's */
+export function readQemuLog(name: string, uri: string): string | { readonly file: string; readonly why: string } {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  const folder = /\/session\b/.test(uri) ? join(cache, 'libvirt/qemu/log') : '/var/log/libvirt/qemu';
+  const file = join(folder, `${name}.log`);
+  // libvirt takes neither in a name (12.8).
+  if (/[/\0]/.test(name)) return { file, why: 'this is not the name of a domain' };
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      const { size } = fstatSync(fd);
+      const buffer = Buffer.alloc(Math.min(size, MOST_BYTES));
+      return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, size - buffer.length));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return { file, why: describeIoError(error) };
+  }
+}
+
+/** The kernel's names of SMMUs (`arm-smmu-v3.8.auto`), those that can be told. */
+export function smmuDevices(names: readonly string[], sysfs: string): string[] {
+  return names.flatMap((name) => {
+    try {
+      return [basename(readlinkSync(join(sysfs, 'class/iommu', name, 'device')))];
+    } catch {
+      return [];
+    }
+  });
+}

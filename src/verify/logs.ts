@@ -1,0 +1,103 @@
+import {
+  hostLogUnreadable,
+  hostSmmuEvent,
+  hostVfioReset,
+  qemuAttachFailed,
+  qemuCmdqvFailed,
+  qemuInvalidationFailed,
+  qemuLogUnreadable,
+} from '../diagnostics/running.js';
+import type { Diagnostic } from '../diagnostics.js';
+import type { Bdf } from '../domain/address.js';
+import { printable } from '../escape.js';
+import type { LogRecord } from '../host/kernel-log.js';
+import type { Check } from './check.js';
+
+/** More lines of one kind say nothing new. */
+const MOST = 8;
+
+/** What is known to go wrong in a QEMU that runs (11.1), and the diagnostic of it. */
+const QEMU_ERRORS: readonly (readonly [RegExp, (args: { line: string }) => Diagnostic])[] = [
+  [
+    /error attach|Failed to (attach|install)|Unable to alloc vIOMMU|IOMMU_V(IOMMU|DEVICE)_ALLOC failed/,
+    qemuAttachFailed,
+  ],
+  [/CMDQV/, qemuCmdqvFailed],
+  [/IOMMU_HWPT_INVALIDATE/, qemuInvalidationFailed],
+];
+
+/** What libvirt writes into QEMU's log before each start. */
+const START = /^\d{4}-\d\d-\d\d \S+: starting up libvirt version/gm;
+
+/** Looks for known errors in QEMU's log of this start. @param log the text, or why there is none */
+export function checkQemuLog(log: string | { readonly file: string; readonly why: string }): Check {
+  const check = { of: 'QEMU', title: 'its log of this start', found: 'none of the known errors' } as const;
+  if (typeof log !== 'string') return { ...check, found: '', findings: [qemuLogUnreadable(log)] };
+  const start = [...log.matchAll(START)].at(-1)?.index ?? 0;
+  const lines = log.slice(start).split('\n');
+  const findings = QEMU_ERRORS.flatMap(([pattern, make]) => {
+    return distinct(lines.filter((line) => pattern.test(line)).map(withoutPrefix)).map((line) => make({ line }));
+  });
+  return { ...check, findings };
+}
+
+/** A line without QEMU's time and name. */
+function withoutPrefix(line: string): string {
+  return printable(line.replace(/^\S+ qemu-\S+: /, '').trim()).slice(0, 300);
+}
+
+function distinct(lines: readonly string[]): string[] {
+  return [...new Set(lines)].slice(0, MOST);
+}
+
+/** What of the host's kernel log concerns a domain. */
+export interface HostLogRequest {
+  /** Undefined where it cannot be read. */
+  readonly log: readonly LogRecord[] | undefined;
+  /** When QEMU was started, in seconds since the host was; 0 where that is not known. */
+  readonly since: number;
+  readonly devices: readonly Bdf[];
+  /** The kernel's names of the SMMUs that they are behind (`arm-smmu-v3.8.auto`); undefined: any. */
+  readonly smmus: readonly string[] | undefined;
+}
+
+/** An event that the SMMUv3 driver logs; before Linux 6.14 its words follow, a line each, the first with the stream id. */
+const EVENT = /^arm-smmu-v3 (\S+): +event(?:: \S+ client: (\S+)| 0x\w+ received:)/;
+const EVENT_WORD = /^arm-smmu-v3 \S+:\s+0x([0-9a-f]{8})[0-9a-f]{8}$/;
+const TIMEOUT = /^arm-smmu-v3 (\S+): (?:.*CMD_SYNC timeout|unexpected global error|CMDQ error|.*CMDQV)/;
+const RESET = /reset recovery|not ready \d+ms after|AER: |Unable to change power state|PCIe Bus Error/;
+
+/** Looks for SMMU events and for resets of the domain's devices in the host's kernel log. */
+export function checkHostLog({ log, since, devices, smmus }: HostLogRequest): Check {
+  const check = { of: 'Host', title: "its kernel's log since then", found: 'no SMMU event, no reset' } as const;
+  if (!log) return { ...check, found: '', findings: [hostLogUnreadable()] };
+  const texts = log.filter(({ seconds }) => seconds >= since).map(({ text }) => text);
+  const ids = new Set(devices.map(requesterId));
+  const events = texts.filter((text, i) => {
+    const [, smmu, client] = EVENT.exec(text) ?? [];
+    if (smmu === undefined) return isOf(smmus, TIMEOUT.exec(text)?.[1]);
+    if (client !== undefined && client !== '(unassigned') return devices.includes(client as Bdf);
+    const [, stream] = EVENT_WORD.exec(texts[i + 1] ?? '') ?? [];
+    // Firmware may add a base to it; the lower half is bus, slot and function.
+    return stream === undefined ? isOf(smmus, smmu) : ids.has(Number.parseInt(stream, 16) & 0xffff);
+  });
+  const resets = texts.filter((text) => RESET.test(text) && devices.some((bdf) => text.includes(bdf)));
+  const clean = (lines: readonly string[]) => distinct(lines.map((line) => printable(line).slice(0, 300)));
+  return {
+    ...check,
+    findings: [
+      ...clean(events).map((line) => hostSmmuEvent({ line })),
+      ...clean(resets).map((line) => hostVfioReset({ line })),
+    ],
+  };
+}
+
+function isOf(smmus: readonly string[] | undefined, name: string | undefined): boolean {
+  return name !== undefined && (smmus === undefined || smmus.includes(name));
+}
+
+/** Bus, slot and function in 16 bits. */
+function requesterId(bdf: Bdf): number {
+  const [, bus = '', slot = '', func = ''] = /:(..):(..)\.(.)$/.exec(bdf) ?? [];
+  return (Number.parseInt(bus, 16) << 8) | (Number.parseInt(slot, 16) << 3) | Number(func);
+}

@@ -1,0 +1,58 @@
+import { monitorDiffers, monitorTaints } from '../diagnostics/running.js';
+import { type Bdf, formatBdf } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import { predictGuest } from '../guest/predict.js';
+import { type Check, count } from './check.js';
+import { aliasOf } from './command-line.js';
+
+/** What QEMU's monitor answers. */
+export interface MonitorAnswers {
+  /** To `query-pci`. */
+  readonly pci: unknown;
+  /** To `qom-get` of `accel`, for each SMMU of the domain, in order. */
+  readonly accel: readonly unknown[];
+}
+
+/** Compares QEMU's own view of its PCI devices and SMMUs with the running domain. */
+export function checkMonitor(live: Domain, { pci, accel }: MonitorAnswers): Check {
+  const there = addressesOf(pci);
+  const predicted = new Map(predictGuest(live).functions.map(({ host, address }) => [host, address]));
+  const differences = live.hostDevices.flatMap((device) => {
+    const wanted = predicted.get(device.bdf);
+    if (wanted === undefined) return [];
+    const found = there.get(aliasOf(device) ?? '');
+    return found === wanted ? [] : [`${device.bdf} is ${found ?? 'not there'}, and ${wanted} was predicted`];
+  });
+  const smmus = live.iommus.filter(({ model, pciBus }) => model === 'smmuv3' && pciBus !== undefined);
+  differences.push(
+    ...smmus.flatMap(({ values, pciBus }, i) => {
+      const is = resultOf(accel[i]);
+      return is === (values.accel === 'on') ? [] : [`accel of the SMMU of PCI controller ${pciBus} is ${String(is)}`];
+    }),
+  );
+  return {
+    of: 'QEMU',
+    title: 'its monitor',
+    found: count(there.size, 'device'),
+    findings: [...differences.map((what) => monitorDiffers({ what })), monitorTaints()],
+  };
+}
+
+/** Where QEMU's devices are, by their ids: `query-pci` lists buses, each with its devices, a bridge with those behind it. */
+function addressesOf(answer: unknown): ReadonlyMap<string, Bdf> {
+  const found = new Map<string, Bdf>();
+  const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+  const visit = (device: unknown): void => {
+    const { qdev_id: id, bus, slot, function: func, pci_bridge: bridge } = Object(device) as Record<string, unknown>;
+    if (typeof id === 'string' && id !== '') {
+      found.set(id, formatBdf({ domain: 0, bus: Number(bus), slot: Number(slot), function: Number(func) }));
+    }
+    listOf(Object(bridge).devices).forEach(visit);
+  };
+  for (const bus of listOf(resultOf(answer))) listOf(Object(bus).devices).forEach(visit);
+  return found;
+}
+
+function resultOf(answer: unknown): unknown {
+  return (Object(answer) as { readonly return?: unknown }).return;
+}

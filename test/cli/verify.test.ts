@@ -1,0 +1,120 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { GUEST_SCRIPT } from '../../src/generated/guest-script.js';
+import { DOMAINS, type RecordedVirsh, withRecordedVirsh } from '../libvirt/recorded-virsh.js';
+import { defined, reportOf, started } from '../verify/running.js';
+import { type Run, temporaryFolder, vsmmu } from './run.js';
+
+const [vm] = DOMAINS;
+const live = started(defined).replace(/<uuid>.*<\/uuid>/, `<uuid>${vm.uuid}</uuid>`);
+const report = reportOf(parseDomain(live));
+const HOST = ['--topology', 'samples/hosts/gh200.json', '--libvirt', '12.8', '--qemu', '11.1'];
+
+/** libvirt with this domain, in this state. */
+function start(state = 'running'): RecordedVirsh {
+  const virsh = withRecordedVirsh(() => live);
+  virsh.answer(`domstate ${vm.uuid}`, `${state}\n\n`);
+  return virsh;
+}
+
+const verify = (input: string, ...args: readonly string[]): Run =>
+  vsmmu(['verify', ...HOST, '--guest-report', '-', ...args, 'vm'], input);
+
+describe('vsmmu verify', () => {
+  it('says what is as it should be, and ends with 0', () => {
+    const virsh = start();
+    const { code, stdout, stderr } = verify(report);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/Guest: Checking that it translates for them +: PASS \(DMA-FQ\)\n/);
+    expect(stdout).toMatch(/\nThe guest of vm is what the plan says; \d to look at\.\n$/);
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(code).toBe(0);
+    expect(virsh.asked().join('\n'), 'no monitor, no agent').not.toMatch(/qemu-/);
+  });
+
+  it('says what fails, with its code and what to do, and ends with 1', () => {
+    start();
+    const { code, stdout } = verify(report.replaceAll('DMA-FQ', 'identity'));
+    expect(stdout).toMatch(/translates for them +: FAIL\n/);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(
+      /group is identity \(guest-passthrough\).*-> remove iommu\.passthrough=1/,
+    );
+    expect(stdout).toMatch(/1 of \d+ checks fail/);
+    expect(code).toBe(1);
+  });
+
+  it('prints one JSON document for programs', () => {
+    start();
+    const { code, stdout } = verify(report.replaceAll('DMA-FQ', 'identity'), '--json');
+    expect(code).toBe(1);
+    const { changed, verified, diagnostics, checks } = JSON.parse(stdout);
+    expect({ changed, verified }).toEqual({ changed: false, verified: false });
+    expect(diagnostics.filter(({ severity }: { severity: string }) => severity === 'error')).toHaveLength(3);
+    expect(checks.find(({ title }: { title: string }) => /translates/.test(title))).toMatchObject({
+      of: 'Guest',
+      grade: 'fail',
+      codes: ['guest-passthrough', 'guest-passthrough', 'guest-passthrough'],
+    });
+  });
+
+  it('takes warnings for errors with --strict', () => {
+    start();
+    // No QEMU runs here.
+    expect(verify(report, '--strict')).toMatchObject({ code: 1, stdout: expect.stringContaining('qemu-not-found') });
+  });
+
+  it('prints only what fails with --quiet', () => {
+    start();
+    expect(verify(report, '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  it('refuses a domain that does not run', () => {
+    start('shut off');
+    const { code, stderr } = verify(report);
+    expect(stderr).toMatch(/^vm: error: domain-not-running: vm is not running \(shut off\)/);
+    expect(code).toBe(1);
+  });
+
+  it('says that the guest was not asked, where libvirt cannot', () => {
+    start();
+    const { code, stdout } = vsmmu(['verify', ...HOST, 'vm']);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/its own report : WARN the guest was not asked: .*--guest-script/);
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    ['a report that was cut off', report.slice(0, 200), /^vm: error: guest-report-invalid: .*cut off/],
+    ['something else', 'Permission denied\n', /^vm: error: guest-report-invalid: .*first line/],
+  ])('takes no verdict from %s', (_, text, says) => {
+    start();
+    const { code, stdout, stderr } = verify(text);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(says);
+    expect(code).toBe(2);
+  });
+
+  it('reads a report from a file', () => {
+    start();
+    const file = join(temporaryFolder(), 'report');
+    writeFileSync(file, report);
+    expect(vsmmu(['verify', ...HOST, '--guest-report', file, 'vm']).code).toBe(0);
+    expect(vsmmu(['verify', ...HOST, '--guest-report', `${file}.gone`, 'vm']).code).toBe(3);
+  });
+
+  it('prints the script for guests, and needs no libvirt for that', () => {
+    expect(vsmmu(['verify', '--guest-script'])).toEqual({ code: 0, stdout: GUEST_SCRIPT, stderr: '' });
+  });
+
+  it.each([
+    ['no domain', [], /give the name or the UUID of a domain/],
+    ['two domains', ['vm', 'vm2'], /one domain at a time/],
+    ['a domain for the script', ['--guest-script', 'vm'], /takes no domain/],
+    ['a remote libvirt without its topology', ['--connect', 'qemu+ssh://host/system', 'vm'], /on another machine/],
+  ])('is not called with %s', (_, args, says) => {
+    const { code, stderr } = vsmmu(['verify', ...args]);
+    expect(stderr).toMatch(says);
+    expect(code).toBe(2);
+  });
+});

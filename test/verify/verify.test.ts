@@ -1,0 +1,339 @@
+import { describe, expect, it } from 'vitest';
+import type { PciDevice, Topology } from '../../src/generated/topology.js';
+import type { Host } from '../../src/host/host.js';
+import { readTopology } from '../../src/host/snapshot.js';
+import { addressesOfGuest, type Changes, defined, host, monitorOf, started, wrongIn } from './running.js';
+
+const GPU = '0009:01:00.0';
+const NVME = '0006:01:00.0';
+const { [GPU]: gpu = '', [NVME]: nvme = '' } = addressesOfGuest;
+
+/** The hosts that became of the sample. */
+const changedHost = (change: (topology: Topology) => Partial<Topology>): Host =>
+  readTopology(JSON.stringify({ ...host.topology, ...change(host.topology) }), 'changed.json');
+const withDevice = (bdf: string, change: Partial<PciDevice>): Host =>
+  changedHost(({ devices }) => ({
+    devices: devices.map((each) => (each.bdf === bdf ? { ...each, ...change } : each)),
+  }));
+const GPU_SMMU = 'smmu3.0x0000000016000000';
+const MOVED = 'smmu3.0x0000000017000000';
+const movedSmmu = changedHost(({ smmus, devices }) => ({
+  smmus: smmus.map((smmu) => (smmu.name === GPU_SMMU ? { ...smmu, name: MOVED } : smmu)),
+  devices: devices.map((device) => (device.smmu === GPU_SMMU ? { ...device, smmu: MOVED } : device)),
+}));
+
+/** The element of a host device. */
+const elementOf = (xml: string, bdf: string): string => {
+  const [, domain, bus] = /^(....):(..)/.exec(bdf) ?? [];
+  const elements = xml.match(/[ ]*<(hostdev|interface type='hostdev')[\s\S]*?<\/(hostdev|interface)>\n/g) ?? [];
+  return elements.find((each) => each.includes(`domain='0x${domain}' bus='0x${bus}'`)) ?? '';
+};
+const without = (bdf: string) => (xml: string) => xml.replace(elementOf(xml, bdf), '');
+const line = (address: string) => new RegExp(`^pci ${address} .*$`, 'm');
+const inReport = (address: string, from: RegExp | string, to: string) => (text: string) =>
+  text.replace(line(address), (found) => found.replace(from, to));
+const withLog = (text: string) => (report: string) => report.replace('\nend\n', `\nlog ${text}\nend\n`);
+const qemuLog = (...lines: readonly string[]) => ({
+  qemuLog: `2026-11-24 12:00:00.000+0000: starting up libvirt version: 12.8.0\n${lines.join('\n')}\n`,
+});
+const hostLog = (...texts: readonly string[]) => ({
+  hostLog: { log: texts.map((text) => ({ seconds: 100, text })), since: 50, smmus: ['arm-smmu-v3.8.auto'] },
+});
+const AT_START = qemuLog('-device \'{"driver":"arm-smmuv3","cmdqv":"auto"}\'', 'char device redirected');
+
+/** Each is one thing that is otherwise, with the lines that then do not pass. */
+const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonly<Record<string, string[]>>])[] = [
+  ['nothing', {}, {}],
+
+  // The definition
+  ['an SMMU that moved', { host: movedSmmu }, { "Domain: that the host's SMMUs are the same": ['smmu-moved'] }],
+  [
+    'a device that is gone from the host',
+    { host: changedHost(({ devices }) => ({ devices: devices.filter(({ bdf }) => bdf !== NVME) })) },
+    { 'Domain: that each device is behind its vSMMU': ['device-missing'] },
+  ],
+  [
+    'a device that is not alone in its group',
+    { host: withDevice('0006:00:00.0', { group: host.device(NVME as never)?.group ?? null }) },
+    { 'Domain: that each device is behind its vSMMU': ['group-behind-vsmmu'] },
+  ],
+  [
+    'a definition edited while it runs',
+    { next: (xml) => xml.replace("oas='48'", "oas='44'") },
+    { 'Domain: that its next start is the same': ['next-start-differs', 'next-start-differs'] },
+  ],
+  [
+    'a device that is detached',
+    { live: (xml) => without(NVME)(xml) },
+    { 'Domain: that it has the devices it started with': ['device-unplugged'] },
+  ],
+  [
+    'a device that is detached for the next start, too',
+    { live: without(NVME), next: without(NVME) },
+    { 'Domain: that it has the devices it started with': ['device-unplugged'] },
+  ],
+  [
+    'a device that will be gone at the next start',
+    { next: without(NVME) },
+    { 'Domain: that its next start is the same': ['next-start-differs'] },
+  ],
+  ['a domain that is not defined', { more: { next: undefined } }, {}],
+  [
+    'other space for BARs than planned',
+    { live: (xml) => xml.replace(/<pcihole64.*<\/pcihole64>/, "<pcihole64 unit='KiB'>536870912</pcihole64>") },
+    { 'Domain: that the rest is as the plan has it': ['pcihole64-too-small', 'plan-differs'] },
+  ],
+
+  // QEMU
+  [
+    'a QEMU that is not found',
+    { more: { qemu: undefined, trouble: 'no process has the UUID of the domain' } },
+    { 'QEMU: its command line': ['qemu-not-found'] },
+  ],
+  [
+    'an SMMU without acceleration',
+    { argv: (argv) => argv.map((word) => word.replace('"accel":true', '"accel":false')) },
+    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs', 'qemu-smmu-differs', 'qemu-smmu-differs'] },
+  ],
+  [
+    'a value left out',
+    { argv: (argv) => argv.map((word) => word.replace(',"oas":"48"', '')) },
+    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },
+  ],
+  [
+    'an SMMU more',
+    { argv: (argv) => [...argv, '-device', 'arm-smmuv3,primary-bus=pcie.0,id=iommu9'] },
+    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },
+  ],
+  [
+    'an SMMU less',
+    { argv: (argv) => argv.filter((word) => !word.includes('"id":"iommu2"')) },
+    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },
+  ],
+  [
+    'a device in another slot',
+    {
+      argv: (argv) =>
+        argv.map((word) => (word.includes('"hostdev1"') ? word.replace('"addr":"0x0"', '"addr":"0x1"') : word)),
+    },
+    { 'QEMU: that it was started with the devices': ['qemu-device-differs'] },
+  ],
+  [
+    'an expander bus with another number',
+    { argv: (argv) => argv.map((word) => word.replace('"bus_nr":247', '"bus_nr":246')) },
+    { 'QEMU: that it was started with the devices': ['qemu-device-differs'] },
+  ],
+  ['arguments that are no JSON', { argv: (argv) => [...argv, '-device', '{broken', '-device'] }, {}],
+  ['a log with nothing but the start', { more: AT_START }, {}],
+  [
+    'a device that could not be attached',
+    {
+      more: qemuLog(
+        '2026-11-24T12:00:01.000000Z qemu-system-aarch64: [iommufd=29] error attach 0006:01:00.0 (3) pasid 0 to id=9: No such file or directory',
+      ),
+    },
+    { 'QEMU: its log of this start': ['qemu-attach-failed'] },
+  ],
+  [
+    'the same at an earlier start',
+    { more: { qemuLog: `${qemuLog('error attach x').qemuLog}${qemuLog().qemuLog}` } },
+    {},
+  ],
+  [
+    'command queues that did not come',
+    { more: qemuLog('qemu-system-aarch64: Tegra241 CMDQV: failed to mmap VINTF page0') },
+    { 'QEMU: its log of this start': ['qemu-cmdqv-failed'] },
+  ],
+  [
+    'an invalidation that failed',
+    { more: qemuLog('qemu-system-aarch64: IOMMU_HWPT_INVALIDATE failed: total 2 entries, processed 0 entries') },
+    { 'QEMU: its log of this start': ['qemu-invalidation-failed'] },
+  ],
+  [
+    'a log that only root reads',
+    { more: { qemuLog: { file: '/var/log/libvirt/qemu/vm.log', why: 'permission denied' } } },
+    { 'QEMU: its log of this start': ['qemu-log-unreadable'] },
+  ],
+  ['a monitor that says the same', { more: { monitor: monitorOf() } }, {}],
+  [
+    'a device elsewhere for the monitor',
+    { more: { monitor: monitorOf((bus) => bus + 1) } },
+    { 'QEMU: its monitor': ['monitor-differs', 'monitor-differs', 'monitor-differs', 'monitor-taints'] },
+  ],
+  [
+    'no acceleration for the monitor',
+    { more: { monitor: { ...monitorOf(), accel: [{ return: true }, { return: false }, { error: {} }] } } },
+    { 'QEMU: its monitor': ['monitor-differs', 'monitor-differs', 'monitor-taints'] },
+  ],
+
+  // The host's kernel
+  [
+    'an event of a device of another guest',
+    { more: hostLog('arm-smmu-v3 arm-smmu-v3.8.auto: event: F_TRANSLATION client: 0009:02:00.0 sid: 0x200 ssid: 0x0') },
+    {},
+  ],
+  [
+    'an event of a device',
+    { more: hostLog('arm-smmu-v3 arm-smmu-v3.8.auto: event: F_TRANSLATION client: 0009:01:00.0 sid: 0x100 ssid: 0x0') },
+    { "Host: its kernel's log since then": ['host-smmu-event'] },
+  ],
+  [
+    'an event as older kernels word it',
+    {
+      more: hostLog(
+        'arm-smmu-v3 arm-smmu-v3.8.auto: event 0x10 received:',
+        'arm-smmu-v3 arm-smmu-v3.8.auto: \t0x0000010000000010',
+      ),
+    },
+    { "Host: its kernel's log since then": ['host-smmu-event'] },
+  ],
+  [
+    'such an event of another device',
+    {
+      more: hostLog(
+        'arm-smmu-v3 arm-smmu-v3.8.auto: event 0x10 received:',
+        'arm-smmu-v3 arm-smmu-v3.8.auto: \t0x0000020000000010',
+      ),
+    },
+    {},
+  ],
+  [
+    'an SMMU that does not answer',
+    {
+      more: hostLog(
+        'arm-smmu-v3 arm-smmu-v3.8.auto: CMD_SYNC timeout at 0x00000047 [hwprod 0x00000048, hwcons 0x00000046]',
+      ),
+    },
+    { "Host: its kernel's log since then": ['host-smmu-event'] },
+  ],
+  [
+    'another SMMU that does not answer',
+    { more: hostLog('arm-smmu-v3 arm-smmu-v3.9.auto: CMD_SYNC timeout at 0x00000047') },
+    {},
+  ],
+  [
+    'a reset',
+    { more: hostLog('vfio-pci 0006:01:00.0: vfio_bar_restore: reset recovery - restoring BARs') },
+    { "Host: its kernel's log since then": ['host-vfio-reset'] },
+  ],
+  [
+    'the resets of every start',
+    { more: hostLog('vfio-pci 0006:01:00.0: resetting', 'vfio-pci 0006:01:00.0: reset done') },
+    {},
+  ],
+  [
+    'a kernel log that only root reads',
+    { more: { hostLog: { log: undefined, since: 0, smmus: undefined } } },
+    { "Host: its kernel's log since then": ['host-log-unreadable'] },
+  ],
+
+  // The guest
+  [
+    'no translation in the guest',
+    { report: (text) => text.replaceAll('DMA-FQ', 'identity') },
+    { 'Guest: that it translates for them': ['guest-passthrough', 'guest-passthrough', 'guest-passthrough'] },
+  ],
+  ['a guest that is strict', { report: (text) => text.replaceAll('DMA-FQ', 'DMA') }, {}],
+  [
+    'a driver unbound',
+    { report: inReport(nvme, ' driver=nvme', '') },
+    { 'Guest: that each has a driver': ['guest-driver-missing'] },
+  ],
+  [
+    'a device that the guest does not have',
+    { report: (text) => text.replace(new RegExp(`${line(gpu).source}\n`, 'm'), '') },
+    { 'Guest: for each device at its address': ['guest-device-missing'] },
+  ],
+  [
+    'another device in its place',
+    { report: inReport(gpu, 'vendor=10de', 'vendor=8086') },
+    { 'Guest: for each device at its address': ['guest-device-missing'] },
+  ],
+  [
+    'a device behind another vSMMU',
+    { report: inReport(gpu, 'smmu=smmu3.0x000000000c040000', 'smmu=smmu3.0x000000000c000000') },
+    { 'Guest: that each device is behind its vSMMU': ['guest-smmu-differs'] },
+  ],
+  [
+    'a device behind no SMMU',
+    { report: inReport(gpu, / smmu=.*/, '') },
+    { 'Guest: that each device is behind its vSMMU': ['guest-smmu-differs'] },
+  ],
+  [
+    'a guest without SMMUs',
+    { report: (text) => text.replace(/^smmu .*\n/gm, '').replace(/ smmu=.*/g, '') },
+    { 'Guest: that each device is behind its vSMMU': ['guest-smmu-differs'] },
+  ],
+  [
+    'ATS that is off',
+    { report: inReport(gpu, 'ats=on', 'ats=off') },
+    { 'Guest: for ATS and PASID': ['guest-capability-off'] },
+  ],
+  [
+    'PASID that is off',
+    { report: inReport(gpu, 'pasid=on', 'pasid=off') },
+    { 'Guest: for ATS and PASID': ['guest-capability-off'] },
+  ],
+  ['ATS that its vSMMU was not given', { report: inReport(nvme, 'ats=on', 'ats=off') }, {}],
+  [
+    'a report that was not made by root',
+    { report: (text) => text.replace(/ ats=.*/g, '').replace(/^log.*\n/gm, '') },
+    {},
+  ],
+  [
+    'an SMMU without ATS',
+    { report: (text) => text.replace('features 0x00000020', 'features 0x00000000') },
+    { 'Guest: for what its vSMMUs were given': ['guest-feature-missing'] },
+  ],
+  [
+    'an SMMU with fewer bits',
+    { report: (text) => text.replace(/oas 48-bit(?=.*00020)/, 'oas 44-bit') },
+    { 'Guest: for what its vSMMUs were given': ['guest-feature-missing'] },
+  ],
+  [
+    'fewer nodes',
+    { report: (text) => text.replace(/^node 8 .*\n/m, '') },
+    { 'Guest: for NUMA nodes and their distances': ['guest-numa-differs'] },
+  ],
+  [
+    'other distances',
+    { report: (text) => text.replace(/^(node 0 .*) \d+$/m, '$1 255') },
+    { 'Guest: for NUMA nodes and their distances': ['guest-numa-differs'] },
+  ],
+  [
+    'a BAR without an address',
+    { report: inReport(gpu, /$/, ' unplaced=2,4') },
+    { 'Guest: that each BAR has an address': ['guest-bar-unplaced'] },
+  ],
+  [
+    'an SMMU of the guest that does not answer',
+    { report: withLog('[    9.1] arm-smmu-v3 arm-smmu-v3.0.auto: CMD_SYNC timeout at 0x00000003') },
+    { "Guest: its kernel's log": ['guest-log-error'] },
+  ],
+  [
+    'a device that does not answer',
+    { report: withLog(`[   70.4] nvme ${nvme}: probe with driver nvme failed with error -4`) },
+    { "Guest: its kernel's log": ['guest-log-error'] },
+  ],
+  [
+    'another device that does not answer',
+    { report: withLog('[   70.4] sata 0000:00:09.0: probe with driver ahci failed with error -4') },
+    {},
+  ],
+];
+
+describe('verify finds what is wrong, at its line and at no other', () => {
+  it.each(CASES)('%s', (_, changes, wrong) => {
+    expect(wrongIn(changes)).toEqual(wrong);
+  });
+
+  it('a device that nobody placed', () => {
+    const unplaced = (xml: string) => xml.replace(/<iommu [\s\S]*?<\/iommu>/g, '');
+    const { 'Domain: that each device is behind its vSMMU': codes } = wrongIn({ live: unplaced });
+    expect(codes).toEqual(['device-not-nested', 'device-not-nested', 'device-not-nested']);
+  });
+
+  it('is asked about a running domain: it is not the one that is defined', () => {
+    expect(started(defined)).not.toBe(defined);
+  });
+});
