@@ -36,7 +36,7 @@ export function cellNode(cell: string | number): NewElement {
 
 /** A port: `<controller type='pci' model='pcie-root-port'>`, or one of a switch. */
 export function pciePort({ controllerIndex, model, chassis, alias, address, multifunction }: Port): NewElement {
-  // What libvirt itself gives a port: its slot and function in one number.
+  // libvirt numbers ports so: slot and function in one number.
   const port = `0x${((address.slot << 3) | address.function).toString(16)}`;
   return pciController(controllerIndex, model, [
     ...(chassis === null ? [] : [newElement('target', { chassis, port })]),
@@ -45,13 +45,13 @@ export function pciePort({ controllerIndex, model, chassis, alias, address, mult
   ]);
 }
 
-/** A host device to be plugged in: `<hostdev>` for `virsh attach-device`. */
+/** A host device to attach: `<hostdev>` for `virsh attach-device`. */
 export function attachedDevice({ bdf, address, iommufd }: Attachment): NewElement {
   return hostdev(bdf, [addressElement(address)], iommufd ? [newElement('driver', { iommufd: 'yes' })] : []);
 }
 
-/** A host device that is held for the guest and not given to it: `<hostdev>` with `<address type='unassigned'/>` (libvirt 6.0). */
-export function companion(bdf: Bdf): NewElement {
+/** A member of a device's IOMMU group: `<hostdev>` with `<address type='unassigned'/>`, reserved for the guest but not given to it (libvirt 6.0). */
+export function groupMember(bdf: Bdf): NewElement {
   return hostdev(bdf, [...aliasElements(groupMemberAlias(bdf)), newElement('address', { type: 'unassigned' })]);
 }
 
@@ -62,13 +62,13 @@ export function vsmmu({ controllerIndex, vsmmu: values }: ExpanderBus, dialect: 
   return newElement('iommu', { model: 'smmuv3' }, [driver]);
 }
 
-/** A `<hostdev>` for a PCI device that libvirt binds to vfio itself, with these children after and before its source. */
+/** A `<hostdev>` for a PCI device that libvirt binds to vfio-pci, with these children after and before its source. */
 function hostdev(bdf: Bdf, after: readonly NewElement[], before: readonly NewElement[] = []): NewElement {
   const source = newElement('source', {}, [{ name: 'address', attributes: bdfAttributes(bdf) }]);
   return newElement('hostdev', { mode: 'subsystem', type: 'pci', managed: 'yes' }, [...before, source, ...after]);
 }
 
-/** QEMU's device for each model of a controller that we know, which is what libvirt 12.8 takes where none is named. */
+/** QEMU's device for each controller model: the one that libvirt 12.8 uses if a domain names none. */
 const DEVICES: Readonly<Record<Port['model'] | 'pcie-expander-bus', string>> = {
   'pcie-expander-bus': 'pxb-pcie',
   'pcie-root-port': 'pcie-root-port',
@@ -121,8 +121,8 @@ export function insert(
   else if (parent) editor.append(parent, child);
 }
 
-/** Takes out an element; the one that it was in becomes an empty one where nothing is left in it. */
-export function take(editor: XmlEditor, element: XmlElement): void {
+/** Removes an element; its parent becomes `<name/>` if nothing is left in it. */
+export function removeElement(editor: XmlEditor, element: XmlElement): void {
   editor.remove(element);
   if (element.parent) editor.whenEmpty(element.parent, 'close');
 }

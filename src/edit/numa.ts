@@ -3,9 +3,9 @@ import type { CellId } from '../domain/numa.js';
 import type { Distance, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { insert, newElement, take } from './elements.js';
+import { insert, newElement, removeElement } from './elements.js';
 
-/** Adds the plan's NUMA cells and distances, and takes out the cells of devices that are gone. */
+/** Adds the plan's NUMA cells and distances, and removes the cells of devices that have left the domain. */
 export function editNuma(editor: XmlEditor, domain: Domain, plan: Plan): void {
   addCells(editor, domain, plan);
   addDistances(editor, domain, plan);
@@ -31,7 +31,7 @@ function addCells(editor: XmlEditor, domain: Domain, plan: Plan): void {
   else insert(editor, root, newElement('cpu', {}, [added]));
 }
 
-/** `<distances>` of a cell; none where it has no distance. */
+/** `<distances>` of a cell; none if the plan has no distance for it. */
 function distancesOf(distances: readonly Distance[], cell: CellId): NewElement[] {
   const siblings = siblingsOf(distances, cell);
   return siblings.length > 0 ? [newElement('distances', {}, siblings)] : [];
@@ -42,7 +42,7 @@ function siblingsOf(distances: readonly Distance[], cell: CellId): NewElement[] 
   return own.map(({ sibling, value }) => newElement('sibling', { id: sibling, value }));
 }
 
-/** The distances that cells of the domain do not say yet. */
+/** Adds distances to cells that the domain has. */
 function addDistances(editor: XmlEditor, domain: Domain, { numa: { distances } }: Plan): void {
   for (const { id, element } of domain.numa.cells) {
     const present = element?.child('distances');
@@ -55,7 +55,7 @@ function addDistances(editor: XmlEditor, domain: Domain, { numa: { distances } }
 /** Removes cells, and the distances of other cells to them. */
 export function removeCells(editor: XmlEditor, { numa }: Domain, gone: ReadonlySet<number>): void {
   for (const { id, element } of gone.size > 0 ? numa.cells : []) {
-    if (element && gone.has(id)) take(editor, element);
+    if (element && gone.has(id)) removeElement(editor, element);
     else if (element) removeDistances(editor, element, (sibling) => gone.has(Number(sibling.attribute('id'))));
   }
 }
@@ -64,7 +64,7 @@ export function removeCells(editor: XmlEditor, { numa }: Domain, gone: ReadonlyS
 export function removeDistances(editor: XmlEditor, cell: XmlElement, isGone: (sibling: XmlElement) => boolean): void {
   const distances = cell.child('distances');
   if (!distances) return;
-  for (const sibling of distances.childrenNamed('sibling')) if (isGone(sibling)) take(editor, sibling);
+  for (const sibling of distances.childrenNamed('sibling')) if (isGone(sibling)) removeElement(editor, sibling);
   editor.whenEmpty(distances, 'remove');
   editor.whenEmpty(cell, 'close');
 }

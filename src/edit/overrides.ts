@@ -3,20 +3,20 @@ import { QEMU_NAMESPACE, RESERVE_PROPERTY, reserveOf } from '../domain/overrides
 import type { Port } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { newElement, take } from './elements.js';
+import { newElement, removeElement } from './elements.js';
 
-/** Takes out what `<qemu:override>` has a port reserve, and what is left empty around it. */
-export function takeReserve(editor: XmlEditor, { overrides }: Domain, alias: string): void {
+/** Removes the memory reserve of a port from `<qemu:override>`, and the elements that are then empty. */
+export function removeReserve(editor: XmlEditor, { overrides }: Domain, alias: string): void {
   const device = overrides.devices.get(alias);
   if (!device?.reserve || !device.frontend) return;
   const isOnly = device.element.children.length === 1 && device.frontend.children.length === 1;
-  take(editor, isOnly ? device.element : device.reserve.element);
+  removeElement(editor, isOnly ? device.element : device.reserve.element);
   if (overrides.element) editor.whenEmpty(overrides.element, 'remove');
 }
 
 /**
- * Says in `<qemu:override>` how much memory ports reserve: libvirt has no word of its own for the 64-bit prefetchable
- * one (12.8; `memReserve` is for the other). The namespace is declared on the root, as libvirt prints it.
+ * Writes to `<qemu:override>` how much memory ports reserve: libvirt 12.8 has no attribute for 64-bit prefetchable memory
+ * (`memReserve` is for the other kind). The namespace is declared on the root, as libvirt prints it.
  */
 export function reserveMemory(
   { overrides, document: { root } }: Domain,
@@ -42,13 +42,13 @@ export function reserveMemory(
   else if (added.length > 0) editor.append(root, named('override', {}, added));
 }
 
-/** The prefix that the root declares for QEMU's namespace, where it does. */
+/** Returns the prefix that the root declares for QEMU's namespace, if any. */
 export function qemuPrefix({ attributes }: XmlElement): string | undefined {
   const declaration = attributes.find(({ name, value }) => name.startsWith('xmlns:') && value === QEMU_NAMESPACE);
   return declaration?.name.slice('xmlns:'.length);
 }
 
-/** Declares it on the root, as `qemu` unless that is another's. */
+/** Declares QEMU's namespace on the root, with the prefix `qemu` unless another namespace has it. */
 function declareQemu(root: XmlElement, editor: XmlEditor): string {
   let prefix = 'qemu';
   for (let n = 1; root.attribute(`xmlns:${prefix}`) !== undefined; n++) prefix = `qemu${n}`;

@@ -8,22 +8,22 @@ import { spellingsOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Place } from '../plan/undo/addresses.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { cellNode, insert, newElement, take } from './elements.js';
+import { cellNode, insert, newElement, removeElement } from './elements.js';
 import { removeDistances } from './numa.js';
-import { qemuPrefix, reserveMemory, takeReserve } from './overrides.js';
+import { qemuPrefix, removeReserve, reserveMemory } from './overrides.js';
 
-/** What the record writes for a property that is not there. */
+/** The record's word for a missing value. */
 export const NONE = 'none';
 
 /** One value that vsmmu may change in an element that it did not add. */
 export interface Property {
   readonly name: string;
   readonly value: string;
-  /** Gives it another value; `NONE` takes it out, and the element that held it where nothing is left in that. */
+  /** Writes another value; `NONE` removes it, and the element that held it if nothing is left in that. */
   write(editor: XmlEditor, value: string): void;
 }
 
-/** An element that vsmmu may change, and what names it in the record: `device 0000:31:10.2`, `controller 5`. */
+/** An element that vsmmu may change, with its name in the record: `device 0000:31:10.2`, `controller 5`. */
 export interface Subject {
   readonly name: string;
   readonly element: XmlElement;
@@ -31,8 +31,8 @@ export interface Subject {
 }
 
 /**
- * Every element of a domain that vsmmu may change, with the values that it may change there: `rewrite` writes them, the record
- * keeps them, and `revert` writes the former ones.
+ * Lists every element of a domain that vsmmu may change, with the values that it may change there: `rewrite` writes them, the
+ * record keeps them, and `revert` writes the former ones.
  */
 export function subjectsOf(domain: Domain): Subject[] {
   const initiators = new Set(domain.numa.cells.filter(isInitiator).map(({ id }) => String(id)));
@@ -75,7 +75,7 @@ export function subjectsOf(domain: Domain): Subject[] {
   ];
 }
 
-/** A place as the record writes it: `03:00.0`, with ` multifunction` where the address says so. */
+/** Formats a place for the record: `03:00.0`, with ` multifunction` if the address says so. */
 export function formatPlace(place: Place | undefined): string {
   return place ? formatGuestAddress(place.address) + (place.multifunction ? ' multifunction' : '') : NONE;
 }
@@ -89,7 +89,7 @@ export function parsePlace(value: string): Place | undefined {
   return { address, multifunction: value.endsWith('multifunction') };
 }
 
-/** The guest address of a controller or device. What says the same already, `slot='0'` for `slot='0x00'`, stays as it is written. */
+/** The guest address of a controller or device. An attribute that has the number in another form, `slot='0'`, stays as it is. */
 function addressProperty({ element, address, multifunction }: Occupant): Property {
   return {
     name: 'address',
@@ -98,7 +98,7 @@ function addressProperty({ element, address, multifunction }: Occupant): Propert
       const present = element.child('address');
       const to = parsePlace(value);
       const attributes = to ? guestAddressAttributes(to.address, to.multifunction) : [];
-      if (present && !to) take(editor, present);
+      if (present && !to) removeElement(editor, present);
       else if (present && !to?.multifunction) editor.removeAttribute(present, 'multifunction');
       if (!present && to) insert(editor, element, { name: 'address', attributes });
       for (const [name, wanted] of present ? attributes : []) {
@@ -136,7 +136,7 @@ function nodeProperty(element: XmlElement): Property {
     value: node?.text.trim() ?? NONE,
     write: (editor, value) => {
       if (value === NONE && node && target) {
-        take(editor, node);
+        removeElement(editor, node);
         editor.whenEmpty(target, 'remove');
       } else if (value !== NONE && target && !node) editor.append(target, cellNode(value));
       else if (value !== NONE && !target) editor.append(element, newElement('target', {}, [cellNode(value)]));
@@ -151,13 +151,13 @@ function reserveProperty(domain: Domain, alias: string): Property {
     name: 'reserve',
     value: bytes === 0 ? NONE : String(bytes),
     write: (editor, value) => {
-      if (value === NONE) takeReserve(editor, domain, alias);
+      if (value === NONE) removeReserve(editor, domain, alias);
       else reserveMemory(domain, editor, [{ alias, reserve: Number(value) }]);
     },
   };
 }
 
-/** The distances of a cell to those with CPUs or memory; those to others come and go with the other cell. */
+/** The distances of a cell to cells with CPUs or memory; those to other cells come and go with the other cell. */
 function distancesProperty(element: XmlElement, initiators: ReadonlySet<string>): Property {
   const all = element.child('distances')?.childrenNamed('sibling') ?? [];
   const siblings = all.filter((e) => !initiators.has(e.attribute('id') ?? ''));
@@ -185,7 +185,7 @@ function domainProperties(domain: Domain): Property[] {
       write: (editor, value) => {
         const hole = { ...newElement('pcihole64', { unit: 'KiB' }), text: value };
         const controller = domain.controllers.find((c) => c.model === 'pcie-root')?.element;
-        if (pciHole64 && value === NONE) take(editor, pciHole64.element);
+        if (pciHole64 && value === NONE) removeElement(editor, pciHole64.element);
         else if (pciHole64) editor.replace(pciHole64.element, hole);
         else if (value !== NONE && controller) editor.append(controller, hole);
         else if (value !== NONE) addRoot(editor, domain, hole);
@@ -210,7 +210,7 @@ function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hol
   else insert(editor, devicesElement, controller);
 }
 
-/** Whether something that stays in an element has the prefix that this element declares. */
+/** Whether something that stays in an element uses the prefix that this element declares. */
 function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean {
   return element.children.some((child) => {
     if (child.attribute(`xmlns:${prefix}`) !== undefined || editor.isRemoved(child)) return false;

@@ -4,16 +4,15 @@ import { spellingOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
-import { companion, expanderBus, insert, pciePort, vsmmu } from './elements.js';
+import { expanderBus, groupMember, insert, pciePort, vsmmu } from './elements.js';
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
 import { formatPlace, NONE, subjectsOf } from './properties.js';
 import { applyWithRecord } from './undo/write-record.js';
 
 /**
- * Carries out a plan: the domain's text with the edits that the plan asks for, and every other byte as it was.
- * Decides nothing.
- * @param domain the one that the plan was made of
+ * Carries out a plan: returns the domain's text with the plan's edits, and every other byte unchanged. Decides nothing.
+ * @param domain the one that the plan was made for
  */
 export function rewrite(domain: Domain, plan: Plan): string {
   const { document } = domain;
@@ -34,14 +33,14 @@ export function rewrite(domain: Domain, plan: Plan): string {
     editor,
     plan.expanderBuses.flatMap((expanderBus) => expanderBus.ports),
   );
-  // Not `plan.changed`: a change that the plan did not count would be left out silently.
+  // Not `plan.changed`: a change that the plan did not count would be lost silently.
   return editor.textEdits().length > 0 ? applyWithRecord(domain, editor) : document.text;
 }
 
-/** Gives a property of an element of the domain a value, where it has another. */
+/** Writes a property of an element if it has another value. */
 type SetProperty = (element: XmlElement | undefined, name: string, value: string) => void;
 
-/** Adds controllers after the last PCI controller, as libvirt sorts them: by index. Puts those that stay on their NUMA cells. */
+/** Adds controllers after the last PCI controller, sorted by index as libvirt does, and sets the NUMA cells of those that stay. */
 function editControllers(
   editor: XmlEditor,
   domain: Domain,
@@ -74,9 +73,10 @@ function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProp
     if (to) set(present.element, 'address', formatPlace({ address: to, multifunction }));
     if (iommufd === 'yes') set(present.element, 'iommufd', 'yes');
   }
-  for (const bdf of plan.groupMembers) insert(editor, domain.devicesElement, companion(bdf));
-  const leftover = domain.hostDevices.filter(({ bdf }) => plan.orphaned.groupMembers.includes(bdf));
-  for (const { element } of leftover) editor.remove(element);
+  for (const bdf of plan.groupMembers) insert(editor, domain.devicesElement, groupMember(bdf));
+  for (const { bdf, element } of domain.hostDevices) {
+    if (plan.orphaned.groupMembers.includes(bdf)) editor.remove(element);
+  }
   // Devices that become function 0 of their slot, and emulated ones that go to another bus: those were behind an accelerated
   // vSMMU, where QEMU refuses them, so `revert` leaves them where they go now.
   const tree = new PciTree(domain);

@@ -31,7 +31,7 @@ function unlessRefused<T>(run: () => T): T | undefined {
   }
 }
 
-/** What somebody may do to the domain by hand, beside adding and taking out devices. */
+/** Edits by hand, beside adding and removing devices. */
 const byHand: fc.Arbitrary<(xml: string) => string> = fc
   .record({ bus: fc.nat(40), index: fc.nat(3), kind: fc.constantFrom('on a port', 'port', 'port on bus', 'no alias') })
   .map(({ bus, index, kind }) => (xml: string) => {
@@ -49,7 +49,7 @@ const byHand: fc.Arbitrary<(xml: string) => string> = fc
     return text.replace('</devices>', `${added}</devices>`);
   });
 
-/** Controllers, host devices and other devices by what tells them from each other. */
+/** Lists controllers, host devices and other devices by what distinguishes them. */
 function inventory(domain: Domain): string[] {
   return [
     ...domain.hostDevices.map((d) => d.bdf),
@@ -58,7 +58,7 @@ function inventory(domain: Domain): string[] {
   ].sort();
 }
 
-/** The buses of the SMMUs, in an order of their own: one whose neighbour is gone has no place any more. */
+/** Lists the buses of the SMMUs, sorted: one whose neighbour is gone has no place any more. */
 function buses(domain: Domain): string[] {
   return domain.iommus.map((i) => String(i.pciBus)).sort();
 }
@@ -78,11 +78,11 @@ function gaps(domain: Domain): number[] {
 }
 
 describe('a rewritten domain that somebody edited', () => {
-  it('is reverted to one without anything of ours, with everything of theirs, and without a new gap', () => {
+  it('is reverted to one without anything of vsmmu, with every other edit, and without a new gap', () => {
     let reverted = 0;
     fc.assert(
       fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
-        // Companions of a group shift which devices `applyChange` picks.
+        // Members of a group shift which devices `applyChange` picks.
         fc.pre(!policy.completeGroups);
         const first = rewritten(xml, host, policy);
         fc.pre(first !== undefined && first !== xml);
@@ -95,7 +95,7 @@ describe('a rewritten domain that somebody edited', () => {
         const after = parseDomain(out.xml);
         expect(out.xml).not.toContain('urn:vsmmu');
         expect(inventory(after)).toEqual(
-          inventory(parseDomain(applyChange(xml, host, change).replace('</devices>', theirs(edited)))),
+          inventory(parseDomain(applyChange(xml, host, change).replace('</devices>', addedByHand(edited)))),
         );
         const known = [...gaps(before), ...gaps(parseDomain(xml))];
         expect(gaps(after).filter((index) => !known.includes(index))).toEqual([]);
@@ -108,7 +108,7 @@ describe('a rewritten domain that somebody edited', () => {
     expect(reverted).toBeGreaterThan(RUNS / 2);
   }, 600_000);
 
-  it('is reverted so where expander buses made by hand were planned anew, too', () => {
+  it('is reverted so if expander buses made by hand were planned anew, too', () => {
     let reverted = 0;
     fc.assert(
       fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
@@ -126,8 +126,8 @@ describe('a rewritten domain that somebody edited', () => {
         reverted++;
         const after = parseDomain(out.xml);
         expect(out.xml).not.toContain('urn:vsmmu');
-        // A controller of theirs may have an index that one of the expander buses had.
-        const devices = theirs(edited).replace(/<controller .*<\/controller>/, '');
+        // A controller added by hand may have an index that one of the expander buses had.
+        const devices = addedByHand(edited).replace(/<controller .*<\/controller>/, '');
         const expected = parseDomain(applyChange(xml, host, change).replace('</devices>', devices));
         expect(inventory(after)).toEqual(inventory(expected));
         const isBack = out.diagnostics.every(({ code }) => code !== 'expander-bus-not-restored');
@@ -140,7 +140,7 @@ describe('a rewritten domain that somebody edited', () => {
     expect(reverted).toBeGreaterThan(RUNS / 4);
   }, 600_000);
 
-  it('is planned from nothing as the domain before it, where nobody edited it', () => {
+  it('is planned from nothing as the domain before it, if nobody edited it', () => {
     fc.assert(
       fc.property(arbitraryCase, ({ xml, host, policy }) => {
         const first = rewritten(xml, host, policy);
@@ -154,8 +154,8 @@ describe('a rewritten domain that somebody edited', () => {
   }, 600_000);
 });
 
-/** What the edit by hand put at the end of `<devices>`, without its place. */
-function theirs(edited: string): string {
+/** Returns what the edit by hand added at the end of `<devices>`, without its address. */
+function addedByHand(edited: string): string {
   const added = /(<rng [^\n]*<\/rng>|<controller [^\n]*<\/controller>)?<\/devices>/.exec(edited)?.[0] ?? '</devices>';
   return added.replace(/<address[^>]*>/, '');
 }

@@ -220,7 +220,7 @@ function forged({ edits, ...meaning }: Forgery): string {
   return REWRITTEN.slice(0, RECORD.start) + printed + REWRITTEN.slice(RECORD.end);
 }
 
-/** What nothing that vsmmu does may touch: all but the elements that it adds, takes out or writes values in. */
+/** Lists what vsmmu must not touch: all but the elements that it adds, removes or writes values in. */
 function untouchable(xml: string): string[] {
   const { root } = parseXml(xml);
   const isManaged = (e: XmlElement): boolean => {
@@ -246,7 +246,7 @@ function untouchable(xml: string): string[] {
 
 const ALLOWED = untouchable(REWRITTEN);
 
-/** Looks at what a command makes of a forged record: the domain as it must be, or a refusal. */
+/** Checks the result of a command for a forged record: the domain as it must be, or a refusal. */
 function judge(make: () => string): 'refused' | 'kept' {
   let xml: string;
   try {

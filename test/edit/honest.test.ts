@@ -40,7 +40,7 @@ describe('the text before comes back byte for byte', () => {
 });
 
 describe('after other edits', () => {
-  it('a device that was on one line and is gone leaves nothing behind, whether rewritten again or not', () => {
+  it('nothing is left of a device that was on one line and was removed, whether the domain was rewritten again or not', () => {
     const gone = rewritten(PLAIN).replace(/ *<hostdev(?:(?!<hostdev)[\s\S])*bus='2'\/><\/source>.*<\/hostdev>\n/, '');
     const expected = meaning(domain(port(1), port(2), hostdev(1, at(1))));
     expect(meaning(reverted(gone).xml)).toEqual(expected);
@@ -72,7 +72,7 @@ describe('after other edits', () => {
     ]);
   });
 
-  it('a device does not get back an address on a controller that somebody took out', () => {
+  it('a device does not get back an address on a controller that somebody removed', () => {
     const edited = rewritten(PLAIN).replace(/ *<controller type='pci' index='2' .*\n/, '');
     const out = reverted(edited);
     expect(codes(out)).toEqual(['address-dropped']);
@@ -111,12 +111,12 @@ describe('after other edits', () => {
 describe('a record that cannot be read', () => {
   const broken = rewritten(PLAIN).replace(' to 04:00.0', '');
 
-  it('is not replaced by one that knows less: rewrite refuses', () => {
-    expect(rewritten(broken), 'where nothing has to change').toBe(broken);
+  it('is not replaced by a record that knows less: rewrite refuses', () => {
+    expect(rewritten(broken), 'if nothing has to change').toBe(broken);
     expect(() => rewritten(broken, { ats: 'on' })).toThrow(RefusedError);
   });
 
-  it('is no reason to lose what the aliases tell: --force takes that out', () => {
+  it('does not stop --force, which removes what has aliases of vsmmu', () => {
     expect(() => reverted(broken)).toThrow(RefusedError);
     const { xml } = revert(parseDomain(broken), { force: true });
     expect(xml).not.toMatch(/vsmmu|iommu/);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { readRecord } from '../../src/edit/undo/record.js';
 
-/** A domain as `rewrite` leaves it, but for what its `<metadata>` says. */
+/** A domain with this `<metadata>`. */
 const domain = (metadata: string): string => `<domain type='kvm'>
   <name>vm</name>
   <metadata>${metadata}</metadata>
@@ -42,7 +42,7 @@ describe('the record in <metadata>', () => {
     });
   });
 
-  it('is none where there is none, and others are none of ours', () => {
+  it('is absent if there is none, and elements of other namespaces are not taken for one', () => {
     expect(readRecord(parseDomain(domain('<a:b xmlns:a="urn:a"/>')))).toEqual({
       elements: [],
       record: undefined,
@@ -52,17 +52,17 @@ describe('the record in <metadata>', () => {
 
   it.each([
     ['without a digest', record('', 'former="fedcba9876543210"')],
-    ['with a digest that is none', record('', 'digest="x" former="fedcba9876543210"')],
-    ['with an element that is none of its', record('<v:surprise/>')],
-    ['with an attribute that is none of its', record('', `${DIGESTS} more="1"`)],
+    ['with an invalid digest', record('', 'digest="x" former="fedcba9876543210"')],
+    ['with an unknown element', record('<v:surprise/>')],
+    ['with an unknown attribute', record('', `${DIGESTS} more="1"`)],
     ['twice', record('') + record('')],
     ['with two lists of what was added', record('<v:added cells="1"/><v:added cells="2"/>')],
-    ['with a device that is none', record('<v:changed device="../hostdev" iommufd="none to yes"/>')],
-    ['with a change that is none', record('<v:changed device="0000:01:00.0" address="03:00.0"/>')],
-    ['with an address that is none', record('<v:changed device="0000:01:00.0" address="3 to 0b:00.0"/>')],
+    ['with an invalid device', record('<v:changed device="../hostdev" iommufd="none to yes"/>')],
+    ['with an invalid change', record('<v:changed device="0000:01:00.0" address="03:00.0"/>')],
+    ['with an invalid address', record('<v:changed device="0000:01:00.0" address="3 to 0b:00.0"/>')],
     ['that would change what vsmmu never changes', record('<v:changed device="0000:01:00.0" source="/a to /b"/>')],
-    ['with a list that is none', record('<v:added controllers="all"/>')],
-    ['with an offset that is none', record('<v:text at="-1" cut="1"/>')],
+    ['with an invalid list', record('<v:added controllers="all"/>')],
+    ['with an invalid offset', record('<v:text at="-1" cut="1"/>')],
   ])('is not believed %s', (_title, metadata) => {
     const found = readRecord(parseDomain(domain(metadata)));
     expect(found.record).toBeUndefined();

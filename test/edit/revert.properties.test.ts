@@ -59,7 +59,7 @@ function sorted(xml: string, without: readonly string[]): string[] {
     .sort();
 }
 
-/** What somebody's editor may have made of a text: all of it the same XML. */
+/** Other layouts of a text that an editor may leave: all the same XML. */
 const manner: fc.Arbitrary<(xml: string) => string> = fc.constantFrom(
   (xml: string) => xml,
   (xml: string) => xml.replace(/\r?\n[ \t]*/g, ''),
@@ -124,7 +124,7 @@ describe('revert', () => {
   it('keeps the devices that came and went in between', () => {
     fc.assert(
       fc.property(arbitraryStory, ({ change, host, ...given }) => {
-        // A companion counts as a device of the domain: the change would be of others with it and without.
+        // A group member counts as a device of the domain: the change would be to other devices with it and without.
         fc.pre(!given.policy.completeGroups && !change.policy.completeGroups);
         const first = rewritten(given.xml, host, given.policy);
         fc.pre(first !== undefined && first !== given.xml);

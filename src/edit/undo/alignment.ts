@@ -1,9 +1,9 @@
 import type { TextEdit } from '../../xml/text-edits.js';
 
-/** Stretches that two texts have in common, in order: where each is in the first text and in the second, and how long. */
+/** The stretches that two texts have in common, in order: the offset of each in the first and in the second text, and its length. */
 export type Alignment = readonly { readonly first: number; readonly second: number; readonly length: number }[];
 
-/** Aligns a text of this length with what sorted edits make of it. */
+/** Aligns a text of this length with the result of sorted edits. */
 export function alignmentOf(edits: readonly TextEdit[], length: number): Alignment {
   const common = [];
   let [first, second] = [0, 0];
@@ -36,7 +36,7 @@ export function invert(alignment: Alignment): Alignment {
   return alignment.map(({ first, second, length }) => ({ first: second, second: first, length }));
 }
 
-/** The edits that make the second text of the first. */
+/** Returns the edits that turn the first text into the second. */
 export function editsOf(alignment: Alignment, first: string, second: string): TextEdit[] {
   const edits: TextEdit[] = [];
   let [at, from] = [0, 0];
@@ -49,7 +49,7 @@ export function editsOf(alignment: Alignment, first: string, second: string): Te
   return edits;
 }
 
-/** Leaves out what an edit replaces by the same. */
+/** Shortens an edit by the characters that it does not change. */
 function trim({ start, end, text }: TextEdit, first: string): TextEdit {
   let [from, to, length] = [start, end, text.length];
   while (from < to && from - start < length && first[from] === text[from - start]) from++;
@@ -57,7 +57,7 @@ function trim({ start, end, text }: TextEdit, first: string): TextEdit {
   return { start: from, end: to, text: text.slice(from - start, length) };
 }
 
-/** Where offsets of the first text are in the second; asked in any order, each in logarithmic time. */
+/** Returns the offset in the second text of one in the first, in logarithmic time. */
 export function locate(alignment: Alignment, offset: number): number | undefined {
   let [low, high] = [0, alignment.length];
   while (low < high) {

@@ -35,7 +35,7 @@ export function describe(before: Domain, after: Domain, alignment: Alignment): M
   return { changed, added, removed: removed.map(asNew) };
 }
 
-/** What an element of one text is in the other: devices, NUMA cells and the root. */
+/** Maps elements before to the same elements after: devices, NUMA cells and the root. */
 function counterpartsOf(before: Domain, after: Domain, alignment: Alignment): ReadonlyMap<XmlElement, XmlElement> {
   const starts = new Map(elementsOf(after).map((element) => [element.start, element]));
   const counterparts = new Map([[before.document.root, after.document.root]]);
@@ -65,7 +65,7 @@ function changesBetween(was: Subject, is: Subject, added: readonly number[]): Ch
 
 const NO_DIGEST = '0'.repeat(16);
 
-/** Whether the record can say it; what it cannot, `<vsmmu:text>` says. */
+/** Whether the record's schema has such a change; `<vsmmu:text>` restores any other. */
 function isValid(changed: Changed): boolean {
   return validate({ digest: NO_DIGEST, former: NO_DIGEST, changed: [changed], added: {}, text: [] });
 }

@@ -37,7 +37,7 @@ const VANISHING = new Set([
   ...['devices/hostdev/acpi', 'qemu:override', 'qemu:override/qemu:device', 'qemu:override/qemu:device/qemu:frontend'],
 ]);
 
-/** Whether vsmmu may take out such an element of `<devices>`, and put it back: a plain expander bus, port or SMMUv3. */
+/** Whether vsmmu may remove and add such an element of `<devices>`: a plain expander bus, port or SMMUv3. */
 export function isRestorable(element: XmlElement): boolean {
   if (element.name === 'controller') {
     return (
@@ -62,8 +62,8 @@ export function isRestorable(element: XmlElement): boolean {
   );
 }
 
-/** Whether an element of `<devices>` is a host device that vsmmu added, held for the guest and not given to it. */
-export function isCompanion(element: XmlElement): boolean {
+/** Whether an element of `<devices>` is an unassigned host device that vsmmu added: a member of an IOMMU group. */
+export function isGroupMember(element: XmlElement): boolean {
   return (
     element.name === 'hostdev' &&
     isOurAlias(element.child('alias')?.attribute('name')) &&
@@ -80,7 +80,7 @@ export function isManagedCell(cell: XmlElement): boolean {
   return !siblings.some((e) => e !== cell && e.name === 'cell' && e.attribute('cpus') !== undefined);
 }
 
-/** Whether an element is the `pcie-root` of every domain, and says nothing else. */
+/** Whether an element is a `pcie-root`, which every domain has, and nothing more. */
 export function isBareRoot(element: XmlElement): boolean {
   return element.attribute('model') === 'pcie-root' && has(element, ['type', 'index', 'model'], ['pcihole64']);
 }
@@ -109,7 +109,7 @@ function unmanagedLines(
       case 'metadata/*':
         return element.namespace === NAMESPACE;
       case 'devices/*':
-        return isRestorable(element) || (isCompanion(element) && isGone(`hostdev ${sourceOf(element)}`));
+        return isRestorable(element) || (isGroupMember(element) && isGone(`hostdev ${sourceOf(element)}`));
       case 'devices/*/address':
         return element.attribute('type') === 'pci' && has(element, ADDRESS, []);
       case 'devices/*/pcihole64':
@@ -169,7 +169,7 @@ function sourceOf(element: XmlElement): string {
   return (element.child('source')?.child('address')?.attributes ?? []).map((a) => `${a.name}=${a.value}`).join(' ');
 }
 
-/** Whether an element with nothing in it but these attributes means nothing. */
+/** Whether an empty element with these attributes means nothing. */
 function saysNothing(element: XmlElement, path: string, attributes: readonly XmlAttribute[]): boolean {
   if (path === 'devices/controller') return isBareRoot(element);
   const others = attributes.filter(({ name }) => path !== 'qemu:override/qemu:device' || name !== 'alias');

@@ -12,25 +12,25 @@ import type { NewElement } from '../../xml/editor.js';
 /** The namespace of the record in a domain's `<metadata>`. */
 export const NAMESPACE = 'urn:vsmmu:domain:1';
 
-/** A record with the elements that were taken out: plain SMMUs, expander buses and ports, or it is not believed. */
+/** A record with the elements that vsmmu removed: plain SMMUs, expander buses and ports, or they are ignored. */
 export interface UndoRecord extends DomainRecord {
   readonly removed: readonly NewElement[];
 }
 
-/** What a record says beside how the former text was spelled. */
+/** A record without the spelling of the former text. */
 export type Meaning = Pick<UndoRecord, 'changed' | 'added' | 'removed'>;
 
-/** What a domain's `<metadata>` holds of vsmmu. */
+/** The record in a domain's `<metadata>`. */
 export interface FoundRecord {
   /** The elements in vsmmu's namespace. */
   readonly elements: readonly XmlElement[];
-  /** Undefined where there is none, or one that cannot be read. */
+  /** Undefined if there is none, or one that cannot be read. */
   readonly record: UndoRecord | undefined;
   /** Why it cannot be read. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads the record in a domain's `<metadata>`. What it says is untrusted input. */
+/** Reads the record in a domain's `<metadata>`: untrusted input. */
 export function readRecord({ document }: Domain): FoundRecord {
   const elements = document.root.child('metadata')?.children.filter((e) => e.namespace === NAMESPACE) ?? [];
   const [element, second] = elements;
@@ -49,7 +49,7 @@ export function readRecord({ document }: Domain): FoundRecord {
   return { elements, record: { ...(record as DomainRecord), removed: removed.map(asNew) }, diagnostics: [] };
 }
 
-/** The record as data, as it is written: its schema says whether it is one. */
+/** Returns the record as data, for validation by its schema. */
 function toJson(element: XmlElement): unknown {
   const named = (name: string) =>
     element.children.filter((e) => e.localName === name && e.namespace === NAMESPACE).map(attributesOf);
@@ -71,7 +71,7 @@ function attributesOf(element: XmlElement): Record<string, string> {
   );
 }
 
-/** An element to be written again: its attributes, elements and text. */
+/** Copies an element, to be written again: its attributes, elements and text. */
 export function asNew({ name, attributes, children, text }: XmlElement): NewElement {
   return {
     name,
@@ -81,7 +81,7 @@ export function asNew({ name, attributes, children, text }: XmlElement): NewElem
   };
 }
 
-/** Numbers of a list of the record. */
+/** Reads a list of numbers of the record. */
 export function listed(numbers: string | undefined): ReadonlySet<number> {
   return new Set(parseNodeset(numbers ?? '') ?? []);
 }
@@ -95,7 +95,7 @@ export function managedDevicesOf(domain: Domain): ManagedDevices {
   };
 }
 
-/** What a change of the record is about, as `Subject` names it. */
+/** Returns the name of the `Subject` that a change of the record is about. */
 export function subjectName(changed: Changed): string {
   const kind = (['device', 'guest', 'controller', 'iommu', 'cell'] as const).find(
     (name) => changed[name] !== undefined,
@@ -103,7 +103,7 @@ export function subjectName(changed: Changed): string {
   return kind ? `${kind} ${changed[kind]}` : 'domain';
 }
 
-/** The values of a change: each property with its value before and after. */
+/** Returns the values of a change: each property with its value before and after. */
 export function changesOf({ device, guest, controller, iommu, cell, ...values }: Changed): [string, string, string][] {
   return Object.entries(values).map(([name, text]) => {
     const at = text.indexOf(' to ');
@@ -111,7 +111,7 @@ export function changesOf({ device, guest, controller, iommu, cell, ...values }:
   });
 }
 
-/** The record as an element of `<metadata>`, with what libvirt 12.8 keeps of an element there: its form. */
+/** Returns the record as an element of `<metadata>`, in the form in which libvirt 12.8 keeps it there. */
 export function recordElement({ digest, former, changed, added, removed, text }: UndoRecord): NewElement {
   const child = (name: string, values: object): NewElement => ({
     name: `vsmmu:${name}`,
@@ -134,12 +134,12 @@ export function recordElement({ digest, former, changed, added, removed, text }:
   };
 }
 
-/** The digest of a domain's text without its record. It finds edits; it proves nothing about who made them. */
+/** Returns the digest of a domain's text without its record. It finds edits; it does not prove who made them. */
 export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** A domain's text without its record. */
+/** Returns a domain's text without its record. */
 export function withoutRecord(text: string, { start, end }: { readonly start: number; readonly end: number }): string {
   return text.slice(0, start) + text.slice(end);
 }

@@ -6,21 +6,21 @@ import { restore } from './restore.js';
 import { expanderBuses, revert } from './revert.js';
 import { applyWithRecord } from './write-record.js';
 
-/** A domain to plan from nothing, and what happened to it on the way. */
+/** A domain to plan from nothing, with diagnostics. */
 export interface Cleared {
   readonly domain: Domain;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
- * The domain without any expander bus for a vSMMU, so that all of it can be planned anew: as it was before the first
- * rewriting, and without accelerated buses made by hand. What goes of those, the record of the result tells.
+ * Returns the domain without any expander bus for a vSMMU, so that all of it can be planned anew: as it was before the first
+ * rewrite, and without accelerated buses made by hand, which the record of the result keeps.
  * @throws RefusedError `metadata-invalid` where there is a record that cannot be read
  */
 export function withoutExpanderBuses(domain: Domain): Cleared {
   const found = readRecord(domain);
   const reverted = found.record && revert(domain);
-  // Where host devices go, the plan says.
+  // The plan that follows says where host devices go.
   const planned = new Set(domain.hostDevices.map(({ location }) => `${location.line}:${location.column}`));
   const isAnswered = ({ code, location }: Diagnostic) =>
     code === 'address-dropped' && location !== undefined && planned.has(`${location.line}:${location.column}`);

@@ -7,11 +7,11 @@ import { planUndo, type UndoPlan } from '../../plan/undo/undo.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';
 import { printElement } from '../../xml/print.js';
-import { insert, pciePort, take } from '../elements.js';
+import { insert, pciePort, removeElement } from '../elements.js';
 import { removeCells } from '../numa.js';
-import { takeReserve } from '../overrides.js';
+import { removeReserve } from '../overrides.js';
 import { formatPlace, NONE, type Property, parsePlace, type Subject, subjectsOf } from '../properties.js';
-import { isBareRoot, isCompanion, isManagedCell, isRestorable } from './managed.js';
+import { isBareRoot, isGroupMember, isManagedCell, isRestorable } from './managed.js';
 import { asNew, changesOf, listed, type Meaning, NAMESPACE, subjectName } from './record.js';
 
 /** The edits of an undo, with diagnostics. */
@@ -68,7 +68,7 @@ export function restore(
   });
   const ignored = diagnostic(
     'metadata-invalid',
-    'the record in <metadata> would put in elements that vsmmu never takes out; they are ignored',
+    'the record in <metadata> would add elements that vsmmu never removes; they are ignored',
   );
 
   const editor = domain.document.edit();
@@ -76,12 +76,12 @@ export function restore(
   const root = domain.controllers.find((c) => c.index === ROOT_BUS)?.element;
   const hadHole = changes.every(({ property, before }) => property.name !== 'pcihole64' || before !== NONE);
   const isOwnRoot = root && controllers.has(ROOT_BUS) && isBareRoot(root) && !(hadHole && root.children.length > 0);
-  if (isOwnRoot) take(editor, root);
+  if (isOwnRoot) removeElement(editor, root);
   const cellsLeft = removeAddedCells(editor, domain, listed(added.cells), added.elements ?? '');
   const addresses = new Map(subjects.map(({ element, properties }) => [element, properties.find(isAddress)]));
   for (const { occupant, to } of plan.moves) addresses.get(occupant.element)?.write(editor, formatPlace(to));
   const leaving = new Set([...plan.leaving].map(({ element }) => element));
-  // The namespace comes last, when it is known what uses it.
+  // The namespace comes last: only then is it known whether something uses it.
   const values = changes.filter(({ element, property }) => !isAddress(property) && !leaving.has(element));
   for (const { property, before } of values.sort((a, b) => Number(isNamespace(a)) - Number(isNamespace(b)))) {
     property.write(editor, before);
@@ -109,6 +109,7 @@ function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']
 
 /** Reads what a record says was removed; undefined where it is not all plain expander buses, ports and SMMUs. */
 function readReturning(removed: readonly NewElement[]): Returning | undefined {
+  if (removed.length === 0) return { controllers: [], iommus: [] };
   try {
     const devices: NewElement = { name: 'devices', children: removed };
     const { controllers, iommus } = readDomain(printElement({ name: 'domain', children: [devices] }, '"', undefined));
@@ -125,16 +126,16 @@ function removeDevices(editor: XmlEditor, domain: Domain, plan: UndoPlan, groupM
     const { element, alias, index } = controller;
     const named = element.child('alias');
     if (plan.leaving.has(controller)) {
-      take(editor, element);
-      if (alias !== undefined && isOurAlias(alias)) takeReserve(editor, domain, alias);
-      // From now on its port belongs to the device on it, not to vsmmu.
-    } else if (named && isOurAlias(alias) && plan.inUse.has(index)) take(editor, named);
+      removeElement(editor, element);
+      if (alias !== undefined && isOurAlias(alias)) removeReserve(editor, domain, alias);
+      // A port in use belongs to the domain from now on.
+    } else if (named && isOurAlias(alias) && plan.inUse.has(index)) removeElement(editor, named);
   }
   for (const { element, pciBus } of domain.iommus) {
-    if (pciBus !== undefined && plan.leavingIommus.has(pciBus) && isRestorable(element)) take(editor, element);
+    if (pciBus !== undefined && plan.leavingIommus.has(pciBus) && isRestorable(element)) removeElement(editor, element);
   }
   for (const { bdf, element } of domain.hostDevices) {
-    if (groupMembers.has(bdf) && isCompanion(element)) take(editor, element);
+    if (groupMembers.has(bdf) && isGroupMember(element)) removeElement(editor, element);
   }
 }
 

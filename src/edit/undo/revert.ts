@@ -10,22 +10,22 @@ import { undo } from './undo.js';
 
 /** How to revert. */
 export interface RevertOptions {
-  /** Takes out expander buses with vSMMUs although no record says what was there before. */
+  /** Removes expander buses with vSMMUs even if no record says what was there before. */
   readonly force?: boolean;
 }
 
-/** A domain's text as it was before the first rewriting. */
+/** A domain's text as it was before the first rewrite, with diagnostics. */
 export interface Reverted {
   readonly xml: string;
   readonly diagnostics: readonly Diagnostic[];
-  /** Errors that say what of vsmmu's is left in it. */
+  /** Errors that name what of vsmmu's is left in it. */
   readonly left: readonly Diagnostic[];
 }
 
 /**
- * Takes out of a domain everything that `rewrite` put in. Where nobody edited it since, the result is the text that first
- * went in, byte for byte.
- * @throws RefusedError `revert-unrecorded` where there are vSMMUs without a record that can be read, unless forced
+ * Removes from a domain everything that `rewrite` added. If nobody has edited it since, the result is the text before the first
+ * rewrite, byte for byte.
+ * @throws RefusedError `revert-unrecorded` if there are vSMMUs without a record that can be read, unless forced
  */
 export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   const { elements, record, diagnostics } = readRecord(domain);
@@ -52,28 +52,28 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
 
 const FORCED = { anyAlias: true };
 
-/** The controllers that make vSMMUs: vsmmu's by alias, and accelerated buses with their ports. */
+/** Returns the controllers of vSMMUs: those with vsmmu's aliases, and accelerated expander buses with their ports. */
 export function expanderBuses(domain: Domain): PciController[] {
   const tree = new PciTree(domain);
   const accelerated = new Set(domain.iommus.flatMap((i) => (i.values.accel === 'on' ? [i.pciBus] : [])));
-  const ours = domain.controllers.filter((c) => isOurAlias(c.alias));
+  const named = domain.controllers.filter((c) => isOurAlias(c.alias));
   const buses = tree.expanders.filter((c) => isOurAlias(c.alias) || accelerated.has(c.index));
-  return [...new Set([...ours, ...buses.flatMap((c) => [c, ...tree.busesBelow(c.index)])])];
+  return [...new Set([...named, ...buses.flatMap((c) => [c, ...tree.busesBelow(c.index)])])];
 }
 
 /**
- * What is known of a lost record: the controllers, and `iommufd` of devices behind those of vsmmu's where their `<driver>`
- * says nothing else. Such a device works without it as well.
+ * Recovers a lost record as far as aliases allow: the controllers, and `iommufd` of devices behind vsmmu's expander buses whose
+ * `<driver>` says nothing else. Such a device works without it as well.
  */
 function recovered(domain: Domain, controllers: readonly PciController[]): Meaning {
   const tree = new PciTree(domain);
-  const behindOurs = domain.hostDevices.filter(({ address, element }) => {
+  const placed = domain.hostDevices.filter(({ address, element }) => {
     const driver = element.child('driver');
-    const isOurs = address && isOurAlias(tree.controller(tree.rootOf(address.bus))?.alias);
-    return isOurs && driver?.attributes.length === 1 && driver.children.length === 0;
+    const isPlaced = address && isOurAlias(tree.controller(tree.rootOf(address.bus))?.alias);
+    return isPlaced && driver?.attributes.length === 1 && driver.children.length === 0;
   });
   return {
-    changed: behindOurs.map(({ bdf }) => ({ device: bdf, iommufd: `${NONE} to yes` })),
+    changed: placed.map(({ bdf }) => ({ device: bdf, iommufd: `${NONE} to yes` })),
     added: { controllers: formatNodeset(controllers.map((c) => c.index)) },
     removed: [],
   };

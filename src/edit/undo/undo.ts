@@ -9,23 +9,23 @@ import { unmanagedDifference } from './managed.js';
 import { digestOf, type Meaning, type UndoRecord, withoutRecord } from './record.js';
 import { type RestoreOptions, restore } from './restore.js';
 
-/** A domain without what vsmmu did to it. */
+/** A domain without what vsmmu did to it, with diagnostics. */
 export interface Undone {
   readonly domain: Domain;
-  /** Of the text that was given with the one that comes out. */
+  /** Between the text before the undo and the one after it. */
   readonly alignment: Alignment;
   readonly diagnostics: readonly Diagnostic[];
-  /** NUMA cells of vsmmu's that stay. */
+  /** NUMA cells that vsmmu added and that stay. */
   readonly cellsLeft: readonly number[];
-  /** Errors that say what of vsmmu's is left. */
+  /** Errors that name what of vsmmu's is left. */
   readonly left: readonly Diagnostic[];
 }
 
 /**
- * Takes back by structure what a record says; while nobody has edited the domain since, by its edits of the text, too.
- * @param meaning a record, or what is to be taken out without one
+ * Undoes by structure what a record says, and applies its edits of the text if nobody has edited the domain since.
+ * @param meaning a record, or what is to be removed without one
  * @param element the record's
- * @throws RefusedError `metadata-invalid` where that would change what vsmmu does not manage
+ * @throws RefusedError `metadata-invalid` if that would change what vsmmu does not manage
  */
 export function undo(
   domain: Domain,
@@ -59,7 +59,7 @@ export function undo(
   return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], ...whatIsLeft(result, cellsLeft) };
 }
 
-/** The domain that an undo gives; in words, why it must not be. */
+/** Reads the result of an undo; returns in words why it must not be used. */
 function readUndone(text: string, before: XmlDocument): Domain | string {
   try {
     const result = parseDomain(text);
@@ -71,7 +71,7 @@ function readUndone(text: string, before: XmlDocument): Domain | string {
   }
 }
 
-/** The edits that give the former text its spelling back; undefined where somebody has edited the domain since. */
+/** Returns the edits that restore the spelling of the former text; undefined if somebody has edited the domain since. */
 function spellingOf({ digest, text }: UndoRecord, edited: string): TextEdit[] | undefined {
   if (digestOf(edited) !== digest) return undefined;
   const edits = text.map(({ at, cut, put = '' }) => ({ start: Number(at), end: Number(at) + Number(cut), text: put }));

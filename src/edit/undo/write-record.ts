@@ -2,8 +2,6 @@ import { RefusedError } from '../../diagnostics.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import type { XmlEditor } from '../../xml/editor.js';
-import { Layout } from '../../xml/layout.js';
-import { printElement } from '../../xml/print.js';
 import { applyEdits } from '../../xml/text-edits.js';
 import { insert } from '../elements.js';
 import { alignmentOf, compose, editsOf, invert } from './alignment.js';
@@ -22,9 +20,9 @@ import { restore } from './restore.js';
 import { undo } from './undo.js';
 
 /**
- * Applies edits to a domain, and records in its `<metadata>` how the result differs from the domain before the first of all
- * edits: what `revert` gives. Comes after all other edits.
- * @throws RefusedError `metadata-invalid` where there is a record that cannot be read: a new one would know less
+ * Applies edits to a domain, and records in its `<metadata>` how the result differs from the domain before the first rewrite,
+ * which `revert` would return.
+ * @throws RefusedError `metadata-invalid` if there is a record that cannot be read: a new one would know less
  */
 export function applyWithRecord(domain: Domain, editor: XmlEditor): string {
   const found = readRecord(domain);
@@ -61,8 +59,9 @@ export function applyWithRecord(domain: Domain, editor: XmlEditor): string {
       ...(put !== '' && { put }),
     })),
   };
-  const printed = printElement(recordElement(record), '"', new Layout(after.document).linesOf(placeholder));
-  return edited.slice(0, placeholder.start) + printed + edited.slice(placeholder.end);
+  const recorded = after.document.edit();
+  recorded.replace(placeholder, recordElement(record));
+  return recorded.toString();
 }
 
 function putPlaceholder({ document: { root } }: Domain, editor: XmlEditor, { elements }: FoundRecord): void {

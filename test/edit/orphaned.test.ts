@@ -35,8 +35,8 @@ const withCells = rewritten(guest, gb200);
 const hostA = readTopology(read('test/golden/group-not-viable/host.json'), 'host.json');
 const pair = read('test/golden/complete-groups/domain.xml');
 
-describe('what was added for a device that has left', () => {
-  it.for(GPUS)('goes as far as it comes last, and the record with it: the cells of %s', (gpu) => {
+describe('an element that was added for a device that has left the domain', () => {
+  it.for(GPUS)('is removed as far as it comes last, and the record forgets it: the cells of %s', (gpu) => {
     const left = without(withCells, gpu);
     const after = rewritten(left, gb200);
     const ids = parseDomain(after).numa.cells.map(({ id }) => id);
@@ -48,7 +48,7 @@ describe('what was added for a device that has left', () => {
     expect(revert(parseDomain(after)).xml).toBe(without(guest, gpu));
   });
 
-  it('makes room for the cells of one that comes', () => {
+  it('makes room for the cells of a device that is added', () => {
     const [first = '', second = ''] = GPUS.slice(2);
     const three = rewritten(without(guest, second), gb200);
     const [element = ''] = /\n *<hostdev(?:(?!<\/hostdev>)[\s\S])*0x0019'[\s\S]*?<\/hostdev>/.exec(guest) ?? [];
@@ -63,7 +63,7 @@ describe('what was added for a device that has left', () => {
     expect(revert(parseDomain(after)).xml).not.toMatch(/vsmmu|<cell id='[2-9]/);
   });
 
-  it('is the other endpoint of its group, which was held for the guest', () => {
+  it('is removed with its device: the other endpoint of an IOMMU group', () => {
     const both = rewritten(pair, hostA, { completeGroups: true });
     const [device] = parseDomain(both).hostDevices.filter(({ unassigned }) => !unassigned);
     const after = rewritten(without(both, device?.bdf ?? ''), hostA);
@@ -71,7 +71,7 @@ describe('what was added for a device that has left', () => {
     expect(revert(parseDomain(after)).xml).toBe(without(pair, device?.bdf ?? ''));
   });
 
-  it('stays where the record does not have it: somebody wrote it', () => {
+  it('stays if the record does not list it, since somebody wrote it', () => {
     const both = rewritten(pair, hostA, { completeGroups: true });
     const byHand = both.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
     const [device] = parseDomain(both).hostDevices.filter(({ unassigned }) => !unassigned);
