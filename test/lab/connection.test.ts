@@ -70,7 +70,7 @@ describe('a domain', () => {
 
   it('that libvirt refuses is told in its words, without our temporary file', async () => {
     const answer = (await libvirt.call('define', domainXml({ devices: '<gizmo/>' }))) as Failure;
-    expect(answer).toMatchObject({ error: 'OutsideError', codes: ['libvirt-refused'] });
+    expect(answer).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-refused'] });
     expect(answer.message).toMatch(/^virsh define: .*against schema/);
     expect(answer.message).not.toMatch(/\/tmp|\n/);
   });
@@ -133,7 +133,7 @@ describe('a connection', () => {
     await short.call('uri');
     await signalLibvirtd('KILL');
     try {
-      expect(await short.call('uri')).toMatchObject({ error: 'OutsideError', codes: ['libvirt-unreachable'] });
+      expect(await short.call('uri')).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-unreachable'] });
     } finally {
       await lab.jail.output(['libvirtd', '--daemon']);
     }
@@ -143,7 +143,7 @@ describe('a connection', () => {
   it('does not wait for one that never was there', async () => {
     await using none = await connect(lab, 'qemu+unix:///system?socket=/nowhere', { awaySeconds: 3600 });
     const answer = (await none.call('list')) as Failure;
-    expect(answer).toMatchObject({ error: 'OutsideError', codes: ['libvirt-unreachable'] });
+    expect(answer).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-unreachable'] });
     expect(answer.message).toContain('/nowhere');
     expect(answer.message).not.toContain('/dev/null');
   });
@@ -153,7 +153,7 @@ describe('a connection', () => {
     await short.call('uri');
     await signalLibvirtd('STOP');
     try {
-      expect(await short.call('list')).toMatchObject({ error: 'OutsideError', codes: ['libvirt-unreachable'] });
+      expect(await short.call('list')).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-unreachable'] });
     } finally {
       await signalLibvirtd('CONT');
     }
