@@ -39,10 +39,14 @@ for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) 
 
   const ajv = new Ajv({ allErrors: false, verbose: true, code: { source: true, esm: true, lines: true } });
   ajv.addKeyword('tsType');
-  const code = standalone.default(ajv, ajv.compile(withoutDescriptions(schema)));
+  // ajv's counter of characters is CommonJS, which an ES module cannot load.
+  const code = standalone
+    .default(ajv, ajv.compile(withoutDescriptions(schema)))
+    .replaceAll('require("ajv/dist/runtime/ucs2length").default', '(text) => [...text].length');
+  if (code.includes('require(')) throw new Error(`${file}: the validator is not an ES module`);
   writeFileSync(`${out}${name}.validate.js`, `${BANNER}\n${code}`);
   writeFileSync(
     `${out}${name}.validate.d.ts`,
-    `${BANNER}\nimport type { ValidateFunction } from 'ajv';\nexport declare const validate: ValidateFunction<unknown>;\n`,
+    `${BANNER}\nimport type { ValidateFunction } from 'ajv';\nimport type { ${schema.title} } from './${name}.js';\n\nexport declare const validate: ValidateFunction<${schema.title}>;\n`,
   );
 }

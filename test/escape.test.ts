@@ -46,6 +46,6 @@ describe('what a command prints', () => {
       /process\.std(out|err)\.write|console\./.test(readFileSync(join(REPOSITORY, 'src', file), 'utf8')),
     );
     // The progress bar moves the cursor; the start script reports that standard output cannot be written.
-    expect(writers.sort()).toEqual(['cli/batch-progress.ts', 'cli/io/terminal.ts', 'cli/start.ts']);
+    expect(writers.sort()).toEqual(['cli/io/terminal.ts', 'cli/render/progress.ts', 'cli/start.ts']);
   });
 });

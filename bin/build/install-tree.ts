@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { completionScript } from '../../src/cli/completion.js';
+import { completionScript } from '../../src/cli/render/completion.js';
 import type { Executable } from './executable.js';
 import { copyrightFile } from './licences.js';
 import { manPages } from './man.js';

@@ -3,10 +3,11 @@
  * language for manuals); `mandoc -T lint` has no warning about them.
  */
 
-import { COMMANDS, type Command } from '../../src/cli/commands.js';
-import { explain } from '../../src/cli/explain.js';
+import type { Command } from '../../src/cli/command.js';
 import type { OptionSpec } from '../../src/cli/options.js';
+import { explain } from '../../src/cli/render/explanation.js';
 import { CODES, type DiagnosticCode } from '../../src/diagnostics/codes.js';
+import { COMMANDS } from '../../src/generated/commands.js';
 import { policyKeys } from '../../src/plan/policy.js';
 
 /** A page by its file name: `vsmmu-rewrite.1`. */
@@ -14,12 +15,16 @@ export type ManPages = Readonly<Record<string, string>>;
 
 const PURPOSE = 'place host devices of libvirt domains behind one virtual SMMUv3 per physical SMMUv3';
 
-/** Commands that programs call, not people. They have no page. */
-const isPublic = ({ internal }: Command): boolean => internal !== true;
+/** The commands that have a page: those that only programs call have none. */
+const PUBLIC_COMMANDS = await Promise.all(
+  Object.entries(COMMANDS).flatMap(([name, { internal, load }]) =>
+    internal ? [] : [load().then((command): [string, Command] => [name, command])],
+  ),
+);
 
 /** All pages. @param date the date that they carry */
 export function manPages(date: Date): ManPages {
-  const commands = Object.entries(COMMANDS).filter(([, command]) => isPublic(command));
+  const commands = PUBLIC_COMMANDS;
   return {
     'vsmmu.1': mainPage(date, commands),
     ...Object.fromEntries(
@@ -114,7 +119,7 @@ function exitStatus(): string {
 }
 
 function commandPage(date: Date, name: string, command: Command): string {
-  const options = Object.entries(command.options()).sort(([a], [b]) => (a < b ? -1 : 1));
+  const options = Object.entries(command.options).sort(([a], [b]) => (a < b ? -1 : 1));
   const operands = command.usage.slice(name.length).trim();
   return page(date, pageName(name), 1, summaryLine(command.summary), [
     section(

@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { diagnostic, InputError } from '../diagnostics.js';
 import type { Topology } from '../generated/topology.js';
 import { Host } from '../host/host.js';
-import { parseJson } from '../host/json.js';
 import { readTopology } from '../host/snapshot.js';
+import { parseJson } from '../json.js';
 import { wrapIoError } from './outside.js';
 
 /** Which host each domain is for: one for all, or a file that says it of each. */

@@ -1,7 +1,7 @@
 import type { ConvertSettings } from '../convert.js';
 import type { Target } from '../domain/target.js';
 import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
-import { Host } from '../host/host.js';
+import { type Host, NO_HOST } from '../host/host.js';
 import { type DomainEntry, openLibvirt } from '../libvirt/connection.js';
 import { type Policy, policyWithDefaults } from '../plan/policy.js';
 import { gone } from './change.js';
@@ -68,8 +68,6 @@ export function runFolder(
     signal,
   });
 }
-
-const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
 
 /** Connections to one libvirt, and the domains there that a run is to look at. */
 export class LibvirtBatch implements AsyncDisposable {

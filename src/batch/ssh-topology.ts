@@ -3,7 +3,7 @@ import { diagnostic, EnvironmentError } from '../diagnostics.js';
 import type { Host } from '../host/host.js';
 import { readTopology } from '../host/snapshot.js';
 import { describeIoError } from '../io/errors.js';
-import { sshTarget } from './uri.js';
+import { sshTarget } from '../libvirt/uri.js';
 
 /**
  * The host of a remote libvirt, as `vsmmu topology` tells of it there.

@@ -2,7 +2,7 @@ import { diagnostic, InputError } from '../diagnostics.js';
 import {
   flag,
   HOST_OPTIONS,
-  type OptionSpec,
+  type Options,
   type OptionValues,
   policyOptions,
   STATE_FOLDERS,
@@ -11,7 +11,7 @@ import {
 } from './options.js';
 
 /** Which domains. */
-const SOURCE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+const SOURCE_OPTIONS: Options = {
   connect: text('the libvirt whose domains are converted', {
     alias: 'c',
     defaultDescription: 'LIBVIRT_DEFAULT_URI, else qemu:///system',
@@ -25,12 +25,12 @@ const SOURCE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** What is kept of a run, and where. */
-export const STATE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const STATE_OPTIONS: Options = {
   state: text('the folder that runs are kept in', { value: 'folder', defaultDescription: STATE_FOLDERS }),
 };
 
 /** How a run goes. */
-export const RUN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const RUN_OPTIONS: Options = {
   ...STATE_OPTIONS,
   jobs: text('how many domains at a time', { defaultDescription: 'as many as there are cores' }),
   'fail-fast': flag('end after the first domain that fails'),
@@ -38,7 +38,7 @@ export const RUN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** What `batch convert` takes beside what every command takes. */
-export function convertOptions(): Record<string, OptionSpec> {
+export function convertOptions(): Options {
   return {
     ...SOURCE_OPTIONS,
     apply: flag('do it; without it, only what would be done is told'),

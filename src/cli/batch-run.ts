@@ -11,12 +11,12 @@ import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
 import type { FolderSource, LibvirtSource } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { VERSION } from '../version.js';
-import type { HtmlReport } from './batch-html.js';
 import { number, waitOf } from './batch-options.js';
-import { openOutput, summary } from './batch-output.js';
 import { exitCodeOf } from './exit-code.js';
 import { say } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
+import { openOutput, summary } from './render/batch.js';
+import type { HtmlReport } from './render/batch-html.js';
 import { printDiagnostics } from './report.js';
 import { stateFolder } from './state-folder.js';
 
@@ -179,7 +179,7 @@ async function openProgress({ options, total, dry }: BatchContext) {
   // A document is no place for a bar.
   const inTheWay = isSet(options, 'json') && process.stdout.isTTY;
   if (!process.stderr.isTTY || isSet(options, 'quiet') || inTheWay) return undefined;
-  const { Progress } = await import('./batch-progress.js');
+  const { Progress } = await import('./render/progress.js');
   return new Progress(await total(), { onlyFailures: !dry && process.stdout.isTTY });
 }
 
@@ -193,7 +193,7 @@ export async function openReport(
 ): Promise<HtmlReport | undefined> {
   const file = value(options, 'html');
   if (file === undefined) return undefined;
-  const { HtmlReport } = await import('./batch-html.js');
+  const { HtmlReport } = await import('./render/batch-html.js');
   return new HtmlReport(file, hostOf, factsOf(options));
 }
 

@@ -1,6 +1,6 @@
 import parse from 'yargs-parser';
 import { diagnostic, InputError } from '../diagnostics.js';
-import type { OptionSpec, OptionValues } from './options.js';
+import type { Options, OptionValues } from './options.js';
 
 /** A command line, taken apart. */
 export interface CommandLine {
@@ -25,10 +25,7 @@ const CONFIGURATION = {
  * @throws InputError `usage`: an option that there is not (with the nearest that there is), without its value, or
  * beside one that it excludes
  */
-export async function parseCommandLine(
-  argv: readonly string[],
-  specs: Readonly<Record<string, OptionSpec>>,
-): Promise<CommandLine> {
+export async function parseCommandLine(argv: readonly string[], specs: Options): Promise<CommandLine> {
   // Whatever follows `--` is an operand, whatever it looks like.
   const end = argv.indexOf('--');
   const head = end < 0 ? argv : argv.slice(0, end);

@@ -1,81 +1,132 @@
-import { diagnostic, InputError } from '../diagnostics.js';
-import { print } from './io/terminal.js';
-import { type OptionValues, soleOperand } from './options.js';
+import { spawnSync } from 'node:child_process';
+import { CODES } from '../diagnostics/codes.js';
+import { COMMANDS } from '../generated/commands.js';
+import type { Command, CommandEntry } from './command.js';
+import { findCommand, partsOf } from './find-command.js';
+import type { OptionSpec, Options } from './options.js';
+import { SHELLS } from './render/completion.js';
+
+/** A word that may come next; `description` is for shells that show one. */
+export interface Candidate {
+  readonly value: string;
+  readonly description?: string;
+}
+
+/** What may come next: words, or names of files that the shell finds itself. */
+export interface Completion {
+  readonly candidates: readonly Candidate[];
+  readonly paths?: 'file' | 'folder';
+}
+
+const NOTHING: Completion = { candidates: [] };
 
 /**
- * What a shell runs to complete a command line: it asks `vsmmu complete` for the words, which knows the commands, so that the
- * scripts are the same for every version. A line `:file` or `:folder` in the answer asks the shell for its own names of files.
+ * What may come next on a command line.
+ * @param words the words after `vsmmu`; the last one is the one being typed, empty where none has begun
+ * @param domains lists the names of the domains of a libvirt
  */
-const SCRIPTS: Readonly<Record<string, string>> = {
-  // Bash splits words at `:` and `=` too, which URIs and --option=value contain: the words are read from the line itself, and
-  // the answers lose what stands before the last such character.
-  bash: `# bash completion for vsmmu: eval "$(vsmmu completion bash)"
-_vsmmu() {
-  local line=\${COMP_LINE:0:COMP_POINT} words current answer IFS=$' \\t\\n'
-  read -a words <<<"$line"
-  case $line in *[[:space:]]) words+=('') ;; esac
-  current=\${words[\${#words[@]}-1]}
-  COMPREPLY=()
-  while IFS= read -r answer; do
-    answer=\${answer%%$'\\t'*}
-    case $answer in
-      :file) compopt -o filenames; while IFS= read -r answer; do COMPREPLY+=("$answer"); done < <(compgen -f -- "$current") ;;
-      :folder) compopt -o filenames; while IFS= read -r answer; do COMPREPLY+=("$answer"); done < <(compgen -d -- "$current") ;;
-      *) COMPREPLY+=("$(printf %q "\${answer#"\${current%"\${current##*[:=]}"}"}")") ;;
-    esac
-  done < <(vsmmu complete -- "\${words[@]:1}" 2>/dev/null)
-}
-complete -F _vsmmu vsmmu
-`,
-  zsh: `#compdef vsmmu
-# zsh completion for vsmmu: eval "$(vsmmu completion zsh)", or this text as _vsmmu in a folder of $fpath
-_vsmmu() {
-  local answer
-  local -a values lines
-  for answer in "\${(@f)$(vsmmu complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
-    case $answer in
-      '') ;;
-      :file) _files ;;
-      :folder) _files -/ ;;
-      *) values+=("\${answer%%$'\\t'*}") lines+=("\${answer/$'\\t'/  }") ;;
-    esac
-  done
-  (( $#values == 0 )) || compadd -l -d lines -a values
-}
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _vsmmu "$@"; else compdef _vsmmu vsmmu; fi
-`,
-  fish: `# fish completion for vsmmu: vsmmu completion fish | source
-function __vsmmu_complete
-    set -l words (commandline -opc) (commandline -ct)
-    for line in (vsmmu complete -- $words[2..-1] 2>/dev/null)
-        switch $line
-            case :file
-                __fish_complete_path (commandline -ct)
-            case :folder
-                __fish_complete_directories (commandline -ct)
-            case '*'
-                echo $line
-        end
-    end
-end
-complete -c vsmmu -f -a '(__vsmmu_complete)'
-`,
-};
+export async function complete(
+  words: readonly string[],
+  domains: (uri: string) => readonly string[],
+): Promise<Completion> {
+  const current = words.at(-1) ?? '';
+  const before = words.slice(0, -1);
+  const { name, entry, rest } = findCommand(before);
+  if (!entry) return before.length > 1 ? NOTHING : startingWith(current, commandWords(name));
+  const command = await entry.load();
+  const specs = { ...command.options, help: { type: 'boolean', describe: 'print help' } as const };
+  const end = rest.indexOf('--');
+  const given = end < 0 ? rest : rest.slice(0, end);
+  if (end >= 0) return operandsOf(command, given, current, domains);
 
-/** The shells that `vsmmu completion` knows. */
-export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
+  const [, option, prefix] = /^(--[a-z-]+=)(.*)$/s.exec(current) ?? [];
+  if (option !== undefined) {
+    const completion = valuesOf(specFor(specs, option.slice(0, -1)), prefix ?? '');
+    return { candidates: completion.candidates.map((c) => ({ ...c, value: option + c.value })) };
+  }
+  const awaited = specFor(specs, before.at(-1) ?? '');
+  if (awaited?.type === 'string') return valuesOf(awaited, current);
+  if (current.startsWith('-')) {
+    const options = Object.entries(specs).map(([each, { describe }]) => ({
+      value: `--${each}`,
+      description: describe,
+    }));
+    return startingWith(current, options);
+  }
+  return operandsOf(command, given, current, domains);
+}
 
-/** The completion script for a shell. @throws InputError `usage` for a shell that it does not know */
-export function completionScript(shell: string): string {
-  const script = SCRIPTS[shell];
-  if (script !== undefined) return script;
-  throw new InputError(
-    diagnostic('usage', `there is no completion for ${shell}`, { hint: `give ${SHELLS.join(', ')}` }),
+/** The words that a command begins with, or the second words of `hook` and `batch`. */
+function commandWords(first: string): readonly Candidate[] {
+  const isPublic = (name: string): boolean => COMMANDS[name]?.internal !== true;
+  if (first !== '') {
+    const parts = partsOf(first);
+    return parts.map((part) => candidateFor(part, COMMANDS[`${first} ${part}`]));
+  }
+  const names = Object.keys(COMMANDS).flatMap((name) => (isPublic(name) ? [name.split(' ')[0] ?? ''] : []));
+  return [...new Set(names)].map((name) => candidateFor(name, COMMANDS[name]));
+}
+
+function candidateFor(value: string, command: CommandEntry | undefined): Candidate {
+  return command ? { value, description: command.summary } : { value };
+}
+
+/** The option that a word names, as `--name` or by its letter. */
+function specFor(specs: Options, word: string): OptionSpec | undefined {
+  if (word.startsWith('--')) return specs[word.slice(2)];
+  return Object.values(specs).find(({ alias }) => alias !== undefined && word === `-${alias}`);
+}
+
+function valuesOf(spec: OptionSpec | undefined, current: string): Completion {
+  if (spec?.value === 'file' || spec?.value === 'folder') return { candidates: [], paths: spec.value };
+  return startingWith(
+    current,
+    (spec?.value ?? []).map((value) => ({ value })),
   );
 }
 
-/** `vsmmu completion SHELL`. */
-export async function run(operands: readonly string[], _options: OptionValues): Promise<void> {
-  if (operands.length === 0) throw new InputError(diagnostic('usage', `give a shell: ${SHELLS.join(', ')}`));
-  print(completionScript(soleOperand(operands, 'shell')));
+/** What the operands of a command are follows from their names in its usage. */
+function operandsOf(
+  { usage }: Command,
+  given: readonly string[],
+  current: string,
+  domains: (uri: string) => readonly string[],
+): Completion {
+  if (usage.includes('CODE'))
+    return startingWith(
+      current,
+      Object.keys(CODES).map((value) => ({ value })),
+    );
+  if (usage.includes('SHELL'))
+    return startingWith(
+      current,
+      SHELLS.map((value) => ({ value })),
+    );
+  const uri = connectionOf(given) ?? (usage.startsWith('batch convert') ? 'qemu:///system' : undefined);
+  if (/DOMAIN|NAME/.test(usage) && uri !== undefined) {
+    return startingWith(
+      current,
+      domains(uri).map((value) => ({ value })),
+    );
+  }
+  return /DOMAIN|FILE/.test(usage) ? { candidates: [], paths: 'file' } : NOTHING;
+}
+
+function connectionOf(words: readonly string[]): string | undefined {
+  for (const [i, word] of words.entries()) {
+    if (word === '--connect' || word === '-c') return words[i + 1];
+    if (word.startsWith('--connect=')) return word.slice('--connect='.length);
+  }
+  return undefined;
+}
+
+/** Lists the names of a libvirt's domains; none if it does not answer within two seconds. */
+export function domainNames(uri: string): readonly string[] {
+  const args = ['--quiet', '--connect', uri, '--readonly', 'list', '--all', '--name'];
+  const { stdout } = spawnSync('virsh', args, { encoding: 'utf8', timeout: 2000, stdio: ['ignore', 'pipe', 'ignore'] });
+  return (stdout ?? '').split('\n').filter((name) => name !== '');
+}
+
+function startingWith(current: string, candidates: readonly Candidate[]): Completion {
+  return { candidates: candidates.filter(({ value }) => value.startsWith(current)) };
 }

@@ -4,10 +4,10 @@ import { type Diagnostic, diagnostic, EnvironmentError, InputError, RefusedError
 import { describeIoError } from '../io/errors.js';
 import { createFile } from '../io/replace.js';
 import { type Connection, type DomainUuid, openLibvirt } from '../libvirt/connection.js';
-import { confirm } from './ask.js';
-import { unifiedDiff } from './diff.js';
+import { confirm } from './io/ask.js';
 import { printPatch, say } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
+import { unifiedDiff } from './render/diff.js';
 import { type Located, printJson, report } from './report.js';
 import type { Source } from './source.js';
 import { stateFolder } from './state-folder.js';

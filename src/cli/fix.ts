@@ -1,5 +1,5 @@
 import { DiagnosedError, type Diagnostic, RefusedError } from '../diagnostics.js';
-import { backUp, writeFile } from './files.js';
+import { backUp, writeFile } from './io/files.js';
 import { printMarkup, printPatch } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { placeSource } from './place.js';
@@ -26,7 +26,7 @@ export async function fix(source: Source, examine: Examine, options: OptionValue
   const before = Buffer.from(source.input).toString('utf8');
   const { xml: after = before } = fixed;
   if (isSet(options, 'diff')) {
-    const { unifiedDiff } = await import('./diff.js');
+    const { unifiedDiff } = await import('./render/diff.js');
     printPatch(unifiedDiff(source.name, before, after));
   } else if (source.file === '-') {
     if (!isSet(options, 'json')) printMarkup(after);

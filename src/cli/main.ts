@@ -1,11 +1,13 @@
 import { CODES } from '../diagnostics/codes.js';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
+import { COMMANDS } from '../generated/commands.js';
 import { VERSION } from '../version.js';
-import { InterruptedError } from './ask.js';
+import type { Command } from './command.js';
 import { type CommandLine, parseCommandLine, suggestion } from './command-line.js';
-import { COMMANDS, findCommand, partsOf } from './commands.js';
 import { exitCodeOf } from './exit-code.js';
-import { nameOfInput } from './files.js';
+import { findCommand, partsOf } from './find-command.js';
+import { InterruptedError } from './io/ask.js';
+import { nameOfInput } from './io/files.js';
 import { print } from './io/terminal.js';
 import { isSet } from './options.js';
 import { applyStrictness, printDiagnostics, printJson } from './report.js';
@@ -17,20 +19,21 @@ import { applyStrictness, printDiagnostics, printJson } from './report.js';
  */
 export async function main(argv: readonly string[]): Promise<number> {
   // `vsmmu help batch` is `vsmmu batch --help`.
-  const { name, command, rest } = findCommand(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv);
+  const { name, entry, rest } = findCommand(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv);
   const beforeOperands = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined);
+  let command: Command | undefined;
   let line: CommandLine = { operands: [], options: { json: beforeOperands.includes('--json') } };
   try {
     if (name === '--version' || name === 'version') {
       print(`${VERSION}\n`);
-    } else if (isHelp(name) || ((command || partsOf(name).length > 0) && beforeOperands.some(isHelp))) {
-      const { printHelp } = await import('./help.js');
+    } else if (isHelp(name) || ((entry || partsOf(name).length > 0) && beforeOperands.some(isHelp))) {
+      const { printHelp } = await import('./render/help.js');
       await printHelp(name);
     } else {
-      if (!command) throw await unknownCommand(name, rest[0]);
-      line = await parseCommandLine(rest, command.options());
-      const { run } = await command.load();
-      return (await run(line.operands, line.options)) ?? 0;
+      if (!entry) throw await unknownCommand(name, rest[0]);
+      command = await entry.load();
+      line = await parseCommandLine(rest, command.options);
+      return (await command.run(line.operands, line.options)) ?? 0;
     }
     return 0;
   } catch (error) {

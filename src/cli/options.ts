@@ -1,6 +1,6 @@
 import { diagnostic, InputError } from '../diagnostics.js';
 import { DEFAULT_POLICY, type Policy, policyKeys, readPolicy, withOption } from '../plan/policy.js';
-import { readExisting, readTextFile } from './files.js';
+import { readExisting, readTextFile } from './io/files.js';
 
 /** The options of a command line as they were given; each by its name in kebab case. */
 export type OptionValues = Readonly<Record<string, unknown>>;
@@ -23,6 +23,9 @@ export interface OptionSpec {
   readonly defaultDescription?: string;
 }
 
+/** Options by name. */
+export type Options = Readonly<Record<string, OptionSpec>>;
+
 /** An option with a value, which is text. */
 export function text(describe: string, more: Partial<OptionSpec> = {}): OptionSpec {
   return { type: 'string', describe, ...more };
@@ -34,7 +37,7 @@ export function flag(describe: string, more: Partial<OptionSpec> = {}): OptionSp
 }
 
 /** What every command takes. */
-export const OUTPUT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const OUTPUT_OPTIONS: Options = {
   json: flag('print one JSON document: changed, diagnostics and the result'),
   strict: flag('take warnings for errors'),
   quiet: flag('say nothing but errors', { conflicts: 'verbose' }),
@@ -42,13 +45,13 @@ export const OUTPUT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** Where the host is read. */
-export const HOST_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const HOST_OPTIONS: Options = {
   sysfs: text('the folder to take for /sys', { value: 'folder', defaultDescription: '/sys', conflicts: 'topology' }),
   topology: text('take the host from this snapshot (vsmmu topology --json) instead of sysfs', { value: 'file' }),
 };
 
 /** Where a command that makes a domain of a domain writes it. */
-export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const RESULT_OPTIONS: Options = {
   output: text('write to this file instead of standard output', { alias: 'o', value: 'file' }),
   'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
   backup: text('with --in-place: keep the old file under its name and this suffix'),
@@ -59,7 +62,7 @@ export const RESULT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 const CONNECTIONS = ['qemu:///system', 'qemu:///session'];
 
 /** Where a domain is taken from by its name. */
-export const CONNECT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const CONNECT_OPTIONS: Options = {
   connect: text('take the domain from the libvirt of this URI, by its name or UUID', {
     alias: 'c',
     value: CONNECTIONS,
@@ -67,7 +70,7 @@ export const CONNECT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** How a domain is stored where it was taken from. */
-export const DEFINE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const DEFINE_OPTIONS: Options = {
   ...CONNECT_OPTIONS,
   define: flag('with --connect: define the result there, after showing it and asking', { conflicts: 'output' }),
   yes: flag('with --define: do not ask', { alias: 'y' }),
@@ -78,7 +81,7 @@ export const DEFINE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** How a command that shows something draws it. */
-export const PICTURE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const PICTURE_OPTIONS: Options = {
   svg: text('draw a picture into this file instead, as SVG; - for standard output', {
     value: 'file',
     conflicts: 'format',
@@ -90,7 +93,7 @@ export const PICTURE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** The libvirt and the QEMU that the result is for. */
-export const TARGET_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const TARGET_OPTIONS: Options = {
   libvirt: text("the libvirt that the result is for: a version, or here for this machine's", {
     value: ['here'],
     defaultDescription: "today's",
@@ -107,14 +110,12 @@ const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowe
 const HOOK_KEYS = ['hook', 'convert-on-stop'];
 
 /** The policy file, and an option for each of the policy's keys that say how devices are placed. */
-export function policyOptions(): Record<string, OptionSpec> {
-  const options = allPolicyOptions();
-  for (const name of HOOK_KEYS) delete options[name];
-  return options;
+export function policyOptions(): Options {
+  return without(allPolicyOptions(), ...HOOK_KEYS);
 }
 
 /** The policy file, and an option for each of the policy's keys, described by its schema. */
-function allPolicyOptions(): Record<string, OptionSpec> {
+function allPolicyOptions(): Options {
   const options: Record<string, OptionSpec> = {
     policy: text('the policy file', { value: 'file', defaultDescription: `${DEFAULT_POLICY_FILE} where it exists` }),
   };
@@ -135,13 +136,13 @@ function allPolicyOptions(): Record<string, OptionSpec> {
 }
 
 /** Of the policy's options, those that matter to a device that is plugged in. */
-export function attachOptions(): Record<string, OptionSpec> {
+export function attachOptions(): Options {
   const { policy, bypass } = policyOptions();
   return { ...(policy && { policy }), ...(bypass && { bypass }) };
 }
 
 /** What a check takes: `--fix` is a rewrite, with all that one takes. */
-export function checkOptions(): Record<string, OptionSpec> {
+export function checkOptions(): Options {
   return {
     'no-host': flag('look only at what the domain tells by itself, on any machine'),
     fix: flag('rewrite each file in which something is wrong, where that mends it, and look again'),
@@ -152,7 +153,7 @@ export function checkOptions(): Record<string, OptionSpec> {
 }
 
 /** What libvirt's hook is called with. */
-export function hookOptions(): Record<string, OptionSpec> {
+export function hookOptions(): Options {
   const options = { ...allPolicyOptions(), ...HOST_OPTIONS };
   const some = (...names: readonly string[]) =>
     Object.fromEntries(Object.entries(options).filter(([name]) => names.includes(name)));
@@ -165,6 +166,11 @@ export function hookOptions(): Record<string, OptionSpec> {
     libvirt: text('the libvirt to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),
     qemu: text('the QEMU to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),
   };
+}
+
+/** Options without those of these names. */
+export function without(options: Options, ...names: readonly string[]): Options {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
 /** The last value of an option that was given, or undefined. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { diagnostic, InputError } from '../diagnostics.js';
-import { backUp, writeFile } from './files.js';
+import { backUp, writeFile } from './io/files.js';
 import { printMarkup, printPatch } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { type Located, printJson, report } from './report.js';
@@ -62,7 +62,7 @@ export async function deliver(target: string | undefined, result: Result, option
   if (!diffFirst) report(diagnostics, options);
   if (isSet(options, 'json')) printJson({ changed, diagnostics, xml: after });
   else if (isSet(options, 'diff')) {
-    const { unifiedDiff } = await import('./diff.js');
+    const { unifiedDiff } = await import('./render/diff.js');
     printPatch(unifiedDiff(source.name, before, after));
   } else if (target === undefined) printMarkup(after);
   if (diffFirst) report(diagnostics, options);

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { diagnostic, InputError } from '../diagnostics.js';
-import { writeFile } from './files.js';
+import { writeFile } from './io/files.js';
 import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { report } from './report.js';

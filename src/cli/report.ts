@@ -4,7 +4,7 @@ import type { Domain } from '../domain/domain.js';
 import { printable } from '../escape.js';
 import { printJsonText, say } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
-import { colours } from './typeset.js';
+import { colours } from './render/typeset.js';
 
 /** A finding that says which file it is in: the domain's, or another. */
 export type Located = Diagnostic & { readonly file: string };

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { isRemote } from '../batch/uri.js';
 import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import type { Connection, DomainUuid } from '../libvirt/connection.js';
-import { nameOfInput, readInput } from './files.js';
+import { isRemote } from '../libvirt/uri.js';
+import { nameOfInput, readInput } from './io/files.js';
 import { say } from './io/terminal.js';
 import { type OptionValues, value } from './options.js';
 

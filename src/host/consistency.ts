@@ -1,6 +1,6 @@
 import type { Bdf } from '../domain/address.js';
 import type { PciDevice, Topology } from '../generated/topology.js';
-import { misfit } from './json.js';
+import { misfit } from '../json.js';
 import { findEndlessParents } from './parents.js';
 
 type Fail = (path: string, message: string) => never;

@@ -113,3 +113,6 @@ export class Host {
 export function compareSmmu(a: Smmu, b: Smmu): number {
   return a.name.length - b.name.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
+
+/** A host without SMMUs and devices, where no host is known. */
+export const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });

@@ -1,9 +1,9 @@
 import { compareBdf } from '../domain/address.js';
 import type { NumaNode, Topology } from '../generated/topology.js';
 import { validate } from '../generated/topology.validate.js';
+import { checkJson, parseJson } from '../json.js';
 import { checkConsistency } from './consistency.js';
 import { compareSmmu, Host } from './host.js';
-import { checkJson, parseJson } from './json.js';
 
 /**
  * The host of a snapshot, `text` being what the file `file` holds: a topology, or a document of `--json` with one in

@@ -3,7 +3,7 @@ import { diagnostic, InputError } from '../diagnostics.js';
 import { parseBdf } from '../domain/address.js';
 import type { Policy as PolicyFile } from '../generated/policy.js';
 import { validate } from '../generated/policy.validate.js';
-import { checkJson, parseJson } from '../host/json.js';
+import { checkJson, parseJson } from '../json.js';
 
 /** How to place devices: every key of the policy's schema with a value. */
 export type Policy = Readonly<Required<Omit<PolicyFile, '$schema'>>>;

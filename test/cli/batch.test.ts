@@ -332,7 +332,7 @@ describe('a folder that is no good', () => {
 
 describe('the command line of batch', () => {
   it.each<[title: string, args: string[], says: RegExp]>([
-    ['no part', ['batch'], /batch does nothing by itself; give one of convert, resume/],
+    ['no part', ['batch'], /batch does nothing by itself; give one of convert, list/],
     ['a part that there is not', ['batch', 'convrt'], /did you mean batch convert\?/],
     ['no domain', ['batch', 'convert'], /give the names of domains, or --all/],
     ['domains and --all', ['batch', 'convert', '--all', 'vm'], /give the names of domains, or --all/],

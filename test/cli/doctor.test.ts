@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Checked, type DoctorInput, examine } from '../../src/cli/doctor-checks.js';
-import { renderChecks } from '../../src/cli/doctor-text.js';
+import { renderChecks } from '../../src/cli/render/doctor.js';
+import { type Checked, type DoctorInput, examine } from '../../src/doctor/examine.js';
 import { libvirtOfVersion, qemuOfVersion } from '../../src/domain/target.js';
 import type { SmmuFeatures } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';

@@ -3,8 +3,8 @@ import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { withHeader, withoutHeader } from '../../src/cli/edit-header.js';
 import { userEditor } from '../../src/cli/editor.js';
+import { withHeader, withoutHeader } from '../../src/cli/render/edit-header.js';
 import type { Located } from '../../src/cli/report.js';
 import { sample as before } from './hook-place.js';
 import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';

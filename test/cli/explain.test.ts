@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.js';
-import { findCommand } from '../../src/cli/commands.js';
-import { explain, renderExplanation } from '../../src/cli/explain.js';
+import { findCommand } from '../../src/cli/find-command.js';
+import { explain, renderExplanation } from '../../src/cli/render/explanation.js';
 import { CODES, type DiagnosticCode } from '../../src/diagnostics/codes.js';
 import { parseXml } from '../../src/xml/document.js';
 import { vsmmu } from './run.js';
@@ -86,9 +86,10 @@ describe('explanations', () => {
     ),
   );
   it.each(commands)('show commands that there are: %s: vsmmu %s', async (_, line) => {
-    const { name, command, rest } = findCommand(line.split(/\s+/));
+    const { name, entry, rest } = findCommand(line.split(/\s+/));
+    const command = await entry?.load();
     if (!command) throw new Error(`there is no command ${name}`);
-    await expect(parseCommandLine(rest, command.options())).resolves.toBeDefined();
+    await expect(parseCommandLine(rest, command.options)).resolves.toBeDefined();
   });
 
   const documents = explanations.filter(([code, { example }]) => example.startsWith('<') && !NOT_XML.has(code));

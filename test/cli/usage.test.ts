@@ -38,7 +38,7 @@ describe('the command line', () => {
       ['rewrite', '-c', 'x:///'],
       /give the name or the UUID of a domain of x:\/\/\/; see vsmmu rewrite --help/,
     ],
-    ['a group without a command', ['hook'], /hook does nothing by itself; give one of install, uninstall, status$/m],
+    ['a group without a command', ['hook'], /hook does nothing by itself; give one of install, status, uninstall$/m],
     ['an option of a command', ['batch', 'list', '--diff'], /no option --diff; see vsmmu batch list --help/],
     [
       "another machine's libvirt without its topology",
@@ -197,12 +197,12 @@ describe('the command line', () => {
       ([, command]) => command,
     );
     expect(listed).toEqual(
-      { hook: ['hook install', 'hook uninstall', 'hook status'] }[group] ?? [
+      { hook: ['hook install', 'hook status', 'hook uninstall'] }[group] ?? [
         'batch convert',
-        'batch resume',
-        'batch rollback',
         'batch list',
         'batch prune',
+        'batch resume',
+        'batch rollback',
       ],
     );
   });

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { renderTopology } from '../../src/cli/render/topology.js';
 import { KERNEL_LOG } from '../../src/host/kernel-log.js';
-import { renderTopology } from '../../src/host/render.js';
 import { scanHost } from '../../src/host/scan.js';
 import { readTopology, serializeTopology } from '../../src/host/snapshot.js';
 import { changedHost } from './fixture.js';

@@ -1,0 +1,26 @@
+import type { OptionSpec, OptionValues } from './options.js';
+
+/** A command. Each file in `commands/` exports one, and `src/generated/commands.ts` lists them. */
+export interface Command {
+  /** Its name and operands. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Only programs call it: it is in no list of commands. */
+  readonly internal?: true;
+  /** The name in diagnostics that name no file; by default the first operand, which is the domain. */
+  readonly subject?: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  /** Runs the command. A command whose answer can be no returns its exit code. */
+  run(operands: readonly string[], options: OptionValues): Promise<void> | Promise<number>;
+}
+
+/** The part of a command that lists of commands show, and how to load the rest. */
+export interface CommandEntry extends Pick<Command, 'usage' | 'summary' | 'internal'> {
+  /** The first example. */
+  readonly example: Command['examples'][number];
+  load(): Promise<Command>;
+}
+
+/** All commands by name. */
+export type CommandTable = Readonly<Record<string, CommandEntry>>;

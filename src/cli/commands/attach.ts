@@ -1,0 +1,54 @@
+import { diagnostic, InputError } from '../../diagnostics.js';
+import { parseBdf } from '../../domain/address.js';
+import { parseDomain } from '../../domain/domain.js';
+import { attachedDevice } from '../../edit/elements.js';
+import { planAttachment } from '../../plan/attach.js';
+import { printElement } from '../../xml/print.js';
+import type { Command } from '../command.js';
+import { readHost } from '../host.js';
+import { printMarkup } from '../io/terminal.js';
+import {
+  attachOptions,
+  CONNECT_OPTIONS,
+  HOST_OPTIONS,
+  isSet,
+  type OptionValues,
+  OUTPUT_OPTIONS,
+  policyOf,
+} from '../options.js';
+import { printJson, refuseErrors, withFile } from '../report.js';
+import { readSource, requireItsHost } from '../source.js';
+
+export const command: Command = {
+  usage: 'attach DOMAIN BDF',
+  summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
+  options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...attachOptions(), ...OUTPUT_OPTIONS },
+  examples: [
+    ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
+  ],
+  run,
+};
+
+/** `vsmmu attach DOMAIN BDF`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  const [file, name, ...more] = operands;
+  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  if (file === undefined || name === undefined || more.length > 0) {
+    throw wrong('attach takes a domain and the address of a host device');
+  }
+  const bdf = parseBdf(name);
+  if (bdf === undefined)
+    throw wrong(`${name} is not a PCI address (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)`);
+  requireItsHost(options);
+  const policy = policyOf(options);
+  const source = await readSource(file, options, { live: true });
+  const domain = parseDomain(source.input);
+  const devices = new Set([bdf, ...domain.hostDevices.map((device) => device.bdf)]);
+  const host = readHost(options, { devices });
+  const { xml } = refuseErrors(withFile(domain, source.name, options), () => {
+    const element = attachedDevice(planAttachment(domain, host, bdf, policy));
+    return { xml: `${printElement(element, "'", { lineEnd: '\n', indent: '', unit: '  ' })}\n`, diagnostics: [] };
+  });
+  if (isSet(options, 'json')) printJson({ changed: true, diagnostics: [], xml });
+  else printMarkup(xml);
+}

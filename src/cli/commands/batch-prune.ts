@@ -1,0 +1,60 @@
+import { readHistory } from '../../batch/history.js';
+import type { RunFolder } from '../../batch/state.js';
+import { DiagnosedError, diagnostic, InputError } from '../../diagnostics.js';
+import { number, STATE_OPTIONS } from '../batch-options.js';
+import { lockFor, openState } from '../batch-run.js';
+import type { Command } from '../command.js';
+import { print } from '../io/terminal.js';
+import { isSet, type OptionValues, OUTPUT_OPTIONS, text } from '../options.js';
+import { printJson } from '../report.js';
+
+export const command: Command = {
+  usage: 'batch prune [RUN...]',
+  subject: 'vsmmu',
+  summary: 'remove runs with their backups; what they did can then no longer be taken back',
+  options: {
+    keep: text('remove all but the newest so many'),
+    days: text('remove what is older than so many days'),
+    ...STATE_OPTIONS,
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [['$0 batch prune --keep 3', 'all but the last three']],
+  run,
+};
+
+/** `vsmmu batch prune [RUN…]`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  const state = openState(options);
+  const keep = number(options, 'keep', 0, 1_000_000);
+  const days = number(options, 'days', 0, 100_000);
+  if (operands.length === 0 && keep === undefined && days === undefined) {
+    throw new InputError(diagnostic('usage', 'say what to remove: runs, --keep N or --days N'));
+  }
+  // Where there is nothing to remove, no folder is made to lock.
+  using _lock = await lockFor(options, state.runs().length > 0);
+  const named = operands.map((name) => state.run(name));
+  const all = state.runs();
+  const since = new Date(Date.now() - (days ?? 0) * 24 * 3600 * 1000).toISOString();
+  const old: RunFolder[] = [];
+  if (keep !== undefined || days !== undefined) {
+    for (const folder of all.slice(0, keep === undefined ? undefined : Math.max(0, all.length - keep))) {
+      if (await isDisposable(folder, days === undefined ? undefined : since)) old.push(folder);
+    }
+  }
+  const removed = [...new Map([...named, ...old].map((folder) => [folder.id, folder])).values()];
+  for (const folder of removed) folder.remove();
+  const ids = removed.map(({ id }) => id);
+  if (isSet(options, 'json')) printJson({ changed: ids.length > 0, diagnostics: [], removed: ids });
+  else print(ids.map((id) => `removed ${id}\n`).join(''));
+}
+
+/** A run that was interrupted goes only when it is named: its domains may be in need of it. */
+async function isDisposable(folder: RunFolder, since: string | undefined): Promise<boolean> {
+  try {
+    const { ended, header } = await readHistory(folder);
+    return ended !== undefined && (since === undefined || header.at < since);
+  } catch (error) {
+    if (error instanceof DiagnosedError) return false;
+    throw error;
+  }
+}

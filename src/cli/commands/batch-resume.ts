@@ -1,0 +1,62 @@
+import { newestUnfinished, settledIds } from '../../batch/history.js';
+import type { Item } from '../../batch/item.js';
+import { OpenRun } from '../../batch/open-run.js';
+import { type Batch, LibvirtBatch, runFolder } from '../../batch/run.js';
+import { settle } from '../../batch/settle.js';
+import { countXml } from '../../batch/walk.js';
+import { diagnostic, InputError } from '../../diagnostics.js';
+import { RUN_OPTIONS } from '../batch-options.js';
+import { goingOf, interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
+import type { Command } from '../command.js';
+import { isSet, type OptionValues, OUTPUT_OPTIONS } from '../options.js';
+import { targetOf } from '../target.js';
+
+export const command: Command = {
+  usage: 'batch resume [RUN]',
+  subject: 'vsmmu',
+  summary: 'go on with a run that was interrupted, where it was',
+  options: { ...RUN_OPTIONS, ...OUTPUT_OPTIONS },
+  examples: [['$0 batch resume', 'the last one']],
+  run,
+};
+
+/** `vsmmu batch resume [RUN]`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const [name, more] = operands;
+  if (more !== undefined) throw new InputError(diagnostic('usage', `one run at a time, not ${operands.length}`));
+  const state = openState(options);
+  state.requireRuns();
+  using lock = await lockFor(options, true);
+  const stop = interruption();
+  const { open: reopened, history } = await OpenRun.reopen(
+    name === undefined ? await newestUnfinished(state) : state.run(name),
+  );
+  await using open = reopened;
+  const { source, settings } = history.header;
+  const host = source.kind === 'folder' && source.map !== null ? undefined : open.run.host();
+  const batch: Omit<Batch, 'source'> = { settings, host, target: await targetOf(settings) };
+  const how = {
+    jobs: jobsOf(options),
+    want: { texts: false, plans: false, details: isSet(options, 'json') || isSet(options, 'verbose') },
+    failFast: isSet(options, 'fail-fast'),
+    signal: stop.signal,
+  };
+  using _folder = await lockTarget(options, source);
+  if (source.kind === 'folder') {
+    const items = runFolder({ ...batch, source }, how, open);
+    const done = settledIds(history).size;
+    const total = async () => Math.max(0, (await countXml(source.in)) - done);
+    return await runBatch(items, goingOf({ options, stop, open, total }));
+  }
+  await using libvirt = LibvirtBatch.open(source.uri, how.jobs, lock);
+  const { domains, gone } = await libvirt.remaining(history);
+  const items = withGone(open, gone, libvirt.run({ ...batch, source }, domains, how, open));
+  const total = async () => domains.length + gone.length;
+  return await runBatch(items, goingOf({ options, stop, open, total }));
+}
+
+/** Results for the domains that no longer exist, then those for the others. */
+async function* withGone(open: OpenRun, gone: readonly Item[], items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  for (const item of gone) yield await settle(open.journal, item);
+  yield* items;
+}

@@ -1,0 +1,89 @@
+import { resolve } from 'node:path';
+import { fileStore } from '../../batch/file-store.js';
+import { type History, newestThatChanged, type PastChange } from '../../batch/history.js';
+import { libvirtStore } from '../../batch/libvirt.js';
+import { OpenRun } from '../../batch/open-run.js';
+import { rollBack } from '../../batch/rollback.js';
+import { LibvirtBatch } from '../../batch/run.js';
+import { diagnostic, InputError } from '../../diagnostics.js';
+import { RUN_OPTIONS } from '../batch-options.js';
+import { interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
+import type { Command } from '../command.js';
+import { flag, isSet, type OptionValues, OUTPUT_OPTIONS, text, value } from '../options.js';
+
+export const command: Command = {
+  usage: 'batch rollback [NAME...]',
+  subject: 'vsmmu',
+  summary: 'give the domains of a run the XML back that they had before, byte for byte',
+  options: {
+    run: text('the run to take back', { defaultDescription: 'the last one' }),
+    force: flag('also where somebody edited or removed the domain since, whose work is then lost'),
+    ...RUN_OPTIONS,
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [
+    ['$0 batch rollback', 'the whole of the last run'],
+    ['$0 batch rollback --run 0012-20261123T021500Z vm1 vm2', 'two domains of another'],
+  ],
+  run,
+};
+
+/** `vsmmu batch rollback [NAME…]`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const state = openState(options);
+  state.requireRuns();
+  using lock = await lockFor(options, true);
+  const stop = interruption();
+  const name = value(options, 'run');
+  const { open: reopened, history } = await OpenRun.reopen(
+    name === undefined ? await newestThatChanged(state) : state.run(name),
+  );
+  await using open = reopened;
+  const { run: folder, journal } = open;
+  const { source } = history.header;
+  if (source.kind === 'folder' && source.out !== null) {
+    const message = `run ${folder.id} wrote its results below ${source.out}, and changed nothing that could be taken back`;
+    throw new InputError(diagnostic('run-unknown', message));
+  }
+  using _folder = await lockTarget(options, source);
+  const changes = selected(history, operands);
+  const jobs = jobsOf(options);
+  await using libvirt = source.kind === 'libvirt' ? LibvirtBatch.open(source.uri, jobs, lock) : undefined;
+  const stores = libvirt
+    ? libvirt.connections.map(libvirtStore)
+    : Array.from({ length: jobs }, () => fileStore(source.kind === 'folder' ? resolve(source.in) : '/'));
+  const force = isSet(options, 'force');
+  return await runBatch(rollBack({ run: folder, journal, changes, stores, force, signal: stop.signal }), {
+    options,
+    stop,
+    dry: false,
+    total: async () => changes.length,
+    document: () => ({ run: folder.id }),
+    finish: async () => true,
+    next: (_tally, ended) => (ended ? undefined : 'to go on: the same command again'),
+  });
+}
+
+/**
+ * The changes that are to be taken back: all, or those of these domains.
+ * @throws InputError `domain-unknown`; `usage` for a name that files share
+ */
+function selected({ changes }: History, names: readonly string[]): readonly PastChange[] {
+  const all = [...changes.values()];
+  if (names.length === 0) return all;
+  const wanted = new Set(
+    names.map((name) => {
+      const byId = changes.get(name);
+      const [found, ...others] = byId ? [byId] : all.filter(({ begin }) => begin.name === name);
+      if (!found) throw new InputError(diagnostic('domain-unknown', `the run changed no domain ${name}`));
+      if (others.length === 0) return found;
+      const files = [found, ...others].map(({ begin }) => begin.id).sort();
+      throw new InputError(
+        diagnostic('usage', `the run changed ${others.length + 1} domains called ${name}`, {
+          hint: `give one of ${files.join(', ')}`,
+        }),
+      );
+    }),
+  );
+  return all.filter((change) => wanted.has(change));
+}

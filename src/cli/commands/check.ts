@@ -1,0 +1,129 @@
+import { check } from '../../check/check.js';
+import { DiagnosedError, diagnostic, InputError } from '../../diagnostics.js';
+import { readDomain } from '../../domain/domain.js';
+import type { Target } from '../../domain/target.js';
+import type { Command } from '../command.js';
+import { exitCodeOf } from '../exit-code.js';
+import { type HostReader, hostReader } from '../host.js';
+import { nameOfInput } from '../io/files.js';
+import {
+  CONNECT_OPTIONS,
+  checkOptions,
+  HOST_OPTIONS,
+  isSet,
+  type OptionValues,
+  OUTPUT_OPTIONS,
+  policyOf,
+  TARGET_OPTIONS,
+} from '../options.js';
+import { applyStrictness, type Located, printJson, report, withFile } from '../report.js';
+import { requireItsHost, type Source, Sources } from '../source.js';
+import { targetNames, targetOf } from '../target.js';
+
+export const command: Command = {
+  usage: 'check [DOMAIN...]',
+  summary: 'say what is wrong with domains on this host, converted or not',
+  options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...checkOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS },
+  examples: [
+    ['$0 check vm.xml', 'for this host'],
+    ['$0 check --connect qemu:///system', 'all domains of libvirt'],
+    ['$0 check --no-host domains/*.xml', 'only what can be told from the XML, on any machine'],
+    ['$0 check --fix --backup .orig vm.xml', 'rewrite the file if something is wrong with it'],
+  ],
+  run,
+};
+
+/** What became of one domain. */
+interface Verdict {
+  readonly file: string;
+  readonly diagnostics: readonly Located[];
+  /** The exit code that it alone would give. */
+  readonly exitCode: number;
+  /** Its text as `--fix` leaves it, where that is another. */
+  readonly xml?: string;
+}
+
+/** How domains are looked at. */
+interface Examination {
+  readonly hostOf: HostReader;
+  readonly target: Target;
+  readonly options: OptionValues;
+}
+
+/**
+ * `vsmmu check [DOMAIN…]`. Looks at every one, whatever is wrong with another; with `--connect` and no name, at all there are.
+ * @returns the highest exit code of all of them
+ */
+async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  requireItsHost(options);
+  checkUsage(options);
+  const examination = { hostOf: hostReader(options), target: await targetOf(targetNames(options)), options };
+  const verdicts: Verdict[] = [];
+  const sources = await Sources.of(options);
+  try {
+    for (const operand of operands.length > 0 ? operands : await sources.all()) {
+      const verdict = await judge(operand, sources, examination);
+      report(verdict.diagnostics, options);
+      verdicts.push(verdict);
+    }
+  } finally {
+    await sources.close();
+  }
+  if (isSet(options, 'json')) {
+    const domains = verdicts.map(({ file, xml }) => ({
+      file,
+      changed: xml !== undefined,
+      ...(xml !== undefined && { xml }),
+    }));
+    const diagnostics = verdicts.flatMap((verdict) => verdict.diagnostics);
+    printJson({
+      changed: domains.some(({ changed }) => changed),
+      diagnostics,
+      ...(isSet(options, 'fix') && { domains }),
+    });
+  }
+  return Math.max(0, ...verdicts.map(({ exitCode }) => exitCode));
+}
+
+function checkUsage(options: OptionValues): void {
+  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  if (isSet(options, 'fix')) {
+    if (isSet(options, 'no-host')) throw wrong('--fix needs the host; it and --no-host exclude each other');
+    if (options.connect !== undefined) {
+      throw wrong('--fix is for files; vsmmu rewrite --connect --define changes the domain of a libvirt');
+    }
+    // A wrong policy is told of whether something is to be mended or not.
+    policyOf(options);
+    return;
+  }
+  const stray = ['backup', 'diff'].find((name) => options[name] !== undefined);
+  if (stray !== undefined) throw wrong(`--${stray} goes with --fix`);
+}
+
+async function judge(operand: string, sources: Sources, examination: Examination): Promise<Verdict> {
+  const { options } = examination;
+  let file = nameOfInput(operand);
+  try {
+    const source = await sources.read(operand);
+    file = source.name;
+    const look = (each: Source) => examine(each, examination);
+    if (!isSet(options, 'fix')) return { file, ...outcome(look(source)) };
+    const { fix } = await import('../fix.js');
+    const { xml, diagnostics } = await fix(source, look, options);
+    return { file, ...(xml !== undefined && { xml }), ...outcome(diagnostics) };
+  } catch (error) {
+    if (!(error instanceof DiagnosedError)) throw error;
+    const diagnostics = applyStrictness(error.diagnostics, options).map((d) => ({ file, ...d }));
+    return { file, diagnostics, exitCode: exitCodeOf(error) };
+  }
+}
+
+function examine({ name, input }: Source, { hostOf, target, options }: Examination): readonly Located[] {
+  const domain = readDomain(input);
+  const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
+  return withFile(domain, name, options)(found);
+}
+
+function outcome(diagnostics: readonly Located[]): Pick<Verdict, 'diagnostics' | 'exitCode'> {
+  return { diagnostics, exitCode: diagnostics.some((d) => d.severity === 'error') ? 1 : 0 };
+}

@@ -1,0 +1,65 @@
+import { diagnostic, EnvironmentError, InputError } from '../../diagnostics.js';
+import { examine } from '../../doctor/examine.js';
+import { type Host, NO_HOST } from '../../host/host.js';
+import { THIS_MACHINE, withSysfs } from '../../host/machine.js';
+import { findHook, HOOKS_FOLDER, problemsOf } from '../../libvirt/hook-file.js';
+import { LOCAL_SOFTWARE, readHelp, readSchema } from '../../libvirt/installed.js';
+import type { Command } from '../command.js';
+import { readHost, sysfsOf } from '../host.js';
+import { print } from '../io/terminal.js';
+import { HOST_OPTIONS, isSet, type OptionValues, OUTPUT_OPTIONS } from '../options.js';
+import { renderChecks } from '../render/doctor.js';
+import { printJson } from '../report.js';
+
+export const command: Command = {
+  usage: 'doctor',
+  summary: 'say whether this machine can accelerate vSMMUs: its SMMUs, kernel, QEMU and libvirt',
+  options: { ...HOST_OPTIONS, ...OUTPUT_OPTIONS },
+  examples: [
+    ['$0 doctor', 'PASS, WARN or FAIL for each, and what to do about it'],
+    ['$0 doctor --json', 'for programs; able says whether nothing fails'],
+  ],
+  run,
+};
+
+/**
+ * `vsmmu doctor`: this machine from its SMMUs up to its libvirt.
+ * @returns 1 where something fails, or with `--strict` needs a look
+ */
+async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  if (operands.length > 0) throw new InputError(diagnostic('usage', `doctor takes no operand: ${operands[0]}`));
+  const { host, trouble } = hostOf(options);
+  const hook = findHook(HOOKS_FOLDER);
+  const checks = examine({
+    machine: withSysfs(THIS_MACHINE, sysfsOf(options)),
+    host,
+    trouble,
+    libvirt: unlessMissing(readSchema, await LOCAL_SOFTWARE.schema()),
+    qemu: unlessMissing(readHelp, await LOCAL_SOFTWARE.smmuHelp()),
+    hook: hook && { file: hook.file, problems: problemsOf(hook) },
+  });
+  const strict = isSet(options, 'strict');
+  const failed = checks.some(({ grade }) => grade === 'fail' || (strict && grade === 'warn'));
+  if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], able: !failed, checks });
+  else print(renderChecks(checks, { quiet: isSet(options, 'quiet'), verbose: isSet(options, 'verbose') }));
+  return failed ? 1 : 0;
+}
+
+/** The host, and why it cannot be told, where it is this machine's own /sys that is not as it should be. */
+function hostOf(options: OptionValues): { host: Host; trouble: string | undefined } {
+  try {
+    return { host: readHost(options, { features: true }), trouble: undefined };
+  } catch (error) {
+    const isThisMachine = options.sysfs === undefined && options.topology === undefined;
+    if (!(error instanceof EnvironmentError) || !isThisMachine) throw error;
+    return {
+      host: NO_HOST,
+      trouble: error.diagnostics.map(({ file: where, message }) => `${where}: ${message}`).join('; '),
+    };
+  }
+}
+
+/** What a program that may not be installed says of itself. */
+function unlessMissing<T>(read: (text: string | undefined) => T, text: string | undefined): T | undefined {
+  return text === undefined ? undefined : read(text);
+}

@@ -1,0 +1,175 @@
+import { check } from '../../check/check.js';
+import { newDiagnostics } from '../../check/result.js';
+import { DiagnosedError, diagnostic, EnvironmentError, InputError, RefusedError } from '../../diagnostics.js';
+import { type Domain, parseDomain } from '../../domain/domain.js';
+import { describeIoError } from '../../io/errors.js';
+import { overwriteFile } from '../../io/replace.js';
+import { editingOfCaller } from '../../libvirt/caller.js';
+import type { Command } from '../command.js';
+import { edit } from '../editor.js';
+import { hostReader } from '../host.js';
+import { confirm } from '../io/ask.js';
+import { readInput } from '../io/files.js';
+import { say } from '../io/terminal.js';
+import {
+  flag,
+  HOST_OPTIONS,
+  isSet,
+  type OptionValues,
+  OUTPUT_OPTIONS,
+  policyOptions,
+  TARGET_OPTIONS,
+  without,
+} from '../options.js';
+import { place } from '../place.js';
+import { withHeader, withoutHeader } from '../render/edit-header.js';
+import { type Located, printDiagnostics, report, withFile } from '../report.js';
+import { targetNames, targetOf } from '../target.js';
+
+export const command: Command = {
+  usage: 'edit FILE',
+  summary: "rewrite a domain's definition and open your own editor on it, for virsh edit",
+  options: {
+    'no-editor': flag('rewrite only'),
+    'check-only': flag('open the editor, and check what was made of it; rewrite nothing'),
+    ...HOST_OPTIONS,
+    ...policyOptions(),
+    ...TARGET_OPTIONS,
+    ...without(OUTPUT_OPTIONS, 'json'),
+  },
+  examples: [
+    ["EDITOR='$0 edit' virsh edit vm", 'VSMMU_EDITOR, VISUAL or EDITOR is the editor that it opens'],
+    ["EDITOR='$0 edit --no-editor' virsh edit vm", 'in a script'],
+  ],
+  run,
+};
+
+/**
+ * `vsmmu edit FILE`: what `virsh edit` is to start as its editor. Whatever makes it end with anything but 0 leaves the file
+ * as it was, and has virsh change nothing.
+ */
+async function run(operands: readonly string[], given: OptionValues): Promise<void> {
+  const [file, ...more] = operands;
+  if (file === undefined || file === '-' || more.length > 0) throw usage('edit takes one file');
+  if (isSet(given, 'no-editor') && isSet(given, 'check-only')) {
+    throw usage('--no-editor and --check-only exclude each other');
+  }
+  const options = { libvirt: 'here', qemu: 'here', ...given };
+  const before = Buffer.from(await readInput(file));
+  const name = whatItIs(file, before, options);
+  if (name === undefined) {
+    if (!isSet(options, 'no-editor')) await edit(file);
+    return;
+  }
+  try {
+    if (isSet(options, 'check-only')) await editAndCheck(file, name, options);
+    else await rewriteAndEdit(file, name, options);
+  } catch (error) {
+    overwrite(file, before);
+    throw error;
+  }
+}
+
+/** What a domain's definition is called; undefined for anything else, which is for the editor alone. */
+function whatItIs(file: string, content: Uint8Array, options: OptionValues): string | undefined {
+  const editing = editingOfCaller();
+  const leave = (why: string): undefined => {
+    if (!isSet(options, 'quiet')) say(`vsmmu: ${why}: nothing is rewritten\n`);
+  };
+  if (editing === 'other') return leave('this is no definition of a domain');
+  if (editing === 'unknown') return leave('virsh’s own shell does not tell what it edits; use virsh edit NAME');
+  try {
+    return parseDomain(content).name || file;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const [first] = error.diagnostics;
+    // What a user has left half done may be mended in the editor only.
+    return first?.code.startsWith('xml-') || first?.code === 'domain-root' ? leave(first.message) : file;
+  }
+}
+
+async function rewriteAndEdit(file: string, name: string, options: OptionValues): Promise<void> {
+  const withEditor = !isSet(options, 'no-editor');
+  const placed = await refusable(name, withEditor, options, () => place(file, options, { name }));
+  if (!placed) return await edit(file);
+  const { changed, xml: after, diagnostics } = placed;
+  report(diagnostics, options);
+  if (changed) overwrite(file, withEditor ? withHeader(after, diagnostics) : after);
+  if (!withEditor) return;
+  await edit(file);
+  const edited = Buffer.from(await readInput(file)).toString('utf8');
+  const saved = withoutHeader(edited);
+  if (saved !== edited) overwrite(file, saved);
+  // What is wrong with what was made for this host has been reported; what was made of it since may be wrong, too.
+  if (saved !== after) await checkAgain(file, name, options, placed.after);
+}
+
+async function editAndCheck(file: string, name: string, options: OptionValues): Promise<void> {
+  await edit(file);
+  await checkAgain(file, name, options);
+}
+
+/** What a step gives; undefined where it refuses, and the user at the terminal wants to go on all the same. */
+async function refusable<T>(
+  name: string,
+  askable: boolean,
+  options: OptionValues,
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    const own = !(error instanceof DiagnosedError) || error.diagnostics.some((d) => OF_THE_COMMAND.has(d.code));
+    if (own || !askable || !process.stdin.isTTY) throw error;
+    report(
+      error.diagnostics.map((d) => ({ file: name, ...d })),
+      options,
+    );
+    if (await confirm('Nothing was rewritten. Edit it all the same?')) return undefined;
+    throw error;
+  }
+}
+
+/** The command line, in `EDITOR`, is to be mended there. */
+const OF_THE_COMMAND: ReadonlySet<string> = new Set(['usage', 'policy-invalid']);
+
+/**
+ * Checks what the user made of a domain, and asks whether it is to be so where it will not work.
+ * @param before the domain as the user got it, where its errors have been reported
+ */
+async function checkAgain(file: string, name: string, options: OptionValues, before?: Domain): Promise<void> {
+  let found: readonly Located[];
+  try {
+    const domain = parseDomain(await readInput(file));
+    const target = await targetOf(targetNames(options));
+    const settings = { target, forceTcg: isSet(options, 'force-tcg') };
+    const host = hostReader(options)(domain);
+    const all = before ? newDiagnostics(before, domain, host, settings) : check(domain, host, settings);
+    found = withFile(domain, name, options)(all);
+  } catch (error) {
+    // libvirt will say what is wrong with it, and offer the editor again.
+    if (error instanceof InputError) return;
+    throw error;
+  }
+  const errors = found.filter((d) => d.severity === 'error');
+  report(
+    found.filter((d) => d.severity !== 'error'),
+    options,
+  );
+  if (errors.length === 0) return;
+  if (!process.stdin.isTTY) throw new RefusedError(errors);
+  printDiagnostics(errors);
+  if (!(await confirm('Keep it all the same?'))) throw new RefusedError(errors);
+}
+
+function overwrite(file: string, content: string | Uint8Array): void {
+  try {
+    overwriteFile(file, content);
+  } catch (error) {
+    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
+  }
+}
+
+function usage(message: string): InputError {
+  return new InputError(diagnostic('usage', message));
+}

@@ -1,0 +1,28 @@
+import { diagnostic, InputError } from '../../diagnostics.js';
+import { convertBatch } from '../batch-conversion.js';
+import type { Command } from '../command.js';
+import { CONNECT_OPTIONS, hookOptions, type OptionValues, without } from '../options.js';
+import { place } from '../place.js';
+
+export const command: Command = {
+  usage: 'hook convert UUID',
+  internal: true,
+  summary: 'convert a domain of libvirt for its next start, if it needs it; the hook calls this when it stops',
+  options: { ...CONNECT_OPTIONS, ...without(hookOptions(), 'log', 'limit', 'libvirt', 'qemu') },
+  examples: [['$0 hook convert 6f0f2a52-1b0c-4c7e-9d7e-2f6d2d7f4a11', '']],
+  run,
+};
+
+/**
+ * `vsmmu hook convert UUID`: converts a domain for its next start if it needs it, as `batch convert` does, with backup and
+ * journal. The hook starts it when a domain stops. One that needs nothing leaves no run behind.
+ * @throws RefusedError where it cannot be placed on this host
+ */
+async function run(operands: readonly string[], given: OptionValues): Promise<number> {
+  const [uuid, ...more] = operands;
+  if (uuid === undefined || more.length > 0) throw new InputError(diagnostic('usage', 'hook convert takes one UUID'));
+  const options = { connect: 'qemu:///system', ...given };
+  const { changed } = await place(uuid, options);
+  if (!changed) return 0;
+  return await convertBatch([uuid], { ...options, apply: true, jobs: '1' });
+}

@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import { diagnostic, InputError } from '../../diagnostics.js';
+import { HOOK_TEMPLATE } from '../../generated/hook-script.js';
+import { findHook, hookPath, hookScript, installHook } from '../../libvirt/hook-file.js';
+import { ownProgram } from '../../runtime.js';
+import type { Command } from '../command.js';
+import {
+  DEFAULT_HOOK_LOG,
+  exposures,
+  folderOf,
+  HOOK_FOLDER_OPTIONS,
+  printResult,
+  requireNoOperand,
+} from '../hook/installation.js';
+import { DEFAULT_POLICY_FILE, hookOptions, isSet, type OptionValues, policyOf, value } from '../options.js';
+import { report } from '../report.js';
+
+export const command: Command = {
+  usage: 'hook install',
+  summary: "have libvirt call vsmmu when a domain starts and stops (libvirt's qemu hook)",
+  options: { ...hookOptions(), ...HOOK_FOLDER_OPTIONS },
+  examples: [
+    ['$0 hook install', 'warns of domains that are not right for this host'],
+    ['$0 hook install --hook enforce', 'refuses their start'],
+    ['$0 hook install --convert-on-stop', 'converts them when they stop'],
+  ],
+  run,
+};
+
+/** What libvirt finds out about its hooks only when it starts. */
+const RESTART = 'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) if this is its first';
+
+/** `vsmmu hook install`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  requireNoOperand(operands, 'hook install');
+  const limit = value(options, 'limit') ?? '5';
+  if (!/^[1-9]\d?$/.test(limit)) {
+    throw new InputError(diagnostic('usage', `--limit takes 1 to 99 seconds, not ${limit}`));
+  }
+  const path = (option: string, otherwise: string): string => {
+    const given = value(options, option);
+    return given === undefined ? otherwise : given === '' ? '' : resolve(given);
+  };
+  // A policy that cannot be read is better known now than at a start.
+  const policy = policyOf(options);
+  const script = hookScript(HOOK_TEMPLATE, {
+    ...ownProgram(),
+    policy: path('policy', DEFAULT_POLICY_FILE),
+    mode: policy.hook,
+    log: path('log', DEFAULT_HOOK_LOG),
+    limitSeconds: Number(limit),
+    options: [
+      ...['sysfs', 'state'].flatMap((option) =>
+        options[option] === undefined ? [] : [`--${option}`, path(option, '')],
+      ),
+      ...['libvirt', 'qemu'].flatMap((option) => {
+        const target = value(options, option);
+        return target === undefined ? [] : [`--${option}`, target];
+      }),
+      ...['convert-on-stop', 'force-tcg'].flatMap((option) => (isSet(options, option) ? [`--${option}`] : [])),
+    ],
+  });
+  const file = await hookPath(folderOf(options));
+  const changed = await installHook(file, script);
+  const diagnostics = exposures(findHook(folderOf(options)));
+  report(diagnostics, options);
+  printResult(
+    options,
+    { changed, diagnostics, file },
+    changed ? `${file} is installed; ${RESTART}` : `${file} is as it should be`,
+  );
+}

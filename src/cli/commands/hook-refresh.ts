@@ -1,0 +1,25 @@
+import { HOOK_TEMPLATE } from '../../generated/hook-script.js';
+import { findHook, installHook, refreshedScript } from '../../libvirt/hook-file.js';
+import { ownProgram } from '../../runtime.js';
+import type { Command } from '../command.js';
+import { folderOf, HOOK_FOLDER_OPTIONS, printResult, requireNoOperand } from '../hook/installation.js';
+import type { OptionValues } from '../options.js';
+
+export const command: Command = {
+  usage: 'hook refresh',
+  internal: true,
+  summary: 'bring the script of an installed hook up to date; an upgrade of the package calls this',
+  options: HOOK_FOLDER_OPTIONS,
+  examples: [['$0 hook refresh', '']],
+  run,
+};
+
+/** `vsmmu hook refresh`: an upgrade of the package calls it. A hook that is not installed stays so. */
+async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  requireNoOperand(operands, 'hook refresh');
+  const hook = findHook(folderOf(options));
+  const changed =
+    hook !== undefined && (await installHook(hook.file, refreshedScript(HOOK_TEMPLATE, hook, ownProgram())));
+  const line = hook ? `${hook.file} is ${changed ? 'brought up to date' : 'as it should be'}` : 'it is not installed';
+  printResult(options, { changed, diagnostics: [] }, line);
+}

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { diagnostic } from '../../diagnostics.js';
+import type { Policy } from '../../generated/policy.js';
+import { findHook, type InstalledHook, problemsOf } from '../../libvirt/hook-file.js';
+import type { Command } from '../command.js';
+import { exposures, folderOf, HOOK_FOLDER_OPTIONS, requireNoOperand } from '../hook/installation.js';
+import { readExisting } from '../io/files.js';
+import { print } from '../io/terminal.js';
+import { isSet, type OptionValues, policyOf } from '../options.js';
+import { type Located, printJson, report } from '../report.js';
+
+export const command: Command = {
+  usage: 'hook status',
+  summary: 'print whether it is installed, and what it does; exit code 1 where it is not, or cannot run',
+  options: HOOK_FOLDER_OPTIONS,
+  examples: [['$0 hook status', '']],
+  run,
+};
+
+/** `vsmmu hook status`: 0 where it is installed and can run. */
+async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  requireNoOperand(operands, 'hook status');
+  const hook = findHook(folderOf(options));
+  const mode = hook?.mode;
+  const { convertOnStop } = policyOf(hook ? optionsOf(hook) : {}, { mayBeMissing: true });
+  const diagnostics = [...exposures(hook), ...(hook ? differences(hook) : [])];
+  const broken = hook ? problemsOf(hook) : [];
+  if (isSet(options, 'json')) {
+    const found = { ...hook, broken, convertOnStop };
+    printJson({ changed: false, diagnostics, installed: hook !== undefined, ...(hook && found) });
+  } else if (!hook) print('not installed\n');
+  else {
+    const rows = [
+      ['script', hook.file],
+      ...(hook.node === '' ? [] : [['Node', hook.node]]),
+      ['vsmmu', hook.vsmmu],
+      ['policy', `${hook.policy}${existsSync(hook.policy ?? '') ? '' : ' (not there: the defaults hold)'}`],
+      ['at a start', mode === 'enforce' ? 'refuses a domain that is not right' : 'warns of a domain that is not right'],
+      ['at a stop', convertOnStop ? 'converts a domain that needs it' : 'nothing'],
+      ['log', hook.log || 'none'],
+      ...broken.map((what) => ['BROKEN', what]),
+    ];
+    print(rows.map(([what = '', is = '']) => `${what.padEnd(12)}${is}\n`).join(''));
+    report(diagnostics, options);
+  }
+  return hook && broken.length === 0 ? 0 : 1;
+}
+
+/** Where the policy says something else than when the hook was installed. */
+function differences({ file, policy = '', mode }: InstalledHook): Located[] {
+  const text = readExisting(policy);
+  const wanted = text === undefined ? undefined : (JSON.parse(text) as Policy).hook;
+  if (wanted === undefined || wanted === mode) return [];
+  return [
+    {
+      file,
+      ...diagnostic('hook-differs', `${policy} says "hook": "${wanted}", and the hook is installed with ${mode}`),
+    },
+  ];
+}
+
+/** The policy that the hook's program uses. */
+function optionsOf({ policy, convertOnStop }: InstalledHook): OptionValues {
+  return { policy, ...(convertOnStop && { 'convert-on-stop': true }) };
+}

@@ -1,0 +1,24 @@
+import { findHook, uninstallHook } from '../../libvirt/hook-file.js';
+import type { Command } from '../command.js';
+import { folderOf, HOOK_FOLDER_OPTIONS, printResult, requireNoOperand } from '../hook/installation.js';
+import type { OptionValues } from '../options.js';
+
+export const command: Command = {
+  usage: 'hook uninstall',
+  summary: 'take it out again',
+  options: HOOK_FOLDER_OPTIONS,
+  examples: [['$0 hook uninstall', '']],
+  run,
+};
+
+/** `vsmmu hook uninstall`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  requireNoOperand(operands, 'hook uninstall');
+  const hook = findHook(folderOf(options));
+  if (hook) uninstallHook(hook);
+  printResult(
+    options,
+    { changed: hook !== undefined, diagnostics: [] },
+    hook ? `${hook.file} is gone` : 'it is not installed',
+  );
+}

@@ -1,0 +1,151 @@
+import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
+import { hasOwnExpanderBus } from '../../domain/alias.js';
+import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../../domain/target.js';
+import { parseJson } from '../../json.js';
+import { DEFAULT_POLICY, type Policy, readPolicy } from '../../plan/policy.js';
+import type { Command } from '../command.js';
+import { exitCodeOf } from '../exit-code.js';
+import { readExisting } from '../io/files.js';
+import { printMarkup, say } from '../io/terminal.js';
+import { DEFAULT_POLICY_FILE, type OptionValues, text, value } from '../options.js';
+import { type Placed, placeSource } from '../place.js';
+import { formatDiagnostic } from '../report.js';
+
+export const command: Command = {
+  usage: 'on-define-domain --vmi JSON --domain XML',
+  internal: true,
+  summary:
+    "print a virtual machine's domain with its devices in place, for KubeVirt's sidecar-shim (bin/onDefineDomain)",
+  options: {
+    vmi: text('the VirtualMachineInstance; vsmmu.io/policy among its annotations has keys of the policy'),
+    domain: text('its domain, as KubeVirt would define it'),
+  },
+  examples: [['onDefineDomain --vmi "$vmi" --domain "$xml"', 'as KubeVirt calls it']],
+  run,
+};
+
+/** Where a virtual machine says how its devices are to be placed: keys of the policy, as JSON. */
+const POLICY_ANNOTATION = 'vsmmu.io/policy';
+
+/** Where it says which libvirt its cluster has, unless the container does (VSMMU_LIBVIRT). */
+const LIBVIRT_ANNOTATION = 'vsmmu.io/libvirt';
+
+/** KubeVirt's own: puts every PCI device on `pcie.0`, where no vSMMU of this tool is. */
+const ROOT_COMPLEX_ANNOTATION = 'kubevirt.io/placePCIDevicesOnRootComplex';
+
+/** KubeVirt's own: writes a `<pcihole64>` of 0. */
+const HOLE_ANNOTATION = 'kubevirt.io/disablePCIHole64';
+
+/** The name, and the annotations that matter, of a virtual machine. */
+interface Machine {
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/**
+ * `vsmmu on-define-domain --vmi JSON --domain XML`: answers KubeVirt's hook of that name. The shim takes standard output for
+ * the domain, and any exit code but 0 for a machine that is not to start; it logs standard error line by line.
+ *
+ * KubeVirt (August 2026) calls it two or three times per start. Between the calls it keeps `<devices>` only, as far as it knows
+ * their attributes, so each call restores what is lost: NUMA cells, the record, values of vSMMUs.
+ */
+async function run(operands: readonly string[], options: OptionValues): Promise<number> {
+  const [vmi, domain] = [value(options, 'vmi'), value(options, 'domain')];
+  let name = 'vsmmu';
+  try {
+    if (vmi === undefined || domain === undefined || operands.length > 0) {
+      throw new InputError(diagnostic('usage', 'on-define-domain takes --vmi JSON and --domain XML'));
+    }
+    const machine = readMachine(vmi);
+    name = machine.name;
+    const policy = policyOf(machine);
+    // The first call of a start lays out; what comes back in the next one is to stay as it is.
+    const relayout = policy.relayout && !hasOwnExpanderBus(domain);
+    const settings = { policy: { ...policy, relayout }, target: targetOfCluster(machine) };
+    const here = { sysfs: process.env.VSMMU_SYSFS || '/sys', 'force-tcg': process.env.VSMMU_FORCE_TCG === '1' };
+    const placed = await placeSource({ name, input: Buffer.from(domain) }, here, settings);
+    requireGates(machine, placed);
+    reportFindings(placed.diagnostics, name);
+    printMarkup(placed.xml);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof DiagnosedError)) throw error;
+    reportFindings(error.diagnostics.map(inKubeVirtsTerms), name);
+    return exitCodeOf(error);
+  }
+}
+
+/**
+ * Refuses what KubeVirt would not start, or would undo, once a device is behind a vSMMU.
+ * @throws RefusedError `kubevirt-gate-missing`, `kubevirt-root-complex`
+ */
+function requireGates({ annotations }: Machine, { after, plan }: Placed): void {
+  if (!plan.devices.some(({ verdict }) => verdict === 'placed')) return;
+  if (annotations[ROOT_COMPLEX_ANNOTATION] === 'true') {
+    const message = `the annotation ${ROOT_COMPLEX_ANNOTATION} keeps every device on pcie.0, and so behind no vSMMU`;
+    throw new RefusedError(diagnostic('kubevirt-root-complex', message));
+  }
+  // KubeVirt writes this element when the pod has an open /dev/iommu.
+  if (after.iommufd?.element.attribute('fdgroup') === undefined) {
+    const message = "the domain has no <iommufd enabled='yes' fdgroup='iommu'/>, so the pod has no /dev/iommu";
+    throw new RefusedError(diagnostic('kubevirt-gate-missing', message));
+  }
+}
+
+/** A diagnostic with the advice that helps in KubeVirt, where nobody edits the domain. */
+function inKubeVirtsTerms(found: Diagnostic): Diagnostic {
+  return found.code === 'pcihole64-off' ? { ...found, hint: `remove the annotation ${HOLE_ANNOTATION}` } : found;
+}
+
+/** @throws InputError `vmi-invalid` */
+function readMachine(json: string): Machine {
+  const wrong = (message: string) => new InputError(diagnostic('vmi-invalid', message, { file: '--vmi' }));
+  const vmi = parseJson(json, '--vmi', 'vmi-invalid');
+  const metadata = isObject(vmi) ? (vmi.metadata ?? {}) : undefined;
+  if (!isObject(metadata)) throw wrong('it is no VirtualMachineInstance');
+  const annotations = metadata.annotations ?? {};
+  if (!isObject(annotations)) throw wrong('/metadata/annotations: must be object');
+  for (const key of [POLICY_ANNOTATION, LIBVIRT_ANNOTATION]) {
+    if (annotations[key] !== undefined && typeof annotations[key] !== 'string') {
+      throw wrong(`/metadata/annotations/${key}: must be string`);
+    }
+  }
+  const parts = [metadata.namespace, metadata.name].filter((part) => typeof part === 'string' && part !== '');
+  return { name: parts.join('/') || 'vmi', annotations: annotations as Record<string, string> };
+}
+
+function isObject(something: unknown): something is Record<string, unknown> {
+  return typeof something === 'object' && something !== null && !Array.isArray(something);
+}
+
+/** The policy of the container, which a machine's annotation may change key by key. */
+function policyOf({ annotations }: Machine): Policy {
+  const file = process.env.VSMMU_POLICY || DEFAULT_POLICY_FILE;
+  const text = readExisting(file);
+  const policy = text === undefined ? DEFAULT_POLICY : readPolicy(text, file);
+  const own = annotations[POLICY_ANNOTATION];
+  if (own === undefined) return policy;
+  const read = readPolicy(own, POLICY_ANNOTATION);
+  const keys = Object.keys(JSON.parse(own) as object);
+  return { ...policy, ...Object.fromEntries(Object.entries(read).filter(([key]) => keys.includes(key))) };
+}
+
+/**
+ * The libvirt of the cluster, which a sidecar cannot ask: `kubevirt` for the patched one that KubeVirt pins, which has all
+ * there is and spells it `ssidSize`; or a version.
+ */
+function targetOfCluster({ annotations }: Machine): Target {
+  const libvirt = annotations[LIBVIRT_ANNOTATION] ?? (process.env.VSMMU_LIBVIRT || undefined);
+  if (libvirt === undefined) return UPSTREAM;
+  if (libvirt === 'kubevirt') {
+    return { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, name: "KubeVirt's libvirt", dialect: 'camelCase' } };
+  }
+  if (isVersion(libvirt)) return { ...UPSTREAM, libvirt: libvirtOfVersion(libvirt) };
+  const message = `${LIBVIRT_ANNOTATION} and VSMMU_LIBVIRT take kubevirt or a version such as 12.8.0, not ${libvirt}`;
+  throw new InputError(diagnostic('usage', message));
+}
+
+/** Reports on standard error, which the shim logs. */
+function reportFindings(diagnostics: readonly Diagnostic[], name: string): void {
+  say(diagnostics.map((d) => formatDiagnostic({ file: name, ...d })).join(''));
+}

@@ -1,0 +1,65 @@
+import { parseDomain } from '../../domain/domain.js';
+import { predictGuest } from '../../guest/predict.js';
+import type { Command } from '../command.js';
+import { print } from '../io/terminal.js';
+import {
+  CONNECT_OPTIONS,
+  domainOperand,
+  flag,
+  HOST_OPTIONS,
+  isSet,
+  type OptionValues,
+  OUTPUT_OPTIONS,
+  PICTURE_OPTIONS,
+  policyOptions,
+  TARGET_OPTIONS,
+} from '../options.js';
+import { checkPicture, deliverPicture, wantsPicture } from '../picture.js';
+import { place } from '../place.js';
+import { renderGuest } from '../render/guest.js';
+import { renderPlan } from '../render/plan.js';
+import { printJson, report } from '../report.js';
+
+export const command: Command = {
+  usage: 'plan [DOMAIN]',
+  summary: 'print where each device would go and why, without writing anything',
+  options: {
+    ...CONNECT_OPTIONS,
+    ...HOST_OPTIONS,
+    ...policyOptions(),
+    ...TARGET_OPTIONS,
+    guest: flag('print, too, what the guest will see: its lspci -tv and the id ranges of its IORT'),
+    ...PICTURE_OPTIONS,
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [
+    ['$0 plan vm.xml', 'what would change, and why'],
+    ['$0 plan --guest vm.xml', 'and the PCI tree of the guest'],
+    ['$0 plan --json vm.xml', 'the plan as data'],
+    ['$0 plan --svg vm.svg vm.xml', 'a picture'],
+    ['$0 plan --format dot vm.xml | dot -Tpdf > vm.pdf', 'the picture in another form'],
+  ],
+  run,
+};
+
+/** `vsmmu plan [DOMAIN]`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  const file = domainOperand(operands, options);
+  checkPicture(options);
+  const { before, host, plan, diagnostics, changed, after } = await place(file, options);
+  const guest = predictGuest(after);
+  report(diagnostics, options);
+  if (wantsPicture(options)) {
+    const { drawPlan, planDot } = await import('../../guest/picture.js');
+    const details = { name: after.name, guest };
+    const picture = { dot: () => planDot(plan, host, details), svg: () => drawPlan(plan, host, details) };
+    if (await deliverPicture(picture, options)) return;
+  }
+  if (isSet(options, 'json')) {
+    printJson({ changed, diagnostics, plan, guest });
+    return;
+  }
+  const scene = { name: after.name, host, before: predictGuest(parseDomain(before)), after: guest };
+  print(renderPlan(plan, scene));
+  if (isSet(options, 'guest')) print(renderGuest(guest, after, host));
+}

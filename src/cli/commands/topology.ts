@@ -1,0 +1,33 @@
+import { diagnostic, InputError } from '../../diagnostics.js';
+import type { Command } from '../command.js';
+import { readHost } from '../host.js';
+import { print } from '../io/terminal.js';
+import { HOST_OPTIONS, isSet, type OptionValues, OUTPUT_OPTIONS, PICTURE_OPTIONS } from '../options.js';
+import { checkPicture, deliverPicture, wantsPicture } from '../picture.js';
+import { renderTopology } from '../render/topology.js';
+import { printJson } from '../report.js';
+
+export const command: Command = {
+  usage: 'topology',
+  summary: "print the host's SMMUs and what is behind each",
+  options: { ...HOST_OPTIONS, ...PICTURE_OPTIONS, ...OUTPUT_OPTIONS },
+  examples: [
+    ['$0 topology', 'this host'],
+    ['$0 topology --json > host.json', 'a snapshot of it, for --topology on another machine'],
+    ['$0 topology --svg host.svg', 'a picture of it'],
+  ],
+  run,
+};
+
+/** `vsmmu topology`. */
+async function run(operands: readonly string[], options: OptionValues): Promise<void> {
+  if (operands.length > 0) throw new InputError(diagnostic('usage', `topology takes no operand: ${operands[0]}`));
+  checkPicture(options);
+  const host = readHost(options, { features: true });
+  if (wantsPicture(options)) {
+    const { drawTopology, topologyDot } = await import('../../guest/topology-picture.js');
+    if (await deliverPicture({ dot: () => topologyDot(host), svg: () => drawTopology(host) }, options)) return;
+  }
+  if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], topology: host.topology });
+  else print(renderTopology(host));
+}

@@ -1,0 +1,45 @@
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { MAX_BYTES } from '../../xml/source.js';
+import { readInput } from '../io/files.js';
+
+const CHUNK = 64 * 1024;
+
+/**
+ * Reads standard input, of what is too large only enough to see that. A pipe is opened anew and read as it fills: Node's own
+ * stream for it takes longer to load than a domain to check, and a read that waits cannot be given up.
+ */
+export async function readHookInput(): Promise<Uint8Array> {
+  let fd: number;
+  try {
+    fd = openSync('/dev/stdin', constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return await readInput('-'); // A socket, or no /proc.
+  }
+  try {
+    const chunks: Buffer[] = [];
+    for (let size = 0; size <= MAX_BYTES; ) {
+      const chunk = Buffer.allocUnsafe(CHUNK);
+      const count = tryRead(fd, chunk);
+      if (count === 0) break;
+      if (count === undefined) await pause(1);
+      else {
+        chunks.push(chunk.subarray(0, count));
+        size += count;
+      }
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** How many bytes came; 0 at the end, undefined where there are none yet. */
+function tryRead(fd: number, into: Buffer): number | undefined {
+  try {
+    return readSync(fd, into);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+    throw error;
+  }
+}

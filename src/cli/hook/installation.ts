@@ -1,0 +1,55 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { diagnostic, InputError } from '../../diagnostics.js';
+import { exposedPart, HOOKS_FOLDER, type InstalledHook } from '../../libvirt/hook-file.js';
+import { say } from '../io/terminal.js';
+import { flag, isSet, type Options, type OptionValues, text, value } from '../options.js';
+import { type Located, printJson } from '../report.js';
+
+/** The options of the commands that look at an installed hook. */
+export const HOOK_FOLDER_OPTIONS: Options = {
+  dir: text("the folder of libvirt's hooks", { value: 'folder', defaultDescription: '/etc/libvirt/hooks' }),
+  json: flag('print one JSON document'),
+  quiet: flag('say nothing but errors'),
+};
+
+/** Where the hook writes what it thinks, unless told. */
+export const DEFAULT_HOOK_LOG = '/var/log/vsmmu-hook.log';
+
+/** What others than root could change to become root at the next start of a guest: all that runs, and all that decides. */
+export function exposures(hook: InstalledHook | undefined): Located[] {
+  if (!hook) return [];
+  const { file, node = '', vsmmu = '', policy = '' } = hook;
+  const folder = dirname(dirname(vsmmu));
+  const inPackage = ['bin', 'dist'].flatMap((name) => filesIn(join(folder, name)));
+  const program = node === '' ? [vsmmu] : [node, vsmmu, ...inPackage, join(folder, 'package.json')];
+  const deciding = [file, ...program, policy];
+  const parts = new Set(deciding.flatMap((part) => exposedPart(part) ?? []));
+  return [...parts].map((part) => ({
+    file,
+    ...diagnostic('hook-exposed', `libvirt runs the hook as root, and others than root may change ${part}`),
+  }));
+}
+
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => join(folder, name));
+}
+
+/** Returns the folder of libvirt's hooks. */
+export function folderOf(options: OptionValues): string {
+  return resolve(value(options, 'dir') ?? HOOKS_FOLDER);
+}
+
+/** @throws InputError `usage` if there is an operand */
+export function requireNoOperand([operand]: readonly string[], command: string): void {
+  if (operand !== undefined) throw new InputError(diagnostic('usage', `${command} takes no operand: ${operand}`));
+}
+
+/** Prints the result of a command that changes the hook. */
+export function printResult(options: OptionValues, result: Parameters<typeof printJson>[0], line: string): void {
+  if (isSet(options, 'json')) printJson(result);
+  else if (!isSet(options, 'quiet')) say(`vsmmu: ${line}\n`);
+}

@@ -1,0 +1,36 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { printable } from '../../escape.js';
+import { say } from '../io/terminal.js';
+
+/** The log of the hook: standard error, of which libvirt keeps what a refusal says, and a file for its owner alone. */
+export class HookLog {
+  constructor(private readonly file: string | undefined) {}
+
+  /** A line each. What cannot be written is not: a log is no reason for a guest not to start. */
+  write(words: readonly string[]): void {
+    const lines = words.map(printable);
+    say(lines.map((line) => `${line}\n`).join(''));
+    const fd = this.open();
+    if (fd === undefined) return;
+    const time = new Date().toISOString();
+    try {
+      // One write: lines of hooks that run at one time do not mix.
+      writeSync(fd, lines.map((line) => `${time} ${line}\n`).join(''));
+    } catch {
+      // As above.
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** The file, for appending; undefined where there is none, or it is something else than a file of ours. */
+  open(): number | undefined {
+    if (this.file === undefined || this.file === '') return undefined;
+    const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+    try {
+      return openSync(this.file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { check } from '../../check/check.js';
+import { convert } from '../../convert.js';
+import { type Diagnostic, RefusedError } from '../../diagnostics.js';
+import type { Domain } from '../../domain/domain.js';
+import type { Target } from '../../domain/target.js';
+import type { Host } from '../../host/host.js';
+import { whyNotApplicable } from '../../plan/applicable.js';
+import type { Policy } from '../../plan/policy.js';
+
+/** What a hook thinks of a domain that is about to start. */
+export interface HookVerdict {
+  /** `fine`; `convert`: vsmmu would place its devices otherwise; `broken`: it will not start, or not work. */
+  readonly kind: 'fine' | 'convert' | 'broken';
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const FINE: HookVerdict = { kind: 'fine', diagnostics: [] };
+
+/** What is asked of a domain. */
+export interface HookQuestion {
+  readonly policy: Policy;
+  readonly forceTcg: boolean;
+  /** What this machine's libvirt and QEMU can do, asked only where it matters: QEMU's answer takes longer than all the rest. */
+  target(): Promise<Target>;
+}
+
+/** Judges a domain as it is about to start. A domain that cannot be placed at all is left to its devices' old places. */
+export async function judge(
+  domain: Domain,
+  host: Host,
+  { policy, forceTcg, target }: HookQuestion,
+): Promise<HookVerdict> {
+  const errors = check(domain, host, { forceTcg }).filter((d) => d.severity === 'error');
+  if (errors.length > 0) return { kind: 'broken', diagnostics: errors };
+  if (whyNotApplicable(domain)) return FINE;
+  try {
+    if (!convert(domain, host, { policy, forceTcg }).changed) return FINE;
+    const { changed, diagnostics } = convert(domain, host, { policy, forceTcg, target: await target() });
+    return changed ? { kind: 'convert', diagnostics } : FINE;
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { kind: 'fine', diagnostics: error.diagnostics.map((d) => ({ ...d, severity: 'warning' })) };
+  }
+}

@@ -1,0 +1,68 @@
+import { diagnostic, InputError } from '../diagnostics.js';
+import type { Bdf } from '../domain/address.js';
+import type { Domain } from '../domain/domain.js';
+import type { Host } from '../host/host.js';
+import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
+import { scanHost } from '../host/scan.js';
+import { readTopology } from '../host/snapshot.js';
+import { isVirtMachine } from '../plan/applicable.js';
+import { needsWholeHost } from '../plan/initiators.js';
+import type { Policy } from '../plan/policy.js';
+import { hasValues } from '../plan/vsmmu.js';
+import { readTextFile } from './io/files.js';
+import { isSet, type OptionValues, value } from './options.js';
+
+/** What to read of a host. */
+export interface HostPart {
+  /** The devices to read; all if it is missing. */
+  readonly devices?: ReadonlySet<Bdf>;
+  /** Reads the kernel's log too, for what the SMMUs support. */
+  readonly features?: boolean;
+}
+
+/** Reads the host of a command line: the snapshot of `--topology`, else sysfs. A snapshot is always read as a whole. */
+export function readHost(options: OptionValues, { devices, features = false }: HostPart = {}): Host {
+  const file = value(options, 'topology');
+  if (file !== undefined) return readTopology(readTextFile(file), file);
+  return scanHost(sysfsOf(options), devices, features ? kernelLogOf(options) : undefined);
+}
+
+/** Reads as much of the host as converting a domain needs: the domain's devices for most policies. */
+export function readHostFor({ hostDevices }: Domain, policy: Policy, options: OptionValues, features = false): Host {
+  if (policy.expanderBuses === 'all') return readHost(options, { features });
+  const host = readHost(options, { devices: new Set(hostDevices.map(({ bdf }) => bdf)), features });
+  const isPart = value(options, 'topology') === undefined;
+  return isPart && needsWholeHost(hostDevices, host, policy) ? readHost(options, { features }) : host;
+}
+
+/** Reads the host that a domain is checked against; undefined where only the domain is checked. */
+export type HostReader = (domain: Domain) => Host | undefined;
+
+/** Returns how to read the host of a domain: nothing with `--no-host`, nor for a machine other than `virt` without a snapshot. */
+export function hostReader(options: OptionValues): HostReader {
+  if (isSet(options, 'no-host')) {
+    const other = ['sysfs', 'topology'].find((name) => options[name] !== undefined);
+    if (other === undefined) return () => undefined;
+    throw new InputError(diagnostic('usage', `--no-host and --${other} exclude each other`));
+  }
+  if (value(options, 'topology') !== undefined) {
+    const host = readHost(options);
+    return () => host;
+  }
+  return (domain) => {
+    if (!isVirtMachine(domain)) return undefined;
+    return readHost(options, { devices: new Set(domain.hostDevices.map((d) => d.bdf)), features: hasValues(domain) });
+  };
+}
+
+const LIVE_SYSFS = '/sys';
+
+/** Returns the folder to read as `/sys`. */
+export function sysfsOf(options: OptionValues): string {
+  return value(options, 'sysfs') ?? LIVE_SYSFS;
+}
+
+/** The kernel's log belongs to the live sysfs; a copy of a sysfs has none. */
+function kernelLogOf(options: OptionValues): KernelLog {
+  return sysfsOf(options) === LIVE_SYSFS ? KERNEL_LOG : () => [];
+}

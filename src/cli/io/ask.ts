@@ -1,0 +1,28 @@
+import { printable } from '../../escape.js';
+import { say } from './terminal.js';
+
+/** Ctrl-C at a prompt. Exit code 130. */
+export class InterruptedError extends Error {}
+
+/**
+ * Asks a question on the terminal that takes yes or no; undefined where there is no terminal. Anything but yes is no.
+ * @throws InterruptedError
+ */
+export async function confirm(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY) return undefined;
+  // Every command loads this file, and few ask.
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const interrupted = new Promise<never>((_, reject) => terminal.once('SIGINT', () => reject(new InterruptedError())));
+  // The end of the input counts as no.
+  const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+  try {
+    const answer = await Promise.race([terminal.question(`${printable(question)} [y/N] `), ended, interrupted]);
+    return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    if (error instanceof InterruptedError) say('\n');
+    throw error;
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,109 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { DiagnosedError, type Diagnostic, diagnostic, EnvironmentError, InputError } from '../../diagnostics.js';
+import { describeIoError } from '../../io/errors.js';
+import type { ReplaceOptions } from '../../io/replace.js';
+import { MAX_BYTES } from '../../xml/source.js';
+
+/** What a domain is called in what is said about it. */
+export function nameOfInput(file: string): string {
+  return file === '-' ? '<stdin>' : file;
+}
+
+const CHUNK = 64 * 1024;
+
+/**
+ * Reads a file, or standard input for `-`; of one that is too large for a document, only enough to see that.
+ * @throws OutsideError `file-unreadable`
+ */
+export async function readInput(file: string): Promise<Uint8Array> {
+  if (file !== '-') return readFileBytes(file);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_BYTES) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The text of a file. @throws OutsideError `file-unreadable` */
+export function readTextFile(file: string): string {
+  const bytes = readFileBytes(file);
+  if (bytes.length > MAX_BYTES)
+    throw new InputError(diagnostic('file-unreadable', 'it has more than 16 MiB', { file }));
+  return Buffer.from(bytes).toString('utf8');
+}
+
+/** The text of a file, undefined where it is not there. @throws OutsideError `file-unreadable` */
+export function readExisting(file: string): string | undefined {
+  return statSync(file, { throwIfNoEntry: false }) && readTextFile(file);
+}
+
+function readFileBytes(file: string): Uint8Array {
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for (;;) {
+        const chunk = Buffer.allocUnsafe(
+          Math.min(Math.max(CHUNK, size === 0 ? fstatSync(fd).size + 1 : 0), MAX_BYTES + 2),
+        );
+        const count = readSync(fd, chunk);
+        if (count === 0) break;
+        chunks.push(chunk.subarray(0, count));
+        size += count;
+        if (size > MAX_BYTES) break;
+      }
+      return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw new EnvironmentError(diagnostic('file-unreadable', describeIoError(error), { file }));
+  }
+}
+
+/**
+ * Writes a file in one step, as `replaceFile` does.
+ * @returns what could not be kept of the file that was there
+ * @throws OutsideError `file-unwritable`, `domain-edited`
+ */
+export async function writeFile(
+  file: string,
+  content: string | Uint8Array,
+  options: ReplaceOptions = {},
+): Promise<readonly Diagnostic[]> {
+  const { replaceFile } = await import('../../io/replace.js');
+  return await writing(file, () => replaceFile(file, content, options));
+}
+
+/**
+ * Keeps a copy of a file beside it, and says where if the name was taken.
+ * @param content what is in the file
+ * @throws InputError `usage`; OutsideError `file-unwritable`, `domain-edited`
+ */
+export async function backUp(file: string, content: Uint8Array, suffix: string): Promise<readonly Diagnostic[]> {
+  if (suffix === '' || suffix.includes('/')) {
+    throw new InputError(diagnostic('usage', `--backup takes a suffix such as .orig, not '${suffix}'`));
+  }
+  const { backUpFile } = await import('../../io/replace.js');
+  return await writing(file + suffix, () => {
+    const { file: copy, diagnostics } = backUpFile(file, suffix, content);
+    if (copy === file + suffix) return diagnostics;
+    const message = `the former content is kept in ${copy}, because ${basename(file)}${suffix} exists`;
+    return [...diagnostics, diagnostic('backup-numbered', message, { file })];
+  });
+}
+
+/** @throws OutsideError `file-unwritable` for an error of the system */
+export async function writing<T>(file: string, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof DiagnosedError) throw error;
+    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
+  }
+}

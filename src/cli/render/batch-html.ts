@@ -1,0 +1,116 @@
+import { type Item, isFailure, type Tally } from '../../batch/item.js';
+import { diagnostic, EnvironmentError } from '../../diagnostics.js';
+import { parseDomain } from '../../domain/domain.js';
+import { escapeMarkup } from '../../escape.js';
+import { drawPlan } from '../../guest/picture.js';
+import { predictGuest } from '../../guest/predict.js';
+import type { Host } from '../../host/host.js';
+import { Draft } from '../../io/draft.js';
+import { describeIoError } from '../../io/errors.js';
+import { type Location, locate } from '../../io/folder.js';
+import { remarksOf, summary, titleOf, WORDS } from './batch.js';
+
+/** Why some rows have a triangle. */
+const LEGEND = '<p>Rows with ▸ open: they show the diagnostics of a domain and a picture of its plan.</p>';
+
+/** The pictures bring their own light and dark colours. */
+const HEAD = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>vsmmu batch</title>
+<style>
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+body { max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
+summary, .row { display: flex; gap: 1rem; padding: .35rem 0; border-top: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
+summary { cursor: pointer; }
+summary::before { content: '▸'; } [open] > summary::before { content: '▾'; } .row::before { content: '\\2003'; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0 0 1rem; } dd { margin: 0; overflow-wrap: anywhere; }
+.verdict { flex: 0 0 7rem; font-weight: 600; }
+.name { flex: 0 0 16rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; }
+.failure .verdict { color: light-dark(#b3261e, #ff8a80); }
+.why { color: color-mix(in srgb, currentColor 75%, transparent); }
+ul { margin: .25rem 0 .75rem; } svg { max-width: 100%; height: auto; }
+footer { margin-top: 2rem; font-weight: 600; }
+</style>
+</head>
+<body>
+<h1>vsmmu batch</h1>
+`;
+
+/**
+ * The report of a batch as one page of HTML that needs nothing else: a row for each domain, what there is to say of it and
+ * the picture of its plan. It is written as it goes, and is in its place when it is whole.
+ */
+export class HtmlReport implements Disposable {
+  readonly #file: string;
+  readonly #hostOf: (item: Item) => Host | undefined;
+  readonly #target: Location;
+  readonly #draft: Draft;
+
+  /**
+   * @param hostOf whose devices the picture of a domain shows
+   * @param facts what the run is of, by their names
+   * @throws OutsideError `file-unwritable`
+   */
+  constructor(file: string, hostOf: (item: Item) => Host | undefined, facts: Readonly<Record<string, string>>) {
+    this.#file = file;
+    this.#hostOf = hostOf;
+    this.#target = this.#attempt(() => locate(file));
+    // It would take the place of a device or a pipe.
+    this.#attempt(() => requireFile(this.#target));
+    this.#draft = this.#attempt(() => new Draft(this.#target, 0o666));
+    const rows = Object.entries(facts).map(([name, fact]) => `<dt>${name}</dt><dd>${escapeMarkup(fact)}</dd>`);
+    this.#write(`${HEAD}<dl>${rows.join('\n')}</dl>\n${LEGEND}\n`);
+  }
+
+  async item(item: Item): Promise<void> {
+    const { verdict, name, plan, diagnostics, texts } = item;
+    const row = [
+      `<span class="verdict">${WORDS[verdict]}</span>`,
+      `<span class="name">${escapeMarkup(titleOf(item))}</span>`,
+      `<span class="why">${escapeMarkup(remarksOf(item))}</span>`,
+    ].join('');
+    const host = plan?.changed ? this.#hostOf(item) : undefined;
+    const picture =
+      plan && host
+        ? drawPlan(plan, host, { name, ...(texts && { guest: predictGuest(parseDomain(texts.after)) }) })
+        : '';
+    const findings = diagnostics.map((d) => `<li>${d.severity}: ${escapeMarkup(d.message)}</li>`).join('');
+    const list = findings === '' ? '' : `<ul>${findings}</ul>`;
+    const kind = isFailure(item) ? ' class="failure"' : '';
+    this.#write(
+      picture === '' && list === ''
+        ? `<div class="row${isFailure(item) ? ' failure' : ''}">${row}</div>\n`
+        : `<details${kind}><summary>${row}</summary>${list}${picture}</details>\n`,
+    );
+  }
+
+  end(tally: Tally): void {
+    this.#write(`<footer>${summary(tally)}</footer>\n</body>\n</html>\n`);
+    this.#attempt(() => this.#draft.commit());
+  }
+
+  /** Removes a report that is not complete by then. */
+  [Symbol.dispose](): void {
+    this.#draft[Symbol.dispose]();
+    this.#target[Symbol.dispose]();
+  }
+
+  #write(text: string): void {
+    this.#attempt(() => this.#draft.write(text));
+  }
+
+  #attempt<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file: this.#file }));
+    }
+  }
+}
+
+function requireFile({ stats }: Location): void {
+  if (stats && !stats.isFile()) throw new Error('it is not a regular file');
+}

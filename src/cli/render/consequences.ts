@@ -1,0 +1,65 @@
+import { formatKib } from '../../domain/size.js';
+import type { Plan } from '../../generated/plan.js';
+import { nicName } from '../../guest/nic-names.js';
+import { guestAddresses } from '../../guest/predict.js';
+import type { PlanView } from './plan.js';
+import { item, paragraph, section } from './typeset.js';
+
+/** What comes of a plan beside the devices' places. */
+export function renderConsequences(plan: Plan, scene: PlanView): string {
+  return section('What the guest will notice', noticed(plan, scene)) + section('No longer possible', lost(plan));
+}
+
+function noticed(plan: Plan, scene: PlanView): string {
+  return [...moved(plan, scene), ...added(plan)].map((text) => item(text, '  ')).join('') + renamed(plan, scene);
+}
+
+/** How many devices the guest finds elsewhere. */
+function moved({ devices, renumbered }: Plan, { before, after }: PlanView): string[] {
+  const [was, is] = [guestAddresses(before), guestAddresses(after)];
+  const others = devices.filter(({ bdf }) => was.get(bdf) !== undefined && was.get(bdf) !== is.get(bdf)).length;
+  const lines: string[] = [];
+  if (others > 0) lines.push(`${count(others, 'host device')} at another PCI address, as above`);
+  if (renumbered.length > 0) lines.push(`${count(renumbered.length, 'other device')} at another PCI address`);
+  return lines;
+}
+
+/** What it gets of NUMA cells, ports and space for BARs. */
+function added({ numa, devices, pcihole64, rootPorts, expanderBuses }: Plan): string[] {
+  const lines: string[] = [];
+  const fresh = expanderBuses.filter(({ vsmmuChange }) => vsmmuChange === 'add').length;
+  if (fresh > 0) lines.push(`${count(fresh, 'SMMUv3')} more`);
+  if (rootPorts.length > 0) {
+    lines.push(`new ports on pcie.0: ${rootPorts.map((port) => port.controllerIndex).join(' ')}`);
+  }
+  const { created } = numa;
+  if (created) lines.push(`new NUMA cell ${created.cell}: CPUs ${created.cpus}, ${formatKib(created.memory)}`);
+  const withInitiators = new Set(numa.initiators.map(({ device }) => device));
+  for (const { bdf, nodeset } of devices) {
+    if (withInitiators.has(bdf)) lines.push(`new NUMA cells ${nodeset}: the Generic Initiators of ${bdf}`);
+  }
+  if (pcihole64) lines.push(`64-bit MMIO space: ${formatKib(pcihole64.after)}`);
+  return lines;
+}
+
+/** The NICs whose names follow from their address. */
+function renamed({ devices }: Plan, { host, before, after }: PlanView): string {
+  const names = devices.flatMap(({ bdf }) => {
+    const device = host.device(bdf);
+    const [from, to] = device ? [nicName(device, before), nicName(device, after)] : [];
+    return from !== undefined && to !== undefined && from !== to ? [`    ${bdf}  ${from} -> ${to}\n`] : [];
+  });
+  if (names.length === 0) return '';
+  return item('names of NICs that udev makes of the address, and what is set up by name:', '  ') + names.join('');
+}
+
+function lost({ expanderBuses }: Plan): string {
+  if (!expanderBuses.some(({ vsmmu }) => vsmmu.accel === 'on')) return '';
+  return paragraph(
+    'live migration, save and managed save, snapshots with memory: QEMU refuses them with an accelerated vSMMU. Snapshots of disks alone work.',
+  );
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}

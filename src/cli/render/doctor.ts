@@ -1,0 +1,65 @@
+import type { Checked, Grade } from '../../doctor/examine.js';
+import { colours, item, paragraph, WIDTH } from './typeset.js';
+
+/** How much is to be said. */
+export interface Manner {
+  /** Only what fails. */
+  readonly quiet: boolean;
+  /** Every detail, however many there are. */
+  readonly verbose: boolean;
+}
+
+/** Where what was found begins: below the word "Checking". */
+const INDENT = ' '.repeat(9);
+
+/** The column of the answers. */
+const ANSWER = 54;
+
+/** How many details of a check are shown unless all are asked for. */
+const FEW = 8;
+
+/** The last line, of how many of all checks fail and how many need a look. */
+export type Verdict = (failures: number, warnings: string, all: number) => string;
+
+/** Checks for reading, in the manner of virt-host-validate: a line each, and below it what was found and what to do. */
+export function renderChecks(
+  checks: readonly Checked[],
+  { quiet, verbose }: Manner,
+  verdict: Verdict = machineVerdict,
+): string {
+  const shown = quiet ? checks.filter(({ grade }) => grade === 'fail') : checks;
+  const lines = shown.map((check) => renderCheck(check, verbose ? Number.POSITIVE_INFINITY : FEW));
+  return quiet ? lines.join('') : `${lines.join('')}\n${summary(checks, verdict)}\n`;
+}
+
+function summary(checks: readonly Checked[], verdict: Verdict): string {
+  const number = (grade: Grade) => checks.filter((check) => check.grade === grade).length;
+  const warnings = number('warn');
+  return verdict(number('fail'), warnings === 0 ? '' : `; ${warnings} to look at`, checks.length);
+}
+
+function renderCheck({ of, title, grade, found, remedy, details = [] }: Checked, most: number): string {
+  const question = `${of.padStart(7)}: Checking ${title}`.padEnd(ANSWER);
+  const isShort = question.length + `: PASS (${found})`.length <= WIDTH;
+  const answer = `${question}: ${inColour(grade)}${isShort ? ` (${found})` : ''}\n`;
+  const shown = details.length > most + 1 ? details.slice(0, most) : details;
+  const more = details.length - shown.length;
+  return [
+    answer,
+    isShort ? '' : paragraph(found, INDENT),
+    ...shown.map((detail) => item(detail, `${INDENT}  `)),
+    more > 0 ? `${INDENT}  … and ${more} more (--verbose)\n` : '',
+    remedy === undefined ? '' : paragraph(`-> ${remedy}`, INDENT),
+  ].join('');
+}
+
+function inColour(grade: Grade): string {
+  const { green, yellow, red } = colours();
+  const paint = { pass: green, warn: yellow, fail: red }[grade];
+  return paint(grade.toUpperCase());
+}
+
+const machineVerdict: Verdict = (failures, warnings, all) =>
+  failures === 0
+    ? `This machine has what accelerated vSMMUs need${warnings}.`
+    : `This machine cannot accelerate a vSMMU: ${failures} of ${all} checks fail${warnings}.`;

@@ -1,0 +1,26 @@
+import { formatDiagnostic, type Located } from '../report.js';
+
+/** The first line of what is told at the top of a file while it is edited, by which it is found again. */
+const FIRST = '<!-- vsmmu edit:';
+
+/** Puts a comment with these findings at the top of a domain; after its XML declaration, where it has one. */
+export function withHeader(xml: string, diagnostics: readonly Located[]): string {
+  const lines = diagnostics.map((d) => formatDiagnostic(d).trimEnd());
+  // `--` ends a comment, so none may be in it.
+  const told = lines.map((line) => line.replaceAll(/-(?=-)|-$/g, '- '));
+  const comment = [`${FIRST} rewritten for this host. This comment goes when you save.`, ...told, '-->', ''].join('\n');
+  const at = declarationEnd(xml);
+  return `${xml.slice(0, at)}${comment}${xml.slice(at)}`;
+}
+
+/** Takes it out again, whatever the user did to it. */
+export function withoutHeader(xml: string): string {
+  const at = xml.indexOf(FIRST);
+  if (at < 0 || xml.slice(declarationEnd(xml), at).trim() !== '') return xml;
+  const end = xml.indexOf('-->', at);
+  return end < 0 ? xml : xml.slice(0, at) + xml.slice(end + 3).replace(/^\r?\n/, '');
+}
+
+function declarationEnd(xml: string): number {
+  return /^\uFEFF?<\?xml\b[^>]*\?>\s*/.exec(xml)?.[0].length ?? 0;
+}

@@ -1,0 +1,49 @@
+import { Presets, SingleBar } from 'cli-progress';
+import { hasUtf8 } from '../io/locale.js';
+
+/** How far a batch is, on the terminal that standard error is. */
+export class Progress {
+  /** Whether only the lines are shown that somebody has to look at: the others would push the bar along. */
+  readonly onlyFailures: boolean;
+  readonly #bar: SingleBar;
+  readonly #begin = performance.now();
+  #count = 0;
+
+  /** @param total how many domains there are */
+  constructor(total: number, { onlyFailures }: { readonly onlyFailures: boolean }) {
+    this.onlyFailures = onlyFailures;
+    const format = '{bar} {value}/{total}  {rate} domains/s, {eta_formatted} left';
+    this.#bar = new SingleBar(
+      {
+        stream: process.stderr,
+        format,
+        barsize: 30,
+        hideCursor: true,
+        clearOnComplete: true,
+        forceRedraw: true,
+        // The bar is cut to the terminal's width; other lines are to be whole.
+        linewrap: true,
+      },
+      hasUtf8() ? Presets.rect : Presets.legacy,
+    );
+    this.#bar.start(total, 0, { rate: '-' });
+  }
+
+  step(): void {
+    this.#count++;
+    const seconds = (performance.now() - this.#begin) / 1000;
+    this.#bar.update(this.#count, { rate: Math.round(this.#count / seconds) });
+  }
+
+  /** Writes lines where the bar is; it is drawn anew below them. */
+  aside(write: () => void): void {
+    process.stderr.write('\r\u001b[K');
+    write();
+  }
+
+  stop(): void {
+    // The bar goes back to where the cursor was saved: at its start, which is lines above by now.
+    process.stderr.write('\u001b7');
+    this.#bar.stop();
+  }
+}

@@ -1,0 +1,134 @@
+import { classInWords } from '../host/class-names.js';
+import { ACPI_DEVICES, CMDQV_ID } from '../host/features.js';
+import type { Host } from '../host/host.js';
+import { kernelConfig, type Machine } from '../host/machine.js';
+import type { Checked, DoctorInput } from './examine.js';
+
+/** The hardware, and how Linux shows it. */
+export function examineHost({ machine, host, trouble }: DoctorInput): Checked[] {
+  const of = 'Host';
+  const { architecture } = machine;
+  const isArm = architecture === 'aarch64';
+  const checks: Checked[] = [
+    {
+      of,
+      title: 'for an Arm machine',
+      grade: isArm ? 'pass' : 'fail',
+      found: isArm ? architecture : `this is ${architecture}: only an Arm host has SMMUs to give its guests`,
+      ...(!isArm && { remedy: 'run this on the host itself; the rest is said of this machine all the same' }),
+    },
+  ];
+  const { smmus } = host;
+  if (smmus.length === 0) {
+    const remedy =
+      'see that the firmware offers them (an IORT with SMMUv3s), and that the kernel has CONFIG_ARM_SMMU_V3';
+    return [
+      ...checks,
+      { of, title: 'for SMMUv3s', grade: 'fail', found: trouble ?? 'none in /sys/class/iommu', remedy },
+    ];
+  }
+  checks.push({ of, title: 'for SMMUv3s', grade: 'pass', found: `${smmus.length}`, details: smmuLines(host) });
+  return [...checks, examineNesting(host), examineDevices(host), examineGroups(host), examineQueues(host, machine)];
+}
+
+/** `smmu3.0x…, node 0: 4 devices; ats, oas=48`. */
+function smmuLines(host: Host): string[] {
+  return host.smmus.map(({ name, features = {} }) => {
+    const node = host.smmuNode(name);
+    const said = Object.entries(features).flatMap(([key, value]) => {
+      return typeof value === 'boolean' ? (value ? [key] : [`no ${key}`]) : [`${key}=${value}`];
+    });
+    const what = [count(host.endpointsBehind(name).length, 'device'), ...said].join(', ');
+    return `${name}${node === null ? '' : ` on node ${node}`}: ${what}`;
+  });
+}
+
+function examineNesting({ smmus }: Host): Checked {
+  const check = { of: 'Host', title: 'for nested translation' } as const;
+  const without = smmus.filter(({ features }) => features?.nesting === false);
+  if (without.length > 0) {
+    return {
+      ...check,
+      grade: 'fail',
+      found: `${without.length === smmus.length ? 'no SMMU' : `not of ${without.map(({ name }) => name).join(', ')}`} can do both stages`,
+      remedy: 'none on this hardware; a host that is a guest itself needs arm-smmuv3,stage=nested of its QEMU',
+    };
+  }
+  if (smmus.every(({ features }) => features?.nesting))
+    return { ...check, grade: 'pass', found: 'all can do both stages' };
+  return {
+    ...check,
+    grade: 'warn',
+    found: "the kernel's log does not tell",
+    remedy: "look as root, soon after a boot: journalctl -k -b | grep 'arm-smmu-v3.*features'",
+  };
+}
+
+function examineDevices(host: Host): Checked {
+  const behind = host.endpoints.filter(({ smmu }) => smmu !== null);
+  const placeable = behind.filter((device) => host.isIsolated(device));
+  const check = { of: 'Host', title: 'for devices behind them' } as const;
+  if (behind.length === 0) {
+    const remedy = 'none can be behind a vSMMU: see which slots the firmware puts behind the SMMUs';
+    return { ...check, grade: 'warn', found: 'none', remedy };
+  }
+  const vfio = placeable.filter((device) => device.vfio).length;
+  return {
+    ...check,
+    grade: placeable.length > 0 ? 'pass' : 'fail',
+    found: `${placeable.length} of ${behind.length} alone in their IOMMU group, ${vfio} of them held by vfio`,
+    ...(placeable.length === 0 && { remedy: 'none can be placed behind a vSMMU: enable ACS in the firmware' }),
+    details: placeable.map(({ bdf, class: code, driver }) => `${bdf} ${classInWords(code)}, ${driver ?? 'no driver'}`),
+  };
+}
+
+function examineGroups(host: Host): Checked {
+  const check = { of: 'Host', title: 'for IOMMU groups of several devices' } as const;
+  const groups = new Map(
+    host.endpoints.flatMap(({ group }) => (group === null ? [] : [[group, host.groupMembers(group)]])),
+  );
+  const shared = [...groups].filter(([, members]) => members.length > 1);
+  const ungrouped = host.endpoints.filter(({ group }) => group === null);
+  const details = [
+    ...shared.map(
+      ([group, members]) =>
+        `group ${group}: ${members.map(({ bdf, bridge }) => (bridge ? `bridge ${bdf}` : bdf)).join(' ')}`,
+    ),
+    ...(ungrouped.length > 0 ? [`in none, cannot be assigned: ${ungrouped.map(({ bdf }) => bdf).join(' ')}`] : []),
+  ];
+  if (shared.length === 0) return { ...check, grade: 'pass', found: 'none', ...(details.length > 0 && { details }) };
+  const found = `${shared.length}: their devices stay on pcie.0, behind no vSMMU`;
+  // One device with the bridge above it is usual for a management controller's display, which nobody assigns.
+  const matters = shared.some(([, members]) => {
+    const endpoints = members.filter(({ bridge }) => !bridge);
+    return endpoints.length > 1 || endpoints.some(({ vfio }) => vfio);
+  });
+  if (!matters) return { ...check, grade: 'pass', found, details };
+  return {
+    ...check,
+    grade: 'warn',
+    found,
+    remedy: 'see whether the firmware or the switches have ACS to switch on; vsmmu explain group-shared says more',
+    details,
+  };
+}
+
+function examineQueues({ smmus }: Host, machine: Machine): Checked {
+  const check = { of: 'Host', title: 'for command queues (CMDQV)' } as const;
+  const units = machine.list(`/sys/${ACPI_DEVICES}`).filter((name) => name.startsWith(CMDQV_ID)).length;
+  const queued = smmus.filter(({ features }) => features?.cmdqv).length;
+  if (queued === 0 && units === 0) return { ...check, grade: 'pass', found: 'none; few have them' };
+  if (kernelConfig(machine)?.get('TEGRA241_CMDQV') === undefined && queued === 0) {
+    const found = `${count(units, 'unit')} in ACPI, and no sign that the kernel uses them`;
+    return { ...check, grade: 'warn', found, remedy: 'use a kernel with CONFIG_TEGRA241_CMDQV' };
+  }
+  return {
+    ...check,
+    grade: 'pass',
+    found: queued > 0 ? `of ${count(queued, 'SMMU')}` : `${count(units, 'unit')} in ACPI`,
+  };
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,93 @@
+import { kernelConfig, type Machine } from '../host/machine.js';
+import type { Checked, DoctorInput } from './examine.js';
+
+/**
+ * The first Linux with all that QEMU 11 asks of its SMMUv3 driver: guests' nested translation came with 6.13
+ * (IOMMU_VIOMMU_ALLOC, commit 69d9b312f38a), and with 6.19 that a device may be attached before the guest has set up its
+ * SMMU (commit 81c45c62dc3e), which is how QEMU begins.
+ */
+const COMPLETE_SINCE = [6, 19] as const;
+
+/** What a kernel must be built with, and what for. */
+const OPTIONS = {
+  IOMMUFD: '/dev/iommu',
+  VFIO_DEVICE_CDEV: '/dev/vfio/devices, by which QEMU opens a device for iommufd',
+  ARM_SMMU_V3_IOMMUFD: "guests' translation in the SMMUv3 driver",
+  VFIO_PCI: 'vfio-pci',
+} as const;
+
+/** The kernel: what it is built with, and the device nodes that come of it. */
+export function examineKernel({ machine }: DoctorInput): Checked[] {
+  const of = 'Kernel';
+  const config = kernelConfig(machine);
+  const [major = 0, minor = 0] = machine.kernel.split('.').map((part) => Number.parseInt(part, 10));
+  const isNew = major > COMPLETE_SINCE[0] || (major === COMPLETE_SINCE[0] && minor >= COMPLETE_SINCE[1]);
+  const missing = config && Object.entries(OPTIONS).filter(([name]) => !config.has(name));
+  return [
+    {
+      of,
+      title: 'its version',
+      grade: isNew ? 'pass' : 'warn',
+      found: isNew
+        ? machine.kernel
+        : `${machine.kernel} is older than ${COMPLETE_SINCE.join('.')}, the first whose SMMUv3 driver has all that QEMU asks of it`,
+      ...(!isNew && { remedy: 'use a newer one, or one of a vendor who says that it has this' }),
+    },
+    config === undefined
+      ? {
+          of,
+          title: 'how it is built',
+          grade: 'warn',
+          found: 'neither /proc/config.gz nor /boot says',
+          remedy: `see that it has ${Object.keys(OPTIONS)
+            .map((name) => `CONFIG_${name}`)
+            .join(', ')}`,
+        }
+      : {
+          of,
+          title: 'how it is built',
+          grade: missing?.length === 0 ? 'pass' : 'fail',
+          found:
+            missing?.length === 0
+              ? 'all that is needed'
+              : `without ${missing?.map(([name]) => `CONFIG_${name}`).join(', ')}`,
+          ...(missing?.length !== 0 && {
+            remedy: "use a kernel that has them; Debian's for arm64 is built without IOMMUFD, whatever the hardware",
+            details: missing?.map(([name, what]) => `CONFIG_${name} is for ${what}`) ?? [],
+          }),
+        },
+    examineNode(
+      machine,
+      '/dev/iommu',
+      config?.has('IOMMUFD') === false
+        ? "use a kernel that is built with IOMMUFD; Debian's for arm64 is not"
+        : "modprobe iommufd; a kernel without IOMMUFD, as Debian's for arm64, has none",
+    ),
+    examineVfio(machine, config),
+    examineNode(machine, '/dev/kvm', 'see that the firmware starts Linux at EL2, and that the kernel has CONFIG_KVM'),
+  ];
+}
+
+function examineNode({ access }: Machine, path: string, remedy: string): Checked {
+  const check = { of: 'Kernel', title: `for ${path}` } as const;
+  const there = access(path);
+  if (there === 'open') return { ...check, grade: 'pass', found: 'there' };
+  if (there === 'absent') return { ...check, grade: 'fail', found: 'not there', remedy };
+  return {
+    ...check,
+    grade: 'warn',
+    found: 'there, and not for you to open',
+    remedy: 'run this as root, as libvirt is',
+  };
+}
+
+function examineVfio({ kernel, access, read }: Machine, config: ReadonlyMap<string, string> | undefined): Checked {
+  const check = { of: 'Kernel', title: 'for vfio-pci' } as const;
+  if (access('/sys/bus/pci/drivers/vfio-pci') !== 'absent') return { ...check, grade: 'pass', found: 'loaded' };
+  const modules = ['modules.dep', 'modules.builtin']
+    .map((name) => read(`/lib/modules/${kernel}/${name}`) ?? '')
+    .join('\n');
+  const isThere = /\/vfio-pci\.ko/.test(modules) || config?.get('VFIO_PCI') === 'm';
+  if (isThere) return { ...check, grade: 'pass', found: 'a module, which libvirt loads when it needs it' };
+  return { ...check, grade: 'fail', found: 'not there', remedy: 'install the package with all modules of this kernel' };
+}

@@ -1,0 +1,57 @@
+import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
+import { spellingOf } from '../domain/vsmmu-attributes.js';
+import { type Machine, uefiFirmware } from '../host/machine.js';
+import type { Checked, DoctorInput } from './examine.js';
+
+/** QEMU, its firmware, and libvirt. */
+export function examineSoftware({ machine, libvirt, qemu, hook }: DoctorInput): Checked[] {
+  return [examineQemu(qemu), examineFirmware(machine), examineLibvirt(libvirt), ...(hook ? [examineHook(hook)] : [])];
+}
+
+function examineHook({ file, problems: [problem] }: NonNullable<DoctorInput['hook']>): Checked {
+  const check = { of: 'libvirt', title: 'that the hook of vsmmu runs' } as const;
+  if (problem === undefined) return { ...check, grade: 'pass', found: file };
+  return { ...check, grade: 'fail', found: problem, remedy: 'install vsmmu anew, then: vsmmu hook install' };
+}
+
+function examineQemu(qemu: QemuAbility | undefined): Checked {
+  const check = { of: 'QEMU', title: 'for arm-smmuv3 with acceleration' } as const;
+  if (!qemu) {
+    const remedy = 'install QEMU 11.0 or newer for Arm (Debian: qemu-system-arm)';
+    return { ...check, grade: 'fail', found: 'no qemu-system-aarch64', remedy };
+  }
+  if (!qemu.vsmmu.has('accel')) {
+    return { ...check, grade: 'fail', found: 'it has no accel', remedy: 'install QEMU 11.0 or newer' };
+  }
+  return { ...check, grade: 'pass', found: [...qemu.vsmmu].join(' ') };
+}
+
+function examineFirmware(machine: Machine): Checked {
+  const check = { of: 'QEMU', title: 'for UEFI firmware for Arm guests' } as const;
+  const described = uefiFirmware(machine);
+  const there = described.filter((file) => machine.access(file) !== 'absent');
+  if (there.length > 0) return { ...check, grade: 'pass', found: `${there.length}`, details: there };
+  const remedy = 'install EDK2 for Arm (Debian: qemu-efi-aarch64): without ACPI there is no accelerated vSMMU';
+  const found =
+    described.length > 0
+      ? `${described[0]} is described, and not there`
+      : 'none is described in /usr/share/qemu/firmware';
+  return { ...check, grade: 'fail', found, remedy };
+}
+
+function examineLibvirt(libvirt: LibvirtAbility | undefined): Checked {
+  const check = { of: 'libvirt', title: 'what its domains can say' } as const;
+  if (!libvirt) {
+    const remedy = 'install libvirt 12.7 or newer (Debian: libvirt-daemon-system)';
+    return { ...check, grade: 'fail', found: 'no schema in /usr/share/libvirt/schemas', remedy };
+  }
+  const missing = [
+    ...(libvirt.vsmmu.has('accel') ? [] : ["accel of an <iommu>'s <driver>"]),
+    ...(libvirt.deviceIommufd ? [] : ["iommufd of a host device's <driver>"]),
+  ];
+  if (missing.length > 0) {
+    return { ...check, grade: 'fail', found: `not ${missing.join(', nor ')}`, remedy: 'install libvirt 12.7 or newer' };
+  }
+  const said = [...libvirt.vsmmu].map((name) => spellingOf(name, libvirt.dialect));
+  return { ...check, grade: 'pass', found: [...said, 'iommufd'].join(' ') };
+}

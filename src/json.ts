@@ -1,0 +1,105 @@
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { diagnostic, InputError, type LegacyCode, type Location } from './diagnostics.js';
+import { nearest } from './nearest.js';
+
+/** The value of a JSON text. Throws an InputError where it is none, with the place in it where V8 tells one. */
+export function parseJson(text: string, file: string, code: LegacyCode): unknown {
+  const withoutMark = text.replace(/^\uFEFF/, '');
+  let value: unknown;
+  try {
+    value = JSON.parse(withoutMark);
+  } catch (error) {
+    const { message } = error as SyntaxError;
+    const [, position] = / at position (\d+)/.exec(message) ?? [];
+    // V8 quotes the text that it stumbles over, whatever that holds: only its own words before that are repeated.
+    const [reason] = message.split(/, "| in JSON/, 1);
+    throw new InputError(
+      diagnostic(code, `no JSON: ${reason}`, {
+        file,
+        location: position === undefined ? undefined : placeOf(withoutMark, Number(position)),
+      }),
+    );
+  }
+  const duplicate = findDuplicateKey(withoutMark);
+  if (duplicate) {
+    const location = placeOf(withoutMark, duplicate.offset);
+    throw new InputError(diagnostic(code, `the key ${duplicate.key} occurs twice`, { file, location }));
+  }
+  return value;
+}
+
+const COLON = /[ \t\r\n]*:/y;
+
+/** The first key that an object of a JSON text has twice: JSON.parse would keep the last value and say nothing. */
+function findDuplicateKey(text: string): { readonly key: string; readonly offset: number } | undefined {
+  const objects: Set<unknown>[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '{') objects.push(new Set());
+    else if (character === '}') objects.pop();
+    if (character !== '"') continue;
+    const start = at;
+    for (at++; text[at] !== '"'; at++) if (text[at] === '\\') at++;
+    COLON.lastIndex = at + 1;
+    if (!COLON.test(text)) continue;
+    const written = text.slice(start, at + 1);
+    const key: unknown = JSON.parse(written);
+    if (objects.at(-1)?.has(key)) return { key: written.slice(0, 60), offset: start };
+    objects.at(-1)?.add(key);
+  }
+  return undefined;
+}
+
+/**
+ * Throws an InputError with the path of the first value that does not fit its schema, a JSON Pointer below `path`.
+ * For an unknown key it suggests one of `keys`.
+ */
+export function checkJson(
+  value: unknown,
+  file: string,
+  code: LegacyCode,
+  validate: ValidateFunction,
+  { path = '', keys = [] }: { readonly path?: string; readonly keys?: readonly string[] } = {},
+): void {
+  if (validate(value)) return;
+  const errors = validate.errors ?? [];
+  const [below, message] = complaint(errors);
+  const [unknown] = errors.filter(({ keyword }) => keyword === 'additionalProperties');
+  const near = unknown && nearest(String(unknown.params.additionalProperty), keys);
+  throw misfit(file, code, path + below, message, near && `did you mean ${JSON.stringify(near)}?`);
+}
+
+/** The error for a value of a JSON file that is not as it must be; `path` is a JSON Pointer, empty for the whole. */
+export function misfit(file: string, code: LegacyCode, path: string, message: string, hint?: string): InputError {
+  return new InputError(diagnostic(code, `${path || '/'}: ${message}`, { file, hint }));
+}
+
+function placeOf(text: string, offset: number): Location {
+  const lines = text.slice(0, offset).split('\n');
+  return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
+}
+
+/** Ajv stops at the first value that does not fit, but tells of each alternative that an `anyOf` has for it. */
+function complaint(errors: readonly ErrorObject[]): [path: string, message: string] {
+  const alternatives = errors.length > 1 ? errors.filter((error) => error.keyword !== 'anyOf') : errors;
+  const [{ instancePath, data } = { instancePath: '', data: undefined }] = alternatives;
+  const value = isScalar(data) ? `, not ${JSON.stringify(data).slice(0, 60)}` : '';
+  return [instancePath, alternatives.map(demand).join(' or ') + value];
+}
+
+function demand({ keyword, params, message = 'does not fit the schema' }: ErrorObject): string {
+  switch (keyword) {
+    case 'additionalProperties':
+      return `must not have ${JSON.stringify(params.additionalProperty).slice(0, 60)}`;
+    case 'required':
+      return `must have ${JSON.stringify(params.missingProperty)}`;
+    case 'enum':
+      return `must be one of ${params.allowedValues.map((value: unknown) => JSON.stringify(value)).join(', ')}`;
+    case 'const':
+      return `must be ${JSON.stringify(params.allowedValue)}`;
+    default:
+      return message;
+  }
+}
+
+const isScalar = (value: unknown): boolean => value !== undefined && (typeof value !== 'object' || value === null);
