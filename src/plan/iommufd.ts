@@ -44,6 +44,9 @@ export function decideBackends(domain: Domain, host: Host, policy: Policy, verdi
     if (!given.some(uses)) continue;
     for (const device of given) if (!uses(device)) change(device, 'group');
   }
-  const changed = [...(enable ? ['domain'] : []), ...[...devices].map(({ bdf }) => `device ${bdf}`)];
-  return { domain: enable ? 'enable' : 'none', devices, diagnostics, changes: changesOf('set', changed) };
+  const changes = [
+    ...changesOf('set', 'domain', enable ? ['iommufd'] : []),
+    ...changesOf('set', 'device', devices, ({ bdf }) => bdf),
+  ];
+  return { domain: enable ? 'enable' : 'none', devices, diagnostics, changes };
 }

@@ -41,12 +41,11 @@ export function findOrphaned(domain: Domain, host: Host, { groupMembers, cells }
   const members = domain.hostDevices.flatMap(({ bdf, unassigned }) =>
     unassigned && groupMembers.has(bdf) && isAlone(bdf) ? [bdf] : [],
   );
-  const removed = [...members.map((bdf) => `device ${bdf}`), ...gone.map((cell) => `cell ${cell}`)];
   return {
     groupMembers: members,
     cells: gone,
     diagnostics: report(members, gone),
-    changes: changesOf('remove', removed),
+    changes: [...changesOf('remove', 'device', members), ...changesOf('remove', 'cell', gone)],
   };
 }
 

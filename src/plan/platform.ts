@@ -62,8 +62,8 @@ export function planExpanderBuses(
     };
   });
   const changes = expanderBuses.flatMap(({ controllerIndex, kept, node, nodeBefore, vsmmuChange: change }) => [
-    ...changesOf('set', kept && node !== nodeBefore ? [`controller ${controllerIndex}`] : []),
-    ...(change === 'none' ? [] : changesOf(change, [`iommu ${controllerIndex}`])),
+    ...changesOf('set', 'controller', kept && node !== nodeBefore ? [controllerIndex] : []),
+    ...(change === 'none' ? [] : changesOf(change, 'iommu', [controllerIndex])),
   ]);
   return { expanderBuses, changes };
 }
@@ -112,11 +112,8 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
       ...badValues(domain, expanderBuses),
     ],
     changes: [
-      ...changesOf(
-        'add',
-        added.map(({ cell }) => `cell ${cell}`),
-      ),
-      ...changesOf('set', hole.change ? ['domain'] : []),
+      ...changesOf('add', 'cell', added, ({ cell }) => cell),
+      ...changesOf('set', 'domain', hole.change ? ['pcihole64'] : []),
     ],
   };
 }

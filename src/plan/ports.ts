@@ -124,22 +124,10 @@ class PortPlanner {
     const added = [...expanderBuses.filter(({ existing }) => !existing), ...ports.filter(({ kept }) => !kept)];
     const reserving = ports.filter(({ alias, reserve }) => reserve !== reserveOf(overrides, alias));
     return [
-      ...changesOf(
-        'add',
-        added.map(({ controllerIndex }) => `controller ${controllerIndex}`),
-      ),
-      ...changesOf(
-        'set',
-        reserving.map(({ controllerIndex }) => `controller ${controllerIndex}`),
-      ),
-      ...changesOf(
-        'set',
-        [...this.#addresses.keys()].map(({ bdf }) => `device ${bdf}`),
-      ),
-      ...changesOf(
-        'set',
-        this.#returned.map(({ from }) => `guest ${formatGuestAddress(from)}`),
-      ),
+      ...changesOf('add', 'controller', added, ({ controllerIndex }) => controllerIndex),
+      ...changesOf('set', 'controller', reserving, ({ controllerIndex }) => controllerIndex),
+      ...changesOf('set', 'device', this.#addresses.keys(), ({ bdf }) => bdf),
+      ...changesOf('set', 'guest', this.#returned, ({ from }) => formatGuestAddress(from)),
     ];
   }
 

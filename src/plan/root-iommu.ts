@@ -23,7 +23,7 @@ export function planRootIommu(
 ): RootIommuPlan {
   const becomes = (machineIommu: Plan['machineIommu'], diagnostics: readonly Diagnostic[] = []): RootIommuPlan => {
     const action = machineIommu === 'drop' ? 'remove' : 'set';
-    return { machineIommu, diagnostics, changes: changesOf(action, machineIommu === 'none' ? [] : ['iommu 0']) };
+    return { machineIommu, diagnostics, changes: changesOf(action, 'iommu', machineIommu === 'none' ? [] : [0]) };
   };
   if (!rootIommu) return becomes('none');
   const conflict = (message: string, hint?: string) =>

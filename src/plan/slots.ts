@@ -74,10 +74,7 @@ export function partSlots(
     if (leaving.size + misplaced.length > 0) renumbered.push(...keepFunctionZero(staying, occupants));
   }
   const moving = moves.flatMap((move) => move.functions.map(({ device }) => device));
-  const changes = changesOf(
-    'set',
-    renumbered.map(({ from }) => `guest ${formatGuestAddress(from)}`),
-  );
+  const changes = changesOf('set', 'guest', renumbered, ({ from }) => formatGuestAddress(from));
   return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]), changes };
 }
 

@@ -27,9 +27,14 @@ export interface StageResult {
   readonly changes: readonly Change[];
 }
 
-/** Makes a change of each element. */
-export function changesOf(action: Change['action'], elements: readonly string[]): readonly Change[] {
-  return elements.map((element) => ({ action, element }));
+/** The same change to each of these elements of a kind. */
+export function changesOf<T>(
+  action: Change['action'],
+  kind: 'controller' | 'device' | 'guest' | 'iommu' | 'cell' | 'domain',
+  elements: Iterable<T>,
+  nameOf: (element: T) => string | number = String,
+): readonly Change[] {
+  return [...elements].map((element) => ({ action, element: `${kind} ${nameOf(element)}` }));
 }
 
 /** Collects the diagnostics and the changes of the stages. */

@@ -66,8 +66,7 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
       diagnostics.push(...held.map((member) => completed(group, member, members)));
     }
   }
-  const added = groupMembers.map((bdf) => `device ${bdf}`);
-  return { of, groupMembers, diagnostics, changes: changesOf('add', added) };
+  return { of, groupMembers, diagnostics, changes: changesOf('add', 'device', groupMembers) };
 }
 
 /** Keeps the devices of a group on `pcie.0` where the group has more than one member. */
