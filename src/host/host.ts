@@ -1,6 +1,7 @@
 import type { Bdf } from '../domain/address.js';
 import type { HostNode } from '../domain/numa.js';
 import type { NumaNode, PciDevice, Smmu, Topology } from '../generated/topology.js';
+import { groupBy } from '../group-by.js';
 
 /** A topology with an index on it: what the planner asks of a host, without I/O. */
 export class Host {
@@ -9,7 +10,7 @@ export class Host {
   readonly endpoints: readonly PciDevice[];
   readonly #devices: ReadonlyMap<Bdf, PciDevice>;
   readonly #smmus: ReadonlyMap<string, Smmu>;
-  readonly #groups: ReadonlyMap<number, readonly PciDevice[]>;
+  readonly #groups: ReadonlyMap<number | null, readonly PciDevice[]>;
 
   /** Of a topology that is consistent, as `scanHost` and `readTopology` make it. */
   constructor(topology: Topology) {
@@ -17,14 +18,7 @@ export class Host {
     this.endpoints = topology.devices.filter((device) => !device.bridge);
     this.#devices = new Map(topology.devices.map((device) => [device.bdf, device]));
     this.#smmus = new Map(topology.smmus.map((smmu) => [smmu.name, smmu]));
-    const groups = new Map<number, PciDevice[]>();
-    for (const device of topology.devices) {
-      if (device.group === null) continue;
-      const members = groups.get(device.group);
-      if (members) members.push(device);
-      else groups.set(device.group, [device]);
-    }
-    this.#groups = groups;
+    this.#groups = groupBy(topology.devices, ({ group }) => group);
   }
 
   /** The SMMUs, by address: the order of their bridges. */

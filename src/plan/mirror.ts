@@ -3,6 +3,7 @@ import { compareBdf } from '../domain/address.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { PciTree } from '../domain/pci-tree.js';
+import { groupBy } from '../group-by.js';
 import type { ExpanderBusRequest } from './expander-buses.js';
 import type { SlotMove } from './slots.js';
 import type { PlanContext } from './stage.js';
@@ -63,9 +64,10 @@ export function assignPorts(request: ExpanderBusRequest, tree: PciTree, switchOf
 
 function arrange(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf, mayGrow: boolean): PortAssignment {
   const { joining, freePorts } = request;
+  const switchOfMove = ({ functions: [first] }: SlotMove) => first && switchOf(first.device);
   const singles: SlotMove[] = [];
   const switches: MirroredSwitch[] = [];
-  for (const [host, moves] of bySwitch([...joining].sort(compareMoves), switchOf)) {
+  for (const [host, moves] of groupBy([...joining].sort(compareMoves), switchOfMove)) {
     const upstream = host === undefined ? undefined : mirrorOf(host, request, tree, switchOf);
     const free = upstream ? freePorts.filter(({ address }) => address?.bus === upstream.index) : [];
     const space = upstream ? MAX_DOWNSTREAM - tree.takenSlots(upstream.index).size + free.length : MAX_DOWNSTREAM;
@@ -88,16 +90,6 @@ function arrange(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf,
   };
 }
 
-function bySwitch(moves: readonly SlotMove[], switchOf: SwitchOf): ReadonlyMap<string | undefined, SlotMove[]> {
-  const by = new Map<string | undefined, SlotMove[]>();
-  for (const move of moves) {
-    const [first] = move.functions;
-    const host = first && switchOf(first.device);
-    by.set(host, [...(by.get(host) ?? []), move]);
-  }
-  return by;
-}
-
 /** The guest's switch on an expander bus that has nothing behind it but devices of one switch of the host. */
 function mirrorOf(
   host: string,
@@ -105,11 +97,8 @@ function mirrorOf(
   tree: PciTree,
   switchOf: SwitchOf,
 ): PciController | undefined {
-  const below = new Map<PciController, HostDevice[]>();
-  for (const device of inPlace) {
-    const upstream = switchAbove(device, tree);
-    if (upstream) below.set(upstream, [...(below.get(upstream) ?? []), device]);
-  }
+  const below = groupBy(inPlace, (device) => switchAbove(device, tree));
+  below.delete(undefined);
   return [...below].find(([, devices]) => devices.every((device) => switchOf(device) === host))?.[0];
 }
 

@@ -5,6 +5,7 @@ import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB } from '../domain/size.js';
 import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
+import { groupBy } from '../group-by.js';
 import { isLargeBar } from '../host/bars.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
@@ -137,12 +138,10 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
 
 /** What the ports below one root bus need each for the BARs behind it. */
 function ports(devices: readonly GuestBars[]): Stretch[] {
-  const byPort = new Map<string, Stretch[]>();
-  for (const { device, address } of devices) {
-    const key = address ? `${address.bus}` : device.bdf;
-    byPort.set(key, [...(byPort.get(key) ?? []), ...device.bars.filter(isLargeBar).map(asStretch)]);
-  }
-  return [...byPort.values()].map((bars) => pack(bars));
+  const byPort = groupBy(devices, ({ device, address }) => address?.bus ?? device.bdf);
+  return [...byPort.values()].map((behind) =>
+    pack(behind.flatMap(({ device }) => device.bars.filter(isLargeBar).map(asStretch))),
+  );
 }
 
 function pack(parts: readonly Stretch[]): Stretch {

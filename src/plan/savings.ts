@@ -1,4 +1,5 @@
 import type { Bdf } from '../domain/address.js';
+import { groupBy } from '../group-by.js';
 import type { Budget, Saving } from './budgets.js';
 import type { Policy } from './policy.js';
 import type { SlotMove } from './slots.js';
@@ -48,14 +49,8 @@ function functionsApart(moves: readonly SlotMove[]): readonly string[] {
 
 /** Single functions that go to an expander bus, by its SMMU and by host slot. */
 function mergeable(moves: readonly SlotMove[]): ReadonlyMap<string, readonly SlotMove[]> {
-  const by = new Map<string, SlotMove[]>();
-  for (const move of moves) {
-    const [only, second] = move.functions;
-    if (!only || second || move.smmu === undefined) continue;
-    const key = `${move.smmu} ${hostSlot(only.device.bdf)}`;
-    by.set(key, [...(by.get(key) ?? []), move]);
-  }
-  return by;
+  const single = moves.filter(({ smmu, functions }) => smmu !== undefined && functions.length === 1);
+  return groupBy(single, ({ smmu, functions: [only] }) => `${smmu} ${only && hostSlot(only.device.bdf)}`);
 }
 
 /** The moves with functions of one host device in one slot, as they would be were they so in the domain. */

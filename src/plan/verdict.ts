@@ -14,6 +14,7 @@ import type { Bdf } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciDevice } from '../generated/topology.js';
+import { groupBy } from '../group-by.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
 import { changesOf, type StageResult } from './stage.js';
@@ -94,15 +95,9 @@ function keepShared(
 
 /** The host devices of a domain by the IOMMU group that they are in on the host. */
 export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readonly HostDevice[]> {
-  const groups = new Map<number, HostDevice[]>();
-  for (const device of domain.hostDevices) {
-    const group = host.device(device.bdf)?.group ?? null;
-    if (group === null) continue;
-    const members = groups.get(group);
-    if (members) members.push(device);
-    else groups.set(group, [device]);
-  }
-  return groups;
+  const groups = groupBy(domain.hostDevices, ({ bdf }) => host.device(bdf)?.group ?? null);
+  groups.delete(null);
+  return groups as ReadonlyMap<number, readonly HostDevice[]>;
 }
 
 /**
