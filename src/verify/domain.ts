@@ -176,7 +176,7 @@ function partsOf(domain: Domain): Map<string, string> {
 }
 
 function checkPlugged({ live, next, qemu }: Running): Check {
-  const check = { of: 'Domain', title: 'that it has the devices it started with' } as const;
+  const check = { of: 'Domain', title: 'for devices detached since its start' } as const;
   if (!qemu) return { ...check, found: 'not known without the command line of QEMU', findings: [] };
   const since = live.hostDevices.filter((device) => !device.unassigned && !qemu.devices.has(aliasOf(device) ?? ''));
   const named = next ? detachedDevices(live, next, qemu).map(({ bdf }) => bdf) : [];

@@ -65,12 +65,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'a device that is detached',
     { live: (xml) => without(NVME)(xml) },
-    { 'Domain: that it has the devices it started with': ['device-unplugged'] },
+    { 'Domain: for devices detached since its start': ['device-unplugged'] },
   ],
   [
     'a device that is detached for the next start, too',
     { live: without(NVME), next: without(NVME) },
-    { 'Domain: that it has the devices it started with': ['device-unplugged'] },
+    { 'Domain: for devices detached since its start': ['device-unplugged'] },
   ],
   [
     'a device that will be gone at the next start',

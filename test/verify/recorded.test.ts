@@ -1,0 +1,54 @@
+/** What a real guest with three accelerated vSMMUs showed: libvirt 12.8, QEMU 11.1, Linux 7.2 on the emulated host of test/accel. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import { readGuestReport } from '../../src/guest/report.js';
+import type { LogRecord } from '../../src/host/kernel-log.js';
+import { readTopology } from '../../src/host/snapshot.js';
+import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { gradeOf } from '../../src/verify/check.js';
+import { readCommandLine } from '../../src/verify/command-line.js';
+import { planRunning } from '../../src/verify/domain.js';
+import { type Evidence, verify } from '../../src/verify/verify.js';
+import { REPOSITORY } from '../cli/run.js';
+
+const recorded = (name: string): string => readFileSync(`${REPOSITORY}/test/fixtures/verify/${name}`, 'utf8');
+
+const live = parseDomain(recorded('live.xml'));
+const host = readTopology(recorded('topology.json'), 'topology.json');
+const log = [...recorded('kernel.log').matchAll(/^\[ *([\d.]+)\] (.*)$/gm)].map(
+  ([, seconds, text = '']): LogRecord => ({ seconds: Number(seconds), text }),
+);
+const evidence: Evidence = {
+  live,
+  next: parseDomain(recorded('next.xml')),
+  host,
+  plan: planRunning(live, host, DEFAULT_POLICY, {}),
+  qemu: readCommandLine(recorded('cmdline').split('\n')),
+  trouble: '',
+  qemuLog: recorded('qemu.log'),
+  hostLog: { log, since: 60, smmus: undefined },
+  monitor: { pci: JSON.parse(recorded('query-pci.json')), accel: live.iommus.map(() => ({ return: true })) },
+  guest: readGuestReport(recorded('report')),
+};
+
+describe('a real guest', () => {
+  it('passes whole', () => {
+    const checks = verify(evidence);
+    expect(checks.filter((check) => gradeOf(check) !== 'pass')).toEqual([]);
+    expect(checks).toHaveLength(19);
+  });
+
+  it('has four devices behind three vSMMUs, each where it was predicted', () => {
+    const found = Object.fromEntries(verify(evidence).map(({ of, title, found }) => [`${of}: ${title}`, found]));
+    expect(found).toMatchObject({
+      'Domain: that each device is behind its vSMMU': '4 of 4 devices',
+      'QEMU: that it was started with the SMMUs': '3 SMMUs',
+      'QEMU: that it was started with the devices': '4 host devices',
+      'Guest: that each device is behind its vSMMU': '3 SMMUs',
+      'Guest: for each device at its address': '4 devices',
+      'Guest: that it translates for them': 'DMA',
+      'Guest: that each has a driver': 'nvme, igbvf',
+    });
+  });
+});
