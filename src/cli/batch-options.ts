@@ -17,37 +17,39 @@ const SOURCE_OPTIONS: Options = {
     defaultDescription: 'LIBVIRT_DEFAULT_URI, else qemu:///system',
     conflicts: 'dir',
   }),
-  all: flag('all of its domains'),
+  all: flag('convert all its domains'),
   dir: text('convert the files *.xml below this folder instead', { value: 'folder' }),
   out: text('with --dir: write the results below this folder', { value: 'folder', conflicts: 'in-place' }),
-  'in-place': flag('with --dir: change the files themselves'),
-  'include-saved': flag('domains with a managed save or memory snapshots, too: what is saved will not fit them'),
+  'in-place': flag('with --dir: replace the files'),
+  'include-saved': flag(
+    'also convert domains with a managed save or memory snapshots, which will not fit them afterwards',
+  ),
 };
 
 /** What is kept of a run, and where. */
 export const STATE_OPTIONS: Options = {
-  state: text('the folder that runs are kept in', { value: 'folder', defaultDescription: STATE_FOLDERS }),
+  state: text('the folder that keeps the runs', { value: 'folder', defaultDescription: STATE_FOLDERS }),
 };
 
 /** How a run goes. */
 export const RUN_OPTIONS: Options = {
   ...STATE_OPTIONS,
-  jobs: text('how many domains at a time', { defaultDescription: 'as many as there are cores' }),
-  'fail-fast': flag('end after the first domain that fails'),
-  wait: text('how many seconds to wait for another run to end', { defaultDescription: 'as long as it takes' }),
+  jobs: text('how many domains to convert in parallel', { defaultDescription: 'one per CPU' }),
+  'fail-fast': flag('stop after the first domain that fails'),
+  wait: text('how many seconds to wait for another run to end', { defaultDescription: 'no limit' }),
 };
 
 /** What `batch convert` takes beside what every command takes. */
 export function convertOptions(): Options {
   return {
     ...SOURCE_OPTIONS,
-    apply: flag('do it; without it, only what would be done is told'),
-    diff: flag('print a unified diff of each domain instead of a line'),
+    apply: flag('make the changes; without it, they are only printed'),
+    diff: flag('print a unified diff per domain instead of a line'),
     html: text('write a report with a picture of each plan to this file', { value: 'file' }),
     ...RUN_OPTIONS,
     ...HOST_OPTIONS,
     'topology-map': text('with --dir: a JSON file that names the topology of each domain', { conflicts: 'topology' }),
-    'ssh-topology': flag('run vsmmu topology on the host of --connect', { conflicts: 'topology' }),
+    'ssh-topology': flag('run vsmmu topology on the host of --connect, over ssh', { conflicts: 'topology' }),
     ...policyOptions(),
   };
 }

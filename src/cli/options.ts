@@ -9,7 +9,7 @@ export type OptionValues = Readonly<Record<string, unknown>>;
 export const DEFAULT_POLICY_FILE = '/etc/vsmmu/policy.json';
 
 /** Where the state is kept when nobody names a folder, in words. */
-export const STATE_FOLDERS = '/var/lib/vsmmu; ~/.local/state/vsmmu for others than root';
+export const STATE_FOLDERS = '/var/lib/vsmmu; ~/.local/state/vsmmu if not root';
 
 /** An option as yargs describes it. */
 export interface OptionSpec {
@@ -39,22 +39,26 @@ export function flag(describe: string, more: Partial<OptionSpec> = {}): OptionSp
 /** What every command takes. */
 export const OUTPUT_OPTIONS: Options = {
   json: flag('print one JSON document: changed, diagnostics and the result'),
-  strict: flag('take warnings for errors'),
-  quiet: flag('say nothing but errors', { conflicts: 'verbose' }),
-  verbose: flag('say more: where each device moves'),
+  strict: flag('treat warnings as errors'),
+  quiet: flag('print only errors', { conflicts: 'verbose' }),
+  verbose: flag('also print where each device moves'),
 };
 
 /** Where the host is read. */
 export const HOST_OPTIONS: Options = {
-  sysfs: text('the folder to take for /sys', { value: 'folder', defaultDescription: '/sys', conflicts: 'topology' }),
-  topology: text('take the host from this snapshot (vsmmu topology --json) instead of sysfs', { value: 'file' }),
+  sysfs: text('read this folder instead of /sys', {
+    value: 'folder',
+    defaultDescription: '/sys',
+    conflicts: 'topology',
+  }),
+  topology: text('read the host from this snapshot (vsmmu topology --json) instead of sysfs', { value: 'file' }),
 };
 
 /** Where a command that makes a domain of a domain writes it. */
 export const RESULT_OPTIONS: Options = {
   output: text('write to this file instead of standard output', { alias: 'o', value: 'file' }),
-  'in-place': flag('write the result back to the file, in one step', { alias: 'i' }),
-  backup: text('with --in-place: keep the old file under its name and this suffix'),
+  'in-place': flag('replace the file with the result, in one step', { alias: 'i' }),
+  backup: text('with --in-place: keep the old file under its name plus this suffix'),
   diff: flag('print a unified diff instead of the domain'),
 };
 
@@ -63,7 +67,7 @@ const CONNECTIONS = ['qemu:///system', 'qemu:///session'];
 
 /** Where a domain is taken from by its name. */
 export const CONNECT_OPTIONS: Options = {
-  connect: text('take the domain from the libvirt of this URI, by its name or UUID', {
+  connect: text('take the domain, by name or UUID, from the libvirt at this URI', {
     alias: 'c',
     value: CONNECTIONS,
   }),
@@ -72,9 +76,9 @@ export const CONNECT_OPTIONS: Options = {
 /** How a domain is stored where it was taken from. */
 export const DEFINE_OPTIONS: Options = {
   ...CONNECT_OPTIONS,
-  define: flag('with --connect: define the result there, after showing it and asking', { conflicts: 'output' }),
+  define: flag('with --connect: define the result, after showing the diff and asking', { conflicts: 'output' }),
   yes: flag('with --define: do not ask', { alias: 'y' }),
-  state: text('with --define: the folder that keeps the definition of before', {
+  state: text('with --define: the folder that keeps the former definition', {
     value: 'folder',
     defaultDescription: STATE_FOLDERS,
   }),
@@ -82,7 +86,7 @@ export const DEFINE_OPTIONS: Options = {
 
 /** How a command that shows something draws it. */
 export const PICTURE_OPTIONS: Options = {
-  svg: text('draw a picture into this file instead, as SVG; - for standard output', {
+  svg: text('write a picture to this file as SVG instead; - for standard output', {
     value: 'file',
     conflicts: 'format',
   }),
@@ -94,13 +98,13 @@ export const PICTURE_OPTIONS: Options = {
 
 /** The libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Options = {
-  libvirt: text("the libvirt that the result is for: a version, or here for this machine's", {
+  libvirt: text('the libvirt that the result is for: a version, or here for the installed one', {
     value: ['here'],
-    defaultDescription: "today's",
+    defaultDescription: 'current upstream',
   }),
-  qemu: text("the QEMU that the result is for: a version, or here for this machine's", {
+  qemu: text('the QEMU that the result is for: a version, or here for the installed one', {
     value: ['here'],
-    defaultDescription: "today's",
+    defaultDescription: 'current upstream',
   }),
 };
 
@@ -117,7 +121,7 @@ export function policyOptions(): Options {
 /** The policy file, and an option for each of the policy's keys, described by its schema. */
 function allPolicyOptions(): Options {
   const options: Record<string, OptionSpec> = {
-    policy: text('the policy file', { value: 'file', defaultDescription: `${DEFAULT_POLICY_FILE} where it exists` }),
+    policy: text('the policy file', { value: 'file', defaultDescription: `${DEFAULT_POLICY_FILE} if it exists` }),
   };
   for (const { key, description, choices, kind, default: value } of policyKeys()) {
     const [first = ''] = description.split(/(?<=[.;:]) /);
@@ -131,7 +135,7 @@ function allPolicyOptions(): Options {
             ...(choices && { value: choices }),
           });
   }
-  options['force-tcg'] = flag('take a domain that is not of type kvm; QEMU will not accelerate it (for test labs)');
+  options['force-tcg'] = flag('accept a domain that is not of type kvm, which QEMU cannot accelerate (for test labs)');
   return options;
 }
 
@@ -144,10 +148,10 @@ export function attachOptions(): Options {
 /** What a check takes: `--fix` is a rewrite, with all that one takes. */
 export function checkOptions(): Options {
   return {
-    'no-host': flag('look only at what the domain tells by itself, on any machine'),
-    fix: flag('rewrite each file in which something is wrong, where that mends it, and look again'),
-    backup: text('with --fix: keep the old file under its name and this suffix'),
-    diff: flag('with --fix: print what would change, and write nothing'),
+    'no-host': flag('check only what the XML shows, on any machine'),
+    fix: flag('rewrite each file with a problem, if that corrects one, and check it again'),
+    backup: text('with --fix: keep the old file under its name plus this suffix'),
+    diff: flag('with --fix: print the diff and write nothing'),
     ...policyOptions(),
   };
 }
@@ -160,8 +164,8 @@ export function hookOptions(): Options {
   return {
     ...some('policy', ...HOOK_KEYS),
     log: text('the log file', { value: 'file' }),
-    limit: text('how many seconds it may take', { defaultDescription: '5' }),
-    state: text('the folder that keeps the XML of before a conversion', { defaultDescription: STATE_FOLDERS }),
+    limit: text('the time limit of the check, in seconds', { defaultDescription: '5' }),
+    state: text('the folder that keeps the former XML of converted domains', { defaultDescription: STATE_FOLDERS }),
     ...some('sysfs', 'force-tcg'),
     libvirt: text('the libvirt to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),
     qemu: text('the QEMU to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),

@@ -6,11 +6,11 @@ import { OUTPUT_OPTIONS, TARGET_OPTIONS } from '../options.js';
 export const command: Command = {
   usage: 'batch convert [NAME...]',
   subject: 'vsmmu',
-  summary: 'convert many domains, of a libvirt or of a folder; tells only what it would do unless given --apply',
+  summary: 'convert many domains of libvirt or of a folder; without --apply, only print what would change',
   options: { ...convertOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
-    ['$0 batch convert --all', "what would happen to each domain of this machine's libvirt"],
-    ['$0 batch convert --all --apply', 'do it'],
+    ['$0 batch convert --all', 'what would change in each domain of the local libvirt'],
+    ['$0 batch convert --all --apply', 'convert them'],
     ['$0 batch convert --dir domains --in-place --topology host.json --diff', 'the files of a folder'],
   ],
   run: convertBatch,

@@ -13,7 +13,7 @@ import { printDiagnostics, printJson } from '../report.js';
 export const command: Command = {
   usage: 'batch list',
   subject: 'vsmmu',
-  summary: 'list the runs that are kept',
+  summary: 'list the stored runs',
   options: { ...STATE_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [['$0 batch list', '']],
   run,

@@ -11,14 +11,14 @@ import { printJson } from '../report.js';
 export const command: Command = {
   usage: 'batch prune [RUN...]',
   subject: 'vsmmu',
-  summary: 'remove runs with their backups; what they did can then no longer be taken back',
+  summary: 'remove stored runs with their backups; they can then no longer be rolled back',
   options: {
-    keep: text('remove all but the newest so many'),
-    days: text('remove what is older than so many days'),
+    keep: text('keep this many of the newest runs, remove the others'),
+    days: text('remove runs that are older than this many days'),
     ...STATE_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
-  examples: [['$0 batch prune --keep 3', 'all but the last three']],
+  examples: [['$0 batch prune --keep 3', 'keep the last three runs']],
   run,
 };
 

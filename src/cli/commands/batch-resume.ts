@@ -14,9 +14,9 @@ import { targetOf } from '../target.js';
 export const command: Command = {
   usage: 'batch resume [RUN]',
   subject: 'vsmmu',
-  summary: 'go on with a run that was interrupted, where it was',
+  summary: 'continue an interrupted run',
   options: { ...RUN_OPTIONS, ...OUTPUT_OPTIONS },
-  examples: [['$0 batch resume', 'the last one']],
+  examples: [['$0 batch resume', 'the last run']],
   run,
 };
 

@@ -14,16 +14,16 @@ import { flag, isSet, type OptionValues, OUTPUT_OPTIONS, text, value } from '../
 export const command: Command = {
   usage: 'batch rollback [NAME...]',
   subject: 'vsmmu',
-  summary: 'give the domains of a run the XML back that they had before, byte for byte',
+  summary: 'restore the domains of a run as they were before, byte for byte',
   options: {
-    run: text('the run to take back', { defaultDescription: 'the last one' }),
-    force: flag('also where somebody edited or removed the domain since, whose work is then lost'),
+    run: text('the run to roll back', { defaultDescription: 'the last one' }),
+    force: flag('also restore domains that somebody edited or removed since; the edits are lost'),
     ...RUN_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
   examples: [
-    ['$0 batch rollback', 'the whole of the last run'],
-    ['$0 batch rollback --run 0012-20261123T021500Z vm1 vm2', 'two domains of another'],
+    ['$0 batch rollback', 'all domains of the last run'],
+    ['$0 batch rollback --run 0012-20261123T021500Z vm1 vm2', 'two domains of another run'],
   ],
   run,
 };

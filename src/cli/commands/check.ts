@@ -22,13 +22,13 @@ import { targetNames, targetOf } from '../target.js';
 
 export const command: Command = {
   usage: 'check [DOMAIN...]',
-  summary: 'say what is wrong with domains on this host, converted or not',
+  summary: 'report what is wrong with domains on this host, converted or not',
   options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...checkOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     ['$0 check vm.xml', 'for this host'],
     ['$0 check --connect qemu:///system', 'all domains of libvirt'],
-    ['$0 check --no-host domains/*.xml', 'only what can be told from the XML, on any machine'],
-    ['$0 check --fix --backup .orig vm.xml', 'rewrite the file if something is wrong with it'],
+    ['$0 check --no-host domains/*.xml', 'only what the XML shows, on any machine'],
+    ['$0 check --fix --backup .orig vm.xml', 'rewrite the file if it has a problem'],
   ],
   run,
 };

@@ -4,7 +4,7 @@ import { print } from '../io/terminal.js';
 export const command: Command = {
   usage: 'complete -- WORD...',
   internal: true,
-  summary: 'print what may come next on a command line; the completion scripts call this',
+  summary: 'print the possible next words of a command line; the completion scripts call this',
   options: {},
   examples: [['$0 complete -- rewrite --gr', '']],
   run,

@@ -13,11 +13,11 @@ import { printJson } from '../report.js';
 
 export const command: Command = {
   usage: 'doctor',
-  summary: 'say whether this machine can accelerate vSMMUs: its SMMUs, kernel, QEMU and libvirt',
+  summary: 'check whether this machine can accelerate vSMMUs: its SMMUs, kernel, QEMU and libvirt',
   options: { ...HOST_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     ['$0 doctor', 'PASS, WARN or FAIL for each, and what to do about it'],
-    ['$0 doctor --json', 'for programs; able says whether nothing fails'],
+    ['$0 doctor --json', 'for programs; "able" is true if nothing fails'],
   ],
   run,
 };

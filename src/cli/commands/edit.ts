@@ -28,17 +28,17 @@ import { targetNames, targetOf } from '../target.js';
 
 export const command: Command = {
   usage: 'edit FILE',
-  summary: "rewrite a domain's definition and open your own editor on it, for virsh edit",
+  summary: "convert a domain's definition and open your own editor on it, for virsh edit",
   options: {
-    'no-editor': flag('rewrite only'),
-    'check-only': flag('open the editor, and check what was made of it; rewrite nothing'),
+    'no-editor': flag('convert the domain and open no editor'),
+    'check-only': flag('open the editor and check the result; convert nothing'),
     ...HOST_OPTIONS,
     ...policyOptions(),
     ...TARGET_OPTIONS,
     ...without(OUTPUT_OPTIONS, 'json'),
   },
   examples: [
-    ["EDITOR='$0 edit' virsh edit vm", 'VSMMU_EDITOR, VISUAL or EDITOR is the editor that it opens'],
+    ["EDITOR='$0 edit' virsh edit vm", 'opens the editor of VSMMU_EDITOR, VISUAL or EDITOR'],
     ["EDITOR='$0 edit --no-editor' virsh edit vm", 'in a script'],
   ],
   run,

@@ -9,11 +9,11 @@ import { printJson } from '../report.js';
 
 export const command: Command = {
   usage: 'explain [CODE]',
-  summary: 'print what a diagnostic means, why it happens and what to do about it; without a code, list all',
+  summary: 'print what a diagnostic means, its cause and its remedy; without a code, list all codes',
   options: { json: flag('print one JSON document') },
   examples: [
-    ['$0 explain group-shared', 'what vm.xml:113:5: warning: group-shared: … is about'],
-    ['$0 explain | less', 'all there are'],
+    ['$0 explain group-shared', 'explains vm.xml:113:5: warning: group-shared: …'],
+    ['$0 explain | less', 'all codes'],
   ],
   run,
 };

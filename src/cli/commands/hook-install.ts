@@ -17,12 +17,12 @@ import { report } from '../report.js';
 
 export const command: Command = {
   usage: 'hook install',
-  summary: "have libvirt call vsmmu when a domain starts and stops (libvirt's qemu hook)",
+  summary: "install libvirt's qemu hook, which checks domains when they start",
   options: { ...hookOptions(), ...HOOK_FOLDER_OPTIONS },
   examples: [
-    ['$0 hook install', 'warns of domains that are not right for this host'],
-    ['$0 hook install --hook enforce', 'refuses their start'],
-    ['$0 hook install --convert-on-stop', 'converts them when they stop'],
+    ['$0 hook install', 'warn of domains that are wrong for this host'],
+    ['$0 hook install --hook enforce', 'refuse their start'],
+    ['$0 hook install --convert-on-stop', 'convert them when they stop'],
   ],
   run,
 };

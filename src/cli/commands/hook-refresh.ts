@@ -8,7 +8,7 @@ import type { OptionValues } from '../options.js';
 export const command: Command = {
   usage: 'hook refresh',
   internal: true,
-  summary: 'bring the script of an installed hook up to date; an upgrade of the package calls this',
+  summary: 'update the script of an installed hook; an upgrade of the package calls this',
   options: HOOK_FOLDER_OPTIONS,
   examples: [['$0 hook refresh', '']],
   run,

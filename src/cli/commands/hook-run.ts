@@ -17,7 +17,7 @@ import { targetNames, targetOf } from '../target.js';
 export const command: Command = {
   usage: 'hook run GUEST OPERATION SUB-OPERATION EXTRA',
   internal: true,
-  summary: 'answer libvirt, which has the domain on standard input; the hook calls this',
+  summary: 'answer libvirt, which passes the domain on standard input; the hook calls this',
   options: hookOptions(),
   examples: [['virsh dumpxml vm | $0 hook run -- vm prepare begin -', 'try it']],
   run,

@@ -11,7 +11,7 @@ import { type Located, printJson, report } from '../report.js';
 
 export const command: Command = {
   usage: 'hook status',
-  summary: 'print whether it is installed, and what it does; exit code 1 where it is not, or cannot run',
+  summary: 'print whether the hook is installed and what it does; exit code 1 if it is not installed or cannot run',
   options: HOOK_FOLDER_OPTIONS,
   examples: [['$0 hook status', '']],
   run,

@@ -5,7 +5,7 @@ import type { OptionValues } from '../options.js';
 
 export const command: Command = {
   usage: 'hook uninstall',
-  summary: 'take it out again',
+  summary: "remove libvirt's qemu hook",
   options: HOOK_FOLDER_OPTIONS,
   examples: [['$0 hook uninstall', '']],
   run,

@@ -17,7 +17,7 @@ export const command: Command = {
   summary:
     "print a virtual machine's domain with its devices in place, for KubeVirt's sidecar-shim (bin/onDefineDomain)",
   options: {
-    vmi: text('the VirtualMachineInstance; vsmmu.io/policy among its annotations has keys of the policy'),
+    vmi: text('the VirtualMachineInstance; its annotation vsmmu.io/policy contains policy keys'),
     domain: text('its domain, as KubeVirt would define it'),
   },
   examples: [['onDefineDomain --vmi "$vmi" --domain "$xml"', 'as KubeVirt calls it']],

@@ -22,19 +22,19 @@ import { printJson, report } from '../report.js';
 
 export const command: Command = {
   usage: 'plan [DOMAIN]',
-  summary: 'print where each device would go and why, without writing anything',
+  summary: 'print where each device would go and why; write nothing',
   options: {
     ...CONNECT_OPTIONS,
     ...HOST_OPTIONS,
     ...policyOptions(),
     ...TARGET_OPTIONS,
-    guest: flag('print, too, what the guest will see: its lspci -tv and the id ranges of its IORT'),
+    guest: flag('also print what the guest will see: its lspci -tv and the ID ranges of its IORT'),
     ...PICTURE_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
   examples: [
     ['$0 plan vm.xml', 'what would change, and why'],
-    ['$0 plan --guest vm.xml', 'and the PCI tree of the guest'],
+    ['$0 plan --guest vm.xml', 'also the PCI tree of the guest'],
     ['$0 plan --json vm.xml', 'the plan as data'],
     ['$0 plan --svg vm.svg vm.xml', 'a picture'],
     ['$0 plan --format dot vm.xml | dot -Tpdf > vm.pdf', 'the picture in another form'],

@@ -20,7 +20,9 @@ export const command: Command = {
   options: {
     ...RESULT_OPTIONS,
     ...DEFINE_OPTIONS,
-    force: flag('take out expander buses for vSMMUs that no record tells of; libvirt then places the devices anew'),
+    force: flag(
+      'also remove expander buses with vSMMUs that are not in a record; libvirt then chooses new addresses for their devices',
+    ),
     ...OUTPUT_OPTIONS,
   },
   examples: [

@@ -14,7 +14,7 @@ import { place } from '../place.js';
 
 export const command: Command = {
   usage: 'rewrite [DOMAIN]',
-  summary: 'print the domain with each host device behind the vSMMU of its SMMU',
+  summary: 'print the converted domain: each host device behind the vSMMU of its SMMU',
   options: {
     ...RESULT_OPTIONS,
     ...DEFINE_OPTIONS,

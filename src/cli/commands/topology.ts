@@ -9,7 +9,7 @@ import { printJson } from '../report.js';
 
 export const command: Command = {
   usage: 'topology',
-  summary: "print the host's SMMUs and what is behind each",
+  summary: "print the host's SMMUs and the devices behind each",
   options: { ...HOST_OPTIONS, ...PICTURE_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     ['$0 topology', 'this host'],

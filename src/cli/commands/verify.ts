@@ -40,22 +40,22 @@ import { targetNames, targetOf } from '../target.js';
 
 export const command: Command = {
   usage: 'verify DOMAIN',
-  summary: 'say whether the running guest is what the plan says, and really nested',
+  summary: 'check whether the running guest matches the plan and its devices use nested translation',
   options: {
     ...CONNECT_OPTIONS,
     'guest-script': flag('print the shell script that reports what a guest sees, for guests without a guest agent'),
-    'guest-report': text('take what that script printed in the guest from this file; - for standard input', {
+    'guest-report': text('read the output of that script from this file; - for standard input', {
       value: 'file',
       conflicts: 'guest-script',
     }),
-    monitor: flag("ask QEMU's monitor, too, for which libvirt marks the domain as tainted"),
+    monitor: flag("also ask QEMU's monitor; libvirt then marks the domain as tainted"),
     ...HOST_OPTIONS,
     ...policyOptions(),
     ...TARGET_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
   examples: [
-    ['$0 verify vm', 'a running domain of this host; the guest is asked through its guest agent'],
+    ['$0 verify vm', 'a running domain of this host, through its guest agent'],
     ['$0 verify --guest-script | ssh guest sh -s | $0 verify --guest-report - vm', 'without a guest agent'],
     ['$0 verify --json vm', 'for programs; verified says whether nothing fails'],
   ],

@@ -22,17 +22,17 @@ export async function printHelp(name: string): Promise<void> {
     listCommands(page, group);
   } else {
     page.usage(
-      '$0 COMMAND [OPTION…]\n\nGives an Arm guest one virtual SMMUv3 for each SMMUv3 that its host devices are behind.',
+      '$0 COMMAND [OPTION…]\n\nGives an Arm guest one virtual SMMUv3 per physical SMMUv3 of its host devices.',
     );
     listCommands(page, commands);
     page.options({
-      help: { type: 'boolean', alias: 'h', describe: 'print this help; after a command, the help of that command' },
+      help: { type: 'boolean', alias: 'h', describe: 'print this help, or that of the command' },
       version: { type: 'boolean', describe: 'print the version' },
     });
   }
   const usages = command ? [command.usage] : (group.length > 0 ? group : commands).map(({ usage }) => usage);
   if (usages.some((usage) => usage.includes('DOMAIN'))) {
-    page.epilogue('DOMAIN is a file with the XML of a libvirt domain; - or nothing is standard input.');
+    page.epilogue('DOMAIN is a file with the XML of a libvirt domain, or - for standard input, which is the default.');
   }
   print(`${await page.getHelp()}\n`);
 }
