@@ -54,13 +54,13 @@ function findDuplicateKey(text: string): { readonly key: string; readonly offset
  * Throws an InputError with the path of the first value that does not fit its schema, a JSON Pointer below `path`.
  * For an unknown key it suggests one of `keys`.
  */
-export function checkJson(
+export function checkJson<T>(
   value: unknown,
   file: string,
   code: LegacyCode,
-  validate: ValidateFunction,
+  validate: ValidateFunction<T>,
   { path = '', keys = [] }: { readonly path?: string; readonly keys?: readonly string[] } = {},
-): void {
+): asserts value is T {
   if (validate(value)) return;
   const errors = validate.errors ?? [];
   const [below, message] = complaint(errors);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { hasAttributes } from '../io/attributes.js';
+import { systemCode } from '../io/errors.js';
 import { readBelow } from '../io/read.js';
 import { replaceFile } from '../io/replace.js';
 import type { Store } from './change.js';
@@ -17,7 +18,7 @@ export function fileStore(folder: string): Store {
         try {
           return readBelow(folder, path).bytes;
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+          if (systemCode(error) === 'ENOENT') return undefined;
           throw error;
         }
       });

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { ConvertSettings } from '../convert.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Plan } from '../generated/plan.js';
+import { systemCode } from '../io/errors.js';
 import { type FileContent, readBelow } from '../io/read.js';
 import { replaceFile } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
@@ -114,7 +115,7 @@ function contentBelow(folder: string, path: string): Buffer | undefined {
   try {
     return readBelow(folder, path).bytes;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }

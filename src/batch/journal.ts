@@ -142,7 +142,7 @@ export async function* readJournal(file: string): AsyncGenerator<{ readonly entr
 function readEntry(text: string, file: string, line: number): Entry {
   try {
     const entry: unknown = JSON.parse(text);
-    if (validate(entry)) return entry as Entry;
+    if (validate(entry)) return entry;
   } catch {
     // Told below.
   }

@@ -1,10 +1,10 @@
 import { diagnostic, EnvironmentError, type LegacyCode } from '../diagnostics.js';
-import { describeIoError } from '../io/errors.js';
+import { describeIoError, systemCode } from '../io/errors.js';
 
 /** An error of the system, as what went wrong outside: `file: no space left on device`. */
 export function asOutside(code: LegacyCode, file: string, error: unknown): EnvironmentError {
   if (error instanceof EnvironmentError) return error;
-  if (!isSystemError(error)) throw error;
+  if (systemCode(error) === undefined) throw error;
   return new EnvironmentError(diagnostic(code, describeIoError(error), { file }));
 }
 
@@ -24,8 +24,4 @@ export async function outsideLater<T>(code: LegacyCode, file: string, action: ()
   } catch (error) {
     throw asOutside(code, file, error);
   }
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
 }

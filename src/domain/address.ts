@@ -5,8 +5,18 @@ import { parseNumber } from './number.js';
 /** libvirt's number of a PCI controller, 0–255: what `index=` says and what `bus=` of a guest address names. */
 export type ControllerIndex = number & { readonly __unit: 'controller index' };
 
+/** Takes a number for a controller index. */
+export function controllerIndex(index: number): ControllerIndex {
+  return index as ControllerIndex;
+}
+
 /** A PCI bus number as the guest sees it, 0–255: what `busNr` of an expander bus says. */
 export type BusNumber = number & { readonly __unit: 'bus number' };
+
+/** Takes a number for a bus number. */
+export function busNumber(number: number): BusNumber {
+  return number as BusNumber;
+}
 
 /** A PCI address of the host, always lower-case `dddd:bb:ss.f`; the domain has four digits or more. */
 export type Bdf = string & { readonly __unit: 'bdf' };

@@ -1,17 +1,17 @@
 import { diagnostic, InputError, type Location } from '../diagnostics.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
-import { type BusNumber, type ControllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
+import { busNumber, controllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, isSerialAgain } from './device.js';
 import type { Iommu, Spelling } from './iommu.js';
-import type { CellId } from './numa.js';
+import { type CellId, cellId } from './numa.js';
 import { parseNumber } from './number.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from './vsmmu-attributes.js';
 
 /** The cell that an expander bus's `<target>` names; undefined where it names none that there can be. */
 function cellOf(target: XmlElement | undefined): CellId | undefined {
   const text = target?.child('node')?.text.trim() ?? '';
-  return /^\d{1,5}$/.test(text) ? (Number(text) as CellId) : undefined;
+  return /^\d{1,5}$/.test(text) ? cellId(Number(text)) : undefined;
 }
 
 /** Whether an element's address is the first of several functions of its slot. */
@@ -46,7 +46,7 @@ export class DeviceReader {
       model: element.attribute('model') ?? '',
       address: this.#guestAddress(element),
       multifunction: isMultifunction(element),
-      busNr: this.#number(target, 'busNr', location, MAX_BUS_NR, 1) as BusNumber | undefined,
+      busNr: optional(busNumber, this.#number(target, 'busNr', location, MAX_BUS_NR, 1)),
       chassis: this.#number(target, 'chassis', location, 255),
       node: cellOf(target),
       alias: element.child('alias')?.attribute('name'),
@@ -58,7 +58,7 @@ export class DeviceReader {
       const message = `index='${element.attribute('index')}' of pcie-root is ${index}, and libvirt takes only 0`;
       throw new InputError(diagnostic('number-invalid', message, { location }));
     }
-    if (index !== undefined) this.controllers.push({ ...controller, index: index as ControllerIndex });
+    if (index !== undefined) this.controllers.push({ ...controller, index: controllerIndex(index) });
     else this.#unnumbered.push(controller);
   }
 
@@ -74,7 +74,7 @@ export class DeviceReader {
         spellings.push({ attribute, name });
       }
     }
-    const pciBus = this.#number(driver, 'pciBus', location, MAX_CONTROLLER_INDEX) as ControllerIndex | undefined;
+    const pciBus = optional(controllerIndex, this.#number(driver, 'pciBus', location, MAX_CONTROLLER_INDEX));
     this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, spellings, location, element });
     // A virtio-iommu is a PCI device itself.
     this.#readDevice(element, location);
@@ -128,7 +128,7 @@ export class DeviceReader {
       );
     }
     if (bus === 0 && slot === 0) return undefined;
-    return { bus: bus as ControllerIndex, slot, function: func };
+    return { bus: controllerIndex(bus), slot, function: func };
   }
 
   #number(element: XmlElement | undefined, name: string, location: Location, max: number, min = 0): number | undefined {
@@ -153,8 +153,13 @@ export class DeviceReader {
         throw new InputError(diagnostic('number-invalid', message, { location: controller.location }));
       }
       taken.add(index);
-      this.controllers.push({ ...controller, index: index as ControllerIndex });
+      this.controllers.push({ ...controller, index: controllerIndex(index) });
     }
     this.controllers.sort((a, b) => a.element.start - b.element.start);
   }
+}
+
+/** Makes a value of another one, where there is one. */
+function optional<From, To>(make: (value: From) => To, value: From | undefined): To | undefined {
+  return value === undefined ? undefined : make(value);
 }

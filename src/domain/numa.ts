@@ -1,12 +1,22 @@
 import { diagnostic, InputError, type Location } from '../diagnostics.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
-import { type KiB, parseSize } from './size.js';
+import { type KiB, kib, parseSize } from './size.js';
 
 /** The number of a guest's NUMA cell, from 0: what `id` of a `<cell>` and `<node>` of an expander bus say. */
 export type CellId = number & { readonly __unit: 'guest cell' };
 
+/** Takes a number for that of a guest cell. */
+export function cellId(id: number): CellId {
+  return id as CellId;
+}
+
 /** The number of a NUMA node of the host: what `<numatune>` names. */
 export type HostNode = number & { readonly __unit: 'host node' };
+
+/** Takes a number for that of a host node. */
+export function hostNode(id: number): HostNode {
+  return id as HostNode;
+}
 
 /** A `<cell>` of `<cpu><numa>`. */
 export interface GuestCell {
@@ -76,14 +86,14 @@ export function readNuma(document: XmlDocument): GuestNuma {
   );
   const memnodes = (tune?.childrenNamed('memnode') ?? []).flatMap((memnode) => {
     const nodes = reader.list(memnode, 'nodeset');
-    return nodes ? [[reader.number(memnode, 'cellid') as CellId, nodes as readonly HostNode[]] as const] : [];
+    return nodes ? [[cellId(reader.number(memnode, 'cellid')), nodes.map(hostNode)] as const] : [];
   });
   const vcpus = Number(vcpu?.text.trim() || '1');
   return {
     cells: reader.cells(cpu?.child('numa')),
     lacks: cpu === undefined ? 'cpu' : cpu.child('numa') === undefined ? 'numa' : 'cell',
     memnodes: new Map(memnodes),
-    nodeset: reader.list(tune?.child('memory'), 'nodeset') as readonly HostNode[] | undefined,
+    nodeset: reader.list(tune?.child('memory'), 'nodeset')?.map(hostNode),
     pinning: (n) => pins.get(n) ?? everywhere,
     vcpus: Number.isInteger(vcpus) ? vcpus : 1,
     memory: reader.size(root.child('memory')),
@@ -101,12 +111,12 @@ class NumaReader {
   cells(numa: XmlElement | undefined): GuestCell[] {
     return (numa?.childrenNamed('cell') ?? [])
       .map((element, location) => ({
-        id: (element.attribute('id') === undefined ? location : this.number(element, 'id')) as CellId,
+        id: cellId(element.attribute('id') === undefined ? location : this.number(element, 'id')),
         cpus: this.list(element, 'cpus') ?? [],
         memory: this.#sizeOf(element, element.attribute('memory') ?? '0', element.attribute('unit')),
         distances: new Map(
           (element.child('distances')?.childrenNamed('sibling') ?? []).map((sibling) => [
-            this.number(sibling, 'id') as CellId,
+            cellId(this.number(sibling, 'id')),
             this.number(sibling, 'value'),
           ]),
         ),
@@ -130,7 +140,7 @@ class NumaReader {
 
   /** The size that an element has for its text. */
   size(element: XmlElement | undefined): KiB {
-    return element ? this.#sizeOf(element, element.text, element.attribute('unit')) : (0 as KiB);
+    return element ? this.#sizeOf(element, element.text, element.attribute('unit')) : kib(0);
   }
 
   #sizeOf(element: XmlElement, text: string, unit: string | undefined): KiB {

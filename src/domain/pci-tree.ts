@@ -1,10 +1,10 @@
-import type { ControllerIndex, GuestAddress } from './address.js';
+import { type ControllerIndex, controllerIndex, type GuestAddress } from './address.js';
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from './controller.js';
 import type { GuestDevice, HostDevice } from './device.js';
 import type { Domain } from './domain.js';
 
 /** `pcie.0`, or `pci.0` on machines of before PCI Express. */
-export const ROOT_BUS = 0 as ControllerIndex;
+export const ROOT_BUS = controllerIndex(0);
 
 /** Anything that takes a function of a slot: a controller or a device. */
 export type Occupant = PciController | GuestDevice | HostDevice;
@@ -28,7 +28,7 @@ export class PciTree {
       if (there) there.push(occupant);
       else this.#occupants.set(bus, [occupant]);
     }
-    this.highestIndex = highest as ControllerIndex;
+    this.highestIndex = controllerIndex(highest);
   }
 
   controller(index: ControllerIndex): PciController | undefined {
@@ -99,7 +99,7 @@ export class PciTree {
   get gaps(): number {
     let gaps = 0;
     for (let index = 1; index <= this.highestIndex; index++) {
-      if (!this.#controllers.has(index as ControllerIndex)) gaps++;
+      if (!this.#controllers.has(controllerIndex(index))) gaps++;
     }
     return gaps;
   }

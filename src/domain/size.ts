@@ -1,6 +1,11 @@
 /** A size in units of 1024 bytes, as libvirt prints sizes. */
 export type KiB = number & { readonly __unit: 'KiB' };
 
+/** Takes a number for a size in KiB. */
+export function kib(size: number): KiB {
+  return size as KiB;
+}
+
 /** The powers of the unit letters. */
 const POWERS = 'kmgtpe';
 
@@ -16,7 +21,7 @@ export function parseSize(text: string, unit = 'KiB'): KiB | undefined {
   const factor = bytesOfUnit(unit.trim().toLowerCase());
   if (factor === undefined || !/^\s*\d{1,20}\s*$/.test(text)) return undefined;
   const bytes = BigInt(text.trim()) * factor;
-  return bytes < LIMIT ? (Number((bytes + 1023n) / 1024n) as KiB) : undefined;
+  return bytes < LIMIT ? kib(Number((bytes + 1023n) / 1024n)) : undefined;
 }
 
 function bytesOfUnit(unit: string): bigint | undefined {

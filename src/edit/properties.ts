@@ -1,4 +1,4 @@
-import { formatGuestAddress, type GuestAddress, guestAddressAttributes } from '../domain/address.js';
+import { controllerIndex, formatGuestAddress, guestAddressAttributes } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { isInitiator } from '../domain/numa.js';
 import { parseNumber } from '../domain/number.js';
@@ -85,7 +85,7 @@ export function parsePlace(value: string): Place | undefined {
   const [, bus, slot, func] = /^([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])/.exec(value) ?? [];
   const part = (text = '') => Number.parseInt(text, 16);
   if (func === undefined) return undefined;
-  const address = { bus: part(bus), slot: part(slot), function: part(func) } as GuestAddress;
+  const address = { bus: controllerIndex(part(bus)), slot: part(slot), function: part(func) };
   return { address, multifunction: value.endsWith('multifunction') };
 }
 

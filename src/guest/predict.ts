@@ -1,5 +1,4 @@
-import type { Bdf, BusNumber, ControllerIndex } from '../domain/address.js';
-import { formatBdf } from '../domain/address.js';
+import { type Bdf, type BusNumber, busNumber, type ControllerIndex, formatBdf } from '../domain/address.js';
 import { EXPANDER_MODELS, type PciController } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import { smmusOfGuest } from '../domain/iommu.js';
@@ -62,12 +61,12 @@ export function predictGuest(domain: Domain): GuestView {
   const lastBus = new Map<ControllerIndex, BusNumber>();
 
   const enumerate = (root: ControllerIndex, busNr: BusNumber): void => {
-    let last = busNr;
+    let last: number = busNr;
     const visit = (index: ControllerIndex, bus: BusNumber): void => {
       for (const occupant of byFunction(tree.occupants(index))) {
         const { slot = 0, function: func = 0 } = occupant.address ?? {};
         const makesBus = isController(occupant) && !EXPANDER_MODELS.has(occupant.model);
-        const made = makesBus ? (++last as BusNumber) : null;
+        const made = makesBus ? busNumber(++last) : null;
         functions.push({
           address: formatBdf({ domain: 0, bus, slot, function: func }),
           element: isController(occupant) ? 'controller' : occupant.name,
@@ -79,13 +78,13 @@ export function predictGuest(domain: Domain): GuestView {
       }
     };
     visit(root, busNr);
-    lastBus.set(root, last);
+    lastBus.set(root, busNumber(last));
   };
-  enumerate(ROOT_BUS, 0 as BusNumber);
+  enumerate(ROOT_BUS, busNumber(0));
   for (const { index, busNr } of tree.expanders) if (busNr !== undefined) enumerate(index, busNr);
 
   const vsmmus = smmuv3.map(({ pciBus = ROOT_BUS }) => {
-    const first = tree.controller(pciBus)?.busNr ?? (0 as BusNumber);
+    const first = tree.controller(pciBus)?.busNr ?? busNumber(0);
     return { controllerIndex: pciBus, buses: { first, last: lastBus.get(pciBus) ?? first } };
   });
   return {

@@ -1,6 +1,6 @@
 import { guestReportInvalid } from '../diagnostics/guest.js';
 import { InputError } from '../diagnostics.js';
-import type { Bdf } from '../domain/address.js';
+import { type Bdf, parseBdf } from '../domain/address.js';
 import { printable } from '../escape.js';
 
 /** Whether a capability of a device is on; `none`: the device does not have it. */
@@ -145,7 +145,8 @@ class ReportReader {
 
   #readDevice(line: string): boolean {
     const [, address, rest = ''] = PCI.exec(line) ?? [];
-    if (address === undefined || this.#devices.has(address as Bdf)) return false;
+    const bdf = parseBdf(address ?? '');
+    if (bdf === undefined || this.#devices.has(bdf)) return false;
     const values = new Map<string, string>();
     for (const part of rest.split(' ').slice(1)) {
       const at = part.indexOf('=');
@@ -156,8 +157,8 @@ class ReportReader {
     const [vendor, device] = [values.get('vendor'), values.get('device')];
     if (vendor === undefined || device === undefined) return false;
     const node = Number(values.get('node') ?? -1);
-    this.#devices.set(address as Bdf, {
-      bdf: address as Bdf,
+    this.#devices.set(bdf, {
+      bdf,
       vendor,
       device,
       driver: values.get('driver'),

@@ -1,5 +1,5 @@
 import type { Bdf } from '../domain/address.js';
-import type { HostNode } from '../domain/numa.js';
+import { type HostNode, hostNode } from '../domain/numa.js';
 import type { NumaNode, PciDevice, Smmu, Topology } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 
@@ -39,7 +39,7 @@ export class Host {
   /** The only node that has CPUs: every cell of a guest is on it. Nodes of GPU memory have none. */
   get soleCpuNode(): HostNode | undefined {
     const [first, second] = this.nodes.filter((node) => node.cpus !== '');
-    return first && !second ? (first.id as HostNode) : undefined;
+    return first && !second ? hostNode(first.id) : undefined;
   }
 
   /** The device of an address, a bridge or an endpoint; undefined where the host, or what was scanned of it, has none. */

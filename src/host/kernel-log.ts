@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { systemCode } from '../io/errors.js';
 
 /** What the kernel has said since it started, a line each, as far as it is still there; empty where nobody may read it. */
 export type KernelLog = () => readonly string[];
@@ -49,7 +50,7 @@ function readRecord(fd: number, buffer: Buffer): string | undefined {
       return buffer.toString('utf8', 0, readSync(fd, buffer));
     } catch (error) {
       // The oldest records may be overwritten while they are read: the next read goes on with what is left.
-      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return undefined;
+      if (systemCode(error) !== 'EPIPE') return undefined;
     }
   }
 }

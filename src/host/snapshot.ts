@@ -1,5 +1,5 @@
 import { compareBdf } from '../domain/address.js';
-import type { NumaNode, Topology } from '../generated/topology.js';
+import type { NumaNode } from '../generated/topology.js';
 import { validate } from '../generated/topology.validate.js';
 import { checkJson, parseJson } from '../json.js';
 import { checkConsistency } from './consistency.js';
@@ -14,8 +14,8 @@ export function readTopology(text: string, file: string): Host {
   const value = parseJson(text, file, 'topology-invalid');
   const [topology, path] = isDocument(value) ? [value.topology, '/topology'] : [value, ''];
   checkJson(topology, file, 'topology-invalid', validate, { path });
-  checkConsistency(topology as Topology, file, path);
-  const { version, addressBits, smmus, devices, nodes } = topology as Topology;
+  checkConsistency(topology, file, path);
+  const { version, addressBits, smmus, devices, nodes } = topology;
   return new Host({
     version,
     ...(addressBits !== undefined && { addressBits }),

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { diagnostic, EnvironmentError } from '../diagnostics.js';
-import { describeIoError } from '../io/errors.js';
+import { describeIoError, systemCode } from '../io/errors.js';
 
 /** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO']);
@@ -65,7 +65,7 @@ export class Sysfs {
       return act(`${this.root}/${path}`);
     } catch (error) {
       if (error instanceof EnvironmentError) throw error;
-      const { code = '' } = error as NodeJS.ErrnoException;
+      const code = systemCode(error) ?? '';
       if (GONE.has(code)) return undefined;
       // What readlink(2) reports for a file or a folder.
       if (code === 'EINVAL') this.fail(path, 'is not a link');

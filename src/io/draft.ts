@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { copyAttributes } from './attributes.js';
+import { systemCode } from './errors.js';
 import type { Location } from './folder.js';
 
 const TEMPORARY = /^\.vsmmu-[\w-]{16}$/;
@@ -90,7 +91,7 @@ function takeOwner(fd: number, { uid, gid }: Pick<Stats, 'uid' | 'gid'>): readon
     fchownSync(fd, uid, gid);
     return undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    if (systemCode(error) !== 'EPERM') throw error;
   }
   try {
     fchownSync(fd, current.uid, gid);

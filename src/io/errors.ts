@@ -28,3 +28,8 @@ function describeSpawnError({ code = '', errno = 0, path }: NodeJS.ErrnoExceptio
 function toSystemError(error: unknown): NodeJS.ErrnoException {
   return error instanceof Error ? error : new Error(String(error));
 }
+
+/** Returns the code of a system error, such as `ENOENT`; undefined for any other error. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
 import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { systemCode } from './errors.js';
 
 /** Opens a folder that may only be searched (open(2)); Node does not name it. */
 export const O_PATH = 0o10000000;
@@ -38,7 +39,7 @@ export class Folder implements Disposable {
       fsyncSync(fd);
     } catch (error) {
       // A folder that may only be searched, and file systems that have no such call.
-      if (!['EACCES', 'EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (!['EACCES', 'EINVAL', 'ENOTSUP'].includes(systemCode(error) ?? '')) throw error;
     } finally {
       if (fd !== undefined) closeSync(fd);
     }

@@ -12,6 +12,7 @@ import {
 import { promisify } from 'node:util';
 import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
 import { Draft, imitate, openNew, writeAll } from './draft.js';
+import { systemCode } from './errors.js';
 import { type Location, locate, O_PATH } from './folder.js';
 
 /** How a file is replaced. */
@@ -100,7 +101,7 @@ function openNumbered({ folder, name }: Location, suffix: string): { readonly fd
     try {
       return { fd: openNew(folder.at(name + ending), 0o600), ending };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (systemCode(error) !== 'EEXIST') throw error;
     }
   }
 }
@@ -152,7 +153,7 @@ class OpenFile implements Disposable {
     try {
       return new OpenFile(openSync(path, constants.O_RDONLY | flags));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      if (systemCode(error) !== 'EACCES') throw error;
       return new OpenFile(openSync(path, O_PATH | flags));
     }
   }

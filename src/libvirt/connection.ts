@@ -180,8 +180,10 @@ export class Connection implements AsyncDisposable {
   private async names(): Promise<{ readonly uuid: DomainUuid; readonly name: string }[]> {
     const output = await this.ask(['list', '--all', '--uuid', '--name']);
     // `UUID NAME`; libvirt takes no line end in a name (12.8), but spaces anywhere.
-    const lines = output.split('\n').filter((line) => UUID.test(line.slice(0, 36)));
-    const entries = lines.map((line) => ({ uuid: line.slice(0, 36) as DomainUuid, name: line.slice(37) }));
+    const entries = output.split('\n').flatMap((line) => {
+      const uuid = asUuid(line.slice(0, 36));
+      return uuid === undefined ? [] : [{ uuid, name: line.slice(37) }];
+    });
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 

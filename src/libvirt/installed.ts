@@ -13,6 +13,7 @@ import {
   UPSTREAM,
 } from '../domain/target.js';
 import { spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
+import { systemCode } from '../io/errors.js';
 
 /** What a machine has installed, in its own words; undefined where it has none. */
 export interface Installed {
@@ -54,7 +55,7 @@ export const LOCAL_SOFTWARE: Installed = {
 function helpOf(program: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(program, ['-M', 'virt', '-device', 'arm-smmuv3,help'], { timeout: 10_000 }, (error, stdout, stderr) =>
-      resolve((error as NodeJS.ErrnoException | null)?.code === 'ENOENT' ? undefined : stdout + stderr),
+      resolve(systemCode(error) === 'ENOENT' ? undefined : stdout + stderr),
     );
   });
 }

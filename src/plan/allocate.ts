@@ -1,4 +1,4 @@
-import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import { type ControllerIndex, controllerIndex, type GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 
@@ -26,14 +26,14 @@ export class Allocator {
     this.#nextIndex = tree.highestIndex + 1;
     this.#chassis = new Set(domain.controllers.flatMap((c) => c.chassis ?? []));
     for (let index = 1; index <= tree.highestIndex; index++) {
-      const chassis = tree.controller(index as ControllerIndex)?.chassis;
+      const chassis = tree.controller(controllerIndex(index))?.chassis;
       if (chassis === undefined) this.#chassis.add(index);
     }
   }
 
   /** The controller index after the highest in use: no gap below it is filled, and none is made (rule "Indexes and slots"). */
   index(): ControllerIndex {
-    return this.#nextIndex++ as ControllerIndex;
+    return controllerIndex(this.#nextIndex++);
   }
 
   /** The lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge's. */

@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
-import type { BusNumber, ControllerIndex } from '../domain/address.js';
+import { type BusNumber, busNumber, type ControllerIndex } from '../domain/address.js';
 import { MAX_BUS_NR, type PciController } from '../domain/controller.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
@@ -146,7 +146,7 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
     const busNr = lowest() - UNNUMBERED_WINDOW;
     if (busNr < 1) exhausted = true;
     else {
-      const window = { busNr: busNr as BusNumber, count: UNNUMBERED_WINDOW };
+      const window = { busNr: busNumber(busNr), count: UNNUMBERED_WINDOW };
       taken.push(window);
       windows.set(request, window);
     }
@@ -184,9 +184,9 @@ function highestGap(taken: readonly Window[], count: number): Window | undefined
   let end = BUS_NUMBERS;
   for (const { busNr, count: size } of [...taken].sort((a, b) => b.busNr - a.busNr)) {
     const start = Math.min(end - count, MAX_BUS_NR);
-    if (start >= busNr + size) return { busNr: start as BusNumber, count };
+    if (start >= busNr + size) return { busNr: busNumber(start), count };
     end = Math.min(end, busNr);
   }
   const start = Math.min(end - count, MAX_BUS_NR);
-  return start >= 1 ? { busNr: start as BusNumber, count } : undefined;
+  return start >= 1 ? { busNr: busNumber(start), count } : undefined;
 }

@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import { type Bdf, compareBdf } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
-import { type CellId, formatNodeset, type HostNode, parseNodeset } from '../domain/numa.js';
+import { type CellId, cellId, formatNodeset, type HostNode, hostNode, parseNodeset } from '../domain/numa.js';
 import type { InitiatorCell } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
@@ -65,12 +65,12 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
     const cells = parseNodeset(device.nodeset ?? '') ?? [];
     const nodes = found.nodes.get(device.bdf) ?? [];
     if (cells.length !== nodes.length) continue;
-    for (const [i, cell] of cells.entries()) hostNodes.set(cell as CellId, nodes[i] as HostNode);
+    for (const [i, node] of nodes.entries()) hostNodes.set(cellId(cells[i] ?? 0), node);
   }
   let next = Math.max(...map.cells.map((cell) => cell.id)) + 1;
   for (const { bdf } of lacking) {
     const own = (found.nodes.get(bdf) ?? []).map((hostNode) => ({
-      cell: next++ as CellId,
+      cell: cellId(next++),
       device: bdf,
       hostNode,
     }));
@@ -111,7 +111,7 @@ function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): 
   const nodes = new Map<Bdf, readonly HostNode[]>();
   const diagnostics: Diagnostic[] = [];
   for (const { bdf, location } of devices) {
-    const own = linked.filter((node) => node.device === bdf).map((node) => node.id as HostNode);
+    const own = linked.filter((node) => node.device === bdf).map((node) => hostNode(node.id));
     const wanted = initiatorsOf(host.device(bdf), policy);
     if (own.length === wanted) {
       nodes.set(bdf, own);
@@ -128,7 +128,7 @@ function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): 
 
 /** The n-th device of the host that has Generic Initiators has the n-th of their nodes, as firmware numbers both. */
 function inOrder(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {
-  const initiators = host.nodes.filter((node) => node.initiator).map((node) => node.id as HostNode);
+  const initiators = host.nodes.filter((node) => node.initiator).map((node) => hostNode(node.id));
   const nodes = new Map<Bdf, readonly HostNode[]>();
   let next = 0;
   for (const device of host.endpoints.toSorted((a, b) => compareBdf(a.bdf, b.bdf))) {

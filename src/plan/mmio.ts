@@ -2,7 +2,7 @@ import { deviceWithoutBar } from '../diagnostics/devices.js';
 import { type Diagnostic, diagnostic } from '../diagnostics.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
-import { formatKib, type KiB } from '../domain/size.js';
+import { formatKib, type KiB, kib } from '../domain/size.js';
 import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
@@ -11,10 +11,10 @@ import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
 
 /** What QEMU's `virt` machine has for 64-bit BARs unless told otherwise, and the least that it takes (11.1). */
-export const DEFAULT_HOLE = (512 * 2 ** 20) as KiB;
+export const DEFAULT_HOLE = kib(512 * 2 ** 20);
 
 /** For what the guest has besides host devices: 1 GiB, as KubeVirt has it. Emulated devices take some MiB. */
-const MARGIN = (1 * 2 ** 20) as KiB;
+const MARGIN = kib(1 * 2 ** 20);
 
 /** Bits of a physical address that are supposed where those of the host's CPUs are not known. */
 const USUAL_ADDRESS_BITS = 44;
@@ -63,7 +63,7 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
   const before = domain.pciHole64;
   const location = before && domain.document.location(before.element.start);
   // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
-  const limit = (2 ** (bits - 1) / 1024) as KiB;
+  const limit = kib(2 ** (bits - 1) / 1024);
   if (expanderBuses.length > 0 && before && before.size > limit) {
     const message = `pcihole64 is ${formatKib(before.size)}, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
     return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { location })] };
@@ -123,7 +123,7 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     if (packed > minimum + keptBytes) unused += packed - used - keptBytes;
   }
   const margin = Math.max(0, MARGIN * 1024 - unused);
-  return bytes === 0 ? (0 as KiB) : (Math.ceil((bytes + margin) / 1024) as KiB);
+  return bytes === 0 ? kib(0) : kib(Math.ceil((bytes + margin) / 1024));
 }
 
 /** Devices of a platform with large BARs that show none: their memory cannot be mapped into the guest. */
@@ -163,5 +163,5 @@ function minimumBytes({ device, placed }: GuestBars): number {
 function powerOfTwoFrom(size: number): KiB {
   let power = 1;
   while (power < size) power *= 2;
-  return power as KiB;
+  return kib(power);
 }

@@ -1,10 +1,12 @@
 import { type Diagnostic, diagnostic, type Location } from '../diagnostics.js';
 import {
   type CellId,
+  cellId,
   formatNodeset,
   type GuestCell,
   type GuestNuma,
   type HostNode,
+  hostNode,
   isInitiator,
 } from '../domain/numa.js';
 import type { CreatedCell } from '../generated/plan.js';
@@ -32,7 +34,7 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
   const creates = wanted === 'create' && numa.cells.length === 0 && numa.vcpus > 0 && numa.memory > 0;
   const cpus = Array.from({ length: creates ? numa.vcpus : 0 }, (_, i) => i);
   const only: GuestCell = {
-    id: 0 as CellId,
+    id: cellId(0),
     cpus,
     memory: numa.memory,
     distances: new Map(),
@@ -71,7 +73,7 @@ function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | un
     const there = new Set(n.cpus === '' ? [] : parseList(n.cpus));
     return [...cpus].every((cpu) => there.has(cpu));
   });
-  return node && (node.id as HostNode);
+  return node && hostNode(node.id);
 }
 
 /** The node of the host that devices behind one SMMU are on: their own, else the SMMU's, else the only one with CPUs. */
@@ -80,7 +82,7 @@ export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host):
   if (nodes.size > 1) return undefined;
   // What others behind the SMMU say is not asked: a scan for one domain does not have them.
   const [own = devices.length > 0 ? host.smmu(smmu)?.node : host.smmuNode(smmu)] = nodes;
-  return (own as HostNode | null | undefined) ?? host.soleCpuNode;
+  return own == null ? host.soleCpuNode : hostNode(own);
 }
 
 /** The cell that an expander bus is put on, and what there is to say about it. */

@@ -26,8 +26,8 @@ export const DEFAULT_POLICY: Policy = Object.fromEntries(
 export function readPolicy(text: string, file: string): Policy {
   const value = withBdfs(parseJson(text, file, 'policy-invalid'));
   checkJson(value, file, 'policy-invalid', validate, { keys: Object.keys(schema.properties) });
-  const { $schema: _, ...policy } = value as PolicyFile;
-  return policyWithDefaults(policy as Partial<Policy>);
+  const { $schema: _, ...policy } = value;
+  return policyWithDefaults(policy);
 }
 
 /** A policy with its addresses as vsmmu writes them; what is none stays, for the schema to refuse. */

@@ -108,7 +108,7 @@ export function portsWithoutAcs(members: readonly PciDevice[]): readonly Bdf[] {
   const within = new Set(members.map(({ bdf }) => bdf));
   return members
     .filter(({ bridge, parent }) => bridge && (parent === null || !within.has(parent)))
-    .map(({ bdf }) => bdf as Bdf);
+    .map(({ bdf }) => bdf);
 }
 
 /** Errors for the devices of a domain whose group has a reserved region of type `direct`, which Linux does not assign. */

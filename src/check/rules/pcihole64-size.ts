@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
 import { reserveOf } from '../../domain/overrides.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
-import { formatKib, type KiB } from '../../domain/size.js';
+import { formatKib, type KiB, kib } from '../../domain/size.js';
 import { DEFAULT_HOLE, type GuestBars, planPciHole64 } from '../../plan/mmio.js';
 import { DEFAULT_POLICY } from '../../plan/policy.js';
 import type { Inspection, Rule } from '../inspection.js';
@@ -32,7 +32,7 @@ export const pcihole64Size: Rule = (inspection) => {
 };
 
 function tooSmall(size: KiB, needed: number, details: Pick<Diagnostic, 'location' | 'severity'>): Diagnostic {
-  const message = `the guest's devices need ${formatKib(needed as KiB)} of 64-bit MMIO space, and there are ${formatKib(size)}`;
+  const message = `the guest's devices need ${formatKib(kib(needed))} of 64-bit MMIO space, and there are ${formatKib(size)}`;
   return diagnostic('pcihole64-too-small', message, details);
 }
 

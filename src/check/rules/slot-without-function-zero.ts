@@ -1,5 +1,5 @@
 import { diagnostic } from '../../diagnostics.js';
-import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
+import { formatGuestAddress } from '../../domain/address.js';
 import type { Occupant } from '../../domain/pci-tree.js';
 import type { Rule } from '../inspection.js';
 
@@ -14,7 +14,7 @@ export const slotWithoutFunctionZero: Rule = ({ domain, location }) => {
   return [...slots].flatMap(([zero, occupants]) => {
     const [first] = occupants;
     if (!first || occupants.some(({ address }) => address?.function === 0)) return [];
-    const message = `nothing is at ${zero}, so the guest does not see ${occupants.map(({ address }) => formatGuestAddress(address as GuestAddress)).join(', ')}`;
+    const message = `nothing is at ${zero}, so the guest does not see ${occupants.flatMap(({ address }) => (address ? [formatGuestAddress(address)] : [])).join(', ')}`;
     return [diagnostic('slot-without-function-zero', message, { location: location(first.element, 'address') })];
   });
 };

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { systemCode } from '../../io/errors.js';
 import { MAX_BYTES } from '../../xml/source.js';
 import { readInput } from '../io/files.js';
 
@@ -39,7 +40,7 @@ function tryRead(fd: number, into: Buffer): number | undefined {
   try {
     return readSync(fd, into);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+    if (systemCode(error) === 'EAGAIN') return undefined;
     throw error;
   }
 }

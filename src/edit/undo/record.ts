@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
 import { parseBdf } from '../../domain/address.js';
 import type { Domain } from '../../domain/domain.js';
-import { type CellId, parseNodeset } from '../../domain/numa.js';
+import { cellId, parseNodeset } from '../../domain/numa.js';
 import type { Changed, DomainRecord } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
 import type { ManagedDevices } from '../../plan/orphaned.js';
@@ -46,7 +46,7 @@ export function readRecord({ document }: Domain): FoundRecord {
     return distrust(`the record in <metadata> is broken: ${error?.instancePath ?? ''} ${error?.message ?? ''}`);
   }
   const removed = element.children.filter((e) => e.localName === 'removed').flatMap((e) => e.children);
-  return { elements, record: { ...(record as DomainRecord), removed: removed.map(asNew) }, diagnostics: [] };
+  return { elements, record: { ...record, removed: removed.map(asNew) }, diagnostics: [] };
 }
 
 /** Returns the record as data, for validation by its schema. */
@@ -91,7 +91,7 @@ export function managedDevicesOf(domain: Domain): ManagedDevices {
   const { hostdevs, cells } = readRecord(domain).record?.added ?? {};
   return {
     groupMembers: new Set((hostdevs ?? '').split(' ').flatMap((name) => parseBdf(name) ?? [])),
-    cells: listed(cells) as ReadonlySet<CellId>,
+    cells: new Set([...listed(cells)].map(cellId)),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ControllerIndex } from '../../domain/address.js';
+import { controllerIndex } from '../../domain/address.js';
 import { rootPortAlias } from '../../domain/alias.js';
 import type { Domain } from '../../domain/domain.js';
 import { PciTree } from '../../domain/pci-tree.js';
@@ -16,11 +16,14 @@ import { Allocator } from '../allocate.js';
 export function planRootPorts(staying: Domain, freed: Iterable<number>, devices: number, named: boolean): Port[] {
   const tree = new PciTree(staying);
   const allocator = new Allocator(staying, tree);
-  const indexes = [...freed].filter((index) => index < tree.highestIndex).sort((a, b) => a - b) as ControllerIndex[];
+  const indexes = [...freed]
+    .filter((index) => index < tree.highestIndex)
+    .sort((a, b) => a - b)
+    .map(controllerIndex);
   while (indexes.length < devices) indexes.push(allocator.index());
   const taken = new Set(staying.controllers.map((c) => c.chassis));
   return allocator.packedRootSlots(indexes.length).map(({ address, multifunction }, i) => {
-    const controllerIndex = indexes[i] as ControllerIndex;
+    const controllerIndex = indexes[i] ?? allocator.index();
     return {
       model: 'pcie-root-port',
       controllerIndex,

@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
-import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
+import { formatGuestAddress } from '../../domain/address.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Domain } from '../../domain/domain.js';
 import type { Occupant } from '../../domain/pci-tree.js';
@@ -44,7 +44,7 @@ export function planUndo(domain: Domain, { added, iommus, former, returning, rel
   const freed = left.filter((index) => !present.has(index));
   const needsPort = ({ occupant }: Move) => relayout && !('bdf' in occupant);
   const ports = planRootPorts(staying, freed, decided.moves.filter(needsPort).length, relayout);
-  const free = ports.map((port) => ({ bus: port.controllerIndex, slot: 0, function: 0 }) as GuestAddress);
+  const free = ports.map((port) => ({ bus: port.controllerIndex, slot: 0, function: 0 }));
   const moves = decided.moves.map((move) => {
     const address = needsPort(move) ? free.shift() : undefined;
     return address ? { ...move, to: { address, multifunction: false }, isFormer: false } : move;
