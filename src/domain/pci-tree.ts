@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.js';
 import { type ControllerIndex, controllerIndex, type GuestAddress } from './address.js';
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from './controller.js';
 import type { GuestDevice, HostDevice } from './device.js';
@@ -12,22 +13,17 @@ export type Occupant = PciController | GuestDevice | HostDevice;
 /** The PCI buses of a domain as libvirt will see them: what hangs below what, what is in which slot. */
 export class PciTree {
   readonly #controllers: ReadonlyMap<ControllerIndex, PciController>;
-  readonly #occupants = new Map<ControllerIndex, Occupant[]>();
+  readonly #occupants: ReadonlyMap<ControllerIndex, readonly Occupant[]>;
   /** The highest of all controller indexes and of all `bus=` in use. */
   readonly highestIndex: ControllerIndex;
 
   constructor(domain: Domain) {
     this.#controllers = new Map(domain.controllers.map((c) => [c.index, c]));
+    const all: readonly Occupant[] = [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices];
+    this.#occupants = groupBy(all, ({ address }) => address?.bus ?? null);
     let highest: number = ROOT_BUS;
     for (const c of domain.controllers) highest = Math.max(highest, c.index);
-    for (const occupant of [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices]) {
-      const bus = occupant.address?.bus;
-      if (bus === undefined) continue;
-      highest = Math.max(highest, bus);
-      const there = this.#occupants.get(bus);
-      if (there) there.push(occupant);
-      else this.#occupants.set(bus, [occupant]);
-    }
+    for (const bus of this.#occupants.keys()) highest = Math.max(highest, bus);
     this.highestIndex = controllerIndex(highest);
   }
 

@@ -1,4 +1,5 @@
 import type { PciDevice } from '../generated/topology.js';
+import { groupBy } from '../group-by.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
 import type { Card, Line, Row, Side } from './picture/cards.js';
@@ -57,12 +58,7 @@ function topologySides(host: Host): { readonly sides: [Side, Side]; readonly lin
 
 /** Devices of one group together, each without a group by itself, in the order of the first of each. */
 function byGroup(devices: readonly PciDevice[]): readonly (readonly PciDevice[])[] {
-  const groups = new Map<number | string, PciDevice[]>();
-  for (const device of devices) {
-    const key = device.group ?? device.bdf;
-    groups.set(key, [...(groups.get(key) ?? []), device]);
-  }
-  return [...groups.values()];
+  return [...groupBy(devices, ({ group, bdf }) => group ?? bdf).values()];
 }
 
 function deviceRow({ bdf, class: code, vendor, device, driver, group }: PciDevice, members: readonly PciDevice[]): Row {

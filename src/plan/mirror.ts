@@ -97,8 +97,7 @@ function mirrorOf(
   tree: PciTree,
   switchOf: SwitchOf,
 ): PciController | undefined {
-  const below = groupBy(inPlace, (device) => switchAbove(device, tree));
-  below.delete(undefined);
+  const below = groupBy(inPlace, (device) => switchAbove(device, tree) ?? null);
   return [...below].find(([, devices]) => devices.every((device) => switchOf(device) === host))?.[0];
 }
 

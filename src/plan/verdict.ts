@@ -95,9 +95,7 @@ function keepShared(
 
 /** The host devices of a domain by the IOMMU group that they are in on the host. */
 export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readonly HostDevice[]> {
-  const groups = groupBy(domain.hostDevices, ({ bdf }) => host.device(bdf)?.group ?? null);
-  groups.delete(null);
-  return groups as ReadonlyMap<number, readonly HostDevice[]>;
+  return groupBy(domain.hostDevices, ({ bdf }) => host.device(bdf)?.group ?? null);
 }
 
 /**

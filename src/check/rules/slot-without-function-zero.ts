@@ -1,16 +1,13 @@
 import { diagnostic } from '../../diagnostics.js';
 import { formatGuestAddress } from '../../domain/address.js';
 import type { Occupant } from '../../domain/pci-tree.js';
+import { groupBy } from '../../group-by.js';
 import type { Rule } from '../inspection.js';
 
 /** A slot is looked at only where it has a function 0 (PCI 3.0, 3.2.2.3.4); libvirt 12.8 and QEMU 11.1 take one without. */
 export const slotWithoutFunctionZero: Rule = ({ domain, location }) => {
-  const slots = new Map<string, Occupant[]>();
-  for (const occupant of [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices]) {
-    if (!occupant.address) continue;
-    const slot = formatGuestAddress({ ...occupant.address, function: 0 });
-    slots.set(slot, [...(slots.get(slot) ?? []), occupant]);
-  }
+  const all: readonly Occupant[] = [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices];
+  const slots = groupBy(all, ({ address }) => (address ? formatGuestAddress({ ...address, function: 0 }) : null));
   return [...slots].flatMap(([zero, occupants]) => {
     const [first] = occupants;
     if (!first || occupants.some(({ address }) => address?.function === 0)) return [];
