@@ -50,6 +50,8 @@ vsmmu: hardening-no-pie [usr/bin/vsmmu]
 vsmmu: hardening-no-relro [usr/bin/vsmmu]
 # It falls back to vi where sensible-editor is not installed.
 vsmmu: missing-depends-on-sensible-utils sensible-editor [usr/bin/vsmmu]
+# Another vsmmu may come first in the PATH.
+vsmmu: command-with-path-in-maintainer-script /usr/bin/vsmmu *
 # Ansible replaces this interpreter by the host's Python.
 vsmmu: unusual-interpreter /usr/bin/python [usr/share/vsmmu/samples/ansible/roles/vsmmu/library/vsmmu_batch.py]
 `;
