@@ -2,7 +2,7 @@ import type { Smmu } from '../generated/topology.js';
 import type { Bdf, ControllerIndex } from './address.js';
 
 /**
- * User aliases of our controllers: libvirt keeps those that begin with `ua-` and takes letters, digits, `-` and `_` in
+ * User aliases of the controllers that vsmmu adds: libvirt keeps those that begin with `ua-` and takes letters, digits, `-` and `_` in
  * them (formatdomain, "Devices"); QEMU's command line then has them for ids.
  */
 const PREFIX = 'ua-vsmmu-';
@@ -27,7 +27,7 @@ export function switchAlias(index: ControllerIndex): string {
   return `${PREFIX}switch-${index}`;
 }
 
-/** The alias of a port that we add to `pcie.0`: `ua-vsmmu-root-port-10`. */
+/** The alias of a port that vsmmu adds to `pcie.0`: `ua-vsmmu-root-port-10`. */
 export function rootPortAlias(index: ControllerIndex): string {
   return `${PREFIX}root-port-${index}`;
 }
@@ -37,12 +37,12 @@ export function groupMemberAlias(bdf: Bdf): string {
   return `${PREFIX}group-${bdf.replaceAll(/[:.]/g, '-')}`;
 }
 
-/** The address of the SMMU that the alias of one of our expander buses names. */
+/** The address of the SMMU that the alias of an expander bus names, if vsmmu gave it. */
 export function addressOfAlias(alias: string | undefined): string | undefined {
   return /^ua-vsmmu-smmu-([0-9a-f]+)-\d+$/.exec(alias ?? '')?.[1];
 }
 
-/** The SMMU that the alias of one of our expander buses names, where this host has it. */
+/** The SMMU that the alias of an expander bus names, if vsmmu gave it and this host has that SMMU. */
 export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): string | undefined {
   const address = addressOfAlias(alias);
   return address === undefined ? undefined : smmus.find(({ name }) => shortAddress(name) === address)?.name;
@@ -53,7 +53,7 @@ export function hasOwnExpanderBus(xml: string): boolean {
   return xml.includes(`${PREFIX}smmu-`);
 }
 
-/** Whether a controller's alias is one that we give. */
+/** Whether vsmmu gave a controller its alias. */
 export function isOurAlias(alias: string | undefined): boolean {
   return alias?.startsWith(PREFIX) ?? false;
 }

@@ -32,7 +32,7 @@ export function smmusOfGuest(iommus: readonly Iommu[]): readonly Iommu[] {
   return iommus.filter(({ model, pciBus }, i) => model === 'smmuv3' && (pciBus !== undefined || i === 0));
 }
 
-/** The SMMUs of a domain by what they translate for, and the IOMMUs that are none of these. */
+/** The SMMUs of a domain by the bus that they translate for, and the IOMMUs that conflict with them. */
 export interface AssignedIommus {
   /** By the controller index of an expander bus. */
   readonly iommuOf: ReadonlyMap<ControllerIndex, Iommu>;

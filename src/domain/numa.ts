@@ -31,7 +31,7 @@ export interface GuestCell {
   readonly location: Location | undefined;
 }
 
-/** What a domain says of NUMA: its cells, and what binds their memory and vCPUs to the host. */
+/** A domain's NUMA: its cells, and what binds their memory and vCPUs to the host. */
 export interface GuestNuma {
   /** By id. */
   readonly cells: readonly GuestCell[];
@@ -54,7 +54,7 @@ export function isInitiator({ cpus, memory }: GuestCell): boolean {
   return cpus.length === 0 && memory === 0;
 }
 
-/** What a domain says of NUMA without these cells, and without the distances to them. */
+/** A domain's NUMA without these cells and the distances to them. */
 export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNuma {
   if (gone.length === 0) return numa;
   const cells = numa.cells

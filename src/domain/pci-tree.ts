@@ -91,7 +91,7 @@ export class PciTree {
       .sort((a, b) => a.index - b.index);
   }
 
-  /** The indexes below the highest that nobody has: libvirt adds a root port for each (12.8). */
+  /** The number of unused indexes below the highest: libvirt adds a root port for each (12.8). */
   get gaps(): number {
     let gaps = 0;
     for (let index = 1; index <= this.highestIndex; index++) {

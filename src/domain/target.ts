@@ -1,6 +1,6 @@
 import { infoOf, VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuDialect } from './vsmmu-attributes.js';
 
-/** What a libvirt can say. */
+/** The abilities of a libvirt. */
 export interface LibvirtAbility {
   /** In words: `libvirt 12.7`, `the installed libvirt`. */
   readonly name: string;
@@ -14,7 +14,7 @@ export interface LibvirtAbility {
   readonly domainIommufd: boolean;
 }
 
-/** What a QEMU can do. */
+/** The abilities of a QEMU. */
 export interface QemuAbility {
   readonly name: string;
   /** Properties of its `arm-smmuv3` device. */
@@ -32,7 +32,7 @@ export const LIBVIRT_SINCE = { deviceIommufd: '12.1', domainIommufd: '12.2' } as
 
 const ALL: ReadonlySet<VsmmuAttribute> = new Set(VSMMU_ATTRIBUTES);
 
-/** Today's upstream: what a domain is for where nobody says otherwise. */
+/** Current upstream: the default target. */
 export const UPSTREAM: Target = {
   libvirt: { name: 'libvirt', vsmmu: ALL, dialect: 'upstream', deviceIommufd: true, domainIommufd: true },
   qemu: { name: 'QEMU', vsmmu: ALL },
@@ -43,7 +43,7 @@ export function isVersion(text: string): boolean {
   return /^\d{1,4}(\.\d{1,4}){1,2}$/.test(text);
 }
 
-/** What the libvirt of a version can say, by its releases; distributions backport, which no version tells. */
+/** The abilities of a libvirt release. Distributions backport, which a version does not show. */
 export function libvirtOfVersion(version: string): LibvirtAbility {
   const has = (name: keyof typeof LIBVIRT_SINCE) => isAtLeast(version, LIBVIRT_SINCE[name]);
   return {
@@ -55,7 +55,7 @@ export function libvirtOfVersion(version: string): LibvirtAbility {
   };
 }
 
-/** What the QEMU of a version can do, by its releases. */
+/** The abilities of a QEMU release. */
 export function qemuOfVersion(version: string): QemuAbility {
   return { name: `QEMU ${version}`, vsmmu: attributesOf('qemu', version) };
 }

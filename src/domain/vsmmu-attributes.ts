@@ -9,7 +9,7 @@ export type VsmmuDialect = (typeof VSMMU_DIALECTS)[number];
 /** The values of an attribute: on or off, these numbers, or every number of a range. */
 export type ValueRange = 'switch' | readonly number[] | { readonly from: number; readonly to: number };
 
-/** What is known of one attribute of a vSMMU's `<driver>`. */
+/** One attribute of a vSMMU's `<driver>`. */
 export interface VsmmuAttributeInfo {
   readonly values: ValueRange;
   /** Whether vsmmu always gives this value, so that neither policy nor a profile has the attribute. */
@@ -25,7 +25,7 @@ export interface VsmmuAttributeInfo {
     readonly kernelBit?: number;
     /** Where the SMMU itself shows it (Arm SMMUv3, IHI 0070), or what else does. */
     readonly shown: string;
-    /** The numbers that a host may have, where they are more than `values`. */
+    /** The numbers that a host may have, if not only `values`. */
     readonly values?: ValueRange;
   };
   /** In words, for messages: `no ATS`. */

@@ -9,14 +9,14 @@ const FUNCTIONS = 8;
 const MAX_CHASSIS = 255;
 
 /**
- * Gives out what may be given out once only: controller indexes, slots, chassis numbers. Nothing here fails: what runs
- * out is asked for afterwards (`indexesLacking`, `slotsLacking`), so that one error can tell all of it.
+ * Allocates controller indexes, slots and chassis numbers, each once. Never fails: the budgets are checked afterwards, so
+ * that all shortages are reported together.
  */
 export class Allocator {
   readonly #slots = new Map<ControllerIndex, ReadonlySet<number>>();
   /** Where the search for the next free slot of a bus begins: below it all are taken. */
   readonly #nextSlots = new Map<ControllerIndex, number>();
-  /** What the ports have that are there, or will get: one without a number gets its index (libvirt 12.8). */
+  /** The chassis numbers of the ports; libvirt 12.8 gives a port without a number its index. */
   readonly #chassis: Set<number>;
   readonly #tree: PciTree;
   #nextIndex: number;
@@ -45,7 +45,7 @@ export class Allocator {
     return slot;
   }
 
-  /** Places for so many root ports on `pcie.0`, packed into as few slots as libvirt would. */
+  /** Addresses for root ports on `pcie.0`, packed into as few slots as libvirt would use. */
   packedRootSlots(ports: number): { readonly address: GuestAddress; readonly multifunction: boolean }[] {
     const places = [];
     for (let left = ports; left > 0; left -= FUNCTIONS) {
@@ -59,7 +59,7 @@ export class Allocator {
   }
 
   /**
-   * A chassis number for the port of an index: the index itself, as libvirt takes it, unless another port has it; then one
+   * The chassis number for the port of an index: the index itself, as in libvirt, unless another port has it; then one
    * from the top, since the ports that libvirt will add take their numbers from below.
    */
   chassis(index: ControllerIndex): number {
@@ -79,7 +79,7 @@ export class Allocator {
   }
 }
 
-/** Slots of `pcie.0` that libvirt will take for so many root ports. */
+/** The slots of `pcie.0` that libvirt uses for a number of root ports. */
 export function slotsForRootPorts(ports: number): number {
   return Math.ceil(ports / FUNCTIONS);
 }

@@ -4,13 +4,13 @@ import { LIBVIRT_SINCE, type Target } from '../domain/target.js';
 import { infoOf } from '../domain/vsmmu-attributes.js';
 import type { Policy } from './policy.js';
 
-/** Whether a domain is for the machine whose SMMUs are ours: QEMU's `virt` for `aarch64`. */
+/** Whether a domain is for a machine that can have vSMMUs: QEMU's `virt` for `aarch64`. */
 export function isVirtMachine(domain: Domain): boolean {
   const code = whyNotApplicable(domain)?.code;
   return code !== 'domain-not-aarch64' && code !== 'domain-not-virt';
 }
 
-/** Why a domain is not ours to change (rule "Applicable"), as a note; undefined: it is. */
+/** The reason why a domain is left unchanged (rule "Applicable"), as a note; undefined: it can be changed. */
 export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
   if (domain.arch !== 'aarch64') {
     return diagnostic(
@@ -28,7 +28,7 @@ export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
   return undefined;
 }
 
-/** What keeps a domain from using an accelerated vSMMU (QEMU 11.1); empty: nothing. */
+/** Errors for what prevents a domain from using an accelerated vSMMU (QEMU 11.1). */
 export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly Diagnostic[] {
   const location = domain.document.location(domain.document.root.start);
   const findings: Diagnostic[] = [];
@@ -47,7 +47,7 @@ export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly D
   return findings;
 }
 
-/** What keeps a target from accelerating a vSMMU at all, with what to install. Empty: nothing. */
+/** Errors for what prevents a target from accelerating a vSMMU, with what to install. */
 export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
   const refuse = (message: string, program: string, since: string) =>
     diagnostic('target-without-acceleration', message, {
@@ -70,13 +70,13 @@ export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly
   return found;
 }
 
-/** The names of QEMU's devices that our expander buses are made of. */
+/** The names of the QEMU devices that vsmmu plans. */
 const OUR_DEVICES = /(?:^|[,={"'\s:])(pxb-pcie|arm-smmuv3|vfio-pci(?:-nohotplug)?)(?=$|[,}"'\s])/;
 
-/** The machine-wide SMMU as `-machine` has it; QEMU 11.1 takes none beside those of expander buses. */
+/** The machine-wide SMMU as `-machine` writes it; QEMU 11.1 refuses it beside those of expander buses. */
 const MACHINE_IOMMU = /(?:^|,)(iommu=smmuv3)(?=$|,)/;
 
-/** Arguments of `<qemu:commandline>` that put devices where we would not see them (rule "Other IOMMUs"). */
+/** Arguments of `<qemu:commandline>` that add devices that vsmmu cannot see (rule "Other IOMMUs"). */
 export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
   return domain.commandline.flatMap(({ value, location }) => {
     const [, device] = OUR_DEVICES.exec(value) ?? MACHINE_IOMMU.exec(value) ?? [];

@@ -28,7 +28,7 @@ export interface Attachment {
 /** 32-bit memory that EDK2 keeps behind a port with nothing on it (OvmfPkg, PciHotPlugInitDxe: 2 MB; seen under QEMU 11.1). */
 const EMPTY_PORT_MEMORY = 2 * 2 ** 20;
 
-/** What a port has to reserve for any device: the smallest size that the policy takes. */
+/** The memory that a port must reserve for any device: the smallest size that a policy accepts. */
 const SMALLEST_SPARE = 2 ** 20;
 
 /** A free port behind an accelerated vSMMU. */
@@ -41,10 +41,10 @@ interface FreePort {
 }
 
 /**
- * Finds a device that is to be plugged in a place behind the vSMMU of its own SMMU: behind another, QEMU 11.1 takes it
- * without an error, and it does not work.
+ * Finds the port behind the vSMMU of a device's own SMMU for plugging it in. Behind another vSMMU, QEMU 11.1 accepts the
+ * device without an error, and the device does not work.
  * @param domain as it runs
- * @throws RefusedError why there is none, with what to rewrite the domain with so that there is one
+ * @throws RefusedError if there is none, with the options of `rewrite` that make one
  */
 export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Policy): Attachment {
   const note = whyNotApplicable(domain);
@@ -82,7 +82,7 @@ function checkGroup(host: Host, device: PciDevice): void {
 interface Room {
   /** Undefined: it has no accelerated vSMMU. */
   readonly ports: readonly FreePort[] | undefined;
-  /** Whether no expander bus of it has a bus number left for another port. */
+  /** Whether none of its expander buses has a bus number left for another port. */
   readonly full: boolean;
 }
 
@@ -105,8 +105,8 @@ function roomBehind(smmu: string, domain: Domain, host: Host): Room {
 
 /**
  * The port that reserves least of those that reserve enough; of several, the one with the lowest index. One that reserves
- * nothing will not do for any device: where a port has no 64-bit window, Linux looks for one when something is plugged in,
- * and to make room takes the windows of all its neighbours, which are dead then, their drivers notwithstanding (7.2).
+ * nothing is never used: on a port without a 64-bit window, Linux 7.2 makes room for a plugged device by releasing the
+ * windows of its neighbours, which then stop working.
  */
 function choosePort(device: PciDevice, smmu: string, { ports, full }: Room): FreePort {
   const { bdf } = device;

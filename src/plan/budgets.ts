@@ -6,9 +6,9 @@ import type { LedgerEntry } from '../generated/plan.js';
 import { slotsForRootPorts } from './allocate.js';
 import type { PortPlan } from './ports.js';
 
-/** Something there is a fixed number of, and who takes how many. */
+/** A limited resource with its consumers. */
 export interface Budget {
-  /** What it is an error of, where it does not suffice. */
+  /** The code of the error if it does not suffice. */
   readonly code: LegacyCode;
   /** In words, in the plural: `PCI bus numbers`. The same thing has the same words in every plan. */
   readonly what: string;
@@ -25,7 +25,7 @@ export interface Saving {
   readonly budgets: readonly Budget[];
 }
 
-/** What a ledger sums up to. */
+/** The sum of a ledger. */
 export function sumOf(ledger: readonly LedgerEntry[]): number {
   return ledger.reduce((total, { count }) => total + count, 0);
 }
@@ -41,7 +41,7 @@ export function budget(
   return { code, what, limit, ledger, fits: sumOf(ledger) <= limit };
 }
 
-/** What ports and expander buses take of controller indexes, of the slots of `pcie.0` and of those of each expander bus. */
+/** The use of controller indexes, of the slots of `pcie.0` and of the slots of each expander bus. */
 export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDemand }: PortPlan): readonly Budget[] {
   const fresh = expanderBuses.filter(({ existing }) => existing === undefined).length;
   const newPorts = expanderBuses.flatMap(({ ports }) => ports.filter((port) => !port.kept));
@@ -70,7 +70,7 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
   ];
 }
 
-/** What the vSMMUs take of QEMU's room for them. */
+/** The use of vSMMUs, which QEMU limits. */
 export function vsmmuBudget(ofExpanderBuses: number, others: number, ofRoot: number): Budget {
   return budget('vsmmus-exhausted', 'vSMMUs', MAX_VSMMUS, [
     ['of expander buses', ofExpanderBuses],
@@ -79,7 +79,7 @@ export function vsmmuBudget(ofExpanderBuses: number, others: number, ofRoot: num
   ]);
 }
 
-/** The errors for what does not suffice; each says the sum, who takes how many, and what would save how many of it. */
+/** Errors for the budgets that do not suffice, each with its sum, its consumers, and the savings that would help. */
 export function overruns(budgets: readonly Budget[], savings: () => readonly Saving[]): readonly Diagnostic[] {
   const over = budgets.filter((each) => !each.fits);
   if (over.length === 0) return [];
@@ -96,7 +96,7 @@ export function overruns(budgets: readonly Budget[], savings: () => readonly Sav
 
 const LAST_RESORT = 'put devices on the --bypass list, or remove some from the domain';
 
-/** What would help, as one line: of each saving that helps how much, and which is enough alone, for this and for all else. */
+/** The savings that help, in one line: how much each saves, and whether it is enough alone for all budgets. */
 function advice(over: Budget, savings: readonly Saving[]): string {
   const words: string[] = [];
   for (const { how, budgets } of savings) {

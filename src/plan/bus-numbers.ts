@@ -7,13 +7,13 @@ import type { LedgerEntry } from '../generated/plan.js';
 /** PCI bus numbers of a guest: 0 to 255. */
 export const BUS_NUMBERS = 256;
 
-/** Bus numbers below the lowest expander bus that nobody needs today: for a root port or two that libvirt or a user adds. */
+/** Bus numbers kept free below the lowest expander bus, for root ports that libvirt or a user adds later. */
 const RESERVE = 4;
 
 /** A libvirt without a `busNr` for an expander bus takes the lowest in use minus 2 (12.8). */
 const UNNUMBERED_WINDOW = 2;
 
-/** What an expander bus wants of the bus numbers. */
+/** The bus numbers that an expander bus needs. */
 export interface WindowRequest {
   /** The bus as it is in the domain, with the number that it keeps; undefined: a new one. */
   readonly controllerIndex: ControllerIndex | undefined;
@@ -34,7 +34,7 @@ export interface Window {
 
 type Writable<T> = { -readonly [key in keyof T]: T[key] };
 
-/** What `pcie.0` needs of the bus numbers, by who takes them. */
+/** The bus numbers that `pcie.0` needs, by consumer. */
 export interface RootDemand {
   /** Ports and expander buses below `pcie.0`, new ones among them. */
   readonly buses: number;
@@ -42,7 +42,7 @@ export interface RootDemand {
   readonly libvirt: number;
 }
 
-/** The bus numbers of all expander buses, and who takes how many. */
+/** The bus numbers of all expander buses, with the ledger. */
 export interface BusNumbers {
   /** The range of each request; one that finds none is missing. */
   readonly windows: ReadonlyMap<WindowRequest, Window>;
@@ -179,7 +179,7 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
   return { windows, lowest: lowest(), ledger, fits, diagnostics };
 }
 
-/** The highest free range of so many bus numbers, the first of them one that a `busNr` may be. */
+/** The highest free range of a number of bus numbers that begins with a valid `busNr`. */
 function highestGap(taken: readonly Window[], count: number): Window | undefined {
   let end = BUS_NUMBERS;
   for (const { busNr, count: size } of [...taken].sort((a, b) => b.busNr - a.busNr)) {

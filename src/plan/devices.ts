@@ -27,7 +27,7 @@ export function describeDevice(device: HostDevice, host: Host, verdict: Verdict 
   };
 }
 
-/** What has been decided on devices so far. */
+/** The decisions on devices so far. */
 export interface DeviceDecisions {
   readonly verdicts: Verdicts['of'];
   readonly addresses: PortPlan['addresses'];

@@ -44,7 +44,7 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
       const [from, to] = [nodes.get(cell), nodes.get(sibling)];
       if (from === undefined || to === undefined || given.has(sibling)) continue;
       const onHost = cell === sibling ? LOCAL_DISTANCE : host.distance(from, to);
-      // What a cell says of another holds both ways where that says nothing (libvirt 12.8).
+      // A distance holds both ways if the other cell gives none (libvirt 12.8).
       const value = back.get(cell) ?? onHost;
       if (value === undefined || value < LOCAL_DISTANCE || value > MAX_DISTANCE) {
         missing.push(`from node ${from} to node ${to}, which cells ${cell} and ${sibling} stand for`);

@@ -68,7 +68,7 @@ export interface ExpanderBusRequest {
   readonly existing: CurrentExpanderBus | undefined;
   /** Ports of the existing expander bus that have nothing behind them, or nothing but what leaves, by index. */
   readonly freePorts: readonly PciController[];
-  /** Devices that are where they are to be. */
+  /** Devices that are in the right place already. */
   readonly inPlace: readonly HostDevice[];
   /** Slots of devices that need a port each. */
   readonly joining: readonly SlotMove[];
@@ -196,7 +196,7 @@ function valuesOf(draft: Draft, mandatory: boolean, context: PlanContext): Vsmmu
   return isActive ? values : undefined;
 }
 
-/** What the values of an expander bus's vSMMU rest on. */
+/** The input for the values of an expander bus's vSMMU. */
 export function valueRequest(draft: Draft, { host, policy, target }: PlanContext): ExpanderBusValues {
   const { smmu, existing } = draft;
   const given = devicesOf(draft);

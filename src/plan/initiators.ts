@@ -32,8 +32,8 @@ function initiatorsOf(device: PciDevice | undefined, policy: Policy): number {
 }
 
 /**
- * Whether the host has to be known with all its devices: nodes that sysfs links to no device are told apart by the place
- * of each device among its like.
+ * Whether all devices of the host must be known: nodes that sysfs links to no device are assigned by the order of the
+ * devices that have such nodes.
  */
 export function needsWholeHost(devices: readonly HostDevice[], host: Host, policy: Policy): boolean {
   const linked = new Set(host.nodes.flatMap(({ initiator, device }) => (initiator && device ? [device] : [])));
@@ -102,7 +102,7 @@ interface Correlation {
 
 const NOTHING_FOUND: Correlation = { nodes: new Map(), diagnostics: [] };
 
-/** Finds the host's nodes of each device: those that sysfs links to it; where it links none of them, in order. */
+/** Finds the host's nodes of each device: those that sysfs links to it, or by order if sysfs links none. */
 function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {
   const initiators = host.nodes.filter((node) => node.initiator);
   const linked = initiators.filter((node) => node.device !== null);

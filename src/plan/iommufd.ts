@@ -8,11 +8,11 @@ import type { Policy } from './policy.js';
 import { changesOf, type StageResult } from './stage.js';
 import { groupsOf, type Verdicts } from './verdict.js';
 
-/** What becomes of the VFIO backends of a domain (rule "iommufd"). */
+/** The changes to the VFIO backends of a domain (rule "iommufd"). */
 export interface Backends extends StageResult {
-  /** What becomes of `<iommufd>` below `<domain>`, every host device's default (libvirt 12.2). */
+  /** The change to `<iommufd>` below `<domain>`, the default of all host devices (libvirt 12.2). */
   readonly domain: Plan['iommufd'];
-  /** The devices whose `<driver>` is to say `iommufd='yes'` and does not yet. */
+  /** The devices whose `<driver>` gets `iommufd='yes'`. */
   readonly devices: ReadonlySet<HostDevice>;
 }
 

@@ -14,7 +14,7 @@ const MAX_DOWNSTREAM = MAX_SLOT + 1;
 /** A root port and the upstream port on it, which a new switch takes beside its downstream ports. */
 const OWN_PORTS = 2;
 
-/** The upstream port of the switch that a device is below on the host, where that is to be mirrored. */
+/** Returns the upstream port of the switch above a device on the host; undefined: none, or not to be mirrored. */
 export type SwitchOf = (device: HostDevice) => string | undefined;
 
 /** Finds the switch of a device on the host, if policy wants it mirrored; a port of a root complex alone is not a switch. */
@@ -38,7 +38,7 @@ export interface MirroredSwitch {
   readonly moves: readonly SlotMove[];
 }
 
-/** How what joins an expander bus hangs there. */
+/** The ports for the slots that join an expander bus. */
 export interface PortAssignment {
   /** How many ports are new, those that a new switch hangs on among them. */
   readonly newPorts: number;
@@ -52,9 +52,9 @@ export interface PortAssignment {
 }
 
 /**
- * Puts what joins an expander bus below the switch that stands for its own on the host: one that is there already, or a new one
- * where several join that are below one. Where the bus numbers of an expander bus that is there do not suffice for that, what
- * finds no free port of its switch gets a port of the expander bus.
+ * Assigns a port to each slot that joins an expander bus: below the guest's switch that mirrors the host's, one that is there or,
+ * for several slots, a new one. If an existing expander bus has too few bus numbers for that, a slot without a free port on
+ * its switch gets a port of the expander bus.
  */
 export function assignPorts(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf): PortAssignment {
   const mirrored = arrange(request, tree, switchOf, true);
@@ -72,7 +72,7 @@ function arrange(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf,
     const free = upstream ? freePorts.filter(({ address }) => address?.bus === upstream.index) : [];
     const space = upstream ? MAX_DOWNSTREAM - tree.takenSlots(upstream.index).size + free.length : MAX_DOWNSTREAM;
     const taken = !mayGrow ? free.length : moves.length <= space ? moves.length : 0;
-    // One device alone is near to none.
+    // A single device gains nothing from a switch.
     const isSwitch = host !== undefined && taken > 0 && (upstream !== undefined || moves.length > 1);
     if (isSwitch) switches.push({ host, upstream, freePorts: free.slice(0, taken), moves: moves.slice(0, taken) });
     singles.push(...moves.slice(isSwitch ? taken : 0));
@@ -108,7 +108,7 @@ function switchAbove({ address }: HostDevice, tree: PciTree): PciController | un
   return above?.model === 'pcie-switch-upstream-port' ? above : undefined;
 }
 
-/** Says which devices of an expander bus are below one switch on the host and will not be so in the guest. */
+/** Reports devices of an expander bus that share a switch on the host and not in the guest. */
 export function unmirroredDiagnostics(
   request: ExpanderBusRequest,
   { switches }: PortAssignment,

@@ -10,13 +10,13 @@ import { isLargeBar } from '../host/bars.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
 
-/** What QEMU's `virt` machine has for 64-bit BARs unless told otherwise, and the least that it takes (11.1). */
+/** The default space for 64-bit BARs of QEMU's `virt` machine, and its minimum (11.1). */
 export const DEFAULT_HOLE = kib(512 * 2 ** 20);
 
-/** For what the guest has besides host devices: 1 GiB, as KubeVirt has it. Emulated devices take some MiB. */
+/** Space for emulated devices, which take some MiB: 1 GiB, as in KubeVirt. */
 const MARGIN = kib(1 * 2 ** 20);
 
-/** Bits of a physical address that are supposed where those of the host's CPUs are not known. */
+/** Bits of a physical address, if those of the host's CPUs are not known. */
 const USUAL_ADDRESS_BITS = 44;
 
 /** A device that the guest gets, and where. */
@@ -30,22 +30,22 @@ export interface GuestBars {
   readonly placed: boolean;
 }
 
-/** What becomes of `pcihole64`, and what there is to say about it. */
+/** The change to `pcihole64`, with its diagnostics. */
 export interface PciHolePlan {
   readonly change: PciHoleChange | null;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** What of an expander bus the space for 64-bit BARs depends on. */
+/** The parts of an expander bus that determine the space for 64-bit BARs. */
 export interface HoleExpanderBus extends Pick<ExpanderBus, 'controllerIndex'> {
   readonly ports: readonly Pick<Port, 'devices' | 'reserve'>[];
 }
 
-/** What planning the space for 64-bit BARs needs to know. */
+/** The input for planning the space for 64-bit BARs. */
 export interface PciHoleRequest {
   readonly domain: Domain;
   readonly expanderBuses: readonly HoleExpanderBus[];
-  /** Every host device that the guest gets: the BARs of those behind no vSMMU take of the same space. */
+  /** Every host device that the guest gets: those behind no vSMMU use the same space. */
   readonly devices: readonly GuestBars[];
   readonly policy: Policy;
   /** Bits of a physical address of the host's CPUs, which the guest's have, too. */
@@ -119,7 +119,7 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     const used = below.flatMap(({ device }) => device.bars.filter(isLargeBar)).reduce((sum, bar) => sum + bar.size, 0);
     const keptBytes = kept.reduce((sum, size) => sum + size, 0);
     bytes += Math.max(packed, minimum + keptBytes);
-    // What a platform asks for is BARs that sysfs does not show: nothing of it is free.
+    // A platform's minimum stands for BARs that sysfs does not show, so none of it is free.
     if (packed > minimum + keptBytes) unused += packed - used - keptBytes;
   }
   const margin = Math.max(0, MARGIN * 1024 - unused);
@@ -136,7 +136,7 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
     });
 }
 
-/** What the ports below one root bus need each for the BARs behind it. */
+/** The space that each port below a root bus needs for the BARs behind it. */
 function ports(devices: readonly GuestBars[]): Stretch[] {
   const byPort = groupBy(devices, ({ device, address }) => address?.bus ?? device.bdf);
   return [...byPort.values()].map((behind) =>
@@ -155,7 +155,7 @@ function asStretch({ size }: Bar): Stretch {
   return { size, alignment: size };
 }
 
-/** What a device's platform asks behind a vSMMU, whatever its BARs take. */
+/** The minimum of a device's platform behind a vSMMU, independent of its BARs. */
 function minimumBytes({ device, placed }: GuestBars): number {
   return placed ? (profileOf(device)?.minimumMmioGiB ?? 0) * 2 ** 30 : 0;
 }

@@ -57,7 +57,7 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
   return { cells, hostNodes, pinned, created };
 }
 
-/** The node that a cell's memory is bound to, where that is one. */
+/** The node that a cell's memory is bound to, if it is a single one. */
 function boundNode(cell: GuestCell, numa: GuestNuma): HostNode | undefined {
   const own = numa.memnodes.get(cell.id);
   if (own) return own.length === 1 ? own[0] : undefined;
@@ -80,12 +80,12 @@ function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | un
 export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host): HostNode | undefined {
   const nodes = new Set(devices.flatMap((device) => device.node ?? []));
   if (nodes.size > 1) return undefined;
-  // What others behind the SMMU say is not asked: a scan for one domain does not have them.
+  // Other devices behind the SMMU are not considered: a scan for one domain does not have them.
   const [own = devices.length > 0 ? host.smmu(smmu)?.node : host.smmuNode(smmu)] = nodes;
   return own == null ? host.soleCpuNode : hostNode(own);
 }
 
-/** The cell that an expander bus is put on, and what there is to say about it. */
+/** The cell for an expander bus, with its diagnostics. */
 export interface CellChoice {
   readonly node: CellId | null;
   readonly diagnostics: readonly Diagnostic[];
@@ -101,8 +101,8 @@ export interface ExpanderBusSite {
 }
 
 /**
- * Chooses the guest cell of an expander bus (rule "NUMA"): the one that stands for its devices' node of the host. What an expander bus says
- * already stays, with a warning where it is another.
+ * Chooses the guest cell of an expander bus (rule "NUMA"): the one that stands for its devices' host node. A cell
+ * that the expander bus names already stays, with a warning if it is another.
  */
 export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite, map: CellMap, host: Host): CellChoice {
   const here = nodeOf(smmu, devices, host);
@@ -114,7 +114,7 @@ export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite,
         : [],
   });
   if (here === undefined) {
-    // A host without NUMA has nothing to say.
+    // A host without NUMA nodes decides nothing.
     if (host.nodes.length === 0) return { node: before, diagnostics: [] };
     const several = new Set(devices.flatMap((device) => device.node ?? []));
     return left(

@@ -13,7 +13,7 @@ export interface NumberedExpanderBus extends ExpanderBusLayout {
   readonly window: Window;
 }
 
-/** What is to be added to a domain, before it has numbers. */
+/** The additions to a domain before they have numbers. */
 export interface Demand extends PortDemand {
   readonly current: CurrentTopology;
   readonly machineIommu: Plan['machineIommu'];
@@ -27,14 +27,14 @@ export interface Numbers extends StageResult {
   readonly ledger: readonly LedgerEntry[];
 }
 
-/** Numbers, with what they take of everything there is a limited number of. */
+/** Numbers with their use of all limited resources. */
 interface Attempt extends Omit<Numbers, 'changes'> {
   readonly budgets: readonly Budget[];
 }
 
 /**
- * Gives everything that is to be added its place and its numbers, with guards on `pcie.0` for the ports behind vSMMUs if
- * there is room for them. Reports everything that does not suffice, with what would save some of it.
+ * Gives all additions their places and numbers, with guards on `pcie.0` for the ports behind vSMMUs if there is room for
+ * them. Reports every resource that does not suffice, with savings.
  */
 export function planNumbers(context: PlanContext, demand: Demand): Numbers {
   const guarded = attempt(context, demand, true);
@@ -81,7 +81,7 @@ function vsmmuBudgetOf({ requests, current, machineIommu }: Demand): Budget {
   return vsmmuBudget(requests.filter(({ vsmmu }) => vsmmu).length, others.length, root);
 }
 
-/** What would save something of what does not suffice, found by planning with another policy. */
+/** The savings that another policy would give, found by planning with it. */
 function savingsOf(context: PlanContext, demand: Demand): readonly Saving[] {
   const { slots, current } = demand;
   return findSavings(context.policy, slots.moves, (policy: Policy, merge: boolean) => {

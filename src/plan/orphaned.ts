@@ -6,7 +6,7 @@ import { type CellId, formatNodeset, isInitiator, parseNodeset } from '../domain
 import type { Host } from '../host/host.js';
 import { changesOf, type StageResult } from './stage.js';
 
-/** What earlier runs put into a domain for certain devices, as its record has it: nobody else's may go with them. */
+/** The elements that earlier runs added for certain devices, by the domain's record. */
 export interface ManagedDevices {
   /** Endpoints of placed devices' groups that were added, unassigned. */
   readonly groupMembers: ReadonlySet<Bdf>;

@@ -21,13 +21,13 @@ import { type PlanContext, StageLog } from './stage.js';
 import { judgeDevices } from './verdict.js';
 import { unchangedDiagnostics } from './vsmmu.js';
 
-/** What a plan may rest on beyond the policy. */
+/** Further input of a plan. */
 export interface PlanOptions {
-  /** Takes a domain that is not of type `kvm`: QEMU will not accelerate it. For test labs. */
+  /** Accepts a domain that is not of type `kvm`, which QEMU does not accelerate. For test labs. */
   readonly forceTcg?: boolean;
-  /** The libvirt and the QEMU that the domain is for; today's upstream where it is missing. */
+  /** The libvirt and the QEMU that the domain is for; default: current upstream. */
   readonly target?: Target;
-  /** What earlier runs put into the domain for certain devices: it goes with them. Nothing where it is missing. */
+  /** The elements that earlier runs added for certain devices, which are removed with them; default: none. */
   readonly ours?: ManagedDevices;
 }
 

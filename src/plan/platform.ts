@@ -15,7 +15,7 @@ import type { NumberedExpanderBus } from './numbers.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
 import { vsmmuChange, vsmmuDiagnostics } from './vsmmu.js';
 
-/** Reports what there is to say about the NUMA cell and the vSMMU of an expander bus. */
+/** Diagnostics of the NUMA cell and the vSMMU of an expander bus. */
 export function expanderBusDiagnostics(
   request: ExpanderBusRequest,
   cells: CellMap,
@@ -68,7 +68,7 @@ export function planExpanderBuses(
   return { expanderBuses, changes };
 }
 
-/** What the guest's memory and NUMA cells need for its devices, beyond their places. */
+/** The changes to memory and NUMA cells that the devices need. */
 export interface Platform extends StageResult {
   /** The devices with the cells of their Generic Initiators. */
   readonly devices: readonly Device[];
@@ -76,7 +76,7 @@ export interface Platform extends StageResult {
   readonly pcihole64: Plan['pcihole64'];
 }
 
-/** What has been decided so far. */
+/** The decisions of the earlier stages. */
 export interface PlatformRequest {
   readonly cells: CellMap;
   readonly numbered: readonly NumberedExpanderBus[];
@@ -142,7 +142,7 @@ export function missingCells(hostDevices: readonly HostDevice[], { cells }: Pick
   });
 }
 
-/** The vSMMUs with values that QEMU refuses at start: those that the plan leaves so, and those it has nothing to do with. */
+/** Errors for vSMMUs with values that QEMU refuses at start, after the plan. */
 export function badValues(domain: Domain, expanderBuses: readonly ExpanderBus[]): Diagnostic[] {
   const planned = new Map(expanderBuses.map((expanderBus) => [expanderBus.controllerIndex, expanderBus]));
   return domain.iommus

@@ -11,7 +11,7 @@ export type Policy = Readonly<Required<Omit<PolicyFile, '$schema'>>>;
 /** The name of a policy key: `sparePorts`. */
 export type PolicyKey = keyof Policy;
 
-/** What holds where neither a policy file nor an option says otherwise: the defaults of the schema. */
+/** The defaults of the schema. */
 export const DEFAULT_POLICY: Policy = Object.fromEntries(
   Object.entries(schema.properties).flatMap(([key, property]) =>
     'default' in property ? [[key, property.default]] : [],
@@ -20,8 +20,8 @@ export const DEFAULT_POLICY: Policy = Object.fromEntries(
 
 /**
  * Reads a policy; keys that it does not have keep their defaults.
- * @param file its name, for what is said about it
- * @throws InputError `policy-invalid` where it is no JSON or does not fit its schema, with the path in it
+ * @param file its name, for diagnostics
+ * @throws InputError `policy-invalid` if it is not JSON or does not fit its schema, with the path in it
  */
 export function readPolicy(text: string, file: string): Policy {
   const value = withBdfs(parseJson(text, file, 'policy-invalid'));
@@ -30,7 +30,7 @@ export function readPolicy(text: string, file: string): Policy {
   return policyWithDefaults(policy);
 }
 
-/** A policy with its addresses as vsmmu writes them; what is none stays, for the schema to refuse. */
+/** A policy with its addresses as vsmmu writes them; any other text stays, for the schema to refuse. */
 function withBdfs(policy: unknown): unknown {
   if (typeof policy !== 'object' || policy === null || !('bypass' in policy)) return policy;
   return { ...policy, bypass: toBdfs(policy.bypass) };
@@ -51,7 +51,7 @@ export interface PolicyKeyInfo {
   readonly key: PolicyKey;
   readonly description: string;
   readonly default: Policy[PolicyKey];
-  /** The values that it may have, where they can be listed. */
+  /** The values that it may have, if they can be listed. */
   readonly choices: readonly string[] | undefined;
   readonly kind: 'text' | 'number' | 'switch' | 'list';
 }

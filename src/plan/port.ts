@@ -9,7 +9,7 @@ import type { ExpanderBusRequest } from './expander-buses.js';
 import { spareBytes } from './spare-memory.js';
 import type { PlanContext } from './stage.js';
 
-/** What distinguishes a port that is to be added. */
+/** The properties of a port that is to be added. */
 export interface NewPort {
   readonly address: GuestAddress;
   readonly alias: (index: ControllerIndex) => string;

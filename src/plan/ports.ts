@@ -45,7 +45,7 @@ export interface PortPlan extends StageResult {
   readonly rootDemand: RootDemand;
 }
 
-/** What needs ports. */
+/** The devices and expander buses that need ports. */
 export interface PortDemand {
   readonly slots: SlotMoves;
   readonly requests: readonly ExpanderBusRequest[];
@@ -131,7 +131,7 @@ class PortPlanner {
     ];
   }
 
-  /** What comes back to `pcie.0` from behind a vSMMU, by slot. */
+  /** The slots that return to `pcie.0` from behind a vSMMU. */
   get #returning(): readonly SlotMove[] {
     return this.#demand.slots.moves.filter((move) => move.smmu === undefined);
   }

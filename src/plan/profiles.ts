@@ -4,7 +4,7 @@ import data from './profiles.json' with { type: 'json' };
 
 export type { Profile } from '../generated/profiles.js';
 
-/** The platforms that are known, by the devices by which they are told: data that fits `schemas/profiles.schema.json`. */
+/** The known platforms, by the devices that identify them: data that fits `schemas/profiles.schema.json`. */
 export const PROFILES: readonly Profile[] = (data as Profiles).profiles;
 
 /** The profile of a device: what its platform needs. */

@@ -5,14 +5,14 @@ import type { Policy } from './policy.js';
 import { changesOf, type StageResult } from './stage.js';
 import type { Verdicts } from './verdict.js';
 
-/** What becomes of an SMMU of `pcie.0`. */
+/** The decision on an SMMU of `pcie.0`. */
 export interface RootIommuPlan extends StageResult {
   readonly machineIommu: Plan['machineIommu'];
 }
 
 /**
- * Decides on an SMMU of `pcie.0`, the whole machine's or that bus's own (rule "Other IOMMUs"): QEMU 11.1 takes none for the
- * machine beside those of expander buses, and no host device behind one that is emulated.
+ * Decides on an SMMU of `pcie.0`, the whole machine's or that bus's own (rule "Other IOMMUs"): QEMU 11.1 refuses one for
+ * the machine beside those of expander buses, and host devices behind an emulated one.
  * @param hasExpanderBus whether the domain has, or gets, an expander bus
  */
 export function planRootIommu(

@@ -4,10 +4,10 @@ import type { Budget, Saving } from './budgets.js';
 import type { Policy } from './policy.js';
 import type { SlotMove } from './slots.js';
 
-/** Budgets as they would be with another policy, and, on request, with functions of one host device in one guest slot. */
+/** Plans with another policy and, on request, with the functions of one host device in one guest slot. */
 export type Trial = (policy: Policy, mergeFunctions: boolean) => readonly Budget[];
 
-/** The changes that may save something, each with what the budgets would be. */
+/** The changes that may save something, each with the budgets that would result. */
 export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: Trial): readonly Saving[] {
   const savings: Saving[] = [];
   const tryPolicy = (how: string, change: Partial<Policy>) => {
@@ -53,7 +53,7 @@ function mergeable(moves: readonly SlotMove[]): ReadonlyMap<string, readonly Slo
   return groupBy(single, ({ smmu, functions: [only] }) => `${smmu} ${only && hostSlot(only.device.bdf)}`);
 }
 
-/** The moves with functions of one host device in one slot, as they would be were they so in the domain. */
+/** The moves with the functions of one host device in one slot, as if the domain had them so. */
 export function mergeFunctions(moves: readonly SlotMove[]): readonly SlotMove[] {
   const groups = [...mergeable(moves).values()];
   const merged = new Set(groups.flat());

@@ -19,10 +19,10 @@ export interface SlotMove {
   }[];
 }
 
-/** What becomes of the slots that placeable devices are in. */
+/** The moves of the slots that placeable devices are in. */
 export interface SlotMoves extends Pick<StageResult, 'changes'> {
   readonly moves: readonly SlotMove[];
-  /** What stays in a slot whose function 0 leaves, and gets that function. */
+  /** Devices that become function 0 of their slot because the former one leaves. */
   readonly renumbered: readonly Renumbered[];
   /** Emulated devices behind an accelerated vSMMU, by slot, which QEMU 11.1 refuses there: they go back to `pcie.0`. */
   readonly emulated: readonly (readonly GuestDevice[])[];
@@ -31,8 +31,8 @@ export interface SlotMoves extends Pick<StageResult, 'changes'> {
 }
 
 /**
- * Takes the guest's slots apart by where their functions go (rule "Ports"): what goes to one SMMU goes together with its
- * function numbers; where a slot parts, each side keeps a function 0, since a slot without one is not scanned (PCI 3.0, 3.2.2.3.4).
+ * Divides the guest's slots by the destination of their functions (rule "Ports"). Functions that go to one SMMU stay together
+ * and keep their numbers. Each side of a divided slot has a function 0: a slot without one is not scanned (PCI 3.0, 3.2.2.3.4).
  */
 export function partSlots(
   domain: Domain,
@@ -78,7 +78,7 @@ export function partSlots(
   return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]), changes };
 }
 
-/** Whether a device is where it is to be: on a port of an expander bus of its SMMU, or behind no vSMMU if that is the verdict. */
+/** Whether a device is in the right place: on a port of an expander bus of its SMMU, or behind no vSMMU if that is the verdict. */
 function isInPlace(device: HostDevice, smmu: string | undefined, expanderBus: CurrentExpanderBus | undefined): boolean {
   if (smmu === undefined) return expanderBus === undefined;
   return (

@@ -6,7 +6,7 @@ import type { ExpanderBusRequest } from './expander-buses.js';
 import type { PortAssignment } from './mirror.js';
 import type { Policy } from './policy.js';
 
-/** How many devices libvirt will look for a place for, other than those that get one now. */
+/** The number of devices that libvirt will choose an address for, without those that leave their slot. */
 export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> = new Set()): number {
   const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !leaving.has(d));
   return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;

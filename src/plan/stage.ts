@@ -5,7 +5,7 @@ import type { Target } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
 
-/** What every stage of a plan reads. */
+/** The input of every stage of a plan. */
 export interface PlanContext {
   readonly domain: Domain;
   readonly tree: PciTree;
@@ -20,7 +20,7 @@ export interface Change {
   readonly element: string;
 }
 
-/** What every stage of a plan returns besides its decisions. */
+/** Returned by every stage of a plan besides its decisions. */
 export interface StageResult {
   readonly diagnostics: readonly Diagnostic[];
   /** Everything that the domain gets by these decisions. */

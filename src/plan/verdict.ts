@@ -19,7 +19,7 @@ import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
 import { changesOf, type StageResult } from './stage.js';
 
-/** What is to become of a placeable device: behind the vSMMU of its SMMU, or behind none, and why. */
+/** The decision on a placeable device: behind the vSMMU of its SMMU, or behind none, with the reason. */
 export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; readonly reason: string };
 
 /** The verdict on each placeable device of a domain, with its diagnostics. */

@@ -26,13 +26,13 @@ export function hasValues(domain: Domain): boolean {
   return domain.iommus.some(({ values }) => CHOSEN_ATTRIBUTES.some((name) => values[name] !== undefined));
 }
 
-/** What a vSMMU's values rest on. */
+/** The input for a vSMMU's values. */
 export interface ValueRequest {
   /** The host's devices behind it; of one without, those that could be. */
   readonly devices: readonly PciDevice[];
   readonly policy: Policy;
   readonly target: Target;
-  /** What its SMMU can do, as far as it is known. */
+  /** The known features of its SMMU. */
   readonly features?: SmmuFeatures | undefined;
   /** It as it is in the domain. */
   readonly present?: Iommu | undefined;
@@ -45,7 +45,7 @@ export interface ExpanderBusValues extends ValueRequest {
   readonly hasDevices: boolean;
 }
 
-/** A value that somebody wants of a vSMMU. */
+/** A value that policy or a profile chooses for a vSMMU. */
 interface Wanted {
   readonly name: VsmmuAttribute;
   readonly value: string;
@@ -53,7 +53,7 @@ interface Wanted {
   readonly asked: boolean;
 }
 
-/** What policy and profile want of a vSMMU (rule "vSMMU values"); a value that is left to QEMU is not among them. */
+/** The values that policy and profile choose (rule "vSMMU values"), without those left to QEMU. */
 function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   const profile = policy.profile === 'auto' ? profileOfAny(devices) : undefined;
   return CHOSEN_ATTRIBUTES.flatMap((name) => {
@@ -129,7 +129,7 @@ export function unchangedDiagnostics(controller: number, iommu: Iommu | undefine
   return [diagnostic('vsmmu-values-missing', message, { location: iommu?.location, hint })];
 }
 
-/** What becomes of a vSMMU that is to have these values; undefined: none. */
+/** The change to a vSMMU that is to have these values; undefined: to be removed. */
 export function vsmmuChange(
   before: Iommu | undefined,
   after: VsmmuValues | undefined,
