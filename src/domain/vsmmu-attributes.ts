@@ -39,7 +39,10 @@ const MAX_SSIDSIZE = 20;
 
 const LIBVIRT = '12.7';
 
-/** Every attribute that says what a vSMMU is, in the order in which libvirt prints them (12.7.0). */
+/**
+ * Every attribute that says what a vSMMU is, in the order in which libvirt prints them (12.7.0). A new one is a row here, and
+ * code in `src/host/features.ts` if the kernel has no bit for it; `npm run docs` writes it into the schemas and the policy table.
+ */
 export const VSMMU_TABLE = {
   accel: {
     values: 'switch',
