@@ -49,44 +49,34 @@ export interface ExpanderBusValues extends ValueRequest {
 interface Wanted {
   readonly name: VsmmuAttribute;
   readonly value: string;
-  /** Whether the policy names it, not just a profile. */
-  readonly asked: boolean;
+  /** Of its diagnostic if it cannot be had: an error if the policy names it, a warning if only a profile does. */
+  readonly severity: Severity;
 }
 
 /** The values that policy and profile choose (rule "vSMMU values"), without those left to QEMU. */
 function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   const profile = policy.profile === 'auto' ? profileOfAny(devices) : undefined;
   return CHOSEN_ATTRIBUTES.flatMap((name) => {
-    const asked = policy[name] !== 'auto';
-    const value = asked ? policy[name] : profile?.values[name];
-    return value === undefined ? [] : [{ name, value: String(value), asked }];
+    const isNamed = policy[name] !== 'auto';
+    const value = isNamed ? policy[name] : profile?.values[name];
+    return value === undefined ? [] : [{ name, value: String(value), severity: isNamed ? 'error' : 'warning' }];
   });
 }
 
+/** Whether only a profile chooses a value that the host is known not to have: it is left out. */
+function isLeftOut({ name, value, severity }: Wanted, { features }: ValueRequest): boolean {
+  return severity === 'warning' && isBeyondHost(name, value, features);
+}
+
 /**
- * The values of an expander bus's vSMMU (rule "vSMMU values"): the policy's; where that says `auto`, those of the profile that the devices
- * behind it call for, unless the host is known not to have them; where there is none, what the vSMMU has already; else
- * none, which leaves them to QEMU. What the target cannot say is left out.
+ * The values of an expander bus's vSMMU (rule "vSMMU values"): the policy's; where that says `auto`, those of the profile of
+ * the devices behind it, unless the host is known not to have them; else those that the vSMMU has already; else none, which
+ * leaves them to QEMU. Values that the target does not support are left out.
  */
 export function vsmmuValues(request: ValueRequest): VsmmuValues {
-  const { target, features, present } = request;
-  const given = wantedValues(request).filter(
-    ({ name, value, asked }) => supports(target, name) && (asked || !isBeyondHost(name, value, features)),
-  );
+  const { target, present } = request;
+  const given = wantedValues(request).filter((each) => supports(target, each.name) && !isLeftOut(each, request));
   return { ...present?.values, accel: 'on', ...Object.fromEntries(given.map(({ name, value }) => [name, value])) };
-}
-
-/** A value that cannot be had: an error if the policy names it, else a warning. */
-interface Unavailable {
-  readonly name: VsmmuAttribute;
-  readonly value: string;
-  readonly severity: Severity;
-}
-
-function unavailable(request: ValueRequest, isSo: (wanted: Wanted) => boolean): readonly Unavailable[] {
-  return wantedValues(request)
-    .filter(isSo)
-    .map(({ name, value, asked }) => ({ name, value, severity: asked ? 'error' : 'warning' }));
 }
 
 /** The values that a vSMMU without a device still lacks: QEMU has nothing to read them off, and does not start. */
@@ -97,17 +87,20 @@ export function missingValues(values: VsmmuValues, target: Target): readonly str
 /** Reports the values of an expander bus's vSMMU that cannot be had, and those without which it would not start. */
 export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues): readonly Diagnostic[] {
   const { smmu, target, features, present, hasDevices } = request;
-  const unsupported = unavailable(request, ({ name }) => !supports(target, name)).map(({ name, value, severity }) => {
-    const who = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
-    const message = `${who} cannot give the vSMMU of ${smmu} ${name}='${value}'`;
-    return diagnostic('target-value-unsupported', message, { severity });
-  });
-  const leftOut = unavailable(request, ({ name, value, asked }) => !asked && isBeyondHost(name, value, features)).map(
-    ({ name, value, severity }) => {
+  const wanted = wantedValues(request);
+  const unsupported = wanted
+    .filter(({ name }) => !supports(target, name))
+    .map(({ name, value, severity }) => {
+      const who = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
+      const message = `${who} cannot give the vSMMU of ${smmu} ${name}='${value}'`;
+      return diagnostic('target-value-unsupported', message, { severity });
+    });
+  const leftOut = wanted
+    .filter((each) => isLeftOut(each, request))
+    .map(({ name, value, severity }) => {
       const message = `${smmu} has less than the ${name}='${value}' of its devices' platform, which is left out`;
       return diagnostic('vsmmu-value-beyond-host', message, { severity });
-    },
-  );
+    });
   const refused = valuesBeyondHost(values, features).map(({ name, value, host }) =>
     diagnostic('vsmmu-value-beyond-host', `the vSMMU of ${smmu} has ${name}='${value}', and the SMMU itself ${host}`, {
       location: present?.values[name] === value ? present.location : undefined,
