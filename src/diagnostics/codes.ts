@@ -6,9 +6,10 @@ import * as groups from './groups.js';
 import * as guest from './guest.js';
 import { LEGACY } from './legacy.js';
 import * as running from './running.js';
+import * as target from './target.js';
 
 /** The files with definitions, in the order of the reference. */
-const FILES = { devices, groups, attach, running, guest };
+const FILES = { devices, groups, attach, target, running, guest };
 
 type Files = typeof FILES;
 type Definitions<File> = Extract<File[keyof File], { readonly code: string; readonly info: CodeInfo }>;

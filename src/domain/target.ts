@@ -19,6 +19,8 @@ export interface QemuAbility {
   readonly name: string;
   /** Properties of its `arm-smmuv3` device. */
   readonly vsmmu: ReadonlySet<VsmmuAttribute>;
+  /** Its machine types; undefined where they were not asked for. */
+  readonly machines?: ReadonlySet<string> | undefined;
 }
 
 /** The libvirt and the QEMU that a domain is for. */

@@ -21,6 +21,8 @@ export interface Installed {
   schema(): Promise<string | undefined>;
   /** What `qemu-system-aarch64 -M virt -device arm-smmuv3,help` prints, in an error, too. */
   smmuHelp(): Promise<string | undefined>;
+  /** What `qemu-system-aarch64 -M help` prints. */
+  machineHelp(): Promise<string | undefined>;
 }
 
 /** Where libvirt installs its schemas, which `virsh define --validate` checks against. */
@@ -43,18 +45,21 @@ export const LOCAL_SOFTWARE: Installed = {
       return undefined;
     }
   },
-  smmuHelp: async () => {
-    for (const program of EMULATORS) {
-      const help = await helpOf(program);
-      if (help !== undefined) return help;
-    }
-    return undefined;
-  },
+  smmuHelp: () => qemuHelp(['-M', 'virt', '-device', 'arm-smmuv3,help']),
+  machineHelp: () => qemuHelp(['-M', 'help']),
 };
 
-function helpOf(program: string): Promise<string | undefined> {
+async function qemuHelp(args: readonly string[]): Promise<string | undefined> {
+  for (const program of EMULATORS) {
+    const help = await helpOf(program, args);
+    if (help !== undefined) return help;
+  }
+  return undefined;
+}
+
+function helpOf(program: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(program, ['-M', 'virt', '-device', 'arm-smmuv3,help'], { timeout: 10_000 }, (error, stdout, stderr) =>
+    execFile(program, args, { timeout: 10_000 }, (error, stdout, stderr) =>
       resolve(systemCode(error) === 'ENOENT' ? undefined : stdout + stderr),
     );
   });
@@ -127,6 +132,18 @@ export function readHelp(help: string | undefined): QemuAbility {
     name: 'the installed QEMU',
     vsmmu: new Set(VSMMU_ATTRIBUTES.filter((name) => new RegExp(`^\\s*${name}=`, 'm').test(help))),
   };
+}
+
+/**
+ * A target with the machine types of the installed QEMU, for domains that were defined when an older one was installed.
+ * @param target whose QEMU is the installed one
+ */
+export async function withMachines(target: Target, installed: Installed = LOCAL_SOFTWARE): Promise<Target> {
+  const help = (await installed.machineHelp()) ?? '';
+  // A line per machine, `virt-11.1  QEMU 11.1 ARM Virtual Machine`, below a line of words.
+  const machines = new Set([...help.replace(/^.*:$/m, '').matchAll(/^(\S+) +\S/gm)].map(([, name = '']) => name));
+  // Where it did not answer nothing is known.
+  return machines.has('virt') ? { ...target, qemu: { ...target.qemu, machines } } : target;
 }
 
 function unknown(file: string, program: string, what: string): EnvironmentError {

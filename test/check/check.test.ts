@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { check } from '../../src/check/check.js';
+import { type Target, UPSTREAM } from '../../src/domain/target.js';
 import { at, domainWith, expander, hostdev, hostWith, port, rng, smmuName, vsmmu } from '../plan/example.js';
 
 const DRIVER = "<driver iommufd='yes'/>";
@@ -55,5 +56,24 @@ describe('check', () => {
       `0000:01:00.0 is behind ${smmuName(0)} on the host, and behind the vSMMU of PCI controller 1, which serves ${smmuName(1)}`,
     );
     expect(more).toEqual([]);
+  });
+
+  describe('of a domain for a QEMU with other machine types', () => {
+    const domain = { ...domainWith(port(1), hostdev(1, at(1))), machine: 'virt-8.2' };
+    const target: Target = { ...UPSTREAM, qemu: { ...UPSTREAM.qemu, machines: new Set(['virt', 'virt-11.1']) } };
+    const codes = (given: typeof domain, options = { target }) =>
+      check(given, undefined, options).map(({ code }) => code);
+
+    it('says that it will not start', () => expect(codes(domain)).toEqual(['target-machine-missing']));
+
+    it('says nothing where that QEMU has its machine, or nobody asked', () => {
+      expect(codes({ ...domain, machine: 'virt-11.1' })).toEqual([]);
+      expect(codes(domain, { target: UPSTREAM })).toEqual([]);
+    });
+
+    it('says nothing where the domain has an emulator of its own', () => {
+      const own = domainWith('<emulator>/opt/qemu/bin/qemu-system-aarch64</emulator>', port(1), hostdev(1, at(1)));
+      expect(codes({ ...own, machine: 'virt-8.2' })).toEqual([]);
+    });
   });
 });

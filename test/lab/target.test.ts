@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UPSTREAM } from '../../src/domain/target.js';
-import { askTarget, SCHEMA_FILES } from '../../src/libvirt/installed.js';
+import { askTarget, type Installed, SCHEMA_FILES, withMachines } from '../../src/libvirt/installed.js';
 import { Lab } from './lab.js';
 
 let lab: Lab;
@@ -10,13 +10,14 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]());
 
 it('the libvirt and the QEMU of the lab, asked what they can do, can do what today’s upstream can', async () => {
-  const target = await askTarget(
-    { libvirt: 'here', qemu: 'here' },
-    {
-      schema: () => lab.jail.output(['cat', ...SCHEMA_FILES]),
-      smmuHelp: () => lab.jail.output(['qemu-system-aarch64', '-M', 'virt', '-device', 'arm-smmuv3,help']),
-    },
-  );
+  const installed: Installed = {
+    schema: () => lab.jail.output(['cat', ...SCHEMA_FILES]),
+    smmuHelp: () => lab.jail.output(['qemu-system-aarch64', '-M', 'virt', '-device', 'arm-smmuv3,help']),
+    machineHelp: () => lab.jail.output(['qemu-system-aarch64', '-M', 'help']),
+  };
+  const target = await askTarget({ libvirt: 'here', qemu: 'here' }, installed);
+  const { machines } = (await withMachines(target, installed)).qemu;
+  expect([...(machines ?? [])]).toEqual(expect.arrayContaining(['virt', 'virt-11.1', 'sbsa-ref']));
   const { libvirt, qemu } = UPSTREAM;
   expect(target).toEqual({
     libvirt: { ...libvirt, name: 'the installed libvirt' },

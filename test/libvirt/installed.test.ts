@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError, InputError } from '../../src/diagnostics.js';
-import { askTarget, type Installed, readHelp, readSchema } from '../../src/libvirt/installed.js';
+import { UPSTREAM } from '../../src/domain/target.js';
+import { askTarget, type Installed, readHelp, readSchema, withMachines } from '../../src/libvirt/installed.js';
 
 /** libvirt's schema, as far as it is asked; virtio's options come after, with an `ats` of their own. */
 function schema(attributes: readonly string[], more = ''): string {
@@ -18,9 +19,10 @@ const HELP = `arm-smmuv3 options:
   ssidsize=<SsidSizeMode> - (default: auto)
 `;
 
-const machine = (rng: string | undefined, help: string | undefined): Installed => ({
+const machine = (rng: string | undefined, help: string | undefined, machines?: string): Installed => ({
   schema: async () => rng,
   smmuHelp: async () => help,
+  machineHelp: async () => machines,
 });
 
 describe('what the installed libvirt can say is in its schema', () => {
@@ -78,4 +80,26 @@ describe('who is asked', () => {
     const asked = { libvirt: text, qemu: undefined };
     await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(InputError);
   });
+});
+
+describe('the machine types of the installed QEMU', () => {
+  const MACHINES = `Supported machines are:
+virt-11.1            QEMU 11.1 ARM Virtual Machine
+virt                 QEMU 11.1 ARM Virtual Machine (alias of virt-11.1)
+virt-10.0            QEMU 10.0 ARM Virtual Machine (deprecated)
+none                 empty machine
+`;
+  const machinesOf = async (help: string | undefined) =>
+    (await withMachines(UPSTREAM, machine(undefined, undefined, help))).qemu.machines;
+
+  it('are in its help, a line each', async () => {
+    expect(await machinesOf(MACHINES)).toEqual(new Set(['virt-11.1', 'virt', 'virt-10.0', 'none']));
+  });
+
+  it.each([undefined, '', 'qemu-system-aarch64: cannot open shared object file\n'])(
+    'are not known from %j',
+    async (help) => {
+      expect(await machinesOf(help)).toBeUndefined();
+    },
+  );
 });

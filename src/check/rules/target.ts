@@ -1,3 +1,4 @@
+import { targetMachineMissing } from '../../diagnostics/target.js';
 import { type Diagnostic, diagnostic } from '../../diagnostics.js';
 import { supports } from '../../domain/target.js';
 import { spellingOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
@@ -5,8 +6,21 @@ import { whyNoTarget } from '../../plan/applicable.js';
 import { DEFAULT_POLICY } from '../../plan/policy.js';
 import { nameOf, type Rule } from '../inspection.js';
 
+/** The programs that a domain has unless it has one of its own, of which nothing is known. */
+const USUAL_EMULATORS = ['/usr/bin/qemu-system-aarch64', '/usr/libexec/qemu-kvm'];
+
 /** What the libvirt and the QEMU that the domain is for cannot do: libvirt drops what it does not know, QEMU refuses it. */
-export const targetAbility: Rule = ({ accelerated, domain, target, location }) => {
+export const targetAbility: Rule = (inspection) => [...machineMissing(inspection), ...vsmmuAbility(inspection)];
+
+const machineMissing: Rule = ({ domain, target: { qemu }, location }) => {
+  const { machine, devicesElement, document } = domain;
+  const emulator = devicesElement?.child('emulator')?.text.trim() || USUAL_EMULATORS[0];
+  if (machine === undefined || qemu.machines?.has(machine) !== false) return [];
+  if (!USUAL_EMULATORS.includes(emulator ?? '')) return [];
+  return [targetMachineMissing({ qemu: qemu.name, machine, location: location(document.root, 'os') })];
+};
+
+const vsmmuAbility: Rule = ({ accelerated, domain, target, location }) => {
   const [first] = accelerated;
   if (!first) return [];
   const policy = { ...DEFAULT_POLICY, iommufd: domain.iommufd?.enabled ? ('domain' as const) : ('device' as const) };

@@ -57,7 +57,7 @@ interface Examination {
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   requireItsHost(options);
   checkUsage(options);
-  const examination = { hostOf: hostReader(options), target: await targetOf(targetNames(options)), options };
+  const examination = { hostOf: hostReader(options), target: await targetFor(options), options };
   const verdicts: Verdict[] = [];
   const sources = await Sources.of(options);
   try {
@@ -83,6 +83,15 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     });
   }
   return Math.max(0, ...verdicts.map(({ exitCode }) => exitCode));
+}
+
+/** The target, with the machine types of the installed QEMU where domains of this machine's libvirt are for that. */
+async function targetFor(options: OptionValues): Promise<Target> {
+  const names = targetNames(options);
+  const target = await targetOf(names);
+  if (names.qemu !== 'here') return target;
+  const { withMachines } = await import('../../libvirt/installed.js');
+  return await withMachines(target);
 }
 
 function checkUsage(options: OptionValues): void {
