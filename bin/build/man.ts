@@ -128,7 +128,11 @@ function commandPage(date: Date, name: string, command: Command): string {
       ...(options.length > 0 ? ['.Op Ar option ...'] : []),
       ...(operands === '' ? [] : [operandsMacro(operands)]),
     ),
-    section('DESCRIPTION', text(`${command.summary.replace(/^[a-z]/, (c) => c.toUpperCase())}.`)),
+    section(
+      'DESCRIPTION',
+      text(`${command.summary.replace(/^[a-z]/, (c) => c.toUpperCase())}.`),
+      ...(command.details ?? []).flatMap((paragraph) => ['.Pp', text(paragraph)]),
+    ),
     ...(options.length > 0
       ? [section('OPTIONS', '.Bl -tag -width Ds', ...options.flatMap(([each, spec]) => optionLines(each, spec)), '.El')]
       : []),

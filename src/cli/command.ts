@@ -5,6 +5,8 @@ export interface Command {
   /** Its name and operands. */
   readonly usage: string;
   readonly summary: string;
+  /** Paragraphs for its help and its man page: what a user needs to know beyond the options. */
+  readonly details?: readonly string[];
   /** Only programs call it: it is in no list of commands. */
   readonly internal?: true;
   /** The name in diagnostics that name no file; by default the first operand, which is the domain. */

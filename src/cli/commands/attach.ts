@@ -22,6 +22,9 @@ import { readSource, requireItsHost } from '../source.js';
 export const command: Command = {
   usage: 'attach DOMAIN BDF',
   summary: 'print the <hostdev> for virsh attach-device, on a free port behind the vSMMU of its SMMU',
+  details: [
+    'The port must exist when the guest starts: convert the domain with --spare-ports. Each spare port reserves memory for the BARs of a device (--spare-memory). Without that memory, Linux in the guest takes it from neighbouring devices, and those devices stop working.',
+  ],
   options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...attachOptions(), ...OUTPUT_OPTIONS },
   examples: [
     ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],

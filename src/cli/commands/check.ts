@@ -23,6 +23,10 @@ import { targetNames, targetOf } from '../target.js';
 export const command: Command = {
   usage: 'check [DOMAIN...]',
   summary: 'report what is wrong with domains on this host, converted or not',
+  details: [
+    'libvirt accepts many domains that QEMU refuses to start, or whose guest panics. All files are checked, or with --connect and no name all domains. The exit code is the highest of 1 (errors), 2 (not a domain) and 3 (cannot be read).',
+    '--fix rewrites a file as vsmmu rewrite --in-place does, with the same options. From standard input it prints the domain, changed or not. A valid domain is left unchanged.',
+  ],
   options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...checkOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     ['$0 check vm.xml', 'for this host'],

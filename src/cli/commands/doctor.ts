@@ -14,6 +14,9 @@ import { printJson } from '../report.js';
 export const command: Command = {
   usage: 'doctor',
   summary: 'check whether this machine can accelerate vSMMUs: its SMMUs, kernel, QEMU and libvirt',
+  details: [
+    'Prints PASS, WARN or FAIL per check, as virt-host-validate does, with a remedy. Given a snapshot (--topology), it reports only the host checks.',
+  ],
   options: { ...HOST_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     ['$0 doctor', 'PASS, WARN or FAIL for each, and what to do about it'],

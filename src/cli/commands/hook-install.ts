@@ -18,6 +18,12 @@ import { report } from '../report.js';
 export const command: Command = {
   usage: 'hook install',
   summary: "install libvirt's qemu hook, which checks domains when they start",
+  details: [
+    'Writes a script to /etc/libvirt/hooks/qemu.d; libvirt finds it when it is restarted. From then on a domain that starts is checked for this host. With --hook warn, problems are logged; with enforce, the start is refused, and virsh prints the reason and the command to run.',
+    'With --convert-on-stop, a domain that needs it is converted when it stops, for its next start, by a process of its own (a hook cannot change a start, and must not call libvirt). vsmmu batch rollback restores it.',
+    'The script starts no program for operations other than prepare begin and release end, nor for domains without a host device, so it cannot affect running guests while libvirt restarts. If the check cannot complete within --limit (crash, time-out, unreadable policy), warn starts the guest anyway and enforce refuses it. Time spent waiting for a CPU does not count towards the limit.',
+    'The mode is fixed when the hook is installed; the other keys of the policy are read at each start. After a change of hook in the policy, install the hook again. hook status reports the difference.',
+  ],
   options: { ...hookOptions(), ...HOOK_FOLDER_OPTIONS },
   examples: [
     ['$0 hook install', 'warn of domains that are wrong for this host'],

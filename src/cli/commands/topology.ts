@@ -10,6 +10,7 @@ import { printJson } from '../report.js';
 export const command: Command = {
   usage: 'topology',
   summary: "print the host's SMMUs and the devices behind each",
+  details: ['--json prints a snapshot of the host, which --topology of other commands reads on any machine.'],
   options: { ...HOST_OPTIONS, ...PICTURE_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     ['$0 topology', 'this host'],

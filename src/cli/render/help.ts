@@ -15,7 +15,8 @@ export async function printHelp(name: string): Promise<void> {
   const commands = Object.entries(COMMANDS).flatMap(([each, found]) => (found.internal ? [] : [{ ...found, each }]));
   const group = commands.filter(({ each }) => each.startsWith(`${name} `));
   if (command) {
-    page.usage(`$0 ${command.usage} [OPTION…]\n\n${command.summary}`).options(command.options);
+    page.usage([`$0 ${command.usage} [OPTION…]`, command.summary, ...(command.details ?? [])].join('\n\n'));
+    page.options(command.options);
     for (const [line, what] of command.examples) page.example(line, what);
   } else if (group.length > 0) {
     page.usage(`$0 ${name} COMMAND [OPTION…]`);
