@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
-import { isVersion, libvirtOfVersion, qemuOfVersion, type Target, UPSTREAM } from '../../src/domain/target.js';
+import { libvirtOfVersion, qemuOfVersion, type Target, UPSTREAM } from '../../src/domain/target.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { domainXml, hostdev, hostOf, planned, refusals } from './build.js';
@@ -19,13 +19,6 @@ const PATCHED: Target = {
   libvirt: { ...libvirtOfVersion('12.7'), name: 'a patched libvirt', dialect: 'camelCase' },
   qemu: UPSTREAM.qemu,
 };
-
-describe('versions are numbers between dots', () => {
-  it.each(['12.7', '11.10', '12.7.0', '100.0.1'])('%s is one', (text) => expect(isVersion(text)).toBe(true));
-  it.each(['12', '12.', '12.7.0.1', 'v12.7', '12.7-rc1', '', 'latest', '1e3.0'])('%s is none', (text) =>
-    expect(isVersion(text)).toBe(false),
-  );
-});
 
 describe('a target that cannot accelerate is refused, with what to install', () => {
   it.each([
