@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the unit tests that could depend on the installed libvirt and QEMU, in a mount namespace of their own:
-#   test/other-libvirt.sh old    with the ones of this machine's Debian release; Debian 12 has libvirt 9.0 and QEMU 7.2
+#   test/other-libvirt.sh old    with those of this machine's Debian release; Debian 12 has libvirt 9.0 and QEMU 7.2
 #   test/other-libvirt.sh none   without any
-# More arguments go to vitest. Nothing is installed: the packages are unpacked in a cache folder, which is laid over /usr.
+# Further arguments go to vitest. Nothing is installed: the packages are unpacked in a cache folder that is mounted over /usr.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ make_old() {
   done
 }
 
-# A device 0/0 hides a file of the layers below (overlayfs).
+# In overlayfs, a device 0/0 hides a file of the layers below.
 make_none() {
   mkdir -p "$1"/usr/{bin,libexec,sbin,share}
   for file in bin/{virsh,qemu-system-aarch64,qemu-kvm} sbin/libvirtd libexec/qemu-kvm share/libvirt; do
