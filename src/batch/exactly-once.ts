@@ -1,5 +1,5 @@
 import { diagnostic, EnvironmentError } from '../diagnostics.js';
-import type { Item } from './item.js';
+import type { DomainResult } from './item.js';
 
 /**
  * Hands items to `work` and passes its results on. Every item must get exactly one result.
@@ -9,9 +9,9 @@ import type { Item } from './item.js';
 export async function* exactlyOnce<T>(
   items: AsyncIterable<T> | Iterable<T>,
   idOf: (item: T) => string,
-  work: (items: AsyncIterable<T>) => AsyncIterable<Item>,
+  work: (items: AsyncIterable<T>) => AsyncIterable<DomainResult>,
   signal: AbortSignal,
-): AsyncGenerator<Item> {
+): AsyncGenerator<DomainResult> {
   const open = new Set<string>();
   async function* handOut(): AsyncGenerator<T> {
     for await (const item of items) {

@@ -5,7 +5,7 @@ import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import { fileStore } from './file-store.js';
 import { bare, type FileResult, type FolderTask, failed } from './folder-task.js';
-import type { Item } from './item.js';
+import type { DomainResult } from './item.js';
 import type { Journal } from './journal.js';
 import { type Converter, openConverter } from './pool.js';
 import { settle } from './settle.js';
@@ -35,7 +35,7 @@ const FILES_PER_THREAD = 16;
  * Converts the files *.xml of a folder, in the order of their names, and returns one result for each.
  * @throws OutsideError where the folder or the journal fails; `run-incomplete`
  */
-export async function* convertFolder(run: FolderRun): AsyncGenerator<Item> {
+export async function* convertFolder(run: FolderRun): AsyncGenerator<DomainResult> {
   const { task, jobs, failFast, signal } = run;
   await using converter = openConverter(task, jobs);
   const width = failFast ? jobs : FILES_PER_THREAD * jobs;
@@ -60,7 +60,7 @@ class OneFile {
     this.#store = fileStore(run.task.in);
   }
 
-  async convert(found: Found): Promise<Item> {
+  async convert(found: Found): Promise<DomainResult> {
     try {
       return await this.#attempt(found);
     } catch (error) {
@@ -68,7 +68,7 @@ class OneFile {
     }
   }
 
-  async #attempt({ path, link, special, unreadable }: Found): Promise<Item> {
+  async #attempt({ path, link, special, unreadable }: Found): Promise<DomainResult> {
     const { journal } = this.#run;
     if (unreadable) return await settle(journal, this.#item(failed(bare(path), unreadable)));
     const why = link ? 'a symbolic link' : special ? 'not a regular file' : undefined;
@@ -82,7 +82,7 @@ class OneFile {
   }
 
   /** The result for a file that this run changed just before it was interrupted. */
-  async #changedBefore(path: string): Promise<Item | undefined> {
+  async #changedBefore(path: string): Promise<DomainResult | undefined> {
     const entry = this.#run.inFlight.get(path);
     if (!entry) return undefined;
     const present = await this.#store.read(path);
@@ -91,7 +91,7 @@ class OneFile {
     return this.#item({ ...bare(path), name: entry.name, verdict: 'converted' });
   }
 
-  #item({ path, pending: _, ...rest }: FileResult): Item {
+  #item({ path, pending: _, ...rest }: FileResult): DomainResult {
     return { ...rest, id: path, file: this.#store.fileOf?.(path), running: false };
   }
 }

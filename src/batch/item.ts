@@ -25,7 +25,7 @@ export interface DeviceCount {
 }
 
 /** One domain of a batch, as it is told of. */
-export interface Item {
+export interface DomainResult {
   /** Its UUID, or its file's path below the folder. */
   readonly id: string;
   /** libvirt's name of it; the path where it has none. */
@@ -56,12 +56,12 @@ export interface Wanted {
 }
 
 /** The verdicts that count as a failure of the batch. */
-export function isFailure({ verdict }: Pick<Item, 'verdict'>): boolean {
+export function isFailure({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
   return verdict === 'refused' || verdict === 'failed';
 }
 
 /** The verdicts of domains that something was done to, or would be. */
-export function isChange({ verdict }: Pick<Item, 'verdict'>): boolean {
+export function isChange({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
   return CHANGES.has(verdict);
 }
 
@@ -85,7 +85,7 @@ export class Tally {
     this.#counts = new Map(Object.entries(before) as [Verdict, number][]);
   }
 
-  add({ verdict }: Item): void {
+  add({ verdict }: DomainResult): void {
     this.#added++;
     this.#counts.set(verdict, (this.#counts.get(verdict) ?? 0) + 1);
     this.#changed ||= isChange({ verdict });

@@ -7,7 +7,7 @@ import { change, gone, type Store } from './change.js';
 import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
 import { backupName, digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
-import type { Item, Verdict, Wanted } from './item.js';
+import type { DomainResult, Verdict, Wanted } from './item.js';
 import type { OpenRun } from './open-run.js';
 import { settle } from './settle.js';
 import { whyOf } from './why.js';
@@ -66,11 +66,11 @@ async function isThere(connection: DomainAccess, uuid: DomainUuid): Promise<bool
  * Converts domains of a libvirt, and gives what became of each in their order.
  * @throws OutsideError `libvirt-unreachable` where it went away for good
  */
-export async function* convertDomains(run: LibvirtRun): AsyncGenerator<Item> {
+export async function* convertDomains(run: LibvirtRun): AsyncGenerator<DomainResult> {
   // Two for each connection, whose virsh has the next command at once: we work on one while libvirt works on the other.
   const free = [...run.connections, ...run.connections];
   const width = free.length;
-  const work = async (entry: DomainEntry): Promise<Item> => {
+  const work = async (entry: DomainEntry): Promise<DomainResult> => {
     const connection = free.pop();
     if (!connection) throw new TypeError('more at a time than there are connections');
     try {
@@ -94,11 +94,11 @@ class OneDomain {
     this.#entry = entry;
   }
 
-  async convert(): Promise<Item> {
+  async convert(): Promise<DomainResult> {
     return await settle(this.#run.apply?.journal, await this.#attempt());
   }
 
-  async #attempt(): Promise<Item> {
+  async #attempt(): Promise<DomainResult> {
     const { uuid, persistent } = this.#entry;
     const { apply, settings, host, inFlight, want } = this.#run;
     if (!persistent) return { ...this.#item('skipped', []), why: 'it is transient, and has no next start' };
@@ -114,7 +114,7 @@ class OneDomain {
       const conversion = convertXml(before, () => host, settings);
       const { verdict, after, plan } = conversion;
       const why = verdict === 'refused' || verdict === 'not-applicable' ? whyOf(conversion.diagnostics) : undefined;
-      const item: Item = {
+      const item: DomainResult = {
         ...this.#item(verdict, conversion.diagnostics),
         why,
         loses: losses(conversion),
@@ -157,7 +157,7 @@ class OneDomain {
     return [diagnostic('domain-saved', `${names.length} of its snapshots hold its memory`)];
   }
 
-  #item(verdict: Verdict, diagnostics: readonly Diagnostic[]): Item {
+  #item(verdict: Verdict, diagnostics: readonly Diagnostic[]): DomainResult {
     const { uuid, name, state } = this.#entry;
     const why = diagnostics.length > 0 ? whyOf(diagnostics) : undefined;
     const running = state !== 'shutoff';

@@ -1,11 +1,11 @@
 import type { Entry } from '../generated/journal.js';
 import type { DomainEntry } from '../libvirt/connection.js';
+import { type Batch, headerOf } from './batch.js';
 import { incomplete } from './exactly-once.js';
 import { type History, readHistory } from './history.js';
 import type { Tally } from './item.js';
 import { Journal } from './journal.js';
 import { removeLeftovers } from './leftovers.js';
-import { type Batch, headerOf } from './run.js';
 import type { RunFolder, State } from './state.js';
 
 type Listed = Pick<DomainEntry, 'uuid' | 'name'>;

@@ -4,7 +4,7 @@ import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import type { PastChange } from './history.js';
-import type { Item, Verdict } from './item.js';
+import type { DomainResult, Verdict } from './item.js';
 import type { Journal } from './journal.js';
 import type { RunFolder } from './state.js';
 import { whyOf } from './why.js';
@@ -23,9 +23,16 @@ export interface Rollback {
 }
 
 /** Gives each domain of a run the XML that it had before, byte for byte, and says what became of each. */
-export async function* rollBack({ run, journal, changes, stores, force, signal }: Rollback): AsyncGenerator<Item> {
+export async function* rollBack({
+  run,
+  journal,
+  changes,
+  stores,
+  force,
+  signal,
+}: Rollback): AsyncGenerator<DomainResult> {
   const free = [...stores];
-  const work = async (past: PastChange): Promise<Item> => {
+  const work = async (past: PastChange): Promise<DomainResult> => {
     const store = free.pop();
     if (!store) throw new TypeError('more at a time than there are stores');
     try {
@@ -44,9 +51,9 @@ async function restore(
   run: RunFolder,
   journal: Journal,
   force: boolean,
-): Promise<Item> {
+): Promise<DomainResult> {
   const { id, name, before, after, backup } = begin;
-  const item = (verdict: Verdict, diagnostics: readonly Diagnostic[] = []): Item => {
+  const item = (verdict: Verdict, diagnostics: readonly Diagnostic[] = []): DomainResult => {
     const why = diagnostics.length > 0 ? whyOf(diagnostics) : undefined;
     return { id, name, file: store.fileOf?.(id), verdict, why, loses: [], running: false, diagnostics };
   };

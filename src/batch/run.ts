@@ -1,26 +1,17 @@
 import type { ConvertSettings } from '../convert.js';
-import type { Target } from '../domain/target.js';
-import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
-import { type Host, NO_HOST } from '../host/host.js';
+import type { FolderSource, LibvirtSource } from '../generated/journal.js';
+import { NO_HOST } from '../host/host.js';
 import { type DomainEntry, openLibvirt } from '../libvirt/connection.js';
 import { type Policy, policyWithDefaults } from '../plan/policy.js';
+import type { Batch } from './batch.js';
 import { gone } from './change.js';
 import { convertFolder } from './folder.js';
 import { type History, inFlight, settledIds } from './history.js';
-import type { Item, Wanted } from './item.js';
+import type { DomainResult, Wanted } from './item.js';
 import { convertDomains, type DomainAccess } from './libvirt.js';
 import type { Lock } from './lock.js';
 import type { OpenRun } from './open-run.js';
 import { whyOf } from './why.js';
-
-/** What is to be converted and how: all that a run is made of, and made of again when it is resumed. */
-export interface Batch {
-  readonly source: LibvirtSource | FolderSource;
-  readonly settings: Settings;
-  /** The host that the domains are for; none where a map says it of each. */
-  readonly host: Host | undefined;
-  readonly target: Target;
-}
 
 /** How it is done this time. */
 export interface BatchOptions {
@@ -30,11 +21,6 @@ export interface BatchOptions {
   readonly failFast: boolean;
   /** Ends the run after the domains in hand. */
   readonly signal: AbortSignal;
-}
-
-/** The first entry of a run. */
-export function headerOf({ source, settings }: Batch): RunEntry {
-  return { event: 'run', at: new Date().toISOString(), version: 1, source, settings };
 }
 
 /** How each domain is converted. */
@@ -48,7 +34,7 @@ export function runFolder(
   batch: Batch & { readonly source: FolderSource },
   { jobs, want, failFast, signal }: BatchOptions,
   open: OpenRun | undefined,
-): AsyncGenerator<Item> {
+): AsyncGenerator<DomainResult> {
   const { source, host } = batch;
   const history = open?.history;
   return convertFolder({
@@ -101,7 +87,7 @@ export class LibvirtBatch implements AsyncDisposable {
     domains: readonly DomainEntry[],
     { want, signal }: BatchOptions,
     open: OpenRun | undefined,
-  ): AsyncGenerator<Item> {
+  ): AsyncGenerator<DomainResult> {
     const history = open?.history;
     yield* convertDomains({
       connections: this.connections,
@@ -119,7 +105,7 @@ export class LibvirtBatch implements AsyncDisposable {
   /** Those of a run that are left to do, and those of them that are there no more. */
   async remaining(
     history: History,
-  ): Promise<{ readonly domains: readonly DomainEntry[]; readonly gone: readonly Item[] }> {
+  ): Promise<{ readonly domains: readonly DomainEntry[]; readonly gone: readonly DomainResult[] }> {
     const settled = settledIds(history);
     const left = new Map([...history.listed].filter(([id]) => !settled.has(id)));
     const all = await this.#first.list();
@@ -133,7 +119,7 @@ export class LibvirtBatch implements AsyncDisposable {
   }
 }
 
-function goneItem(id: string, name: string): Item {
+function goneItem(id: string, name: string): DomainResult {
   const { diagnostics } = gone();
   return { id, name, verdict: 'failed', why: whyOf(diagnostics), loses: [], running: false, diagnostics };
 }

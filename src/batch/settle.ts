@@ -1,5 +1,5 @@
 import { failure } from './conversion.js';
-import { type Item, isChangedInPlace } from './item.js';
+import { type DomainResult, isChangedInPlace } from './item.js';
 import type { Journal } from './journal.js';
 import { whyOf } from './why.js';
 
@@ -8,7 +8,7 @@ import { whyOf } from './why.js';
  * result cannot be written down has failed.
  * @param journal undefined: dry run
  */
-export async function settle(journal: Journal | undefined, item: Item): Promise<Item> {
+export async function settle(journal: Journal | undefined, item: DomainResult): Promise<DomainResult> {
   const { id, name, verdict, why } = item;
   if (!journal || isChangedInPlace(verdict)) return item;
   try {

@@ -1,9 +1,10 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { Batch } from '../batch/batch.js';
 import { hostFinder } from '../batch/hosts.js';
 import type { Wanted } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
-import { type Batch, LibvirtBatch, runFolder } from '../batch/run.js';
+import { LibvirtBatch, runFolder } from '../batch/run.js';
 import { countXml, requireFolder } from '../batch/walk.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import type { FolderSource, LibvirtSource, Settings } from '../generated/journal.js';

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { totalsOf } from '../batch/history.js';
-import { type Item, isFailure, Tally, type Totals } from '../batch/item.js';
+import { type DomainResult, isFailure, Tally, type Totals } from '../batch/item.js';
 import { removeLeftovers } from '../batch/leftovers.js';
 import { type Lock, type LockOptions, lockFolder } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
@@ -133,7 +133,7 @@ function shellWord(text: string): string {
 }
 
 /** Goes through the domains of a batch, tells of each, and sums up. @returns the exit code */
-export async function runBatch(items: AsyncIterable<Item>, going: BatchContext): Promise<number> {
+export async function runBatch(items: AsyncIterable<DomainResult>, going: BatchContext): Promise<number> {
   const { options, stop, report } = going;
   const tally = new Tally(going.before);
   const progress = await openProgress(going);
@@ -189,7 +189,7 @@ async function openProgress({ options, total, dry }: BatchContext) {
  */
 export async function openReport(
   options: OptionValues,
-  hostOf: (item: Item) => Host | undefined,
+  hostOf: (item: DomainResult) => Host | undefined,
 ): Promise<HtmlReport | undefined> {
   const file = value(options, 'html');
   if (file === undefined) return undefined;

@@ -2,14 +2,14 @@ import { classInWords } from '../host/class-names.js';
 import { ACPI_DEVICES, CMDQV_ID } from '../host/features.js';
 import type { Host } from '../host/host.js';
 import { kernelConfig, type Machine } from '../host/machine.js';
-import type { Checked, DoctorInput } from './examine.js';
+import type { DoctorInput, DoctorResult } from './result.js';
 
 /** The hardware, and how Linux shows it. */
-export function examineHost({ machine, host, trouble }: DoctorInput): Checked[] {
+export function examineHost({ machine, host, trouble }: DoctorInput): DoctorResult[] {
   const of = 'Host';
   const { architecture } = machine;
   const isArm = architecture === 'aarch64';
-  const checks: Checked[] = [
+  const checks: DoctorResult[] = [
     {
       of,
       title: 'for an Arm machine',
@@ -43,7 +43,7 @@ function smmuLines(host: Host): string[] {
   });
 }
 
-function examineNesting({ smmus }: Host): Checked {
+function examineNesting({ smmus }: Host): DoctorResult {
   const check = { of: 'Host', title: 'for nested translation' } as const;
   const without = smmus.filter(({ features }) => features?.nesting === false);
   if (without.length > 0) {
@@ -64,7 +64,7 @@ function examineNesting({ smmus }: Host): Checked {
   };
 }
 
-function examineDevices(host: Host): Checked {
+function examineDevices(host: Host): DoctorResult {
   const behind = host.endpoints.filter(({ smmu }) => smmu !== null);
   const placeable = behind.filter((device) => host.isIsolated(device));
   const check = { of: 'Host', title: 'for devices behind them' } as const;
@@ -82,7 +82,7 @@ function examineDevices(host: Host): Checked {
   };
 }
 
-function examineGroups(host: Host): Checked {
+function examineGroups(host: Host): DoctorResult {
   const check = { of: 'Host', title: 'for IOMMU groups of several devices' } as const;
   const groups = new Map(
     host.endpoints.flatMap(({ group }) => (group === null ? [] : [[group, host.groupMembers(group)]])),
@@ -113,7 +113,7 @@ function examineGroups(host: Host): Checked {
   };
 }
 
-function examineQueues({ smmus }: Host, machine: Machine): Checked {
+function examineQueues({ smmus }: Host, machine: Machine): DoctorResult {
   const check = { of: 'Host', title: 'for command queues (CMDQV)' } as const;
   const units = machine.list(`/sys/${ACPI_DEVICES}`).filter((name) => name.startsWith(CMDQV_ID)).length;
   const queued = smmus.filter(({ features }) => features?.cmdqv).length;

@@ -1,5 +1,5 @@
 import { kernelConfig, type Machine } from '../host/machine.js';
-import type { Checked, DoctorInput } from './examine.js';
+import type { DoctorInput, DoctorResult } from './result.js';
 
 /**
  * The first Linux with all that QEMU 11 asks of its SMMUv3 driver: guests' nested translation came with 6.13
@@ -17,7 +17,7 @@ const OPTIONS = {
 } as const;
 
 /** The kernel: what it is built with, and the device nodes that come of it. */
-export function examineKernel({ machine }: DoctorInput): Checked[] {
+export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
   const of = 'Kernel';
   const config = kernelConfig(machine);
   const [major = 0, minor = 0] = machine.kernel.split('.').map((part) => Number.parseInt(part, 10));
@@ -68,7 +68,7 @@ export function examineKernel({ machine }: DoctorInput): Checked[] {
   ];
 }
 
-function examineNode({ access }: Machine, path: string, remedy: string): Checked {
+function examineNode({ access }: Machine, path: string, remedy: string): DoctorResult {
   const check = { of: 'Kernel', title: `for ${path}` } as const;
   const there = access(path);
   if (there === 'open') return { ...check, grade: 'pass', found: 'there' };
@@ -81,7 +81,7 @@ function examineNode({ access }: Machine, path: string, remedy: string): Checked
   };
 }
 
-function examineVfio({ kernel, access, read }: Machine, config: ReadonlyMap<string, string> | undefined): Checked {
+function examineVfio({ kernel, access, read }: Machine, config: ReadonlyMap<string, string> | undefined): DoctorResult {
   const check = { of: 'Kernel', title: 'for vfio-pci' } as const;
   if (access('/sys/bus/pci/drivers/vfio-pci') !== 'absent') return { ...check, grade: 'pass', found: 'loaded' };
   const modules = ['modules.dep', 'modules.builtin']

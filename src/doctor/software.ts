@@ -1,20 +1,20 @@
 import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
 import { spellingOf } from '../domain/vsmmu-attributes.js';
 import { type Machine, uefiFirmware } from '../host/machine.js';
-import type { Checked, DoctorInput } from './examine.js';
+import type { DoctorInput, DoctorResult } from './result.js';
 
 /** QEMU, its firmware, and libvirt. */
-export function examineSoftware({ machine, libvirt, qemu, hook }: DoctorInput): Checked[] {
+export function examineSoftware({ machine, libvirt, qemu, hook }: DoctorInput): DoctorResult[] {
   return [examineQemu(qemu), examineFirmware(machine), examineLibvirt(libvirt), ...(hook ? [examineHook(hook)] : [])];
 }
 
-function examineHook({ file, problems: [problem] }: NonNullable<DoctorInput['hook']>): Checked {
+function examineHook({ file, problems: [problem] }: NonNullable<DoctorInput['hook']>): DoctorResult {
   const check = { of: 'libvirt', title: 'that the hook of vsmmu runs' } as const;
   if (problem === undefined) return { ...check, grade: 'pass', found: file };
   return { ...check, grade: 'fail', found: problem, remedy: 'install vsmmu anew, then: vsmmu hook install' };
 }
 
-function examineQemu(qemu: QemuAbility | undefined): Checked {
+function examineQemu(qemu: QemuAbility | undefined): DoctorResult {
   const check = { of: 'QEMU', title: 'for arm-smmuv3 with acceleration' } as const;
   if (!qemu) {
     const remedy = 'install QEMU 11.0 or newer for Arm (Debian: qemu-system-arm)';
@@ -26,7 +26,7 @@ function examineQemu(qemu: QemuAbility | undefined): Checked {
   return { ...check, grade: 'pass', found: [...qemu.vsmmu].join(' ') };
 }
 
-function examineFirmware(machine: Machine): Checked {
+function examineFirmware(machine: Machine): DoctorResult {
   const check = { of: 'QEMU', title: 'for UEFI firmware for Arm guests' } as const;
   const described = uefiFirmware(machine);
   const there = described.filter((file) => machine.access(file) !== 'absent');
@@ -39,7 +39,7 @@ function examineFirmware(machine: Machine): Checked {
   return { ...check, grade: 'fail', found, remedy };
 }
 
-function examineLibvirt(libvirt: LibvirtAbility | undefined): Checked {
+function examineLibvirt(libvirt: LibvirtAbility | undefined): DoctorResult {
   const check = { of: 'libvirt', title: 'what its domains can say' } as const;
   if (!libvirt) {
     const remedy = 'install libvirt 12.7 or newer (Debian: libvirt-daemon-system)';

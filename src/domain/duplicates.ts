@@ -1,12 +1,9 @@
 import { type Diagnostic, diagnostic, type LegacyCode, type Location } from '../diagnostics.js';
 import { formatGuestAddress, type GuestAddress } from './address.js';
-import type { Domain } from './domain.js';
-
-/** What a domain may have once only. */
-export type Unique = Pick<Domain, 'controllers' | 'hostDevices' | 'otherDevices'>;
+import type { Occupants } from './pci-tree.js';
 
 /** Finds whatever there may be one of only and is there twice: libvirt 12.8 refuses to define such a domain. */
-export function findDuplicates({ controllers, hostDevices, otherDevices }: Unique): readonly Diagnostic[] {
+export function findDuplicates({ controllers, hostDevices, otherDevices }: Occupants): readonly Diagnostic[] {
   const occupants = [...controllers, ...hostDevices, ...otherDevices];
   return [
     ...repeated(controllers, 'controller-index-duplicate', ({ index }) => `PCI controller index ${index} is taken`),

@@ -2,7 +2,6 @@ import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
 import { EXPANDER_MODELS } from './controller.js';
-import type { Domain } from './domain.js';
 import { type PciTree, ROOT_BUS } from './pci-tree.js';
 import type { VsmmuAttribute, VsmmuValues } from './vsmmu-attributes.js';
 
@@ -43,16 +42,16 @@ export interface AssignedIommus {
 }
 
 /** Finds the root bus of each SMMU, and what QEMU 11.1 would refuse beside one or as one. */
-export function assignIommus(domain: Domain, tree: PciTree): AssignedIommus {
+export function assignIommus(iommus: readonly Iommu[], tree: PciTree): AssignedIommus {
   const iommuOf = new Map<ControllerIndex, Iommu>();
   const conflicts: { iommu: Iommu; message: string }[] = [];
   let rootIommu: Iommu | undefined;
-  for (const [i, iommu] of domain.iommus.entries()) {
+  for (const [i, iommu] of iommus.entries()) {
     const { model, pciBus } = iommu;
     const complain = (message: string) => conflicts.push({ iommu, message });
     if (model === 'virtio') {
       // QEMU 11.1 accepts one that it is given after the SMMUs (booted); libvirt keeps the order of the document.
-      const after = domain.iommus.slice(i + 1).some((other) => other.model === 'smmuv3');
+      const after = iommus.slice(i + 1).some((other) => other.model === 'smmuv3');
       if (after) complain("<iommu model='virtio'/> must be after all vSMMUs");
     } else if (model !== 'smmuv3') {
       complain(`<iommu model='${model}'/> cannot be beside vSMMUs`);

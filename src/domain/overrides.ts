@@ -31,7 +31,7 @@ export function readOverrides({ root }: XmlDocument): Overrides {
   const devices = named(element, 'device').map((device): [string, DeviceOverride] => {
     const [frontend] = named(device, 'frontend');
     const property = named(frontend, 'property').find((e) => e.attribute('name') === RESERVE_PROPERTY);
-    const bytes = property && parseSize(property.attribute('value') ?? '');
+    const bytes = property && parseQemuSize(property.attribute('value') ?? '');
     return [
       device.attribute('alias') ?? '',
       { element: device, frontend, reserve: property && { element: property, bytes: bytes ?? 0 } },
@@ -48,7 +48,7 @@ export function reserveOf({ devices }: Overrides, alias: string | null): number 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** A size as QEMU writes it, in bytes: a number, or one with `K`, `M`, `G` or `T` behind it, powers of 1024. */
-export function parseSize(text: string): number | undefined {
+export function parseQemuSize(text: string): number | undefined {
   const [, digits = '', unit = ''] = /^(\w+?)([KMGT]?)$/i.exec(text) ?? [];
   const number = parseNumber(digits);
   return number === undefined ? undefined : number * (UNITS[unit.toUpperCase()] ?? 1);

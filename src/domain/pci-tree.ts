@@ -2,10 +2,16 @@ import { groupBy } from '../group-by.js';
 import { type ControllerIndex, controllerIndex, type GuestAddress } from './address.js';
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from './controller.js';
 import type { GuestDevice, HostDevice } from './device.js';
-import type { Domain } from './domain.js';
 
 /** `pcie.0`, or `pci.0` on machines of before PCI Express. */
 export const ROOT_BUS = controllerIndex(0);
+
+/** The part of a domain that has PCI addresses. */
+export interface Occupants {
+  readonly controllers: readonly PciController[];
+  readonly hostDevices: readonly HostDevice[];
+  readonly otherDevices: readonly GuestDevice[];
+}
 
 /** Anything that takes a function of a slot: a controller or a device. */
 export type Occupant = PciController | GuestDevice | HostDevice;
@@ -17,7 +23,7 @@ export class PciTree {
   /** The highest of all controller indexes and of all `bus=` in use. */
   readonly highestIndex: ControllerIndex;
 
-  constructor(domain: Domain) {
+  constructor(domain: Occupants) {
     this.#controllers = new Map(domain.controllers.map((c) => [c.index, c]));
     const all: readonly Occupant[] = [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices];
     this.#occupants = groupBy(all, ({ address }) => address?.bus ?? null);

@@ -9,18 +9,9 @@ import type { PciTree } from '../domain/pci-tree.js';
 import type { VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { Host } from '../host/host.js';
 import { roomAbove } from './bus-numbers.js';
-import type { SlotMove, SlotMoves } from './slots.js';
+import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
 import type { PlanContext } from './stage.js';
 import { type ExpanderBusValues, missingValues, vsmmuValues } from './vsmmu.js';
-
-/** An expander bus that is there already and has a vSMMU, or that vsmmu added. */
-export interface CurrentExpanderBus {
-  readonly controller: PciController;
-  /** Its vSMMU; undefined on one that vsmmu added and that had nothing to serve. */
-  readonly iommu: Iommu | undefined;
-  /** The host's SMMU that it serves: the one that its alias names, else its devices'; undefined where neither is known. */
-  readonly smmu: string | undefined;
-}
 
 /** The expander buses of a domain, by controller index, and the `<iommu>` of `pcie.0`. */
 export interface CurrentTopology {
@@ -32,7 +23,7 @@ export interface CurrentTopology {
 /** Reads the expander buses and IOMMUs of a domain, and reports what QEMU would refuse (QEMU 11.1, libvirt 12.8). */
 export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): CurrentTopology {
   const expanderBuses = new Map<ControllerIndex, CurrentExpanderBus>();
-  const { iommuOf, rootIommu, conflicts } = assignIommus(domain, tree);
+  const { iommuOf, rootIommu, conflicts } = assignIommus(domain.iommus, tree);
   for (const controller of tree.expanders) {
     const iommu = iommuOf.get(controller.index);
     const named = smmuOfAlias(controller.alias, host.smmus);

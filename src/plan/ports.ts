@@ -7,7 +7,7 @@ import { ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port, Renumbered } from '../generated/plan.js';
 import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
-import type { CurrentExpanderBus, ExpanderBusRequest } from './expander-buses.js';
+import type { ExpanderBusRequest } from './expander-buses.js';
 import {
   assignPorts,
   type MirroredSwitch,
@@ -17,6 +17,7 @@ import {
   unmirroredDiagnostics,
 } from './mirror.js';
 import { keptPort, newPort, sparePortsOf, withReserves } from './port.js';
+import type { CurrentExpanderBus } from './slots.js';
 import { returnTo, type SlotMove, type SlotMoves } from './slots.js';
 import { awaitingDevices, lackingSpare, type SparePort, spareExposure } from './spare-ports.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';

@@ -1,11 +1,21 @@
 import { type ControllerIndex, formatGuestAddress, type GuestAddress } from '../domain/address.js';
+import type { PciController } from '../domain/controller.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
+import type { Iommu } from '../domain/iommu.js';
 import type { Occupant, PciTree } from '../domain/pci-tree.js';
 import type { Renumbered } from '../generated/plan.js';
-import type { CurrentExpanderBus } from './expander-buses.js';
 import { changesOf, type StageResult } from './stage.js';
 import type { Verdicts } from './verdict.js';
+
+/** An expander bus that is there already and has a vSMMU, or that vsmmu added. */
+export interface CurrentExpanderBus {
+  readonly controller: PciController;
+  /** Its vSMMU; undefined on one that vsmmu added and that had nothing to serve. */
+  readonly iommu: Iommu | undefined;
+  /** The host's SMMU that it serves: the one that its alias names, else its devices'; undefined where neither is known. */
+  readonly smmu: string | undefined;
+}
 
 /** The functions of one slot: they move together, to slot 0 of one port. */
 export interface SlotMove {

@@ -1,4 +1,4 @@
-import { parseSize } from '../domain/overrides.js';
+import { parseQemuSize } from '../domain/overrides.js';
 import type { PciDevice } from '../generated/topology.js';
 import { isLargeBar } from '../host/bars.js';
 import type { Policy } from './policy.js';
@@ -8,7 +8,7 @@ import type { Policy } from './policy.js';
  * up itself (OvmfPkg, PciHotPlugInitDxe).
  */
 export function spareBytes({ spareMemory }: Policy): number {
-  const bytes = spareMemory === 0 ? 0 : (parseSize(spareMemory) ?? 0);
+  const bytes = spareMemory === 0 ? 0 : (parseQemuSize(spareMemory) ?? 0);
   return bytes === 0 ? 0 : roundUp(bytes);
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { exactlyOnce } from '../../src/batch/exactly-once.js';
-import type { Item } from '../../src/batch/item.js';
+import type { DomainResult } from '../../src/batch/item.js';
 
-const resultFor = (id: string): Item => ({
+const resultFor = (id: string): DomainResult => ({
   id,
   name: id,
   verdict: 'unchanged',
@@ -15,7 +15,7 @@ const resultFor = (id: string): Item => ({
 async function resultsOf(answers: (ids: string[]) => string[], { items = ['a', 'b', 'c'], stopped = false } = {}) {
   const stop = new AbortController();
   if (stopped) stop.abort();
-  async function* work(handedOut: AsyncIterable<string>): AsyncGenerator<Item> {
+  async function* work(handedOut: AsyncIterable<string>): AsyncGenerator<DomainResult> {
     const ids: string[] = [];
     for await (const id of handedOut) ids.push(id);
     for (const id of answers(ids)) yield resultFor(id);

@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Batch } from '../../src/batch/batch.js';
 import { readHistory } from '../../src/batch/history.js';
-import { type Item, Tally } from '../../src/batch/item.js';
+import { type DomainResult, Tally } from '../../src/batch/item.js';
 import { libvirtStore } from '../../src/batch/libvirt.js';
 import { OpenRun } from '../../src/batch/open-run.js';
 import { rollBack } from '../../src/batch/rollback.js';
-import { type Batch, type BatchOptions, LibvirtBatch } from '../../src/batch/run.js';
+import { type BatchOptions, LibvirtBatch } from '../../src/batch/run.js';
 import { State } from '../../src/batch/state.js';
 import { diagnostic, EnvironmentError } from '../../src/diagnostics.js';
 import { UPSTREAM } from '../../src/domain/target.js';
@@ -34,8 +35,8 @@ const batchOf = (settings: Partial<Settings> = {}): Batch & { readonly source: L
   target: UPSTREAM,
 });
 
-async function all(items: AsyncIterable<Item>): Promise<Item[]> {
-  const list: Item[] = [];
+async function all(items: AsyncIterable<DomainResult>): Promise<DomainResult[]> {
+  const list: DomainResult[] = [];
   for await (const item of items) list.push(item);
   return list;
 }
@@ -50,7 +51,7 @@ class Trial {
   }
 
   /** Converts all domains in a run of its own, up to its end. */
-  async convert(settings: Partial<Settings> = {}, options = OPTIONS): Promise<Item[]> {
+  async convert(settings: Partial<Settings> = {}, options = OPTIONS): Promise<DomainResult[]> {
     const domains = await this.batch.select('all');
     await using open = await OpenRun.create(this.state, batchOf(settings), domains);
     const items = await all(this.batch.run(batchOf(settings), domains, options, open));
@@ -71,7 +72,7 @@ class Trial {
   }
 }
 
-const whatBecame = (items: readonly Item[]) => items.map(({ name, verdict, why }) => [name, verdict, why]);
+const whatBecame = (items: readonly DomainResult[]) => items.map(({ name, verdict, why }) => [name, verdict, why]);
 
 describe('domains of a libvirt', () => {
   it('are converted, with their XML of before kept for its owner alone', async () => {

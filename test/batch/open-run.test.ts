@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Item, Tally, type Verdict } from '../../src/batch/item.js';
+import type { Batch } from '../../src/batch/batch.js';
+import { type DomainResult, Tally, type Verdict } from '../../src/batch/item.js';
 import { OpenRun } from '../../src/batch/open-run.js';
-import type { Batch } from '../../src/batch/run.js';
 import { State } from '../../src/batch/state.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import type { Entry } from '../../src/generated/journal.js';
@@ -31,7 +31,7 @@ const SETTLED: Entry = { event: 'settled', id: 'b', name: 'b', verdict: 'unchang
 
 function tallyOf(...verdicts: readonly Verdict[]): Tally {
   const tally = new Tally();
-  for (const verdict of verdicts) tally.add({ verdict } as Item);
+  for (const verdict of verdicts) tally.add({ verdict } as DomainResult);
   return tally;
 }
 

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { renderChecks } from '../../src/cli/render/doctor.js';
-import { type Checked, type DoctorInput, examine } from '../../src/doctor/examine.js';
+import { examine } from '../../src/doctor/examine.js';
+import type { DoctorInput, DoctorResult } from '../../src/doctor/result.js';
 import { libvirtOfVersion, qemuOfVersion } from '../../src/domain/target.js';
 import type { SmmuFeatures } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
@@ -76,7 +77,7 @@ const ABLE: DoctorInput = {
 
 /** What was found where something is otherwise than on a machine that has all that is needed. */
 const examined = (changes: Partial<DoctorInput>) => examine({ ...ABLE, ...changes });
-const about = (checks: readonly Checked[], title: RegExp) =>
+const about = (checks: readonly DoctorResult[], title: RegExp) =>
   checks.find((check) => title.test(`${check.of} ${check.title}`));
 
 describe('doctor', () => {
@@ -242,13 +243,13 @@ describe('vsmmu doctor', () => {
     const { code, stdout, stderr } = vsmmu(['doctor', '--json']);
     const { able, checks } = JSON.parse(stdout);
     expect({ able, stderr }).toEqual({ able: code === 0, stderr: '' });
-    expect(checks.some(({ grade }: Checked) => grade === 'fail')).toBe(!able);
+    expect(checks.some(({ grade }: DoctorResult) => grade === 'fail')).toBe(!able);
   });
 
   it('tells of another /sys', () => {
     const folder = changedHost((at) => mkdirSync(at('bus/acpi/devices/NVDA200C:00'), { recursive: true }));
     const { stdout } = vsmmu(['doctor', '--sysfs', folder, '--json']);
-    const { checks }: { checks: Checked[] } = JSON.parse(stdout);
+    const { checks }: { checks: DoctorResult[] } = JSON.parse(stdout);
     expect(about(checks, /SMMUv3s/)).toMatchObject({ grade: 'pass', found: '5' });
     expect(about(checks, /command queues/)?.found).toContain('1 unit in ACPI');
   });

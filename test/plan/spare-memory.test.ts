@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
-import { parseSize } from '../../src/domain/overrides.js';
+import { parseQemuSize } from '../../src/domain/overrides.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { domainXml, hostdev, hostOf, planned } from './build.js';
@@ -110,5 +110,5 @@ describe('sizes of QEMU', () => {
     ['1T', 2 ** 40],
     ['many', undefined],
     ['', undefined],
-  ])('%s', (text, bytes) => expect(parseSize(text)).toBe(bytes));
+  ])('%s', (text, bytes) => expect(parseQemuSize(text)).toBe(bytes));
 });

@@ -9,7 +9,7 @@ export const iommuConflict: Rule = ({ domain, tree, location }) => {
   const [first] = domain.iommus;
   const isMachineWide = first?.model === 'smmuv3' && first.pciBus === undefined;
   const beside = `the machine has an SMMU, and so has ${owned.length === 1 ? 'a bus of it' : `each of ${owned.length} buses`}`;
-  return [...(isMachineWide ? [{ iommu: first, message: beside }] : []), ...assignIommus(domain, tree).conflicts]
+  return [...(isMachineWide ? [{ iommu: first, message: beside }] : []), ...assignIommus(domain.iommus, tree).conflicts]
     .filter(({ iommu }) => iommu === first || iommu.model !== 'smmuv3' || iommu.pciBus !== undefined)
     .map(({ iommu, message }) => diagnostic('iommu-conflict', message, { location: location(iommu.element) }));
 };

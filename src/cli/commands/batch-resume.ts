@@ -1,7 +1,8 @@
+import type { Batch } from '../../batch/batch.js';
 import { newestUnfinished, settledIds } from '../../batch/history.js';
-import type { Item } from '../../batch/item.js';
+import type { DomainResult } from '../../batch/item.js';
 import { OpenRun } from '../../batch/open-run.js';
-import { type Batch, LibvirtBatch, runFolder } from '../../batch/run.js';
+import { LibvirtBatch, runFolder } from '../../batch/run.js';
 import { settle } from '../../batch/settle.js';
 import { countXml } from '../../batch/walk.js';
 import { diagnostic, InputError } from '../../diagnostics.js';
@@ -56,7 +57,11 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
 }
 
 /** Results for the domains that no longer exist, then those for the others. */
-async function* withGone(open: OpenRun, gone: readonly Item[], items: AsyncIterable<Item>): AsyncGenerator<Item> {
+async function* withGone(
+  open: OpenRun,
+  gone: readonly DomainResult[],
+  items: AsyncIterable<DomainResult>,
+): AsyncGenerator<DomainResult> {
   for (const item of gone) yield await settle(open.journal, item);
   yield* items;
 }

@@ -59,7 +59,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     printJson({ changed, diagnostics, plan, guest });
     return;
   }
-  const scene = { name: after.name, host, before: predictGuest(parseDomain(before)), after: guest };
-  print(renderPlan(plan, scene));
+  const view = { name: after.name, host, before: predictGuest(parseDomain(before)), after: guest };
+  print(renderPlan(plan, view));
   if (isSet(options, 'guest')) print(renderGuest(guest, after, host));
 }

@@ -1,4 +1,4 @@
-import { type Item, isFailure, type Tally } from '../../batch/item.js';
+import { type DomainResult, isFailure, type Tally } from '../../batch/item.js';
 import { diagnostic, EnvironmentError } from '../../diagnostics.js';
 import { parseDomain } from '../../domain/domain.js';
 import { escapeMarkup } from '../../escape.js';
@@ -45,7 +45,7 @@ footer { margin-top: 2rem; font-weight: 600; }
  */
 export class HtmlReport implements Disposable {
   readonly #file: string;
-  readonly #hostOf: (item: Item) => Host | undefined;
+  readonly #hostOf: (item: DomainResult) => Host | undefined;
   readonly #target: Location;
   readonly #draft: Draft;
 
@@ -54,7 +54,7 @@ export class HtmlReport implements Disposable {
    * @param facts what the run is of, by their names
    * @throws OutsideError `file-unwritable`
    */
-  constructor(file: string, hostOf: (item: Item) => Host | undefined, facts: Readonly<Record<string, string>>) {
+  constructor(file: string, hostOf: (item: DomainResult) => Host | undefined, facts: Readonly<Record<string, string>>) {
     this.#file = file;
     this.#hostOf = hostOf;
     this.#target = this.#attempt(() => locate(file));
@@ -65,7 +65,7 @@ export class HtmlReport implements Disposable {
     this.#write(`${HEAD}<dl>${rows.join('\n')}</dl>\n${LEGEND}\n`);
   }
 
-  async item(item: Item): Promise<void> {
+  async item(item: DomainResult): Promise<void> {
     const { verdict, name, plan, diagnostics, texts } = item;
     const row = [
       `<span class="verdict">${WORDS[verdict]}</span>`,

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { type Item, isFailure, type Tally, type Verdict } from '../../batch/item.js';
+import { type DomainResult, isFailure, type Tally, type Verdict } from '../../batch/item.js';
 import { printable } from '../../escape.js';
 import { print, printJsonText, printPatch, say } from '../io/terminal.js';
 import { isSet, type OptionValues } from '../options.js';
@@ -8,7 +8,7 @@ import type { Progress } from './progress.js';
 
 /** Says what becomes of each domain of a batch, as it becomes known; nothing of it is kept. */
 export interface BatchOutput {
-  item(item: Item): void;
+  item(item: DomainResult): void;
   /** @param more what the document of --json says beside the domains */
   end(more: Readonly<Record<string, unknown>>): void;
 }
@@ -34,7 +34,7 @@ export async function openOutput(options: OptionValues, progress: Progress | und
   return new TableOutput(options, progress);
 }
 
-type Differ = (item: Item) => string | undefined;
+type Differ = (item: DomainResult) => string | undefined;
 
 async function differ(options: OptionValues): Promise<Differ> {
   if (!isSet(options, 'diff')) return () => undefined;
@@ -52,7 +52,7 @@ class TableOutput implements BatchOutput {
     this.#progress = progress;
   }
 
-  item(item: Item): void {
+  item(item: DomainResult): void {
     beside(this.#progress, () => {
       reportFindings(item, this.#options);
       if (!this.#progress?.onlyFailures || isFailure(item)) print(`${lineOf(item)}\n`);
@@ -76,7 +76,7 @@ class DiffOutput implements BatchOutput {
     this.#progress = progress;
   }
 
-  item(item: Item): void {
+  item(item: DomainResult): void {
     beside(this.#progress, () => {
       reportFindings(item, this.#options);
       if (!isSet(this.#options, 'quiet') || isFailure(item)) say(`${lineOf(item)}\n`);
@@ -99,7 +99,7 @@ class JsonOutput implements BatchOutput {
     printJsonText('{\n  "domains": [');
   }
 
-  item(item: Item): void {
+  item(item: DomainResult): void {
     const { id, name, verdict, why, loses, devices, running, diagnostics } = item;
     const diff = this.#differ(item);
     const document = { id, name, verdict, why, loses, devices, running, diagnostics, diff };
@@ -120,17 +120,17 @@ function beside(progress: Progress | undefined, write: () => void): void {
 }
 
 /** What a domain is called in the table: a file by its path below the folder, since names may be there twice. */
-export const titleOf = ({ file, id, name }: Item): string => (file === undefined ? name : id);
+export const titleOf = ({ file, id, name }: DomainResult): string => (file === undefined ? name : id);
 
 /** What its findings are said to be in, as compilers do it: a file by its path from here, if it is below. */
-function placeOf({ file, name }: Item): string {
+function placeOf({ file, name }: DomainResult): string {
   if (file === undefined) return name;
   const below = relative('', file);
   return below.startsWith('..') ? file : below;
 }
 
 /** What a row says of a domain beside its verdict. */
-export function remarksOf({ verdict, why, loses, devices, running }: Item): string {
+export function remarksOf({ verdict, why, loses, devices, running }: DomainResult): string {
   return [
     ...(why === undefined ? [] : [why]),
     ...(devices && devices.placed < devices.total ? [`${devices.placed} of ${devices.total} placed`] : []),
@@ -139,13 +139,13 @@ export function remarksOf({ verdict, why, loses, devices, running }: Item): stri
   ].join('; ');
 }
 
-function lineOf(item: Item): string {
+function lineOf(item: DomainResult): string {
   const verdict = WORDS[item.verdict].padEnd(14);
   return printable(`${verdict}  ${titleOf(item).padEnd(24)}  ${remarksOf(item)}`.trimEnd());
 }
 
 /** Warnings on standard error, and with --verbose all findings; why nothing came of a domain is in the table's line. */
-function reportFindings(item: Item, options: OptionValues): void {
+function reportFindings(item: DomainResult, options: OptionValues): void {
   const { verdict, diagnostics } = item;
   if (isSet(options, 'quiet')) return;
   const told = diagnostics.filter(

@@ -2,16 +2,16 @@ import { formatKib } from '../../domain/size.js';
 import type { Plan } from '../../generated/plan.js';
 import { nicName } from '../../guest/nic-names.js';
 import { guestAddresses } from '../../guest/predict.js';
-import type { PlanView } from './plan.js';
+import type { PlanView } from './plan-view.js';
 import { item, paragraph, section } from './typeset.js';
 
 /** What comes of a plan beside the devices' places. */
-export function renderConsequences(plan: Plan, scene: PlanView): string {
-  return section('What the guest will notice', noticed(plan, scene)) + section('No longer possible', lost(plan));
+export function renderConsequences(plan: Plan, view: PlanView): string {
+  return section('What the guest will notice', noticed(plan, view)) + section('No longer possible', lost(plan));
 }
 
-function noticed(plan: Plan, scene: PlanView): string {
-  return [...moved(plan, scene), ...added(plan)].map((text) => item(text, '  ')).join('') + renamed(plan, scene);
+function noticed(plan: Plan, view: PlanView): string {
+  return [...moved(plan, view), ...added(plan)].map((text) => item(text, '  ')).join('') + renamed(plan, view);
 }
 
 /** How many devices the guest finds elsewhere. */

@@ -1,4 +1,4 @@
-import type { Checked, Grade } from '../../doctor/examine.js';
+import type { DoctorResult, Grade } from '../../doctor/result.js';
 import { colours, item, paragraph, WIDTH } from './typeset.js';
 
 /** How much is to be said. */
@@ -23,7 +23,7 @@ export type Verdict = (failures: number, warnings: string, all: number) => strin
 
 /** Checks for reading, in the manner of virt-host-validate: a line each, and below it what was found and what to do. */
 export function renderChecks(
-  checks: readonly Checked[],
+  checks: readonly DoctorResult[],
   { quiet, verbose }: Manner,
   verdict: Verdict = machineVerdict,
 ): string {
@@ -32,13 +32,13 @@ export function renderChecks(
   return quiet ? lines.join('') : `${lines.join('')}\n${summary(checks, verdict)}\n`;
 }
 
-function summary(checks: readonly Checked[], verdict: Verdict): string {
+function summary(checks: readonly DoctorResult[], verdict: Verdict): string {
   const number = (grade: Grade) => checks.filter((check) => check.grade === grade).length;
   const warnings = number('warn');
   return verdict(number('fail'), warnings === 0 ? '' : `; ${warnings} to look at`, checks.length);
 }
 
-function renderCheck({ of, title, grade, found, remedy, details = [] }: Checked, most: number): string {
+function renderCheck({ of, title, grade, found, remedy, details = [] }: DoctorResult, most: number): string {
   const question = `${of.padStart(7)}: Checking ${title}`.padEnd(ANSWER);
   const isShort = question.length + `: PASS (${found})`.length <= WIDTH;
   const answer = `${question}: ${inColour(grade)}${isShort ? ` (${found})` : ''}\n`;

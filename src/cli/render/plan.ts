@@ -2,23 +2,13 @@ import type { Bdf } from '../../domain/address.js';
 import { formatSize } from '../../domain/size.js';
 import type { Device, ExpanderBus, Plan, Port } from '../../generated/plan.js';
 import type { PciDevice } from '../../generated/topology.js';
-import { type GuestView, guestAddresses } from '../../guest/predict.js';
+import { guestAddresses } from '../../guest/predict.js';
 import { whyBypassed } from '../../guest/reasons.js';
 import { classInWords } from '../../host/class-names.js';
-import type { Host } from '../../host/host.js';
 import { BUS_NUMBERS } from '../../plan/bus-numbers.js';
 import { renderConsequences } from './consequences.js';
+import type { PlanView } from './plan-view.js';
 import { colours, paragraph, section, WIDTH } from './typeset.js';
-
-/** What a plan is shown with. */
-export interface PlanView {
-  /** The domain's name. */
-  readonly name: string;
-  readonly host: Host;
-  /** What the guest sees before it and after it. */
-  readonly before: GuestView;
-  readonly after: GuestView;
-}
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
@@ -26,15 +16,15 @@ const hex = (n: number): string => n.toString(16).padStart(2, '0');
  * A plan for people to read, 80 columns wide: where each device goes and why, what stays, who takes bus numbers, what the
  * guest will notice, and what the domain can no longer do.
  */
-export function renderPlan(plan: Plan, scene: PlanView): string {
+export function renderPlan(plan: Plan, view: PlanView): string {
   const { yellow } = colours();
   const parts = [
-    paragraph(summary(plan, scene.name), ''),
-    section('Behind a vSMMU', new ExpanderBusTable(plan, scene).render()),
-    section('Behind no vSMMU', renderBypassed(plan, scene)),
+    paragraph(summary(plan, view.name), ''),
+    section('Behind a vSMMU', new ExpanderBusTable(plan, view).render()),
+    section('Behind no vSMMU', renderBypassed(plan, view)),
     section('Bus numbers', renderLedger(plan)),
-    renderConsequences(plan, scene),
-    scene.after.complete
+    renderConsequences(plan, view),
+    view.after.complete
       ? ''
       : `\n${yellow('Not final')}\n${paragraph('libvirt is still to choose addresses; what is below pcie.0 may come out otherwise.')}`,
   ];
@@ -55,17 +45,17 @@ function summary({ devices, expanderBuses, changed }: Plan, name: string): strin
 /** The expander buses with their ports and what is on them, in columns. */
 class ExpanderBusTable {
   readonly #plan: Plan;
-  readonly #scene: PlanView;
+  readonly #view: PlanView;
   readonly #was: ReadonlyMap<Bdf, Bdf>;
   readonly #is: ReadonlyMap<Bdf, Bdf>;
   readonly #portWidth: number;
   readonly #kindWidth: number;
 
-  constructor(plan: Plan, scene: PlanView) {
+  constructor(plan: Plan, view: PlanView) {
     this.#plan = plan;
-    this.#scene = scene;
-    this.#was = guestAddresses(scene.before);
-    this.#is = guestAddresses(scene.after);
+    this.#view = view;
+    this.#was = guestAddresses(view.before);
+    this.#is = guestAddresses(view.after);
     const ports = plan.expanderBuses.flatMap((expanderBus) => expanderBus.ports);
     this.#portWidth = Math.max(0, ...ports.map((port) => portName(port).length));
     this.#kindWidth = Math.max(0, ...plan.devices.map(({ bdf }) => this.#kind(bdf).length));
@@ -104,7 +94,7 @@ class ExpanderBusTable {
   }
 
   #kind(bdf: Bdf): string {
-    return kindOf(this.#scene.host.device(bdf));
+    return kindOf(this.#view.host.device(bdf));
   }
 }
 

@@ -1,0 +1,17 @@
+import type { Target } from '../domain/target.js';
+import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
+import type { Host } from '../host/host.js';
+
+/** What to convert and how. A resumed run has the same. */
+export interface Batch {
+  readonly source: LibvirtSource | FolderSource;
+  readonly settings: Settings;
+  /** The host that the domains are for; undefined if a map names one per domain. */
+  readonly host: Host | undefined;
+  readonly target: Target;
+}
+
+/** The first entry of a run. */
+export function headerOf({ source, settings }: Batch): RunEntry {
+  return { event: 'run', at: new Date().toISOString(), version: 1, source, settings };
+}
