@@ -40,6 +40,16 @@ describe('hasAttributes', () => {
     expect(await hasAttributes(top)).toBe(true);
   });
 
+  it('finds one whatever pieces the answer of tar comes in', async () => {
+    const tar = temporaryFolder();
+    const script = "#!/bin/sh\nprintf -- '-rw-r'; sleep 0.2; printf -- '--r--+ a/b\\n'\n";
+    writeFileSync(join(tar, 'tar'), script, { mode: 0o755 });
+    process.env.PATH = `${tar}:${PATH}`;
+    expect(await hasAttributes(folder().top)).toBe(true);
+    writeFileSync(join(tar, 'tar'), script.replace('--r--+', '--r--'), { mode: 0o755 });
+    expect(await hasAttributes(folder().top)).toBe(false);
+  });
+
   it('is true where it cannot be found out', async () => {
     expect(await hasAttributes(join(folder().top, 'none'))).toBe(true);
     process.env.PATH = temporaryFolder();
