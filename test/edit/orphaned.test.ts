@@ -71,6 +71,11 @@ describe('an element that was added for a device that has left the domain', () =
     expect(revert(parseDomain(after)).xml).toBe(without(pair, device?.bdf ?? ''));
   });
 
+  it('stays while its device is there, whatever the policy says now', () => {
+    const both = rewritten(pair, hostA, { completeGroups: true });
+    expect(rewritten(both, hostA, { completeGroups: false })).toBe(both);
+  });
+
   it('stays if the record does not list it, since somebody wrote it', () => {
     const both = rewritten(pair, hostA, { completeGroups: true });
     const byHand = both.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');

@@ -134,6 +134,12 @@ describe('a domain that was made by hand', () => {
     expect(relaidOut(xml).xml).toBe(xml);
   });
 
+  it('reports no former address of a host device that is taken: the plan that follows says where the device goes', () => {
+    const taken = rewritten(ONE).replace('</devices>', `  ${rng(at(1))}\n  </devices>`);
+    expect(revert(parseDomain(taken)).diagnostics.map((d) => d.code)).toEqual(['address-dropped']);
+    expect(relaidOut(taken).codes).toEqual([]);
+  });
+
   it('is refused where its bus numbers are too narrow, as libvirt makes them, and relaid out', () => {
     const narrow = domain(
       ...[port(1), expander(2, 254), port(3, at(2)), port(4, at(2, 1)), expander(5, 252), port(6, at(5))],
