@@ -10,7 +10,11 @@ const PAUSE_MS = 200;
  * @returns what it printed: untrusted input, as everything that the agent answers
  * @throws EnvironmentError where there is no agent, where it may not execute programs, or where it answers nonsense
  */
-export async function runInGuest(connection: Connection, uuid: DomainUuid, script: string): Promise<string> {
+export async function runInGuest(
+  connection: Pick<Connection, 'askAgent'>,
+  uuid: DomainUuid,
+  script: string,
+): Promise<string> {
   const started = await connection.askAgent(uuid, {
     execute: 'guest-exec',
     arguments: {

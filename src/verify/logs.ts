@@ -54,8 +54,8 @@ function distinct(lines: readonly string[]): string[] {
 export interface HostLogRequest {
   /** Undefined where it cannot be read. */
   readonly log: readonly LogRecord[] | undefined;
-  /** When QEMU was started, in seconds since the host was; 0 where that is not known. */
-  readonly since: number;
+  /** When QEMU was started, in seconds since the host was; undefined where that is not known. */
+  readonly since: number | undefined;
   readonly devices: readonly Bdf[];
   /** The kernel's names of the SMMUs that they are behind (`arm-smmu-v3.8.auto`); undefined: any. */
   readonly smmus: readonly string[] | undefined;
@@ -71,6 +71,7 @@ const RESET = /reset recovery|not ready \d+ms after|AER: |Unable to change power
 export function checkHostLog({ log, since, devices, smmus }: HostLogRequest): Check {
   const check = { of: 'Host', title: "its kernel's log since then", found: 'no SMMU event, no reset' } as const;
   if (!log) return { ...check, found: '', findings: [hostLogUnreadable()] };
+  if (since === undefined) return { ...check, found: 'not known without the process of QEMU', findings: [] };
   const texts = log.filter(({ seconds }) => seconds >= since).map(({ text }) => text);
   const ids = new Set(devices.map(requesterId));
   const events = texts.filter((text, i) => {

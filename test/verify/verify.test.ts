@@ -222,6 +222,27 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     {},
   ],
   [
+    'an event, and nobody knows whether it was before the start',
+    {
+      more: {
+        hostLog: {
+          ...hostLog('arm-smmu-v3 arm-smmu-v3.8.auto: CMD_SYNC timeout at 0x00000047').hostLog,
+          since: undefined,
+        },
+      },
+    },
+    {},
+  ],
+  [
+    'an event before the start',
+    {
+      more: {
+        hostLog: { ...hostLog('arm-smmu-v3 arm-smmu-v3.8.auto: CMD_SYNC timeout at 0x00000047').hostLog, since: 101 },
+      },
+    },
+    {},
+  ],
+  [
     'a kernel log that only root reads',
     { more: { hostLog: { log: undefined, since: 0, smmus: undefined } } },
     { "Host: its kernel's log since then": ['host-log-unreadable'] },

@@ -122,7 +122,7 @@ async function gather(
     hostLog: {
       log: remote ? undefined : readKernelLog(),
       // The kernel's log and the times of processes are rounded differently.
-      since: (process?.since ?? 1) - 1,
+      since: process && process.since - 1,
       smmus: options.topology === undefined ? smmuDevices(smmus, sysfsOf(options)) : undefined,
     },
     monitor: isSet(options, 'monitor') ? await askMonitor(connection, uuid, live) : undefined,

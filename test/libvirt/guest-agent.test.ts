@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { EnvironmentError } from '../../src/diagnostics.js';
+import type { DomainUuid } from '../../src/libvirt/connection.js';
+import { runInGuest } from '../../src/libvirt/guest-agent.js';
+
+const UUID = '00000000-0000-4000-8000-000000000001' as DomainUuid;
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** An agent that gives these answers, one after the other; a real one is asked on the emulated host (test/accel). */
+function agent(...answers: readonly unknown[]) {
+  const asked: Record<string, unknown>[] = [];
+  const askAgent = async (_: DomainUuid, command: object): Promise<unknown> => {
+    asked.push(command as Record<string, unknown>);
+    return answers[asked.length - 1];
+  };
+  return { asked, askAgent };
+}
+
+describe('a script for a guest', () => {
+  it('goes to a shell on standard input, and is waited for', async () => {
+    const guest = agent(
+      { return: { pid: 42 } },
+      { return: { exited: false } },
+      { return: { exited: true, exitcode: 0, 'out-data': base64('hello\n') } },
+    );
+    expect(await runInGuest(guest, UUID, 'echo hello')).toBe('hello\n');
+    expect(guest.asked[0]).toEqual({
+      execute: 'guest-exec',
+      arguments: { path: '/bin/sh', arg: ['-s'], 'input-data': base64('echo hello'), 'capture-output': true },
+    });
+    expect(guest.asked[2]).toEqual({ execute: 'guest-exec-status', arguments: { pid: 42 } });
+  });
+
+  it('may print nothing', async () => {
+    expect(await runInGuest(agent({ return: { pid: 1 } }, { return: { exited: true } }), UUID, '')).toBe('');
+  });
+
+  it.each([
+    ['no object', [null]],
+    ['no pid', [{ return: {} }]],
+    ['a pid that is no number', [{ return: { pid: '1; reboot' } }]],
+    ['output that is no text', [{ return: { pid: 1 } }, { return: { exited: true, 'out-data': { length: 9 } } }]],
+  ])('fails where the agent answers with %s', async (_, answers) => {
+    await expect(runInGuest(agent(...answers), UUID, '')).rejects.toThrow(EnvironmentError);
+  });
+});
