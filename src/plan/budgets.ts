@@ -1,6 +1,5 @@
 import { type Diagnostic, diagnostic, type LegacyCode } from '../diagnostics.js';
 import { MAX_CONTROLLER_INDEX, MAX_SLOT } from '../domain/controller.js';
-import { MAX_VSMMUS } from '../domain/iommu.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
 import { slotsForRootPorts } from './allocate.js';
@@ -68,15 +67,6 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
       ]),
     ),
   ];
-}
-
-/** The use of vSMMUs, which QEMU limits. */
-export function vsmmuBudget(ofExpanderBuses: number, others: number, ofRoot: number): Budget {
-  return budget('vsmmus-exhausted', 'vSMMUs', MAX_VSMMUS, [
-    ['of expander buses', ofExpanderBuses],
-    ['that are nobody’s', others],
-    ['of pcie.0', ofRoot],
-  ]);
 }
 
 /** Errors for the budgets that do not suffice, each with its sum, its consumers, and the savings that would help. */

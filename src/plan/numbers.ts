@@ -1,6 +1,7 @@
+import { MAX_VSMMUS } from '../domain/iommu.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry, Plan } from '../generated/plan.js';
-import { type Budget, overruns, portBudgets, type Saving, vsmmuBudget } from './budgets.js';
+import { type Budget, budget, overruns, portBudgets, type Saving } from './budgets.js';
 import { assignBusNumbers, BUS_NUMBERS, type Window, type WindowRequest } from './bus-numbers.js';
 import { type CurrentTopology, requestExpanderBuses } from './expander-buses.js';
 import type { Policy } from './policy.js';
@@ -59,7 +60,7 @@ function attempt(context: PlanContext, demand: Demand, guarded: boolean): Attemp
     budgets: [
       { code: 'bus-numbers-exhausted', what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits },
       ...portBudgets(tree, ports),
-      vsmmuBudgetOf(demand),
+      vsmmuBudget(demand),
     ],
     diagnostics: [...ports.diagnostics, ...numbers.diagnostics],
   };
@@ -72,13 +73,17 @@ function windowRequest({ existing, smmu, ports }: ExpanderBusLayout, tree: PciTr
   return { controllerIndex: kept, consumer: `the expander bus of ${smmu}`, needed };
 }
 
-function vsmmuBudgetOf({ requests, current, machineIommu }: Demand): Budget {
+/** The use of vSMMUs, which QEMU limits. */
+function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
   const requested = new Set(requests.map(({ existing }) => existing?.controller.index));
   const others = [...current.expanderBuses.values()].filter(
     ({ iommu, controller }) => iommu && !requested.has(controller.index),
   );
-  const root = current.rootIommu && machineIommu !== 'drop' ? 1 : 0;
-  return vsmmuBudget(requests.filter(({ vsmmu }) => vsmmu).length, others.length, root);
+  return budget('vsmmus-exhausted', 'vSMMUs', MAX_VSMMUS, [
+    ['of expander buses', requests.filter(({ vsmmu }) => vsmmu).length],
+    ['that are nobody’s', others.length],
+    ['of pcie.0', current.rootIommu && machineIommu !== 'drop' ? 1 : 0],
+  ]);
 }
 
 /** The savings that another policy would give, found by planning with it. */

@@ -11,9 +11,7 @@ export type Trial = (policy: Policy, mergeFunctions: boolean) => readonly Budget
 export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: Trial): readonly Saving[] {
   const savings: Saving[] = [];
   const tryPolicy = (how: string, change: Partial<Policy>) => {
-    const saving = { how, budgets: trial({ ...policy, ...change }, false) };
-    savings.push(saving);
-    return saving;
+    savings.push({ how, budgets: trial({ ...policy, ...change }, false) });
   };
   /** The highest number below the one given that is enough, else the lowest. */
   const fewer = (option: string, given: number, lowest: number, change: (n: number) => Partial<Policy>) => {
