@@ -1,9 +1,11 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { diagnostic, InputError, type LegacyCode, type Location } from './diagnostics.js';
+import type { Location } from './diagnostics/diagnostic.js';
+import { InputError } from './diagnostics/errors.js';
+import type { JsonDefinition } from './diagnostics/json.js';
 import { nearest } from './nearest.js';
 
 /** The value of a JSON text. Throws an InputError where it is none, with the place in it where V8 tells one. */
-export function parseJson(text: string, file: string, code: LegacyCode): unknown {
+export function parseJson(text: string, file: string, code: JsonDefinition): unknown {
   const withoutMark = text.replace(/^\uFEFF/, '');
   let value: unknown;
   try {
@@ -13,17 +15,13 @@ export function parseJson(text: string, file: string, code: LegacyCode): unknown
     const [, position] = / at position (\d+)/.exec(message) ?? [];
     // V8 quotes the text that it stumbles over, whatever that holds: only its own words before that are repeated.
     const [reason] = message.split(/, "| in JSON/, 1);
-    throw new InputError(
-      diagnostic(code, `no JSON: ${reason}`, {
-        file,
-        location: position === undefined ? undefined : placeOf(withoutMark, Number(position)),
-      }),
-    );
+    const location = position === undefined ? undefined : placeOf(withoutMark, Number(position));
+    throw new InputError(code.notJson({ reason: reason ?? '', file, location }));
   }
   const duplicate = findDuplicateKey(withoutMark);
   if (duplicate) {
     const location = placeOf(withoutMark, duplicate.offset);
-    throw new InputError(diagnostic(code, `the key ${duplicate.key} occurs twice`, { file, location }));
+    throw new InputError(code.duplicateKey({ key: duplicate.key, file, location }));
   }
   return value;
 }
@@ -57,21 +55,16 @@ function findDuplicateKey(text: string): { readonly key: string; readonly offset
 export function checkJson<T>(
   value: unknown,
   file: string,
-  code: LegacyCode,
+  code: JsonDefinition,
   validate: ValidateFunction<T>,
   { path = '', keys = [] }: { readonly path?: string; readonly keys?: readonly string[] } = {},
 ): asserts value is T {
   if (validate(value)) return;
   const errors = validate.errors ?? [];
-  const [below, message] = complaint(errors);
+  const [below, constraint] = complaint(errors);
   const [unknown] = errors.filter(({ keyword }) => keyword === 'additionalProperties');
-  const near = unknown && nearest(String(unknown.params.additionalProperty), keys);
-  throw misfit(file, code, path + below, message, near && `did you mean ${JSON.stringify(near)}?`);
-}
-
-/** The error for a value of a JSON file that is not as it must be; `path` is a JSON Pointer, empty for the whole. */
-export function misfit(file: string, code: LegacyCode, path: string, message: string, hint?: string): InputError {
-  return new InputError(diagnostic(code, `${path || '/'}: ${message}`, { file, hint }));
+  const suggested = unknown && nearest(String(unknown.params.additionalProperty), keys);
+  throw new InputError(code.misfit({ path: path + below, constraint, nearest: suggested, file }));
 }
 
 function placeOf(text: string, offset: number): Location {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../src/diagnostics.js';
+import { InputError } from '../src/diagnostics/errors.js';
+import { policyInvalid, topologyInvalid } from '../src/diagnostics/json.js';
 import { validate } from '../src/generated/policy.validate.js';
 import { checkJson, parseJson } from '../src/json.js';
 
 const check = (value: unknown) => () =>
-  checkJson(value, 'policy.json', 'topology-invalid', validate, { path: '/at', keys: ['sparePorts'] });
+  checkJson(value, 'policy.json', topologyInvalid, validate, { path: '/at', keys: ['sparePorts'] });
 
 describe('a value that does not fit its schema', () => {
   it.each<[title: string, value: unknown, message: string]>([
@@ -31,7 +32,7 @@ describe('a key that an object has twice', () => {
     ['written in another way', '{"a": 1, "\\u0061": 2}', 1, 10],
     ['after white space', `{"a"${' '.repeat(1000)}: 1, "a": 2}`, 1, 1010],
   ])('is refused with its place: %s', (_, text, line, column) => {
-    const { diagnostics } = caught(() => parseJson(text, 'policy.json', 'policy-invalid'));
+    const { diagnostics } = caught(() => parseJson(text, 'policy.json', policyInvalid));
     expect(diagnostics).toMatchObject([
       {
         code: 'policy-invalid',
@@ -44,20 +45,20 @@ describe('a key that an object has twice', () => {
   it.each(['[{"a": 1}, {"a": 2}]', '{"a": {"a": "a"}, "b": ["a", "a"]}', '{"a\\"": "\\\\", "a": "{\\"a\\": 1}"}'])(
     'is not one of another object, and not a value: %s',
     (text) => {
-      expect(parseJson(text, 'policy.json', 'policy-invalid')).toEqual(JSON.parse(text));
+      expect(parseJson(text, 'policy.json', policyInvalid)).toEqual(JSON.parse(text));
     },
   );
 });
 
 describe('a text that is no JSON', () => {
   it('is not repeated in what is said of it', () => {
-    expect(() => parseJson('password=secret', 'policy.json', 'topology-invalid')).toThrow(
-      /^no JSON: Unexpected token 'p'$/,
+    expect(() => parseJson('password=secret', 'policy.json', topologyInvalid)).toThrow(
+      /^not JSON: Unexpected token 'p'$/,
     );
   });
 
   it('may begin with a byte order mark', () => {
-    expect(parseJson('\uFEFF{}', 'policy.json', 'topology-invalid')).toEqual({});
+    expect(parseJson('\uFEFF{}', 'policy.json', topologyInvalid)).toEqual({});
   });
 });
 

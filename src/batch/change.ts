@@ -1,4 +1,7 @@
-import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
+import { domainGone, readBackDiffers } from '../diagnostics/batch.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { domainEdited } from '../diagnostics/libvirt.js';
 import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import type { Journal } from './journal.js';
@@ -48,17 +51,14 @@ export async function change(
   const present = await store.read(id);
   if (present === undefined) throw gone();
   if (digestOf(present) !== before) {
-    const message = 'it was edited by somebody while it was being converted, and stays as they left it';
-    throw new EnvironmentError(diagnostic('domain-edited', message));
+    throw new EnvironmentError(domainEdited.batch());
   }
   const written = await store.write(id, text, true);
   const stored = await store.read(id);
   if (stored === undefined) throw gone();
   if (digestOf(stored) !== after && !accepts(stored)) {
     await store.write(id, present, false);
-    throw new EnvironmentError(
-      diagnostic('read-back-differs', 'what is stored is not what was written; it was put back'),
-    );
+    throw new EnvironmentError(readBackDiffers.converted());
   }
   try {
     await journal.append({ event: 'done', id, stored: digestOf(stored) });
@@ -70,5 +70,5 @@ export async function change(
 
 /** A domain that was there when its turn began. */
 export function gone(): EnvironmentError {
-  return new EnvironmentError(diagnostic('domain-gone', 'it is gone: somebody removed it meanwhile'));
+  return new EnvironmentError(domainGone());
 }

@@ -1,5 +1,7 @@
 import { type ConvertSettings, convert } from '../convert.js';
+import { runIncomplete } from '../diagnostics/batch.js';
 import { accelerationCost } from '../diagnostics/devices.js';
+import { libvirtUnreachable } from '../diagnostics/libvirt.js';
 import { type Diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
@@ -70,7 +72,7 @@ export function countDevices({ plan }: Pick<Conversion, 'plan'>): DeviceCount | 
 }
 
 /** Failures after which no result of any domain can be relied on: the run ends, to be resumed. */
-const ENDS_RUN: ReadonlySet<string> = new Set(['libvirt-unreachable', 'run-incomplete']);
+const ENDS_RUN: ReadonlySet<string> = new Set([libvirtUnreachable.code, runIncomplete.code]);
 
 /** The diagnostics of a failure that concerns one domain only. @throws any other error */
 export function failure(error: unknown): readonly Diagnostic[] {

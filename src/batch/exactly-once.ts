@@ -1,4 +1,5 @@
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { runIncomplete } from '../diagnostics/batch.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
 import type { DomainResult } from './item.js';
 
 /**
@@ -16,21 +17,16 @@ export async function* exactlyOnce<T>(
   async function* handOut(): AsyncGenerator<T> {
     for await (const item of items) {
       const id = idOf(item);
-      if (open.has(id)) throw incomplete(`${id} is listed twice`);
+      if (open.has(id)) throw new EnvironmentError(runIncomplete.listedTwice({ domain: id }));
       open.add(id);
       yield item;
     }
   }
   for await (const result of work(handOut())) {
-    if (!open.delete(result.id)) throw incomplete(`there is a second result for ${result.id}, or it was not asked for`);
+    if (!open.delete(result.id)) throw new EnvironmentError(runIncomplete.unexpected({ domain: result.id }));
     yield result;
   }
   const [first] = open;
   if (first === undefined || signal.aborted) return;
-  throw incomplete(`there is no result for ${first}${open.size > 1 ? ` and ${open.size - 1} more` : ''}`);
-}
-
-/** A bug in vsmmu, or a thread that died: the run must not count as complete. */
-export function incomplete(message: string): EnvironmentError {
-  return new EnvironmentError(diagnostic('run-incomplete', message));
+  throw new EnvironmentError(runIncomplete.missing({ domain: first, more: open.size - 1 }));
 }

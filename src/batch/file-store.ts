@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileUnreadable, fileUnwritable } from '../diagnostics/files.js';
 import { hasAttributes } from '../io/attributes.js';
 import { systemCode } from '../io/errors.js';
 import { readBelow } from '../io/read.js';
@@ -14,7 +15,7 @@ export function fileStore(folder: string): Store {
     fileOf,
     async read(path) {
       const file = fileOf(path);
-      return wrapIoError('file-unreadable', file, () => {
+      return wrapIoError(fileUnreadable, file, () => {
         try {
           return readBelow(folder, path).bytes;
         } catch (error) {
@@ -27,7 +28,7 @@ export function fileStore(folder: string): Store {
       const file = fileOf(path);
       attributes ??= hasAttributes(folder);
       const options = { attributes: await attributes };
-      return await outsideLater('file-unwritable', file, () => replaceFile(file, xml, options));
+      return await outsideLater(fileUnwritable, file, () => replaceFile(file, xml, options));
     },
   };
 }

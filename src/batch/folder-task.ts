@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ConvertSettings } from '../convert.js';
+import { stateUnwritable } from '../diagnostics/batch.js';
+import { fileUnreadable, fileUnwritable } from '../diagnostics/files.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Plan } from '../generated/plan.js';
 import { systemCode } from '../io/errors.js';
@@ -57,7 +59,7 @@ export class FolderWorker {
   async convert(path: string): Promise<FileResult> {
     const file = join(this.#task.in, path);
     try {
-      const input = wrapIoError('file-unreadable', file, () => readBelow(this.#task.in, path, MAX_BYTES));
+      const input = wrapIoError(fileUnreadable, file, () => readBelow(this.#task.in, path, MAX_BYTES));
       const conversion = convertXml(input.bytes, (name) => this.#hostOf(path, name), this.#task.settings);
       return await this.#write(path, input, conversion);
     } catch (error) {
@@ -91,7 +93,7 @@ export class FolderWorker {
     const backup = backupName(digestOf(path).slice(0, 32), before);
     const pending: Change = { id: path, name: result.name, before, backup, text: after };
     const kept = join(backups, backup);
-    await outsideLater('state-unwritable', kept, () => replaceFile(kept, input.bytes, { mode: 0o600 }));
+    await outsideLater(stateUnwritable, kept, () => replaceFile(kept, input.bytes, { mode: 0o600 }));
     return { ...result, pending };
   }
 }
@@ -102,7 +104,7 @@ export class FolderWorker {
  */
 async function writeResult(out: string, path: string, content: string, mode: number): Promise<boolean> {
   const [file, bytes] = [join(out, path), Buffer.from(content)];
-  return await outsideLater('file-unwritable', file, async () => {
+  return await outsideLater(fileUnwritable, file, async () => {
     if (contentBelow(out, path)?.equals(bytes)) return false;
     mkdirSync(dirname(file), { recursive: true });
     await replaceFile(file, bytes, { mode });

@@ -1,4 +1,5 @@
-import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
+import { journalInvalid, runUnknown } from '../diagnostics/batch.js';
+import { EnvironmentError, InputError } from '../diagnostics/errors.js';
 import type { BeginEntry, RunEntry, SettledEntry } from '../generated/journal.js';
 import type { Totals, Verdict } from './item.js';
 import { readJournal } from './journal.js';
@@ -53,7 +54,7 @@ export async function readHistory(run: RunFolder): Promise<History> {
     }
   }
   if (!header) {
-    throw new EnvironmentError(diagnostic('journal-invalid', 'its first line is no run', { file: run.journal }));
+    throw new EnvironmentError(journalInvalid.header({ file: run.journal }));
   }
   return { header, listed, changes, settled, ended, size };
 }
@@ -61,7 +62,7 @@ export async function readHistory(run: RunFolder): Promise<History> {
 /** The newest run of which something is left to do. @throws InputError `run-unknown` where none is */
 export async function newestUnfinished(state: State): Promise<RunFolder> {
   for (const run of state.runs().reverse()) if (isUnfinished(await readHistory(run))) return run;
-  throw new InputError(diagnostic('run-unknown', `no run in ${state.folder} is unfinished`));
+  throw new InputError(runUnknown.unfinished({ folder: state.folder }));
 }
 
 /**
@@ -74,7 +75,7 @@ export async function newestThatChanged(state: State): Promise<RunFolder> {
     const elsewhere = header.source.kind === 'folder' && header.source.out !== null;
     if (elsewhere || changes.size > 0) return run;
   }
-  throw new InputError(diagnostic('run-unknown', `no run in ${state.folder} changed anything`));
+  throw new InputError(runUnknown.changed({ folder: state.folder }));
 }
 
 /** Whether a run was interrupted, or has domains that failed; not one that somebody began to take back. */

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { hostUnknown } from '../diagnostics/batch.js';
+import { InputError } from '../diagnostics/errors.js';
+import { fileUnreadable } from '../diagnostics/files.js';
+import { topologyMapInvalid } from '../diagnostics/json.js';
 import type { Topology } from '../generated/topology.js';
 import { Host } from '../host/host.js';
 import { readTopology } from '../host/snapshot.js';
@@ -28,7 +31,7 @@ export function hostFinder(source: HostSource): HostFinder {
   return (path, name) => {
     const file = files.get(path) ?? files.get(name) ?? files.get('*');
     if (file === undefined) {
-      throw new InputError(diagnostic('host-unknown', `the map names no host for ${name || path}`, { file: map }));
+      throw new InputError(hostUnknown({ domain: name || path, file: map }));
     }
     const known = hosts.get(file) ?? readHost(file);
     // The one that was used longest ago goes.
@@ -46,15 +49,16 @@ export function hostFinder(source: HostSource): HostFinder {
  */
 function readMap(file: string): ReadonlyMap<string, string> {
   const value = parseJson(
-    wrapIoError('file-unreadable', file, () => readFileSync(file, 'utf8')),
+    wrapIoError(fileUnreadable, file, () => readFileSync(file, 'utf8')),
     file,
-    'topology-map-invalid',
+    topologyMapInvalid,
   );
-  const wrong = (message: string) => new InputError(diagnostic('topology-map-invalid', message, { file }));
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('/: must be object');
+  const wrong = (path: string, constraint: string) =>
+    new InputError(topologyMapInvalid.misfit({ path, constraint, file }));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('', 'must be object');
   return new Map(
     Object.entries(value).map(([domain, topology]) => {
-      if (typeof topology !== 'string') throw wrong(`/${domain}: must be string`);
+      if (typeof topology !== 'string') throw wrong(`/${domain}`, 'must be string');
       return [domain, resolve(dirname(file), topology)];
     }),
   );
@@ -62,7 +66,7 @@ function readMap(file: string): ReadonlyMap<string, string> {
 
 function readHost(file: string): Host {
   return readTopology(
-    wrapIoError('file-unreadable', file, () => readFileSync(file, 'utf8')),
+    wrapIoError(fileUnreadable, file, () => readFileSync(file, 'utf8')),
     file,
   );
 }

@@ -1,5 +1,7 @@
 import { closeSync, createReadStream, fdatasync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { journalInvalid, stateUnwritable } from '../diagnostics/batch.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { fileUnreadable } from '../diagnostics/files.js';
 import type { Entry } from '../generated/journal.js';
 import { validate } from '../generated/journal.validate.js';
 import { asOutside, wrapIoError } from './outside.js';
@@ -27,7 +29,7 @@ export class Journal {
 
   /** A new journal, for its owner alone. @throws OutsideError `state-unwritable` */
   static create(file: string): Journal {
-    return wrapIoError('state-unwritable', file, () => new Journal(file, openSync(file, 'wx', 0o600), 0));
+    return wrapIoError(stateUnwritable, file, () => new Journal(file, openSync(file, 'wx', 0o600), 0));
   }
 
   /**
@@ -36,7 +38,7 @@ export class Journal {
    * @throws OutsideError `state-unwritable`
    */
   static reopen(file: string, size: number): Journal {
-    return wrapIoError('state-unwritable', file, () => {
+    return wrapIoError(stateUnwritable, file, () => {
       const fd = openSync(file, 'r+');
       ftruncateSync(fd, size);
       return new Journal(file, fd, size);
@@ -82,7 +84,7 @@ export class Journal {
         if (batch.some(({ sync }) => sync)) await this.#sync();
         for (const { entry } of batch) this.#count(entry);
       } catch (error) {
-        failure = asOutside('state-unwritable', this.#file, error);
+        failure = asOutside(stateUnwritable, this.#file, error);
         this.#counts.lost += batch.length;
       }
       for (const { settle } of batch) settle(failure);
@@ -135,7 +137,7 @@ export async function* readJournal(file: string): AsyncGenerator<{ readonly entr
       rest = bytes.subarray(start);
     }
   } catch (error) {
-    throw asOutside('file-unreadable', file, error);
+    throw asOutside(fileUnreadable, file, error);
   }
 }
 
@@ -144,9 +146,7 @@ function readEntry(text: string, file: string, line: number): Entry {
     const entry: unknown = JSON.parse(text);
     if (validate(entry)) return entry;
   } catch {
-    // Told below.
+    // Reported below.
   }
-  throw new EnvironmentError(
-    diagnostic('journal-invalid', 'this line is no entry of a journal', { file, location: { line, column: 1 } }),
-  );
+  throw new EnvironmentError(journalInvalid.entry({ file, location: { line, column: 1 } }));
 }

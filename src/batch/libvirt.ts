@@ -1,5 +1,7 @@
 import type { ConvertSettings } from '../convert.js';
-import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError, InputError } from '../diagnostics/errors.js';
+import { domainSaved } from '../diagnostics/libvirt.js';
 import type { BeginEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.js';
@@ -151,10 +153,10 @@ class OneDomain {
   /** Why its saved memory stands in the way; empty: it has none. */
   async #savedMemory(): Promise<readonly Diagnostic[]> {
     const { uuid, managedSave, snapshots } = this.#entry;
-    if (managedSave) return [diagnostic('domain-saved', 'its memory is saved for its next start (managed save)')];
+    if (managedSave) return [domainSaved.managedSave()];
     const names = snapshots ? await this.#connection.snapshotsWithMemory(uuid) : [];
     if (names.length === 0) return [];
-    return [diagnostic('domain-saved', `${names.length} of its snapshots hold its memory`)];
+    return [domainSaved.snapshots({ count: names.length })];
   }
 
   #item(verdict: Verdict, diagnostics: readonly Diagnostic[]): DomainResult {

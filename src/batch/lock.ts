@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { stateLocked, stateUnwritable } from '../diagnostics/batch.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { fileUnreadable } from '../diagnostics/files.js';
 import { asOutside, wrapIoError } from './outside.js';
 
 /** A lock that is held. */
@@ -23,7 +25,7 @@ export interface LockOptions {
  * @throws OutsideError `state-locked` when the time is up; `state-unwritable`
  */
 export async function takeLock(file: string, options: LockOptions = {}): Promise<Lock> {
-  const fd = wrapIoError('state-unwritable', file, () => openSync(file, 'a+', 0o600));
+  const fd = wrapIoError(stateUnwritable, file, () => openSync(file, 'a+', 0o600));
   const lock = await lockOpenFile(fd, file, () => readFileSync(file, 'utf8').trim(), options);
   reportHolder(file);
   return lock;
@@ -34,7 +36,7 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
  * @throws OutsideError `state-locked` when the time is up; `file-unreadable`
  */
 export async function lockFolder(folder: string, options: LockOptions = {}): Promise<Lock> {
-  const fd = wrapIoError('file-unreadable', folder, () => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
+  const fd = wrapIoError(fileUnreadable, folder, () => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
   return await lockOpenFile(fd, folder, () => '', options);
 }
 
@@ -71,14 +73,11 @@ function reportHolder(file: string): void {
 function flock(fd: number, options: readonly string[], file: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', [...options, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
-    child.once('error', (error) => reject(asOutside('state-unwritable', file, error)));
+    child.once('error', (error) => reject(asOutside(stateUnwritable, file, error)));
     child.once('close', (code) => resolve(code === 0));
   });
 }
 
 function locked(file: string, holder: string): EnvironmentError {
-  const who = holder === '' ? '' : ` (process ${holder})`;
-  return new EnvironmentError(
-    diagnostic('state-locked', `another run${who} is at work`, { file, hint: 'wait for its end, or give --wait' }),
-  );
+  return new EnvironmentError(stateLocked({ process: holder === '' ? undefined : holder, file }));
 }

@@ -1,7 +1,8 @@
+import { runIncomplete } from '../diagnostics/batch.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
 import type { Entry } from '../generated/journal.js';
 import type { DomainEntry } from '../libvirt/connection.js';
 import { type Batch, headerOf } from './batch.js';
-import { incomplete } from './exactly-once.js';
 import { type History, readHistory } from './history.js';
 import type { Tally } from './item.js';
 import { Journal } from './journal.js';
@@ -53,7 +54,8 @@ export class OpenRun implements AsyncDisposable {
   async end(tally: Tally): Promise<boolean> {
     const { begun, closed, lost } = this.journal.counts;
     if (lost > 0) return false;
-    if (closed !== tally.added) throw incomplete(`${tally.added} results, and ${closed} in the journal`);
+    if (closed !== tally.added)
+      throw new EnvironmentError(runIncomplete.journal({ results: tally.added, recorded: closed }));
     await this.journal.append({ event: 'end', at: new Date().toISOString() });
     if (this.history || begun > 0 || tally.changed || (tally.totals.failed ?? 0) > 0) return true;
     this.run.remove();

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { incomplete } from './exactly-once.js';
+import { runIncomplete } from '../diagnostics/batch.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
 import { type FileResult, type FolderTask, FolderWorker } from './folder-task.js';
 
 /** Converts files, in this thread or in others. */
@@ -65,7 +66,7 @@ class Thread {
   convert(path: string): Promise<FileResult> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(this.#ended);
-      if (this.#waiting.has(path)) return reject(incomplete(`${path} is being converted already`));
+      if (this.#waiting.has(path)) return reject(new EnvironmentError(runIncomplete.busy({ path })));
       this.#waiting.set(path, { resolve, reject });
       this.#worker.postMessage(path);
     });
@@ -84,7 +85,7 @@ class Thread {
   }
 
   #fail(why: string): void {
-    this.#ended ??= incomplete(`a worker thread failed: ${why}`);
+    this.#ended ??= new EnvironmentError(runIncomplete.thread({ error: why }));
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }

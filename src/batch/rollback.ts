@@ -1,4 +1,7 @@
-import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
+import { backupDamaged, readBackDiffers } from '../diagnostics/batch.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { domainEdited } from '../diagnostics/libvirt.js';
 import { gone, type Store } from './change.js';
 import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
@@ -67,21 +70,18 @@ async function restore(
     }
     if (present === undefined && !force) throw gone();
     if (digest !== after && digest !== stored && !force) {
-      const message = 'it was edited since, and stays as it is; --force gives it back what it was all the same';
-      return item('refused', [diagnostic('domain-edited', message)]);
+      return item('refused', [domainEdited.rollback()]);
     }
     const xml = run.backup(backup);
     if (digestOf(xml) !== before) {
-      throw new EnvironmentError(
-        diagnostic('backup-damaged', 'its backup is not what was kept', { file: run.file(backup) }),
-      );
+      throw new EnvironmentError(backupDamaged({ file: run.file(backup) }));
     }
     await journal.append({ event: 'undo', at: new Date().toISOString(), id });
     // libvirt took it once: today's schema is not asked.
     const written = await store.write(id, xml, false);
     const restored = await store.read(id);
     if (restored === undefined || digestOf(restored) !== before) {
-      throw new EnvironmentError(diagnostic('read-back-differs', 'what is stored is not what it was before'));
+      throw new EnvironmentError(readBackDiffers.restored());
     }
     await journal.append({ event: 'undone', id });
     return item('restored', written);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { sshFailed } from '../diagnostics/batch.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
 import type { Host } from '../host/host.js';
 import { readTopology } from '../host/snapshot.js';
 import { describeIoError } from '../io/errors.js';
@@ -28,7 +29,7 @@ function ask(host: string, args: readonly string[]): Promise<string> {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-10_000);
     });
-    const failed = (why: string) => new EnvironmentError(diagnostic('ssh-failed', `ssh ${host}: ${why}`));
+    const failed = (why: string) => new EnvironmentError(sshFailed({ host, why }));
     child.once('error', (error) => reject(failed(describeIoError(error))));
     child.once('close', (code) => {
       if (code === 0) resolve(output);

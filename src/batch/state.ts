@@ -1,6 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { runUnknown, stateUnwritable } from '../diagnostics/batch.js';
+import { InputError } from '../diagnostics/errors.js';
+import { fileUnreadable } from '../diagnostics/files.js';
 import type { Entry, RunEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { readTopology, serializeTopology } from '../host/snapshot.js';
@@ -44,20 +46,20 @@ export class RunFolder {
   /** Keeps a domain's XML of before, on the disk when it resolves. @throws OutsideError `state-unwritable` */
   async keep(backup: string, content: string | Uint8Array): Promise<void> {
     const file = this.file(backup);
-    await outsideLater('state-unwritable', file, () => replaceFile(file, content, { mode: 0o600 }));
+    await outsideLater(stateUnwritable, file, () => replaceFile(file, content, { mode: 0o600 }));
   }
 
   /** The XML of before of a domain, byte for byte. @throws OutsideError `file-unreadable` */
   backup(backup: string): Buffer {
     const file = this.file(backup);
-    return wrapIoError('file-unreadable', file, () => readFileSync(file));
+    return wrapIoError(fileUnreadable, file, () => readFileSync(file));
   }
 
   /** The host that the run is for. @throws OutsideError `file-unreadable` */
   host(): Host {
     const file = this.file('host.json');
     return readTopology(
-      wrapIoError('file-unreadable', file, () => readFileSync(file, 'utf8')),
+      wrapIoError(fileUnreadable, file, () => readFileSync(file, 'utf8')),
       file,
     );
   }
@@ -70,7 +72,7 @@ export class RunFolder {
   /** Takes the run and all its backups away; killed on the way it is no run any more, and the next one takes the rest. */
   remove(): void {
     const leftover = join(dirname(this.path), `${UNFINISHED}${this.id}`);
-    wrapIoError('state-unwritable', this.path, () => {
+    wrapIoError(stateUnwritable, this.path, () => {
       renameSync(this.path, leftover);
       rmSync(leftover, { recursive: true });
     });
@@ -99,7 +101,7 @@ export class State {
       if (host) await unfinished.keep('host.json', serializeTopology(host));
       const journal = Journal.create(unfinished.journal);
       await Promise.all(entries.map((entry) => journal.append(entry)));
-      wrapIoError('state-unwritable', run.path, () => renameSync(unfinished.path, run.path));
+      wrapIoError(stateUnwritable, run.path, () => renameSync(unfinished.path, run.path));
       return { run, journal };
     } catch (error) {
       rmSync(unfinished.path, { recursive: true, force: true });
@@ -111,7 +113,7 @@ export class State {
   runs(): RunFolder[] {
     const folder = join(this.folder, 'runs');
     const isThere = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined;
-    return wrapIoError('file-unreadable', folder, () =>
+    return wrapIoError(fileUnreadable, folder, () =>
       (isThere(folder) ? readdirSync(folder) : []).filter(
         (name) => RUN_NAME.test(name) && isThere(join(folder, name, 'journal.jsonl')),
       ),
@@ -123,23 +125,21 @@ export class State {
   /** @throws InputError `run-unknown` where there is no run: then nothing is made for one either */
   requireRuns(): void {
     if (this.runs().length > 0) return;
-    throw new InputError(diagnostic('run-unknown', `there is no run in ${this.folder}`));
+    throw new InputError(runUnknown.none({ folder: this.folder }));
   }
 
   /** The run of a name. @throws InputError `run-unknown` */
   run(name: string): RunFolder {
     const found = this.runs().find((run) => run.id === name);
     if (found) return found;
-    throw new InputError(
-      diagnostic('run-unknown', `there is no run ${name} in ${this.folder}`, { hint: 'see vsmmu batch list' }),
-    );
+    throw new InputError(runUnknown.named({ run: name, folder: this.folder }));
   }
 
   /** Numbers a new run, and removes what is left of runs that were killed while they were made or removed. Needs the lock. */
   #newRun(at: string): RunFolder {
     const folder = join(this.folder, 'runs');
     this.#make(folder);
-    const present = wrapIoError('state-unwritable', folder, () => readdirSync(folder));
+    const present = wrapIoError(stateUnwritable, folder, () => readdirSync(folder));
     for (const name of present) {
       if (name.startsWith(UNFINISHED)) rmSync(join(folder, name), { recursive: true, force: true });
     }
@@ -149,7 +149,7 @@ export class State {
   }
 
   #make(folder: string): void {
-    wrapIoError('state-unwritable', folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
+    wrapIoError(stateUnwritable, folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Dirent, opendirSync } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileUnreadable } from '../diagnostics/files.js';
 import { type Diagnostic, EnvironmentError } from '../diagnostics.js';
 import { outsideLater, wrapIoError } from './outside.js';
 
@@ -18,7 +19,7 @@ export interface Found {
 
 /** @throws OutsideError `file-unreadable` where a path is no folder that can be read */
 export function requireFolder(path: string): void {
-  wrapIoError('file-unreadable', path, () => opendirSync(path).closeSync());
+  wrapIoError(fileUnreadable, path, () => opendirSync(path).closeSync());
 }
 
 /**
@@ -29,7 +30,7 @@ export async function* findXml(folder: string, below = ''): AsyncGenerator<Found
   const here = join(folder, below);
   let names: readonly Dirent[];
   try {
-    names = await outsideLater('file-unreadable', here, () => readdir(here, { withFileTypes: true }));
+    names = await outsideLater(fileUnreadable, here, () => readdir(here, { withFileTypes: true }));
   } catch (error) {
     if (below === '' || !(error instanceof EnvironmentError)) throw error;
     yield { path: below, link: false, unreadable: error.diagnostics };

@@ -7,6 +7,7 @@ import { type Lock, type LockOptions, lockFolder } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
 import { wrapIoError } from '../batch/outside.js';
 import { State } from '../batch/state.js';
+import { fileUnwritable } from '../diagnostics/files.js';
 import { DiagnosedError, type Diagnostic } from '../diagnostics.js';
 import type { FolderSource, LibvirtSource } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
@@ -61,7 +62,7 @@ export async function lockTarget(
 ): Promise<Lock | undefined> {
   if (source.kind !== 'folder') return undefined;
   const { out } = source;
-  if (out !== null) wrapIoError('file-unwritable', out, () => mkdirSync(out, { recursive: true }));
+  if (out !== null) wrapIoError(fileUnwritable, out, () => mkdirSync(out, { recursive: true }));
   const folder = out ?? source.in;
   const lock = await lockFolder(folder, lockOptions(options));
   await removeLeftovers(folder);

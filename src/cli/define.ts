@@ -1,5 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileUnwritable } from '../diagnostics/files.js';
+import { defineDeclined, domainEdited, domainRunning, domainSaved, domainTransient } from '../diagnostics/libvirt.js';
 import { type Diagnostic, diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { describeIoError } from '../io/errors.js';
 import { createFile } from '../io/replace.js';
@@ -39,9 +41,7 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
     report(found, options);
     if (!isSet(options, 'yes')) await ask(name);
     if ((await connection.dumpXml(uuid, { inactive: true, security: true })) !== before) {
-      throw new RefusedError(
-        diagnostic('domain-edited', 'somebody changed the domain in the meantime', { hint: 'run it again' }),
-      );
+      throw new RefusedError(domainEdited.definition());
     }
     const backup = keep(stateFolder(options), uuid, before);
     await connection.define(after);
@@ -54,13 +54,10 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
 /** What there is to know of a domain before its next start is another. */
 async function lookAt(connection: Connection, uuid: DomainUuid): Promise<readonly Diagnostic[]> {
   const entry = (await connection.list()).find((domain) => domain.uuid === uuid);
-  if (!entry?.persistent) {
-    throw new RefusedError(diagnostic('domain-transient', 'the domain is not defined, it only runs'));
-  }
-  const saved = 'it goes on from its managed save at its next start, as it was; the start after that is another';
+  if (!entry?.persistent) throw new RefusedError(domainTransient());
   return [
-    ...(entry.managedSave ? [diagnostic('domain-saved', saved)] : []),
-    ...(entry.state === 'shutoff' ? [] : [diagnostic('domain-running', 'the domain runs: its next start is another')]),
+    ...(entry.managedSave ? [domainSaved.nextStart()] : []),
+    ...(entry.state === 'shutoff' ? [] : [domainRunning()]),
   ];
 }
 
@@ -72,7 +69,7 @@ async function ask(name: string): Promise<void> {
       diagnostic('usage', '--define asks before it defines, and standard input is not a terminal: give --yes'),
     );
   }
-  if (!answer) throw new RefusedError(diagnostic('define-declined', 'nothing was changed'));
+  if (!answer) throw new RefusedError(defineDeclined());
 }
 
 /** Keeps a definition, for its owner alone, and gives its file. Nothing of what is in it chooses where. */
@@ -83,7 +80,7 @@ function keep(folder: string, uuid: DomainUuid, xml: string): string {
     mkdirSync(join(folder, 'defined'), { recursive: true, mode: 0o700 });
     createFile(file, xml, 0o600);
   } catch (error) {
-    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
+    throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file }));
   }
   return file;
 }

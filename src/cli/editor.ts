@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { editorFailed } from '../diagnostics/integrations.js';
 
 /** Tells an editor of ours that it was started by one of ours. */
 const INSIDE = 'VSMMU_EDITING';
@@ -26,10 +27,9 @@ function isInstalled(program: string): boolean {
  * @throws OutsideError `editor-failed`
  */
 export async function edit(file: string): Promise<void> {
-  const failed = (why: string) => new EnvironmentError(diagnostic('editor-failed', why, { file: 'vsmmu' }));
-  if (process.env[INSIDE]) throw failed('the editor of vsmmu edit is vsmmu edit');
+  if (process.env[INSIDE]) throw new EnvironmentError(editorFailed.recursive({ file: 'vsmmu' }));
   const editor = userEditor(process.env);
-  if (editor === undefined) throw failed('no editor is installed');
+  if (editor === undefined) throw new EnvironmentError(editorFailed.missing({ file: 'vsmmu' }));
   const child = spawn('/bin/sh', ['-c', `${editor} "$@"`, editor, file], {
     stdio: 'inherit',
     env: { ...process.env, [INSIDE]: '1' },
@@ -38,5 +38,6 @@ export async function edit(file: string): Promise<void> {
     child.once('error', reject);
     child.once('close', (...ended) => resolve(ended));
   });
-  if (code !== 0) throw failed(`${editor} ended with ${signal ?? code}`);
+  if (code !== 0)
+    throw new EnvironmentError(editorFailed.ended({ editor, status: `${signal ?? code}`, file: 'vsmmu' }));
 }

@@ -1,15 +1,38 @@
 import { EXPLANATIONS } from '../explanations.js';
 import * as attach from './attach.js';
+import * as batch from './batch.js';
 import * as devices from './devices.js';
 import type { CodeInfo } from './diagnostic.js';
+import * as domain from './domain.js';
+import * as files from './files.js';
 import * as groups from './groups.js';
 import * as guest from './guest.js';
+import * as integrations from './integrations.js';
+import * as json from './json.js';
 import { LEGACY } from './legacy.js';
+import * as libvirt from './libvirt.js';
+import * as record from './record.js';
 import * as running from './running.js';
 import * as target from './target.js';
+import * as xml from './xml.js';
 
 /** The files with definitions, in the order of the reference. */
-const FILES = { devices, groups, attach, target, running, guest };
+const FILES = {
+  devices,
+  groups,
+  attach,
+  target,
+  xml,
+  domain,
+  json,
+  files,
+  batch,
+  libvirt,
+  integrations,
+  record,
+  running,
+  guest,
+};
 
 type Files = typeof FILES;
 type Definitions<File> = Extract<File[keyof File], { readonly code: string; readonly info: CodeInfo }>;

@@ -2,57 +2,10 @@ import type { CodeInfo } from './diagnostic.js';
 
 export const LEGACY = {
   // The document
-  'xml-syntax': { severity: 'error', meaning: 'the text is not well-formed XML' },
-  'xml-doctype': {
-    severity: 'error',
-    meaning: 'the document has a DOCTYPE; entities are never expanded, so none is accepted',
-    hint: 'remove the <!DOCTYPE …>',
-  },
-  'xml-encoding': {
-    severity: 'error',
-    meaning: 'the text is not UTF-8, or declares another encoding',
-    hint: 'convert it to UTF-8 (iconv -t UTF-8) and mend the declaration',
-  },
-  'xml-too-large': { severity: 'error', meaning: 'the document has more than 16 MiB or a million elements' },
 
   // The domain
-  'domain-root': {
-    severity: 'error',
-    meaning: 'the document is not a libvirt `<domain>`',
-    hint: 'give what `virsh dumpxml` prints',
-  },
-  'address-invalid': { severity: 'error', meaning: 'a PCI address has a part that is no number or out of range' },
-  'number-invalid': { severity: 'error', meaning: 'an attribute is no number, or out of range' },
-  'controller-index-duplicate': {
-    severity: 'error',
-    meaning: 'two PCI controllers have one index',
-    hint: 'give one of them an index of its own',
-  },
-  'guest-address-duplicate': {
-    severity: 'error',
-    meaning: 'two devices have one guest address',
-    hint: 'remove the <address> of one of them, and define the domain: libvirt finds it a free one',
-  },
-  'host-device-duplicate': {
-    severity: 'error',
-    meaning: 'one host device is in the domain twice',
-    hint: 'remove one of the two',
-  },
 
   // Whether the domain is to change at all
-  'domain-not-aarch64': { severity: 'note', meaning: 'a domain for another architecture; nothing changes' },
-  'domain-not-virt': { severity: 'note', meaning: "a machine other than QEMU's `virt`; nothing changes" },
-  'domain-without-host-device': { severity: 'note', meaning: 'a domain without a PCI host device; nothing changes' },
-  'domain-without-kvm': {
-    severity: 'error',
-    meaning: 'an accelerated vSMMU needs KVM, and the domain is of another type',
-    hint: "use <domain type='kvm'>",
-  },
-  'domain-without-acpi': {
-    severity: 'error',
-    meaning: 'an accelerated vSMMU needs ACPI, and the domain has none',
-    hint: 'add <acpi/> to <features>, and UEFI firmware',
-  },
   'host-without-smmu': {
     severity: 'error',
     meaning: 'the host has no SMMUv3, so no device of it can be behind a vSMMU',
@@ -65,11 +18,6 @@ export const LEGACY = {
   'target-value-unsupported': {
     severity: 'warning',
     meaning: 'the libvirt or the QEMU that the domain is for cannot be given a value, which is left out',
-  },
-  'commandline-conflict': {
-    severity: 'error',
-    meaning: '`<qemu:commandline>` adds expander buses, SMMUs or host devices that nothing else knows of',
-    hint: "say the same in libvirt's own elements, or give --ignore-commandline",
   },
   'iommu-conflict': {
     severity: 'error',
@@ -142,42 +90,6 @@ export const LEGACY = {
   },
 
   // What an earlier run did
-  'metadata-invalid': {
-    severity: 'warning',
-    meaning:
-      "the record of vsmmu in the domain's `<metadata>` is broken, or would change what vsmmu does not manage; it is not used",
-    hint: 'vsmmu revert --force takes out what carries the aliases of vsmmu; then rewrite the domain again',
-  },
-  'revert-nothing': { severity: 'note', meaning: 'nothing in the domain is of vsmmu; nothing changes' },
-  'revert-unrecorded': {
-    severity: 'error',
-    meaning: 'the domain has expander buses for vSMMUs, and no record says what was there before',
-    hint: 'give --force to take them out all the same; libvirt then chooses new places for the devices behind them',
-  },
-  'revert-incomplete': {
-    severity: 'error',
-    meaning:
-      '`revert` leaves something of vsmmu in the domain; the message says what. The result is written all the same',
-    hint: 'take out what is left with vsmmu revert --force, or by hand',
-  },
-  'address-dropped': {
-    severity: 'warning',
-    meaning: 'a device loses its guest address, and libvirt chooses it a new one when the domain is defined',
-  },
-  'revert-port-left': {
-    severity: 'note',
-    meaning: 'plain root ports stay for controller indexes that others come after, where libvirt would add them itself',
-  },
-  'relayout-moved': {
-    severity: 'note',
-    meaning:
-      '`--relayout` gives a device that is behind an expander bus made by hand, and is no host device, a port of pcie.0',
-  },
-  'expander-bus-not-restored': {
-    severity: 'warning',
-    meaning: '`revert` does not put back an expander bus made by hand that `--relayout` took out: its place is taken',
-    hint: 'take the expander buses from the definition of before, or run vsmmu rewrite once more',
-  },
 
   // NUMA and memory
   'numa-cell-unknown': {
@@ -266,12 +178,6 @@ export const LEGACY = {
     meaning: 'a host device behind an accelerated vSMMU does not use iommufd; QEMU takes no other backend there',
     hint: "give it <driver iommufd='yes'/>",
   },
-  'domain-without-gicv3': {
-    severity: 'warning',
-    meaning:
-      'a domain with an accelerated vSMMU has an interrupt controller without an ITS, which interrupts behind it go through',
-    hint: "give it <gic version='3'/>",
-  },
   'iommu-ignored': {
     severity: 'warning',
     meaning: 'libvirt ignores an `<iommu>`, or what its `<driver>` says',
@@ -317,11 +223,6 @@ export const LEGACY = {
     meaning: 'an expander bus is not on `pcie.0`; libvirt refuses it',
     hint: 'give it a slot of pcie.0',
   },
-  'alias-duplicate': {
-    severity: 'error',
-    meaning: 'two devices have the same user alias; libvirt refuses the domain',
-    hint: 'give one of them an alias of its own',
-  },
   'driver-unsupported': {
     severity: 'error',
     meaning: 'a host device has a `<driver name>` other than `vfio`; libvirt cannot start the domain',
@@ -348,129 +249,13 @@ export const LEGACY = {
     meaning: 'the alias of an expander bus names another SMMU than its devices are behind',
     hint: 'rewrite the domain, which moves them to an expander bus of their own SMMU',
   },
-  'metadata-stale': {
-    severity: 'note',
-    meaning:
-      "what vsmmu wrote down in the domain's `<metadata>` was changed since by others; a revert leaves it as they did",
-  },
 
   // Policy, command line, files
-  'policy-invalid': { severity: 'error', meaning: 'the policy is no JSON, or does not fit its schema' },
   usage: { severity: 'error', meaning: 'the command line is wrong', hint: 'see vsmmu --help' },
-  'file-unreadable': { severity: 'error', meaning: 'a file cannot be read' },
-  'file-unwritable': { severity: 'error', meaning: 'a file cannot be written' },
-  'attributes-lost': {
-    severity: 'warning',
-    meaning: 'a file was replaced, and its owner, access control list or extended attributes could not be kept',
-    hint: 'set them again',
-  },
-  'backup-numbered': { severity: 'note', meaning: 'a backup exists already, so the new one got a number' },
 
   // The host
-  'topology-invalid': { severity: 'error', meaning: 'the host snapshot is no JSON, or does not fit its schema' },
-  'target-unknown': {
-    severity: 'error',
-    meaning: 'libvirt or QEMU is not installed here, so what it can do cannot be asked',
-  },
-  'libvirt-too-old': {
-    severity: 'warning',
-    meaning: 'the libvirt installed here would drop parts of the result without an error',
-    hint: 'install libvirt 12.7 or newer, define it with --validate, or give the version that it is for with --libvirt',
-  },
-  'sysfs-invalid': {
-    severity: 'error',
-    meaning: 'the folder given with `--sysfs` is not a /sys',
-    hint: 'give the folder that has bus/pci below it',
-  },
-  'host-unknown': {
-    severity: 'error',
-    meaning: 'the map of domains to hosts names none for a domain',
-    hint: "name one for it, or for all others as '*'",
-  },
-  'topology-map-invalid': {
-    severity: 'error',
-    meaning: 'the map of domains to hosts is no JSON object of file names',
-  },
-  'sysfs-unreadable': { severity: 'error', meaning: 'a file of sysfs could not be read' },
 
   // libvirt
-  'domain-unknown': { severity: 'error', meaning: 'the libvirt of `--connect` has no domain of that name or UUID' },
-  'libvirt-unreachable': {
-    severity: 'error',
-    meaning: 'libvirt does not answer: virsh is not installed, cannot connect, or takes too long',
-  },
-  'libvirt-refused': { severity: 'error', meaning: 'libvirt answers a command with an error, which is told' },
-  'domain-transient': {
-    severity: 'error',
-    meaning: 'a domain that only runs and is not defined cannot be changed for its next start',
-  },
-  'domain-edited': {
-    severity: 'error',
-    meaning: 'a domain was edited by somebody else, and stays as they left it',
-  },
-  'define-declined': { severity: 'error', meaning: 'asked whether to define the domain, the user did not say yes' },
-  'editor-failed': {
-    severity: 'error',
-    meaning: 'the editor that `vsmmu edit` opens is not there, or ended with an error; the file is as it was',
-    hint: 'name one in VSMMU_EDITOR',
-  },
-  'vmi-invalid': {
-    severity: 'error',
-    meaning: 'what KubeVirt gives as the virtual machine is no JSON of a VirtualMachineInstance',
-  },
-  'kubevirt-gate-missing': {
-    severity: 'error',
-    meaning: "KubeVirt gives the virtual machine's pod no `/dev/iommu`, which an accelerated vSMMU needs",
-    hint: 'enable the feature gate IOMMUFD of KubeVirt',
-  },
-  'kubevirt-root-complex': {
-    severity: 'error',
-    meaning: '`kubevirt.io/placePCIDevicesOnRootComplex` and vSMMUs exclude each other',
-    hint: 'remove the annotation, or the sidecar',
-  },
-  'hook-foreign': {
-    severity: 'error',
-    meaning: "there is a hook of somebody else's where libvirt takes only one",
-    hint: 'call vsmmu-qemu-hook from it, or use a libvirt of 6.5 or newer, which takes many',
-  },
-  'hook-exposed': {
-    severity: 'warning',
-    meaning: "somebody else than root may change what libvirt's hook runs as root",
-    hint: 'install Node and vsmmu where root alone may write, and install the hook from there',
-  },
-  'hook-differs': {
-    severity: 'warning',
-    meaning: 'the policy asks for another mode of the hook than the one that it was installed with',
-    hint: 'run vsmmu hook install again',
-  },
-  'domain-running': { severity: 'note', meaning: 'a domain that runs changes for its next start only' },
-  'domain-saved': {
-    severity: 'warning',
-    meaning: 'a domain has saved memory (managed save, snapshots), which would not fit the domain as it would become',
-  },
 
   // Many domains at once
-  'ssh-failed': {
-    severity: 'error',
-    meaning: 'the topology of a remote host could not be asked for by ssh',
-    hint: 'see that vsmmu is installed there and that ssh asks for no password, or give --topology',
-  },
-  'state-unwritable': {
-    severity: 'error',
-    meaning: 'the folder that runs are kept in, or a file of it, cannot be written; nothing is done without it',
-  },
-  'state-locked': { severity: 'error', meaning: 'another batch uses the same state folder, or changes the same files' },
-  'journal-invalid': { severity: 'error', meaning: 'a line of the journal of a run is none that vsmmu writes' },
-  'backup-damaged': { severity: 'error', meaning: 'the kept XML of a domain is not what it was when it was kept' },
-  'run-incomplete': {
-    severity: 'error',
-    meaning: 'a batch ended without exactly one result for each domain; it can be resumed',
-    hint: 'run `vsmmu batch resume`, and report this as a bug',
-  },
-  'run-unknown': { severity: 'error', meaning: 'there is no such run, or none that could be meant' },
-  'domain-gone': { severity: 'error', meaning: 'a domain was removed by somebody else' },
-  'read-back-differs': {
-    severity: 'error',
-    meaning: 'what is stored of a domain is not what was written, nor as good',
-  },
 } as const satisfies Record<string, Pick<CodeInfo, 'severity' | 'meaning' | 'hint'>>;

@@ -1,4 +1,6 @@
-import { diagnostic, InputError, type Location } from '../diagnostics.js';
+import type { Location } from '../diagnostics/diagnostic.js';
+import { addressInvalid } from '../diagnostics/domain.js';
+import { InputError } from '../diagnostics/errors.js';
 import type { XmlElement } from '../xml/document.js';
 import { parseNumber } from './number.js';
 
@@ -110,13 +112,7 @@ export function readPciAddress(element: Pick<XmlElement, 'attribute'>, location:
     if (text === undefined) return 0;
     const value = parseNumber(text);
     if (value !== undefined && value <= LIMITS[name]) return value;
-    const range = `0x0 to 0x${LIMITS[name].toString(16)}`;
-    throw new InputError(
-      diagnostic('address-invalid', `${name}='${text}' is no PCI ${name}`, {
-        location,
-        hint: `give a number from ${range}`,
-      }),
-    );
+    throw new InputError(addressInvalid.part({ name, value: text, maximum: LIMITS[name], location }));
   };
   return { domain: part('domain'), bus: part('bus'), slot: part('slot'), function: part('function') };
 }

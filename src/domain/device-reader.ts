@@ -1,4 +1,6 @@
-import { diagnostic, InputError, type Location } from '../diagnostics.js';
+import type { Location } from '../diagnostics/diagnostic.js';
+import { addressInvalid, numberInvalid } from '../diagnostics/domain.js';
+import { InputError } from '../diagnostics/errors.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { busNumber, controllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
@@ -55,8 +57,8 @@ export class DeviceReader {
     };
     const index = this.#number(element, 'index', location, MAX_CONTROLLER_INDEX);
     if (controller.model === 'pcie-root' && index !== undefined && index !== 0) {
-      const message = `index='${element.attribute('index')}' of pcie-root is ${index}, and libvirt takes only 0`;
-      throw new InputError(diagnostic('number-invalid', message, { location }));
+      const value = element.attribute('index') ?? '';
+      throw new InputError(numberInvalid.rootIndex({ value, index, location }));
     }
     if (index !== undefined) this.controllers.push({ ...controller, index: controllerIndex(index) });
     else this.#unnumbered.push(controller);
@@ -120,12 +122,7 @@ export class DeviceReader {
     const location = this.#document.location(address.start);
     const { domain, bus, slot, function: func } = readPciAddress(address, location);
     if (domain !== 0) {
-      throw new InputError(
-        diagnostic('address-invalid', `domain='${address.attribute('domain')}' is no PCI domain of a guest`, {
-          location,
-          hint: 'libvirt has only domain 0 for guests',
-        }),
-      );
+      throw new InputError(addressInvalid.guestDomain({ value: address.attribute('domain') ?? '', location }));
     }
     if (bus === 0 && slot === 0) return undefined;
     return { bus: controllerIndex(bus), slot, function: func };
@@ -136,9 +133,7 @@ export class DeviceReader {
     if (text === undefined) return undefined;
     const value = parseNumber(text);
     if (value !== undefined && value >= min && value <= max) return value;
-    throw new InputError(
-      diagnostic('number-invalid', `${name}='${text}' is no number from ${min} to ${max}`, { location }),
-    );
+    throw new InputError(numberInvalid.range({ name, value: text, minimum: min, maximum: max, location }));
   }
 
   /** Gives each controller without an index the lowest free one, in the order of the document (libvirt 12.8). */
@@ -149,8 +144,8 @@ export class DeviceReader {
       let index = ROOT_MODELS.has(controller.model) ? 0 : 1;
       while (taken.has(index)) index++;
       if (index > MAX_CONTROLLER_INDEX) {
-        const message = `more than ${MAX_CONTROLLER_INDEX + 1} PCI controllers, which libvirt does not take`;
-        throw new InputError(diagnostic('number-invalid', message, { location: controller.location }));
+        const { location } = controller;
+        throw new InputError(numberInvalid.controllers({ limit: MAX_CONTROLLER_INDEX + 1, location }));
       }
       taken.add(index);
       this.controllers.push({ ...controller, index: controllerIndex(index) });

@@ -1,4 +1,6 @@
-import { diagnostic, InputError, type Location } from '../diagnostics.js';
+import type { Location } from '../diagnostics/diagnostic.js';
+import { domainRoot } from '../diagnostics/domain.js';
+import { InputError } from '../diagnostics/errors.js';
 import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import type { PciController } from './controller.js';
 import { type GuestDevice, type HostDevice, impliedControllers, isPooledInterface } from './device.js';
@@ -74,11 +76,7 @@ export function readDomain(input: string | Uint8Array): Domain {
 function domainOf(document: XmlDocument): Domain {
   const { root } = document;
   if (root.name !== 'domain' || root.namespace !== '') {
-    throw new InputError(
-      diagnostic('domain-root', `the root element is <${root.name}>, not <domain>`, {
-        location: document.location(root.start),
-      }),
-    );
+    throw new InputError(domainRoot({ element: root.name, location: document.location(root.start) }));
   }
   const devicesElement = root.child('devices');
   const children = devicesElement?.children ?? [];

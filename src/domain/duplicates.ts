@@ -1,36 +1,43 @@
-import { type Diagnostic, diagnostic, type LegacyCode, type Location } from '../diagnostics.js';
-import { formatGuestAddress, type GuestAddress } from './address.js';
+import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
+import { controllerIndexDuplicate, guestAddressDuplicate, hostDeviceDuplicate } from '../diagnostics/domain.js';
+import { formatGuestAddress } from './address.js';
 import type { Occupants } from './pci-tree.js';
 
 /** Finds whatever there may be one of only and is there twice: libvirt 12.8 refuses to define such a domain. */
 export function findDuplicates({ controllers, hostDevices, otherDevices }: Occupants): readonly Diagnostic[] {
   const occupants = [...controllers, ...hostDevices, ...otherDevices];
   return [
-    ...repeated(controllers, 'controller-index-duplicate', ({ index }) => `PCI controller index ${index} is taken`),
+    ...repeated(
+      controllers,
+      ({ index }) => index,
+      (index, where) => controllerIndexDuplicate({ index, ...where }),
+    ),
     ...repeated(
       occupants,
-      'guest-address-duplicate',
-      ({ address }) => address && `guest address ${formatGuestAddress(address)} is taken`,
+      ({ address }) => address && formatGuestAddress(address),
+      (address, where) => guestAddressDuplicate({ address, ...where }),
     ),
-    ...repeated(hostDevices, 'host-device-duplicate', ({ bdf }) => `host device ${bdf} is in the domain`),
+    ...repeated(
+      hostDevices,
+      ({ bdf }) => bdf,
+      (device, where) => hostDeviceDuplicate({ device, ...where }),
+    ),
   ];
 }
 
-/** The things whose claim an earlier one makes already. */
-function repeated<T extends { readonly location: Location; readonly address?: GuestAddress | undefined }>(
+/** Reports each thing whose key an earlier one has, with the line of that one. */
+function repeated<T extends { readonly location: Location }, Key>(
   things: readonly T[],
-  code: LegacyCode,
-  claimOf: (thing: T) => string | undefined,
+  keyOf: (thing: T) => Key | undefined,
+  report: (key: Key, where: { readonly line: number; readonly location: Location }) => Diagnostic,
 ): Diagnostic[] {
-  const first = new Map<string, T>();
+  const first = new Map<Key, T>();
   return things.flatMap((thing) => {
-    const claim = claimOf(thing);
-    if (claim === undefined) return [];
-    const before = first.get(claim);
-    if (!before) {
-      first.set(claim, thing);
-      return [];
-    }
-    return [diagnostic(code, `${claim} already, in line ${before.location.line}`, { location: thing.location })];
+    const key = keyOf(thing);
+    if (key === undefined) return [];
+    const before = first.get(key);
+    if (before) return [report(key, { line: before.location.line, location: thing.location })];
+    first.set(key, thing);
+    return [];
   });
 }

@@ -1,4 +1,6 @@
-import { diagnostic, InputError, type Location } from '../diagnostics.js';
+import type { Location } from '../diagnostics/diagnostic.js';
+import { numberInvalid } from '../diagnostics/domain.js';
+import { InputError } from '../diagnostics/errors.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type KiB, kib, parseSize } from './size.js';
 
@@ -147,11 +149,9 @@ class NumaReader {
     return parseSize(text, unit) ?? this.#fail(element, 'memory', `${text} ${unit ?? ''}`.trim(), 'size');
   }
 
-  #fail(element: XmlElement, name: string, text: string, what: string): never {
+  #fail(element: XmlElement, name: string, value: string, kind: 'number' | 'list of numbers' | 'size'): never {
     const location = this.#document.location(element.start);
-    throw new InputError(
-      diagnostic('number-invalid', `${name}='${text}' of <${element.name}> is no ${what}`, { location }),
-    );
+    throw new InputError(numberInvalid.numa({ element: element.name, name, value, kind, location }));
   }
 }
 

@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../diagnostics.js';
+import { numberInvalid } from '../diagnostics/domain.js';
+import { InputError } from '../diagnostics/errors.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import type { PciController } from './controller.js';
 import { type KiB, parseSize } from './size.js';
@@ -25,5 +26,5 @@ export function readPciHole64(document: XmlDocument, root: PciController | undef
   const size = parseSize(text, unit);
   if (size !== undefined) return { size, text, unit, element };
   const location = document.location(element.start);
-  throw new InputError(diagnostic('number-invalid', `<pcihole64> '${text} ${unit ?? ''}' is no size`, { location }));
+  throw new InputError(numberInvalid.pcihole64({ value: `${text} ${unit ?? ''}`.trim(), location }));
 }

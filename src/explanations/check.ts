@@ -30,15 +30,6 @@ vsmmu check --fix vm.xml`,
       (libvirt 12.2). The host's kernel needs CONFIG_IOMMUFD.`,
     example: `<driver iommufd='yes'/>`,
   },
-  'domain-without-gicv3': {
-    why: `A device behind a vSMMU signals interrupts by writing to the interrupt translation service, and the IORT tells the guest
-      which one is behind which SMMU. Only a GICv3 and newer has it, and hosts with an SMMUv3 have no older one.`,
-    remedy: `Name version 3, or leave the element out: libvirt then takes what the host's KVM has.`,
-    example: `<features>
-  <acpi/>
-  <gic version='3'/>
-</features>`,
-  },
   'iommu-ignored': {
     why: `libvirt (12.8) makes QEMU's machine-wide SMMU of the first <iommu> of the domain if that has no pciBus, and of no other.
       What the <driver> of such a one says beyond pciBus goes nowhere.`,
@@ -102,12 +93,6 @@ vsmmu check --fix vm.xml`,
   <address type='pci' domain='0x0000' bus='0x00' slot='0x03' function='0x0'/>
 </controller>`,
   },
-  'alias-duplicate': {
-    why: `An alias that begins with ua- becomes the id of a device in QEMU, which is unique. libvirt (12.8) refuses the domain:
-      "non unique alias detected". It ignores other aliases in a definition.`,
-    remedy: `Change one of the two, or remove it.`,
-    example: `<alias name='ua-nvme-1'/>`,
-  },
   'driver-unsupported': {
     why: `Legacy assignment by KVM is gone, and Xen's is for Xen. libvirt (12.8) accepts the names in a definition, and fails at
       start: "QEMU does not support device assignment mode 'kvm'".`,
@@ -146,11 +131,5 @@ vsmmu check --fix vm.xml`,
       comes from another host.`,
     remedy: `Rewrite the domain for this host.`,
     example: `vsmmu rewrite --relayout vm.xml`,
-  },
-  'metadata-stale': {
-    why: `rewrite writes down what it changed, element by element, so that revert can take back just that. Where somebody
-      changed such an element again, or removed it, theirs is what stays.`,
-    remedy: `Nothing, if that is what they meant to do.`,
-    example: `vsmmu revert --diff vm.xml`,
   },
 } as const satisfies Partial<Record<keyof typeof LEGACY, Explanation>>;

@@ -1,9 +1,12 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { InputError } from '../diagnostics/errors.js';
+import { topologyInvalid } from '../diagnostics/json.js';
 import type { Bdf } from '../domain/address.js';
 import type { PciDevice, Topology } from '../generated/topology.js';
-import { misfit } from '../json.js';
 import { findEndlessParents } from './parents.js';
 
-type Fail = (path: string, message: string) => never;
+/** Throws what is wrong at a path below that of the topology. */
+type Fail = (below: string, at: (path: string) => Diagnostic) => never;
 
 /**
  * Checks what a schema cannot say: that a topology's names are there once and mean something, that no bridge is below
@@ -11,8 +14,8 @@ type Fail = (path: string, message: string) => never;
  * `path`, of the first value that is wrong.
  */
 export function checkConsistency(topology: Topology, file: string, path: string): void {
-  const fail: Fail = (below, message) => {
-    throw misfit(file, 'topology-invalid', path + below, message);
+  const fail: Fail = (below, at) => {
+    throw new InputError({ ...at(path + below), file });
   };
   const { smmus, devices, nodes } = topology;
   checkOnce(smmus, 'name', '/smmus', fail);
@@ -23,7 +26,7 @@ export function checkConsistency(topology: Topology, file: string, path: string)
   checkGroups(devices, fail);
   for (const [index, { distances }] of nodes.entries()) {
     if (distances.length !== nodes.length) {
-      fail(`/nodes/${index}/distances`, `must have ${nodes.length} items, one for each node`);
+      fail(`/nodes/${index}/distances`, (at) => topologyInvalid.distances({ path: at, nodes: nodes.length }));
     }
   }
 }
@@ -36,7 +39,7 @@ function checkOnce<K extends string>(
 ): void {
   const seen = new Set<string | number>();
   for (const [index, { [key]: value }] of list.entries()) {
-    if (seen.has(value)) fail(`${path}/${index}/${key}`, `${value} is there twice`);
+    if (seen.has(value)) fail(`${path}/${index}/${key}`, (at) => topologyInvalid.duplicate({ path: at, value }));
     seen.add(value);
   }
 }
@@ -45,18 +48,21 @@ function checkSmmus({ smmus, devices }: Topology, fail: Fail): void {
   const names = new Set(smmus.map((smmu) => smmu.name));
   for (const [index, { smmu }] of devices.entries()) {
     if (smmu !== null && !names.has(smmu))
-      fail(`/devices/${index}/smmu`, `${JSON.stringify(smmu)} is not among the smmus`);
+      fail(`/devices/${index}/smmu`, (path) => topologyInvalid.unknownSmmu({ path, smmu }));
   }
 }
 
 function checkParents(devices: readonly PciDevice[], fail: Fail): void {
   const byAddress = new Map<Bdf, PciDevice>(devices.map((device) => [device.bdf, device]));
   for (const [index, { parent }] of devices.entries()) {
-    const path = `/devices/${index}/parent`;
-    if (parent !== null && !byAddress.get(parent)?.bridge) fail(path, `${parent} is not among the devices as a bridge`);
+    if (parent !== null && !byAddress.get(parent)?.bridge)
+      fail(`/devices/${index}/parent`, (path) => topologyInvalid.unknownBridge({ path, bridge: parent }));
   }
   const endless = findEndlessParents(byAddress);
-  if (endless) fail(`/devices/${devices.indexOf(endless)}/parent`, `${endless.bdf} is below itself`);
+  if (endless)
+    fail(`/devices/${devices.indexOf(endless)}/parent`, (path) =>
+      topologyInvalid.belowItself({ path, device: endless.bdf }),
+    );
 }
 
 /** The kernel makes a group of what one SMMU cannot tell apart. */
@@ -67,7 +73,8 @@ function checkGroups(devices: readonly PciDevice[], fail: Fail): void {
     const mate = first.get(device.group) ?? device;
     first.set(device.group, mate);
     if (mate.smmu === device.smmu) continue;
-    const { bdf, smmu, group } = mate;
-    fail(`/devices/${index}/smmu`, `${bdf} is in IOMMU group ${group}, too, and behind ${smmu ?? 'no SMMU'}`);
+    const { bdf, smmu } = mate;
+    const { group } = device;
+    fail(`/devices/${index}/smmu`, (path) => topologyInvalid.groupSmmus({ path, device: bdf, group, smmu }));
   }
 }

@@ -1,3 +1,4 @@
+import { sysfsUnreadable } from '../diagnostics/files.js';
 import type { Bdf } from '../domain/address.js';
 import type { NumaNode } from '../generated/topology.js';
 import { bdfOfName } from './pci.js';
@@ -51,7 +52,9 @@ function readSet(sysfs: Sysfs, name: string): Set<number> | undefined {
   const text = sysfs.read(path);
   if (text === undefined) return undefined;
   if (text === '') return new Set();
-  return LIST.test(text) ? new Set(parseList(text)) : sysfs.fail(path, 'is no list of nodes');
+  return LIST.test(text)
+    ? new Set(parseList(text))
+    : sysfs.fail(path, sysfsUnreadable.notA({ expected: 'a list of nodes' }));
 }
 
 /** Linux has 8192 CPUs at most on arm64 and x86 (NR_CPUS). */
@@ -60,12 +63,14 @@ const CPU_LIST = /^(\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*)?$/;
 function readCpus(sysfs: Sysfs, id: number): string {
   const path = `${NODES}/node${id}/cpulist`;
   const text = sysfs.read(path) ?? '';
-  return CPU_LIST.test(text) ? text : sysfs.fail(path, 'is not a list of CPUs');
+  return CPU_LIST.test(text) ? text : sysfs.fail(path, sysfsUnreadable.notA({ expected: 'a list of CPUs' }));
 }
 
 function readMemory(sysfs: Sysfs, id: number): number {
   const path = `${NODES}/node${id}/meminfo`;
-  const [, kib] = /MemTotal:\s+(\d+) kB/.exec(sysfs.read(path) ?? '') ?? sysfs.fail(path, 'has no MemTotal');
+  const [, kib] =
+    /MemTotal:\s+(\d+) kB/.exec(sysfs.read(path) ?? '') ??
+    sysfs.fail(path, sysfsUnreadable.missing({ name: 'MemTotal' }));
   return Number(kib);
 }
 
@@ -73,7 +78,7 @@ function readDistances(sysfs: Sysfs, id: number, nodes: number): number[] {
   const path = `${NODES}/node${id}/distance`;
   const distances = (sysfs.read(path) ?? '').split(' ').map(Number);
   if (distances.length !== nodes || !distances.every(Number.isInteger)) {
-    sysfs.fail(path, `does not have a distance for each of ${nodes} nodes`);
+    sysfs.fail(path, sysfsUnreadable.distances({ nodes }));
   }
   return distances;
 }

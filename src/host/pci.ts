@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { sysfsUnreadable } from '../diagnostics/files.js';
 import { type Bdf, parseBdf } from '../domain/address.js';
 import { printable } from '../escape.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
@@ -64,7 +65,7 @@ export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
     node: readNode(sysfs, `${path}/numa_node`),
     parent: bdfOfName(posix.basename(posix.dirname(path))) ?? null,
     physfn: readPhysfn(sysfs, path),
-    bars: parseBars(resource, () => sysfs.fail(`${path}/resource`, 'has a line that is not `start end flags`')),
+    bars: parseBars(resource, () => sysfs.fail(`${path}/resource`, sysfsUnreadable.barLine())),
   };
 }
 
@@ -72,7 +73,7 @@ export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
 export function readNode(sysfs: Sysfs, path: string): number | null {
   const text = sysfs.read(path);
   if (text === undefined || text === '-1') return null;
-  return /^\d+$/.test(text) ? Number(text) : sysfs.fail(path, 'is no node number');
+  return /^\d+$/.test(text) ? Number(text) : sysfs.fail(path, sysfsUnreadable.notA({ expected: 'a node number' }));
 }
 
 /**
@@ -103,13 +104,15 @@ export function parseBars(resource: string, fail: () => never): Bar[] {
 function readId(sysfs: Sysfs, path: string, digits: 4 | 6): string | undefined {
   const text = sysfs.read(path);
   if (text === undefined || (text.length === digits + 2 && /^0x[0-9a-f]+$/.test(text))) return text;
-  return sysfs.fail(path, `is no id of ${digits} digits`);
+  return sysfs.fail(path, sysfsUnreadable.notA({ expected: `an id of ${digits} digits` }));
 }
 
 function readGroup(sysfs: Sysfs, path: string): number | null {
   const name = sysfs.linkName(`${path}/iommu_group`);
   if (name === undefined) return null;
-  return /^\d+$/.test(name) ? Number(name) : sysfs.fail(`${path}/iommu_group`, 'leads to no group number');
+  return /^\d+$/.test(name)
+    ? Number(name)
+    : sysfs.fail(`${path}/iommu_group`, sysfsUnreadable.notA({ expected: 'a link to a group number' }));
 }
 
 /** The reserved regions of type `direct` of a group (Linux, Documentation/ABI/testing/sysfs-kernel-iommu_groups). */

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { sysfsInvalid, sysfsUnreadable } from '../diagnostics/files.js';
 import { type Bdf, compareBdf } from '../domain/address.js';
 import type { PciDevice, Smmu } from '../generated/topology.js';
 import { readAddressBits } from './cpu.js';
@@ -24,9 +25,7 @@ export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>, log?: KernelLog
   const tree = new Sysfs(sysfs);
   const names = only ? [...only] : tree.list(PCI_DEVICES);
   if (!names || !tree.has(PCI_DEVICES)) {
-    throw new EnvironmentError(
-      diagnostic('sysfs-invalid', `no ${PCI_DEVICES} below it: it is not a /sys`, { file: sysfs }),
-    );
+    throw new EnvironmentError(sysfsInvalid({ missing: PCI_DEVICES, file: sysfs }));
   }
   const addressBits = readAddressBits(tree);
   return new Host({
@@ -74,7 +73,7 @@ function readDevices(tree: Sysfs, names: readonly string[], only?: ReadonlySet<B
     }
   }
   const endless = findEndlessParents(devices);
-  if (endless) tree.fail(`${PCI_DEVICES}/${endless.bdf}`, 'is below itself');
+  if (endless) tree.fail(`${PCI_DEVICES}/${endless.bdf}`, sysfsUnreadable.belowItself());
   // Where a bridge went away meanwhile, so did what is below it.
   const isThere = ({ parent }: PciDevice): boolean => {
     const bridge = parent && devices.get(parent);

@@ -1,3 +1,4 @@
+import { topologyInvalid } from '../diagnostics/json.js';
 import { compareBdf } from '../domain/address.js';
 import type { NumaNode } from '../generated/topology.js';
 import { validate } from '../generated/topology.validate.js';
@@ -11,9 +12,9 @@ import { compareSmmu, Host } from './host.js';
  * where it is no JSON, does not fit `schemas/topology.schema.json`, or tells of a host that cannot be.
  */
 export function readTopology(text: string, file: string): Host {
-  const value = parseJson(text, file, 'topology-invalid');
+  const value = parseJson(text, file, topologyInvalid);
   const [topology, path] = isDocument(value) ? [value.topology, '/topology'] : [value, ''];
-  checkJson(topology, file, 'topology-invalid', validate, { path });
+  checkJson(topology, file, topologyInvalid, validate, { path });
   checkConsistency(topology, file, path);
   const { version, addressBits, smmus, devices, nodes } = topology;
   return new Host({

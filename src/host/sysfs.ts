@@ -1,6 +1,8 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { sysfsUnreadable } from '../diagnostics/files.js';
 import { describeIoError, systemCode } from '../io/errors.js';
 
 /** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
@@ -25,8 +27,8 @@ export class Sysfs {
     return this.#attempt(path, (full) => {
       const stat = statSync(full);
       // In a copy of a sysfs, reading a pipe would wait for ever.
-      if (!stat.isFile()) this.fail(path, 'is not a file');
-      if (stat.size > MAX_ATTRIBUTE_BYTES) this.fail(path, 'is larger than any attribute of sysfs');
+      if (!stat.isFile()) this.fail(path, sysfsUnreadable.notA({ expected: 'a file' }));
+      if (stat.size > MAX_ATTRIBUTE_BYTES) this.fail(path, sysfsUnreadable.tooLarge());
       return readFileSync(full, 'utf8').trimEnd();
     });
   }
@@ -51,13 +53,13 @@ export class Sysfs {
     const target = this.#attempt(path, (full) => readlinkSync(full));
     if (target === undefined) return undefined;
     const resolved = posix.join(posix.dirname(path), target);
-    if (posix.isAbsolute(target) || resolved.startsWith('..')) this.fail(path, `leads out of the tree, to ${target}`);
+    if (posix.isAbsolute(target) || resolved.startsWith('..')) this.fail(path, sysfsUnreadable.outside({ target }));
     return resolved;
   }
 
   /** Throws that a path does not hold what the kernel puts there. */
-  fail(path: string, complaint: string): never {
-    throw new EnvironmentError(diagnostic('sysfs-unreadable', complaint, { file: posix.join(this.root, path) }));
+  fail(path: string, found: Diagnostic): never {
+    throw new EnvironmentError({ ...found, file: posix.join(this.root, path) });
   }
 
   #attempt<T>(path: string, act: (full: string) => T): T | undefined {
@@ -68,8 +70,8 @@ export class Sysfs {
       const code = systemCode(error) ?? '';
       if (GONE.has(code)) return undefined;
       // What readlink(2) reports for a file or a folder.
-      if (code === 'EINVAL') this.fail(path, 'is not a link');
-      return this.fail(path, `cannot be read: ${describeIoError(error)}`);
+      if (code === 'EINVAL') this.fail(path, sysfsUnreadable.notA({ expected: 'a link' }));
+      return this.fail(path, sysfsUnreadable.system({ error: describeIoError(error) }));
     }
   }
 }

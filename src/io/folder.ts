@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { fileUnwritable } from '../diagnostics/files.js';
 import { systemCode } from './errors.js';
 
 /** Opens a folder that may only be searched (open(2)); Node does not name it. */
@@ -126,16 +127,14 @@ class Walk {
 
   #follow(folder: Folder, name: string): Location {
     if (++this.#links > MAX_LINKS) {
-      throw new EnvironmentError(diagnostic('file-unwritable', 'too many symbolic links', { file: this.path }));
+      throw new EnvironmentError(fileUnwritable.links({ file: this.path }));
     }
     return this.locate(Folder.open(folder.at('.')), readlinkSync(folder.at(name)));
   }
 
   #check(link: Stats, owner: number): void {
     if ([0, process.geteuid?.(), owner].includes(link.uid)) return;
-    const message = `a symbolic link of user ${link.uid} leads to a file or folder of user ${owner}`;
-    const hint = 'give the path that it leads to';
-    throw new EnvironmentError(diagnostic('file-unwritable', message, { file: this.path, hint }));
+    throw new EnvironmentError(fileUnwritable.foreignLink({ linkOwner: link.uid, owner, file: this.path }));
   }
 }
 

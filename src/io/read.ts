@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { fileUnreadable } from '../diagnostics/files.js';
 import { Folder } from './folder.js';
 
 /** The content of a file and its permissions. */
@@ -23,9 +24,7 @@ export function readBelow(folder: string, path: string, limit = Number.POSITIVE_
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) {
-      throw new EnvironmentError(
-        diagnostic('file-unreadable', 'it is not a regular file', { file: `${folder}/${path}` }),
-      );
+      throw new EnvironmentError(fileUnreadable.notRegular({ file: `${folder}/${path}` }));
     }
     return { bytes: stats.size > limit ? Buffer.alloc(limit + 1) : readFileSync(fd), mode: stats.mode & 0o777 };
   } finally {

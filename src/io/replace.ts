@@ -10,7 +10,10 @@ import {
   readFileSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
-import { type Diagnostic, diagnostic, EnvironmentError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { attributesLost } from '../diagnostics/files.js';
+import { domainEdited } from '../diagnostics/libvirt.js';
 import { Draft, imitate, openNew, writeAll } from './draft.js';
 import { systemCode } from './errors.js';
 import { type Location, locate, O_PATH } from './folder.js';
@@ -54,7 +57,7 @@ export async function replaceFile(
   await promisify(fsync)(draft.fd);
   draft.commit();
   target.folder.sync();
-  return attributesLost(file, lost);
+  return lostDiagnostics(file, lost);
 }
 
 /**
@@ -91,7 +94,7 @@ export function backUpFile(file: string, suffix: string, expected: Uint8Array): 
   const lost = imitate(copy.fd, original.fd, true);
   fsyncSync(copy.fd);
   target.folder.sync();
-  return { file: file + ending, diagnostics: attributesLost(file + ending, lost) };
+  return { file: file + ending, diagnostics: lostDiagnostics(file + ending, lost) };
 }
 
 /** Makes a file for its owner alone, under the first name that is free. */
@@ -166,10 +169,9 @@ class OpenFile implements Disposable {
 /** @throws OutsideError `domain-edited` */
 function requireContent(file: string, present: OpenFile | undefined, expected: Uint8Array): asserts present {
   if (present && readFileSync(present.fd).equals(expected)) return;
-  const message = 'the file was changed in the meantime, and stays as it is';
-  throw new EnvironmentError(diagnostic('domain-edited', message, { file, hint: 'run it again' }));
+  throw new EnvironmentError(domainEdited.file({ file }));
 }
 
-function attributesLost(file: string, lost: readonly string[]): readonly Diagnostic[] {
-  return lost.length === 0 ? [] : [diagnostic('attributes-lost', `not kept: ${lost.join('; ')}`, { file })];
+function lostDiagnostics(file: string, lost: readonly string[]): readonly Diagnostic[] {
+  return lost.length === 0 ? [] : [attributesLost({ lost, file })];
 }

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
+import { EnvironmentError, InputError } from '../diagnostics/errors.js';
+import { fileUnwritable } from '../diagnostics/files.js';
+import { domainUnknown, libvirtRefused, libvirtUnreachable } from '../diagnostics/libvirt.js';
 import { describeIoError } from '../io/errors.js';
 import { type Answer, Virsh, VirshGone } from './virsh.js';
 
@@ -50,13 +52,6 @@ const LOST =
 
 /** How long a guest agent may take for an answer. */
 const AGENT_SECONDS = '10';
-
-/** What to do about a virsh that cannot be used. */
-const HINTS = {
-  missing: 'install it (Debian: libvirt-clients)',
-  forbidden: 'make the virsh that comes first in PATH executable',
-  silent: 'see that libvirtd answers',
-} as const;
 
 /**
  * A connection to a libvirt, through one virsh process that lives as long as it does. Commands asked at one time run one
@@ -114,11 +109,7 @@ export class Connection implements AsyncDisposable {
     const wanted = asUuid(nameOrUuid);
     const found = names.find(({ uuid }) => uuid === wanted) ?? names.find(({ name }) => name === nameOrUuid);
     if (found) return found;
-    throw new InputError(
-      diagnostic('domain-unknown', `${this.given || 'libvirt'} has no domain ${nameOrUuid}`, {
-        hint: 'virsh list --all shows what there is',
-      }),
-    );
+    throw new InputError(domainUnknown.libvirt({ uri: this.given, domain: nameOrUuid }));
   }
 
   /**
@@ -205,7 +196,7 @@ export class Connection implements AsyncDisposable {
         if (errors.length === 0) return output;
         // The first says which command failed, and maybe on which temporary file; the next ones say why.
         const why = (errors.length > 1 ? errors.slice(1) : errors).join('; ').replaceAll('\n', '; ');
-        throw new EnvironmentError(diagnostic('libvirt-refused', `virsh ${words[0]}: ${why}`));
+        throw new EnvironmentError(libvirtRefused.command({ command: words[0] ?? '', error: why }));
       }
       this.virsh?.close();
       this.virsh = undefined;
@@ -224,13 +215,13 @@ export class Connection implements AsyncDisposable {
       this.virsh = undefined;
       // One that ended may have been killed; another tells.
       if (error.why === 'ended') return { output: '', errors: [`Disconnected from virsh: ${error.message}`] };
-      throw this.unreachable(error.message, HINTS[error.why]);
+      throw this.unreachable(error.message, error.why);
     }
   }
 
-  private unreachable(why: string, hint = 'see that libvirtd runs, and that you may use it'): EnvironmentError {
-    const reason = why.replace(/^Disconnected from virsh: /, '').replaceAll('\n', '; ');
-    return new EnvironmentError(diagnostic('libvirt-unreachable', `${this.given || 'libvirt'}: ${reason}`, { hint }));
+  private unreachable(error: string, virsh?: Exclude<VirshGone['why'], 'ended'>): EnvironmentError {
+    const why = error.replace(/^Disconnected from virsh: /, '').replaceAll('\n', '; ');
+    return new EnvironmentError(libvirtUnreachable({ uri: this.given, why, virsh }));
   }
 }
 
@@ -257,7 +248,7 @@ function openNameless(content: string): number {
     return file;
   } catch (error) {
     if (file !== undefined) closeSync(file);
-    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file: tmpdir() }));
+    throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file: tmpdir() }));
   }
 }
 
@@ -266,12 +257,12 @@ function asJson(answer: string): unknown {
   try {
     return JSON.parse(answer);
   } catch {
-    throw new EnvironmentError(diagnostic('libvirt-refused', 'virsh printed an answer that is not JSON'));
+    throw new EnvironmentError(libvirtRefused.notJson());
   }
 }
 
 /** @throws InputError where a UUID is none, so that nothing but one gets onto a command line, whoever it is from */
 function checked(uuid: DomainUuid): DomainUuid {
   if (UUID.test(uuid)) return uuid;
-  throw new InputError(diagnostic('domain-unknown', `${uuid} is no UUID of a domain`));
+  throw new InputError(domainUnknown.notUuid({ domain: uuid }));
 }

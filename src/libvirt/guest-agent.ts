@@ -1,4 +1,5 @@
-import { diagnostic, EnvironmentError } from '../diagnostics.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
+import { libvirtRefused } from '../diagnostics/libvirt.js';
 import type { Connection, DomainUuid } from './connection.js';
 
 /** How long a script may run in a guest, and how often it is asked whether it has ended. */
@@ -35,9 +36,7 @@ export async function runInGuest(
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
-  throw new EnvironmentError(
-    diagnostic('libvirt-refused', `the script was not done in the guest after ${LIMIT_SECONDS} s`),
-  );
+  throw new EnvironmentError(libvirtRefused.agentTimeout({ seconds: LIMIT_SECONDS }));
 }
 
 /** A value of the `return` object of an answer. */
@@ -47,5 +46,5 @@ function resultOf(answer: unknown, key: string): unknown {
 }
 
 function nonsense(): EnvironmentError {
-  return new EnvironmentError(diagnostic('libvirt-refused', 'the guest agent answered something else than it should'));
+  return new EnvironmentError(libvirtRefused.agentResponse());
 }

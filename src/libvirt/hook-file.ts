@@ -1,7 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants, lstatSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { DiagnosedError, diagnostic, EnvironmentError, RefusedError } from '../diagnostics.js';
+import { DiagnosedError, EnvironmentError, RefusedError } from '../diagnostics/errors.js';
+import { fileUnwritable } from '../diagnostics/files.js';
+import { hookForeign } from '../diagnostics/integrations.js';
 import { replaceFile } from '../io/replace.js';
 import type { Program } from '../runtime.js';
 
@@ -183,7 +185,7 @@ function isUsable(file: string, mode: number): boolean {
 export async function installHook(file: string, script: string): Promise<boolean> {
   const there = lookAt(file);
   if (there && !there.ours) {
-    throw new RefusedError(diagnostic('hook-foreign', "another's hook is there, which stays as it is", { file }));
+    throw new RefusedError(hookForeign({ file }));
   }
   try {
     if (there && there.broken.length === 0 && readFileSync(file, 'utf8') === script) return false;
@@ -192,7 +194,7 @@ export async function installHook(file: string, script: string): Promise<boolean
     return true;
   } catch (error) {
     if (error instanceof DiagnosedError) throw error;
-    throw new EnvironmentError(diagnostic('file-unwritable', (error as Error).message, { file }));
+    throw new EnvironmentError(fileUnwritable.system({ error: (error as Error).message, file }));
   }
 }
 
@@ -230,7 +232,7 @@ export function uninstallHook({ file }: InstalledHook): void {
   try {
     rmSync(file);
   } catch (error) {
-    throw new EnvironmentError(diagnostic('file-unwritable', (error as Error).message, { file }));
+    throw new EnvironmentError(fileUnwritable.system({ error: (error as Error).message, file }));
   }
   if (!file.endsWith('.d/vsmmu')) return;
   try {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { libvirtTooOld, targetUnknown } from '../diagnostics/libvirt.js';
 import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
 import {
   isVersion,
@@ -105,13 +106,15 @@ export function reportOldLibvirt(folder: string): readonly Diagnostic[] {
   }
   const { vsmmu, deviceIommufd } = readSchema(schema);
   if (vsmmu.has('accel') && deviceIommufd) return [];
-  const message = `the libvirt installed here does not know accel, pciBus${deviceIommufd ? '' : ' and iommufd'}`;
-  return [diagnostic('libvirt-too-old', `${message}: virsh define without --validate would drop them`)];
+  return [libvirtTooOld({ iommufd: deviceIommufd })];
 }
 
 /** What a libvirt can say, by its schema. */
 export function readSchema(schema: string | undefined): LibvirtAbility {
-  if (schema === undefined) throw unknown(SCHEMA, 'libvirt', 'libvirt (Debian: libvirt-common)');
+  if (schema === undefined)
+    throw new EnvironmentError(
+      targetUnknown({ program: 'libvirt', package: 'libvirt (Debian: libvirt-common)', file: SCHEMA }),
+    );
   // Names such as `ats` are other elements' attributes, too.
   const iommu = /<define name="iommu">[\s\S]*?<\/define>/.exec(schema)?.[0] ?? '';
   const saysOf = (text: string, name: string) => text.includes(`<attribute name="${name}">`);
@@ -127,7 +130,12 @@ export function readSchema(schema: string | undefined): LibvirtAbility {
 
 /** What a QEMU can do, by the help on its arm-smmuv3: a line a property, `  accel=<bool> …`. */
 export function readHelp(help: string | undefined): QemuAbility {
-  if (help === undefined) throw unknown('qemu-system-aarch64', 'QEMU', 'QEMU for Arm (Debian: qemu-system-arm)');
+  if (help === undefined) {
+    const file = 'qemu-system-aarch64';
+    throw new EnvironmentError(
+      targetUnknown({ program: 'QEMU', package: 'QEMU for Arm (Debian: qemu-system-arm)', file }),
+    );
+  }
   return {
     name: 'the installed QEMU',
     vsmmu: new Set(VSMMU_ATTRIBUTES.filter((name) => new RegExp(`^\\s*${name}=`, 'm').test(help))),
@@ -144,13 +152,4 @@ export async function withMachines(target: Target, installed: Installed = LOCAL_
   const machines = new Set([...help.replace(/^.*:$/m, '').matchAll(/^(\S+) +\S/gm)].map(([, name = '']) => name));
   // Where it did not answer nothing is known.
   return machines.has('virt') ? { ...target, qemu: { ...target.qemu, machines } } : target;
-}
-
-function unknown(file: string, program: string, what: string): EnvironmentError {
-  return new EnvironmentError(
-    diagnostic('target-unknown', `it is not here, so what ${program} can do cannot be asked`, {
-      file,
-      hint: `install ${what}, or say --${program.toLowerCase()} VERSION`,
-    }),
-  );
 }

@@ -1,4 +1,13 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import {
+  commandlineConflict,
+  domainNotAarch64,
+  domainNotVirt,
+  domainWithoutAcpi,
+  domainWithoutHostDevice,
+  domainWithoutKvm,
+} from '../diagnostics/domain.js';
+import { diagnostic } from '../diagnostics.js';
 import type { Domain } from '../domain/domain.js';
 import { LIBVIRT_SINCE, type Target } from '../domain/target.js';
 import { infoOf } from '../domain/vsmmu-attributes.js';
@@ -7,44 +16,25 @@ import type { Policy } from './policy.js';
 /** Whether a domain is for a machine that can have vSMMUs: QEMU's `virt` for `aarch64`. */
 export function isVirtMachine(domain: Domain): boolean {
   const code = whyNotApplicable(domain)?.code;
-  return code !== 'domain-not-aarch64' && code !== 'domain-not-virt';
+  return code !== domainNotAarch64.code && code !== domainNotVirt.code;
 }
 
 /** The reason why a domain is left unchanged (rule "Applicable"), as a note; undefined: it can be changed. */
 export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
-  if (domain.arch !== 'aarch64') {
-    return diagnostic(
-      'domain-not-aarch64',
-      `the domain is for ${domain.arch ?? 'no architecture that it names'}, not aarch64`,
-    );
-  }
+  if (domain.arch !== 'aarch64') return domainNotAarch64({ arch: domain.arch });
   const machine = domain.machine ?? 'virt';
-  if (machine !== 'virt' && !machine.startsWith('virt-')) {
-    return diagnostic('domain-not-virt', `the machine is ${machine}, not virt`);
-  }
-  if (domain.hostDevices.length === 0) {
-    return diagnostic('domain-without-host-device', 'the domain has no PCI host device to place');
-  }
+  if (machine !== 'virt' && !machine.startsWith('virt-')) return domainNotVirt({ machine });
+  if (domain.hostDevices.length === 0) return domainWithoutHostDevice();
   return undefined;
 }
 
 /** Errors for what prevents a domain from using an accelerated vSMMU (QEMU 11.1). */
 export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly Diagnostic[] {
   const location = domain.document.location(domain.document.root.start);
-  const findings: Diagnostic[] = [];
-  if (domain.type !== 'kvm' && !forceTcg) {
-    findings.push(
-      diagnostic('domain-without-kvm', `the domain is of type '${domain.type}'; an accelerated vSMMU needs KVM`, {
-        location,
-      }),
-    );
-  }
-  if (!domain.acpi) {
-    findings.push(
-      diagnostic('domain-without-acpi', 'the domain has no <acpi/>; an accelerated vSMMU needs ACPI', { location }),
-    );
-  }
-  return findings;
+  return [
+    ...(domain.type !== 'kvm' && !forceTcg ? [domainWithoutKvm({ type: domain.type, location })] : []),
+    ...(domain.acpi ? [] : [domainWithoutAcpi({ location })]),
+  ];
 }
 
 /** Errors for what prevents a target from accelerating a vSMMU, with what to install. */
@@ -80,8 +70,6 @@ const MACHINE_IOMMU = /(?:^|,)(iommu=smmuv3)(?=$|,)/;
 export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
   return domain.commandline.flatMap(({ value, location }) => {
     const [, device] = OUR_DEVICES.exec(value) ?? MACHINE_IOMMU.exec(value) ?? [];
-    return device
-      ? [diagnostic('commandline-conflict', `<qemu:commandline> adds ${device} by hand`, { location })]
-      : [];
+    return device ? [commandlineConflict({ device, location })] : [];
   });
 }

@@ -1,5 +1,6 @@
 import { attachImpossible } from '../diagnostics/attach.js';
 import { deviceMissing, deviceWithoutGroup } from '../diagnostics/devices.js';
+import { domainWithoutHostDevice } from '../diagnostics/domain.js';
 import { RefusedError } from '../diagnostics/errors.js';
 import type { Bdf, ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
@@ -48,7 +49,7 @@ interface FreePort {
  */
 export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Policy): Attachment {
   const note = whyNotApplicable(domain);
-  if (note && note.code !== 'domain-without-host-device') {
+  if (note && note.code !== domainWithoutHostDevice.code) {
     throw new RefusedError(attachImpossible.notApplicable({ device: bdf, why: note.message }));
   }
   if (domain.hostDevices.some((device) => device.bdf === bdf)) {

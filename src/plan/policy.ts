@@ -1,4 +1,5 @@
 import schema from '../../schemas/policy.schema.json' with { type: 'json' };
+import { policyInvalid } from '../diagnostics/json.js';
 import { diagnostic, InputError } from '../diagnostics.js';
 import { parseBdf } from '../domain/address.js';
 import type { Policy as PolicyFile } from '../generated/policy.js';
@@ -24,8 +25,8 @@ export const DEFAULT_POLICY: Policy = Object.fromEntries(
  * @throws InputError `policy-invalid` if it is not JSON or does not fit its schema, with the path in it
  */
 export function readPolicy(text: string, file: string): Policy {
-  const value = withBdfs(parseJson(text, file, 'policy-invalid'));
-  checkJson(value, file, 'policy-invalid', validate, { keys: Object.keys(schema.properties) });
+  const value = withBdfs(parseJson(text, file, policyInvalid));
+  checkJson(value, file, policyInvalid, validate, { keys: Object.keys(schema.properties) });
   const { $schema: _, ...policy } = value;
   return policyWithDefaults(policy);
 }

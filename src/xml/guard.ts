@@ -1,9 +1,11 @@
+import { xmlDoctype, xmlEncoding, xmlSyntax, xmlTooLarge } from '../diagnostics/xml.js';
 import { findIllegalCharacter } from './characters.js';
 import { brief, contentStart, fail, Lines } from './source.js';
 import {
   checkLength,
   checkReferences,
   describe,
+  expected,
   readName,
   readStartTag,
   type StartTag,
@@ -56,7 +58,7 @@ class Guard {
   run(): GuardedText {
     const { text } = this;
     const illegal = findIllegalCharacter(text);
-    if (illegal !== -1) fail(text, illegal, `${describe(text, illegal)} is not allowed in XML`);
+    if (illegal !== -1) fail(text, illegal, xmlSyntax.illegalCharacter({ character: describe(text, illegal) }));
     let at = contentStart(text);
     let rootEnd = 0;
     for (let markup = text.indexOf('<', at); markup !== -1; markup = text.indexOf('<', at)) {
@@ -70,9 +72,10 @@ class Guard {
     }
     if (at < text.length) this.checkText(at, text.length);
     const unclosed = this.open.at(-1);
-    if (unclosed !== undefined) fail(text, text.length, `the document ends before ${this.closing(unclosed)}`);
+    if (unclosed !== undefined)
+      fail(text, text.length, xmlSyntax.unclosedElement({ expected: this.closing(unclosed) }));
     const [root] = this.tags;
-    if (root === undefined) fail(text, text.length, 'the document has no element');
+    if (root === undefined) fail(text, text.length, xmlSyntax.noElement());
     // libxml2 does not empty its buffer between two processing instructions outside the root.
     checkLength(text, 0, root.start, MAX_PIECE_BYTES, 'something before the root element');
     checkLength(text, rootEnd, text.length, MAX_PIECE_BYTES, 'something after the root element');
@@ -84,11 +87,10 @@ class Guard {
     const { text } = this;
     DECLARATION.lastIndex = start;
     const match = DECLARATION.exec(text);
-    if (match === null)
-      fail(text, start, "the XML declaration is malformed (expected <?xml version='1.0' encoding='UTF-8'?>)");
+    if (match === null) fail(text, start, xmlSyntax.declaration());
     const encoding = match[1] ?? match[2] ?? 'UTF-8';
     if (!/^utf-?8$/i.test(encoding)) {
-      fail(text, start, `the XML declaration says that the encoding is ${brief(encoding)}, not UTF-8`, 'xml-encoding');
+      fail(text, start, xmlEncoding.declared({ encoding: brief(encoding) }));
     }
     this.hide(start, DECLARATION.lastIndex);
     return DECLARATION.lastIndex;
@@ -102,25 +104,23 @@ class Guard {
       const at = skipSpace(text, start);
       if (at >= end) return;
       const [root] = this.tags;
-      if (root === undefined) fail(text, at, `expected an element, found ${describe(text, at)}`);
-      fail(text, at, `text after the end of <${brief(root.name)}>: ${describe(text, at)}`);
+      if (root === undefined) fail(text, at, expected('an element', text, at));
+      fail(text, at, xmlSyntax.textAfterRoot({ root: brief(root.name), found: describe(text, at) }));
     }
     const run = text.slice(start, end);
     if (run.includes('&')) checkReferences(text, start, end);
     const sectionEnd = run.indexOf(']]>');
-    if (sectionEnd !== -1) fail(text, start + sectionEnd, ']]> in text, outside a CDATA section (write ]]&gt;)');
+    if (sectionEnd !== -1) fail(text, start + sectionEnd, xmlSyntax.sectionEnd());
   }
 
   private readElement(start: number): number {
     const { text, open, tags } = this;
     const tag = readStartTag(text, start);
     if (open.length === 0 && tags[0] !== undefined) {
-      fail(text, start, `a second root element <${brief(tag.name)}>, after the end of <${brief(tags[0].name)}>`);
+      fail(text, start, xmlSyntax.secondRoot({ element: brief(tag.name), root: brief(tags[0].name) }));
     }
-    if (open.length >= MAX_DEPTH)
-      fail(text, start, `elements are nested deeper than ${MAX_DEPTH}, which libxml2 refuses`);
-    if (tags.length >= MAX_ELEMENTS)
-      fail(text, start, `the document has more than ${MAX_ELEMENTS} elements`, 'xml-too-large');
+    if (open.length >= MAX_DEPTH) fail(text, start, xmlSyntax.tooDeep({ depth: MAX_DEPTH }));
+    if (tags.length >= MAX_ELEMENTS) fail(text, start, xmlTooLarge.elements({ limit: MAX_ELEMENTS }));
     checkLength(text, start, tag.end, MAX_PIECE_BYTES, 'a tag');
     tags.push(tag);
     if (!tag.selfClosing) open.push(tag);
@@ -131,14 +131,14 @@ class Guard {
     const { text } = this;
     const name = readName(text, start + 2);
     const element = this.open.pop();
-    if (element === undefined) fail(text, start, `the end tag </${brief(name)}> ends no element`);
+    if (element === undefined) fail(text, start, xmlSyntax.strayEndTag({ element: brief(name) }));
     if (name !== element.name) {
       const found = name === '' ? describe(text, start + 2) : `${brief(name)}>`;
-      fail(text, start, `expected ${this.closing(element)}, found </${found}`);
+      fail(text, start, xmlSyntax.expected({ expected: this.closing(element), found: `</${found}` }));
     }
     const close = skipSpace(text, start + 2 + name.length);
     if (text.charCodeAt(close) !== 0x3e /* > */) {
-      fail(text, close, `expected > after </${brief(name)}, found ${describe(text, close)}`);
+      fail(text, close, expected(`> after </${brief(name)}`, text, close));
     }
     checkLength(text, start, close, MAX_PIECE_BYTES, 'a tag');
     return close + 1;
@@ -149,21 +149,20 @@ class Guard {
     const { text } = this;
     if (text.startsWith('<!--', start)) {
       const dashes = text.indexOf('--', start + 4);
-      if (dashes === -1) fail(text, start, 'the comment is not closed (-->)');
-      if (text.charCodeAt(dashes + 2) !== 0x3e) fail(text, dashes, '-- inside a comment');
+      if (dashes === -1) fail(text, start, xmlSyntax.unclosed({ what: 'the comment', end: '-->' }));
+      if (text.charCodeAt(dashes + 2) !== 0x3e) fail(text, dashes, xmlSyntax.dashes());
       checkLength(text, start + 4, dashes, MAX_PIECE_BYTES, 'a comment');
       return dashes + 3;
     }
-    if (/^<!doctype/i.test(text.slice(start, start + 9)))
-      fail(text, start, 'the document has a DOCTYPE', 'xml-doctype');
+    if (/^<!doctype/i.test(text.slice(start, start + 9))) fail(text, start, xmlDoctype());
     if (text.startsWith('<![CDATA[', start)) {
-      if (this.open.length === 0) fail(text, start, 'a CDATA section outside the root element');
+      if (this.open.length === 0) fail(text, start, xmlSyntax.sectionOutside());
       const end = text.indexOf(']]>', start + 9);
-      if (end === -1) fail(text, start, 'the CDATA section is not closed (]]>)');
+      if (end === -1) fail(text, start, xmlSyntax.unclosed({ what: 'the CDATA section', end: ']]>' }));
       checkLength(text, start + 9, end, MAX_PIECE_BYTES, 'a CDATA section');
       return end + 3;
     }
-    fail(text, start, 'expected a comment or a CDATA section after <!');
+    fail(text, start, xmlSyntax.expectedBang());
   }
 
   private readInstruction(start: number): number {
@@ -171,16 +170,15 @@ class Guard {
     const target = readName(text, start + 2);
     const targetEnd = start + 2 + target.length;
     if (target === 'xml' && start === contentStart(text)) return this.readDeclaration(start);
-    if (target.toLowerCase() === 'xml')
-      fail(text, start, `<?${target}: an XML declaration that is not at the start of the document`);
+    if (target.toLowerCase() === 'xml') fail(text, start, xmlSyntax.lateDeclaration({ target }));
     if (target === '') {
-      fail(text, start, `expected the name of a processing instruction after <?, found ${describe(text, targetEnd)}`);
+      fail(text, start, expected('the name of a processing instruction after <?', text, targetEnd));
     }
     const end = text.indexOf('?>', targetEnd);
-    if (end === -1) fail(text, start, `the processing instruction <?${brief(target)} is not closed (?>)`);
+    if (end === -1)
+      fail(text, start, xmlSyntax.unclosed({ what: `the processing instruction <?${brief(target)}`, end: '?>' }));
     if (end !== targetEnd && skipSpace(text, targetEnd) === targetEnd) {
-      const found = describe(text, targetEnd);
-      fail(text, targetEnd, `expected white space or ?> after <?${brief(target)}, found ${found}`);
+      fail(text, targetEnd, expected(`white space or ?> after <?${brief(target)}`, text, targetEnd));
     }
     checkLength(text, targetEnd, end, MAX_PIECE_BYTES, 'a processing instruction');
     // fast-xml-parser takes a lone quote in an instruction for the start of a value.

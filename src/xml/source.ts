@@ -1,13 +1,15 @@
-import { diagnostic, InputError, type LegacyCode, type Location } from '../diagnostics.js';
+import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
+import { InputError } from '../diagnostics/errors.js';
+import { xmlEncoding, xmlTooLarge } from '../diagnostics/xml.js';
 
 /** The largest document that is read, in bytes. A domain has 3 to 20 KB. */
 export const MAX_BYTES = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARK = 0xfeff;
 
-/** Throws an InputError at an offset of the text. */
-export function fail(text: string, offset: number, message: string, code: LegacyCode = 'xml-syntax'): never {
-  throw new InputError(diagnostic(code, message, { location: new Lines(text).location(offset) }));
+/** Throws a diagnostic as an InputError, at an offset of the text. */
+export function fail(text: string, offset: number, found: Diagnostic): never {
+  throw new InputError({ ...found, location: new Lines(text).location(offset) });
 }
 
 /** Prepares a value of the document for a message: on one line and shortened to 60 characters. */
@@ -49,13 +51,13 @@ export function contentStart(text: string): number {
 export function readSource(input: string | Uint8Array): string {
   // A UTF-16 code unit has at most three bytes of UTF-8.
   if (input.length * 3 > MAX_BYTES && Buffer.byteLength(input) > MAX_BYTES) {
-    throw new InputError(diagnostic('xml-too-large', 'the document has more than 16 MiB; a domain has a few KB'));
+    throw new InputError(xmlTooLarge.bytes());
   }
   if (typeof input === 'string') return input;
-  if (isWide(input)) fail('', 0, 'the document is in UTF-16 or UTF-32, not in UTF-8', 'xml-encoding');
+  if (isWide(input)) fail('', 0, xmlEncoding.wide());
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(input);
   const invalid = findReplacement(input, text);
-  if (invalid !== -1) fail(text, invalid, 'the bytes here are not UTF-8', 'xml-encoding');
+  if (invalid !== -1) fail(text, invalid, xmlEncoding.invalid());
   return text;
 }
 

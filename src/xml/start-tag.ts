@@ -1,3 +1,5 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { xmlSyntax } from '../diagnostics/xml.js';
 import { decodeAttributeValue, nameEndAt, referenceEnd } from './characters.js';
 import { brief, fail } from './source.js';
 
@@ -35,7 +37,7 @@ const MAX_NAME_BYTES = 50_000;
  */
 export function readStartTag(text: string, start: number): StartTag {
   const name = readName(text, start + 1);
-  if (name === '') fail(text, start, `expected a name after <, found ${describe(text, start + 1)}`);
+  if (name === '') fail(text, start, expected('a name after <', text, start + 1));
   const attributes: XmlAttribute[] = [];
   let names: Set<string> | undefined;
   let at = start + 1 + name.length;
@@ -47,14 +49,13 @@ export function readStartTag(text: string, start: number): StartTag {
       return { start, name, attributes, selfClosing, end: next + (selfClosing ? 2 : 1) };
     }
     if (next === at && at < text.length) {
-      const expected =
-        attributes.length === 0 ? `> or white space after <${brief(name)}` : 'white space after the value';
-      fail(text, at, `expected ${expected}, found ${describe(text, at)}`);
+      const wanted = attributes.length === 0 ? `> or white space after <${brief(name)}` : 'white space after the value';
+      fail(text, at, expected(wanted, text, at));
     }
     const attribute = readAttribute(text, next, name);
     if (attributes.length === 8) names = new Set(attributes.map((other) => other.name));
     if (names === undefined ? attributes.some((a) => a.name === attribute.name) : names.has(attribute.name)) {
-      fail(text, next, `<${brief(name)}> has the attribute ${brief(attribute.name)} twice`);
+      fail(text, next, xmlSyntax.attributeTwice({ element: brief(name), attribute: brief(attribute.name) }));
     }
     names?.add(attribute.name);
     attributes.push(attribute);
@@ -76,7 +77,7 @@ export function readName(text: string, start: number): string {
 export function checkLength(text: string, start: number, end: number, maximum: number, what: string): void {
   // A UTF-16 code unit has at most three bytes of UTF-8.
   if ((end - start) * 3 > maximum && Buffer.byteLength(text.slice(start, end)) > maximum) {
-    fail(text, start, `${what} of more than ${maximum} bytes, which libxml2 refuses`);
+    fail(text, start, xmlSyntax.tooLong({ what, bytes: maximum }));
   }
 }
 
@@ -97,35 +98,37 @@ export function describe(text: string, at: number): string {
   return `the character U+${(text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
+/** Says what XML wants at an offset, and what is there. */
+export function expected(what: string, text: string, at: number): Diagnostic {
+  return xmlSyntax.expected({ expected: what, found: describe(text, at) });
+}
+
 /** Refuses a reference that is neither one of XML's five entities nor the number of a character. */
 export function checkReferences(text: string, from: number, to: number): void {
   for (let at = text.indexOf('&', from); at !== -1 && at < to; at = text.indexOf('&', at + 1)) {
     if (referenceEnd(text, at) > at) continue;
     const [reference] = /^&[\w#.:-]{0,30};?/.exec(text.slice(at, at + 32)) ?? ['&'];
-    if (!reference.endsWith(';')) fail(text, at, 'an & that does not begin a reference (write &amp;)');
-    if (reference.startsWith('&#')) fail(text, at, `${reference} is not a character that XML allows`);
-    fail(text, at, `the entity ${reference} is not defined`);
+    if (!reference.endsWith(';')) fail(text, at, xmlSyntax.ampersand());
+    if (reference.startsWith('&#')) fail(text, at, xmlSyntax.notCharacter({ reference }));
+    fail(text, at, xmlSyntax.entity({ reference }));
   }
 }
 
 function readAttribute(text: string, start: number, tag: string): XmlAttribute {
   const name = readName(text, start);
-  if (name === '')
-    fail(text, start, `expected an attribute or > in the tag <${brief(tag)}>, found ${describe(text, start)}`);
+  if (name === '') fail(text, start, expected(`an attribute or > in the tag <${brief(tag)}>`, text, start));
   const equals = skipSpace(text, start + name.length);
   if (text.charCodeAt(equals) !== 0x3d /* = */)
-    fail(text, equals, `expected ='…' after the attribute ${brief(name)}, found ${describe(text, equals)}`);
+    fail(text, equals, expected(`='…' after the attribute ${brief(name)}`, text, equals));
   const opening = skipSpace(text, equals + 1);
   const quote = text.charAt(opening);
-  if (quote !== '"' && quote !== "'")
-    fail(text, opening, `expected a quote after ${brief(name)}=, found ${describe(text, opening)}`);
+  if (quote !== '"' && quote !== "'") fail(text, opening, expected(`a quote after ${brief(name)}=`, text, opening));
   const valueStart = opening + 1;
   const valueEnd = text.indexOf(quote, valueStart);
-  if (valueEnd === -1) fail(text, opening, `the value of ${brief(name)} has no closing quote`);
+  if (valueEnd === -1) fail(text, opening, xmlSyntax.unclosedValue({ attribute: brief(name) }));
   const raw = text.slice(valueStart, valueEnd);
   const markup = raw.indexOf('<');
-  if (markup !== -1)
-    fail(text, valueStart + markup, `< in the value of ${brief(name)} (write &lt;), or its closing quote is missing`);
+  if (markup !== -1) fail(text, valueStart + markup, xmlSyntax.markupInValue({ attribute: brief(name) }));
   if (raw.includes('&')) checkReferences(text, valueStart, valueEnd);
   return { name, value: decodeAttributeValue(raw), start, end: valueEnd + 1, valueStart, valueEnd };
 }

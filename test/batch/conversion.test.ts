@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { convertXml, failure } from '../../src/batch/conversion.js';
-import { diagnostic, EnvironmentError, InputError, type LegacyCode } from '../../src/diagnostics.js';
+import { runIncomplete } from '../../src/diagnostics/batch.js';
+import { EnvironmentError, InputError } from '../../src/diagnostics/errors.js';
+import { fileUnreadable } from '../../src/diagnostics/files.js';
+import { libvirtUnreachable } from '../../src/diagnostics/libvirt.js';
+import { diagnostic } from '../../src/diagnostics.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { policyWithDefaults } from '../../src/plan/policy.js';
@@ -26,15 +30,15 @@ describe('a domain with warnings', () => {
 });
 
 describe('a failure', () => {
-  const wrapIoError = (code: LegacyCode): EnvironmentError => new EnvironmentError(diagnostic(code, 'why'));
-
   it('of the outside concerns one domain', () => {
-    expect(failure(wrapIoError('file-unreadable'))).toMatchObject([{ code: 'file-unreadable' }]);
+    expect(failure(new EnvironmentError(fileUnreadable.system({ error: 'why' })))).toMatchObject([
+      { code: 'file-unreadable' },
+    ]);
   });
 
   it.each([
-    wrapIoError('libvirt-unreachable'),
-    wrapIoError('run-incomplete'),
+    new EnvironmentError(libvirtUnreachable({ uri: '', why: 'why' })),
+    new EnvironmentError(runIncomplete.missing({ domain: 'vm', more: 0 })),
     new InputError(diagnostic('usage', 'why')),
     new TypeError('why'),
   ])('ends the run: %s', (error) => {

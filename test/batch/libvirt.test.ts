@@ -9,7 +9,9 @@ import { OpenRun } from '../../src/batch/open-run.js';
 import { rollBack } from '../../src/batch/rollback.js';
 import { type BatchOptions, LibvirtBatch } from '../../src/batch/run.js';
 import { State } from '../../src/batch/state.js';
-import { diagnostic, EnvironmentError } from '../../src/diagnostics.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
+import { EnvironmentError } from '../../src/diagnostics/errors.js';
+import { libvirtRefused, libvirtUnreachable } from '../../src/diagnostics/libvirt.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import type { LibvirtSource, Settings } from '../../src/generated/journal.js';
 import { readTopology } from '../../src/host/snapshot.js';
@@ -122,8 +124,8 @@ describe('domains of a libvirt', () => {
     );
     expect(whatBecame(await trial.convert())).toEqual([
       ['transient', 'skipped', 'it is transient, and has no next start'],
-      ['saved', 'skipped', 'its memory is saved for its next start (managed save)'],
-      ['frozen', 'skipped', '2 of its snapshots hold its memory'],
+      ['saved', 'skipped', 'the memory of the domain is saved for its next start (managed save)'],
+      ['frozen', 'skipped', '2 of its snapshots contain its memory'],
       ['disks', 'converted', undefined],
     ]);
     expect(whatBecame(await trial.convert({ saved: true }))).toEqual([
@@ -138,7 +140,7 @@ describe('domains of a libvirt', () => {
     const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b')));
     trial.libvirt.beforeDump = () => trial.libvirt.domains.delete(uuidOf(1));
     expect(whatBecame(await trial.convert())).toEqual([
-      ['a', 'failed', 'it is gone: somebody removed it meanwhile'],
+      ['a', 'failed', 'the domain no longer exists: it was removed in the meantime'],
       ['b', 'converted', undefined],
     ]);
   });
@@ -174,18 +176,20 @@ describe('domains of a libvirt', () => {
   });
 
   it('fail one by one where libvirt refuses, and end the run where it cannot be reached', async () => {
-    const failing = (code: 'libvirt-refused' | 'libvirt-unreachable'): Trial => {
+    const failing = (why: Diagnostic): Trial => {
       const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b')));
       trial.libvirt.beforeDump = (uuid) => {
-        if (uuid === uuidOf(1)) throw new EnvironmentError(diagnostic(code, 'broken'));
+        if (uuid === uuidOf(1)) throw new EnvironmentError(why);
       };
       return trial;
     };
-    expect(whatBecame(await failing('libvirt-refused').convert())).toEqual([
-      ['a', 'failed', 'broken'],
+    expect(
+      whatBecame(await failing(libvirtRefused.command({ command: 'dumpxml', error: 'broken' })).convert()),
+    ).toEqual([
+      ['a', 'failed', 'virsh dumpxml: broken'],
       ['b', 'converted', undefined],
     ]);
-    await expect(failing('libvirt-unreachable').convert()).rejects.toThrow('broken');
+    await expect(failing(libvirtUnreachable({ uri: '', why: 'broken' })).convert()).rejects.toThrow('broken');
   });
 
   it('are asked for by as many connections as there are jobs, all closed at the end', async () => {
@@ -234,7 +238,13 @@ describe('an interrupted run', () => {
     const { domains, gone } = await trial.batch.remaining(await readHistory(trial.run()));
     expect(domains.map(({ name }) => name)).toEqual(['c', 'd']);
     expect(gone).toMatchObject([
-      { id: uuidOf(5), name: 'e', verdict: 'failed', why: 'it is gone: somebody removed it meanwhile', running: false },
+      {
+        id: uuidOf(5),
+        name: 'e',
+        verdict: 'failed',
+        why: 'the domain no longer exists: it was removed in the meantime',
+        running: false,
+      },
     ]);
   });
 
@@ -264,7 +274,7 @@ describe('an interrupted run', () => {
     await open.journal.close();
     expect(whatBecame(items).sort()).toEqual([
       ['a', 'restored', undefined],
-      ['b', 'failed', 'it is gone: somebody removed it meanwhile'],
+      ['b', 'failed', 'the domain no longer exists: it was removed in the meantime'],
       ['c', 'restored', undefined],
     ]);
     expect([1, 3, 4].map((n) => trial.xml(n))).toEqual(['a', 'c', 'd'].map((name) => xmlOf(name)));

@@ -11,7 +11,7 @@ describe('the lock', () => {
     const file = join(temporaryFolder(), 'lock');
     using _lock = await takeLock(file);
     await expect(takeLock(file, { waitSeconds: 0 })).rejects.toMatchObject({
-      diagnostics: [{ code: 'state-locked', message: `another run (process ${process.pid}) is at work` }],
+      diagnostics: [{ code: 'state-locked', message: `another batch (process ${process.pid}) is running` }],
     });
   });
 
@@ -56,7 +56,7 @@ describe('the lock', () => {
       detached: true,
     });
     await once(holder.stdout, 'data');
-    await expect(takeLock(file, { waitSeconds: 0 })).rejects.toThrow(/at work/);
+    await expect(takeLock(file, { waitSeconds: 0 })).rejects.toThrow(/is running/);
     process.kill(-(holder.pid ?? 0), 'SIGKILL');
     (await takeLock(file))[Symbol.dispose]();
   });
@@ -70,7 +70,7 @@ describe('the lock of a folder', () => {
     symlinkSync('folder', join(top, 'link'));
     using _lock = await lockFolder(folder);
     await expect(lockFolder(join(top, 'link'), { waitSeconds: 0 })).rejects.toMatchObject({
-      diagnostics: [{ code: 'state-locked', message: 'another run is at work', file: join(top, 'link') }],
+      diagnostics: [{ code: 'state-locked', message: 'another batch is running', file: join(top, 'link') }],
     });
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -80,7 +80,7 @@ describe('the lock of a folder', () => {
     using _lock = await lockFolder(folder);
     let waited = false;
     const second = lockFolder(folder, { waitSeconds: 1, onWait: () => (waited = true) });
-    await expect(second).rejects.toThrow('another run is at work');
+    await expect(second).rejects.toThrow('another batch is running');
     expect(waited).toBe(true);
   });
 

@@ -1,5 +1,6 @@
 import type { DomainAccess } from '../../src/batch/libvirt.js';
-import { diagnostic, EnvironmentError, InputError } from '../../src/diagnostics.js';
+import { EnvironmentError, InputError } from '../../src/diagnostics/errors.js';
+import { domainUnknown, libvirtRefused } from '../../src/diagnostics/libvirt.js';
 import type { DomainEntry, DomainUuid } from '../../src/libvirt/connection.js';
 
 /** A domain that only exists in memory. */
@@ -42,7 +43,7 @@ export class MemoryLibvirt implements DomainAccess {
   async find(nameOrUuid: string): Promise<DomainEntry> {
     const found = (await this.list()).find(({ uuid, name }) => uuid === nameOrUuid || name === nameOrUuid);
     if (found) return found;
-    throw new InputError(diagnostic('domain-unknown', `no domain ${nameOrUuid}`));
+    throw new InputError(domainUnknown.libvirt({ uri: '', domain: nameOrUuid }));
   }
 
   async dumpXml(uuid: DomainUuid, options: { inactive?: boolean; security?: boolean } = {}): Promise<string> {
@@ -50,7 +51,7 @@ export class MemoryLibvirt implements DomainAccess {
     this.beforeDump(uuid);
     const found = this.domains.get(uuid);
     if (found) return found.xml;
-    throw new EnvironmentError(diagnostic('libvirt-refused', 'virsh dumpxml: failed to get domain'));
+    throw new EnvironmentError(libvirtRefused.command({ command: 'dumpxml', error: 'failed to get domain' }));
   }
 
   async define(xml: string, { validate }: { readonly validate?: boolean } = {}): Promise<void> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { outsideLater, wrapIoError } from '../../src/batch/outside.js';
+import { stateUnwritable } from '../../src/diagnostics/batch.js';
 
 describe('an error while something is done with a file', () => {
   it('that is the system’s names the file', async () => {
@@ -9,8 +10,8 @@ describe('an error while something is done with a file', () => {
     const fail = () => {
       throw error;
     };
-    expect(() => wrapIoError('state-unwritable', 'x', fail)).toThrow(expected);
-    await expect(outsideLater('state-unwritable', 'x', async () => fail())).rejects.toEqual(expected);
+    expect(() => wrapIoError(stateUnwritable, 'x', fail)).toThrow(expected);
+    await expect(outsideLater(stateUnwritable, 'x', async () => fail())).rejects.toEqual(expected);
   });
 
   it.each([new TypeError('a fault of the program'), { code: 'no error' }])('that is another stays: %s', (error) => {
@@ -19,7 +20,7 @@ describe('an error while something is done with a file', () => {
     };
     expect.assertions(1);
     try {
-      wrapIoError('state-unwritable', 'x', fail);
+      wrapIoError(stateUnwritable, 'x', fail);
     } catch (thrown) {
       expect(thrown).toBe(error);
     }

@@ -40,7 +40,9 @@ describe('a folder that another batch writes to', () => {
   const refused = {
     code: 3,
     stdout: '',
-    stderr: expect.stringMatching(/: error: state-locked: another run is at work; wait for its end, or give --wait\n$/),
+    stderr: expect.stringMatching(
+      /: error: state-locked: another batch is running; wait for its end, or give --wait\n$/,
+    ),
   };
 
   it('is not converted in place, and no run is begun', async () => {

@@ -107,7 +107,7 @@ describe('--define', () => {
     const state = temporaryFolder();
     const run = rewrite('--define', '--yes', '--state', state, 'vm');
     expect(run.code).toBe(1);
-    expect(run.stderr).toMatch(/^vm: error: domain-edited: .*; run it again$/m);
+    expect(run.stderr).toMatch(/^vm: error: domain-edited: .*; run the command again$/m);
     expect(virsh.defined()).toBeUndefined();
     expect(existsSync(join(state, 'defined'))).toBe(false);
   });

@@ -241,7 +241,7 @@ describe('hook install', () => {
     const { code, stderr } = vsmmu(['hook', 'install', '--dir', folder]);
     expect(code).toBe(0);
     expect(stderr).toContain(
-      `warning: hook-exposed: libvirt runs the hook as root, and others than root may change ${folder};`,
+      `warning: hook-exposed: libvirt runs the hook as root, and users other than root may change ${folder};`,
     );
     const { stdout } = vsmmu(['hook', 'status', '--json', '--dir', folder]);
     expect(JSON.parse(stdout).diagnostics).toMatchObject([{ code: 'hook-exposed' }]);
@@ -278,7 +278,7 @@ describe('hook install', () => {
       cpSync(join(REPOSITORY, part), join(copy, part), { recursive: true });
     chownSync(join(copy, file), 1, 0);
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^vsmmu=.*/m, `vsmmu='${copy}/bin/vsmmu'`));
-    expect(vsmmuStatus(folder).stderr).toContain(`others than root may change ${join(copy, file)};`);
+    expect(vsmmuStatus(folder).stderr).toContain(`users other than root may change ${join(copy, file)};`);
   });
 
   it('says where the policy asks for another mode than the one that is installed', () => {

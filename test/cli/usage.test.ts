@@ -123,7 +123,7 @@ describe('the command line', () => {
   });
 
   it.each<[title: string, text: string, says: RegExp]>([
-    ['that is no JSON', '{', /policy-invalid: no JSON/],
+    ['that is no JSON', '{', /policy-invalid: not JSON/],
     [
       'with a key that there is not',
       '{"spareports": 1}',

@@ -76,27 +76,27 @@ const refusals: Readonly<Record<string, Refusal>> = {
   'a slot over 31': {
     input: domain(hostdev("bus='0x91' slot='0x20'")),
     code: 2,
-    says: ":4:46: error: address-invalid: slot='0x20' is no PCI slot; give a number from 0x0 to 0x1f",
+    says: ":4:46: error: address-invalid: slot='0x20' is not a PCI slot; give a number from 0x0 to 0x1f",
   },
   'a function over 7': {
     input: domain(hostdev("bus='0x91' function='9'")),
     code: 2,
-    says: ":4:46: error: address-invalid: function='9' is no PCI function; give a number from 0x0 to 0x7",
+    says: ":4:46: error: address-invalid: function='9' is not a PCI function; give a number from 0x0 to 0x7",
   },
   'a guest address that is none': {
     input: domain(hostdev("bus='0x91'", "<address type='pci' bus='0x01' slot='0x20'/>")),
     code: 2,
-    says: ":4:76: error: address-invalid: slot='0x20' is no PCI slot; give a number from 0x0 to 0x1f",
+    says: ":4:76: error: address-invalid: slot='0x20' is not a PCI slot; give a number from 0x0 to 0x1f",
   },
   'a pcie-root with another index than 0, here 8 in octal': {
     input: domain(`<controller type='pci' index='010' model='pcie-root'/>\n${NVME}`),
     code: 2,
-    says: ":4:1: error: number-invalid: index='010' of pcie-root is 8, and libvirt takes only 0",
+    says: ":4:1: error: number-invalid: index='010' of pcie-root is 8, and libvirt accepts only 0",
   },
   'more controllers than there are indexes': {
     input: domain(`${"<controller type='pci' model='pcie-root-port'/>\n".repeat(256)}${NVME}`),
     code: 2,
-    says: ':259:1: error: number-invalid: more than 256 PCI controllers, which libvirt does not take',
+    says: ':259:1: error: number-invalid: more than 256 PCI controllers, which libvirt refuses',
   },
   'a value of 100 KB, without repeating all of it': {
     input: domain(hostdev(`bus='${'9'.repeat(100_000)}'`)),
@@ -106,19 +106,19 @@ const refusals: Readonly<Record<string, Refusal>> = {
   'two controllers with one index': {
     input: domain(`${port(1)}\n${port(1)}\n${NVME}`),
     code: 2,
-    says: ':5:1: error: controller-index-duplicate: PCI controller index 1 is taken already, in line 4',
+    says: ':5:1: error: controller-index-duplicate: PCI controller index 1 is already used in line 4',
   },
   'two devices at one guest address': {
     input: domain(
       `${hostdev("bus='0x91'", "<address type='pci' bus='1'/>")}\n${hostdev("bus='0x92'", "<address type='pci' bus='01'/>")}`,
     ),
     code: 2,
-    says: ':5:1: error: guest-address-duplicate: guest address 01:00.0 is taken already, in line 4',
+    says: ':5:1: error: guest-address-duplicate: guest address 01:00.0 is already used in line 4',
   },
   'one host device twice': {
     input: domain(`${NVME}\n${NVME}`),
     code: 2,
-    says: ':5:1: error: host-device-duplicate: host device 0000:91:00.0 is in the domain already, in line 4',
+    says: ':5:1: error: host-device-duplicate: host device 0000:91:00.0 is already in the domain, in line 4',
   },
   'a device that the host does not have': {
     input: domain(hostdev("bus='0xaa'")),

@@ -42,14 +42,14 @@ describe('the source address of a host device', () => {
   });
 
   it.each([
-    ['a slot over 31', "bus='1' slot='0x20'", "slot='0x20' is no PCI slot"],
-    ['a function over 7', "bus='1' function='9'", "function='9' is no PCI function"],
-    ['a bus over 255', "bus='0x100'", "bus='0x100' is no PCI bus"],
-    ['an octal number with an 8', "bus='1' slot='08'", "slot='08' is no PCI slot"],
-    ['a word', "bus='one'", "bus='one' is no PCI bus"],
-    ['a sign', "bus='-1'", "bus='-1' is no PCI bus"],
-    ['nothing', "bus=''", "bus='' is no PCI bus"],
-    ['hexadecimal without its prefix', "bus='1f'", "bus='1f' is no PCI bus"],
+    ['a slot over 31', "bus='1' slot='0x20'", "slot='0x20' is not a PCI slot"],
+    ['a function over 7', "bus='1' function='9'", "function='9' is not a PCI function"],
+    ['a bus over 255', "bus='0x100'", "bus='0x100' is not a PCI bus"],
+    ['an octal number with an 8', "bus='1' slot='08'", "slot='08' is not a PCI slot"],
+    ['a word', "bus='one'", "bus='one' is not a PCI bus"],
+    ['a sign', "bus='-1'", "bus='-1' is not a PCI bus"],
+    ['nothing', "bus=''", "bus='' is not a PCI bus"],
+    ['hexadecimal without its prefix', "bus='1f'", "bus='1f' is not a PCI bus"],
   ])('is refused with its place: %s', (_title, source, message) => {
     expect(complaints(domainOf(hostdev(source)))).toEqual([`3:46 address-invalid: ${message}`]);
   });
@@ -58,7 +58,7 @@ describe('the source address of a host device', () => {
 describe('a guest address', () => {
   it('is in PCI domain 0, as libvirt has no other for guests', () => {
     const rng = "<rng model='virtio'><address type='pci' domain='0x0001' bus='1'/></rng>";
-    expect(complaints(domainOf(rng))).toEqual(["3:21 address-invalid: domain='0x0001' is no PCI domain of a guest"]);
+    expect(complaints(domainOf(rng))).toEqual(["3:21 address-invalid: domain='0x0001' is not a PCI domain of a guest"]);
   });
 });
 
@@ -67,7 +67,7 @@ describe('what there may be one of only', () => {
     [
       'a controller index',
       [controller("index='1' model='pcie-root-port'"), controller("index='0x1' model='pcie-root-port'")],
-      '4:1 controller-index-duplicate: PCI controller index 1 is taken already, in line 3',
+      '4:1 controller-index-duplicate: PCI controller index 1 is already used in line 3',
     ],
     [
       'a guest address, however it is written',
@@ -75,7 +75,7 @@ describe('what there may be one of only', () => {
         hostdev("bus='1'", "<address type='pci' bus='0x08' slot='0x00' function='0x0'/>"),
         "<rng model='virtio'><address type='pci' bus='010'/></rng>",
       ],
-      '4:1 guest-address-duplicate: guest address 08:00.0 is taken already, in line 3',
+      '4:1 guest-address-duplicate: guest address 08:00.0 is already used in line 3',
     ],
     [
       'a guest address of a controller',
@@ -83,12 +83,12 @@ describe('what there may be one of only', () => {
         controller("index='1' model='pcie-root-port'", "<address type='pci' slot='1'/>"),
         "<rng model='virtio'><address type='pci' slot='1'/></rng>",
       ],
-      '4:1 guest-address-duplicate: guest address 00:01.0 is taken already, in line 3',
+      '4:1 guest-address-duplicate: guest address 00:01.0 is already used in line 3',
     ],
     [
       'a host device, be it a hostdev or an interface',
       [hostdev("bus='0x31'"), "<interface type='hostdev'><source><address type='pci' bus='49'/></source></interface>"],
-      '4:1 host-device-duplicate: host device 0000:31:00.0 is in the domain already, in line 3',
+      '4:1 host-device-duplicate: host device 0000:31:00.0 is already in the domain, in line 3',
     ],
   ])('%s', (_title, devices, complaint) => {
     expect(complaints(domainOf(...devices))).toEqual([complaint]);
@@ -119,10 +119,10 @@ describe('a controller', () => {
   });
 
   it.each([
-    ["index='256' model='pcie-root-port'", '', "index='256' is no number from 0 to 255"],
-    ["index='1' model='pcie-expander-bus'", "<target busNr='255'/>", "busNr='255' is no number from 1 to 254"],
-    ["index='1' model='pcie-expander-bus'", "<target busNr='0'/>", "busNr='0' is no number from 1 to 254"],
-    ["index='1' model='pcie-root-port'", "<target chassis='256'/>", "chassis='256' is no number from 0 to 255"],
+    ["index='256' model='pcie-root-port'", '', "index='256' is not a number from 0 to 255"],
+    ["index='1' model='pcie-expander-bus'", "<target busNr='255'/>", "busNr='255' is not a number from 1 to 254"],
+    ["index='1' model='pcie-expander-bus'", "<target busNr='0'/>", "busNr='0' is not a number from 1 to 254"],
+    ["index='1' model='pcie-root-port'", "<target chassis='256'/>", "chassis='256' is not a number from 0 to 255"],
   ])('%s %s is refused', (attributes, children, message) => {
     expect(complaints(domainOf(controller(attributes, children)))).toEqual([`3:1 number-invalid: ${message}`]);
   });

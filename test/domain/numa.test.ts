@@ -61,10 +61,10 @@ describe('the NUMA cells of a domain', () => {
   });
 
   it.for([
-    ["<cpu><numa><cell id='x' memory='1'/></numa></cpu>", "id='x' of <cell> is no number"],
-    ["<cpu><numa><cell cpus='3-1' memory='1'/></numa></cpu>", "cpus='3-1' of <cell> is no list of numbers"],
-    ["<numatune><memory nodeset='all'/></numatune>", "nodeset='all' of <memory> is no list of numbers"],
-    ["<cpu><numa><cell memory='1' unit='acre'/></numa></cpu>", "memory='1 acre' of <cell> is no size"],
+    ["<cpu><numa><cell id='x' memory='1'/></numa></cpu>", "id='x' of <cell> is not a number"],
+    ["<cpu><numa><cell cpus='3-1' memory='1'/></numa></cpu>", "cpus='3-1' of <cell> is not a list of numbers"],
+    ["<numatune><memory nodeset='all'/></numatune>", "nodeset='all' of <memory> is not a list of numbers"],
+    ["<cpu><numa><cell memory='1' unit='acre'/></numa></cpu>", "memory='1 acre' of <cell> is not a size"],
   ] as const)('%s is refused', ([content, message]) => {
     expect(() => numaOf(content)).toThrow(message);
   });
@@ -85,6 +85,6 @@ describe('pcihole64', () => {
   });
 
   it('that is no size is refused', () => {
-    expect(() => holeOf('<pcihole64>much</pcihole64>')).toThrow("<pcihole64> 'much ' is no size");
+    expect(() => holeOf('<pcihole64>much</pcihole64>')).toThrow("<pcihole64> 'much' is not a size");
   });
 });

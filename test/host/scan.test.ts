@@ -198,7 +198,7 @@ describe('a scan for one domain', () => {
       }
     });
     expect(bdfs(scanHost(sys, only).topology.devices)).toEqual(needed);
-    expect(() => scanHost(sys)).toThrow(/is no id of 6 digits/);
+    expect(() => scanHost(sys)).toThrow(/is not an id of 6 digits/);
   });
 
   it('finds nothing for an address that the host does not have', () => {

@@ -151,13 +151,13 @@ describe('a folder that is no sysfs', () => {
       'an id that is none',
       (at) => writeFileSync(at(`${NIC}/device`), '10d3\n'),
       `${NIC}/device`,
-      /is no id of 4 digits/,
+      /is not an id of 4 digits/,
     ],
     [
       'a node that is none',
       (at) => writeFileSync(at(`${NIC}/numa_node`), 'zero\n'),
       `${NIC}/numa_node`,
-      /is no node number/,
+      /is not a node number/,
     ],
     [
       'resources that are none',
@@ -169,7 +169,7 @@ describe('a folder that is no sysfs', () => {
       'a group without a number',
       (at) => relink(at(`${NIC}/iommu_group`), '../../groups/x'),
       `${NIC}/iommu_group`,
-      /leads to no group number/,
+      /is not a link to a group number/,
     ],
     [
       'a device that is no link',
@@ -193,7 +193,7 @@ describe('a folder that is no sysfs', () => {
       'a list of nodes that is none',
       (at) => writeFileSync(at('devices/system/node/online'), 'all\n'),
       'devices/system/node/online',
-      /is no list of nodes/,
+      /is not a list of nodes/,
     ],
     [
       'a node without all distances',

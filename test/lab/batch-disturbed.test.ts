@@ -90,7 +90,7 @@ describe('a run that is disturbed', () => {
     const { code, stdout } = await disturbed([...CONVERT, ...STATE], () => virsh(lab, ['undefine', '--nvram', uuid]));
     expect(code).toBe(1);
     expect(count(stdout, 'converted')).toBe(39);
-    expect(stdout).toMatch(/^failed +vm-40 +it is gone/m);
+    expect(stdout).toMatch(/^failed +vm-40 +the domain no longer exists/m);
     expect(await virsh(lab, ['list', '--all', '--uuid'])).not.toContain(uuid);
   });
 
@@ -172,7 +172,7 @@ describe('a run that is disturbed', () => {
     });
     expect(first.code).toBe(0);
     expect(impatient).toMatchObject({ code: 3, stdout: '' });
-    expect(impatient?.stderr).toMatch(/state-locked: another run \(process \d+\) is at work/);
+    expect(impatient?.stderr).toMatch(/state-locked: another batch \(process \d+\) is running/);
     const second = await patient;
     expect(second).toMatchObject({ code: 0 });
     expect(second?.stdout).toMatch(/^unchanged +vm-01$/m);
@@ -238,8 +238,10 @@ describe('a domain with saved memory', () => {
     const dry = CONVERT.with(1, 'vm-01').toSpliced(2, 0, 'vm-02').slice(0, -1);
     const skipped = await batch(...dry);
     expect(skipped.code).toBe(0);
-    expect(skipped.stdout).toMatch(/^skipped +vm-01 +its memory is saved for its next start \(managed save\)$/m);
-    expect(skipped.stdout).toMatch(/^skipped +vm-02 +1 of its snapshots hold its memory$/m);
+    expect(skipped.stdout).toMatch(
+      /^skipped +vm-01 +the memory of the domain is saved for its next start \(managed save\)$/m,
+    );
+    expect(skipped.stdout).toMatch(/^skipped +vm-02 +1 of its snapshots contain its memory$/m);
     const asked = await batch(...dry, '--include-saved');
     expect(count(asked.stdout, 'convert')).toBe(2);
     await virsh(lab, ['managedsave-remove', saved]);

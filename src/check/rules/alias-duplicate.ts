@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { aliasDuplicate as diagnostic } from '../../diagnostics/domain.js';
 import { isSerialAgain } from '../../domain/device.js';
 import type { Rule } from '../inspection.js';
 
@@ -12,7 +13,6 @@ export const aliasDuplicate: Rule = ({ domain, location }) => {
       seen.add(alias);
       return [];
     }
-    const message = `two devices have the alias ${alias}`;
-    return [diagnostic('alias-duplicate', message, { location: location(element, 'alias') })];
+    return [diagnostic({ alias, location: location(element, 'alias') })];
   });
 };

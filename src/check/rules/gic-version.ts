@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { domainWithoutGicv3 as diagnostic } from '../../diagnostics/domain.js';
 import type { Rule } from '../inspection.js';
 
 /** The interrupts of devices behind a vSMMU go through the ITS, which only a GICv3 has; libvirt takes it where none is named. */
@@ -6,5 +6,5 @@ export const domainWithoutGicv3: Rule = ({ accelerated, domain, location }) => {
   const gic = domain.document.root.child('features')?.child('gic');
   const version = gic?.attribute('version') ?? 'host';
   if (!gic || accelerated.length === 0 || !/^[12]$/.test(version)) return [];
-  return [diagnostic('domain-without-gicv3', `the domain has a GICv${version}`, { location: location(gic) })];
+  return [diagnostic({ version, location: location(gic) })];
 };

@@ -1,4 +1,5 @@
-import { diagnostic } from '../../diagnostics.js';
+import type { Diagnostic, Location } from '../../diagnostics/diagnostic.js';
+import { metadataStale } from '../../diagnostics/record.js';
 import type { Domain } from '../../domain/domain.js';
 import { subjectsOf } from '../../edit/properties.js';
 import { changesOf, listed, type Meaning, readRecord, subjectName } from '../../edit/undo/record.js';
@@ -9,22 +10,20 @@ export const metadata: Rule = ({ domain, location }) => {
   const { elements, record, diagnostics } = readRecord(domain);
   const [element] = elements;
   if (!element || !record) return diagnostics;
-  return staleEntries(domain, record).map((what) =>
-    diagnostic('metadata-stale', what, { location: location(element) }),
-  );
+  return staleEntries(domain, record, location(element));
 };
 
-/** Describes what a record says that is no longer so: somebody changed it since, and `revert` leaves it as they did. */
-function staleEntries(domain: Domain, { changed, added }: Meaning): readonly string[] {
+/** Reports what was changed since it was recorded; `revert` keeps the newer change. */
+function staleEntries(domain: Domain, { changed, added }: Meaning, location: Location): readonly Diagnostic[] {
   const subjects = new Map(subjectsOf(domain).map((subject) => [subject.name, subject]));
   const values = changed.flatMap((change) => {
-    const name = subjectName(change);
-    const subject = subjects.get(name);
-    if (!subject) return [`${name} is no longer there`];
+    const what = subjectName(change);
+    const subject = subjects.get(what);
+    if (!subject) return [metadataStale.gone({ what, location })];
     const edited = changesOf(change).filter(
       ([key, , after]) => subject.properties.find((p) => p.name === key)?.value !== after,
     );
-    return edited.map(([key]) => `${key} of ${name} was changed again`);
+    return edited.map(([property]) => metadataStale.edited({ property, what, location }));
   });
   const present = {
     controllers: new Set<number>([0, ...domain.controllers.map((c) => c.index)]),
@@ -34,5 +33,5 @@ function staleEntries(domain: Domain, { changed, added }: Meaning): readonly str
   const missing = (['controllers', 'iommus', 'cells'] as const).flatMap((kind) =>
     [...listed(added[kind])].filter((key) => !present[kind].has(key)).map((key) => `${kind.slice(0, -1)} ${key}`),
   );
-  return [...values, ...missing.map((what) => `${what}, which vsmmu added, is no longer there`)];
+  return [...values, ...missing.map((what) => metadataStale.removed({ what, location }))];
 }

@@ -5,6 +5,8 @@ import { libvirtStore } from '../../batch/libvirt.js';
 import { OpenRun } from '../../batch/open-run.js';
 import { rollBack } from '../../batch/rollback.js';
 import { LibvirtBatch } from '../../batch/run.js';
+import { runUnknown } from '../../diagnostics/batch.js';
+import { domainUnknown } from '../../diagnostics/libvirt.js';
 import { diagnostic, InputError } from '../../diagnostics.js';
 import { RUN_OPTIONS } from '../batch-options.js';
 import { interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
@@ -43,8 +45,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const { run: folder, journal } = open;
   const { source } = history.header;
   if (source.kind === 'folder' && source.out !== null) {
-    const message = `run ${folder.id} wrote its results below ${source.out}, and changed nothing that could be taken back`;
-    throw new InputError(diagnostic('run-unknown', message));
+    throw new InputError(runUnknown.elsewhere({ run: folder.id, folder: source.out }));
   }
   using _folder = await lockTarget(options, source);
   const changes = selected(history, operands);
@@ -76,7 +77,7 @@ function selected({ changes }: History, names: readonly string[]): readonly Past
     names.map((name) => {
       const byId = changes.get(name);
       const [found, ...others] = byId ? [byId] : all.filter(({ begin }) => begin.name === name);
-      if (!found) throw new InputError(diagnostic('domain-unknown', `the run changed no domain ${name}`));
+      if (!found) throw new InputError(domainUnknown.run({ domain: name }));
       if (others.length === 0) return found;
       const files = [found, ...others].map(({ begin }) => begin.id).sort();
       throw new InputError(

@@ -1,5 +1,6 @@
 import { check } from '../../check/check.js';
 import { newDiagnostics } from '../../check/result.js';
+import { fileUnwritable } from '../../diagnostics/files.js';
 import { DiagnosedError, diagnostic, EnvironmentError, InputError, RefusedError } from '../../diagnostics.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { describeIoError } from '../../io/errors.js';
@@ -171,7 +172,7 @@ function overwrite(file: string, content: string | Uint8Array): void {
   try {
     overwriteFile(file, content);
   } catch (error) {
-    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
+    throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file }));
   }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { diagnostic } from '../../diagnostics.js';
+import { hookDiffers } from '../../diagnostics/integrations.js';
 import type { Policy } from '../../generated/policy.js';
 import { findHook, type InstalledHook, problemsOf } from '../../libvirt/hook-file.js';
 import type { Command } from '../command.js';
@@ -51,12 +51,7 @@ function differences({ file, policy = '', mode }: InstalledHook): Located[] {
   const text = readExisting(policy);
   const wanted = text === undefined ? undefined : (JSON.parse(text) as Policy).hook;
   if (wanted === undefined || wanted === mode) return [];
-  return [
-    {
-      file,
-      ...diagnostic('hook-differs', `${policy} says "hook": "${wanted}", and the hook is installed with ${mode}`),
-    },
-  ];
+  return [{ ...hookDiffers({ policy, wanted, installed: mode }), file }];
 }
 
 /** The policy that the hook's program uses. */

@@ -1,3 +1,5 @@
+import { kubevirtGateMissing, kubevirtRootComplex } from '../../diagnostics/integrations.js';
+import { vmiInvalid } from '../../diagnostics/json.js';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
 import { hasOwnExpanderBus } from '../../domain/alias.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../../domain/target.js';
@@ -82,13 +84,11 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
 function requireGates({ annotations }: Machine, { after, plan }: Placed): void {
   if (!plan.devices.some(({ verdict }) => verdict === 'placed')) return;
   if (annotations[ROOT_COMPLEX_ANNOTATION] === 'true') {
-    const message = `the annotation ${ROOT_COMPLEX_ANNOTATION} keeps every device on pcie.0, and so behind no vSMMU`;
-    throw new RefusedError(diagnostic('kubevirt-root-complex', message));
+    throw new RefusedError(kubevirtRootComplex({ annotation: ROOT_COMPLEX_ANNOTATION }));
   }
   // KubeVirt writes this element when the pod has an open /dev/iommu.
   if (after.iommufd?.element.attribute('fdgroup') === undefined) {
-    const message = "the domain has no <iommufd enabled='yes' fdgroup='iommu'/>, so the pod has no /dev/iommu";
-    throw new RefusedError(diagnostic('kubevirt-gate-missing', message));
+    throw new RefusedError(kubevirtGateMissing());
   }
 }
 
@@ -99,15 +99,16 @@ function inKubeVirtsTerms(found: Diagnostic): Diagnostic {
 
 /** @throws InputError `vmi-invalid` */
 function readMachine(json: string): Machine {
-  const wrong = (message: string) => new InputError(diagnostic('vmi-invalid', message, { file: '--vmi' }));
-  const vmi = parseJson(json, '--vmi', 'vmi-invalid');
+  const wrong = (path: string, constraint: string) =>
+    new InputError(vmiInvalid.misfit({ path, constraint, file: '--vmi' }));
+  const vmi = parseJson(json, '--vmi', vmiInvalid);
   const metadata = isObject(vmi) ? (vmi.metadata ?? {}) : undefined;
-  if (!isObject(metadata)) throw wrong('it is no VirtualMachineInstance');
+  if (!isObject(metadata)) throw wrong('', 'must be a VirtualMachineInstance');
   const annotations = metadata.annotations ?? {};
-  if (!isObject(annotations)) throw wrong('/metadata/annotations: must be object');
+  if (!isObject(annotations)) throw wrong('/metadata/annotations', 'must be object');
   for (const key of [POLICY_ANNOTATION, LIBVIRT_ANNOTATION]) {
     if (annotations[key] !== undefined && typeof annotations[key] !== 'string') {
-      throw wrong(`/metadata/annotations/${key}: must be string`);
+      throw wrong(`/metadata/annotations/${key}`, 'must be string');
     }
   }
   const parts = [metadata.namespace, metadata.name].filter((part) => typeof part === 'string' && part !== '');

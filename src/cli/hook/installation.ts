@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { hookExposed } from '../../diagnostics/integrations.js';
+import { diagnostic } from '../../diagnostics.js';
 import { exposedPart, HOOKS_FOLDER, type InstalledHook } from '../../libvirt/hook-file.js';
 import { say } from '../io/terminal.js';
 import { flag, isSet, type Options, type OptionValues, text, value } from '../options.js';
@@ -25,10 +27,7 @@ export function exposures(hook: InstalledHook | undefined): Located[] {
   const program = node === '' ? [vsmmu] : [node, vsmmu, ...inPackage, join(folder, 'package.json')];
   const deciding = [file, ...program, policy];
   const parts = new Set(deciding.flatMap((part) => exposedPart(part) ?? []));
-  return [...parts].map((part) => ({
-    file,
-    ...diagnostic('hook-exposed', `libvirt runs the hook as root, and others than root may change ${part}`),
-  }));
+  return [...parts].map((path) => ({ ...hookExposed({ path }), file }));
 }
 
 function filesIn(folder: string): string[] {

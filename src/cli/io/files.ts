@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { backupNumbered, fileUnreadable, fileUnwritable } from '../../diagnostics/files.js';
 import { DiagnosedError, type Diagnostic, diagnostic, EnvironmentError, InputError } from '../../diagnostics.js';
 import { describeIoError } from '../../io/errors.js';
 import type { ReplaceOptions } from '../../io/replace.js';
@@ -31,8 +32,7 @@ export async function readInput(file: string): Promise<Uint8Array> {
 /** The text of a file. @throws OutsideError `file-unreadable` */
 export function readTextFile(file: string): string {
   const bytes = readFileBytes(file);
-  if (bytes.length > MAX_BYTES)
-    throw new InputError(diagnostic('file-unreadable', 'it has more than 16 MiB', { file }));
+  if (bytes.length > MAX_BYTES) throw new InputError(fileUnreadable.tooLarge({ file }));
   return Buffer.from(bytes).toString('utf8');
 }
 
@@ -62,7 +62,7 @@ function readFileBytes(file: string): Uint8Array {
       closeSync(fd);
     }
   } catch (error) {
-    throw new EnvironmentError(diagnostic('file-unreadable', describeIoError(error), { file }));
+    throw new EnvironmentError(fileUnreadable.system({ error: describeIoError(error), file }));
   }
 }
 
@@ -93,8 +93,7 @@ export async function backUp(file: string, content: Uint8Array, suffix: string):
   return await writing(file + suffix, () => {
     const { file: copy, diagnostics } = backUpFile(file, suffix, content);
     if (copy === file + suffix) return diagnostics;
-    const message = `the former content is kept in ${copy}, because ${basename(file)}${suffix} exists`;
-    return [...diagnostics, diagnostic('backup-numbered', message, { file })];
+    return [...diagnostics, backupNumbered({ backup: copy, existing: basename(file) + suffix, file })];
   });
 }
 
@@ -104,6 +103,6 @@ export async function writing<T>(file: string, action: () => T | Promise<T>): Pr
     return await action();
   } catch (error) {
     if (error instanceof DiagnosedError) throw error;
-    throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file }));
+    throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file }));
   }
 }

@@ -1,5 +1,6 @@
 import { type DomainResult, isFailure, type Tally } from '../../batch/item.js';
-import { diagnostic, EnvironmentError } from '../../diagnostics.js';
+import { EnvironmentError } from '../../diagnostics/errors.js';
+import { fileUnwritable } from '../../diagnostics/files.js';
 import { parseDomain } from '../../domain/domain.js';
 import { escapeMarkup } from '../../escape.js';
 import { drawPlan } from '../../guest/picture.js';
@@ -106,7 +107,7 @@ export class HtmlReport implements Disposable {
     try {
       return action();
     } catch (error) {
-      throw new EnvironmentError(diagnostic('file-unwritable', describeIoError(error), { file: this.#file }));
+      throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file: this.#file }));
     }
   }
 }

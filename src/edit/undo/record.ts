@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { metadataInvalid } from '../../diagnostics/record.js';
 import { parseBdf } from '../../domain/address.js';
 import type { Domain } from '../../domain/domain.js';
 import { cellId, parseNodeset } from '../../domain/numa.js';
@@ -35,15 +36,14 @@ export function readRecord({ document }: Domain): FoundRecord {
   const elements = document.root.child('metadata')?.children.filter((e) => e.namespace === NAMESPACE) ?? [];
   const [element, second] = elements;
   if (!element) return { elements, record: undefined, diagnostics: [] };
-  const distrust = (why: string): FoundRecord => {
-    const location = { location: document.location(element.start) };
-    return { elements, record: undefined, diagnostics: [diagnostic('metadata-invalid', why, location)] };
-  };
-  if (second) return distrust('<metadata> has two records of vsmmu');
+  const location = document.location(element.start);
+  const distrust = (found: Diagnostic): FoundRecord => ({ elements, record: undefined, diagnostics: [found] });
+  if (second) return distrust(metadataInvalid.two({ location }));
   const record: unknown = toJson(element);
   if (!validate(record)) {
     const [error] = validate.errors ?? [];
-    return distrust(`the record in <metadata> is broken: ${error?.instancePath ?? ''} ${error?.message ?? ''}`);
+    const { instancePath: path = '', message: constraint = '' } = error ?? {};
+    return distrust(metadataInvalid.broken({ path, constraint, location }));
   }
   const removed = element.children.filter((e) => e.localName === 'removed').flatMap((e) => e.children);
   return { elements, record: { ...record, removed: removed.map(asNew) }, diagnostics: [] };

@@ -1,4 +1,6 @@
-import { type Diagnostic, diagnostic, InputError } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { metadataInvalid } from '../../diagnostics/record.js';
 import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
@@ -66,10 +68,7 @@ export function restore(
     returning: returning ?? { controllers: [], iommus: [] },
     relayout,
   });
-  const ignored = diagnostic(
-    'metadata-invalid',
-    'the record in <metadata> would add elements that vsmmu never removes; they are ignored',
-  );
+  const ignored = metadataInvalid.unmanagedElements();
 
   const editor = domain.document.edit();
   removeDevices(editor, domain, plan, new Set(added.hostdevs?.split(' ')));

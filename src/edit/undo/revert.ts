@@ -1,4 +1,6 @@
-import { type Diagnostic, diagnostic, RefusedError } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { RefusedError } from '../../diagnostics/errors.js';
+import { revertNothing, revertUnrecorded } from '../../diagnostics/record.js';
 import { isOurAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Domain } from '../../domain/domain.js';
@@ -32,16 +34,11 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   const [element] = elements;
   const unrecorded = record ? [] : expanderBuses(domain);
   if (!element && unrecorded.length === 0) {
-    const nothing = diagnostic('revert-nothing', 'nothing in it is of vsmmu');
-    return { xml: domain.document.text, diagnostics: [nothing], left: [] };
+    return { xml: domain.document.text, diagnostics: [revertNothing()], left: [] };
   }
   if (unrecorded[0] && !options.force) {
-    const why = diagnostics[0]?.message ?? 'no record of what was there before';
-    const message = `the domain has expander buses for vSMMUs, and ${why}`;
-    throw new RefusedError([
-      ...diagnostics,
-      diagnostic('revert-unrecorded', message, { location: unrecorded[0].location }),
-    ]);
+    const { location } = unrecorded[0];
+    throw new RefusedError([...diagnostics, revertUnrecorded({ why: diagnostics[0]?.message, location })]);
   }
   const undone = record
     ? undo(domain, record, element)

@@ -1,4 +1,6 @@
-import { type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { InputError, RefusedError } from '../../diagnostics/errors.js';
+import { metadataInvalid, revertIncomplete, unmanagedChange } from '../../diagnostics/record.js';
 import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
@@ -48,13 +50,11 @@ export function undo(
       const whole = compose(alignment, alignmentOf(spelling ?? [], restored.length));
       return { domain: result, alignment: whole, diagnostics: [], ...whatIsLeft(result, cellsLeft) };
     }
-    const message = `the former text in the record in <metadata> is not used: ${result}`;
-    distrust = [diagnostic('metadata-invalid', message)];
+    distrust = [metadataInvalid.formerUnusable({ why: result })];
   }
   const result = readUndone(restored, document);
   if (typeof result === 'string') {
-    const message = `the record in <metadata> is not used: ${result}`;
-    throw new RefusedError(diagnostic('metadata-invalid', message, { severity: 'error' }));
+    throw new RefusedError(metadataInvalid.unusable({ why: result, severity: 'error' }));
   }
   return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], ...whatIsLeft(result, cellsLeft) };
 }
@@ -64,7 +64,7 @@ function readUndone(text: string, before: XmlDocument): Domain | string {
   try {
     const result = parseDomain(text);
     const other = unmanagedDifference(before, result.document);
-    return other === undefined ? result : `it would change <${other}>, which vsmmu does not manage`;
+    return other === undefined ? result : unmanagedChange(other);
   } catch (error) {
     if (error instanceof InputError) return error.message;
     throw error;
@@ -81,14 +81,11 @@ function spellingOf({ digest, text }: UndoRecord, edited: string): TextEdit[] | 
 function whatIsLeft(domain: Domain, cells: readonly number[]): Pick<Undone, 'cellsLeft' | 'left'> {
   const cellsLeft = cells.filter((id) => domain.numa.cells.some((cell) => cell.id === id));
   const controllers = domain.controllers.filter((c) => isOurAlias(c.alias)).map((c) => c.index);
-  const left = [
-    ...(controllers.length > 0
-      ? [`PCI controllers ${formatNodeset(controllers)}, which the record does not list`]
-      : []),
-    ...(cellsLeft.length > 0 ? [`NUMA cells ${formatNodeset(cellsLeft)}, which other cells follow`] : []),
-  ];
   return {
     cellsLeft,
-    left: left.map((what) => diagnostic('revert-incomplete', `left in the domain: ${what}`)),
+    left: [
+      ...(controllers.length > 0 ? [revertIncomplete.controllers({ indexes: formatNodeset(controllers) })] : []),
+      ...(cellsLeft.length > 0 ? [revertIncomplete.cells({ cells: formatNodeset(cellsLeft) })] : []),
+    ],
   };
 }

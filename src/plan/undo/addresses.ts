@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { expanderBusNotRestored } from '../../diagnostics/record.js';
 import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
 import { isOurAlias } from '../../domain/alias.js';
 import type { Domain } from '../../domain/domain.js';
@@ -102,12 +103,11 @@ function admit(
     controllers.some(({ address }) => address && !indexes.has(address.bus));
   for (const index of isBlocked ? [] : own) buses.add(index);
   for (const at of isBlocked ? [] : places) taken.add(at);
-  const message = `the expander buses and ports made by hand (controllers ${formatNodeset(own)}) are not put back: something else has an index or an address of theirs`;
   return {
     returning: {
       controllers: isBlocked ? [] : controllers,
       iommus: iommus.filter(({ pciBus = ROOT_BUS }) => buses.has(pciBus) && !present.has(pciBus)),
     },
-    diagnostics: isBlocked ? [diagnostic('expander-bus-not-restored', message)] : [],
+    diagnostics: isBlocked ? [expanderBusNotRestored({ indexes: formatNodeset(own) })] : [],
   };
 }

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { addressDropped, relayoutMoved, revertPortLeft } from '../../diagnostics/record.js';
 import { formatGuestAddress } from '../../domain/address.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Domain } from '../../domain/domain.js';
@@ -51,24 +52,19 @@ export function planUndo(domain: Domain, { added, iommus, former, returning, rel
   });
   const diagnostics = [...decided.diagnostics, ...moves.flatMap((move) => moveDiagnostics(move, relayout))];
   if (ports.length > 0 && !relayout) {
-    const list = ports.map((port) => port.controllerIndex).join(', ');
-    const message = `plain root ports take the indexes ${list}, since controllers with higher ones stay`;
-    diagnostics.push(diagnostic('revert-port-left', message));
+    diagnostics.push(revertPortLeft({ indexes: ports.map((port) => port.controllerIndex) }));
   }
   return { leaving, leavingIommus, inUse, moves, ports, returning: decided.returning, diagnostics };
 }
 
 /** Reports devices that move to another address than their former one, or to none. */
 function moveDiagnostics({ occupant, to, isFormer }: Move, relayout: boolean): Diagnostic[] {
-  const { element, address, location } = occupant;
-  const was = address ? ` ${formatGuestAddress(address)}` : '';
   if (isFormer || (relayout && !to)) return [];
-  if (to) {
-    const message = `<${element.name}> moves from${was} to ${formatGuestAddress(to.address)}, off an expander bus that goes`;
-    return [diagnostic('relayout-moved', message, { location })];
-  }
-  const message = `<${element.name}> loses its address${was}: libvirt chooses a new one`;
-  return [diagnostic('address-dropped', message, { location })];
+  const { location } = occupant;
+  const element = occupant.element.name;
+  const address = occupant.address && formatGuestAddress(occupant.address);
+  if (!to) return [addressDropped({ element, address, location })];
+  return [relayoutMoved({ element, from: address, to: formatGuestAddress(to.address), location })];
 }
 
 /** The domain once its devices have moved, for planning ports. */
