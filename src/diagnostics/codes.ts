@@ -4,6 +4,7 @@ import * as batch from './batch.js';
 import * as devices from './devices.js';
 import type { CodeInfo } from './diagnostic.js';
 import * as domain from './domain.js';
+import * as expanderBuses from './expander-buses.js';
 import * as files from './files.js';
 import * as groups from './groups.js';
 import * as guest from './guest.js';
@@ -11,9 +12,13 @@ import * as integrations from './integrations.js';
 import * as json from './json.js';
 import { LEGACY } from './legacy.js';
 import * as libvirt from './libvirt.js';
+import * as memory from './memory.js';
+import * as numa from './numa.js';
+import * as pci from './pci.js';
 import * as record from './record.js';
 import * as running from './running.js';
 import * as target from './target.js';
+import * as vsmmu from './vsmmu.js';
 import * as xml from './xml.js';
 
 /** The files with definitions, in the order of the reference. */
@@ -32,6 +37,11 @@ const FILES = {
   record,
   running,
   guest,
+  vsmmu,
+  pci,
+  numa,
+  memory,
+  'expander-buses': expanderBuses,
 };
 
 type Files = typeof FILES;

@@ -1,3 +1,5 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { iommuConflict } from '../diagnostics/vsmmu.js';
 import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
@@ -37,32 +39,32 @@ export interface AssignedIommus {
   readonly iommuOf: ReadonlyMap<ControllerIndex, Iommu>;
   /** The SMMU of `pcie.0`: the whole machine's (`pciBus` missing), or that bus's own. */
   readonly rootIommu: Iommu | undefined;
-  /** The IOMMUs that cannot be beside vSMMUs, with the reason. */
-  readonly conflicts: readonly { readonly iommu: Iommu; readonly message: string }[];
+  /** The IOMMUs that cannot be beside vSMMUs, with the diagnostic. */
+  readonly conflicts: readonly { readonly iommu: Iommu; readonly found: Diagnostic }[];
 }
 
 /** Finds the root bus of each SMMU, and what QEMU 11.1 would refuse beside one or as one. */
 export function assignIommus(iommus: readonly Iommu[], tree: PciTree): AssignedIommus {
   const iommuOf = new Map<ControllerIndex, Iommu>();
-  const conflicts: { iommu: Iommu; message: string }[] = [];
+  const conflicts: { iommu: Iommu; found: Diagnostic }[] = [];
   let rootIommu: Iommu | undefined;
   for (const [i, iommu] of iommus.entries()) {
-    const { model, pciBus } = iommu;
-    const complain = (message: string) => conflicts.push({ iommu, message });
+    const { model, pciBus, location } = iommu;
+    const complain = (found: Diagnostic) => conflicts.push({ iommu, found });
     if (model === 'virtio') {
       // QEMU 11.1 accepts one that it is given after the SMMUs (booted); libvirt keeps the order of the document.
       const after = iommus.slice(i + 1).some((other) => other.model === 'smmuv3');
-      if (after) complain("<iommu model='virtio'/> must be after all vSMMUs");
+      if (after) complain(iommuConflict.virtioOrder({ location }));
     } else if (model !== 'smmuv3') {
-      complain(`<iommu model='${model}'/> cannot be beside vSMMUs`);
+      complain(iommuConflict.model({ model, location }));
     } else if (pciBus === undefined || pciBus === ROOT_BUS) {
-      if (rootIommu) complain('pcie.0 has an SMMU already');
+      if (rootIommu) complain(iommuConflict.secondRoot({ location }));
       else rootIommu = iommu;
     } else if (iommuOf.has(pciBus)) {
-      complain(`two SMMUs name the PCI controller ${pciBus}`);
+      complain(iommuConflict.secondOnBus({ controller: pciBus, location }));
     } else if (!EXPANDER_MODELS.has(tree.controller(pciBus)?.model ?? '')) {
-      const what = tree.controller(pciBus)?.model ?? 'not in the domain';
-      complain(`pciBus='${pciBus}' must name a pcie-expander-bus; controller ${pciBus} is ${what}`);
+      const actual = tree.controller(pciBus)?.model;
+      complain(iommuConflict.notExpanderBus({ controller: pciBus, model: actual, location }));
     } else {
       iommuOf.set(pciBus, iommu);
     }

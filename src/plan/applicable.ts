@@ -7,7 +7,7 @@ import {
   domainWithoutHostDevice,
   domainWithoutKvm,
 } from '../diagnostics/domain.js';
-import { diagnostic } from '../diagnostics.js';
+import { targetWithoutAcceleration } from '../diagnostics/vsmmu.js';
 import type { Domain } from '../domain/domain.js';
 import { LIBVIRT_SINCE, type Target } from '../domain/target.js';
 import { infoOf } from '../domain/vsmmu-attributes.js';
@@ -39,23 +39,18 @@ export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly D
 
 /** Errors for what prevents a target from accelerating a vSMMU, with what to install. */
 export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
-  const refuse = (message: string, program: string, since: string) =>
-    diagnostic('target-without-acceleration', message, {
-      hint: `install ${program} ${since} or newer, or a build that has this from there`,
-    });
   const found: Diagnostic[] = [];
   if (!libvirt.vsmmu.has('accel')) {
-    found.push(refuse(`${libvirt.name} has no way to say accel='on'`, 'libvirt', infoOf('accel').since.libvirt));
+    found.push(targetWithoutAcceleration.libvirtAccel({ libvirt: libvirt.name, since: infoOf('accel').since.libvirt }));
   } else if (!libvirt.deviceIommufd) {
-    const message = `${libvirt.name} has no way to give a host device iommufd`;
-    found.push(refuse(message, 'libvirt', LIBVIRT_SINCE.deviceIommufd));
+    const since = LIBVIRT_SINCE.deviceIommufd;
+    found.push(targetWithoutAcceleration.libvirtIommufd({ libvirt: libvirt.name, since }));
   }
   if (policy.iommufd === 'domain' && !libvirt.domainIommufd) {
-    const message = `${libvirt.name} has no way to give all host devices iommufd`;
-    found.push(diagnostic('target-without-acceleration', message, { hint: 'give --iommufd device' }));
+    found.push(targetWithoutAcceleration.libvirtDomainIommufd({ libvirt: libvirt.name }));
   }
   if (!qemu.vsmmu.has('accel')) {
-    found.push(refuse(`${qemu.name} has no accelerated arm-smmuv3`, 'QEMU', infoOf('accel').since.qemu));
+    found.push(targetWithoutAcceleration.qemuAccel({ qemu: qemu.name, since: infoOf('accel').since.qemu }));
   }
   return found;
 }

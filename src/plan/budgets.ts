@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic, type LegacyCode } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { controllerIndexesExhausted, type ExhaustedDefinition, slotsExhausted } from '../diagnostics/expander-buses.js';
 import { MAX_CONTROLLER_INDEX, MAX_SLOT } from '../domain/controller.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
@@ -7,8 +8,8 @@ import type { PortPlan } from './ports.js';
 
 /** A limited resource with its consumers. */
 export interface Budget {
-  /** The code of the error if it does not suffice. */
-  readonly code: LegacyCode;
+  /** The definition of the error, if it does not suffice. */
+  readonly exhausted: ExhaustedDefinition;
   /** In words, in the plural: `PCI bus numbers`. The same thing has the same words in every plan. */
   readonly what: string;
   readonly limit: number;
@@ -31,13 +32,13 @@ export function sumOf(ledger: readonly LedgerEntry[]): number {
 
 /** A budget whose sum alone decides. */
 export function budget(
-  code: LegacyCode,
+  exhausted: ExhaustedDefinition,
   what: string,
   limit: number,
   entries: readonly (readonly [consumer: string, count: number])[],
 ): Budget {
   const ledger = entries.filter(([, count]) => count > 0).map(([consumer, count]) => ({ consumer, count }));
-  return { code, what, limit, ledger, fits: sumOf(ledger) <= limit };
+  return { exhausted, what, limit, ledger, fits: sumOf(ledger) <= limit };
 }
 
 /** The use of controller indexes, of the slots of `pcie.0` and of the slots of each expander bus. */
@@ -46,7 +47,7 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
   const newPorts = expanderBuses.flatMap(({ ports }) => ports.filter((port) => !port.kept));
   const rootSlots = [...tree.takenSlots(ROOT_BUS)].filter((slot) => slot > 0).length;
   return [
-    budget('controller-indexes-exhausted', 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
+    budget(controllerIndexesExhausted, 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
       ['in use or below one in use', tree.highestIndex],
       ['new expander buses', fresh],
       ['new ports on expander buses', newPorts.length],
@@ -54,14 +55,14 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
       // A gap in the indexes is below one in use.
       ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
     ]),
-    budget('slots-exhausted', 'slots of pcie.0', MAX_SLOT, [
+    budget(slotsExhausted, 'slots of pcie.0', MAX_SLOT, [
       ['in use', rootSlots],
       ['new expander buses', fresh],
       ['new root ports', slotsForRootPorts(rootPorts.length)],
       ['root ports that libvirt will add', slotsForRootPorts(rootDemand.libvirt)],
     ]),
     ...expanderBuses.map(({ smmu, existing, controllerIndex }) =>
-      budget('slots-exhausted', `slots of an expander bus of ${smmu}`, MAX_SLOT + 1, [
+      budget(slotsExhausted, `slots of an expander bus of ${smmu}`, MAX_SLOT + 1, [
         ['in use', existing ? tree.takenSlots(controllerIndex).size : 0],
         ['new ports', newPorts.filter(({ address }) => address.bus === controllerIndex).length],
       ]),
@@ -75,25 +76,17 @@ export function overruns(budgets: readonly Budget[], savings: () => readonly Sav
   if (over.length === 0) return [];
   const known = savings();
   return over.map((each) => {
-    const sum = sumOf(each.ledger);
-    const parts = each.ledger.map(({ consumer, count }) => `${count} ${consumer}`).join(', ');
-    const apart = sum <= each.limit ? ', and those that are free are not in one piece' : '';
-    return diagnostic(each.code, `${sum} of ${each.limit} ${each.what} are needed: ${parts}${apart}`, {
-      hint: advice(each, known),
-    });
+    const { exhausted, what, limit, ledger } = each;
+    return exhausted({ what, limit, ledger, sum: sumOf(ledger), savings: savingsFor(each, known) });
   });
 }
 
-const LAST_RESORT = 'put devices on the --bypass list, or remove some from the domain';
-
-/** The savings that help, in one line: how much each saves, and whether it is enough alone for all budgets. */
-function advice(over: Budget, savings: readonly Saving[]): string {
-  const words: string[] = [];
-  for (const { how, budgets } of savings) {
+/** What would help: how much each saving saves of a budget, and which is enough alone, for this and for all else. */
+function savingsFor(over: Budget, savings: readonly Saving[]) {
+  return savings.flatMap(({ how, budgets }) => {
     // With another grouping there may be several expander buses of one SMMU: the fullest counts.
     const same = budgets.filter(({ what }) => what === over.what);
     const saved = sumOf(over.ledger) - Math.max(0, ...same.map(({ ledger }) => sumOf(ledger)));
-    if (saved > 0) words.push(`${how} saves ${saved}${budgets.every(({ fits }) => fits) ? ', which is enough' : ''}`);
-  }
-  return words.length > 0 ? words.join('; ') : LAST_RESORT;
+    return saved > 0 ? [{ how, saved, isEnough: budgets.every(({ fits }) => fits) }] : [];
+  });
 }

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { busWindowTooSmall } from '../diagnostics/expander-buses.js';
 import { type BusNumber, busNumber, type ControllerIndex } from '../domain/address.js';
 import { MAX_BUS_NR, type PciController } from '../domain/controller.js';
 import type { PciTree } from '../domain/pci-tree.js';
@@ -120,13 +121,9 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
       if (requested.has(request.controllerIndex)) window.count = Math.max(count, Math.min(width, limit - busNr));
       continue;
     }
-    const has = limit > busNr ? `has bus numbers ${busNr} to ${limit - 1}` : `shares its busNr ${busNr} with another`;
-    diagnostics.push(
-      diagnostic('bus-window-too-small', `${request.consumer} ${has} and needs ${count}`, {
-        location: placeOf(request),
-        hint: 'give --relayout, which numbers all expander buses and with them the devices in the guest anew, or give this one a lower busNr',
-      }),
-    );
+    const { consumer } = request;
+    const location = placeOf(request);
+    diagnostics.push(busWindowTooSmall.numbered({ consumer, busNr, end: limit, needed: count, location }));
   }
 
   const windows = new Map<WindowRequest, Window>(kept);
@@ -151,16 +148,9 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
       windows.set(request, window);
     }
     if (request.needed > UNNUMBERED_WINDOW) {
-      diagnostics.push(
-        diagnostic(
-          'bus-window-too-small',
-          `${request.consumer} has no busNr; libvirt would leave it ${UNNUMBERED_WINDOW} bus numbers, and it needs ${request.needed}`,
-          {
-            location: placeOf(request),
-            hint: `give --relayout, or give it a busNr with ${request.needed} free from there on`,
-          },
-        ),
-      );
+      const { consumer, needed } = request;
+      const location = placeOf(request);
+      diagnostics.push(busWindowTooSmall.unnumbered({ consumer, window: UNNUMBERED_WINDOW, needed, location }));
     }
   }
 

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { numaDistanceMissing, numaNodeShared, numaNodeUnknown } from '../diagnostics/numa.js';
 import type { CellId, GuestCell, HostNode } from '../domain/numa.js';
 import type { Distance } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
@@ -31,14 +32,13 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
   ];
   for (const { id, memory, location } of map.cells) {
     if (memory === 0 || nodes.has(id)) continue;
-    const message = `NUMA cell ${id} of the guest is bound to no one node of the host`;
-    diagnostics.push(diagnostic('numa-node-unknown', message, { location }));
+    diagnostics.push(numaNodeUnknown({ cell: id, location }));
   }
   diagnostics.push(...sharedNodes(nodes, map));
   if (diagnostics.length > 0) return { added: [], diagnostics };
 
   const distances: Distance[] = [];
-  const missing: string[] = [];
+  const missing: { from: HostNode; to: HostNode; cell: CellId; sibling: CellId }[] = [];
   for (const { id: cell, distances: given } of cells) {
     for (const { id: sibling, distances: back } of cells) {
       const [from, to] = [nodes.get(cell), nodes.get(sibling)];
@@ -47,7 +47,7 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
       // A distance holds both ways if the other cell gives none (libvirt 12.8).
       const value = back.get(cell) ?? onHost;
       if (value === undefined || value < LOCAL_DISTANCE || value > MAX_DISTANCE) {
-        missing.push(`from node ${from} to node ${to}, which cells ${cell} and ${sibling} stand for`);
+        missing.push({ from, to, cell, sibling });
         continue;
       }
       // Linux shows 10 between nodes of one device, too.
@@ -56,8 +56,7 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
   }
   const [first] = missing;
   if (first === undefined) return { added: distances, diagnostics };
-  const more = missing.length > 1 ? `, and ${missing.length - 1} more` : '';
-  return { added: [], diagnostics: [diagnostic('numa-distance-missing', `the host has no distance ${first}${more}`)] };
+  return { added: [], diagnostics: [numaDistanceMissing({ ...first, more: missing.length - 1 })] };
 }
 
 /** Two cells for one node of the host: neither is the one whose distances are meant. */
@@ -68,9 +67,8 @@ function sharedNodes(nodes: ReadonlyMap<CellId, HostNode>, { cells }: CellMap): 
     const other = first.get(node);
     if (other === undefined) first.set(node, cell);
     else {
-      const message = `NUMA cells ${other} and ${cell} of the guest both stand for node ${node} of the host`;
       const location = cells.find(({ id }) => id === cell)?.location;
-      diagnostics.push(diagnostic('numa-node-shared', message, { location }));
+      diagnostics.push(numaNodeShared({ first: other, second: cell, node, location }));
     }
   }
   return diagnostics;

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { expanderBusFull } from '../diagnostics/expander-buses.js';
 import type { ControllerIndex } from '../domain/address.js';
 import { isOurAlias, smmuOfAlias } from '../domain/alias.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
@@ -35,9 +36,7 @@ export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): 
     const smmu = isSoftware ? undefined : (named ?? ownerOf(controller.index, domain, tree, host));
     expanderBuses.set(controller.index, { controller, iommu, smmu });
   }
-  const diagnostics = conflicts.map(({ iommu, message }) =>
-    diagnostic('iommu-conflict', message, { location: iommu.location }),
-  );
+  const diagnostics = conflicts.map(({ found }) => found);
   return { expanderBuses, rootIommu, diagnostics };
 }
 
@@ -166,10 +165,12 @@ function fill(
 /** Reports the devices that get a further expander bus, since those of their SMMU are full. */
 function reportOverflow(further: Draft, full: Draft): Diagnostic {
   const devices = devicesOf(further);
-  const names = devices.map(({ bdf }) => bdf).join(', ');
-  const which = full.existing ? `expander bus ${full.existing.controller.index}` : 'the expander bus before it';
-  const message = `${names} ${devices.length > 1 ? 'get' : 'gets'} a further expander bus for ${further.smmu}: ${which} is full`;
-  return diagnostic('expander-bus-full', message, { location: devices[0]?.location });
+  return expanderBusFull({
+    devices: devices.map(({ bdf }) => bdf),
+    smmu: further.smmu,
+    full: full.existing?.controller.index,
+    location: devices[0]?.location,
+  });
 }
 
 /** Every device that will be behind an expander bus. */

@@ -1,4 +1,11 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import {
+  initiatorNodesMissing,
+  initiatorNodesPartial,
+  initiatorsLeftOut,
+  numaCellsExhausted,
+  numaCellsMany,
+} from '../diagnostics/numa.js';
 import { type Bdf, compareBdf } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import { type CellId, cellId, formatNodeset, type HostNode, hostNode, parseNodeset } from '../domain/numa.js';
@@ -56,9 +63,8 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   const result = { added, nodesets, hostNodes };
   if (lacking.length === 0 || found.nodes.size === 0) return { ...result, diagnostics: found.diagnostics };
   if (map.cells.length === 0) {
-    const names = lacking.map(({ bdf }) => bdf).join(', ');
-    const message = `the Generic Initiators of ${names} are left out, since the guest has no NUMA cells`;
-    return { ...result, diagnostics: [diagnostic('initiators-left-out', message, { location: lacking[0]?.location })] };
+    const devices = lacking.map(({ bdf }) => bdf);
+    return { ...result, diagnostics: [initiatorsLeftOut({ devices, location: lacking[0]?.location })] };
   }
 
   for (const device of wanting.filter((each) => !lacking.includes(each))) {
@@ -79,12 +85,8 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
     nodesets.set(bdf, formatNodeset(own.map(({ cell }) => cell)));
   }
   const diagnostics = [...found.diagnostics];
-  if (next > MAX_CELLS) {
-    const message = `${next} NUMA cells are needed, and QEMU has room for ${MAX_CELLS}`;
-    diagnostics.push(diagnostic('numa-cells-exhausted', message));
-  } else if (next > USUAL_NODES) {
-    diagnostics.push(diagnostic('numa-cells-many', `the guest gets ${next} NUMA cells`));
-  }
+  if (next > MAX_CELLS) diagnostics.push(numaCellsExhausted({ needed: next, limit: MAX_CELLS }));
+  else if (next > USUAL_NODES) diagnostics.push(numaCellsMany({ cells: next }));
   return { ...result, diagnostics };
 }
 
@@ -117,11 +119,11 @@ function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): 
       nodes.set(bdf, own);
       continue;
     }
-    const message =
+    diagnostics.push(
       own.length === 0
-        ? `the host links Generic Initiator nodes to ${linked[0]?.device}, and none to ${bdf}`
-        : `the host links ${own.length} Generic Initiator nodes to ${bdf}, which needs ${wanted}`;
-    diagnostics.push(diagnostic('initiator-nodes-partial', message, { location }));
+        ? initiatorNodesPartial.none({ device: bdf, linked: linked[0]?.device ?? '', location })
+        : initiatorNodesPartial.some({ device: bdf, nodes: own.length, needed: wanted, location }),
+    );
   }
   return { nodes, diagnostics };
 }
@@ -139,7 +141,6 @@ function inOrder(devices: readonly HostDevice[], host: Host, policy: Policy): Co
   const short = devices.filter(({ bdf }) => nodes.get(bdf)?.length !== initiatorsOf(host.device(bdf), policy));
   const [first] = short;
   if (!first) return { nodes, diagnostics: [] };
-  const names = short.map(({ bdf }) => bdf).join(', ');
-  const message = `the host has ${initiators.length} Generic Initiator nodes, and its devices need ${next}: none are left for ${names}`;
-  return { nodes, diagnostics: [diagnostic('initiator-nodes-missing', message, { location: first.location })] };
+  const missing = { nodes: initiators.length, needed: next, devices: short.map(({ bdf }) => bdf) };
+  return { nodes, diagnostics: [initiatorNodesMissing({ ...missing, location: first.location })] };
 }

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { switchNotMirrored } from '../diagnostics/expander-buses.js';
 import { compareBdf } from '../domain/address.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
@@ -129,12 +130,8 @@ export function unmirroredDiagnostics(
     if (new Set(devices.values()).size < 2) return [];
     const names = [...devices.keys()].map(({ bdf }) => bdf).sort(compareBdf);
     const [first] = devices.keys();
-    const message = `${names.join(', ')} are below the switch ${host} on the host, and not all below one in the guest`;
-    const hint =
-      devices.size > MAX_DOWNSTREAM
-        ? `a switch has room for ${MAX_DOWNSTREAM}`
-        : '--relayout puts them below one, which moves those that are in place';
-    return [diagnostic('switch-not-mirrored', message, { location: first?.location, hint })];
+    const limit = devices.size > MAX_DOWNSTREAM ? MAX_DOWNSTREAM : undefined;
+    return [switchNotMirrored({ devices: names, switch: host, limit, location: first?.location })];
   });
 }
 

@@ -1,5 +1,6 @@
 import { deviceWithoutBar } from '../diagnostics/devices.js';
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { pcihole64Exhausted, pcihole64Off } from '../diagnostics/memory.js';
 import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB, kib } from '../domain/size.js';
@@ -65,22 +66,21 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
   // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
   const limit = kib(2 ** (bits - 1) / 1024);
   if (expanderBuses.length > 0 && before && before.size > limit) {
-    const message = `pcihole64 is ${formatKib(before.size)}, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
-    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { location })] };
+    const sizes = { size: formatKib(before.size), bits, limit: formatKib(limit) };
+    return { change: null, diagnostics: [pcihole64Exhausted.present({ ...sizes, location })] };
   }
   const placed = devices.filter((device) => device.placed);
   if (neededKiB(placed, expanderBuses, policy) === 0) return none;
   const needed = neededKiB(devices, expanderBuses, policy);
   if (before?.size === 0) {
-    const message = `pcihole64 is switched off, and the guest's devices need ${formatKib(needed)} of 64-bit MMIO space`;
-    return { change: null, diagnostics: [diagnostic('pcihole64-off', message, { location })] };
+    return { change: null, diagnostics: [pcihole64Off.needed({ needed: formatKib(needed), location })] };
   }
   const present = before?.size ?? DEFAULT_HOLE;
   const size = powerOfTwoFrom(Math.max(needed, DEFAULT_HOLE, present));
   if (size === present) return none;
   if (size > limit) {
-    const message = `the guest's devices need ${formatKib(size)} of 64-bit MMIO space, and with ${bits}-bit addresses there are ${formatKib(limit)}`;
-    return { change: null, diagnostics: [diagnostic('pcihole64-exhausted', message, { location })] };
+    const sizes = { size: formatKib(size), bits, limit: formatKib(limit) };
+    return { change: null, diagnostics: [pcihole64Exhausted.needed({ ...sizes, location })] };
   }
   const change: PciHoleChange = {
     before: before ? { text: before.text, unit: before.unit ?? null } : null,

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic, type Location } from '../diagnostics.js';
+import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
+import { numaCellDiffers, numaCellUnknown } from '../diagnostics/numa.js';
 import {
   type CellId,
   cellId,
@@ -106,12 +107,9 @@ export interface ExpanderBusSite {
  */
 export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite, map: CellMap, host: Host): CellChoice {
   const here = nodeOf(smmu, devices, host);
-  const left = (why: string): CellChoice => ({
+  const left = (why: Diagnostic): CellChoice => ({
     node: before,
-    diagnostics:
-      before === null && map.cells.length > 0
-        ? [diagnostic('numa-cell-unknown', `the expander bus of ${smmu} is put on no NUMA cell: ${why}`, { location })]
-        : [],
+    diagnostics: before === null && map.cells.length > 0 ? [why] : [],
   });
   if (here === undefined) {
     // A host without NUMA nodes decides nothing.
@@ -119,20 +117,20 @@ export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite,
     const several = new Set(devices.flatMap((device) => device.node ?? []));
     return left(
       several.size > 1
-        ? `its devices are on host nodes ${formatNodeset([...several])}`
-        : 'the host does not say on which node its devices are',
+        ? numaCellUnknown.severalNodes({ smmu, nodes: formatNodeset([...several]), location })
+        : numaCellUnknown.unknownNode({ smmu, location }),
     );
   }
   const [first, second] = candidatesFor(here, map, host);
   if (!first) {
     const unbound = map.cells.filter((cell) => !map.hostNodes.has(cell.id) && !isInitiator(cell)).map(({ id }) => id);
-    const which = unbound.length > 0 ? `; cells ${formatNodeset(unbound)} are bound to no single node` : '';
-    return left(`no cell of the guest is known to be on host node ${here}${which}`);
+    return left(numaCellUnknown.noCell({ smmu, node: here, unbound: formatNodeset(unbound), location }));
   }
-  if (second) return left(`cells ${first.id} and ${second.id} are both on host node ${here}`);
+  if (second) {
+    return left(numaCellUnknown.severalCells({ smmu, node: here, first: first.id, second: second.id, location }));
+  }
   if (before === null || before === first.id) return { node: first.id, diagnostics: [] };
-  const message = `the expander bus of ${smmu} is on NUMA cell ${before}, and its devices are nearest to cell ${first.id}`;
-  return { node: before, diagnostics: [diagnostic('numa-cell-differs', message, { location })] };
+  return { node: before, diagnostics: [numaCellDiffers({ smmu, cell: before, nearest: first.id, location })] };
 }
 
 /** The cells of the guest that are on a node: of several, those whose vCPUs are pinned there, or the first where all CPUs are. */

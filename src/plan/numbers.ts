@@ -1,3 +1,4 @@
+import { busNumbersExhausted, vsmmusExhausted } from '../diagnostics/expander-buses.js';
 import { MAX_VSMMUS } from '../domain/iommu.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry, Plan } from '../generated/plan.js';
@@ -58,7 +59,7 @@ function attempt(context: PlanContext, demand: Demand, guarded: boolean): Attemp
     }),
     ledger,
     budgets: [
-      { code: 'bus-numbers-exhausted', what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits },
+      { exhausted: busNumbersExhausted, what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits },
       ...portBudgets(tree, ports),
       vsmmuBudget(demand),
     ],
@@ -79,7 +80,7 @@ function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
   const others = [...current.expanderBuses.values()].filter(
     ({ iommu, controller }) => iommu && !requested.has(controller.index),
   );
-  return budget('vsmmus-exhausted', 'vSMMUs', MAX_VSMMUS, [
+  return budget(vsmmusExhausted.planned, 'vSMMUs', MAX_VSMMUS, [
     ['of expander buses', requests.filter(({ vsmmu }) => vsmmu).length],
     ['that are nobody’s', others.length],
     ['of pcie.0', current.rootIommu && machineIommu !== 'drop' ? 1 : 0],

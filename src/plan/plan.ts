@@ -1,5 +1,7 @@
 import { accelerationCost } from '../diagnostics/devices.js';
-import { type Diagnostic, diagnostic, RefusedError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { RefusedError } from '../diagnostics/errors.js';
+import { hostWithoutSmmu } from '../diagnostics/vsmmu.js';
 import type { Domain } from '../domain/domain.js';
 import { withoutCells } from '../domain/numa.js';
 import { PciTree } from '../domain/pci-tree.js';
@@ -49,7 +51,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const note = whyNotApplicable(domain);
   if (note) return { plan: unchangedPlan(domain, host), diagnostics: [note] };
   if (host.smmus.length === 0) {
-    throw new RefusedError(diagnostic('host-without-smmu', 'the domain has host devices, and this host has no SMMUv3'));
+    throw new RefusedError(hostWithoutSmmu.devices());
   }
   const { target = UPSTREAM, forceTcg = false, ours = { groupMembers: new Set(), cells: new Set() } } = options;
   const tree = new PciTree(domain);

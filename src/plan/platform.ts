@@ -1,4 +1,6 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { initiatorCellMissing } from '../diagnostics/numa.js';
+import { vsmmuValueInvalid } from '../diagnostics/vsmmu.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { formatNodeset, parseNodeset } from '../domain/numa.js';
@@ -137,8 +139,8 @@ export function missingCells(hostDevices: readonly HostDevice[], { cells }: Pick
   return hostDevices.flatMap((device) => {
     const missing = (parseNodeset(device.nodeset ?? '') ?? []).filter((id) => !present.has(id));
     if (missing.length === 0) return [];
-    const message = `the Generic Initiators of ${device.bdf} are in NUMA cells ${formatNodeset(missing)}, which the guest does not have`;
-    return [diagnostic('initiator-cell-missing', message, { location: device.location })];
+    const { bdf, location } = device;
+    return [initiatorCellMissing({ device: bdf, cells: formatNodeset(missing), location })];
   });
 }
 
@@ -150,8 +152,6 @@ export function badValues(domain: Domain, expanderBuses: readonly ExpanderBus[])
     .flatMap(({ pciBus, values, location }) => {
       const after = pciBus === undefined ? values : (planned.get(pciBus)?.vsmmu ?? values);
       const bad = invalidValues(after);
-      return bad.length > 0
-        ? [diagnostic('vsmmu-value-invalid', `QEMU takes no vSMMU with ${bad.join(', ')}`, { location })]
-        : [];
+      return bad.length > 0 ? [vsmmuValueInvalid({ values: bad, location })] : [];
     });
 }

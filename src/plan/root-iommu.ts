@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { iommuConflict } from '../diagnostics/vsmmu.js';
 import type { Iommu } from '../domain/iommu.js';
 import type { Plan } from '../generated/plan.js';
 import type { Policy } from './policy.js';
@@ -26,18 +27,13 @@ export function planRootIommu(
     return { machineIommu, diagnostics, changes: changesOf(action, 'iommu', machineIommu === 'none' ? [] : [0]) };
   };
   if (!rootIommu) return becomes('none');
-  const conflict = (message: string, hint?: string) =>
-    becomes('none', [diagnostic('iommu-conflict', message, { location: rootIommu.location, hint })]);
-  if (rootIommu.values.accel === 'on') {
-    return conflict('the SMMU of pcie.0 is accelerated: emulated devices cannot be behind it');
-  }
+  const { location } = rootIommu;
+  if (rootIommu.values.accel === 'on') return becomes('none', [iommuConflict.acceleratedRoot({ location })]);
   const staying = [...verdicts].filter(([device, { smmu }]) => smmu === undefined && !device.unassigned);
   if (staying.length === 0) {
     return becomes(hasExpanderBus && rootIommu.pciBus === undefined ? 'pcie-root' : 'none');
   }
   if (policy.emulatedIommu === 'drop') return becomes('drop');
-  return conflict(
-    `${staying.map(([device]) => device.bdf).join(', ')} would be behind the emulated SMMU of pcie.0, where no host device can be`,
-    'remove that <iommu>, or give --emulated-iommu drop',
-  );
+  const devices = staying.map(([device]) => device.bdf);
+  return becomes('none', [iommuConflict.emulatedRoot({ devices, location })]);
 }

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic, type Location } from '../diagnostics.js';
+import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
+import { sparePortExposed, sparePortsLeftOut, sparePortUnguarded } from '../diagnostics/expander-buses.js';
 import type { ControllerIndex } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import type { Occupant } from '../domain/pci-tree.js';
@@ -14,11 +15,6 @@ export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> =
 
 /** A port that has nothing behind it. */
 export type SparePort = { readonly index: ControllerIndex; readonly location?: Location | undefined };
-
-/** In words: `a device`, `3 devices`. */
-function countDevices(count: number): string {
-  return count === 1 ? 'a device' : `${count} devices`;
-}
 
 /** Ports that have nothing behind them, and how many devices will look for one. */
 export interface FreePorts {
@@ -38,14 +34,8 @@ export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly 
   if (!lowest) return [];
   const { index, location } = lowest;
   const before = guards.filter((guard) => guard < index).length;
-  const exposed = `libvirt would give the port ${index}, which is behind a vSMMU, to`;
-  if (awaiting > before) {
-    const message = `${exposed} what has no address yet (${countDevices(awaiting)})`;
-    const hint = 'give each device an <address> on a port of pcie.0, or take that port out';
-    return [diagnostic('spare-port-exposed', message, { location, hint })];
-  }
-  if (spare.length <= before) return [];
-  return [diagnostic('spare-port-unguarded', `${exposed} a device that is added without an address`, { location })];
+  if (awaiting > before) return [sparePortExposed({ port: index, devices: awaiting, location })];
+  return spare.length <= before ? [] : [sparePortUnguarded({ port: index, location })];
 }
 
 /** The spare ports that an expander bus with a vSMMU lacks, as far as it has room for them. */
@@ -59,10 +49,6 @@ export function lackingSpare(
   const left = Math.max(0, room - newPorts);
   if (lacking <= left) return { spare: lacking, diagnostics: [] };
   const present = existing?.controller;
-  const which = present ? `expander bus ${present.index}` : 'the expander bus';
-  const message = `${which} of ${smmu} has room for ${left} more spare ports, not ${lacking}`;
-  return {
-    spare: left,
-    diagnostics: [diagnostic('spare-ports-left-out', message, { location: present?.location })],
-  };
+  const { index: expanderBus, location } = present ?? {};
+  return { spare: left, diagnostics: [sparePortsLeftOut({ expanderBus, smmu, room: left, lacking, location })] };
 }

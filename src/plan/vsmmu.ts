@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic, type Severity } from '../diagnostics.js';
+import type { Diagnostic, Severity } from '../diagnostics/diagnostic.js';
+import { targetValueUnsupported, vsmmuValueBeyondHost, vsmmuValuesMissing } from '../diagnostics/vsmmu.js';
 import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
 import { supports, type Target } from '../domain/target.js';
@@ -91,25 +92,22 @@ export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues
   const unsupported = wanted
     .filter(({ name }) => !supports(target, name))
     .map(({ name, value, severity }) => {
-      const who = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
-      const message = `${who} cannot give the vSMMU of ${smmu} ${name}='${value}'`;
-      return diagnostic('target-value-unsupported', message, { severity });
+      const program = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
+      return targetValueUnsupported.value({ program, vsmmu: `the vSMMU of ${smmu}`, name, value, severity });
     });
   const leftOut = wanted
     .filter((each) => isLeftOut(each, request))
-    .map(({ name, value, severity }) => {
-      const message = `${smmu} has less than the ${name}='${value}' of its devices' platform, which is left out`;
-      return diagnostic('vsmmu-value-beyond-host', message, { severity });
-    });
-  const refused = valuesBeyondHost(values, features).map(({ name, value, host }) =>
-    diagnostic('vsmmu-value-beyond-host', `the vSMMU of ${smmu} has ${name}='${value}', and the SMMU itself ${host}`, {
-      location: present?.values[name] === value ? present.location : undefined,
+    .map(({ name, value, severity }) => vsmmuValueBeyondHost.profile({ smmu, name, value, severity }));
+  const refused = valuesBeyondHost(values, features).map((beyond) =>
+    vsmmuValueBeyondHost.vsmmu({
+      ...beyond,
+      vsmmu: `the vSMMU of ${smmu}`,
+      smmu: 'the SMMU itself',
+      location: present?.values[beyond.name] === beyond.value ? present.location : undefined,
     }),
   );
   const missing = hasDevices ? [] : missingValues(values, target);
-  const message = `the expander bus of ${smmu} has no device to read ${missing.join(', ')} off`;
-  const hint = `give ${missing.map((name) => `--${name}`).join(' ')}`;
-  const lacking = missing.length > 0 ? [diagnostic('vsmmu-values-missing', message, { hint })] : [];
+  const lacking = missing.length > 0 ? [vsmmuValuesMissing.planned({ smmu, names: missing })] : [];
   return [...unsupported, ...leftOut, ...refused, ...lacking];
 }
 
@@ -117,9 +115,8 @@ export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues
 export function unchangedDiagnostics(controller: number, iommu: Iommu | undefined, target: Target): Diagnostic[] {
   const missing = missingValues(iommu?.values ?? {}, target);
   if (missing.length === 0) return [];
-  const message = `the vSMMU of PCI controller ${controller} has no device to read ${missing.join(', ')} off`;
-  const hint = 'remove that <iommu>, or give these values in its <driver>';
-  return [diagnostic('vsmmu-values-missing', message, { location: iommu?.location, hint })];
+  const vsmmu = `the vSMMU of PCI controller ${controller}`;
+  return [vsmmuValuesMissing.present({ vsmmu, names: missing, location: iommu?.location })];
 }
 
 /** The change to a vSMMU that is to have these values; undefined: to be removed. */

@@ -22,10 +22,10 @@ const PATCHED: Target = {
 
 describe('a target that cannot accelerate is refused, with what to install', () => {
   it.each([
-    ['12.6.9', '11.1.3', 'libvirt 12.6.9 has no way to say accel', 'install libvirt 12.7 or newer'],
-    ['11.10', '11.1.3', 'libvirt 11.10 has no way to say accel', 'install libvirt 12.7 or newer'],
-    ['9.100', '11.1.3', 'libvirt 9.100 has no way to say accel', 'install libvirt 12.7 or newer'],
-    ['12.7', '10.2', 'QEMU 10.2 has no accelerated arm-smmuv3', 'install QEMU 11.0 or newer'],
+    ['12.6.9', '11.1.3', 'libvirt 12.6.9 does not support accel', 'install libvirt 12.7 or newer'],
+    ['11.10', '11.1.3', 'libvirt 11.10 does not support accel', 'install libvirt 12.7 or newer'],
+    ['9.100', '11.1.3', 'libvirt 9.100 does not support accel', 'install libvirt 12.7 or newer'],
+    ['12.7', '10.2', 'QEMU 10.2 does not support an accelerated arm-smmuv3', 'install QEMU 11.0 or newer'],
   ])('libvirt %s with QEMU %s', (libvirt, qemu, message, hint) => {
     expect(refusals(xml, host, {}, { target: of(libvirt, qemu) })).toMatchObject([
       {
@@ -63,7 +63,7 @@ describe('a value that the target has no word for', () => {
 
   it('is an error where the policy asks for it', () => {
     expect(grace({ cmdqv: 'on' })).toMatchObject([
-      { code: 'target-value-unsupported', message: expect.stringContaining('QEMU 11.0 cannot give the vSMMU') },
+      { code: 'target-value-unsupported', message: expect.stringContaining('QEMU 11.0 does not support cmdqv') },
     ]);
   });
 

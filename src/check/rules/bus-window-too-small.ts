@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { busWindowTooSmall as diagnostic } from '../../diagnostics/expander-buses.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { assignBusNumbers } from '../../plan/bus-numbers.js';
 import { awaitingDevices } from '../../plan/spare-ports.js';
@@ -18,8 +19,6 @@ export const busWindowTooSmall: Rule = (inspection) => {
 
 function tooLow({ tree, location }: Inspection, lowest: number, needed: number, added: number): Diagnostic {
   const [first] = tree.expanders.toSorted((a, b) => (a.busNr ?? 0) - (b.busNr ?? 0));
-  const ports = added > 0 ? `, with ${added} that libvirt will add` : '';
-  const message = `pcie.0 needs ${needed} bus numbers${ports}, and has those below ${Math.max(0, lowest)}`;
-  const hint = 'give the lowest expander bus a higher busNr, or remove ports from pcie.0';
-  return diagnostic('bus-window-too-small', message, { location: first && location(first.element, 'target'), hint });
+  const where = first && location(first.element, 'target');
+  return diagnostic.root({ needed, added, available: Math.max(0, lowest), location: where });
 }

@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { chassisDuplicate as diagnostic } from '../../diagnostics/pci.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Rule } from '../inspection.js';
 
@@ -16,7 +17,7 @@ export const chassisDuplicate: Rule = ({ domain, location }) => {
       first.set(chassis, port);
       return [];
     }
-    const message = `the ports ${before.index} and ${port.index} have one chassis, ${chassis}`;
-    return [diagnostic('chassis-duplicate', message, { location: location(port.element, 'target') })];
+    const where = location(port.element, 'target');
+    return [diagnostic({ first: before.index, second: port.index, chassis, location: where })];
   });
 };

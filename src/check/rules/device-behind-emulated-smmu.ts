@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { deviceBehindEmulatedSmmu as diagnostic } from '../../diagnostics/vsmmu.js';
 import type { HostDevice } from '../../domain/device.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { type Inspection, nameOf, type Rule } from '../inspection.js';
@@ -7,23 +7,27 @@ import { type Inspection, nameOf, type Rule } from '../inspection.js';
 export const deviceBehindEmulatedSmmu: Rule = (inspection) => {
   const behind = inspection.vsmmus
     .filter(({ accelerated, bus }) => !accelerated && bus !== ROOT_BUS)
-    .map((vsmmu) => ({ name: nameOf(vsmmu), devices: vsmmu.hostDevices }));
+    .map((vsmmu): Behind => ({ smmu: { vsmmu: nameOf(vsmmu) }, devices: vsmmu.hostDevices }));
   const root = emulatedRootSmmu(inspection);
-  if (root !== undefined) behind.push({ name: root, devices: behindRoot(inspection) });
-  return behind.flatMap(({ name, devices }) =>
+  if (root !== undefined) behind.push({ smmu: root, devices: behindRoot(inspection) });
+  return behind.flatMap(({ smmu, devices }) =>
     devices.map(({ bdf, element }) =>
-      diagnostic('device-behind-emulated-smmu', `${bdf} is behind ${name}, which has no accel='on'`, {
-        location: inspection.location(element, 'address'),
-      }),
+      diagnostic({ device: bdf, smmu, location: inspection.location(element, 'address') }),
     ),
   );
 };
 
-/** The emulated SMMU of `pcie.0` in words; libvirt 12.8 makes one of the whole machine only of the first `<iommu>`. */
-function emulatedRootSmmu({ domain, vsmmus }: Inspection): string | undefined {
+/** An emulated SMMU, and the host devices behind it. */
+interface Behind {
+  readonly smmu: 'machine' | 'pcie.0' | { readonly vsmmu: string };
+  readonly devices: readonly HostDevice[];
+}
+
+/** The emulated SMMU of `pcie.0`; libvirt 12.8 makes one of the whole machine only of the first `<iommu>`. */
+function emulatedRootSmmu({ domain, vsmmus }: Inspection): 'machine' | 'pcie.0' | undefined {
   const [first] = domain.iommus;
-  if (first?.model === 'smmuv3' && first.pciBus === undefined) return "the machine's SMMU";
-  return vsmmus.some(({ bus, accelerated }) => bus === ROOT_BUS && !accelerated) ? 'the SMMU of pcie.0' : undefined;
+  if (first?.model === 'smmuv3' && first.pciBus === undefined) return 'machine';
+  return vsmmus.some(({ bus, accelerated }) => bus === ROOT_BUS && !accelerated) ? 'pcie.0' : undefined;
 }
 
 /** What the SMMU of `pcie.0` translates for: that bus, and every expander bus without an SMMU of its own. */

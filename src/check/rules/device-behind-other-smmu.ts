@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { deviceBehindOtherSmmu as diagnostic } from '../../diagnostics/vsmmu.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /**
@@ -10,8 +10,8 @@ export const deviceBehindOtherSmmu: Rule = ({ accelerated, host, location }) =>
     vsmmu.hostDevices.flatMap(({ bdf, element }) => {
       const device = host?.device(bdf);
       if (!device || host?.smmus.length === 0 || device.smmu === (vsmmu.owner ?? '')) return [];
-      const serves = vsmmu.owner === undefined ? '' : `, which serves ${vsmmu.owner}`;
-      const message = `${bdf} is behind ${device.smmu ?? 'no SMMU'} on the host, and behind ${nameOf(vsmmu)}${serves}`;
-      return [diagnostic('device-behind-other-smmu', message, { location: location(element, 'address') })];
+      const { smmu } = device;
+      const where = location(element, 'address');
+      return [diagnostic({ device: bdf, smmu, vsmmu: nameOf(vsmmu), serves: vsmmu.owner, location: where })];
     }),
   );

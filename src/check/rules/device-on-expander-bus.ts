@@ -1,4 +1,5 @@
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { deviceOnExpanderBus as diagnostic } from '../../diagnostics/pci.js';
 import type { Occupant } from '../../domain/pci-tree.js';
 import type { Rule } from '../inspection.js';
 
@@ -12,8 +13,8 @@ export const deviceOnExpanderBus: Rule = ({ tree, location }) =>
     .flatMap(({ index }) =>
       tree.occupants(index).flatMap((occupant): readonly Diagnostic[] => {
         if ('model' in occupant && ACCEPTED.has(occupant.model)) return [];
-        const message = `${nameOf(occupant)} is directly on expander bus ${index}, not on a port of it`;
-        return [diagnostic('device-on-expander-bus', message, { location: location(occupant.element, 'address') })];
+        const where = location(occupant.element, 'address');
+        return [diagnostic({ device: nameOf(occupant), expanderBus: index, location: where })];
       }),
     );
 

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { deviceWithoutIommufd as diagnostic } from '../../diagnostics/vsmmu.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /** QEMU 11.1: `vfio-pci endpoint devices without an iommufd backend not allowed when using arm-smmuv3,accel=on`. */
@@ -7,8 +7,6 @@ export const deviceWithoutIommufd: Rule = ({ accelerated, usesIommufd, location 
     vsmmu.hostDevices
       .filter((device) => !usesIommufd(device))
       .map(({ bdf, element }) =>
-        diagnostic('device-without-iommufd', `${bdf} is behind ${nameOf(vsmmu)} and does not use iommufd`, {
-          location: location(element, 'driver'),
-        }),
+        diagnostic({ device: bdf, vsmmu: nameOf(vsmmu), location: location(element, 'driver') }),
       ),
   );

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { expanderBusMisnamed as diagnostic } from '../../diagnostics/pci.js';
 import { smmuOfAlias } from '../../domain/alias.js';
 import type { Rule } from '../inspection.js';
 
@@ -9,7 +9,7 @@ export const expanderBusMisnamed: Rule = ({ accelerated, host, tree, location })
     const controller = tree.controller(bus);
     const named = smmuOfAlias(controller?.alias, host.smmus);
     if (!controller || named === undefined || owner === undefined || owner === named) return [];
-    const message = `the alias ${controller.alias} names ${named}, and the devices behind it are behind ${owner}`;
-    return [diagnostic('expander-bus-misnamed', message, { location: location(controller.element, 'alias') })];
+    const where = location(controller.element, 'alias');
+    return [diagnostic({ alias: controller.alias ?? '', named, smmu: owner, location: where })];
   });
 };

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { expanderBusMisplaced as diagnostic } from '../../diagnostics/pci.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import type { Rule } from '../inspection.js';
 
@@ -6,6 +6,6 @@ import type { Rule } from '../inspection.js';
 export const expanderBusMisplaced: Rule = ({ tree, location }) =>
   tree.expanders.flatMap(({ index, address, element }) => {
     if (!address || address.bus === ROOT_BUS) return [];
-    const message = `expander bus ${index} is on PCI controller ${address.bus}, not on pcie.0`;
-    return [diagnostic('expander-bus-misplaced', message, { location: location(element, 'address') })];
+    const where = location(element, 'address');
+    return [diagnostic({ expanderBus: index, controller: address.bus, location: where })];
   });

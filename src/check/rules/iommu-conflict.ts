@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { iommuConflict as diagnostic } from '../../diagnostics/vsmmu.js';
 import { assignIommus } from '../../domain/iommu.js';
 import type { Rule } from '../inspection.js';
 
@@ -8,8 +8,11 @@ export const iommuConflict: Rule = ({ domain, tree, location }) => {
   if (owned.length === 0) return [];
   const [first] = domain.iommus;
   const isMachineWide = first?.model === 'smmuv3' && first.pciBus === undefined;
-  const beside = `the machine has an SMMU, and so has ${owned.length === 1 ? 'a bus of it' : `each of ${owned.length} buses`}`;
-  return [...(isMachineWide ? [{ iommu: first, message: beside }] : []), ...assignIommus(domain.iommus, tree).conflicts]
-    .filter(({ iommu }) => iommu === first || iommu.model !== 'smmuv3' || iommu.pciBus !== undefined)
-    .map(({ iommu, message }) => diagnostic('iommu-conflict', message, { location: location(iommu.element) }));
+  const beside = isMachineWide
+    ? [diagnostic.machineWide({ buses: owned.length, location: location(first.element) })]
+    : [];
+  const conflicts = assignIommus(domain.iommus, tree).conflicts.filter(
+    ({ iommu }) => iommu === first || iommu.model !== 'smmuv3' || iommu.pciBus !== undefined,
+  );
+  return [...beside, ...conflicts.map(({ found }) => found)];
 };

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { iommuUnsupported as diagnostic } from '../../diagnostics/vsmmu.js';
 import type { Rule } from '../inspection.js';
 
 /** libvirt 12.8 refuses to define an SMMUv3 for any machine but `virt`. */
@@ -7,9 +7,5 @@ export const iommuUnsupported: Rule = ({ domain, location }) => {
   if (/^(aarch64|armv[67]l)$/.test(arch) && /^virt(-|$)/.test(machine)) return [];
   return domain.iommus
     .filter(({ model }) => model === 'smmuv3')
-    .map(({ element }) =>
-      diagnostic('iommu-unsupported', `the machine ${machine} for ${arch} cannot have an SMMUv3`, {
-        location: location(element),
-      }),
-    );
+    .map(({ element }) => diagnostic({ machine, arch, location: location(element) }));
 };

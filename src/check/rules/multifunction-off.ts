@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { multifunctionOff as diagnostic } from '../../diagnostics/pci.js';
 import { formatGuestAddress } from '../../domain/address.js';
 import type { Rule } from '../inspection.js';
 
@@ -9,6 +9,6 @@ export const multifunctionOff: Rule = ({ domain, tree, location }) =>
     const others = tree.inSlot(address).filter((other) => other.element !== element);
     if (others.length === 0) return [];
     const names = others.flatMap((other) => (other.address ? [formatGuestAddress(other.address)] : []));
-    const message = `${formatGuestAddress(address)} has multifunction='off', and ${names.join(', ')} share its slot`;
-    return [diagnostic('multifunction-off', message, { location: location(element, 'address') })];
+    const where = location(element, 'address');
+    return [diagnostic({ address: formatGuestAddress(address), others: names, location: where })];
   });

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { numaCellMissing as diagnostic } from '../../diagnostics/numa.js';
 import type { Rule } from '../inspection.js';
 
 /** QEMU 11.1: `Illegal numa node 5`; libvirt 12.8 refuses to define it. */
@@ -7,14 +7,6 @@ export const numaCellMissing: Rule = ({ domain, location }) => {
   return domain.controllers.flatMap(({ index, node, element }) =>
     node === undefined || cells.has(node)
       ? []
-      : [
-          diagnostic(
-            'numa-cell-missing',
-            `PCI controller ${index} is on NUMA cell ${node}, which the guest does not have`,
-            {
-              location: location(element, 'target'),
-            },
-          ),
-        ],
+      : [diagnostic({ controller: index, cell: node, location: location(element, 'target') })],
   );
 };

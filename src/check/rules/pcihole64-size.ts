@@ -1,7 +1,7 @@
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { pcihole64Exhausted, pcihole64TooSmall } from '../../diagnostics/memory.js';
 import { reserveOf } from '../../domain/overrides.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
-import { formatKib, type KiB, kib } from '../../domain/size.js';
+import { formatKib, type KiB } from '../../domain/size.js';
 import { DEFAULT_HOLE, type GuestBars, planPciHole64 } from '../../plan/mmio.js';
 import { DEFAULT_POLICY } from '../../plan/policy.js';
 import type { Inspection, Rule } from '../inspection.js';
@@ -18,23 +18,20 @@ export const pcihole64Size: Rule = (inspection) => {
   }));
   const request = { domain, expanderBuses, devices: barsOf(inspection), addressBits: host?.addressBits };
   const { change, diagnostics } = planPciHole64({ ...request, policy: DEFAULT_POLICY });
-  const beyond = diagnostics.filter(({ code }) => code === 'pcihole64-exhausted');
+  const beyond = diagnostics.filter(({ code }) => code === pcihole64Exhausted.code);
   if (!change) return beyond;
   // What a platform asks for beyond the BARs themselves is advice.
   const bare = planPciHole64({ ...request, policy: { ...DEFAULT_POLICY, profile: 'none' } });
   const element = domain.pciHole64?.element ?? tree.controller(ROOT_BUS)?.element ?? domain.document.root;
   return [
-    tooSmall(domain.pciHole64?.size ?? DEFAULT_HOLE, change.after, {
+    pcihole64TooSmall({
+      needed: formatKib(change.after as KiB),
+      size: formatKib(domain.pciHole64?.size ?? DEFAULT_HOLE),
       location: location(element),
       severity: bare.change ? 'error' : 'warning',
     }),
   ];
 };
-
-function tooSmall(size: KiB, needed: number, details: Pick<Diagnostic, 'location' | 'severity'>): Diagnostic {
-  const message = `the guest's devices need ${formatKib(kib(needed))} of 64-bit MMIO space, and there are ${formatKib(size)}`;
-  return diagnostic('pcihole64-too-small', message, details);
-}
 
 /** Every host device that the guest gets. */
 function barsOf({ accelerated, givenDevices, host, rootOf }: Inspection): GuestBars[] {

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { slotInvalid as diagnostic } from '../../diagnostics/pci.js';
 import { formatGuestAddress } from '../../domain/address.js';
 import type { Rule } from '../inspection.js';
 
@@ -10,6 +10,5 @@ export const slotInvalid: Rule = ({ domain, tree, location }) =>
   [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices].flatMap(({ address, element }) => {
     const { model = '' } = (address && tree.controller(address.bus)) ?? {};
     if (!address || address.slot === 0 || !PORTS.has(model)) return [];
-    const message = `guest address ${formatGuestAddress(address)} cannot be: a ${model} has slot 0 only`;
-    return [diagnostic('slot-invalid', message, { location: location(element, 'address') })];
+    return [diagnostic({ address: formatGuestAddress(address), model, location: location(element, 'address') })];
   });

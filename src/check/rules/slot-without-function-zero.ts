@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { slotWithoutFunctionZero as diagnostic } from '../../diagnostics/pci.js';
 import { formatGuestAddress } from '../../domain/address.js';
 import type { Occupant } from '../../domain/pci-tree.js';
 import { groupBy } from '../../group-by.js';
@@ -11,7 +11,7 @@ export const slotWithoutFunctionZero: Rule = ({ domain, location }) => {
   return [...slots].flatMap(([zero, occupants]) => {
     const [first] = occupants;
     if (!first || occupants.some(({ address }) => address?.function === 0)) return [];
-    const message = `nothing is at ${zero}, so the guest does not see ${occupants.flatMap(({ address }) => (address ? [formatGuestAddress(address)] : [])).join(', ')}`;
-    return [diagnostic('slot-without-function-zero', message, { location: location(first.element, 'address') })];
+    const unseen = occupants.flatMap(({ address }) => (address ? [formatGuestAddress(address)] : []));
+    return [diagnostic({ functionZero: zero, unseen, location: location(first.element, 'address') })];
   });
 };

@@ -1,5 +1,6 @@
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { targetMachineMissing } from '../../diagnostics/target.js';
-import { type Diagnostic, diagnostic } from '../../diagnostics.js';
+import { targetValueUnsupported as diagnostic } from '../../diagnostics/vsmmu.js';
 import { supports } from '../../domain/target.js';
 import { spellingOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
 import { whyNoTarget } from '../../plan/applicable.js';
@@ -29,18 +30,24 @@ const vsmmuAbility: Rule = ({ accelerated, domain, target, location }) => {
     return unable.map((found) => ({ ...found, location: location(first.iommu.element, 'driver') }));
   return accelerated.flatMap((vsmmu): Diagnostic[] => {
     const { values, spellings, element } = vsmmu.iommu;
-    const details = { location: location(element, 'driver') };
+    const where = location(element, 'driver');
     const unknown = VSMMU_ATTRIBUTES.filter((name) => values[name] !== undefined && !supports(target, name)).map(
       (name) => {
         const dropped = !target.libvirt.vsmmu.has(name);
-        const message = `${dropped ? target.libvirt.name : target.qemu.name} cannot give ${nameOf(vsmmu)} ${name}='${values[name]}'`;
-        return diagnostic('target-value-unsupported', message, { ...details, severity: dropped ? 'warning' : 'error' });
+        return diagnostic.value({
+          program: dropped ? target.libvirt.name : target.qemu.name,
+          vsmmu: nameOf(vsmmu),
+          name,
+          value: values[name] ?? '',
+          location: where,
+          severity: dropped ? 'warning' : 'error',
+        });
       },
     );
     const respelled = spellings.flatMap(({ attribute, name }) => {
-      const right = spellingOf(attribute, target.libvirt.dialect);
-      const message = `${target.libvirt.name} drops ${name}, which it spells ${right}`;
-      return name === right ? [] : [diagnostic('target-value-unsupported', message, details)];
+      const spelling = spellingOf(attribute, target.libvirt.dialect);
+      if (name === spelling) return [];
+      return [diagnostic.spelling({ libvirt: target.libvirt.name, name, spelling, location: where })];
     });
     return [...unknown, ...respelled];
   });

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { vsmmuValueBeyondHost as diagnostic } from '../../diagnostics/vsmmu.js';
 import { smmuOfAlias } from '../../domain/alias.js';
 import { valuesBeyondHost } from '../../domain/vsmmu-attributes.js';
 import { nameOf, type Rule } from '../inspection.js';
@@ -9,8 +9,7 @@ export const vsmmuValueBeyondHost: Rule = ({ accelerated, host, tree, location }
     if (!host) return [];
     const { bus, iommu } = vsmmu;
     const smmu = vsmmu.owner ?? smmuOfAlias(tree.controller(bus)?.alias, host.smmus) ?? '';
-    return valuesBeyondHost(iommu.values, host.smmu(smmu)?.features).map((beyond) => {
-      const message = `${nameOf(vsmmu)} has ${beyond.name}='${beyond.value}', and ${smmu} has ${beyond.host}`;
-      return diagnostic('vsmmu-value-beyond-host', message, { location: location(iommu.element, 'driver') });
-    });
+    return valuesBeyondHost(iommu.values, host.smmu(smmu)?.features).map((beyond) =>
+      diagnostic.vsmmu({ ...beyond, vsmmu: nameOf(vsmmu), smmu, location: location(iommu.element, 'driver') }),
+    );
   });

@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { vsmmuValuesMissing as diagnostic } from '../../diagnostics/vsmmu.js';
 import { missingValues } from '../../plan/vsmmu.js';
 import { nameOf, type Rule } from '../inspection.js';
 
@@ -9,7 +9,6 @@ export const vsmmuValuesMissing: Rule = ({ accelerated, target, location }) =>
     .flatMap((vsmmu) => {
       const missing = missingValues(vsmmu.iommu.values, target);
       if (missing.length === 0) return [];
-      const message = `${nameOf(vsmmu)} has no device to read ${missing.join(', ')} off`;
-      const hint = 'give these values in its <driver>, or remove that <iommu>';
-      return [diagnostic('vsmmu-values-missing', message, { location: location(vsmmu.iommu.element, 'driver'), hint })];
+      const where = location(vsmmu.iommu.element, 'driver');
+      return [diagnostic.present({ vsmmu: nameOf(vsmmu), names: missing, location: where })];
     });

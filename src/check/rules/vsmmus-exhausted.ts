@@ -1,4 +1,4 @@
-import { diagnostic } from '../../diagnostics.js';
+import { vsmmusExhausted as diagnostic } from '../../diagnostics/expander-buses.js';
 import { MAX_VSMMUS, smmusOfGuest } from '../../domain/iommu.js';
 import type { Rule } from '../inspection.js';
 
@@ -7,6 +7,5 @@ export const vsmmusExhausted: Rule = ({ domain, location }) => {
   const made = smmusOfGuest(domain.iommus);
   const [over] = made.slice(MAX_VSMMUS);
   if (!over) return [];
-  const message = `the domain has ${made.length} vSMMUs, and QEMU has room for ${MAX_VSMMUS}`;
-  return [diagnostic('vsmmus-exhausted', message, { location: location(over.element) })];
+  return [diagnostic.present({ vsmmus: made.length, limit: MAX_VSMMUS, location: location(over.element) })];
 };

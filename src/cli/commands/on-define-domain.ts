@@ -1,5 +1,6 @@
 import { kubevirtGateMissing, kubevirtRootComplex } from '../../diagnostics/integrations.js';
 import { vmiInvalid } from '../../diagnostics/json.js';
+import { pcihole64Off } from '../../diagnostics/memory.js';
 import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
 import { hasOwnExpanderBus } from '../../domain/alias.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../../domain/target.js';
@@ -94,7 +95,7 @@ function requireGates({ annotations }: Machine, { after, plan }: Placed): void {
 
 /** A diagnostic with the advice that helps in KubeVirt, where nobody edits the domain. */
 function inKubeVirtsTerms(found: Diagnostic): Diagnostic {
-  return found.code === 'pcihole64-off' ? { ...found, hint: `remove the annotation ${HOLE_ANNOTATION}` } : found;
+  return found.code === pcihole64Off.code ? { ...found, hint: `remove the annotation ${HOLE_ANNOTATION}` } : found;
 }
 
 /** @throws InputError `vmi-invalid` */

@@ -1,0 +1,222 @@
+import { define, defineCases } from './diagnostic.js';
+
+export const hostWithoutSmmu = defineCases('host-without-smmu', {
+  severity: 'error',
+  messages: {
+    devices: 'the domain has host devices, and this host has no SMMUv3',
+    vsmmus: 'the domain has accelerated vSMMUs, and this host has no SMMUv3',
+  },
+  hint: 'run this for the host that the domain is for (--sysfs, --topology), and check that its firmware offers the SMMUs',
+  meaning: 'the host has no SMMUv3, so none of its devices can be behind a vSMMU',
+  why: `Nothing in /sys/class/iommu begins with smmu3. The machine is not an Arm server, or its firmware hides the SMMUs (a setting of
+    the firmware, an IORT without them), or its kernel is configured not to use them.`,
+  remedy: `Run this on the host that the domain is for, or give its snapshot. On an Arm server look for "SMMU" in the firmware's
+    settings, and for arm-smmu-v3 in the kernel's log. vsmmu doctor checks the rest.`,
+  example: `vsmmu topology --json > host.json                  # on the host
+vsmmu rewrite --topology host.json vm.xml          # anywhere`,
+});
+
+export const targetWithoutAcceleration = defineCases('target-without-acceleration', {
+  severity: 'error',
+  messages: {
+    libvirtAccel: (a: { libvirt: string; since: string }) => ({
+      message: `${a.libvirt} does not support accel='on'`,
+      hint: install('libvirt', a.since),
+    }),
+    libvirtIommufd: (a: { libvirt: string; since: string }) => ({
+      message: `${a.libvirt} does not support iommufd for a host device`,
+      hint: install('libvirt', a.since),
+    }),
+    libvirtDomainIommufd: (a: { libvirt: string }) => ({
+      message: `${a.libvirt} does not support iommufd for all host devices`,
+      hint: 'give --iommufd device',
+    }),
+    qemuAccel: (a: { qemu: string; since: string }) => ({
+      message: `${a.qemu} does not support an accelerated arm-smmuv3`,
+      hint: install('QEMU', a.since),
+    }),
+  },
+  meaning: 'the libvirt or the QEMU that the domain is for does not support an accelerated vSMMU',
+  why: `libvirt supports accel='on' since 12.7 and iommufd for a host device since 12.1; QEMU supports accel since 11.0. Distributions
+    backport parts of it, so "here" checks what is installed, not its version.`,
+  remedy: `Install newer versions, or give the versions that the domain is really for.`,
+  example: `vsmmu rewrite --libvirt here --qemu here vm.xml`,
+});
+
+function install(program: string, since: string): string {
+  return `install ${program} ${since} or newer, or a build with this feature backported`;
+}
+
+export const targetValueUnsupported = defineCases('target-value-unsupported', {
+  severity: 'warning',
+  messages: {
+    value: (a: { program: string; vsmmu: string; name: string; value: string }) =>
+      `${a.program} does not support ${a.name}='${a.value}' for ${a.vsmmu}`,
+    spelling: (a: { libvirt: string; name: string; spelling: string }) =>
+      `${a.libvirt} drops ${a.name}, which it spells ${a.spelling}`,
+  },
+  meaning: 'the libvirt or the QEMU that the domain is for does not support a value, which is left out',
+  why: `Only newer versions support this value of the vSMMU (cmdqv needs QEMU 11.1). If it were written, an older libvirt would drop
+    it without a message, and an older QEMU would refuse to start.`,
+  remedy: `Nothing needs to be done if the guest can do without it. Otherwise install newer versions.`,
+  example: `vsmmu doctor`,
+});
+
+export const iommuConflict = defineCases('iommu-conflict', {
+  severity: 'error',
+  messages: {
+    machineWide: (a: { buses: number }) =>
+      `the machine has an SMMU, and so has ${a.buses === 1 ? 'a bus of it' : `each of ${a.buses} buses`}`,
+    virtioOrder: "<iommu model='virtio'/> must be after all vSMMUs",
+    model: (a: { model: string }) => `<iommu model='${a.model}'/> cannot be beside vSMMUs`,
+    secondRoot: 'pcie.0 has an SMMU already',
+    secondOnBus: (a: { controller: number }) => `two SMMUs name the PCI controller ${a.controller}`,
+    notExpanderBus: (a: { controller: number; model: string | undefined }) =>
+      `pciBus='${a.controller}' must name a pcie-expander-bus; controller ${a.controller} is ${a.model ?? 'not in the domain'}`,
+    acceleratedRoot: 'the SMMU of pcie.0 is accelerated: emulated devices cannot be behind it',
+    emulatedRoot: (a: { devices: readonly string[] }) => ({
+      message: `${a.devices.join(', ')} would be behind the emulated SMMU of pcie.0, where no host device can be`,
+      hint: 'remove that <iommu>, or give --emulated-iommu drop',
+    }),
+  },
+  hint: 'remove that <iommu>',
+  meaning: 'an `<iommu>` of the domain conflicts with the vSMMUs',
+  why: `QEMU refuses a machine-wide SMMU beside those of expander buses, and no host device can be behind an SMMU that is not
+    accelerated. The machine-wide one becomes one for pcie.0 alone if no host device stays there. A guest can have an IOMMU of
+    another model (virtio, intel) or the vSMMUs, not both.`,
+  remedy: `Remove the <iommu>, or give --emulated-iommu drop. A guest needs one on pcie.0 only to run guests of its own with emulated
+    devices.`,
+  example: `<iommu model='smmuv3'/>   <!-- the whole machine's: remove it -->
+<iommu model='smmuv3'><driver pciBus='10' accel='on'/></iommu>`,
+});
+
+export const iommuIgnored = defineCases('iommu-ignored', {
+  severity: 'warning',
+  messages: {
+    element: 'libvirt ignores an SMMU without pciBus that is not the first',
+    values: (a: { names: readonly string[] }) => `libvirt ignores ${a.names.join(', ')} of an SMMU without pciBus`,
+  },
+  hint: 'give it the pciBus that it is for, or remove it',
+  meaning: 'libvirt ignores an `<iommu>`, or attributes of its `<driver>`',
+  why: `libvirt (12.8) configures QEMU's machine-wide SMMU from the first <iommu> of the domain if that has no pciBus. It ignores
+    every further <iommu> without pciBus, and the other attributes of its <driver>.`,
+  remedy: `Name the PCI controller that it is to translate for. 0 is pcie.0.`,
+  example: `<iommu model='smmuv3'>
+  <driver pciBus='10' accel='on'/>
+</iommu>`,
+});
+
+export const iommuUnsupported = define('iommu-unsupported', {
+  severity: 'error',
+  message: (a: { machine: string; arch: string }) => `the machine ${a.machine} for ${a.arch} cannot have an SMMUv3`,
+  hint: 'remove that <iommu>',
+  meaning: 'an SMMUv3 in a domain for another machine than `virt` for Arm',
+  why: `The SMMUv3 is specific to Arm, and libvirt supports it on QEMU's machine virt only; it refuses to define such a domain.`,
+  remedy: `Remove it, or use the IOMMU of that machine: model='intel' on x86, model='virtio' where the machine has none.`,
+  example: `<iommu model='intel'/>`,
+});
+
+export const vsmmuValuesMissing = defineCases('vsmmu-values-missing', {
+  severity: 'error',
+  messages: {
+    planned: (a: { smmu: string; names: readonly string[] }) => ({
+      message: `the expander bus of ${a.smmu} has no device from which QEMU could read ${a.names.join(', ')}`,
+      hint: `give ${a.names.map((name) => `--${name}`).join(' ')}`,
+    }),
+    present: (a: { vsmmu: string; names: readonly string[] }) => ({
+      message: `${a.vsmmu} has no device from which QEMU could read ${a.names.join(', ')}`,
+      hint: 'give these values in its <driver>, or remove that <iommu>',
+    }),
+  },
+  meaning: 'a vSMMU without a device needs all its values, because QEMU cannot read them from the host',
+  why: `QEMU reads the features of a vSMMU from the host, through a device that is behind it when the domain starts. Without a device,
+    it ends with "'auto' properties requires at least one cold-plugged VFIO device".`,
+  remedy: `Give all five values, as the host's SMMU has them, or leave out the expander bus until a device is behind it.`,
+  example: `vsmmu rewrite --expander-buses all --ats on --ril off --ssidsize 20 --oas 48 --cmdqv off vm.xml`,
+});
+
+export const vsmmuValueInvalid = define('vsmmu-value-invalid', {
+  severity: 'error',
+  message: (a: { values: readonly string[] }) => `QEMU accepts no vSMMU with ${a.values.join(', ')}`,
+  hint: 'give ssidsize as 0 to 20, oas as 44 or 48, the others as on or off',
+  meaning: 'a vSMMU has a value that QEMU refuses; libvirt does not check it',
+  why: `libvirt accepts any number for ssidsize and oas. QEMU accepts only 0 to 20, and 44 or 48, when the domain starts.`,
+  remedy: `Give a valid value, or remove the attribute, so that QEMU uses the host's.`,
+  example: `<driver pciBus='10' accel='on' ssidsize='20' oas='48'/>`,
+});
+
+export const vsmmuValueBeyondHost = defineCases('vsmmu-value-beyond-host', {
+  severity: 'error',
+  messages: {
+    vsmmu: (a: { vsmmu: string; name: string; value: string; smmu: string; host: string }) =>
+      `${a.vsmmu} has ${a.name}='${a.value}', and ${a.smmu} has ${a.host}`,
+    profile: (a: { smmu: string; name: string; value: string }) =>
+      `${a.smmu} has less than the ${a.name}='${a.value}' of its devices' platform, which is left out`,
+  },
+  hint: 'give a value that the SMMU has, or auto',
+  meaning: "a vSMMU has a value above what the host's SMMU behind it is known to have; QEMU does not start with it",
+  why: `QEMU compares the values of a vSMMU with the registers of the SMMU behind it, and does not start if the SMMU has less: "Host
+    SMMUv3 doesn't support Address Translation Services". sysfs does not show these registers; vsmmu knows them from the log of
+    the kernel when it found the SMMU, or from the snapshot given with --topology.`,
+  remedy: `Give a value that the SMMU has, or auto, so that QEMU uses the SMMU's own.`,
+  example: `vsmmu topology
+vsmmu rewrite --oas 44 --ats auto vm.xml`,
+});
+
+export const deviceBehindOtherSmmu = define('device-behind-other-smmu', {
+  severity: 'error',
+  message: (a: { device: string; smmu: string | null; vsmmu: string; serves: string | undefined }) =>
+    `${a.device} is behind ${a.smmu ?? 'no SMMU'} on the host, and behind ${a.vsmmu}${a.serves === undefined ? '' : `, which serves ${a.serves}`}`,
+  hint: 'move it to an expander bus of its own SMMU, as `vsmmu rewrite` does',
+  meaning:
+    'a device is behind the vSMMU of another SMMU: the guest starts, and every device behind that vSMMU fails in it',
+  why: `A vSMMU represents one SMMU of the host: QEMU (11.1) reads its values from the first device and passes the guest's commands to
+    that device's SMMU. It starts even with a device of another SMMU there (its log has only "Failed to attach GBPA hwpt"). The
+    guest's driver then fails for every device behind that vSMMU, also for those of the right SMMU ("CMD_SYNC timeout").`,
+  remedy: `Move the device to a port of an expander bus whose vSMMU serves its own SMMU, or to pcie.0: vsmmu rewrite does that.`,
+  example: `vsmmu topology            # which device is behind which SMMU
+vsmmu check --fix vm.xml`,
+});
+
+export const deviceBehindEmulatedSmmu = define('device-behind-emulated-smmu', {
+  severity: 'error',
+  message: (a: { device: string; smmu: 'machine' | 'pcie.0' | { readonly vsmmu: string } }) => {
+    const names = { machine: "the machine's SMMU", 'pcie.0': 'the SMMU of pcie.0' };
+    return `${a.device} is behind ${typeof a.smmu === 'string' ? names[a.smmu] : a.smmu.vsmmu}, which has no accel='on'`;
+  },
+  hint: "give that SMMU accel='on', or move the device away, as `vsmmu rewrite` does",
+  meaning: 'a host device is behind an SMMU that QEMU emulates; QEMU accepts it behind an accelerated one only',
+  why: `QEMU would have to report every mapping that the guest makes in an emulated SMMU to VFIO, which QEMU (11.1) cannot: "requires
+    iommu MAP notifier which is not currently supported". A machine-wide SMMU affects host devices on every bus that has no
+    SMMU of its own.`,
+  remedy: `Give the SMMU accel='on' if only host devices are behind it. Otherwise put the host devices behind an accelerated one, as
+    vsmmu rewrite does, or remove the SMMU.`,
+  example: `<iommu model='smmuv3'>
+  <driver pciBus='10' accel='on'/>
+</iommu>`,
+});
+
+export const deviceWithoutIommufd = define('device-without-iommufd', {
+  severity: 'error',
+  message: (a: { device: string; vsmmu: string }) => `${a.device} is behind ${a.vsmmu} and does not use iommufd`,
+  hint: "give it <driver iommufd='yes'/>",
+  meaning: 'a host device behind an accelerated vSMMU does not use iommufd; QEMU accepts no other backend there',
+  why: `With acceleration the host's SMMU walks the guest's own page tables, and only /dev/iommu can set this up. QEMU (11.1) refuses
+    a host device there that has the older VFIO backend: "vfio-pci endpoint devices without an iommufd backend not allowed when
+    using arm-smmuv3,accel=on".`,
+  remedy: `Give the device the driver below (libvirt 12.1), or all host devices of the domain <iommufd enabled='yes'/> (libvirt 12.2).
+    The host's kernel needs CONFIG_IOMMUFD.`,
+  example: `<driver iommufd='yes'/>`,
+});
+
+export const driverUnsupported = define('driver-unsupported', {
+  severity: 'error',
+  message: (a: { device: string; driver: string }) =>
+    `${a.device} has the driver '${a.driver}', and QEMU has only vfio`,
+  hint: 'remove the name from its <driver>',
+  meaning: 'a host device has a `<driver name>` other than `vfio`; libvirt cannot start the domain',
+  why: `Legacy assignment by KVM was removed, and the driver "xen" is for Xen. libvirt (12.8) accepts the names in a definition, and
+    fails at start: "QEMU does not support device assignment mode 'kvm'".`,
+  remedy: `Remove the attribute: vfio is the default.`,
+  example: `<driver iommufd='yes'/>`,
+});
