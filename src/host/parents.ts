@@ -11,7 +11,7 @@ export function findEndlessParents(devices: ReadonlyMap<Bdf, PciDevice>): PciDev
     const path: Bdf[] = [];
     let above: PciDevice | undefined = device;
     while (above && !depths.has(above.bdf)) {
-      if (path.push(above.bdf) > MAX_BRIDGES_ABOVE) return device;
+      if (path.push(above.bdf) > MAX_BRIDGES_ABOVE + 1) return device;
       above = above.parent === null ? undefined : devices.get(above.parent);
     }
     let depth = above ? (depths.get(above.bdf) ?? 0) : -1;
