@@ -15,7 +15,7 @@ export function examineHost({ machine, host, trouble }: DoctorInput): DoctorResu
       title: 'for an Arm machine',
       grade: isArm ? 'pass' : 'fail',
       found: isArm ? architecture : `this is ${architecture}: only an Arm host has SMMUs to give its guests`,
-      ...(!isArm && { remedy: 'run this on the host itself; the rest is said of this machine all the same' }),
+      ...(!isArm && { remedy: 'run this on the host itself; the other checks describe this machine' }),
     },
   ];
   const { smmus } = host;
@@ -50,16 +50,19 @@ function examineNesting({ smmus }: Host): DoctorResult {
     return {
       ...check,
       grade: 'fail',
-      found: `${without.length === smmus.length ? 'no SMMU' : `not of ${without.map(({ name }) => name).join(', ')}`} can do both stages`,
+      found:
+        without.length === smmus.length
+          ? 'no SMMU supports both stages'
+          : `not with both stages: ${without.map(({ name }) => name).join(', ')}`,
       remedy: 'none on this hardware; a host that is a guest itself needs arm-smmuv3,stage=nested of its QEMU',
     };
   }
   if (smmus.every(({ features }) => features?.nesting))
-    return { ...check, grade: 'pass', found: 'all can do both stages' };
+    return { ...check, grade: 'pass', found: 'all support both stages' };
   return {
     ...check,
     grade: 'warn',
-    found: "the kernel's log does not tell",
+    found: 'the kernel log does not show it',
     remedy: "look as root, soon after a boot: journalctl -k -b | grep 'arm-smmu-v3.*features'",
   };
 }
@@ -69,7 +72,7 @@ function examineDevices(host: Host): DoctorResult {
   const placeable = behind.filter((device) => host.isIsolated(device));
   const check = { of: 'Host', title: 'for devices behind them' } as const;
   if (behind.length === 0) {
-    const remedy = 'none can be behind a vSMMU: see which slots the firmware puts behind the SMMUs';
+    const remedy = 'none can be behind a vSMMU: check which slots the firmware puts behind the SMMUs';
     return { ...check, grade: 'warn', found: 'none', remedy };
   }
   const vfio = placeable.filter((device) => device.vfio).length;
@@ -108,7 +111,7 @@ function examineGroups(host: Host): DoctorResult {
     ...check,
     grade: 'warn',
     found,
-    remedy: 'see whether the firmware or the switches have ACS to switch on; vsmmu explain group-shared says more',
+    remedy: 'enable ACS in the firmware or the switches, if they have it; see vsmmu explain group-shared',
     details,
   };
 }

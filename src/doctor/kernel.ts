@@ -31,14 +31,14 @@ export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
       found: isNew
         ? machine.kernel
         : `${machine.kernel} is older than ${COMPLETE_SINCE.join('.')}, the first whose SMMUv3 driver has all that QEMU asks of it`,
-      ...(!isNew && { remedy: 'use a newer one, or one of a vendor who says that it has this' }),
+      ...(!isNew && { remedy: 'use a newer kernel, or a vendor kernel with this support' }),
     },
     config === undefined
       ? {
           of,
           title: 'how it is built',
           grade: 'warn',
-          found: 'neither /proc/config.gz nor /boot says',
+          found: 'neither /proc/config.gz nor /boot shows it',
           remedy: `see that it has ${Object.keys(OPTIONS)
             .map((name) => `CONFIG_${name}`)
             .join(', ')}`,
@@ -76,8 +76,8 @@ function examineNode({ access }: Machine, path: string, remedy: string): DoctorR
   return {
     ...check,
     grade: 'warn',
-    found: 'there, and not for you to open',
-    remedy: 'run this as root, as libvirt is',
+    found: 'exists, but you may not open it',
+    remedy: 'run this as root, as libvirt does',
   };
 }
 

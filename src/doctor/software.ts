@@ -11,7 +11,7 @@ export function examineSoftware({ machine, libvirt, qemu, hook }: DoctorInput): 
 function examineHook({ file, problems: [problem] }: NonNullable<DoctorInput['hook']>): DoctorResult {
   const check = { of: 'libvirt', title: 'that the hook of vsmmu runs' } as const;
   if (problem === undefined) return { ...check, grade: 'pass', found: file };
-  return { ...check, grade: 'fail', found: problem, remedy: 'install vsmmu anew, then: vsmmu hook install' };
+  return { ...check, grade: 'fail', found: problem, remedy: 'reinstall vsmmu, then run vsmmu hook install' };
 }
 
 function examineQemu(qemu: QemuAbility | undefined): DoctorResult {

@@ -115,9 +115,9 @@ describe('doctor', () => {
       /nested/,
       { host: hostWithFeatures('gh200', { nesting: false }) },
       'fail',
-      'no SMMU can',
+      'no SMMU supports',
     ],
-    ['a log that is gone', /nested/, { host: sample('gh200') }, 'warn', 'log does not tell'],
+    ['a log that is gone', /nested/, { host: sample('gh200') }, 'warn', 'log does not show it'],
     [
       'devices that share a group',
       /IOMMU groups/,
@@ -161,7 +161,7 @@ describe('doctor', () => {
       'neither',
     ],
     ['no /dev/iommu', /dev.iommu/, { machine: machine({ '/dev/iommu': undefined }) }, 'fail', 'not there'],
-    ['a /dev/kvm for others', /dev.kvm/, { machine: machine({}, { denied: '/dev/kvm' }) }, 'warn', 'not for you'],
+    ['a /dev/kvm for others', /dev.kvm/, { machine: machine({}, { denied: '/dev/kvm' }) }, 'warn', 'may not open it'],
     [
       'no vfio-pci',
       /vfio-pci/,

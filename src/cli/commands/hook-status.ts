@@ -34,8 +34,13 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
       ['script', hook.file],
       ...(hook.node === '' ? [] : [['Node', hook.node]]),
       ['vsmmu', hook.vsmmu],
-      ['policy', `${hook.policy}${existsSync(hook.policy ?? '') ? '' : ' (not there: the defaults hold)'}`],
-      ['at a start', mode === 'enforce' ? 'refuses a domain that is not right' : 'warns of a domain that is not right'],
+      ['policy', `${hook.policy}${existsSync(hook.policy ?? '') ? '' : ' (does not exist: the defaults apply)'}`],
+      [
+        'at a start',
+        mode === 'enforce'
+          ? 'refuses a domain that is wrong for this host'
+          : 'warns of a domain that is wrong for this host',
+      ],
       ['at a stop', convertOnStop ? 'converts a domain that needs it' : 'nothing'],
       ['log', hook.log || 'none'],
       ...broken.map((what) => ['BROKEN', what]),

@@ -19,6 +19,6 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   printResult(
     options,
     { changed: hook !== undefined, diagnostics: [] },
-    hook ? `${hook.file} is gone` : 'it is not installed',
+    hook ? `removed ${hook.file}` : 'the hook is not installed',
   );
 }
