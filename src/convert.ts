@@ -1,5 +1,6 @@
 import { resultDiagnostics } from './check/result.js';
-import { type Diagnostic, RefusedError, warningsAsErrors } from './diagnostics.js';
+import { type Diagnostic, warningsAsErrors } from './diagnostics/diagnostic.js';
+import { RefusedError } from './diagnostics/errors.js';
 import { type Domain, parseDomain } from './domain/domain.js';
 import { type Target, UPSTREAM } from './domain/target.js';
 import { rewrite } from './edit/rewrite.js';

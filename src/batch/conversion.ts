@@ -1,8 +1,9 @@
 import { type ConvertSettings, convert } from '../convert.js';
 import { runIncomplete } from '../diagnostics/batch.js';
 import { accelerationCost } from '../diagnostics/devices.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError, InputError, RefusedError } from '../diagnostics/errors.js';
 import { libvirtUnreachable } from '../diagnostics/libvirt.js';
-import { type Diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';

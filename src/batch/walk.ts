@@ -1,8 +1,9 @@
 import { type Dirent, opendirSync } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError } from '../diagnostics/errors.js';
 import { fileUnreadable } from '../diagnostics/files.js';
-import { type Diagnostic, EnvironmentError } from '../diagnostics.js';
 import { outsideLater, wrapIoError } from './outside.js';
 
 /** A file of a folder. */

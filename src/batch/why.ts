@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 
 /** Why nothing came of a domain, in words: the first error of what was found, or else the first finding. */
 export function whyOf(diagnostics: readonly Diagnostic[]): string {

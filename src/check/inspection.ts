@@ -1,4 +1,4 @@
-import type { Diagnostic, Location } from '../diagnostics.js';
+import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
 import type { ControllerIndex } from '../domain/address.js';
 import { smmuOfAlias } from '../domain/alias.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { Domain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
 import { type CheckOptions, check } from './check.js';

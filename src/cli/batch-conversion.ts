@@ -6,7 +6,8 @@ import type { Wanted } from '../batch/item.js';
 import { OpenRun } from '../batch/open-run.js';
 import { LibvirtBatch, runFolder } from '../batch/run.js';
 import { countXml, requireFolder } from '../batch/walk.js';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import type { FolderSource, LibvirtSource, Settings } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { isRemote } from '../libvirt/uri.js';
@@ -65,7 +66,7 @@ async function convertDomains(
 }
 
 function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSource | FolderSource {
-  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
   const dir = value(options, 'dir');
   const map = value(options, 'topology-map');
   if (dir === undefined) {
@@ -134,7 +135,7 @@ async function hostOf(source: LibvirtSource | FolderSource, options: OptionValue
     }
     if (source.kind === 'libvirt' && isRemote(source.uri)) {
       const message = `${source.uri} is another machine, whose devices are not those of this one`;
-      throw new InputError(diagnostic('usage', message, { hint: 'give --topology FILE or --ssh-topology' }));
+      throw new InputError(usage.problem({ problem: message, hint: 'give --topology FILE or --ssh-topology' }));
     }
   }
   return readHost(options, { features: true });

@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import {
   flag,
   HOST_OPTIONS,
@@ -65,5 +66,7 @@ export function number(options: OptionValues, name: string, least: number, most:
   if (given === undefined) return undefined;
   const found = /^\d{1,9}$/.test(given) ? Number(given) : -1;
   if (found >= least && found <= most) return found;
-  throw new InputError(diagnostic('usage', `--${name} takes a number from ${least} to ${most}, not ${given}`));
+  throw new InputError(
+    usage.value({ option: `--${name}`, expected: `a number from ${least} to ${most}`, value: given }),
+  );
 }

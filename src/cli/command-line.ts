@@ -1,5 +1,6 @@
 import parse from 'yargs-parser';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage as usageError } from '../diagnostics/usage.js';
 import type { Options, OptionValues } from './options.js';
 
 /** A command line, taken apart. */
@@ -51,7 +52,7 @@ export async function parseCommandLine(argv: readonly string[], specs: Options):
 }
 
 function usage(message: string, hint?: string): InputError {
-  return new InputError(diagnostic('usage', message, { hint }));
+  return new InputError(usageError.problem({ problem: message, hint }));
 }
 
 async function unknown(name: string, names: readonly string[]): Promise<InputError> {

@@ -1,8 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError, InputError, RefusedError } from '../diagnostics/errors.js';
 import { fileUnwritable } from '../diagnostics/files.js';
 import { defineDeclined, domainEdited, domainRunning, domainSaved, domainTransient } from '../diagnostics/libvirt.js';
-import { type Diagnostic, diagnostic, EnvironmentError, InputError, RefusedError } from '../diagnostics.js';
+import { usage } from '../diagnostics/usage.js';
 import { describeIoError } from '../io/errors.js';
 import { createFile } from '../io/replace.js';
 import { type Connection, type DomainUuid, openLibvirt } from '../libvirt/connection.js';
@@ -30,7 +32,7 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
   const { uuid, name } = source;
   const uri = value(options, 'connect');
   if (uuid === undefined || uri === undefined)
-    throw new InputError(diagnostic('usage', '--define goes with --connect'));
+    throw new InputError(usage.requires({ option: '--define', other: '--connect' }));
   if (after === before) return tell(name, { changed: false, diagnostics }, options);
   const diff = unifiedDiff(name, before, after);
   const connection = openLibvirt(uri);
@@ -66,7 +68,7 @@ async function ask(name: string): Promise<void> {
   const answer = await confirm(`Define ${JSON.stringify(name)}?`);
   if (answer === undefined) {
     throw new InputError(
-      diagnostic('usage', '--define asks before it defines, and standard input is not a terminal: give --yes'),
+      usage.problem({ problem: '--define asks before it defines, and standard input is not a terminal: give --yes' }),
     );
   }
   if (!answer) throw new RefusedError(defineDeclined());

@@ -1,4 +1,5 @@
-import { DiagnosedError, type Diagnostic, RefusedError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { DiagnosedError, RefusedError } from '../diagnostics/errors.js';
 import { backUp, writeFile } from './io/files.js';
 import { printMarkup, printPatch } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';

@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
@@ -43,7 +44,7 @@ export function hostReader(options: OptionValues): HostReader {
   if (isSet(options, 'no-host')) {
     const other = ['sysfs', 'topology'].find((name) => options[name] !== undefined);
     if (other === undefined) return () => undefined;
-    throw new InputError(diagnostic('usage', `--no-host and --${other} exclude each other`));
+    throw new InputError(usage.excludes({ option: '--no-host', other: `--${other}` }));
   }
   if (value(options, 'topology') !== undefined) {
     const host = readHost(options);

@@ -1,5 +1,6 @@
-import { CODES } from '../diagnostics/codes.js';
-import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { DiagnosedError, InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import { COMMANDS } from '../generated/commands.js';
 import { VERSION } from '../version.js';
 import type { Command } from './command.js';
@@ -49,23 +50,25 @@ function isHelp(argument: string): boolean {
 }
 
 async function unknownCommand(name: string, part = ''): Promise<InputError> {
-  if (name === '') return new InputError(diagnostic('usage', 'give a command'));
+  if (name === '') return new InputError(usage.problem({ problem: 'give a command' }));
   const parts = partsOf(name);
   if (parts.length > 0) {
     const message = part === '' ? `${name} does nothing by itself` : `there is no command ${name} ${part}`;
     const near = part === '' ? undefined : await suggestion(part, parts, `${name} `);
-    return new InputError(diagnostic('usage', message, { hint: near ?? `give one of ${parts.join(', ')}` }));
+    return new InputError(usage.problem({ problem: message, hint: near ?? `give one of ${parts.join(', ')}` }));
   }
   const names = Object.entries(COMMANDS).flatMap(([each, { internal }]) => (internal ? [] : [each]));
   const hint = await suggestion(name, [...names, 'help', 'version'], '');
-  return new InputError(diagnostic('usage', `there is no command ${name}`, { hint }));
+  return new InputError(usage.unknown({ what: 'command', name, hint }));
 }
 
 /** Usage errors point at the help of the command, where there is one. */
 function inCommand(found: readonly Diagnostic[], name: string | undefined): readonly Diagnostic[] {
   if (name === undefined) return found;
-  const general = CODES.usage.hint;
-  return found.map((d) => (d.code === 'usage' && d.hint === general ? { ...d, hint: `see vsmmu ${name} --help` } : d));
+  const general = usage.info.hint;
+  return found.map((d) =>
+    d.code === usage.code && d.hint === general ? { ...d, hint: `see vsmmu ${name} --help` } : d,
+  );
 }
 
 /** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */
@@ -75,7 +78,10 @@ function tell(
   subject: string | undefined,
 ): void {
   const name = subject ?? (options.connect === undefined ? nameOfInput(file) : file);
-  const diagnostics = applyStrictness(found, options).map((d) => ({ file: d.code === 'usage' ? 'vsmmu' : name, ...d }));
+  const diagnostics = applyStrictness(found, options).map((d) => ({
+    file: d.code === usage.code ? 'vsmmu' : name,
+    ...d,
+  }));
   const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
   printDiagnostics(told);
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics });

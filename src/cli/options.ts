@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import { DEFAULT_POLICY, type Policy, policyKeys, readPolicy, withOption } from '../plan/policy.js';
 import { readExisting, readTextFile } from './io/files.js';
 
@@ -221,14 +222,14 @@ function optionValue(
 export function soleOperand(operands: readonly string[], what: string): string {
   const [first = '-', second] = operands;
   if (second === undefined) return first;
-  throw new InputError(diagnostic('usage', `one ${what} at a time, not ${operands.length}`));
+  throw new InputError(usage.single({ what, count: operands.length }));
 }
 
 /** The domain of a command that takes one. @throws InputError `usage` for more than one, and for --connect without a name */
 export function domainOperand(operands: readonly string[], options: OptionValues): string {
   const uri = value(options, 'connect');
   if (uri !== undefined && operands.length === 0) {
-    throw new InputError(diagnostic('usage', `give the name or the UUID of a domain of ${uri}`));
+    throw new InputError(usage.problem({ problem: `give the name or the UUID of a domain of ${uri}` }));
   }
   return soleOperand(operands, 'domain');
 }

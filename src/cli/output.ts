@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import { backUp, writeFile } from './io/files.js';
 import { printMarkup, printPatch } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
@@ -22,7 +23,7 @@ export function outputFile(file: string, options: OptionValues): string | undefi
   const output = value(options, 'output');
   const inPlace = isSet(options, 'in-place');
   const connected = options.connect !== undefined;
-  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
   if (isSet(options, 'define') && !connected) throw wrong('--define goes with --connect');
   for (const name of ['yes', 'state']) {
     if (options[name] !== undefined && !isSet(options, 'define')) throw wrong(`--${name} goes with --define`);

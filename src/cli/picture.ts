@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import { writeFile } from './io/files.js';
 import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
@@ -21,7 +22,7 @@ export function wantsPicture(options: OptionValues): boolean {
  * @throws InputError `usage`
  */
 export function checkPicture(options: OptionValues): void {
-  const wrong = (message: string, hint?: string) => new InputError(diagnostic('usage', message, { hint }));
+  const wrong = (message: string, hint?: string) => new InputError(usage.problem({ problem: message, hint }));
   const [svg, format = 'text'] = [value(options, 'svg'), value(options, 'format')];
   if (format !== 'text' && format !== 'dot') throw wrong(`--format takes text or dot, not ${format}`);
   if (isSet(options, 'json') && (format === 'dot' || svg === '-')) {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Converted, convert } from '../convert.js';
-import type { Diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Target } from '../domain/target.js';
 import { type Host, NO_HOST } from '../host/host.js';

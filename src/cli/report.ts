@@ -1,5 +1,6 @@
 import { infoOf } from '../diagnostics/codes.js';
-import { type Diagnostic, RefusedError, warningsAsErrors } from '../diagnostics.js';
+import { type Diagnostic, warningsAsErrors } from '../diagnostics/diagnostic.js';
+import { RefusedError } from '../diagnostics/errors.js';
 import type { Domain } from '../domain/domain.js';
 import { printable } from '../escape.js';
 import { printJsonText, say } from './io/terminal.js';

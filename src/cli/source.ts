@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
+import { EnvironmentError, InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import type { Connection, DomainUuid } from '../libvirt/connection.js';
 import { isRemote } from '../libvirt/uri.js';
 import { nameOfInput, readInput } from './io/files.js';
@@ -94,7 +95,8 @@ export function requireItsHost(options: OptionValues): void {
   if (uri === undefined || !isRemote(uri)) return;
   if (value(options, 'topology') !== undefined || value(options, 'sysfs') !== undefined) return;
   throw new InputError(
-    diagnostic('usage', `the devices of ${uri} are on another machine`, {
+    usage.problem({
+      problem: `the devices of ${uri} are on another machine`,
       hint: 'run vsmmu topology --json there, and give what it prints with --topology',
     }),
   );

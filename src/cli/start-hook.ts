@@ -1,4 +1,5 @@
-import { DiagnosedError, diagnostic, InputError } from '../diagnostics.js';
+import { DiagnosedError, InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 import { command } from './commands/hook-run.js';
 import { exitCodeOf } from './exit-code.js';
 import { printDiagnostics } from './report.js';
@@ -16,7 +17,7 @@ async function main([, , , , ...argv]: readonly string[]): Promise<number> {
       const type = command.options[name]?.type;
       if (type === 'boolean') options[name] = true;
       else if (type === 'string' && at < end) options[name] = argv[at++] ?? '';
-      else throw new InputError(diagnostic('usage', `hook run has no option ${name}, or not without a value`));
+      else throw new InputError(usage.problem({ problem: `hook run has no option ${name}, or not without a value` }));
     }
     return (await command.run(argv.slice(end + 1), options)) ?? 0;
   } catch (error) {

@@ -1,4 +1,3 @@
-import { EXPLANATIONS } from '../explanations.js';
 import * as attach from './attach.js';
 import * as batch from './batch.js';
 import * as devices from './devices.js';
@@ -10,7 +9,6 @@ import * as groups from './groups.js';
 import * as guest from './guest.js';
 import * as integrations from './integrations.js';
 import * as json from './json.js';
-import { LEGACY } from './legacy.js';
 import * as libvirt from './libvirt.js';
 import * as memory from './memory.js';
 import * as numa from './numa.js';
@@ -18,11 +16,13 @@ import * as pci from './pci.js';
 import * as record from './record.js';
 import * as running from './running.js';
 import * as target from './target.js';
+import * as usage from './usage.js';
 import * as vsmmu from './vsmmu.js';
 import * as xml from './xml.js';
 
 /** The files with definitions, in the order of the reference. */
 const FILES = {
+  usage,
   devices,
   groups,
   attach,
@@ -48,9 +48,7 @@ type Files = typeof FILES;
 type Definitions<File> = Extract<File[keyof File], { readonly code: string; readonly info: CodeInfo }>;
 
 /** The name of a kind of finding. A code is never renamed, and its meaning never changes. */
-export type DiagnosticCode =
-  | { [Name in keyof Files]: Definitions<Files[Name]>['code'] }[keyof Files]
-  | keyof typeof LEGACY;
+export type DiagnosticCode = { [Name in keyof Files]: Definitions<Files[Name]>['code'] }[keyof Files];
 
 /** A definition as the reference needs it. */
 interface Defined {
@@ -66,13 +64,6 @@ export const BY_FILE: readonly { readonly file: string; readonly definitions: re
       .filter((value): value is Defined => Object.hasOwn(Object(value), 'info'))
       .sort((a, b) => (a.code < b.code ? -1 : 1)),
   })),
-  {
-    file: 'legacy',
-    definitions: Object.entries(LEGACY).map(([code, info]) => ({
-      code,
-      info: { ...info, ...EXPLANATIONS[code as keyof typeof EXPLANATIONS] },
-    })),
-  },
 ];
 
 /** Every code with what is known about it. */

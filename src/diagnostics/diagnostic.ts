@@ -108,6 +108,11 @@ function maker(code: string, info: CodeInfo, text: string | ((args: never) => Te
   };
 }
 
+/** Diagnostics with each warning made an error. */
+export function warningsAsErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
+}
+
 /** Longer words are values of a document, and longer texts are lists of them: the beginning identifies them. */
 const MAX_WORD = 500;
 const MAX_TEXT = 4000;

@@ -1,4 +1,4 @@
-import type { Location } from '../diagnostics.js';
+import type { Location } from '../diagnostics/diagnostic.js';
 import type { XmlElement } from '../xml/document.js';
 import type { BusNumber, ControllerIndex, GuestAddress } from './address.js';
 import type { CellId } from './numa.js';

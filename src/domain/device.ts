@@ -1,4 +1,4 @@
-import type { Location } from '../diagnostics.js';
+import type { Location } from '../diagnostics/diagnostic.js';
 import type { XmlElement } from '../xml/document.js';
 import type { Bdf, GuestAddress } from './address.js';
 

@@ -1,6 +1,5 @@
-import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
 import { iommuConflict } from '../diagnostics/vsmmu.js';
-import type { Location } from '../diagnostics.js';
 import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
 import { EXPANDER_MODELS } from './controller.js';

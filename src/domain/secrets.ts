@@ -1,4 +1,4 @@
-import { DiagnosedError } from '../diagnostics.js';
+import { DiagnosedError } from '../diagnostics/errors.js';
 import { parseXml, type XmlElement } from '../xml/document.js';
 import { QEMU_NAMESPACE } from './overrides.js';
 

@@ -1,5 +1,5 @@
+import { InputError } from '../diagnostics/errors.js';
 import { guestReportInvalid } from '../diagnostics/guest.js';
-import { InputError } from '../diagnostics.js';
 import { type Bdf, parseBdf } from '../domain/address.js';
 import { printable } from '../escape.js';
 

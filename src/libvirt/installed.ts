@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EnvironmentError, InputError } from '../diagnostics/errors.js';
 import { libvirtTooOld, targetUnknown } from '../diagnostics/libvirt.js';
-import { type Diagnostic, diagnostic, EnvironmentError, InputError } from '../diagnostics.js';
+import { usage } from '../diagnostics/usage.js';
 import {
   isVersion,
   type LibvirtAbility,
@@ -78,7 +80,7 @@ export async function askTarget(
   for (const [option, text] of Object.entries(asked)) {
     if (text === undefined || text === 'here' || isVersion(text)) continue;
     const message = `--${option} takes a version such as 12.8.0, or here, not ${text}`;
-    throw new InputError(diagnostic('usage', message));
+    throw new InputError(usage.problem({ problem: message }));
   }
   const { libvirt, qemu } = asked;
   return {

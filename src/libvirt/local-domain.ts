@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { DiagnosedError } from '../diagnostics.js';
+import { DiagnosedError } from '../diagnostics/errors.js';
 import { openLibvirt } from './connection.js';
 
 /** A hint is not worth a longer wait. In seconds. */

@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../diagnostics.js';
+import { InputError } from '../diagnostics/errors.js';
+import { usage } from '../diagnostics/usage.js';
 
 /** The host that a libvirt URI is of, as ssh takes it. */
 export interface SshTarget {
@@ -23,7 +24,7 @@ export function sshTarget(uri: string): SshTarget {
     [];
   const host = name ?? address;
   if (host !== undefined) return { host, user, port };
-  throw new InputError(diagnostic('usage', `--ssh-topology: ${uri} names no host to ask`));
+  throw new InputError(usage.problem({ problem: `--ssh-topology: ${uri} names no host to ask` }));
 }
 
 /** `user@host:port` of `driver+transport://user@host:port/path`. */

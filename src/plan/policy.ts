@@ -1,6 +1,7 @@
 import schema from '../../schemas/policy.schema.json' with { type: 'json' };
+import { InputError } from '../diagnostics/errors.js';
 import { policyInvalid } from '../diagnostics/json.js';
-import { diagnostic, InputError } from '../diagnostics.js';
+import { usage } from '../diagnostics/usage.js';
 import { parseBdf } from '../domain/address.js';
 import type { Policy as PolicyFile } from '../generated/policy.js';
 import { validate } from '../generated/policy.validate.js';
@@ -89,7 +90,7 @@ export function withOption(policy: Policy, key: PolicyKey, given: unknown, optio
   const value = key === 'bypass' ? toBdfs(given) : given;
   const changed = { ...policy, [key]: value };
   if (!validate({ [key]: value })) {
-    throw new InputError(diagnostic('usage', `${option} takes ${describeValues(key)}, not ${String(value)}`));
+    throw new InputError(usage.problem({ problem: `${option} takes ${describeValues(key)}, not ${String(value)}` }));
   }
   return changed;
 }

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { type ControllerIndex, formatGuestAddress, type GuestAddress } from '../domain/address.js';
 import { expanderBusAlias, portAlias, rootPortAlias, switchAlias } from '../domain/alias.js';
 import type { HostDevice } from '../domain/device.js';

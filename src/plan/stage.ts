@@ -1,4 +1,5 @@
-import { type Diagnostic, RefusedError } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { RefusedError } from '../diagnostics/errors.js';
 import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Target } from '../domain/target.js';

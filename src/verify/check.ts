@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 
 /** `pass`: as it should be. `warn`: look at it. `fail`: not nested, or not working. */
 export type Grade = 'pass' | 'warn' | 'fail';

@@ -1,8 +1,9 @@
 import { check } from '../check/check.js';
 import { type Inspection, inspect } from '../check/inspection.js';
 import type { DiagnosticCode } from '../diagnostics/codes.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { RefusedError } from '../diagnostics/errors.js';
 import { deviceNotNested, deviceUnplugged, nextStartDiffers, planDiffers, smmuMoved } from '../diagnostics/running.js';
-import { type Diagnostic, RefusedError } from '../diagnostics.js';
 import { addressOfAlias, shortAddress } from '../domain/alias.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';

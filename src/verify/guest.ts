@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import {
   guestBarUnplaced,
   guestCapabilityOff,
@@ -9,7 +10,6 @@ import {
   guestPassthrough,
   guestSmmuDiffers,
 } from '../diagnostics/guest.js';
-import type { Diagnostic } from '../diagnostics.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { smmusOfGuest } from '../domain/iommu.js';

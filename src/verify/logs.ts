@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import {
   hostLogUnreadable,
   hostSmmuEvent,
@@ -7,7 +8,6 @@ import {
   qemuInvalidationFailed,
   qemuLogUnreadable,
 } from '../diagnostics/running.js';
-import type { Diagnostic } from '../diagnostics.js';
 import type { Bdf } from '../domain/address.js';
 import { printable } from '../escape.js';
 import type { LogRecord } from '../host/kernel-log.js';

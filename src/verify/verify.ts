@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../diagnostics.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { GuestReport } from '../guest/report.js';
 import type { Check } from './check.js';
 import { checkCommandLine } from './command-line.js';

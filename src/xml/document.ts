@@ -1,5 +1,5 @@
 import { XMLParser } from 'fast-xml-parser';
-import type { Location } from '../diagnostics.js';
+import type { Location } from '../diagnostics/diagnostic.js';
 import { decodeText, normalizeLineEnds } from './characters.js';
 import { XmlEditor } from './editor.js';
 import { guard, MAX_DEPTH } from './guard.js';

@@ -1,6 +1,6 @@
 /** What the tests do on the host, again and again. */
 import { expect, inject } from 'vitest';
-import type { Diagnostic } from '../../src/diagnostics.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import type { Plan } from '../../src/generated/plan.js';
 import type { GuestView as Prediction } from '../../src/guest/predict.js';
 import type { GuestDevice, GuestView } from '../lab/guest.js';

@@ -5,7 +5,7 @@ import { runIncomplete } from '../../src/diagnostics/batch.js';
 import { EnvironmentError, InputError } from '../../src/diagnostics/errors.js';
 import { fileUnreadable } from '../../src/diagnostics/files.js';
 import { libvirtUnreachable } from '../../src/diagnostics/libvirt.js';
-import { diagnostic } from '../../src/diagnostics.js';
+import { usage } from '../../src/diagnostics/usage.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { policyWithDefaults } from '../../src/plan/policy.js';
@@ -39,7 +39,7 @@ describe('a failure', () => {
   it.each([
     new EnvironmentError(libvirtUnreachable({ uri: '', why: 'why' })),
     new EnvironmentError(runIncomplete.missing({ domain: 'vm', more: 0 })),
-    new InputError(diagnostic('usage', 'why')),
+    new InputError(usage.problem({ problem: 'why' })),
     new TypeError('why'),
   ])('ends the run: %s', (error) => {
     expect(() => failure(error)).toThrow(error);

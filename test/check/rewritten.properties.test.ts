@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { resultDiagnostics } from '../../src/check/result.js';
-import { InputError, RefusedError } from '../../src/diagnostics.js';
+import { InputError, RefusedError } from '../../src/diagnostics/errors.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/diagnostics.js';
+import { InputError } from '../../src/diagnostics/errors.js';
 import { type Domain, parseDomain } from '../../src/domain/domain.js';
 
 const domainOf = (...devices: string[]): string =>

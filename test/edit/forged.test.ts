@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RefusedError } from '../../src/diagnostics.js';
+import { RefusedError } from '../../src/diagnostics/errors.js';
 import { formatGuestAddress } from '../../src/domain/address.js';
 import { type Domain, parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RefusedError } from '../../src/diagnostics.js';
+import { RefusedError } from '../../src/diagnostics/errors.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { type Reverted, revert } from '../../src/edit/undo/revert.js';
 import type { Policy } from '../../src/plan/policy.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RefusedError } from '../../src/diagnostics.js';
+import { RefusedError } from '../../src/diagnostics/errors.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/diagnostics.js';
+import { InputError } from '../../src/diagnostics/errors.js';
 import { GUEST_SCRIPT } from '../../src/generated/guest-script.js';
 import { readGuestReport } from '../../src/guest/report.js';
 import { bdf, unpackHost } from '../host/fixture.js';

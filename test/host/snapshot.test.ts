@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DiagnosedError, InputError } from '../../src/diagnostics.js';
+import { DiagnosedError, InputError } from '../../src/diagnostics/errors.js';
 import type { Bdf } from '../../src/domain/address.js';
 import type { Topology } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';

@@ -3,7 +3,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Diagnostic, EnvironmentError } from '../../src/diagnostics.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
+import { EnvironmentError } from '../../src/diagnostics/errors.js';
 import type { Host } from '../../src/host/host.js';
 import { scanHost } from '../../src/host/scan.js';
 import { bdf, bdfs, changedHost, deviceOf } from './fixture.js';

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../../src/diagnostics.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { rootOf } from './libvirt.js';
 import type { Device } from './reader.js';
 import { busOf, isBehindVsmmu, onHost, type PlanView, placeable } from './rules.js';

@@ -1,6 +1,6 @@
 /** A connection in the lab, to be used from outside: a line of JSON, `[method, …arguments]`, is answered by one. */
 import { createInterface } from 'node:readline';
-import { DiagnosedError } from '../../src/diagnostics.js';
+import { DiagnosedError } from '../../src/diagnostics/errors.js';
 import { Connection } from '../../src/libvirt/connection.js';
 
 const [uri = '', options = '{}'] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError } from '../../src/diagnostics.js';
+import { EnvironmentError } from '../../src/diagnostics/errors.js';
 import type { DomainUuid } from '../../src/libvirt/connection.js';
 import { runInGuest } from '../../src/libvirt/guest-agent.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError, InputError } from '../../src/diagnostics.js';
+import { EnvironmentError, InputError } from '../../src/diagnostics/errors.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import { askTarget, type Installed, readHelp, readSchema, withMachines } from '../../src/libvirt/installed.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RefusedError } from '../../src/diagnostics.js';
+import { RefusedError } from '../../src/diagnostics/errors.js';
 import type { Bdf } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';

@@ -1,5 +1,5 @@
-import type { Diagnostic } from '../../src/diagnostics.js';
-import { DiagnosedError } from '../../src/diagnostics.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
+import { DiagnosedError } from '../../src/diagnostics/errors.js';
 import type { Bdf } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import type { Bar, PciDevice } from '../../src/generated/topology.js';

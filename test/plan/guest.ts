@@ -1,5 +1,5 @@
-import type { Diagnostic } from '../../src/diagnostics.js';
-import { RefusedError } from '../../src/diagnostics.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
+import { RefusedError } from '../../src/diagnostics/errors.js';
 import type { Bdf } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { parseNodeset } from '../../src/domain/numa.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RefusedError } from '../../src/diagnostics.js';
+import { RefusedError } from '../../src/diagnostics/errors.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import { validate } from '../../src/generated/plan.validate.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InputError, RefusedError } from '../../src/diagnostics.js';
+import { InputError, RefusedError } from '../../src/diagnostics/errors.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { managedDevicesOf } from '../../src/edit/undo/record.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { InputError } from '../../src/diagnostics.js';
+import { InputError } from '../../src/diagnostics/errors.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { printable } from '../../src/escape.js';
 import { type GuestReport, readGuestReport } from '../../src/guest/report.js';

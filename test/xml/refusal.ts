@@ -1,4 +1,5 @@
-import { type Diagnostic, InputError } from '../../src/diagnostics.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
+import { InputError } from '../../src/diagnostics/errors.js';
 import { parseXml } from '../../src/xml/document.js';
 
 /** What the input is refused for; an Error where it is not. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { InputError } from '../../src/diagnostics.js';
+import { InputError } from '../../src/diagnostics/errors.js';
 import { parseXml, type XmlDocument } from '../../src/xml/document.js';
 import { complaint, plain, plainTree } from './libxml2.js';
 import { print, wildModels } from './model.js';

@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { parseBdf } from '../../domain/address.js';
 import { parseDomain } from '../../domain/domain.js';
 import { attachedDevice } from '../../edit/elements.js';
@@ -35,7 +36,7 @@ export const command: Command = {
 /** `vsmmu attach DOMAIN BDF`. */
 async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const [file, name, ...more] = operands;
-  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
   if (file === undefined || name === undefined || more.length > 0) {
     throw wrong('attach takes a domain and the address of a host device');
   }

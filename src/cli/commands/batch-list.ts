@@ -1,6 +1,7 @@
 import { readHistory } from '../../batch/history.js';
 import type { RunFolder } from '../../batch/state.js';
-import { DiagnosedError, diagnostic, InputError } from '../../diagnostics.js';
+import { DiagnosedError, InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { printable } from '../../escape.js';
 import { STATE_OPTIONS } from '../batch-options.js';
 import { openState } from '../batch-run.js';
@@ -33,7 +34,7 @@ interface Listed {
 
 /** `vsmmu batch list`. */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
-  if (operands.length > 0) throw new InputError(diagnostic('usage', `batch list takes no operand: ${operands[0]}`));
+  if (operands.length > 0) throw new InputError(usage.noOperand({ command: 'batch list', operand: operands[0] ?? '' }));
   const runs: Listed[] = [];
   let code = 0;
   const diagnostics = [];

@@ -1,6 +1,7 @@
 import { readHistory } from '../../batch/history.js';
 import type { RunFolder } from '../../batch/state.js';
-import { DiagnosedError, diagnostic, InputError } from '../../diagnostics.js';
+import { DiagnosedError, InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { number, STATE_OPTIONS } from '../batch-options.js';
 import { lockFor, openState } from '../batch-run.js';
 import type { Command } from '../command.js';
@@ -28,7 +29,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const keep = number(options, 'keep', 0, 1_000_000);
   const days = number(options, 'days', 0, 100_000);
   if (operands.length === 0 && keep === undefined && days === undefined) {
-    throw new InputError(diagnostic('usage', 'say what to remove: runs, --keep N or --days N'));
+    throw new InputError(usage.problem({ problem: 'say what to remove: runs, --keep N or --days N' }));
   }
   // Where there is nothing to remove, no folder is made to lock.
   using _lock = await lockFor(options, state.runs().length > 0);

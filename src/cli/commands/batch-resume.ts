@@ -5,7 +5,8 @@ import { OpenRun } from '../../batch/open-run.js';
 import { LibvirtBatch, runFolder } from '../../batch/run.js';
 import { settle } from '../../batch/settle.js';
 import { countXml } from '../../batch/walk.js';
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { RUN_OPTIONS } from '../batch-options.js';
 import { goingOf, interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
 import type { Command } from '../command.js';
@@ -24,7 +25,7 @@ export const command: Command = {
 /** `vsmmu batch resume [RUN]`. */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const [name, more] = operands;
-  if (more !== undefined) throw new InputError(diagnostic('usage', `one run at a time, not ${operands.length}`));
+  if (more !== undefined) throw new InputError(usage.single({ what: 'run', count: operands.length }));
   const state = openState(options);
   state.requireRuns();
   using lock = await lockFor(options, true);

@@ -6,8 +6,9 @@ import { OpenRun } from '../../batch/open-run.js';
 import { rollBack } from '../../batch/rollback.js';
 import { LibvirtBatch } from '../../batch/run.js';
 import { runUnknown } from '../../diagnostics/batch.js';
+import { InputError } from '../../diagnostics/errors.js';
 import { domainUnknown } from '../../diagnostics/libvirt.js';
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { usage } from '../../diagnostics/usage.js';
 import { RUN_OPTIONS } from '../batch-options.js';
 import { interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
 import type { Command } from '../command.js';
@@ -81,7 +82,8 @@ function selected({ changes }: History, names: readonly string[]): readonly Past
       if (others.length === 0) return found;
       const files = [found, ...others].map(({ begin }) => begin.id).sort();
       throw new InputError(
-        diagnostic('usage', `the run changed ${others.length + 1} domains called ${name}`, {
+        usage.problem({
+          problem: `the run changed ${others.length + 1} domains called ${name}`,
           hint: `give one of ${files.join(', ')}`,
         }),
       );

@@ -1,5 +1,6 @@
 import { check } from '../../check/check.js';
-import { DiagnosedError, diagnostic, InputError } from '../../diagnostics.js';
+import { DiagnosedError, InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { readDomain } from '../../domain/domain.js';
 import type { Target } from '../../domain/target.js';
 import type { Command } from '../command.js';
@@ -99,7 +100,7 @@ async function targetFor(options: OptionValues): Promise<Target> {
 }
 
 function checkUsage(options: OptionValues): void {
-  const wrong = (message: string) => new InputError(diagnostic('usage', message));
+  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
   if (isSet(options, 'fix')) {
     if (isSet(options, 'no-host')) throw wrong('--fix needs the host; it and --no-host exclude each other');
     if (options.connect !== undefined) {

@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import type { Command } from '../command.js';
 import { print } from '../io/terminal.js';
 import { type OptionValues, soleOperand } from '../options.js';
@@ -17,6 +18,6 @@ export const command: Command = {
 
 /** `vsmmu completion SHELL`. */
 async function run(operands: readonly string[], _options: OptionValues): Promise<void> {
-  if (operands.length === 0) throw new InputError(diagnostic('usage', `give a shell: ${SHELLS.join(', ')}`));
+  if (operands.length === 0) throw new InputError(usage.problem({ problem: `give a shell: ${SHELLS.join(', ')}` }));
   print(completionScript(soleOperand(operands, 'shell')));
 }

@@ -1,4 +1,5 @@
-import { diagnostic, EnvironmentError, InputError } from '../../diagnostics.js';
+import { EnvironmentError, InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { examine } from '../../doctor/examine.js';
 import { type Host, NO_HOST } from '../../host/host.js';
 import { THIS_MACHINE, withSysfs } from '../../host/machine.js';
@@ -30,7 +31,7 @@ export const command: Command = {
  * @returns 1 where something fails, or with `--strict` needs a look
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
-  if (operands.length > 0) throw new InputError(diagnostic('usage', `doctor takes no operand: ${operands[0]}`));
+  if (operands.length > 0) throw new InputError(usage.noOperand({ command: 'doctor', operand: operands[0] ?? '' }));
   const { host, trouble } = hostOf(options);
   const hook = findHook(HOOKS_FOLDER);
   const checks = examine({

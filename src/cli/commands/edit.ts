@@ -1,7 +1,9 @@
 import { check } from '../../check/check.js';
 import { newDiagnostics } from '../../check/result.js';
+import { DiagnosedError, EnvironmentError, InputError, RefusedError } from '../../diagnostics/errors.js';
 import { fileUnwritable } from '../../diagnostics/files.js';
-import { DiagnosedError, diagnostic, EnvironmentError, InputError, RefusedError } from '../../diagnostics.js';
+import { policyInvalid } from '../../diagnostics/json.js';
+import { usage as usageError } from '../../diagnostics/usage.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { describeIoError } from '../../io/errors.js';
 import { overwriteFile } from '../../io/replace.js';
@@ -137,7 +139,7 @@ async function refusable<T>(
 }
 
 /** The command line, in `EDITOR`, is to be mended there. */
-const OF_THE_COMMAND: ReadonlySet<string> = new Set(['usage', 'policy-invalid']);
+const OF_THE_COMMAND: ReadonlySet<string> = new Set([usageError.code, policyInvalid.code]);
 
 /**
  * Checks what the user made of a domain, and asks whether it is to be so where it will not work.
@@ -177,5 +179,5 @@ function overwrite(file: string, content: string | Uint8Array): void {
 }
 
 function usage(message: string): InputError {
-  return new InputError(diagnostic('usage', message));
+  return new InputError(usageError.problem({ problem: message }));
 }

@@ -1,5 +1,6 @@
 import { CODES, type DiagnosticCode } from '../../diagnostics/codes.js';
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import type { Command } from '../command.js';
 import { suggestion } from '../command-line.js';
 import { print } from '../io/terminal.js';
@@ -28,7 +29,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   }
   if (!isCode(name)) {
     const hint = (await suggestion(name, ALL_CODES, '')) ?? 'vsmmu explain lists all codes';
-    throw new InputError(diagnostic('usage', `there is no code ${name}`, { hint }));
+    throw new InputError(usage.unknown({ what: 'code', name, hint }));
   }
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], code: explain(name) });
   else print(renderExplanation(explain(name)));

@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { convertBatch } from '../batch-conversion.js';
 import type { Command } from '../command.js';
 import { CONNECT_OPTIONS, hookOptions, type OptionValues, without } from '../options.js';
@@ -20,7 +21,8 @@ export const command: Command = {
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<number> {
   const [uuid, ...more] = operands;
-  if (uuid === undefined || more.length > 0) throw new InputError(diagnostic('usage', 'hook convert takes one UUID'));
+  if (uuid === undefined || more.length > 0)
+    throw new InputError(usage.problem({ problem: 'hook convert takes one UUID' }));
   const options = { connect: 'qemu:///system', ...given };
   const { changed } = await place(uuid, options);
   if (!changed) return 0;

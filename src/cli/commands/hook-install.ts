@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { HOOK_TEMPLATE } from '../../generated/hook-script.js';
 import { findHook, hookPath, hookScript, installHook } from '../../libvirt/hook-file.js';
 import { ownProgram } from '../../runtime.js';
@@ -41,7 +42,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   requireNoOperand(operands, 'hook install');
   const limit = value(options, 'limit') ?? '5';
   if (!/^[1-9]\d?$/.test(limit)) {
-    throw new InputError(diagnostic('usage', `--limit takes 1 to 99 seconds, not ${limit}`));
+    throw new InputError(usage.value({ option: '--limit', expected: '1 to 99 seconds', value: limit }));
   }
   const path = (option: string, otherwise: string): string => {
     const given = value(options, option);

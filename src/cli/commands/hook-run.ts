@@ -1,5 +1,7 @@
 import { existsSync, writeSync } from 'node:fs';
-import { DiagnosedError, type Diagnostic, diagnostic, InputError } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { DiagnosedError, InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { UPSTREAM } from '../../domain/target.js';
 import { printable } from '../../escape.js';
@@ -40,7 +42,7 @@ const MAY_BE_MISSING = { mayBeMissing: true };
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const [guest, operation, suboperation, extra, ...more] = operands;
   if (extra === undefined || more.length > 0) {
-    throw new InputError(diagnostic('usage', 'hook run takes GUEST OPERATION SUB-OPERATION EXTRA'));
+    throw new InputError(usage.problem({ problem: 'hook run takes GUEST OPERATION SUB-OPERATION EXTRA' }));
   }
   if (operation === 'vsmmu' && suboperation === 'status') {
     writeSync(1, 'running\n');

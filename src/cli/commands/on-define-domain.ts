@@ -1,7 +1,9 @@
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { DiagnosedError, InputError, RefusedError } from '../../diagnostics/errors.js';
 import { kubevirtGateMissing, kubevirtRootComplex } from '../../diagnostics/integrations.js';
 import { vmiInvalid } from '../../diagnostics/json.js';
 import { pcihole64Off } from '../../diagnostics/memory.js';
-import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
+import { usage } from '../../diagnostics/usage.js';
 import { hasOwnExpanderBus } from '../../domain/alias.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../../domain/target.js';
 import { parseJson } from '../../json.js';
@@ -57,7 +59,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   let name = 'vsmmu';
   try {
     if (vmi === undefined || domain === undefined || operands.length > 0) {
-      throw new InputError(diagnostic('usage', 'on-define-domain takes --vmi JSON and --domain XML'));
+      throw new InputError(usage.problem({ problem: 'on-define-domain takes --vmi JSON and --domain XML' }));
     }
     const machine = readMachine(vmi);
     name = machine.name;
@@ -144,7 +146,7 @@ function targetOfCluster({ annotations }: Machine): Target {
   }
   if (isVersion(libvirt)) return { ...UPSTREAM, libvirt: libvirtOfVersion(libvirt) };
   const message = `${LIBVIRT_ANNOTATION} and VSMMU_LIBVIRT take kubevirt or a version such as 12.8.0, not ${libvirt}`;
-  throw new InputError(diagnostic('usage', message));
+  throw new InputError(usage.problem({ problem: message }));
 }
 
 /** Reports on standard error, which the shim logs. */

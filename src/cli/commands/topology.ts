@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 import type { Command } from '../command.js';
 import { readHost } from '../host.js';
 import { print } from '../io/terminal.js';
@@ -22,7 +23,7 @@ export const command: Command = {
 
 /** `vsmmu topology`. */
 async function run(operands: readonly string[], options: OptionValues): Promise<void> {
-  if (operands.length > 0) throw new InputError(diagnostic('usage', `topology takes no operand: ${operands[0]}`));
+  if (operands.length > 0) throw new InputError(usage.noOperand({ command: 'topology', operand: operands[0] ?? '' }));
   checkPicture(options);
   const host = readHost(options, { features: true });
   if (wantsPicture(options)) {

@@ -1,6 +1,8 @@
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { DiagnosedError, InputError, RefusedError } from '../../diagnostics/errors.js';
 import { guestReportInvalid, guestUnasked } from '../../diagnostics/guest.js';
 import { domainNotRunning } from '../../diagnostics/running.js';
-import { DiagnosedError, type Diagnostic, diagnostic, InputError, RefusedError } from '../../diagnostics.js';
+import { usage } from '../../diagnostics/usage.js';
 import { type Domain, parseDomain, readDomain } from '../../domain/domain.js';
 import { GUEST_SCRIPT } from '../../generated/guest-script.js';
 import { type GuestReport, readGuestReport } from '../../guest/report.js';
@@ -68,7 +70,7 @@ export const command: Command = {
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<number> {
   if (isSet(given, 'guest-script')) {
-    if (operands.length > 0) throw new InputError(diagnostic('usage', '--guest-script takes no domain'));
+    if (operands.length > 0) throw new InputError(usage.problem({ problem: '--guest-script takes no domain' }));
     print(GUEST_SCRIPT);
     return 0;
   }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../../diagnostics/errors.js';
 import { hookExposed } from '../../diagnostics/integrations.js';
-import { diagnostic } from '../../diagnostics.js';
+import { usage } from '../../diagnostics/usage.js';
 import { exposedPart, HOOKS_FOLDER, type InstalledHook } from '../../libvirt/hook-file.js';
 import { say } from '../io/terminal.js';
 import { flag, isSet, type Options, type OptionValues, text, value } from '../options.js';
@@ -44,7 +44,7 @@ export function folderOf(options: OptionValues): string {
 
 /** @throws InputError `usage` if there is an operand */
 export function requireNoOperand([operand]: readonly string[], command: string): void {
-  if (operand !== undefined) throw new InputError(diagnostic('usage', `${command} takes no operand: ${operand}`));
+  if (operand !== undefined) throw new InputError(usage.noOperand({ command, operand }));
 }
 
 /** Prints the result of a command that changes the hook. */

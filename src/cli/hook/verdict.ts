@@ -1,6 +1,7 @@
 import { check } from '../../check/check.js';
 import { convert } from '../../convert.js';
-import { type Diagnostic, RefusedError } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { RefusedError } from '../../diagnostics/errors.js';
 import type { Domain } from '../../domain/domain.js';
 import type { Target } from '../../domain/target.js';
 import type { Host } from '../../host/host.js';

@@ -1,7 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { DiagnosedError, EnvironmentError, InputError } from '../../diagnostics/errors.js';
 import { backupNumbered, fileUnreadable, fileUnwritable } from '../../diagnostics/files.js';
-import { DiagnosedError, type Diagnostic, diagnostic, EnvironmentError, InputError } from '../../diagnostics.js';
+import { usage } from '../../diagnostics/usage.js';
 import { describeIoError } from '../../io/errors.js';
 import type { ReplaceOptions } from '../../io/replace.js';
 import { MAX_BYTES } from '../../xml/source.js';
@@ -87,7 +89,7 @@ export async function writeFile(
  */
 export async function backUp(file: string, content: Uint8Array, suffix: string): Promise<readonly Diagnostic[]> {
   if (suffix === '' || suffix.includes('/')) {
-    throw new InputError(diagnostic('usage', `--backup takes a suffix such as .orig, not '${suffix}'`));
+    throw new InputError(usage.value({ option: '--backup', expected: 'a suffix such as .orig', value: `'${suffix}'` }));
   }
   const { backUpFile } = await import('../../io/replace.js');
   return await writing(file + suffix, () => {

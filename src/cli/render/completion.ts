@@ -1,4 +1,5 @@
-import { diagnostic, InputError } from '../../diagnostics.js';
+import { InputError } from '../../diagnostics/errors.js';
+import { usage } from '../../diagnostics/usage.js';
 
 /**
  * What a shell runs to complete a command line: it asks `vsmmu complete` for the words, which knows the commands, so that the
@@ -68,6 +69,6 @@ export function completionScript(shell: string): string {
   const script = SCRIPTS[shell];
   if (script !== undefined) return script;
   throw new InputError(
-    diagnostic('usage', `there is no completion for ${shell}`, { hint: `give ${SHELLS.join(', ')}` }),
+    usage.problem({ problem: `there is no completion for ${shell}`, hint: `give ${SHELLS.join(', ')}` }),
   );
 }

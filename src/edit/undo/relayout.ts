@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../../diagnostics.js';
+import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { readRecord } from './record.js';

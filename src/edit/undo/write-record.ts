@@ -1,4 +1,4 @@
-import { RefusedError } from '../../diagnostics.js';
+import { RefusedError } from '../../diagnostics/errors.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import type { XmlEditor } from '../../xml/editor.js';
