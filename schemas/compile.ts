@@ -25,6 +25,12 @@ const withoutDescriptions = (schema: object): object =>
     JSON.stringify(schema, (key, value) => (key === 'description' && typeof value === 'string' ? undefined : value)),
   );
 
+/** Makes all properties and arrays of generated types readonly, but for a plan's, which the planner fills step by step. */
+const readonly = (types: string): string =>
+  types
+    .replace(/^((?:\w+|"[^"]+"|\[k: string\])\??: )/gm, 'readonly $1')
+    .replace(/(\w+|\([^()]*\))\[\]/g, 'readonly $1[]');
+
 for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) {
   const name = file.replace('.schema.json', '');
   const schema = JSON.parse(readFileSync(here + file, 'utf8'));
@@ -35,7 +41,10 @@ for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) 
     format: false,
   });
   // A definition that is one of our units by `tsType` is imported, not declared again.
-  writeFileSync(`${out}${name}.ts`, types.replace(/\/\*\*\n(?: \*.*\n)+export type (\w+) = \1\n/g, ''));
+  writeFileSync(
+    `${out}${name}.ts`,
+    (name === 'plan' ? String : readonly)(types.replace(/\/\*\*\n(?: \*.*\n)+export type (\w+) = \1\n/g, '')),
+  );
 
   const ajv = new Ajv({ allErrors: false, verbose: true, code: { source: true, esm: true, lines: true } });
   ajv.addKeyword('tsType');

@@ -30,7 +30,11 @@ export interface Wanted {
 
 /** Where the domains of a command line are: files and standard input, or with `--connect` a libvirt. */
 export class Sources {
-  private constructor(private readonly connection: Connection | undefined) {}
+  readonly #connection: Connection | undefined;
+
+  private constructor(connection: Connection | undefined) {
+    this.#connection = connection;
+  }
 
   static async of(options: OptionValues): Promise<Sources> {
     const uri = value(options, 'connect');
@@ -44,7 +48,7 @@ export class Sources {
     operand: string,
     { name: called = nameOfInput(operand), live = false, security = false }: Wanted = {},
   ): Promise<Source> {
-    const { connection } = this;
+    const connection = this.#connection;
     if (!connection) return { name: called, file: operand, input: await readFileOperand(operand) };
     const { uuid, name } = await connection.find(operand);
     const xml = await connection.dumpXml(uuid, { inactive: !live, security });
@@ -53,11 +57,11 @@ export class Sources {
 
   /** The UUIDs of all domains of the libvirt; without one, standard input. */
   async all(): Promise<readonly string[]> {
-    return this.connection ? (await this.connection.list()).map(({ uuid }) => uuid) : ['-'];
+    return this.#connection ? (await this.#connection.list()).map(({ uuid }) => uuid) : ['-'];
   }
 
   async close(): Promise<void> {
-    await this.connection?.close();
+    await this.#connection?.close();
   }
 }
 

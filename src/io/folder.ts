@@ -11,7 +11,11 @@ const MAX_LINKS = 40;
 
 /** An open folder. It stays the same one when somebody moves it, or puts a link in its place. */
 export class Folder implements Disposable {
-  private constructor(private readonly fd: number) {}
+  readonly #fd: number;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
 
   /** @throws ENOTDIR for a symbolic link */
   static open(path: string): Folder {
@@ -20,11 +24,11 @@ export class Folder implements Disposable {
 
   /** The path of a file in this folder, valid as long as the folder is open. */
   at(name: string): string {
-    return `/proc/self/fd/${this.fd}/${name}`;
+    return `/proc/self/fd/${this.#fd}/${name}`;
   }
 
   get owner(): number {
-    return fstatSync(this.fd).uid;
+    return fstatSync(this.#fd).uid;
   }
 
   /** What a name in this folder stands for; links are not followed. */
@@ -47,7 +51,7 @@ export class Folder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.fd);
+    closeSync(this.#fd);
   }
 }
 
@@ -84,7 +88,11 @@ export function locate(path: string): Location {
 class Walk {
   #links = 0;
 
-  constructor(private readonly path: string) {}
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
 
   /** @param start is closed */
   locate(start: Folder, path: string): Location {
@@ -127,14 +135,14 @@ class Walk {
 
   #follow(folder: Folder, name: string): Location {
     if (++this.#links > MAX_LINKS) {
-      throw new EnvironmentError(fileUnwritable.links({ file: this.path }));
+      throw new EnvironmentError(fileUnwritable.links({ file: this.#path }));
     }
     return this.locate(Folder.open(folder.at('.')), readlinkSync(folder.at(name)));
   }
 
   #check(link: Stats, owner: number): void {
     if ([0, process.geteuid?.(), owner].includes(link.uid)) return;
-    throw new EnvironmentError(fileUnwritable.foreignLink({ linkOwner: link.uid, owner, file: this.path }));
+    throw new EnvironmentError(fileUnwritable.foreignLink({ linkOwner: link.uid, owner, file: this.#path }));
   }
 }
 

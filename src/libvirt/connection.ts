@@ -59,27 +59,30 @@ const AGENT_SECONDS = '10';
  * may be repeated.
  */
 export class Connection implements AsyncDisposable {
-  private virsh: Virsh | undefined;
+  #virsh: Virsh | undefined;
   /** Whether it ever answered: one that never did is not waited for. */
-  private reached = false;
-  private closed = false;
-  private last: Promise<unknown> = Promise.resolve();
+  #reached = false;
+  #closed = false;
+  #last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    private readonly given: string,
-    private readonly options: ConnectionOptions = {},
-  ) {}
+  readonly #given: string;
+  readonly #options: ConnectionOptions = {};
+
+  constructor(given: string, options: ConnectionOptions = {}) {
+    this.#given = given;
+    this.#options = options;
+  }
 
   /** The URI as libvirt understands it. */
   async uri(): Promise<string> {
-    return (await this.ask(['uri'])).trim();
+    return (await this.#ask(['uri'])).trim();
   }
 
   /** Every domain, by its name. @throws OutsideError */
   async list(): Promise<DomainEntry[]> {
-    const names = await this.names();
+    const names = await this.#names();
     const among = async (...filter: readonly string[]): Promise<ReadonlySet<string>> => {
-      const output = await this.ask(['list', '--uuid', ...filter]);
+      const output = await this.#ask(['list', '--uuid', ...filter]);
       return new Set(output.split('\n').map((line) => line.trim()));
     };
     const running = await among('--state-running');
@@ -105,11 +108,11 @@ export class Connection implements AsyncDisposable {
    * @throws InputError `domain-unknown`
    */
   async find(nameOrUuid: string): Promise<{ readonly uuid: DomainUuid; readonly name: string }> {
-    const names = await this.names();
+    const names = await this.#names();
     const wanted = asUuid(nameOrUuid);
     const found = names.find(({ uuid }) => uuid === wanted) ?? names.find(({ name }) => name === nameOrUuid);
     if (found) return found;
-    throw new InputError(domainUnknown.libvirt({ uri: this.given, domain: nameOrUuid }));
+    throw new InputError(domainUnknown.libvirt({ uri: this.#given, domain: nameOrUuid }));
   }
 
   /**
@@ -121,14 +124,14 @@ export class Connection implements AsyncDisposable {
     { inactive = false, security = false }: { readonly inactive?: boolean; readonly security?: boolean } = {},
   ): Promise<string> {
     const flags = [...(inactive ? ['--inactive'] : []), ...(security ? ['--security-info'] : [])];
-    return await this.ask(['dumpxml', checked(uuid), ...flags]);
+    return await this.#ask(['dumpxml', checked(uuid), ...flags]);
   }
 
   /** Defines a domain for its next start; `validate`, the default, holds it against libvirt's schema first. */
   async define(xml: string, { validate = true }: { readonly validate?: boolean } = {}): Promise<void> {
     const file = openNameless(xml);
     try {
-      await this.ask(['define', ...(validate ? ['--validate'] : []), `/proc/${process.pid}/fd/${file}`]);
+      await this.#ask(['define', ...(validate ? ['--validate'] : []), `/proc/${process.pid}/fd/${file}`]);
     } finally {
       closeSync(file);
     }
@@ -136,40 +139,40 @@ export class Connection implements AsyncDisposable {
 
   /** The names of a domain's snapshots that hold the memory of a running guest, frozen with its hardware. */
   async snapshotsWithMemory(uuid: DomainUuid): Promise<string[]> {
-    const output = await this.ask(['snapshot-list', checked(uuid), '--active', '--name']);
+    const output = await this.#ask(['snapshot-list', checked(uuid), '--active', '--name']);
     return output.split('\n').filter((line) => line.trim() !== '');
   }
 
   /** What a domain is doing, in libvirt's word: `running`, `paused`, `shut off` … */
   async state(uuid: DomainUuid): Promise<string> {
-    return (await this.ask(['domstate', checked(uuid)])).trim();
+    return (await this.#ask(['domstate', checked(uuid)])).trim();
   }
 
   /** Asks the QEMU guest agent in a running domain. The answer is the guest's: untrusted input. */
   async askAgent(uuid: DomainUuid, command: object): Promise<unknown> {
     return asJson(
-      await this.ask(['qemu-agent-command', '--timeout', AGENT_SECONDS, checked(uuid), JSON.stringify(command)]),
+      await this.#ask(['qemu-agent-command', '--timeout', AGENT_SECONDS, checked(uuid), JSON.stringify(command)]),
     );
   }
 
   /** Asks the monitor of a running domain's QEMU, past libvirt, which marks the domain as tainted. */
   async askMonitor(uuid: DomainUuid, command: object): Promise<unknown> {
-    return asJson(await this.ask(['qemu-monitor-command', checked(uuid), JSON.stringify(command)]));
+    return asJson(await this.#ask(['qemu-monitor-command', checked(uuid), JSON.stringify(command)]));
   }
 
   /** Ends the connection; what was asked and not answered fails. */
   async close(): Promise<void> {
-    this.closed = true;
-    this.virsh?.close();
-    this.virsh = undefined;
+    this.#closed = true;
+    this.#virsh?.close();
+    this.#virsh = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  private async names(): Promise<{ readonly uuid: DomainUuid; readonly name: string }[]> {
-    const output = await this.ask(['list', '--all', '--uuid', '--name']);
+  async #names(): Promise<{ readonly uuid: DomainUuid; readonly name: string }[]> {
+    const output = await this.#ask(['list', '--all', '--uuid', '--name']);
     // `UUID NAME`; libvirt takes no line end in a name (12.8), but spaces anywhere.
     const entries = output.split('\n').flatMap((line) => {
       const uuid = asUuid(line.slice(0, 36));
@@ -179,49 +182,49 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Runs a virsh command when those asked before have ended, and gives what it prints. */
-  private ask(words: readonly string[]): Promise<string> {
-    const answer = this.last.then(() => this.answer(words));
-    this.last = answer.catch(() => undefined);
+  #ask(words: readonly string[]): Promise<string> {
+    const answer = this.#last.then(() => this.#answer(words));
+    this.#last = answer.catch(() => undefined);
     return answer;
   }
 
-  private async answer(words: readonly string[]): Promise<string> {
-    const { limitSeconds = 120, awaySeconds = 30 } = this.options;
+  async #answer(words: readonly string[]): Promise<string> {
+    const { limitSeconds = 120, awaySeconds = 30 } = this.#options;
     const patience = Date.now() + awaySeconds * 1000;
     for (let pause = 100; ; pause = Math.min(2 * pause, 2000)) {
-      const { output, errors } = await this.attempt(words, limitSeconds);
+      const { output, errors } = await this.#attempt(words, limitSeconds);
       const lost = errors.find((line) => LOST.test(line));
       if (lost === undefined) {
-        this.reached = true;
+        this.#reached = true;
         if (errors.length === 0) return output;
         // The first says which command failed, and maybe on which temporary file; the next ones say why.
         const why = (errors.length > 1 ? errors.slice(1) : errors).join('; ').replaceAll('\n', '; ');
         throw new EnvironmentError(libvirtRefused.command({ command: words[0] ?? '', error: why }));
       }
-      this.virsh?.close();
-      this.virsh = undefined;
-      if (!this.reached || this.closed || Date.now() + pause > patience) throw this.unreachable(errors.join('; '));
+      this.#virsh?.close();
+      this.#virsh = undefined;
+      if (!this.#reached || this.#closed || Date.now() + pause > patience) throw this.#unreachable(errors.join('; '));
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
 
-  private async attempt(words: readonly string[], limitSeconds: number): Promise<Answer> {
-    if (this.closed) throw this.unreachable('the connection is closed');
+  async #attempt(words: readonly string[], limitSeconds: number): Promise<Answer> {
+    if (this.#closed) throw this.#unreachable('the connection is closed');
     try {
-      this.virsh ??= new Virsh(this.given, this.options.held);
-      return await this.virsh.run(words, limitSeconds);
+      this.#virsh ??= new Virsh(this.#given, this.#options.held);
+      return await this.#virsh.run(words, limitSeconds);
     } catch (error) {
       if (!(error instanceof VirshGone)) throw error;
-      this.virsh = undefined;
+      this.#virsh = undefined;
       // One that ended may have been killed; another tells.
       if (error.why === 'ended') return { output: '', errors: [`Disconnected from virsh: ${error.message}`] };
-      throw this.unreachable(error.message, error.why);
+      throw this.#unreachable(error.message, error.why);
     }
   }
 
-  private unreachable(error: string, virsh?: Exclude<VirshGone['why'], 'ended'>): EnvironmentError {
+  #unreachable(error: string, virsh?: Exclude<VirshGone['why'], 'ended'>): EnvironmentError {
     const why = error.replace(/^Disconnected from virsh: /, '').replaceAll('\n', '; ');
-    return new EnvironmentError(libvirtUnreachable({ uri: this.given, why, virsh }));
+    return new EnvironmentError(libvirtUnreachable({ uri: this.#given, why, virsh }));
   }
 }
 

@@ -36,12 +36,12 @@ const UNWANTED = /^(LIBVIRT_DEBUG|LIBVIRT_LOG_|VIRSH_|LANGUAGE$|LC_|LANG$)/;
  * virsh's own quoting, so that the echo of a command does not contain them.
  */
 export class Virsh {
-  private readonly process: ChildProcessWithoutNullStreams;
-  private readonly nonce = randomBytes(12).toString('hex');
-  private asked = 0;
-  private gone: VirshGone | undefined;
-  private pending: Pending | undefined;
-  private lastWords = '';
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #nonce = randomBytes(12).toString('hex');
+  #asked = 0;
+  #gone: VirshGone | undefined;
+  #pending: Pending | undefined;
+  #lastWords = '';
 
   /**
    * @param uri the connection; empty for libvirt's own choice
@@ -59,7 +59,7 @@ export class Virsh {
       '--quiet',
       ...(uri === '' ? [] : [`--connect=${uri}`]),
     ];
-    this.process = spawn('/bin/sh', argv, {
+    this.#process = spawn('/bin/sh', argv, {
       stdio: ['pipe', 'pipe', 'pipe', ...(held === undefined ? [] : [held])],
       env: {
         ...environment,
@@ -70,17 +70,17 @@ export class Virsh {
         ...(!/\/session\b/.test(uri) && { XDG_CACHE_HOME: '/dev/null' }),
       },
     }) as ChildProcessWithoutNullStreams;
-    this.process.on('error', (error) => this.end(new VirshGone(describeIoError(error), 'ended')));
-    this.process.on('close', (code, signal) => {
-      if (code === 126) this.end(new VirshGone('virsh cannot be started: permission denied', 'forbidden'));
-      if (code === 127) this.end(new VirshGone('virsh is not installed', 'missing'));
-      const last = this.lastWords || (this.pending?.error.text() ?? '');
+    this.#process.on('error', (error) => this.#end(new VirshGone(describeIoError(error), 'ended')));
+    this.#process.on('close', (code, signal) => {
+      if (code === 126) this.#end(new VirshGone('virsh cannot be started: permission denied', 'forbidden'));
+      if (code === 127) this.#end(new VirshGone('virsh is not installed', 'missing'));
+      const last = this.#lastWords || (this.#pending?.error.text() ?? '');
       const words = errorLines(last).join('; ') || `virsh ended (${signal ?? code})`;
-      this.end(new VirshGone(words, 'ended'));
+      this.#end(new VirshGone(words, 'ended'));
     });
-    this.process.stdin.on('error', () => undefined); // It has ended: `close` says so.
-    this.process.stdout.on('data', (chunk: Buffer) => this.take('output', chunk));
-    this.process.stderr.on('data', (chunk: Buffer) => this.take('error', chunk));
+    this.#process.stdin.on('error', () => undefined); // It has ended: `close` says so.
+    this.#process.stdout.on('data', (chunk: Buffer) => this.#take('output', chunk));
+    this.#process.stderr.on('data', (chunk: Buffer) => this.#take('error', chunk));
   }
 
   /**
@@ -89,22 +89,22 @@ export class Virsh {
    * @throws VirshGone
    */
   run(words: readonly string[], limitSeconds: number): Promise<Answer> {
-    if (this.gone) return Promise.reject(this.gone);
-    const mark = `${this.nonce}x${++this.asked}`;
-    const said = `${this.nonce}'x'${this.asked}`;
+    if (this.#gone) return Promise.reject(this.#gone);
+    const mark = `${this.#nonce}x${++this.#asked}`;
+    const said = `${this.#nonce}'x'${this.#asked}`;
     return new Promise((resolve, reject) => {
       const line = words.map(quote).join(' ');
       const late = () => {
-        this.end(new VirshGone(`virsh ${words[0]} took longer than ${limitSeconds} s`, 'silent'));
+        this.#end(new VirshGone(`virsh ${words[0]} took longer than ${limitSeconds} s`, 'silent'));
       };
       const timer = setTimeout(late, limitSeconds * 1000);
-      this.pending = {
+      this.#pending = {
         output: new Until(`done-${mark}`),
         error: new Until(`done-${mark}`),
         settle: (error) => {
           clearTimeout(timer);
-          const { pending } = this;
-          this.pending = undefined;
+          const pending = this.#pending;
+          this.#pending = undefined;
           if (error || !pending) return reject(error);
           resolve({
             output: between(pending.output.text(), `begin-${mark}`, `end-${mark}`),
@@ -112,7 +112,7 @@ export class Virsh {
           });
         },
       };
-      this.process.stdin.write(
+      this.#process.stdin.write(
         `echo begin-${said}; ${line}; echo end-${said}\necho --err done-${said}; echo done-${said}\n`,
       );
     });
@@ -120,24 +120,24 @@ export class Virsh {
 
   /** Ends the process. It is not asked to: on its own way out virsh writes its history. */
   close(): void {
-    this.end(new VirshGone('the connection is closed', 'ended'));
+    this.#end(new VirshGone('the connection is closed', 'ended'));
   }
 
-  private take(from: 'output' | 'error', chunk: Buffer): void {
-    const { pending } = this;
+  #take(from: 'output' | 'error', chunk: Buffer): void {
+    const pending = this.#pending;
     if (!pending) {
-      if (from === 'error') this.lastWords = (this.lastWords + chunk.toString()).slice(-4096);
+      if (from === 'error') this.#lastWords = (this.#lastWords + chunk.toString()).slice(-4096);
       return;
     }
     pending[from].take(chunk);
     if (pending.output.complete && pending.error.complete) pending.settle();
   }
 
-  private end(why: VirshGone): void {
-    if (this.gone) return;
-    this.gone = why;
-    this.process.kill('SIGKILL');
-    this.pending?.settle(why);
+  #end(why: VirshGone): void {
+    if (this.#gone) return;
+    this.#gone = why;
+    this.#process.kill('SIGKILL');
+    this.#pending?.settle(why);
   }
 }
 
@@ -149,23 +149,27 @@ interface Pending {
 
 /** Bytes as they come, until a word is among them. */
 class Until {
-  private readonly chunks: Buffer[] = [];
-  private tail = '';
+  readonly #chunks: Buffer[] = [];
+  #tail = '';
   complete = false;
 
-  constructor(private readonly word: string) {}
+  readonly #word: string;
+
+  constructor(word: string) {
+    this.#word = word;
+  }
 
   take(chunk: Buffer): void {
-    this.chunks.push(chunk);
-    const seen = this.tail + chunk.toString('latin1');
-    this.complete ||= seen.includes(this.word);
-    this.tail = seen.slice(-this.word.length);
+    this.#chunks.push(chunk);
+    const seen = this.#tail + chunk.toString('latin1');
+    this.complete ||= seen.includes(this.#word);
+    this.#tail = seen.slice(-this.#word.length);
   }
 
   /** What came before the word. */
   text(): string {
-    const all = Buffer.concat(this.chunks).toString('utf8');
-    const end = all.indexOf(this.word);
+    const all = Buffer.concat(this.#chunks).toString('utf8');
+    const end = all.indexOf(this.#word);
     return end < 0 ? all : all.slice(0, end);
   }
 }

@@ -5,7 +5,7 @@ import data from './profiles.json' with { type: 'json' };
 export type { Profile } from '../generated/profiles.js';
 
 /** The known platforms, by the devices that identify them: data that fits `schemas/profiles.schema.json`. */
-export const PROFILES: readonly Profile[] = (data as Profiles).profiles;
+export const PROFILES: readonly Profile[] = (data as unknown as Profiles).profiles;
 
 /** The profile of a device: what its platform needs. */
 export function profileOf({ vendor, device }: PciDevice): Profile | undefined {

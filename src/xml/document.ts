@@ -53,18 +53,21 @@ export class XmlElement {
   readonly selfClosing: boolean;
   /** Elements only, in order; set once, while the tree is built. */
   children: readonly XmlElement[] = [];
-  private readonly declared: ReadonlyMap<string, string> | undefined;
-  private knownText: string | undefined;
+  readonly #declared: ReadonlyMap<string, string> | undefined;
+  #knownText: string | undefined;
 
   /** Called by `parseXml` only. */
+  readonly #source: string;
+
   constructor(
-    private readonly source: string,
+    source: string,
     tag: StartTag,
     /** After the last `>`. */
     readonly end: number,
     /** Undefined for the root. */
     readonly parent: XmlElement | undefined,
   ) {
+    this.#source = source;
     const { name } = tag;
     this.name = name;
     this.attributes = tag.attributes;
@@ -74,9 +77,9 @@ export class XmlElement {
     this.closeStart = tag.selfClosing ? end : source.lastIndexOf('<', end - 1);
     const closed = tag.selfClosing ? tag.end === end : source.startsWith(`/${name}`, this.closeStart + 1);
     if (!closed) throw new Error(`fast-xml-parser found no element at ${tag.start}–${end}`);
-    this.declared = declaredNamespaces(tag.attributes);
+    this.#declared = declaredNamespaces(tag.attributes);
     const colon = name.indexOf(':');
-    const namespace = this.namespaceOf(name.slice(0, Math.max(0, colon)));
+    const namespace = this.#namespaceOf(name.slice(0, Math.max(0, colon)));
     // libxml2 takes a prefix that is not declared for a part of the name.
     const nameStart = namespace === undefined ? 0 : colon + 1;
     this.namespace = namespace ?? '';
@@ -86,8 +89,8 @@ export class XmlElement {
 
   /** Its character data, CDATA sections too, decoded; without its descendants'. */
   get text(): string {
-    this.knownText ??= this.readText();
-    return this.knownText;
+    this.#knownText ??= this.#readText();
+    return this.#knownText;
   }
 
   /** The decoded value of the attribute with this qualified name. */
@@ -105,21 +108,21 @@ export class XmlElement {
     return this.children.filter((child) => child.name === name && child.namespace === '');
   }
 
-  private namespaceOf(prefix: string): string | undefined {
-    const declared = this.declared?.get(prefix);
+  #namespaceOf(prefix: string): string | undefined {
+    const declared = this.#declared?.get(prefix);
     if (declared !== undefined) return declared;
-    if (this.parent !== undefined) return this.parent.namespaceOf(prefix);
+    if (this.parent !== undefined) return this.parent.#namespaceOf(prefix);
     return prefix === '' ? '' : prefix === 'xml' ? XML_NAMESPACE : undefined;
   }
 
-  private readText(): string {
+  #readText(): string {
     let text = '';
     let at = this.openEnd;
     for (const child of this.children) {
-      text += textOf(this.source.slice(at, child.start));
+      text += textOf(this.#source.slice(at, child.start));
       at = child.end;
     }
-    return text + textOf(this.source.slice(at, this.closeStart));
+    return text + textOf(this.#source.slice(at, this.closeStart));
   }
 }
 
@@ -153,7 +156,7 @@ function textOf(content: string): string {
 
 /** A document as it was read: its text, which never changes, and its elements with their offsets in that text. */
 export class XmlDocument {
-  private lines: Lines | undefined;
+  #lines: Lines | undefined;
 
   /** Called by `parseXml` only. */
   constructor(
@@ -164,8 +167,8 @@ export class XmlDocument {
 
   /** The line and column of an offset. Lines end with \n; a byte order mark is not a column. */
   location(offset: number): Location {
-    this.lines ??= new Lines(this.text);
-    return this.lines.location(offset);
+    this.#lines ??= new Lines(this.text);
+    return this.#lines.location(offset);
   }
 
   /** A new set of edits on this text; the document itself stays as it is. */

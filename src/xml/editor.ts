@@ -31,57 +31,61 @@ interface Change {
  * lost with it. The caller makes sure that prefixes in names are declared where they are written.
  */
 export class XmlEditor {
-  private readonly changes = new Map<XmlElement, Change>();
+  readonly #changes = new Map<XmlElement, Change>();
 
-  constructor(private readonly document: XmlDocument) {}
+  readonly #document: XmlDocument;
+
+  constructor(document: XmlDocument) {
+    this.#document = document;
+  }
 
   /**
    * Gives an attribute a value. It keeps its place and its quotes; a new one goes last, in the quotes of its neighbour or of the
    * document. The last call for a name counts.
    */
   setAttribute(element: XmlElement, name: string, value: string): void {
-    this.changeOf(element).attributes.set(name, value);
+    this.#changeOf(element).attributes.set(name, value);
   }
 
   /** Takes out an attribute with the white space before it; nothing to do where there is none. */
   removeAttribute(element: XmlElement, name: string): void {
-    this.changeOf(element).attributes.set(name, undefined);
+    this.#changeOf(element).attributes.set(name, undefined);
   }
 
   /** Adds a last child. */
   append(parent: XmlElement, child: NewElement): void {
-    this.changeOf(parent).appended.push(child);
+    this.#changeOf(parent).appended.push(child);
   }
 
   /** Several before one element stand in the order of the calls. */
   insertBefore(reference: XmlElement, element: NewElement): void {
-    this.changeOf(notRoot(reference)).before.push(element);
+    this.#changeOf(notRoot(reference)).before.push(element);
   }
 
   /** Several after one element stand in the order of the calls. */
   insertAfter(reference: XmlElement, element: NewElement): void {
-    this.changeOf(notRoot(reference)).after.push(element);
+    this.#changeOf(notRoot(reference)).after.push(element);
   }
 
   /** Takes out an element, with its lines where it is alone on them. What was inserted beside it stays. */
   remove(element: XmlElement): void {
-    this.changeOf(notRoot(element)).instead = null;
+    this.#changeOf(notRoot(element)).instead = null;
   }
 
   /** Makes an element an empty one (`<name/>`) where nothing is left in it; with `remove`, takes it out where it has no attribute left either. */
   whenEmpty(element: XmlElement, action: 'close' | 'remove'): void {
-    const change = this.changeOf(element);
+    const change = this.#changeOf(element);
     if (change.whenEmpty !== 'remove') change.whenEmpty = action;
   }
 
   /** Puts another element in the place of this one. */
   replace(element: XmlElement, replacement: NewElement): void {
-    this.changeOf(element).instead = replacement;
+    this.#changeOf(element).instead = replacement;
   }
 
   /** Whether the edits so far take an element out, by itself or because nothing is left in it. */
   isRemoved(element: XmlElement): boolean {
-    const change = this.changes.get(element);
+    const change = this.#changes.get(element);
     if (change?.instead !== undefined) return change.instead === null;
     if (change?.whenEmpty !== 'remove') return false;
     const values = new Map(element.attributes.map(({ name, value }): [string, string | undefined] => [name, value]));
@@ -91,15 +95,15 @@ export class XmlEditor {
 
   /** Whether the edits so far leave nothing in an element. */
   isEmptied(element: XmlElement): boolean {
-    if (this.changes.get(element)?.appended.length) return false;
+    if (this.#changes.get(element)?.appended.length) return false;
     let at = element.openEnd;
     for (const child of element.children) {
-      const change = this.changes.get(child);
+      const change = this.#changes.get(child);
       if (!this.isRemoved(child) || change?.before.length || change?.after.length) return false;
-      if (!isBlank(this.document.text, at, child.start)) return false;
+      if (!isBlank(this.#document.text, at, child.start)) return false;
       at = child.end;
     }
-    return isBlank(this.document.text, at, element.closeStart);
+    return isBlank(this.#document.text, at, element.closeStart);
   }
 
   /**
@@ -107,7 +111,7 @@ export class XmlEditor {
    * @throws Error an edit that XML cannot represent: an invalid name or character
    */
   toString(): string {
-    return applyEdits(this.document.text, this.textEdits());
+    return applyEdits(this.#document.text, this.textEdits());
   }
 
   /**
@@ -115,17 +119,17 @@ export class XmlEditor {
    * @throws Error as `toString`
    */
   textEdits(): readonly TextEdit[] {
-    return new EditApplier(this.document, this, this.changes).textEdits();
+    return new EditApplier(this.#document, this, this.#changes).textEdits();
   }
 
-  private changeOf(element: XmlElement): Change {
-    let change = this.changes.get(element);
+  #changeOf(element: XmlElement): Change {
+    let change = this.#changes.get(element);
     if (change === undefined) {
       let root = element;
       while (root.parent !== undefined) root = root.parent;
-      if (root !== this.document.root) throw new Error(`<${element.name}> is of another document`);
+      if (root !== this.#document.root) throw new Error(`<${element.name}> is of another document`);
       change = { attributes: new Map(), before: [], appended: [], after: [], instead: undefined, whenEmpty: undefined };
-      this.changes.set(element, change);
+      this.#changes.set(element, change);
     }
     return change;
   }
@@ -138,129 +142,132 @@ function notRoot(element: XmlElement): XmlElement {
 
 /** Turns changes of elements into edits of the text. */
 class EditApplier {
-  private readonly text: string;
-  private readonly layout: Layout;
-  private readonly edits: TextEdit[] = [];
-  private readonly insertions = new Set<number>();
+  readonly #text: string;
+  readonly #layout: Layout;
+  readonly #edits: TextEdit[] = [];
+  readonly #insertions = new Set<number>();
   /** The last stretch that was removed, and those right before it. */
-  private gap = { start: -1, end: -1 };
+  #gap = { start: -1, end: -1 };
 
-  constructor(
-    private readonly document: XmlDocument,
-    private readonly editor: XmlEditor,
-    private readonly changes: ReadonlyMap<XmlElement, Change>,
-  ) {
-    this.text = document.text;
-    this.layout = new Layout(document);
+  readonly #document: XmlDocument;
+  readonly #editor: XmlEditor;
+  readonly #changes: ReadonlyMap<XmlElement, Change>;
+
+  constructor(document: XmlDocument, editor: XmlEditor, changes: ReadonlyMap<XmlElement, Change>) {
+    this.#document = document;
+    this.#editor = editor;
+    this.#changes = changes;
+    this.#text = document.text;
+    this.#layout = new Layout(document);
   }
 
   textEdits(): readonly TextEdit[] {
-    this.visit(this.document.root);
-    return sortEdits(this.edits);
+    this.#visit(this.#document.root);
+    return sortEdits(this.#edits);
   }
 
-  private visit(element: XmlElement): void {
-    const change = this.changes.get(element);
+  #visit(element: XmlElement): void {
+    const change = this.#changes.get(element);
     if (change === undefined) {
-      for (const child of element.children) this.visit(child);
+      for (const child of element.children) this.#visit(child);
       return;
     }
-    this.insertBefore(element, change.before);
+    this.#insertBefore(element, change.before);
     if (change.instead) {
-      this.cut(element.start, element.end, this.printNew(change.instead, this.layout.linesOf(element)));
-    } else if (this.editor.isRemoved(element)) {
-      this.takeOut(this.layout.removal(element));
+      this.#cut(element.start, element.end, this.#printNew(change.instead, this.#layout.linesOf(element)));
+    } else if (this.#editor.isRemoved(element)) {
+      this.#takeOut(this.#layout.removal(element));
     } else {
-      this.changeAttributes(element, change.attributes);
-      for (const child of element.children) this.visit(child);
-      this.append(element, change.appended);
-      if (change.whenEmpty && !element.selfClosing && this.editor.isEmptied(element)) {
-        this.cut(element.attributes.at(-1)?.end ?? nameEnd(element), element.end, '/>');
+      this.#changeAttributes(element, change.attributes);
+      for (const child of element.children) this.#visit(child);
+      this.#append(element, change.appended);
+      if (change.whenEmpty && !element.selfClosing && this.#editor.isEmptied(element)) {
+        this.#cut(element.attributes.at(-1)?.end ?? nameEnd(element), element.end, '/>');
       }
     }
-    this.insertAfter(element, change.after);
+    this.#insertAfter(element, change.after);
   }
 
   /** Removes a stretch. Text on both sides becomes one: `]]` and `>` must not meet in it (XML 1.0, section 2.4). */
-  private takeOut({ start, end }: { readonly start: number; readonly end: number }): void {
-    this.cut(start, end, '');
-    const joins = this.gap.end === start && !this.insertions.has(start);
-    this.gap = { start: joins ? this.gap.start : start, end };
-    const before = this.text.slice(Math.max(0, this.gap.start - 2), this.gap.start);
-    const after = this.text.slice(end, end + 2);
+  #takeOut({ start, end }: { readonly start: number; readonly end: number }): void {
+    this.#cut(start, end, '');
+    const joins = this.#gap.end === start && !this.#insertions.has(start);
+    this.#gap = { start: joins ? this.#gap.start : start, end };
+    const before = this.#text.slice(Math.max(0, this.#gap.start - 2), this.#gap.start);
+    const after = this.#text.slice(end, end + 2);
     const bracket = (before + after).indexOf(']]>');
     if (bracket === -1) return;
     const at = end + bracket + 2 - before.length;
-    this.cut(at, at + 1, '&gt;');
+    this.#cut(at, at + 1, '&gt;');
   }
 
-  private changeAttributes(element: XmlElement, values: ReadonlyMap<string, string | undefined>): void {
+  #changeAttributes(element: XmlElement, values: ReadonlyMap<string, string | undefined>): void {
     if (values.size === 0) return;
     let end = nameEnd(element);
     const missing = new Map(values);
     for (const attribute of element.attributes) {
       const value = values.get(attribute.name);
       if (missing.delete(attribute.name)) {
-        if (value === undefined) this.cut(end, attribute.end, '');
+        if (value === undefined) this.#cut(end, attribute.end, '');
         else if (value !== attribute.value) {
-          const quote = this.text[attribute.valueEnd] === '"' ? '"' : "'";
-          this.cut(attribute.valueStart, attribute.valueEnd, escapeAttributeValue(value, quote));
+          const quote = this.#text[attribute.valueEnd] === '"' ? '"' : "'";
+          this.#cut(attribute.valueStart, attribute.valueEnd, escapeAttributeValue(value, quote));
         }
       }
       end = attribute.end;
     }
     for (const [name, value] of missing) {
-      if (value !== undefined) this.insert(end, ` ${printAttribute(name, value, this.layout.quote(element))}`);
+      if (value !== undefined) this.#insert(end, ` ${printAttribute(name, value, this.#layout.quote(element))}`);
     }
   }
 
-  private insertBefore(reference: XmlElement, added: readonly NewElement[]): void {
+  #insertBefore(reference: XmlElement, added: readonly NewElement[]): void {
     if (added.length === 0) return;
-    const lines = this.layout.linesOf(reference);
-    const at = (lines && this.layout.lineStart(reference)?.breakStart) ?? reference.start;
-    this.insert(at, this.printAll(added, lines));
+    const lines = this.#layout.linesOf(reference);
+    const at = (lines && this.#layout.lineStart(reference)?.breakStart) ?? reference.start;
+    this.#insert(at, this.#printAll(added, lines));
   }
 
-  private insertAfter(reference: XmlElement, added: readonly NewElement[]): void {
+  #insertAfter(reference: XmlElement, added: readonly NewElement[]): void {
     if (added.length === 0) return;
-    const lines = this.layout.linesOf(reference);
-    this.insert(lines === undefined ? reference.end : this.layout.endOnLine(reference), this.printAll(added, lines));
+    const lines = this.#layout.linesOf(reference);
+    this.#insert(lines === undefined ? reference.end : this.#layout.endOnLine(reference), this.#printAll(added, lines));
   }
 
-  private append(parent: XmlElement, added: readonly NewElement[]): void {
+  #append(parent: XmlElement, added: readonly NewElement[]): void {
     if (added.length === 0) return;
-    const { layout } = this;
+    const layout = this.#layout;
     const lines = layout.linesOfChildren(parent);
-    let printed = this.printAll(added, lines);
+    let printed = this.#printAll(added, lines);
     let at = layout.isMixed(parent) ? parent.closeStart : layout.contentEnd(parent);
-    if (lines !== undefined && !this.text.slice(at, parent.closeStart).includes('\n')) {
+    if (lines !== undefined && !this.#text.slice(at, parent.closeStart).includes('\n')) {
       printed += lines.lineEnd + (layout.lineStart(parent)?.indent ?? '');
     }
     if (parent.selfClosing) {
-      this.cut(parent.attributes.at(-1)?.end ?? nameEnd(parent), parent.end, '>');
+      this.#cut(parent.attributes.at(-1)?.end ?? nameEnd(parent), parent.end, '>');
       printed += `</${parent.name}>`;
       at = parent.end;
     }
-    this.insert(at, printed);
+    this.#insert(at, printed);
   }
 
   /** Elements one after the other, each on its own lines or all on one. */
-  private printAll(added: readonly NewElement[], lines: Lines | undefined): string {
+  #printAll(added: readonly NewElement[], lines: Lines | undefined): string {
     const lead = lines === undefined ? '' : lines.lineEnd + lines.indent;
-    return added.map((element) => lead + this.printNew(element, lines)).join('');
+    return added.map((element) => lead + this.#printNew(element, lines)).join('');
   }
 
-  private printNew(element: NewElement, lines: Lines | undefined): string {
-    return printElement(element, this.layout.quote(), lines);
+  #printNew(element: NewElement, lines: Lines | undefined): string {
+    return printElement(element, this.#layout.quote(), lines);
   }
 
-  private insert(at: number, text: string): void {
-    this.insertions.add(at);
-    this.cut(at, at, text);
+  #insert(at: number, text: string): void {
+    this.#insertions.add(at);
+    this.#cut(at, at, text);
   }
 
-  private cut(start: number, end: number, text: string): void {
-    this.edits.push({ start, end, text });
+  #cut(start: number, end: number, text: string): void {
+    this.#edits.push({ start, end, text });
   }
 }
 

@@ -47,44 +47,48 @@ export function guard(text: string): GuardedText {
 
 class Guard {
   /** The elements that are open. */
-  private readonly open: StartTag[] = [];
-  private readonly tags: StartTag[] = [];
+  readonly #open: StartTag[] = [];
+  readonly #tags: StartTag[] = [];
   /** The readable text up to `readableEnd`. */
-  private readable = '';
-  private readableEnd = 0;
+  #readable = '';
+  #readableEnd = 0;
 
-  constructor(private readonly text: string) {}
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
 
   run(): GuardedText {
-    const { text } = this;
+    const text = this.#text;
     const illegal = findIllegalCharacter(text);
     if (illegal !== -1) fail(text, illegal, xmlSyntax.illegalCharacter({ character: describe(text, illegal) }));
     let at = contentStart(text);
     let rootEnd = 0;
     for (let markup = text.indexOf('<', at); markup !== -1; markup = text.indexOf('<', at)) {
-      if (markup > at) this.checkText(at, markup);
+      if (markup > at) this.#checkText(at, markup);
       const code = text.charCodeAt(markup + 1);
-      if (code === 0x2f /* / */) at = this.readEndTag(markup);
-      else if (code === 0x21 /* ! */) at = this.readBang(markup);
-      else if (code === 0x3f /* ? */) at = this.readInstruction(markup);
-      else at = this.readElement(markup);
-      if (this.open.length === 0 && rootEnd === 0 && this.tags.length > 0) rootEnd = at;
+      if (code === 0x2f /* / */) at = this.#readEndTag(markup);
+      else if (code === 0x21 /* ! */) at = this.#readBang(markup);
+      else if (code === 0x3f /* ? */) at = this.#readInstruction(markup);
+      else at = this.#readElement(markup);
+      if (this.#open.length === 0 && rootEnd === 0 && this.#tags.length > 0) rootEnd = at;
     }
-    if (at < text.length) this.checkText(at, text.length);
-    const unclosed = this.open.at(-1);
+    if (at < text.length) this.#checkText(at, text.length);
+    const unclosed = this.#open.at(-1);
     if (unclosed !== undefined)
-      fail(text, text.length, xmlSyntax.unclosedElement({ expected: this.closing(unclosed) }));
-    const [root] = this.tags;
+      fail(text, text.length, xmlSyntax.unclosedElement({ expected: this.#closing(unclosed) }));
+    const [root] = this.#tags;
     if (root === undefined) fail(text, text.length, xmlSyntax.noElement());
     // libxml2 does not empty its buffer between two processing instructions outside the root.
     checkLength(text, 0, root.start, MAX_PIECE_BYTES, 'something before the root element');
     checkLength(text, rootEnd, text.length, MAX_PIECE_BYTES, 'something after the root element');
-    const readable = this.readable + text.slice(this.readableEnd);
-    return { readable: readable.replace(REFUSED_NAMES, (tag) => tag.replace(/\w/g, 'x')), tags: this.tags };
+    const readable = this.#readable + text.slice(this.#readableEnd);
+    return { readable: readable.replace(REFUSED_NAMES, (tag) => tag.replace(/\w/g, 'x')), tags: this.#tags };
   }
 
-  private readDeclaration(start: number): number {
-    const { text } = this;
+  #readDeclaration(start: number): number {
+    const text = this.#text;
     DECLARATION.lastIndex = start;
     const match = DECLARATION.exec(text);
     if (match === null) fail(text, start, xmlSyntax.declaration());
@@ -92,18 +96,18 @@ class Guard {
     if (!/^utf-?8$/i.test(encoding)) {
       fail(text, start, xmlEncoding.declared({ encoding: brief(encoding) }));
     }
-    this.hide(start, DECLARATION.lastIndex);
+    this.#hide(start, DECLARATION.lastIndex);
     return DECLARATION.lastIndex;
   }
 
-  private checkText(start: number, end: number): void {
-    const { text } = this;
+  #checkText(start: number, end: number): void {
+    const text = this.#text;
     checkLength(text, start, end, MAX_PIECE_BYTES, 'a run of text');
-    if (end - start > LONG_TEXT) this.hide(start, end);
-    if (this.open.length === 0) {
+    if (end - start > LONG_TEXT) this.#hide(start, end);
+    if (this.#open.length === 0) {
       const at = skipSpace(text, start);
       if (at >= end) return;
-      const [root] = this.tags;
+      const [root] = this.#tags;
       if (root === undefined) fail(text, at, expected('an element', text, at));
       fail(text, at, xmlSyntax.textAfterRoot({ root: brief(root.name), found: describe(text, at) }));
     }
@@ -113,8 +117,10 @@ class Guard {
     if (sectionEnd !== -1) fail(text, start + sectionEnd, xmlSyntax.sectionEnd());
   }
 
-  private readElement(start: number): number {
-    const { text, open, tags } = this;
+  #readElement(start: number): number {
+    const text = this.#text;
+    const open = this.#open;
+    const tags = this.#tags;
     const tag = readStartTag(text, start);
     if (open.length === 0 && tags[0] !== undefined) {
       fail(text, start, xmlSyntax.secondRoot({ element: brief(tag.name), root: brief(tags[0].name) }));
@@ -127,14 +133,14 @@ class Guard {
     return tag.end;
   }
 
-  private readEndTag(start: number): number {
-    const { text } = this;
+  #readEndTag(start: number): number {
+    const text = this.#text;
     const name = readName(text, start + 2);
-    const element = this.open.pop();
+    const element = this.#open.pop();
     if (element === undefined) fail(text, start, xmlSyntax.strayEndTag({ element: brief(name) }));
     if (name !== element.name) {
       const found = name === '' ? describe(text, start + 2) : `${brief(name)}>`;
-      fail(text, start, xmlSyntax.expected({ expected: this.closing(element), found: `</${found}` }));
+      fail(text, start, xmlSyntax.expected({ expected: this.#closing(element), found: `</${found}` }));
     }
     const close = skipSpace(text, start + 2 + name.length);
     if (text.charCodeAt(close) !== 0x3e /* > */) {
@@ -145,8 +151,8 @@ class Guard {
   }
 
   /** Reads a comment or a CDATA section. */
-  private readBang(start: number): number {
-    const { text } = this;
+  #readBang(start: number): number {
+    const text = this.#text;
     if (text.startsWith('<!--', start)) {
       const dashes = text.indexOf('--', start + 4);
       if (dashes === -1) fail(text, start, xmlSyntax.unclosed({ what: 'the comment', end: '-->' }));
@@ -156,7 +162,7 @@ class Guard {
     }
     if (/^<!doctype/i.test(text.slice(start, start + 9))) fail(text, start, xmlDoctype());
     if (text.startsWith('<![CDATA[', start)) {
-      if (this.open.length === 0) fail(text, start, xmlSyntax.sectionOutside());
+      if (this.#open.length === 0) fail(text, start, xmlSyntax.sectionOutside());
       const end = text.indexOf(']]>', start + 9);
       if (end === -1) fail(text, start, xmlSyntax.unclosed({ what: 'the CDATA section', end: ']]>' }));
       checkLength(text, start + 9, end, MAX_PIECE_BYTES, 'a CDATA section');
@@ -165,11 +171,11 @@ class Guard {
     fail(text, start, xmlSyntax.expectedBang());
   }
 
-  private readInstruction(start: number): number {
-    const { text } = this;
+  #readInstruction(start: number): number {
+    const text = this.#text;
     const target = readName(text, start + 2);
     const targetEnd = start + 2 + target.length;
-    if (target === 'xml' && start === contentStart(text)) return this.readDeclaration(start);
+    if (target === 'xml' && start === contentStart(text)) return this.#readDeclaration(start);
     if (target.toLowerCase() === 'xml') fail(text, start, xmlSyntax.lateDeclaration({ target }));
     if (target === '') {
       fail(text, start, expected('the name of a processing instruction after <?', text, targetEnd));
@@ -182,19 +188,19 @@ class Guard {
     }
     checkLength(text, targetEnd, end, MAX_PIECE_BYTES, 'a processing instruction');
     // fast-xml-parser takes a lone quote in an instruction for the start of a value.
-    this.hide(start, end + 2);
+    this.#hide(start, end + 2);
     return end + 2;
   }
 
   /** Hides a stretch of content from fast-xml-parser: in a comment, if it is long enough. */
-  private hide(start: number, end: number): void {
+  #hide(start: number, end: number): void {
     const length = end - start;
     const hidden = length < 7 ? ' '.repeat(length) : `<!--${' '.repeat(length - 7)}-->`;
-    this.readable += this.text.slice(this.readableEnd, start) + hidden;
-    this.readableEnd = end;
+    this.#readable += this.#text.slice(this.#readableEnd, start) + hidden;
+    this.#readableEnd = end;
   }
 
-  private closing({ name, start }: StartTag): string {
-    return `</${brief(name)}> (opened at line ${new Lines(this.text).location(start).line})`;
+  #closing({ name, start }: StartTag): string {
+    return `</${brief(name)}> (opened at line ${new Lines(this.#text).location(start).line})`;
   }
 }

@@ -13,47 +13,50 @@ interface LineStart {
 
 /** How a document is laid out: what a new element has to follow. */
 export class Layout {
-  private readonly text: string;
+  readonly #text: string;
   /** The document's line end, \n where it has none. */
-  private readonly lineEnd: string;
-  private readonly oneLine: boolean;
-  private readonly mixed = new Map<XmlElement, boolean>();
-  private readonly firstQuote: string | undefined;
+  readonly #lineEnd: string;
+  readonly #oneLine: boolean;
+  readonly #mixed = new Map<XmlElement, boolean>();
+  readonly #firstQuote: string | undefined;
 
-  constructor(private readonly document: XmlDocument) {
-    this.text = document.text;
-    const newline = this.text.indexOf('\n');
-    this.lineEnd = this.text[newline - 1] === '\r' ? '\r\n' : '\n';
+  readonly #document: XmlDocument;
+
+  constructor(document: XmlDocument) {
+    this.#document = document;
+    this.#text = document.text;
+    const newline = this.#text.indexOf('\n');
+    this.#lineEnd = this.#text[newline - 1] === '\r' ? '\r\n' : '\n';
     const { start, end } = document.root;
-    const broken = this.text.indexOf('\n', start);
-    this.oneLine = broken === -1 || broken >= end;
-    this.firstQuote = /=\s*(["'])/.exec(this.text.slice(start, end))?.[1];
+    const broken = this.#text.indexOf('\n', start);
+    this.#oneLine = broken === -1 || broken >= end;
+    this.#firstQuote = /=\s*(["'])/.exec(this.#text.slice(start, end))?.[1];
   }
 
   /** The quote for a new attribute of an element: its last attribute's, else the document's first one. */
   quote(element?: XmlElement): Quote {
     const last = element?.attributes.at(-1);
-    return (last ? this.text[last.valueEnd] : this.firstQuote) === '"' ? '"' : "'";
+    return (last ? this.#text[last.valueEnd] : this.#firstQuote) === '"' ? '"' : "'";
   }
 
   /** Whether white space matters in an element: there is text in it. */
   isMixed(element: XmlElement): boolean {
-    let mixed = this.mixed.get(element);
+    let mixed = this.#mixed.get(element);
     if (mixed === undefined) {
       mixed = /[^ \t\r\n]/.test(element.text);
-      this.mixed.set(element, mixed);
+      this.#mixed.set(element, mixed);
     }
     return mixed;
   }
 
   /** The place of an element that is the first on its line, among others that are not mixed with text. */
   lineStart(element: XmlElement): LineStart | undefined {
-    const { text } = this;
+    const text = this.#text;
     if (element.parent !== undefined && this.isMixed(element.parent)) return undefined;
     let start = element.start;
     while (text[start - 1] === ' ' || text[start - 1] === '\t') start--;
     const indent = text.slice(start, element.start);
-    if (start === contentStart(text)) return { breakStart: start, lineEnd: this.lineEnd, indent };
+    if (start === contentStart(text)) return { breakStart: start, lineEnd: this.#lineEnd, indent };
     if (text[start - 1] !== '\n') return undefined;
     const lineEnd = text[start - 2] === '\r' ? '\r\n' : '\n';
     return { breakStart: start - lineEnd.length, lineEnd, indent };
@@ -62,8 +65,8 @@ export class Layout {
   /** The lines for something in an element's place, or beside it; undefined: it goes on the same line. */
   linesOf(element: XmlElement): Lines | undefined {
     const start = this.lineStart(element);
-    if (start === undefined || this.oneLine) return undefined;
-    return { lineEnd: start.lineEnd, indent: start.indent, unit: this.unit(element) };
+    if (start === undefined || this.#oneLine) return undefined;
+    return { lineEnd: start.lineEnd, indent: start.indent, unit: this.#unit(element) };
   }
 
   /** The lines for a new child; undefined: it goes on the same line. */
@@ -82,34 +85,34 @@ export class Layout {
    */
   removal(element: XmlElement): { readonly start: number; readonly end: number } {
     const start = this.lineStart(element);
-    if (start === undefined || this.commentsEnd(element) !== element.end) return element;
+    if (start === undefined || this.#commentsEnd(element) !== element.end) return element;
     return { start: start.breakStart, end: element.end };
   }
 
   /** Where something goes that follows an element on a line of its own: after the comments that stand behind it. */
   endOnLine(element: XmlElement): number {
-    return this.commentsEnd(element) ?? element.end;
+    return this.#commentsEnd(element) ?? element.end;
   }
 
   /** Where the last thing in an element ends, white space apart. */
   contentEnd(element: XmlElement): number {
     let end = element.closeStart;
-    while (end > element.openEnd && /[ \t\r\n]/.test(this.text.charAt(end - 1))) end--;
+    while (end > element.openEnd && /[ \t\r\n]/.test(this.#text.charAt(end - 1))) end--;
     return end;
   }
 
   /** What a level of depth adds to the indentation: as at the element or around it, else as in the first indented line, else two spaces. */
-  private unit(element: XmlElement): string {
+  #unit(element: XmlElement): string {
     for (let at: XmlElement | undefined = element; at !== undefined; at = at.parent) {
-      const unit = this.unitAt(at);
+      const unit = this.#unitAt(at);
       if (unit) return unit;
     }
-    const { root } = this.document;
-    const content = this.text.slice(root.openEnd, root.closeStart);
+    const { root } = this.#document;
+    const content = this.#text.slice(root.openEnd, root.closeStart);
     return /\n([ \t]+)<\w/.exec(content)?.[1] ?? (content.includes('\n<') ? '' : '  ');
   }
 
-  private unitAt(element: XmlElement): string | undefined {
+  #unitAt(element: XmlElement): string | undefined {
     if (element.parent === undefined) return undefined;
     const inner = this.lineStart(element)?.indent;
     const outer = this.lineStart(element.parent)?.indent;
@@ -118,19 +121,19 @@ export class Layout {
   }
 
   /** Where the comments behind an element end; undefined if something else stands between them and the line's end. */
-  private commentsEnd({ end }: XmlElement): number | undefined {
+  #commentsEnd({ end }: XmlElement): number | undefined {
     let commentsEnd = end;
-    let at = this.skipBlanks(end);
-    while (this.text.startsWith('<!--', at)) {
-      commentsEnd = this.text.indexOf('-->', at + 4) + 3;
-      at = this.skipBlanks(commentsEnd);
+    let at = this.#skipBlanks(end);
+    while (this.#text.startsWith('<!--', at)) {
+      commentsEnd = this.#text.indexOf('-->', at + 4) + 3;
+      at = this.#skipBlanks(commentsEnd);
     }
-    return /^(?:\r?\n|$)/.test(this.text.slice(at, at + 2)) ? commentsEnd : undefined;
+    return /^(?:\r?\n|$)/.test(this.#text.slice(at, at + 2)) ? commentsEnd : undefined;
   }
 
-  private skipBlanks(from: number): number {
+  #skipBlanks(from: number): number {
     let at = from;
-    while (this.text[at] === ' ' || this.text[at] === '\t') at++;
+    while (this.#text[at] === ' ' || this.#text[at] === '\t') at++;
     return at;
   }
 }

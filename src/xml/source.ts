@@ -20,22 +20,22 @@ export function brief(value: string): string {
 
 /** The lines of a text. They end with \n; a byte order mark is not a column. */
 export class Lines {
-  private readonly starts: number[];
+  readonly #starts: number[];
 
   constructor(text: string) {
-    this.starts = [contentStart(text)];
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.starts.push(at + 1);
+    this.#starts = [contentStart(text)];
+    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#starts.push(at + 1);
   }
 
   /** The line and column of an offset, both from 1. */
   location(offset: number): Location {
-    let [line, next] = [1, this.starts.length + 1];
+    let [line, next] = [1, this.#starts.length + 1];
     while (next - line > 1) {
       const middle = (line + next) >>> 1;
-      if ((this.starts[middle - 1] ?? 0) <= offset) line = middle;
+      if ((this.#starts[middle - 1] ?? 0) <= offset) line = middle;
       else next = middle;
     }
-    return { line, column: Math.max(1, offset - (this.starts[line - 1] ?? 0) + 1) };
+    return { line, column: Math.max(1, offset - (this.#starts[line - 1] ?? 0) + 1) };
   }
 }
 

@@ -23,8 +23,8 @@ function complaint(text: string): { code: string; message: string; file?: string
 }
 
 /** Host A's snapshot after a change that makes it wrong. */
-function changed(change: (topology: Topology) => void): string {
-  const topology = structuredClone(hostA.topology);
+function changed(change: (topology: Mutable<Topology>) => void): string {
+  const topology = structuredClone(hostA.topology) as Mutable<Topology>;
   change(topology);
   return JSON.stringify(topology);
 }
@@ -34,6 +34,9 @@ const at = <T>(list: readonly T[], index: number): T => {
   if (item === undefined) throw new Error(`no item ${index}`);
   return item;
 };
+
+/** A topology that a test may change. */
+type Mutable<T> = T extends string | number ? T : { -readonly [Key in keyof T]: Mutable<T[Key]> };
 
 describe('a snapshot', () => {
   it('is read as the host that was written', () => {
@@ -91,7 +94,7 @@ describe('a snapshot', () => {
     });
   });
 
-  it.each<[title: string, change: (topology: Topology) => void, message: RegExp]>([
+  it.each<[title: string, change: (topology: Mutable<Topology>) => void, message: RegExp]>([
     [
       'an address that is none',
       (t) => (at(t.devices, 3).bdf = '0000:00:20.0' as Bdf),

@@ -71,7 +71,7 @@ describe('an expander bus is put on', () => {
   it("the cell of the SMMU's node where its devices have none", () => {
     const given = hostOf({ [GPU]: { node: null }, [NIC]: { node: null } }, twoSockets);
     const named = hostOf({ [GPU]: {}, [NIC]: {} }, twoSockets);
-    for (const [i, smmu] of named.topology.smmus.entries()) smmu.node = 1 - i;
+    for (const [i, smmu] of named.topology.smmus.entries()) Object.assign(smmu, { node: 1 - i });
     const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
     expect(nodes(content, named)).toEqual([1, 0]);
     expect(nodes(content, given)).toEqual([null, null]);

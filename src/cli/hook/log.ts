@@ -4,7 +4,11 @@ import { say } from '../io/terminal.js';
 
 /** The log of the hook: standard error, of which libvirt keeps what a refusal says, and a file for its owner alone. */
 export class HookLog {
-  constructor(private readonly file: string | undefined) {}
+  readonly #file: string | undefined;
+
+  constructor(file: string | undefined) {
+    this.#file = file;
+  }
 
   /** A line each. What cannot be written is not: a log is no reason for a guest not to start. */
   write(words: readonly string[]): void {
@@ -25,10 +29,10 @@ export class HookLog {
 
   /** The file, for appending; undefined where there is none, or it is something else than a file of ours. */
   open(): number | undefined {
-    if (this.file === undefined || this.file === '') return undefined;
+    if (this.#file === undefined || this.#file === '') return undefined;
     const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
     try {
-      return openSync(this.file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+      return openSync(this.#file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
     } catch {
       return undefined;
     }
