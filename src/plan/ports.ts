@@ -17,8 +17,7 @@ import {
   unmirroredDiagnostics,
 } from './mirror.js';
 import { keptPort, newPort, sparePortsOf, withReserves } from './port.js';
-import type { CurrentExpanderBus } from './slots.js';
-import { returnTo, type SlotMove, type SlotMoves } from './slots.js';
+import { type CurrentExpanderBus, returnTo, type SlotMove, type SlotMoves } from './slots.js';
 import { awaitingDevices, lackingSpare, type SparePort, spareExposure } from './spare-ports.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
 
