@@ -121,14 +121,14 @@ function checkTypes(comparison: Comparison): Check {
     .filter(({ reported }) => reported.type === 'identity')
     .map(({ device, predicted }) => guestPassthrough({ device, address: predicted.address }));
   const types = [...new Set(devices.flatMap(({ reported }) => reported.type ?? []))];
-  return { of: 'Guest', title: 'that it translates for them', found: types.join(', ') || 'no device', findings };
+  return { of: 'Guest', title: 'that it translates for each device', found: types.join(', ') || 'no device', findings };
 }
 
 function checkDrivers({ seen }: Comparison): Check {
   const without = seen.filter(({ reported }) => reported.driver === undefined);
   return {
     of: 'Guest',
-    title: 'that each has a driver',
+    title: 'that each device has a driver',
     found: [...new Set(seen.flatMap(({ reported }) => reported.driver ?? []))].join(', ') || 'no device',
     findings: without.map(({ device, predicted }) => guestDriverMissing({ device, address: predicted.address })),
   };
@@ -162,7 +162,7 @@ function checkCapabilities(comparison: Comparison): Check {
 }
 
 function checkFeatures({ report, values }: Comparison): Check {
-  const check = { of: 'Guest', title: 'for what its vSMMUs were given' } as const;
+  const check = { of: 'Guest', title: 'for the features of its vSMMUs' } as const;
   const { log } = report;
   if (!log) return { ...check, found: 'its log was not reported: only root can read it', findings: [] };
   const features = readFeatures(log);
@@ -243,7 +243,7 @@ const DEVICE_ERROR = /probe with driver|failed with error|Identify Controller fa
 const MOST = 8;
 
 function checkLog({ report: { log }, view }: Comparison, host: Host): Check {
-  const check = { of: 'Guest', title: "its kernel's log" } as const;
+  const check = { of: 'Guest', title: 'the kernel log' } as const;
   if (!log) return { ...check, found: 'not reported: only root can read it', findings: [] };
   const given = view.functions.flatMap((each) => (each.host === null ? [] : [{ ...each, host: each.host }]));
   // An NVMe driver names its controller, not the PCI device.

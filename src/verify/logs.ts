@@ -31,7 +31,7 @@ const START = /^\d{4}-\d\d-\d\d \S+: starting up libvirt version/gm;
 
 /** Looks for known errors in QEMU's log of this start. @param log the text, or why there is none */
 export function checkQemuLog(log: string | { readonly file: string; readonly why: string }): Check {
-  const check = { of: 'QEMU', title: 'its log of this start', found: 'none of the known errors' } as const;
+  const check = { of: 'QEMU', title: 'the log of this start', found: 'none of the known errors' } as const;
   if (typeof log !== 'string') return { ...check, found: '', findings: [qemuLogUnreadable(log)] };
   const start = [...log.matchAll(START)].at(-1)?.index ?? 0;
   const lines = log.slice(start).split('\n');
@@ -69,7 +69,7 @@ const RESET = /reset recovery|not ready \d+ms after|AER: |Unable to change power
 
 /** Looks for SMMU events and for resets of the domain's devices in the host's kernel log. */
 export function checkHostLog({ log, since, devices, smmus }: HostLogRequest): Check {
-  const check = { of: 'Host', title: "its kernel's log since then", found: 'no SMMU event, no reset' } as const;
+  const check = { of: 'Host', title: 'the kernel log since QEMU started', found: 'no SMMU event, no reset' } as const;
   if (!log) return { ...check, found: '', findings: [hostLogUnreadable()] };
   if (since === undefined) return { ...check, found: 'not known without the process of QEMU', findings: [] };
   const texts = log.filter(({ seconds }) => seconds >= since).map(({ text }) => text);

@@ -27,7 +27,7 @@ describe('vsmmu verify', () => {
     const virsh = start();
     const { code, stdout, stderr } = verify(report);
     expect(stderr).toBe('');
-    expect(stdout).toMatch(/Guest: Checking that it translates for them +: PASS \(DMA-FQ\)\n/);
+    expect(stdout).toMatch(/Guest: Checking that it translates for each device +: PASS \(DMA-FQ\)\n/);
     expect(stdout).toMatch(/\nThe guest of vm is what the plan says; \d to look at\.\n$/);
     expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
     expect(code).toBe(0);
@@ -37,7 +37,7 @@ describe('vsmmu verify', () => {
   it('says what fails, with its code and what to do, and ends with 1', () => {
     start();
     const { code, stdout } = verify(report.replaceAll('DMA-FQ', 'identity'));
-    expect(stdout).toMatch(/translates for them +: FAIL\n/);
+    expect(stdout).toMatch(/translates for each device +: FAIL\n/);
     expect(stdout.replace(/\s+/g, ' ')).toMatch(
       /group is identity \(guest-passthrough\).*-> remove iommu\.passthrough=1/,
     );

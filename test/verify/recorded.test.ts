@@ -47,8 +47,8 @@ describe('a real guest', () => {
       'QEMU: that it was started with the devices': '4 host devices',
       'Guest: that each device is behind its vSMMU': '3 SMMUs',
       'Guest: for each device at its address': '4 devices',
-      'Guest: that it translates for them': 'DMA',
-      'Guest: that each has a driver': 'nvme, igbvf',
+      'Guest: that it translates for each device': 'DMA',
+      'Guest: that each device has a driver': 'nvme, igbvf',
     });
   });
 });

@@ -132,7 +132,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
         '2026-11-24T12:00:01.000000Z qemu-system-aarch64: [iommufd=29] error attach 0006:01:00.0 (3) pasid 0 to id=9: No such file or directory',
       ),
     },
-    { 'QEMU: its log of this start': ['qemu-attach-failed'] },
+    { 'QEMU: the log of this start': ['qemu-attach-failed'] },
   ],
   [
     'the same at an earlier start',
@@ -142,17 +142,17 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'command queues that did not come',
     { more: qemuLog('qemu-system-aarch64: Tegra241 CMDQV: failed to mmap VINTF page0') },
-    { 'QEMU: its log of this start': ['qemu-cmdqv-failed'] },
+    { 'QEMU: the log of this start': ['qemu-cmdqv-failed'] },
   ],
   [
     'an invalidation that failed',
     { more: qemuLog('qemu-system-aarch64: IOMMU_HWPT_INVALIDATE failed: total 2 entries, processed 0 entries') },
-    { 'QEMU: its log of this start': ['qemu-invalidation-failed'] },
+    { 'QEMU: the log of this start': ['qemu-invalidation-failed'] },
   ],
   [
     'a log that only root reads',
     { more: { qemuLog: { file: '/var/log/libvirt/qemu/vm.log', why: 'permission denied' } } },
-    { 'QEMU: its log of this start': ['qemu-log-unreadable'] },
+    { 'QEMU: the log of this start': ['qemu-log-unreadable'] },
   ],
   ['a monitor that says the same', { more: { monitor: monitorOf() } }, {}],
   [
@@ -175,7 +175,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'an event of a device',
     { more: hostLog('arm-smmu-v3 arm-smmu-v3.8.auto: event: F_TRANSLATION client: 0009:01:00.0 sid: 0x100 ssid: 0x0') },
-    { "Host: its kernel's log since then": ['host-smmu-event'] },
+    { 'Host: the kernel log since QEMU started': ['host-smmu-event'] },
   ],
   [
     'an event as older kernels word it',
@@ -185,7 +185,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
         'arm-smmu-v3 arm-smmu-v3.8.auto: \t0x0000010000000010',
       ),
     },
-    { "Host: its kernel's log since then": ['host-smmu-event'] },
+    { 'Host: the kernel log since QEMU started': ['host-smmu-event'] },
   ],
   [
     'such an event of another device',
@@ -204,7 +204,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
         'arm-smmu-v3 arm-smmu-v3.8.auto: CMD_SYNC timeout at 0x00000047 [hwprod 0x00000048, hwcons 0x00000046]',
       ),
     },
-    { "Host: its kernel's log since then": ['host-smmu-event'] },
+    { 'Host: the kernel log since QEMU started': ['host-smmu-event'] },
   ],
   [
     'another SMMU that does not answer',
@@ -214,7 +214,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'a reset',
     { more: hostLog('vfio-pci 0006:01:00.0: vfio_bar_restore: reset recovery - restoring BARs') },
-    { "Host: its kernel's log since then": ['host-vfio-reset'] },
+    { 'Host: the kernel log since QEMU started': ['host-vfio-reset'] },
   ],
   [
     'the resets of every start',
@@ -245,20 +245,20 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'a kernel log that only root reads',
     { more: { hostLog: { log: undefined, since: 0, smmus: undefined } } },
-    { "Host: its kernel's log since then": ['host-log-unreadable'] },
+    { 'Host: the kernel log since QEMU started': ['host-log-unreadable'] },
   ],
 
   // The guest
   [
     'no translation in the guest',
     { report: (text) => text.replaceAll('DMA-FQ', 'identity') },
-    { 'Guest: that it translates for them': ['guest-passthrough', 'guest-passthrough', 'guest-passthrough'] },
+    { 'Guest: that it translates for each device': ['guest-passthrough', 'guest-passthrough', 'guest-passthrough'] },
   ],
   ['a guest that is strict', { report: (text) => text.replaceAll('DMA-FQ', 'DMA') }, {}],
   [
     'a driver unbound',
     { report: inReport(nvme, ' driver=nvme', '') },
-    { 'Guest: that each has a driver': ['guest-driver-missing'] },
+    { 'Guest: that each device has a driver': ['guest-driver-missing'] },
   ],
   [
     'a device that the guest does not have',
@@ -304,12 +304,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'an SMMU without ATS',
     { report: (text) => text.replace('features 0x00000020', 'features 0x00000000') },
-    { 'Guest: for what its vSMMUs were given': ['guest-feature-missing'] },
+    { 'Guest: for the features of its vSMMUs': ['guest-feature-missing'] },
   ],
   [
     'an SMMU with fewer bits',
     { report: (text) => text.replace(/oas 48-bit(?=.*00020)/, 'oas 44-bit') },
-    { 'Guest: for what its vSMMUs were given': ['guest-feature-missing'] },
+    { 'Guest: for the features of its vSMMUs': ['guest-feature-missing'] },
   ],
   [
     'fewer nodes',
@@ -329,12 +329,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'an SMMU of the guest that does not answer',
     { report: withLog('[    9.1] arm-smmu-v3 arm-smmu-v3.0.auto: CMD_SYNC timeout at 0x00000003') },
-    { "Guest: its kernel's log": ['guest-log-error'] },
+    { 'Guest: the kernel log': ['guest-log-error'] },
   ],
   [
     'a device that does not answer',
     { report: withLog(`[   70.4] nvme ${nvme}: probe with driver nvme failed with error -4`) },
-    { "Guest: its kernel's log": ['guest-log-error'] },
+    { 'Guest: the kernel log': ['guest-log-error'] },
   ],
   [
     'another device that does not answer',
