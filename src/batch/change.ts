@@ -8,7 +8,7 @@ import type { Journal } from './journal.js';
 
 /** Where domains are: a libvirt, or a folder. */
 export interface Store {
-  /** A domain's XML, whole; undefined where it is gone. */
+  /** The whole XML of a domain; undefined if the domain is gone. */
   read(id: string): Promise<string | Uint8Array | undefined>;
   /**
    * Puts another XML in its place, in one step.
@@ -16,15 +16,15 @@ export interface Store {
    * @returns what is wrong although it is written
    */
   write(id: string, xml: string | Uint8Array, validate: boolean): Promise<readonly Diagnostic[]>;
-  /** The file that a domain is in; a libvirt has no such thing. */
+  /** The file of a domain; undefined for a domain of libvirt. */
   fileOf?(id: string): string;
 }
 
-/** A change of a domain that is about to be made; its XML of before is kept. */
+/** A change that is about to be made to a domain, whose former XML is kept. */
 export interface Change {
   readonly id: string;
   readonly name: string;
-  /** The digest of its XML of before. */
+  /** The digest of its former XML. */
   readonly before: string;
   /** Where that is kept, as the journal names it. */
   readonly backup: string;
@@ -32,11 +32,11 @@ export interface Change {
 }
 
 /**
- * Changes a domain so that it can be told at any instant, from the journal and what is stored, how far it came: first the
+ * Changes a domain so that the journal and the stored XML show at any instant how far the change got: first the
  * entry that it begins, on the disk; then, if it is still what the change was made of, the change; then the entry that it
- * is done. Neither libvirt nor a file system can compare and change in one step: what somebody does in between is lost,
+ * is done. Neither libvirt nor a file system can compare and change in one step: a change made in between is lost,
  * in the millisecond that is left for it.
- * @param accepts whether what is stored, other than what was written, will do all the same
+ * @param accepts whether a stored text that differs from the written one is acceptable
  * @returns what is wrong although it is changed: that could not be written down, and is found out when the run is resumed
  * @throws OutsideError `domain-edited`, `domain-gone`, `read-back-differs` (it is then as before), and what the store throws
  */

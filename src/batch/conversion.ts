@@ -10,14 +10,14 @@ import type { Host } from '../host/host.js';
 import { whyNotApplicable } from '../plan/applicable.js';
 import type { DeviceCount } from './item.js';
 
-/** What is to be done with a domain, its XML known. */
+/** What a batch does with a domain, now that its XML is known. */
 export interface Conversion {
   readonly verdict: 'convert' | 'unchanged' | 'not-applicable' | 'refused';
-  /** libvirt's name of it; empty where the XML has none, or is none. */
+  /** Its name; empty if there is none, or the text is not XML. */
   readonly name: string;
-  /** The text that came in; undefined where it is no text. */
+  /** The input; undefined if it is not text. */
   readonly before: string | undefined;
-  /** What is to be in its place; undefined where it cannot be converted. */
+  /** The result; undefined if it cannot be converted. */
   readonly after: string | undefined;
   readonly plan: Plan | undefined;
   readonly diagnostics: readonly Diagnostic[];
@@ -65,7 +65,7 @@ export function losses({ verdict, diagnostics }: Pick<Conversion, 'verdict' | 'd
   return accelerated ? ['migration', 'save', 'memory snapshots'] : [];
 }
 
-/** How many of a domain's host devices are behind a vSMMU once it is converted; undefined where that was not planned. */
+/** The number of host devices behind a vSMMU after the conversion; undefined if it was not planned. */
 export function countDevices({ plan }: Pick<Conversion, 'plan'>): DeviceCount | undefined {
   if (!plan) return undefined;
   const { devices } = plan;

@@ -17,13 +17,13 @@ import type { DeviceCount, Verdict, Wanted } from './item.js';
 import { outsideLater, wrapIoError } from './outside.js';
 import { whyOf } from './why.js';
 
-/** What is to be done with the files of a folder; plain data, since it goes to other threads. */
+/** What to do with the files of a folder; plain data, since it is sent to other threads. */
 export interface FolderTask {
   /** Absolute. */
   readonly in: string;
   /** Absolute; undefined: nothing is written there. */
   readonly out: string | undefined;
-  /** The folder for the XML of before of what is to be changed in place; undefined: nothing is. */
+  /** The folder for the former XML of files changed in place; undefined: none is changed in place. */
   readonly backups: string | undefined;
   readonly settings: ConvertSettings;
   readonly hosts: HostSource;
@@ -41,7 +41,7 @@ export interface FileResult {
   readonly diagnostics: readonly Diagnostic[];
   readonly texts: { readonly before: string; readonly after: string } | undefined;
   readonly plan: Plan | undefined;
-  /** What is to be written in place, once it is in the journal. */
+  /** The text to write in place, once it is in the journal. */
   readonly pending: Change | undefined;
 }
 
@@ -100,7 +100,7 @@ export class FolderWorker {
 
 /**
  * Puts a result into the other folder, with its original's mode.
- * @returns whether it was written, and is on the disk; false where it is there already
+ * @returns true once it is written and on the disk; false if it was there already
  */
 async function writeResult(out: string, path: string, content: string, mode: number): Promise<boolean> {
   const [file, bytes] = [join(out, path), Buffer.from(content)];
@@ -112,7 +112,7 @@ async function writeResult(out: string, path: string, content: string, mode: num
   });
 }
 
-/** Undefined where there is no file, or a symbolic link, which is followed only to write. */
+/** Undefined if there is no file, or a symbolic link: links are followed only for writing. */
 function contentBelow(folder: string, path: string): Buffer | undefined {
   try {
     return readBelow(folder, path).bytes;

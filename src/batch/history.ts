@@ -24,7 +24,7 @@ export interface History {
   /** The last that was begun with each domain, in the order in which they were begun. */
   readonly changes: ReadonlyMap<string, PastChange>;
   readonly settled: ReadonlyMap<string, SettledEntry['verdict']>;
-  /** When every domain had been looked at; undefined: it was interrupted. */
+  /** When every domain had been processed; undefined: the run was interrupted. */
   readonly ended: string | undefined;
   /** Bytes of the journal that are whole lines. */
   readonly size: number;
@@ -59,7 +59,7 @@ export async function readHistory(run: RunFolder): Promise<History> {
   return { header, listed, changes, settled, ended, size };
 }
 
-/** The newest run of which something is left to do. @throws InputError `run-unknown` where none is */
+/** The newest run with something left to do. @throws InputError `run-unknown` if there is none */
 export async function newestUnfinished(state: State): Promise<RunFolder> {
   for (const run of state.runs().reverse()) if (isUnfinished(await readHistory(run))) return run;
   throw new InputError(runUnknown.unfinished({ folder: state.folder }));
@@ -67,7 +67,7 @@ export async function newestUnfinished(state: State): Promise<RunFolder> {
 
 /**
  * The newest run that changed something, taken back already or not: to take it back twice is to do nothing.
- * @throws InputError `run-unknown` where none did
+ * @throws InputError `run-unknown` if none did
  */
 export async function newestThatChanged(state: State): Promise<RunFolder> {
   for (const run of state.runs().reverse()) {
@@ -78,7 +78,7 @@ export async function newestThatChanged(state: State): Promise<RunFolder> {
   throw new InputError(runUnknown.changed({ folder: state.folder }));
 }
 
-/** Whether a run was interrupted, or has domains that failed; not one that somebody began to take back. */
+/** Whether a run was interrupted or has domains that failed; false for a run whose rollback has begun. */
 function isUnfinished(history: History): boolean {
   const { ended, changes, listed, settled } = history;
   const all = [...changes.values()];
@@ -88,7 +88,7 @@ function isUnfinished(history: History): boolean {
   return ended === undefined || left;
 }
 
-/** The domains that need not be looked at again: they were changed, taken back, or settled otherwise than by failing. */
+/** The domains that need not be processed again: changed, rolled back, or settled without failing. */
 export function settledIds({ changes, settled }: History): ReadonlySet<string> {
   const ids = new Set<string>();
   for (const [id, { stored, undone }] of changes) if (stored !== undefined || undone) ids.add(id);
@@ -96,7 +96,7 @@ export function settledIds({ changes, settled }: History): ReadonlySet<string> {
   return ids;
 }
 
-/** How many domains met with each verdict so far, but for those that are looked at again. */
+/** The number of domains per verdict so far, without those that are processed again. */
 export function totalsOf({ changes, settled }: History): Totals {
   const totals = new Map<Verdict, number>();
   const count = (verdict: Verdict) => totals.set(verdict, (totals.get(verdict) ?? 0) + 1);

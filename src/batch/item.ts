@@ -3,7 +3,7 @@ import type { Plan } from '../generated/plan.js';
 
 /**
  * What became of a domain. `convert`: it would be changed; `converted`: it was; `written`: its result is in the other
- * folder; `copied`: it is there as it was; `skipped`: it could be, and is left alone for a reason; `cannot`: not on this host, or it is no good;
+ * folder; `copied`: it is there as it was; `skipped`: it could be, and is left alone for a reason; `refused`: not possible on this host, or invalid;
  * `failed`: something outside went wrong with it.
  */
 export type Verdict =
@@ -24,11 +24,11 @@ export interface DeviceCount {
   readonly total: number;
 }
 
-/** One domain of a batch, as it is told of. */
+/** The result of one domain of a batch, for reporting. */
 export interface DomainResult {
   /** Its UUID, or its file's path below the folder. */
   readonly id: string;
-  /** libvirt's name of it; the path where it has none. */
+  /** Its name; the path if it has none. */
   readonly name: string;
   /** The file that it is in, absolute; undefined for a libvirt's. */
   readonly file?: string | undefined;
@@ -37,7 +37,7 @@ export interface DomainResult {
   readonly why?: string | undefined;
   /** What it can do no longer. */
   readonly loses: readonly string[];
-  /** How many of its host devices are behind a vSMMU then; undefined where that was not planned. */
+  /** The number of its host devices behind a vSMMU after the conversion; undefined if it was not planned. */
   readonly devices?: DeviceCount | undefined;
   /** It runs, and is another only from its next start on. */
   readonly running: boolean;

@@ -117,7 +117,7 @@ export class Journal {
 
 /**
  * The entries of a journal in order, one at a time, and how many bytes of it are whole lines by then. A last line without
- * an end is no entry: its process died while it wrote it.
+ * end is not an entry: its process died while writing it.
  * @throws OutsideError `journal-invalid` for any other line that is none; `file-unreadable`
  */
 export async function* readJournal(file: string): AsyncGenerator<{ readonly entry: Entry; readonly size: number }> {

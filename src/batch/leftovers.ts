@@ -32,7 +32,7 @@ function openDrafts(): ReadonlySet<string> {
   return names;
 }
 
-/** Undefined where a process has ended, or belongs to somebody else. */
+/** Undefined if the process has ended or belongs to another user. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

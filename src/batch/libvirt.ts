@@ -66,7 +66,7 @@ async function isThere(connection: DomainAccess, uuid: DomainUuid): Promise<bool
 
 /**
  * Converts domains of a libvirt, and gives what became of each in their order.
- * @throws OutsideError `libvirt-unreachable` where it went away for good
+ * @throws OutsideError `libvirt-unreachable` if libvirt does not come back
  */
 export async function* convertDomains(run: LibvirtRun): AsyncGenerator<DomainResult> {
   // Two for each connection, whose virsh has the next command at once: we work on one while libvirt works on the other.
@@ -103,7 +103,7 @@ class OneDomain {
   async #attempt(): Promise<DomainResult> {
     const { uuid, persistent } = this.#entry;
     const { apply, settings, host, inFlight, want } = this.#run;
-    if (!persistent) return { ...this.#item('skipped', []), why: 'it is transient, and has no next start' };
+    if (!persistent) return { ...this.#item('skipped', []), why: 'it is transient, so it has no next start' };
     const store = libvirtStore(this.#connection);
     try {
       const before = await store.read(uuid);
@@ -150,7 +150,7 @@ class OneDomain {
     return await change(store, apply.journal, { id, name, before: digest, backup, text }, good);
   }
 
-  /** Why its saved memory stands in the way; empty: it has none. */
+  /** Why its saved memory prevents the conversion; empty: there is none. */
   async #savedMemory(): Promise<readonly Diagnostic[]> {
     const { uuid, managedSave, snapshots } = this.#entry;
     if (managedSave) return [domainSaved.managedSave()];

@@ -15,12 +15,12 @@ export interface Lock extends Disposable {
 export interface LockOptions {
   /** How many seconds; without it as long as it takes. */
   readonly waitSeconds?: number | undefined;
-  /** Told when somebody else has it, with their process id where they left it. */
+  /** Called if another process holds the lock, with its process id if known. */
   readonly onWait?: (holder: string) => void;
 }
 
 /**
- * Locks a file with flock(2). The lock ends with the process that holds it, however that dies. Node has no call for it;
+ * Locks a file with flock(2). The lock ends with the process that holds it, however that process ends. Node has no call for it;
  * flock(1) of util-linux locks an open file that it inherits, which stays locked when flock(1) has ended.
  * @throws OutsideError `state-locked` when the time is up; `state-unwritable`
  */
@@ -60,7 +60,7 @@ async function lockOpenFile(
   }
 }
 
-/** Leaves our process id for whoever waits; a full disk does not keep the lock from being ours. */
+/** Writes our process id for processes that wait; the lock holds even if the disk is full. */
 function reportHolder(file: string): void {
   try {
     writeFileSync(file, `${process.pid}\n`);

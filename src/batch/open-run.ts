@@ -40,7 +40,7 @@ export class OpenRun implements AsyncDisposable {
     return { open: new OpenRun(run, Journal.reopen(run.journal, history.size), history), history };
   }
 
-  /** Whether there is something in it to take back or to go on with. */
+  /** Whether the run has something to roll back or to resume. */
   get kept(): boolean {
     return this.#kept;
   }

@@ -13,14 +13,14 @@ import type { RunFolder } from './state.js';
 import { whyOf } from './why.js';
 import { inOrder } from './window.js';
 
-/** A run that is to be taken back. */
+/** A run to roll back. */
 export interface Rollback {
   readonly run: RunFolder;
   readonly journal: Journal;
   readonly changes: readonly PastChange[];
   /** As many stores as are to be used at a time. */
   readonly stores: readonly Store[];
-  /** Gives domains back what they were although somebody edited or removed them since. */
+  /** Restores domains even if they were edited or removed since. */
   readonly force: boolean;
   readonly signal: AbortSignal;
 }

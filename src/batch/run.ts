@@ -29,7 +29,7 @@ function convertSettings({ settings, target }: Batch): ConvertSettings {
   return { policy: policyWithDefaults(policy as Partial<Policy>), target, forceTcg, strict };
 }
 
-/** A batch of files. @param open undefined: nothing is done, only told */
+/** A batch of files. @param open undefined: a dry run, which only reports */
 export function runFolder(
   batch: Batch & { readonly source: FolderSource },
   { jobs, want, failFast, signal }: BatchOptions,
@@ -81,7 +81,7 @@ export class LibvirtBatch implements AsyncDisposable {
     return all.filter(({ uuid }) => wanted.has(uuid));
   }
 
-  /** Converts them. @param open undefined: nothing is done, only told */
+  /** Converts them. @param open undefined: a dry run, which only reports */
   async *run(
     batch: Batch & { readonly source: LibvirtSource },
     domains: readonly DomainEntry[],

@@ -7,7 +7,7 @@ import { describeIoError } from '../io/errors.js';
 import { sshTarget } from '../libvirt/uri.js';
 
 /**
- * The host of a remote libvirt, as `vsmmu topology` tells of it there.
+ * The host of a remote libvirt, as `vsmmu topology` reports it there.
  * @throws InputError `usage`, `topology-invalid`; OutsideError `ssh-failed`
  */
 export async function sshTopology(uri: string): Promise<Host> {

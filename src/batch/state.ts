@@ -23,7 +23,7 @@ export interface NewRun {
   readonly journal: Journal;
 }
 
-/** The folder of a run: its journal, the host that it is for, and the XML of before of every domain that it changed. */
+/** The folder of a run: its journal, the host that it is for, and the former XML of every domain that it changed. */
 export class RunFolder {
   /** Its name. */
   readonly id: string;
@@ -38,18 +38,18 @@ export class RunFolder {
     return join(this.path, 'journal.jsonl');
   }
 
-  /** Where the XML of before of a domain is. @param backup as the journal names it */
+  /** The path of a domain's former XML. @param backup as the journal names it */
   file(backup: string): string {
     return join(this.path, backup);
   }
 
-  /** Keeps a domain's XML of before, on the disk when it resolves. @throws OutsideError `state-unwritable` */
+  /** Stores a domain's former XML; it is on the disk when the promise resolves. @throws OutsideError `state-unwritable` */
   async keep(backup: string, content: string | Uint8Array): Promise<void> {
     const file = this.file(backup);
     await outsideLater(stateUnwritable, file, () => replaceFile(file, content, { mode: 0o600 }));
   }
 
-  /** The XML of before of a domain, byte for byte. @throws OutsideError `file-unreadable` */
+  /** A domain's former XML, byte for byte. @throws OutsideError `file-unreadable` */
   backup(backup: string): Buffer {
     const file = this.file(backup);
     return wrapIoError(fileUnreadable, file, () => readFileSync(file));
@@ -69,7 +69,7 @@ export class RunFolder {
     for await (const { entry } of readJournal(this.journal)) yield entry;
   }
 
-  /** Takes the run and all its backups away; killed on the way it is no run any more, and the next one takes the rest. */
+  /** Removes the run and its backups. If interrupted, it no longer counts as a run, and the next run removes the rest. */
   remove(): void {
     const leftover = join(dirname(this.path), `${UNFINISHED}${this.id}`);
     wrapIoError(stateUnwritable, this.path, () => {
@@ -122,7 +122,7 @@ export class State {
       .map((name) => new RunFolder(this.folder, name));
   }
 
-  /** @throws InputError `run-unknown` where there is no run: then nothing is made for one either */
+  /** @throws InputError `run-unknown` if there is no run; nothing is created then */
   requireRuns(): void {
     if (this.runs().length > 0) return;
     throw new InputError(runUnknown.none({ folder: this.folder }));

@@ -10,15 +10,15 @@ import { outsideLater, wrapIoError } from './outside.js';
 export interface Found {
   /** Below the folder. */
   readonly path: string;
-  /** A symbolic link: its target is found by its own name, or is none of this folder's. */
+  /** A symbolic link: its target is found under its own name, or is outside this folder. */
   readonly link: boolean;
   /** A pipe, a socket or a device: reading it could wait for ever. */
   readonly special?: true;
-  /** A folder, and why what is in it cannot be told. */
+  /** A folder, and why it cannot be read. */
   readonly unreadable?: readonly Diagnostic[];
 }
 
-/** @throws OutsideError `file-unreadable` where a path is no folder that can be read */
+/** @throws OutsideError `file-unreadable` if a path is not a readable folder */
 export function requireFolder(path: string): void {
   wrapIoError(fileUnreadable, path, () => opendirSync(path).closeSync());
 }

@@ -18,7 +18,7 @@ export async function* inOrder<T, R>(
     for await (const item of items) {
       if (signal?.aborted) break;
       const result = work(item);
-      // It is looked at later: until then nobody is to call it unhandled.
+      // It is awaited later; until then it must not count as unhandled.
       result.catch(() => undefined);
       inFlight.push(result);
       if (inFlight.length >= width) yield* first();

@@ -10,9 +10,9 @@ export type { CheckOptions } from './inspection.js';
 /**
  * Looks for what libvirt accepts and QEMU or the guest does not survive, in a domain that was converted by us, by hand or not
  * at all. A pure function. Of machines other than QEMU's `virt` for `aarch64` it knows next to nothing, and says so little.
- * @param domain of `readDomain` rather than `parseDomain`, so that what is there twice is among the findings
- * @param host the host that it is to run on; without one, only what the domain tells by itself is looked at
- * @returns what is wrong, in the order of the document; empty: nothing
+ * @param domain read with `readDomain`, which accepts duplicates, so that they are reported too
+ * @param host the host that runs it; undefined: checks only what the domain alone shows
+ * @returns the diagnostics, in document order
  */
 export function check(domain: Domain, host: Host | undefined, options: CheckOptions = {}): readonly Diagnostic[] {
   const inspection = inspect(domain, host, options);

@@ -14,14 +14,14 @@ import type { XmlElement } from '../xml/document.js';
 export interface CheckOptions {
   /** Takes a domain that is not of type `kvm`: QEMU will not accelerate it. For test labs. */
   readonly forceTcg?: boolean;
-  /** The libvirt and the QEMU that the domain is for; today's upstream where it is missing. */
+  /** The libvirt and QEMU versions that the domain is for; default: current upstream. */
   readonly target?: Target;
 }
 
-/** One thing that may be wrong with a domain: says where it is, or nothing. */
+/** A check rule: returns a diagnostic per violation. */
 export type Rule = (inspection: Inspection) => readonly Diagnostic[];
 
-/** An SMMU of the guest, and what is behind it. */
+/** A vSMMU and the devices behind it. */
 export interface Vsmmu {
   readonly iommu: Iommu;
   /** The root bus that it translates for. */
@@ -31,14 +31,14 @@ export interface Vsmmu {
   readonly hostDevices: readonly HostDevice[];
   /** The emulated devices behind it that have an address. */
   readonly emulated: readonly GuestDevice[];
-  /** The host's SMMU that it stands for; undefined where no device tells, or no host is known. */
+  /** The host SMMU that it stands for; undefined if no device is behind it or the host is unknown. */
   readonly owner: string | undefined;
 }
 
 /** A domain as the rules look at it, with what several of them ask. */
 export interface Inspection extends Required<CheckOptions> {
   readonly domain: Domain;
-  /** Undefined: only what can be told from the domain alone. */
+  /** Undefined: only rules that need no host apply. */
   readonly host: Host | undefined;
   readonly tree: PciTree;
   /** Every SMMU that names a root bus of the domain, in the order of the document. */

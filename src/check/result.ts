@@ -8,7 +8,7 @@ import { type CheckOptions, check } from './check.js';
  * in the input; a new one is an error, and has no location since nobody has seen the lines that it is in.
  * @param before the domain as it was given
  * @param after as it would be written
- * @param reported what the plan reports: none of it is repeated
+ * @param reported the plan's diagnostics, which are not repeated
  */
 export function resultDiagnostics(
   before: Domain,
@@ -30,7 +30,7 @@ export function resultDiagnostics(
   });
 }
 
-/** What a check finds in a domain that somebody edited, without the errors that it had before. */
+/** Checks an edited domain; errors that it had before the edit are left out. */
 export function newDiagnostics(
   before: Domain,
   after: Domain,

@@ -18,7 +18,7 @@ import { reportInstalled } from './place.js';
 import { stateFolder } from './state-folder.js';
 import { targetNames, targetOf } from './target.js';
 
-/** The libvirt that a batch is of where none is named. */
+/** The default libvirt of a batch. */
 const DEFAULT_URI = 'qemu:///system';
 
 /** Converts the domains that a command line of `batch convert` names. @returns the exit code */

@@ -60,7 +60,7 @@ export function waitOf(options: OptionValues): number | undefined {
   return number(options, 'wait', 0, 7 * 24 * 3600);
 }
 
-/** The value of an option that is a number; undefined where it was not given. @throws InputError `usage` */
+/** The value of an option that is a number; undefined if not given. @throws InputError `usage` */
 export function number(options: OptionValues, name: string, least: number, most: number): number | undefined {
   const given = value(options, name);
   if (given === undefined) return undefined;

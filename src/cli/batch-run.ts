@@ -27,7 +27,7 @@ export function jobsOf(options: OptionValues): number {
   return number(options, 'jobs', 1, 64) ?? availableParallelism();
 }
 
-/** A signal that fires when somebody wants the command to end: Ctrl-C, or `kill`. */
+/** A signal that is aborted by Ctrl-C or `kill`. */
 export function interruption(): AbortController {
   const controller = new AbortController();
   const stop = () => {
@@ -48,7 +48,7 @@ export function openState(options: OptionValues): State {
 /** The lock on that folder; none for what only looks. Says so while it waits. */
 export async function lockFor(options: OptionValues, needed = isSet(options, 'apply')): Promise<Lock | undefined> {
   if (!needed) return undefined;
-  // Whoever stops reading what is told (`| head`) does not stop what is done.
+  // A closed standard output (`| head`) does not stop the run.
   process.stdout.removeAllListeners('error').on('error', () => undefined);
   return await openState(options).lock(lockOptions(options));
 }
@@ -84,17 +84,17 @@ function lockOptions(options: OptionValues): LockOptions {
 export interface BatchContext {
   readonly options: OptionValues;
   readonly stop: AbortController;
-  /** Whether it is only told what would be done. */
+  /** Whether it is a dry run, which only reports. */
   readonly dry: boolean;
-  /** What became of the domains that an earlier part of the run looked at. */
+  /** The results of the earlier part of the run. */
   readonly before?: Totals;
-  /** How many domains there are, where that can be known. */
+  /** The number of domains, if known. */
   readonly total: () => Promise<number>;
   /** The report of --html. */
   readonly report?: HtmlReport | undefined;
   /** What the document of --json has beside the domains; asked at the end. */
   readonly document: () => Readonly<Record<string, unknown>>;
-  /** Called when every domain has its result. Returns false where the run has to be resumed all the same. */
+  /** Called when every domain has its result. Returns false if the run has to be resumed nevertheless. */
   readonly finish: (tally: Tally) => Promise<boolean>;
   /** Returns what to report once where something was changed, or would be. */
   readonly warnings?: () => Promise<readonly Diagnostic[]>;
@@ -134,7 +134,7 @@ function shellWord(text: string): string {
   return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** Goes through the domains of a batch, tells of each, and sums up. @returns the exit code */
+/** Runs a batch: reports each domain and prints a summary. @returns the exit code */
 export async function runBatch(items: AsyncIterable<DomainResult>, going: BatchContext): Promise<number> {
   const { options, stop, report } = going;
   const tally = new Tally(going.before);
@@ -178,7 +178,7 @@ export async function runBatch(items: AsyncIterable<DomainResult>, going: BatchC
 }
 
 async function openProgress({ options, total, dry }: BatchContext) {
-  // A document is no place for a bar.
+  // A progress bar would corrupt a JSON document.
   const inTheWay = isSet(options, 'json') && process.stdout.isTTY;
   if (!process.stderr.isTTY || isSet(options, 'quiet') || inTheWay) return undefined;
   const { Progress } = await import('./render/progress.js');

@@ -9,7 +9,7 @@ export interface CommandLine {
   readonly options: OptionValues;
 }
 
-/** Values are text (a version `11.10` is no number), and no option swallows the argument after its own. */
+/** Values are text (a version `11.10` is not a number), and no option swallows the argument after its own. */
 const CONFIGURATION = {
   'parse-numbers': false,
   'parse-positional-numbers': false,

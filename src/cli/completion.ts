@@ -22,7 +22,7 @@ const NOTHING: Completion = { candidates: [] };
 
 /**
  * What may come next on a command line.
- * @param words the words after `vsmmu`; the last one is the one being typed, empty where none has begun
+ * @param words the words after `vsmmu`; the last one is the one being typed, empty if none has begun
  * @param domains lists the names of the domains of a libvirt
  */
 export async function complete(

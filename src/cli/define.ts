@@ -24,8 +24,8 @@ interface Change {
 }
 
 /**
- * Stores a domain in the libvirt that it is from: shows what changes, asks on a terminal, keeps the definition of before,
- * and sees that nobody changed it in the meantime, as virsh edit does.
+ * Stores a domain in the libvirt that it is from: shows what changes, asks on a terminal, keeps the former definition,
+ * and refuses if it changed in the meantime, as virsh edit does.
  * @throws RefusedError `define-declined`, `domain-edited`, `domain-transient`; OutsideError
  */
 export async function define(source: Source, { before, after, diagnostics }: Change, options: OptionValues) {
@@ -33,7 +33,7 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
   const uri = value(options, 'connect');
   if (uuid === undefined || uri === undefined)
     throw new InputError(usage.requires({ option: '--define', other: '--connect' }));
-  if (after === before) return tell(name, { changed: false, diagnostics }, options);
+  if (after === before) return printOutcome(name, { changed: false, diagnostics }, options);
   const diff = unifiedDiff(name, before, after);
   const connection = openLibvirt(uri);
   try {
@@ -47,7 +47,7 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
     }
     const backup = keep(stateFolder(options), uuid, before);
     await connection.define(after);
-    tell(name, { changed: true, diagnostics: found, backup }, options);
+    printOutcome(name, { changed: true, diagnostics: found, backup }, options);
   } finally {
     await connection.close();
   }
@@ -87,7 +87,7 @@ function keep(folder: string, uuid: DomainUuid, xml: string): string {
   return file;
 }
 
-function tell(
+function printOutcome(
   name: string,
   { changed, diagnostics, backup }: { changed: boolean; diagnostics: readonly Located[]; backup?: string },
   options: OptionValues,
@@ -95,7 +95,7 @@ function tell(
   if (!changed) report(diagnostics, options);
   if (isSet(options, 'json')) printJson({ changed, diagnostics, ...(backup !== undefined && { backup }) });
   else if (!isSet(options, 'quiet')) {
-    const kept = `defined; the definition of before is in ${backup}`;
+    const kept = `defined; the former definition is in ${backup}`;
     say(`${JSON.stringify(name)}: ${changed ? kept : 'nothing to change'}\n`);
   }
 }

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { editorFailed } from '../diagnostics/integrations.js';
 
-/** Tells an editor of ours that it was started by one of ours. */
+/** Marks an editor that vsmmu started, so that vsmmu does not start itself again. */
 const INSIDE = 'VSMMU_EDITING';
 
 /** An editor's command that leads back here: `vsmmu edit`, by whatever path and with whatever options. */

@@ -9,7 +9,7 @@ import type { Source } from './source.js';
 
 /** What `--fix` made of a domain. */
 export interface Fixed {
-  /** Its new text; undefined where it stays as it is. */
+  /** Its new text; undefined if it is left unchanged. */
   readonly xml: string | undefined;
   /** What there is to say of it now. */
   readonly diagnostics: readonly Located[];
@@ -19,11 +19,11 @@ export interface Fixed {
 export type Examine = (source: Source) => readonly Located[];
 
 /**
- * Rewrites a domain as `vsmmu rewrite --in-place` would, if that mends something of what is found in it: its file; with
+ * Rewrites a domain as `vsmmu rewrite --in-place` would, if that fixes a diagnostic of it: its file; with
  * `--diff` no file, but what would change is printed. What came on standard input goes to standard output, changed or not.
  */
 export async function fix(source: Source, examine: Examine, options: OptionValues): Promise<Fixed> {
-  const fixed = await mend(source, examine, options);
+  const fixed = await rewriteIfBetter(source, examine, options);
   const before = Buffer.from(source.input).toString('utf8');
   const { xml: after = before } = fixed;
   if (isSet(options, 'diff')) {
@@ -42,7 +42,7 @@ export async function fix(source: Source, examine: Examine, options: OptionValue
   return fixed;
 }
 
-async function mend(source: Source, examine: Examine, options: OptionValues): Promise<Fixed> {
+async function rewriteIfBetter(source: Source, examine: Examine, options: OptionValues): Promise<Fixed> {
   const found = examine(source);
   const asItIs = { xml: undefined, diagnostics: found };
   const wrong = found.filter((d) => d.severity !== 'note');
@@ -56,7 +56,7 @@ async function mend(source: Source, examine: Examine, options: OptionValues): Pr
     if (!(error instanceof DiagnosedError)) throw error;
     const said = new Set(found.map(keyOf));
     const why = error.diagnostics.filter((d) => d.severity === 'error' && !said.has(keyOf(d)));
-    // What a rewrite cannot even read, a check has found; what else is wrong is none of the domain's.
+    // The check has reported what a rewrite cannot read; other errors do not concern the domain.
     if (why.length > 0 && !(error instanceof RefusedError)) throw error;
     return { xml: undefined, diagnostics: [...found, ...why.map((d) => ({ file: source.name, ...d }))] };
   }

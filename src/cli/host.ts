@@ -63,7 +63,7 @@ export function sysfsOf(options: OptionValues): string {
   return value(options, 'sysfs') ?? LIVE_SYSFS;
 }
 
-/** The kernel's log belongs to the live sysfs; a copy of a sysfs has none. */
+/** The kernel log belongs to the live sysfs, not to a copy of one. */
 function kernelLogOf(options: OptionValues): KernelLog {
   return sysfsOf(options) === LIVE_SYSFS ? KERNEL_LOG : () => [];
 }

@@ -15,7 +15,7 @@ import { applyStrictness, printDiagnostics, printJson } from './report.js';
 
 /**
  * Runs a command line and says how it ended: exit code 0 done, 1 the answer is no, 2 the input or the command line is
- * wrong, 3 the outside failed. A bug of ours throws.
+ * wrong, 3 the outside failed. A bug in vsmmu throws.
  * @param argv the arguments after the program's name
  */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -40,7 +40,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof InterruptedError) return 130;
     if (!(error instanceof DiagnosedError)) throw error;
-    tell(inCommand(error.diagnostics, command && name), line, command?.subject);
+    report(inCommand(error.diagnostics, command && name), line, command?.subject);
     return exitCodeOf(error);
   }
 }
@@ -72,7 +72,7 @@ function inCommand(found: readonly Diagnostic[], name: string | undefined): read
 }
 
 /** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */
-function tell(
+function report(
   found: readonly Diagnostic[],
   { operands: [file = '-'], options }: CommandLine,
   subject: string | undefined,
@@ -82,7 +82,7 @@ function tell(
     file: d.code === usage.code ? 'vsmmu' : name,
     ...d,
   }));
-  const told = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
-  printDiagnostics(told);
+  const shown = isSet(options, 'verbose') ? diagnostics : diagnostics.filter((d) => d.severity === 'error');
+  printDiagnostics(shown);
   if (isSet(options, 'json')) printJson({ changed: false, diagnostics });
 }

@@ -6,10 +6,10 @@ import { readExisting, readTextFile } from './io/files.js';
 /** The options of a command line as they were given; each by its name in kebab case. */
 export type OptionValues = Readonly<Record<string, unknown>>;
 
-/** Where the policy is looked for when nobody names one. */
+/** The default path of the policy. */
 export const DEFAULT_POLICY_FILE = '/etc/vsmmu/policy.json';
 
-/** Where the state is kept when nobody names a folder, in words. */
+/** The default state folder, as text for --help. */
 export const STATE_FOLDERS = '/var/lib/vsmmu; ~/.local/state/vsmmu if not root';
 
 /** An option as yargs describes it. */
@@ -74,7 +74,7 @@ export const CONNECT_OPTIONS: Options = {
   }),
 };
 
-/** How a domain is stored where it was taken from. */
+/** Options for storing a domain where it came from. */
 export const DEFINE_OPTIONS: Options = {
   ...CONNECT_OPTIONS,
   define: flag('with --connect: define the result, after showing the diff and asking', { conflicts: 'output' }),
@@ -218,7 +218,7 @@ function optionValue(
   return /^(0|[1-9][0-9]*)$/.test(given) ? Number(given) : given;
 }
 
-/** The one operand that a command may have; `-` where it has none. @throws InputError `usage` for more than one */
+/** The single operand of a command; `-` if not given. @throws InputError `usage` for more than one */
 export function soleOperand(operands: readonly string[], what: string): string {
   const [first = '-', second] = operands;
   if (second === undefined) return first;

@@ -29,7 +29,7 @@ export function checkPicture(options: OptionValues): void {
     throw wrong(`--json and ${svg === '-' ? '--svg -' : '--format dot'} exclude each other`);
   }
   if (svg === '') throw wrong('--svg takes a file, or - for standard output');
-  // `--svg vm.xml` is soon typed for `--svg vm.svg vm.xml`, and would cost the domain.
+  // `--svg vm.xml` is a likely typing error for `--svg vm.svg vm.xml`, and would overwrite the domain.
   if (svg !== undefined && svg !== '-' && isOtherFile(svg)) {
     throw wrong(`--svg would write over ${svg}, which is no SVG`, 'give another file, or remove that one');
   }

@@ -42,7 +42,7 @@ export function applyStrictness(diagnostics: readonly Diagnostic[], options: Opt
 export type Locate = (found: readonly Diagnostic[]) => readonly Located[];
 
 /**
- * How findings of a domain are told, as strictly as the options ask.
+ * How diagnostics of a domain are reported, as strictly as the options ask.
  * @param file what the domain is called
  */
 export function withFile({ document }: Domain, file: string, options: OptionValues): Locate {
@@ -52,7 +52,7 @@ export function withFile({ document }: Domain, file: string, options: OptionValu
 
 /**
  * What a step gives, with its findings located.
- * @throws RefusedError where one of them is an error
+ * @throws RefusedError if one of them is an error
  */
 export function refuseErrors<T extends { readonly diagnostics: readonly Diagnostic[] }>(
   locate: Locate,

@@ -14,15 +14,15 @@ export interface Source {
   readonly input: Uint8Array;
   /** The file that it is from. */
   readonly file?: string;
-  /** Its UUID, where it is libvirt's. */
+  /** Its UUID, if it comes from libvirt. */
   readonly uuid?: DomainUuid;
 }
 
 /** How a domain is wanted. */
 export interface Wanted {
-  /** What a file is to be called, if not by its own name. */
+  /** The name to report for a file, if not its own. */
   readonly name?: string;
-  /** Of a libvirt's: as it runs, where it runs; as it starts next otherwise. */
+  /** For a domain of libvirt: the running definition, if it runs; else that of the next start. */
   readonly live?: boolean;
   /** Of a libvirt's: with its passwords; without them, a definition loses them. */
   readonly security?: boolean;
@@ -43,7 +43,7 @@ export class Sources {
     return new Sources(openLibvirt(uri));
   }
 
-  /** @throws DiagnosedError where it is not there, or cannot be read */
+  /** @throws DiagnosedError if it does not exist or cannot be read */
   async read(
     operand: string,
     { name: called = nameOfInput(operand), live = false, security = false }: Wanted = {},
@@ -92,7 +92,7 @@ export async function readSource(operand: string, options: OptionValues, wanted?
 
 /**
  * Makes sure that the host that is read is the one that the domain is on.
- * @throws InputError `usage` for a libvirt of another machine whose topology nobody gave
+ * @throws InputError `usage` for a libvirt on another machine without its topology
  */
 export function requireItsHost(options: OptionValues): void {
   const uri = value(options, 'connect');

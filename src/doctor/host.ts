@@ -101,7 +101,7 @@ function examineGroups(host: Host): DoctorResult {
   ];
   if (shared.length === 0) return { ...check, grade: 'pass', found: 'none', ...(details.length > 0 && { details }) };
   const found = `${shared.length}: their devices stay on pcie.0, behind no vSMMU`;
-  // One device with the bridge above it is usual for a management controller's display, which nobody assigns.
+  // One device with the bridge above it is usual for a management controller's display, which is not assigned to guests.
   const matters = shared.some(([, members]) => {
     const endpoints = members.filter(({ bridge }) => !bridge);
     return endpoints.length > 1 || endpoints.some(({ vfio }) => vfio);

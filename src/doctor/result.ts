@@ -2,12 +2,12 @@ import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import type { Machine } from '../host/machine.js';
 
-/** `pass`: as it should be. `warn`: look at it. `fail`: nothing is accelerated here until that is mended. */
+/** `pass`: as it should be. `warn`: should be checked. `fail`: prevents acceleration on this host. */
 export type Grade = 'pass' | 'warn' | 'fail';
 
 /** What one look at a machine found. */
 export interface DoctorResult {
-  /** What was looked at: the host, its kernel, QEMU or libvirt. */
+  /** The subject: the host, its kernel, QEMU or libvirt. */
   readonly of: 'Domain' | 'Guest' | 'Host' | 'Kernel' | 'QEMU' | 'libvirt';
   /** In words that follow "Checking". */
   readonly title: string;
@@ -28,6 +28,6 @@ export interface DoctorInput {
   readonly trouble?: string | undefined;
   readonly libvirt: LibvirtAbility | undefined;
   readonly qemu: QemuAbility | undefined;
-  /** libvirt's hook, where it is installed, and what keeps it from running. */
+  /** libvirt's hook, if installed, and what prevents it from running. */
   readonly hook?: { readonly file: string; readonly problems: readonly string[] } | undefined;
 }

@@ -54,7 +54,7 @@ export function formatBdf({ domain, bus, slot, function: func }: PciAddress): Bd
 const NODE_DEVICE = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/;
 
 /**
- * The BDF that a text means, or undefined where it is none. Takes upper case, `31:10.2` as `lspci` prints it, and
+ * Parses a BDF; undefined if the text is not one. Accepts upper case, `31:10.2` as `lspci` prints it, and
  * `pci_0000_31_10_2` as libvirt does.
  */
 export function parseBdf(text: string): Bdf | undefined {
@@ -104,7 +104,7 @@ export function guestAddressAttributes(
 /**
  * Reads the attributes of a PCI `<address>`: `domain`, `bus`, `slot`, `function`, each a number in C's base 0 and 0 where
  * it is missing, as libvirt reads them.
- * @throws InputError `address-invalid` where one is no number or out of its range
+ * @throws InputError `address-invalid` if a part is not a number or is out of range
  */
 export function readPciAddress(element: Pick<XmlElement, 'attribute'>, location: Location): PciAddress {
   const part = (name: keyof typeof LIMITS): number => {

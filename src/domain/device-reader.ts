@@ -10,7 +10,7 @@ import { type CellId, cellId } from './numa.js';
 import { parseNumber } from './number.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from './vsmmu-attributes.js';
 
-/** The cell that an expander bus's `<target>` names; undefined where it names none that there can be. */
+/** The cell that an expander bus's `<target>` names; undefined if it names none, or an invalid one. */
 function cellOf(target: XmlElement | undefined): CellId | undefined {
   const text = target?.child('node')?.text.trim() ?? '';
   return /^\d{1,5}$/.test(text) ? cellId(Number(text)) : undefined;
@@ -21,7 +21,7 @@ function isMultifunction(element: XmlElement): boolean {
   return element.child('address')?.attribute('multifunction') === 'on';
 }
 
-/** Sorts the children of `<devices>` by what they are to PCI. */
+/** Sorts the children of `<devices>` by their role on the PCI buses. */
 export class DeviceReader {
   readonly controllers: PciController[] = [];
   readonly hostDevices: HostDevice[] = [];
@@ -115,7 +115,7 @@ export class DeviceReader {
     return type === undefined || type === 'pci';
   }
 
-  /** The guest address of a device; undefined where it has none, or that of the host bridge, which libvirt 12.8 takes for none. */
+  /** The guest address of a device; undefined if it has none, or slot 0 of bus 0, which libvirt 12.8 treats as none. */
   #guestAddress(element: XmlElement): GuestAddress | undefined {
     const address = element.child('address');
     if (address?.attribute('type') !== 'pci') return undefined;

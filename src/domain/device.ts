@@ -6,10 +6,10 @@ import type { Bdf, GuestAddress } from './address.js';
 export interface GuestDevice {
   /** The element's name: `disk`, `interface`, `hostdev` … */
   readonly name: string;
-  /** Its PCI address in the guest; undefined: it has none yet. */
+  /** Its PCI address in the guest; undefined: not assigned yet. */
   readonly address: GuestAddress | undefined;
   readonly multifunction: boolean;
-  /** It has no address of any kind, and libvirt will give it a PCI one when the domain is defined. */
+  /** Without an address; libvirt assigns a PCI address when the domain is defined. */
   readonly awaitsAddress: boolean;
   readonly location: Location;
   readonly element: XmlElement;
@@ -42,7 +42,7 @@ export function hostDeviceSource(element: XmlElement): XmlElement | undefined {
 
 /**
  * Whether an element is an interface of a network that hands out host devices (libvirt: formatnetwork, `<forward
- * mode='hostdev'>`). Only the network says so; what tells of it in a domain is a driver that no other kind of network has, and
+ * mode='hostdev'>`). Only the network's definition says so; in the domain it shows by a driver that no other kind of network has, and
  * what libvirt writes of a running one.
  */
 export function isPooledInterface(element: XmlElement): boolean {
@@ -63,7 +63,7 @@ const PCI_CONTROLLER_TYPES = new Set(['usb', 'scsi', 'virtio-serial', 'sata', 'n
 const ALWAYS_PCI = new Set(['interface', 'filesystem', 'vsock', 'rng', 'shmem', 'crypto']);
 
 /**
- * Whether libvirt will give this element of `<devices>`, which has no `<address>`, a PCI one of an aarch64 `virt` machine.
+ * Whether libvirt assigns this child of `<devices>`, which has no `<address>`, a PCI address on an aarch64 `virt` machine.
  * Errs on the side of yes: a bus number too many kept free costs nothing, one too few is a guest that panics.
  */
 export function awaitsPciAddress(element: XmlElement): boolean {
@@ -99,7 +99,7 @@ export function awaitsPciAddress(element: XmlElement): boolean {
   }
 }
 
-/** A controller that libvirt adds, with a PCI address, when a device needs it and the domain has none of its type. */
+/** A controller that libvirt adds, with a PCI address, if a device needs one and the domain lacks it. */
 const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlElement) => boolean }[] = [
   {
     type: 'scsi',
@@ -126,7 +126,7 @@ const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlEleme
   },
 ];
 
-/** How many PCI devices libvirt will add for what a domain has: controllers of other kinds (USB, SCSI …), a video card. */
+/** The number of PCI devices that libvirt adds to a domain by itself: other controllers (USB, SCSI …), a video card. */
 export function impliedControllers(devices: readonly XmlElement[]): number {
   const has = (type: string) => devices.some((e) => e.name === 'controller' && e.attribute('type') === type);
   const controllers = IMPLIED_CONTROLLERS.filter(({ type, neededBy }) => !has(type) && devices.some(neededBy)).length;

@@ -11,10 +11,10 @@ import { type GuestNuma, readNuma } from './numa.js';
 import { type Overrides, QEMU_NAMESPACE, readOverrides } from './overrides.js';
 import { type PciHole64, readPciHole64 } from './pcihole64.js';
 
-/** A domain: what of it matters for placing its host devices, each part with its place and its element in the document. */
+/** A domain: the parts that matter for placing host devices, each with its location and its element in the document. */
 export interface Domain {
   readonly document: XmlDocument;
-  /** libvirt's name of it; empty where the XML has none. */
+  /** Its name; empty if the XML has none. */
   readonly name: string;
   /** `kvm`, `qemu` … */
   readonly type: string;
@@ -29,9 +29,9 @@ export interface Domain {
   readonly hostDevices: readonly HostDevice[];
   /** Every other device with a PCI address, or that libvirt will give one. */
   readonly otherDevices: readonly GuestDevice[];
-  /** Mediated devices (`<hostdev type='mdev'>`): not placed, but told of. */
+  /** Mediated devices (`<hostdev type='mdev'>`): not placed, but reported. */
   readonly mediatedDevices: readonly GuestDevice[];
-  /** Interfaces to which libvirt gives a host device of a network's pool at each start, as far as it can be told. */
+  /** Interfaces to which libvirt gives a host device of a network's pool at each start, as far as the domain shows it. */
   readonly pooledInterfaces: readonly GuestDevice[];
   readonly iommus: readonly Iommu[];
   /** `<iommufd>` below `<domain>`: whether host devices use iommufd where they do not say otherwise (libvirt 12.2). */
@@ -52,7 +52,7 @@ export interface Domain {
 /**
  * Reads a libvirt domain.
  * @param input the XML as text, or as bytes in UTF-8
- * @throws InputError where it is not well-formed XML, not a `<domain>`, or names a PCI address, a controller index or a
+ * @throws InputError if the text is not well-formed XML, is not a `<domain>`, or names a PCI address, a controller index or a
  * host device twice, or one that there cannot be
  */
 export function parseDomain(input: string | Uint8Array): Domain {
@@ -66,8 +66,8 @@ function requireUnique(domain: Domain): Domain {
 }
 
 /**
- * Reads a libvirt domain as `parseDomain` does, but takes one that names something twice: for looking at what is wrong.
- * @throws InputError where it is not well-formed XML, not a `<domain>`, or has a number that there cannot be
+ * Reads a libvirt domain as `parseDomain` does, but accepts duplicates, so that `check` can report them.
+ * @throws InputError if the text is not well-formed XML, is not a `<domain>`, or has an invalid number
  */
 export function readDomain(input: string | Uint8Array): Domain {
   return domainOf(parseXml(input));

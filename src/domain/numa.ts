@@ -155,7 +155,7 @@ class NumaReader {
   }
 }
 
-/** The numbers of a list as libvirt reads it: ranges, and `^n` for all but n; in order. Undefined where it is no list. */
+/** The numbers of a list as libvirt reads it: ranges, and `^n` for all but n; in order. Undefined if it is not a list. */
 export function parseNodeset(text: string): readonly number[] | undefined {
   const numbers = new Set<number>();
   for (const part of text.split(',')) {

@@ -11,7 +11,7 @@ export const RESERVE_PROPERTY = 'pref64-reserve';
 export interface DeviceOverride {
   readonly element: XmlElement;
   readonly frontend: XmlElement | undefined;
-  /** `pref64-reserve`, where it has one. */
+  /** `pref64-reserve`, if set. */
   readonly reserve: { readonly element: XmlElement; readonly bytes: number } | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface Overrides {
   readonly devices: ReadonlyMap<string, DeviceOverride>;
 }
 
-/** Reads what a domain has of `<qemu:override>`. */
+/** Reads the `<qemu:override>` of a domain. */
 export function readOverrides({ root }: XmlDocument): Overrides {
   const named = (parent: XmlElement | undefined, name: string): readonly XmlElement[] =>
     (parent?.children ?? []).filter((e) => e.localName === name && e.namespace === QEMU_NAMESPACE);
@@ -40,7 +40,7 @@ export function readOverrides({ root }: XmlDocument): Overrides {
   return { element, devices: new Map(devices) };
 }
 
-/** How many bytes the port of an alias reserves; 0 where nobody says so. */
+/** The bytes that the port with an alias reserves; 0 if it has no override. */
 export function reserveOf({ devices }: Overrides, alias: string | null): number {
   return (alias === null ? undefined : devices.get(alias)?.reserve?.bytes) ?? 0;
 }

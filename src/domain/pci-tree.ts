@@ -3,7 +3,7 @@ import { type ControllerIndex, controllerIndex, type GuestAddress } from './addr
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from './controller.js';
 import type { GuestDevice, HostDevice } from './device.js';
 
-/** `pcie.0`, or `pci.0` on machines of before PCI Express. */
+/** `pcie.0`, or `pci.0` on machines without PCI Express. */
 export const ROOT_BUS = controllerIndex(0);
 
 /** The part of a domain that has PCI addresses. */
@@ -16,7 +16,7 @@ export interface Occupants {
 /** Anything that takes a function of a slot: a controller or a device. */
 export type Occupant = PciController | GuestDevice | HostDevice;
 
-/** The PCI buses of a domain as libvirt will see them: what hangs below what, what is in which slot. */
+/** The PCI buses of a domain as libvirt sees them: which bus is below which, and the devices in each slot. */
 export class PciTree {
   readonly #controllers: ReadonlyMap<ControllerIndex, PciController>;
   readonly #occupants: ReadonlyMap<ControllerIndex, readonly Occupant[]>;
@@ -55,8 +55,8 @@ export class PciTree {
   }
 
   /**
-   * The root bus that a bus hangs below, itself where it is one: an expander bus, or `pcie.0`.
-   * What is not there, or has no address yet, libvirt puts below `pcie.0`.
+   * The root bus above a bus (or the bus itself): an expander bus, or `pcie.0`.
+   * libvirt puts missing controllers, and those without an address, below `pcie.0`.
    */
   rootOf(bus: ControllerIndex): ControllerIndex {
     const seen = new Set<ControllerIndex>();

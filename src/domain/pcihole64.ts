@@ -15,8 +15,8 @@ export interface PciHole64 {
 }
 
 /**
- * Reads the `<pcihole64>` of a `pcie-root` controller; undefined where it has none.
- * @throws InputError `number-invalid` where it is no size
+ * Reads the `<pcihole64>` of a `pcie-root` controller; undefined if it has none.
+ * @throws InputError `number-invalid` if it is not a size
  */
 export function readPciHole64(document: XmlDocument, root: PciController | undefined): PciHole64 | undefined {
   const element = root?.element.child('pcihole64');

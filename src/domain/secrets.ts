@@ -38,7 +38,7 @@ function maskOf(secret: string): string {
   return MASK + secret.replace(/[^\n]/g, '');
 }
 
-/** Elements that somebody commented out, which no parser sees. */
+/** Elements inside comments, which a parser does not see. */
 function maskComments(xml: string): string {
   return xml
     .replace(/\b(passw(?:or)?d\s*=\s*)("[^"]*"|'[^']*')/g, (_, name: string, value: string) => {
@@ -52,7 +52,7 @@ function secretsOf(xml: string): readonly Secret[] {
     const { root } = parseXml(xml);
     return [...secretsBelow(root, xml)];
   } catch (error) {
-    // A text that is not XML has no elements.
+    // Text that is not XML has no elements.
     if (error instanceof DiagnosedError) return [];
     throw error;
   }

@@ -14,8 +14,8 @@ const LIMIT = 2n ** 64n;
 
 /**
  * A size as libvirt reads it (12.8, `virScaleInteger`): a decimal number of units, the unit in any case: `b`, `byte`,
- * `bytes`; `k` or `KiB` for 1024 bytes and `KB` for 1000, and so on to `EB`; KiB where none is given. Rounded up to KiB.
- * Undefined where it is none.
+ * `bytes`; `k` or `KiB` for 1024 bytes and `KB` for 1000, and so on to `EB`; KiB without a unit. Rounded up to KiB.
+ * Undefined if it is not a size.
  */
 export function parseSize(text: string, unit = 'KiB'): KiB | undefined {
   const factor = bytesOfUnit(unit.trim().toLowerCase());

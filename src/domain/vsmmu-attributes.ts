@@ -40,7 +40,7 @@ const MAX_SSIDSIZE = 20;
 const LIBVIRT = '12.7';
 
 /**
- * Every attribute that says what a vSMMU is, in the order in which libvirt prints them (12.7.0). A new one is a row here, and
+ * All attributes of a vSMMU's `<driver>`, in the order in which libvirt prints them (12.7.0). A new one is a row here, and
  * code in `src/host/features.ts` if the kernel has no bit for it; `npm run docs` writes it into the schemas and the policy table.
  */
 export const VSMMU_TABLE = {
@@ -96,7 +96,7 @@ export type VsmmuAttribute = keyof typeof VSMMU_TABLE;
 /** One whose value policy or a profile may choose; else QEMU reads it off the first device behind the vSMMU (`auto`, 11.1). */
 export type ChosenAttribute = Exclude<VsmmuAttribute, 'accel'>;
 
-/** The values of a vSMMU's `<driver>` as text; QEMU chooses what is missing. */
+/** The values of a vSMMU's `<driver>` as text; QEMU chooses missing ones. */
 export type VsmmuValues = { readonly [attribute in VsmmuAttribute]?: string };
 
 export const VSMMU_ATTRIBUTES = Object.keys(VSMMU_TABLE) as readonly VsmmuAttribute[];
@@ -138,7 +138,7 @@ export function invalidValues(values: VsmmuValues): readonly string[] {
   });
 }
 
-/** A value of a vSMMU that QEMU 11.1 refuses on a host, and what the host's SMMU has instead. */
+/** A vSMMU value that QEMU 11.1 refuses on a host, and the value of the host's SMMU. */
 export interface BeyondHost {
   readonly name: VsmmuAttribute;
   readonly value: string;
@@ -147,7 +147,7 @@ export interface BeyondHost {
 }
 
 /**
- * The values of a vSMMU that are above what the SMMU behind it is known to have; QEMU 11.1 refuses to start with one. A
+ * The values of a vSMMU that exceed the known values of its host SMMU; QEMU 11.1 refuses to start with one. A
  * feature that is not known is not compared.
  * @param features of the host's SMMU (`Smmu.features` of a topology)
  */
@@ -160,7 +160,7 @@ export function valuesBeyondHost(values: VsmmuValues, features: SmmuFeatures | u
   });
 }
 
-/** Whether a value is above what a host's SMMU is known to have. */
+/** Whether a value exceeds the known value of a host's SMMU. */
 export function isBeyondHost(name: VsmmuAttribute, value: string, features: SmmuFeatures = {}): boolean {
   const has = features[infoOf(name).host.feature];
   return typeof has === 'number' ? Number(value) > has : value === 'on' && has === false;

@@ -5,7 +5,7 @@ import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
 import type { GuestFunction, GuestView } from './predict.js';
 
-/** How wide a tree is to be. */
+/** The width of a tree. */
 const WIDTH = 80;
 
 /** A function of the guest as it is drawn. */
@@ -93,7 +93,7 @@ class Tree {
     this.#drawBus(bus, `${before}${place}-[${range}]--`);
   }
 
-  /** The highest bus below a bus, itself where none is. */
+  /** The highest bus below a bus; the bus itself if there is none. */
   #lastBelow(bus: number): number {
     const made = (this.#buses.get(bus) ?? []).flatMap((each) => (each.bus === null ? [] : [this.#lastBelow(each.bus)]));
     return Math.max(bus, ...made);

@@ -7,7 +7,7 @@ const PREFIXES: Readonly<Record<string, string>> = { '0x0200': 'en', '0x0207': '
 
 /**
  * The name that udev makes of a NIC's place in the guest, where nothing else names it: `enp253s0f1`. A driver may have
- * something appended to it (`np0`). Undefined for what is no NIC, or not in the guest.
+ * something appended to it (`np0`). Undefined if the device is not a NIC or not in the guest.
  */
 export function nicName({ bdf, class: code }: PciDevice, { functions }: GuestView): string | undefined {
   const prefix = PREFIXES[code.slice(0, 6)];

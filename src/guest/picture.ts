@@ -14,11 +14,11 @@ import { whyBypassed } from './reasons.js';
 export interface PictureDetails {
   /** The domain's name. */
   readonly name?: string;
-  /** What the guest will see: its addresses are shown where it is given. */
+  /** The prediction of the guest; if given, its addresses are shown. */
   readonly guest?: GuestView;
 }
 
-/** The names of the cards that are no SMMU's. */
+/** The titles of the cards that do not stand for an SMMU. */
 const NO_SMMU = 'behind no SMMU';
 const ROOT = 'pcie.0';
 

@@ -12,7 +12,7 @@ export interface GuestFunction {
   readonly element: string;
   /** The host device that it is; null for an emulated one. */
   readonly host: Bdf | null;
-  /** The bus that it makes, where it is a port or an expander bus. */
+  /** Its secondary bus, if it is a port or an expander bus. */
   readonly bus: BusNumber | null;
   /** The place, from 0, of the vSMMU that it is behind among the guest's (`vsmmus`); null: none. */
   readonly vsmmu: number | null;
@@ -36,7 +36,7 @@ export interface IdMapping {
 
 /** What the guest will see. */
 export interface GuestView {
-  /** By address. The host bridges, which nobody places, are not among them. */
+  /** By address, without the host bridges. */
   readonly functions: readonly GuestFunction[];
   readonly vsmmus: readonly GuestVsmmu[];
   /** By id. */
@@ -100,7 +100,7 @@ export function guestAddresses({ functions }: GuestView): ReadonlyMap<Bdf, Bdf> 
   return new Map(functions.flatMap(({ host, address }) => (host === null ? [] : [[host, address]])));
 }
 
-/** The ranges of the vSMMUs, and what is left between them. */
+/** The ranges of the vSMMUs, and the ranges between them. */
 function mapIds(vsmmus: readonly GuestVsmmu[]): IdMapping[] {
   const translated = vsmmus
     .map(({ buses }, target) => ({ first: idOf(buses.first), last: idOf(buses.last + 1) - 1, target }))

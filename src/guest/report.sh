@@ -54,7 +54,7 @@ for link in /sys/bus/pci/devices/*; do
   esac
   target "$path/iommu" && line="$line smmu=$value" && behind=yes || behind=
   content "$path/iommu_group/type" && line="$line type=$value"
-  # A memory BAR (0x200) at address 0 has no place; the first six lines are BARs.
+  # A memory BAR (0x200) at address 0 is not placed; the first six lines are BARs.
   number=0
   unplaced=
   while [ $number -lt 6 ] && read -r start _ flags; do

@@ -16,7 +16,7 @@ export interface ReportedDevice {
   readonly driver: string | undefined;
   /** The guest's name of the SMMU that it is behind; undefined: none. */
   readonly smmu: string | undefined;
-  /** How the guest uses that SMMU for the device: `DMA`, `DMA-FQ`, `identity` …; undefined where it is in no group. */
+  /** How the guest uses that SMMU for the device: `DMA`, `DMA-FQ`, `identity` …; undefined if it is in no group. */
   readonly type: string | undefined;
   /** The guest's NUMA node; undefined: none is known. */
   readonly node: number | undefined;
@@ -27,7 +27,7 @@ export interface ReportedDevice {
   readonly pasid: Switch | undefined;
 }
 
-/** What a guest says of itself: what `report.sh` printed there, none of which can be relied on. */
+/** A guest's report: the output of `report.sh` there. Untrusted input. */
 export interface GuestReport {
   readonly kernel: string;
   /** Its SMMUv3s, by address, which is the order in which QEMU makes them, with their names in the kernel's log. */
@@ -38,7 +38,7 @@ export interface GuestReport {
   readonly log: readonly string[] | undefined;
 }
 
-/** What a report may have at most: more is not what the script prints. */
+/** Limits of a report; the script prints less. */
 const MAX_LENGTH = 4 * 1024 * 1024;
 const MAX_LINES = 70_000;
 const MAX_LINE = 1000;

@@ -56,7 +56,7 @@ function topologySides(host: Host): { readonly sides: [Side, Side]; readonly lin
   return { sides, lines };
 }
 
-/** Devices of one group together, each without a group by itself, in the order of the first of each. */
+/** Groups devices by IOMMU group (a device without one is alone), in the order of each group's first device. */
 function byGroup(devices: readonly PciDevice[]): readonly (readonly PciDevice[])[] {
   return [...groupBy(devices, ({ group, bdf }) => group ?? bdf).values()];
 }

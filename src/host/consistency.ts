@@ -9,7 +9,7 @@ import { findEndlessParents } from './parents.js';
 type Fail = (below: string, at: (path: string) => Diagnostic) => never;
 
 /**
- * Checks what a schema cannot say: that a topology's names are there once and mean something, that no bridge is below
+ * Checks what a schema cannot express: that a topology's names are unique and resolve, that no bridge is below
  * itself, and that a group is behind one SMMU. Throws an InputError (`topology-invalid`) with the JSON Pointer, below
  * `path`, of the first value that is wrong.
  */
@@ -65,7 +65,7 @@ function checkParents(devices: readonly PciDevice[], fail: Fail): void {
     );
 }
 
-/** The kernel makes a group of what one SMMU cannot tell apart. */
+/** The kernel groups devices that their SMMU cannot distinguish. */
 function checkGroups(devices: readonly PciDevice[], fail: Fail): void {
   const first = new Map<number, PciDevice>();
   for (const [index, device] of devices.entries()) {

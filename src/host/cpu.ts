@@ -31,7 +31,7 @@ const ADDRESS_BITS: Readonly<Record<string, number>> = {
 const FIRST_CPU_BYTES = 4096;
 
 /**
- * Bits of a physical address that the host's CPUs have; undefined where that is not known. Where sysfs has no identification
+ * The size of the host CPUs' physical addresses, in bits; undefined if unknown. If sysfs has no identification
  * registers, `/proc/cpuinfo` is read, or the one beside a copy that is a folder `sys`.
  */
 export function readAddressBits(sysfs: Sysfs): number | undefined {
@@ -56,7 +56,7 @@ function modelOfCpuinfo(sysfs: string): string | undefined {
   return `${implementer}:${part}`;
 }
 
-/** The first bytes of a file; nothing where it cannot be read. */
+/** The first bytes of a file; empty if it cannot be read. */
 function readStart(file: string, length: number): string {
   let fd: number;
   try {

@@ -11,7 +11,7 @@ export const CMDQV_ID = 'NVDA200C:';
 /** What the driver says of each SMMU that it finds (Linux, arm-smmu-v3.c), newer ones without the input's size. */
 const PROBED = /arm-smmu-v3 (\S+): (?:ias \d+-bit, )?oas (\d+)-bit \(features 0x([0-9a-f]{1,16})\)/;
 
-/** What it says where one has command queues. */
+/** The message for an SMMU with command queues. */
 const COMPANION = /arm-smmu-v3 (\S+): found companion CMDQV device/;
 
 /**
@@ -31,10 +31,10 @@ export function readFeatures(log: readonly string[]): ReadonlyMap<string, SmmuFe
   return found;
 }
 
-/** Tells what SMMUs can do, by what the kernel says of them: their registers are nowhere in sysfs. */
+/** Reads the features of SMMUs from the kernel log, since sysfs does not show their registers. */
 export class FeatureReader {
   readonly #found: ReadonlyMap<string, SmmuFeatures>;
-  /** Whether firmware describes command queues at all; undefined where it cannot be known. */
+  /** Whether firmware describes command queues at all; undefined if unknown. */
   readonly #hasQueues: boolean | undefined;
 
   constructor(sysfs: Sysfs, log: readonly string[]) {

@@ -3,10 +3,10 @@ import { type HostNode, hostNode } from '../domain/numa.js';
 import type { NumaNode, PciDevice, Smmu, Topology } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 
-/** A topology with an index on it: what the planner asks of a host, without I/O. */
+/** A topology with indexes: answers the planner's questions without I/O. */
 export class Host {
   readonly topology: Topology;
-  /** The devices that are no bridges, by address. */
+  /** The devices that are not bridges, by address. */
   readonly endpoints: readonly PciDevice[];
   readonly #devices: ReadonlyMap<Bdf, PciDevice>;
   readonly #smmus: ReadonlyMap<string, Smmu>;
@@ -26,7 +26,7 @@ export class Host {
     return this.topology.smmus;
   }
 
-  /** Bits of a physical address that the CPUs have; undefined where that is not known. */
+  /** The size of the CPUs' physical addresses, in bits; undefined if unknown. */
   get addressBits(): number | undefined {
     return this.topology.addressBits;
   }
@@ -42,7 +42,7 @@ export class Host {
     return first && !second ? hostNode(first.id) : undefined;
   }
 
-  /** The device of an address, a bridge or an endpoint; undefined where the host, or what was scanned of it, has none. */
+  /** The device at an address, a bridge or an endpoint; undefined if the host, or the scanned part of it, has none. */
   device(bdf: Bdf): PciDevice | undefined {
     return this.#devices.get(bdf);
   }

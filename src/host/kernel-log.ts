@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { systemCode } from '../io/errors.js';
 
-/** What the kernel has said since it started, a line each, as far as it is still there; empty where nobody may read it. */
+/** The lines of the kernel log that are still in its buffer; empty without permission to read it. */
 export type KernelLog = () => readonly string[];
 
 /** A line of the kernel's log. */
@@ -20,7 +20,7 @@ export const KERNEL_LOG: KernelLog = () => (readKernelLog() ?? []).map(({ text }
 /**
  * This machine's, from `/dev/kmsg` (Linux, Documentation/ABI/testing/dev-kmsg): each read gives one record,
  * `level,number,microseconds,flags;text`, with lines of its own behind it that begin with a space.
- * @returns undefined where nobody may read it
+ * @returns undefined without permission to read it
  */
 export function readKernelLog(): readonly LogRecord[] | undefined {
   const records: LogRecord[] = [];
@@ -49,7 +49,7 @@ function readRecord(fd: number, buffer: Buffer): string | undefined {
     try {
       return buffer.toString('utf8', 0, readSync(fd, buffer));
     } catch (error) {
-      // The oldest records may be overwritten while they are read: the next read goes on with what is left.
+      // The oldest records may be overwritten while they are read: the next read continues with the oldest record left.
       if (systemCode(error) !== 'EPIPE') return undefined;
     }
   }

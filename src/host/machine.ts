@@ -11,9 +11,9 @@ export interface Machine {
   readonly architecture: string;
   /** As `uname -r` has it: `6.12.48+deb13-arm64`. */
   readonly kernel: string;
-  /** The text of a file, unpacked where it is gzip's; undefined where there is none to read. */
+  /** The text of a file, unpacked if compressed with gzip; undefined if it cannot be read. */
   read(path: string): string | undefined;
-  /** The names in a folder, in their order; none where there is no such folder. */
+  /** The sorted names in a folder; empty if the folder does not exist. */
   list(path: string): readonly string[];
   access(path: string): Access;
 }
@@ -88,7 +88,7 @@ export function uefiFirmware({ list, read }: Machine): readonly string[] {
   return [...files];
 }
 
-/** The executable of a descriptor, where it is UEFI firmware for aarch64. */
+/** The executable of a descriptor; undefined if it is not UEFI firmware for aarch64. */
 function uefiOf(text: string): string | undefined {
   try {
     const { 'interface-types': types, targets, mapping } = JSON.parse(text);

@@ -83,7 +83,7 @@ function readDistances(sysfs: Sysfs, id: number, nodes: number): number[] {
   return distances;
 }
 
-/** The device that a node's folder has a link to, by the link's own name or by that of where it leads. */
+/** The device that a node's folder links to, by the name of the link or of its target. */
 function readNodeDevice(sysfs: Sysfs, id: number): Bdf | null {
   const folder = `${NODES}/node${id}`;
   for (const name of sysfs.list(folder) ?? []) {

@@ -24,7 +24,7 @@ const EMPTY_LINE = '0x0000000000000000 0x0000000000000000 0x0000000000000000';
 /** Host bridges, and what has a bus below it: PCI-to-PCI, CardBus and semi-transparent bridges (PCI class codes). */
 const BRIDGE_CLASS = /^0x06(00|04|07|09)/;
 
-/** The name of a folder or a link as a device's address; undefined where it is not exactly one. */
+/** A folder's or link's name as a BDF; undefined if it is not exactly one. */
 export function bdfOfName(name: string): Bdf | undefined {
   const bdf = parseBdf(name);
   return bdf === name ? bdf : undefined;
@@ -32,7 +32,7 @@ export function bdfOfName(name: string): Bdf | undefined {
 
 /**
  * Reads one device (Linux, Documentation/ABI/testing/sysfs-bus-pci and sysfs-bus-pci-drivers).
- * Undefined where it is not there, or went away meanwhile.
+ * Undefined if the device does not exist or was removed meanwhile.
  */
 export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
   const path = sysfs.follow(`${PCI_DEVICES}/${bdf}`);
@@ -69,7 +69,7 @@ export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
   };
 }
 
-/** The NUMA node that a `numa_node` names; null where that is -1 or the file is not there (a kernel without NUMA). */
+/** The NUMA node that a `numa_node` names; null if that is -1 or the file does not exist (a kernel without NUMA). */
 export function readNode(sysfs: Sysfs, path: string): number | null {
   const text = sysfs.read(path);
   if (text === undefined || text === '-1') return null;
@@ -77,7 +77,7 @@ export function readNode(sysfs: Sysfs, path: string): number | null {
 }
 
 /**
- * The BARs that are not empty, of the text of a `resource` file: a line each, `start end flags`, in hexadecimal.
+ * The BARs in use, from a `resource` file: a line per BAR, `start end flags`, in hexadecimal.
  * Addresses are physical ones, below 2^52, so a number holds them.
  */
 export function parseBars(resource: string, fail: () => never): Bar[] {
@@ -129,7 +129,7 @@ function shorten(address: string | undefined): string {
 }
 
 function readPhysfn(sysfs: Sysfs, path: string): Bdf | null {
-  // Few devices are virtual functions, and to look first is cheaper than the exception that tells of a missing link.
+  // Few devices are virtual functions, and checking first is cheaper than an exception for a missing link.
   const name = sysfs.has(`${path}/physfn`) ? sysfs.linkName(`${path}/physfn`) : undefined;
   return (name && bdfOfName(name)) || null;
 }

@@ -74,7 +74,7 @@ function readDevices(tree: Sysfs, names: readonly string[], only?: ReadonlySet<B
   }
   const endless = findEndlessParents(devices);
   if (endless) tree.fail(`${PCI_DEVICES}/${endless.bdf}`, sysfsUnreadable.belowItself());
-  // Where a bridge went away meanwhile, so did what is below it.
+  // If a bridge was removed meanwhile, the devices below it were too.
   const isThere = ({ parent }: PciDevice): boolean => {
     const bridge = parent && devices.get(parent);
     return parent === null || (!!bridge && isThere(bridge));

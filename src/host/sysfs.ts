@@ -42,7 +42,7 @@ export class Sysfs {
     return this.#attempt(path, (full) => lstatSync(full, { throwIfNoEntry: false })) !== undefined;
   }
 
-  /** The last name of where a link leads, which is all that the link to a driver, a group or an SMMU tells. */
+  /** The last name in a link's target: the name of a driver, a group or an SMMU. */
   linkName(path: string): string | undefined {
     const target = this.#attempt(path, (full) => readlinkSync(full));
     return target === undefined ? undefined : posix.basename(target);
@@ -57,7 +57,7 @@ export class Sysfs {
     return resolved;
   }
 
-  /** Throws that a path does not hold what the kernel puts there. */
+  /** Throws an error: the path does not contain what the kernel writes there. */
   fail(path: string, found: Diagnostic): never {
     throw new EnvironmentError({ ...found, file: posix.join(this.root, path) });
   }

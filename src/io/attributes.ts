@@ -22,7 +22,7 @@ const MARKED = /^[-bcdlps][-rwxsStT]{9}[+*]/m;
 /**
  * Whether a folder, or anything below it, has an access control list or extended attributes: one process for thousands of
  * files, and GNU tar is on every host. An archive in /dev/null is one for which tar reads no file.
- * @returns true also where that cannot be found out
+ * @returns true also if it cannot be determined
  */
 export async function hasAttributes(folder: string): Promise<boolean> {
   const keep = ['--xattrs', '--xattrs-include=user.*', '--xattrs-include=trusted.*', '--acls'];
@@ -39,7 +39,7 @@ export async function hasAttributes(folder: string): Promise<boolean> {
       rest = rest.slice(rest.lastIndexOf('\n') + 1);
     });
     tar.once('error', () => resolve(true));
-    // 1: a file changed while it was looked at.
+    // 1: a file changed during the check.
     tar.once('close', (code) => resolve(code !== 0 && code !== 1));
   });
 }

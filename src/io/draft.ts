@@ -55,7 +55,7 @@ export class Draft implements Disposable {
   }
 }
 
-/** Makes a file where none is, not even a link. @throws EEXIST */
+/** Creates a file; fails if the name exists, even as a link. @throws EEXIST */
 export function openNew(path: string, mode: number): number {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
   return openSync(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);

@@ -1,11 +1,11 @@
 import { getSystemErrorMap } from 'node:util';
 
-/** What happened, where the system's own words tell it badly. */
+/** Plain messages for errors whose system text is unclear. */
 const WORDS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is not a folder',
   ELOOP: 'it is a symbolic link, or one of a chain that does not end',
-  ENXIO: 'it is a pipe that nobody reads, or a socket',
+  ENXIO: 'it is a pipe without a reader, or a socket',
   ERR_INVALID_ARG_VALUE: 'its name has a character that no file name can have',
 };
 

@@ -9,7 +9,7 @@ export const O_PATH = 0o10000000;
 /** As many links as Linux follows in one path (path_resolution(7)). */
 const MAX_LINKS = 40;
 
-/** An open folder. It stays the same one when somebody moves it, or puts a link in its place. */
+/** An open folder. It stays the same folder if its path is moved or replaced by a link. */
 export class Folder implements Disposable {
   readonly #fd: number;
 
@@ -76,7 +76,7 @@ export class Location implements Disposable {
 }
 
 /**
- * Opens the folder of a file and follows links on the way, one by one. In somebody else's folder a link can lead anywhere,
+ * Opens the folder of a file and follows links on the way, one by one. In another user's folder a link can point anywhere,
  * and can change at any time. So a link counts only if it belongs to root, to the user who runs this, or to the owner of
  * what it leads to; Linux has the same rule for links in /tmp (protected_symlinks in proc_sys_fs(5)).
  * @throws OutsideError `file-unwritable` for another link; an error of the system where the folder cannot be opened

@@ -20,9 +20,9 @@ import { type Location, locate, O_PATH } from './folder.js';
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
-  /** Its mode. By default that of the file that is there, or 0666 less the umask. */
+  /** Its mode. Default: that of the existing file, else 0666 less the umask. */
   readonly mode?: number | undefined;
-  /** Whether the file that is there may have an access control list or extended attributes to keep; the default. */
+  /** Whether the existing file may have an access control list or extended attributes to keep. Default: true. */
   readonly attributes?: boolean;
   /** What the file is to contain now. If it contains something else, nothing is written. */
   readonly expected?: Uint8Array | undefined;
@@ -61,7 +61,7 @@ export async function replaceFile(
 }
 
 /**
- * Writes a file that must not be there yet, with what it takes to survive a power cut.
+ * Creates a file, fsyncs it and its folder; fails if the name exists.
  * @throws EEXIST, and as `replaceFile`
  */
 export function createFile(file: string, content: string | Uint8Array, mode: number): void {
@@ -81,7 +81,7 @@ export interface Backup {
 /**
  * Keeps a copy of a file beside it, with its owner, mode, access control list and extended attributes. Never overwrites one:
  * the second is called `vm.xml.orig.~1~`, as by `cp --backup=numbered`.
- * @param expected what the file contains
+ * @param expected the expected content of the file
  * @throws as `replaceFile`
  */
 export function backUpFile(file: string, suffix: string, expected: Uint8Array): Backup {
@@ -120,7 +120,7 @@ export function overwriteFile(file: string, content: string | Uint8Array): void 
   ftruncateSync(target.fd, bytes.length);
 }
 
-/** The number of a descriptor of this process, by the names that the kernel gives what it has open: /dev/stdout, /dev/fd/63. */
+/** The descriptor of this process that a path names: /dev/stdout, /dev/fd/63. */
 function descriptorOf(file: string): number | undefined {
   const [, name, number] = /^\/(?:dev|proc\/self)\/(?:(stdout|stderr)|fd\/(\d+))$/.exec(file) ?? [];
   if (name !== undefined) return name === 'stdout' ? 1 : 2;
@@ -128,7 +128,7 @@ function descriptorOf(file: string): number | undefined {
 }
 
 function writeToDescriptor(file: string, descriptor: number, content: string | Uint8Array): readonly Diagnostic[] {
-  // A file goes on where it is, `>>` or not. A pipe is opened again: Node's own descriptor may not wait.
+  // A file is written at its current offset, `>>` or not. A pipe is reopened, since Node's descriptor may be non-blocking.
   if (fstatSync(descriptor).isFile()) {
     writeAll(descriptor, content);
     return [];
@@ -138,7 +138,7 @@ function writeToDescriptor(file: string, descriptor: number, content: string | U
   return [];
 }
 
-/** Writes into a device or a pipe, which stays what it is. */
+/** Writes into a device or a pipe, which is not replaced. */
 function writeToDevice(path: string, content: string | Uint8Array): readonly Diagnostic[] {
   using device = new OpenFile(openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW));
   if (fstatSync(device.fd).isFile()) throw new Error('it was replaced by a file in the meantime');

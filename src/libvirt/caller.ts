@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** What a file is that virsh gives its editor, as far as its command line tells. */
+/** What virsh gives its editor, judged by virsh's command line. */
 export type Editing =
-  /** Nobody's but the user's: there is no virsh above us. */
+  /** Started by the user: no virsh among the parent processes. */
   | 'file'
   /** The definition of a domain (`virsh edit`). */
   | 'definition'

@@ -23,15 +23,15 @@ export interface DomainEntry {
   readonly persistent: boolean;
   /** Whether its memory is saved, for it to go on with at its next start. */
   readonly managedSave: boolean;
-  /** Whether it has snapshots of libvirt's, of any kind; `snapshotsWithMemory` tells which kind. */
+  /** Whether it has libvirt snapshots of any kind; see `snapshotsWithMemory` for those with memory. */
   readonly snapshots: boolean;
 }
 
-/** How a connection is to behave. */
+/** Options of a connection. */
 export interface ConnectionOptions {
-  /** How long libvirt may take for one command; 120 s unless told. */
+  /** The time limit of one command, in milliseconds; default 120 s. */
   readonly limitSeconds?: number;
-  /** How long a libvirtd that was there may be away; 30 s unless told: it is being restarted. */
+  /** How long to wait for a libvirtd that is being restarted, in milliseconds; default 30 s. */
   readonly awaySeconds?: number;
   /** An open file that virsh has, too: a lock on it lasts until what libvirt was asked is over, however we end. */
   readonly held?: number | undefined;
@@ -104,7 +104,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * The domain of a UUID, or else of a name. Both are looked up among all there are: nothing of it reaches a program.
+   * The domain of a UUID, or else of a name. Both are looked up in the list of all domains, so that neither reaches a command line.
    * @throws InputError `domain-unknown`
    */
   async find(nameOrUuid: string): Promise<{ readonly uuid: DomainUuid; readonly name: string }> {
@@ -216,7 +216,7 @@ export class Connection implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof VirshGone)) throw error;
       this.#virsh = undefined;
-      // One that ended may have been killed; another tells.
+      // A virsh that ended may have been killed; a new one shows whether libvirt answers.
       if (error.why === 'ended') return { output: '', errors: [`Disconnected from virsh: ${error.message}`] };
       throw this.#unreachable(error.message, error.why);
     }
@@ -264,7 +264,7 @@ function asJson(answer: string): unknown {
   }
 }
 
-/** @throws InputError where a UUID is none, so that nothing but one gets onto a command line, whoever it is from */
+/** @throws InputError if the text is not a UUID, so that only UUIDs reach a command line */
 function checked(uuid: DomainUuid): DomainUuid {
   if (UUID.test(uuid)) return uuid;
   throw new InputError(domainUnknown.notUuid({ domain: uuid }));

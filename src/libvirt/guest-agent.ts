@@ -9,7 +9,7 @@ const PAUSE_MS = 200;
 /**
  * Runs a shell script in a guest through its QEMU guest agent (`guest-exec`), as the agent's user, mostly root.
  * @returns what it printed: untrusted input, as everything that the agent answers
- * @throws EnvironmentError where there is no agent, where it may not execute programs, or where it answers nonsense
+ * @throws EnvironmentError if there is no agent, it may not execute programs, or its answer is invalid
  */
 export async function runInGuest(
   connection: Pick<Connection, 'askAgent'>,

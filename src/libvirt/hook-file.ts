@@ -10,7 +10,7 @@ import type { Program } from '../runtime.js';
 /** Where libvirt looks for its hooks. */
 export const HOOKS_FOLDER = '/etc/libvirt/hooks';
 
-/** What the script is to be called with each time, and with what. */
+/** The program that the script starts, and its arguments. */
 export interface HookSettings extends Program {
   readonly policy: string;
   /** What happens to a domain that is not right: `warn` or `enforce`. */
@@ -105,10 +105,10 @@ function libvirtVersion(): Promise<readonly number[] | undefined> {
   });
 }
 
-/** Every place of ours that there can be, the usual one first. */
+/** All paths where the hook can be installed, the usual one first. */
 const PLACES = [join('qemu.d', 'vsmmu'), 'qemu'];
 
-/** Our hook in a folder; undefined where it is not. */
+/** Our hook in a folder; undefined if it is not installed there. */
 export function findHook(folder: string): InstalledHook | undefined {
   return PLACES.map((location) => lookAt(join(folder, location))).find((hook) => hook?.ours);
 }
@@ -180,7 +180,7 @@ function isUsable(file: string, mode: number): boolean {
 /**
  * Puts the script in its place.
  * @returns whether anything changed
- * @throws RefusedError `hook-foreign` where somebody else's hook is there; OutsideError `file-unwritable`
+ * @throws RefusedError `hook-foreign` if another program's hook is there; OutsideError `file-unwritable`
  */
 export async function installHook(file: string, script: string): Promise<boolean> {
   const there = lookAt(file);
@@ -200,7 +200,7 @@ export async function installHook(file: string, script: string): Promise<boolean
 
 /**
  * The first of a file and the folders above it that others than root may change: by owning it, or by writing to it, but for
- * folders such as /tmp, in which nobody can replace the files of others. A file that does not exist could be made by whoever may
+ * folders such as /tmp, in which users cannot replace each other's files. A file that does not exist could be created by anyone who may
  * write to its folder. What a link leads to counts, and so does the link.
  */
 export function exposedPart(file: string): string | undefined {

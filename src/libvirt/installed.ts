@@ -18,7 +18,7 @@ import {
 import { spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
 import { systemCode } from '../io/errors.js';
 
-/** What a machine has installed, in its own words; undefined where it has none. */
+/** The versions installed on a machine, as the programs print them; undefined if not installed. */
 export interface Installed {
   /** libvirt's RELAX NG schema of a domain, all its files in one text. */
   schema(): Promise<string | undefined>;

@@ -6,7 +6,7 @@ import { openLibvirt } from './connection.js';
 /** A hint is not worth a longer wait. In seconds. */
 const PATIENCE = 2;
 
-/** Whether the libvirt of a URI has a domain of this name or UUID; false where it does not answer soon. */
+/** Whether the libvirt at a URI has a domain with this name or UUID; false if it does not answer soon. */
 export async function hasDomain(uri: string, name: string): Promise<boolean> {
   if (!isInstalled('virsh')) return false;
   const connection = openLibvirt(uri, { limitSeconds: PATIENCE, awaySeconds: 0 });

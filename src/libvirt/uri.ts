@@ -8,14 +8,14 @@ export interface SshTarget {
   readonly port: string | undefined;
 }
 
-/** Whether the libvirt of a URI is on another machine, so that this one's sysfs says nothing of its devices. */
+/** Whether the libvirt of a URI is on another machine, so that the local sysfs does not show its devices. */
 export function isRemote(uri: string): boolean {
   return authority(uri) !== '';
 }
 
 /**
  * Whom to ask by ssh about the host of a libvirt URI. Only what a name, an address, a user or a port can be is taken, so
- * that none of it can be an option of ssh.
+ * that no part of it can be taken for an option of ssh.
  * @throws InputError `usage`
  */
 export function sshTarget(uri: string): SshTarget {

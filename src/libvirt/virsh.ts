@@ -9,7 +9,7 @@ export interface Answer {
   readonly errors: readonly string[];
 }
 
-/** virsh is not there, has ended, or does not answer; whoever asked may start another. */
+/** virsh is missing, has ended, or does not answer; the caller may start another. */
 export class VirshGone extends Error {
   constructor(
     message: string,
@@ -23,14 +23,14 @@ export class VirshGone extends Error {
   }
 }
 
-/** Nothing that the user's environment says of virsh's output, its log or its history is for a virsh of ours. */
+/** Variables of the user's environment that change virsh's output, log or history are removed. */
 const UNWANTED = /^(LIBVIRT_DEBUG|LIBVIRT_LOG_|VIRSH_|LANGUAGE$|LC_|LANG$)/;
 
 /**
  * One virsh process, to which commands are given one after the other on its standard input, as a person would type them.
- * libvirt has no stable protocol of its own to speak, and a virsh for each command would connect anew each time.
+ * libvirt's own protocol is not stable, and one virsh per command would reconnect each time.
  *
- * virsh echoes its prompt and what it reads (readline, libvirt 12.8), tells nobody a command's success, and runs none
+ * virsh echoes its prompt and what it reads (readline, libvirt 12.8), does not report a command's success, and runs none
  * of a line that has a fault. So a command stands between two words on its line, and the line after it says a third
  * one on both outputs. They are made of a random number that nothing in a domain can know, and put together by
  * virsh's own quoting, so that the echo of a command does not contain them.
@@ -66,7 +66,7 @@ export class Virsh {
         LC_ALL: 'C.UTF-8',
         TERM: 'dumb',
         INPUTRC: '/dev/null',
-        // What is asked here is none of the user's history of commands. A session's daemon inherits this and needs one.
+        // Our commands must not enter the user's history. A session daemon inherits this variable and needs it.
         ...(!/\/session\b/.test(uri) && { XDG_CACHE_HOME: '/dev/null' }),
       },
     }) as ChildProcessWithoutNullStreams;

@@ -37,7 +37,7 @@ interface FreePort {
   readonly index: ControllerIndex;
   /** Bytes of 64-bit prefetchable memory that it reserves. */
   readonly reserve: number;
-  /** Whether it could be made to reserve some: only an alias of the user's tells libvirt's override which port is meant. */
+  /** Whether it could reserve some: an override of libvirt can name a port only by a user alias. */
   readonly named: boolean;
 }
 

@@ -50,7 +50,7 @@ export function needsWholeHost(devices: readonly HostDevice[], host: Host, polic
 /**
  * Gives each of these devices whose platform has Generic Initiators cells without CPUs and memory (rule "Generic Initiators"), numbered
  * after the guest's others. A device keeps an `<acpi nodeset>` whose cells are there; one whose cells are not, as after
- * KubeVirt's round trip, which drops them, is given anew.
+ * KubeVirt's round trip, which drops them, is rebuilt.
  * @param devices the placed ones, in the order of the domain
  */
 export function planInitiators(devices: readonly HostDevice[], host: Host, map: CellMap, policy: Policy): Initiators {

@@ -16,7 +16,7 @@ import type { Host } from '../host/host.js';
 import { parseList } from '../host/numa.js';
 import type { Policy } from './policy.js';
 
-/** The guest's cells, one that is to be made among them, and which node of the host each stands for. */
+/** The guest's cells, including one that will be created, and the host node that each stands for. */
 export interface CellMap {
   /** By id. */
   readonly cells: readonly GuestCell[];

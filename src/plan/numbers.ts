@@ -82,7 +82,7 @@ function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
   );
   return budget(vsmmusExhausted.planned, 'vSMMUs', MAX_VSMMUS, [
     ['of expander buses', requests.filter(({ vsmmu }) => vsmmu).length],
-    ['that are nobody’s', others.length],
+    ['of unknown SMMUs', others.length],
     ['of pcie.0', current.rootIommu && machineIommu !== 'drop' ? 1 : 0],
   ]);
 }

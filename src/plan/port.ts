@@ -36,7 +36,7 @@ export function newPort(
   };
 }
 
-/** A port that is there already, with those of these devices that are in its slot. */
+/** An existing port, with the given devices that are in its slot. */
 export function keptPort(controller: PciController, inPlace: readonly HostDevice[]): Port {
   return {
     controllerIndex: controller.index,

@@ -96,7 +96,7 @@ function isInPlace(device: HostDevice, smmu: string | undefined, expanderBus: Cu
   );
 }
 
-/** Function numbers for what moves to a slot together: their own, the lowest becoming 0 where none is. */
+/** Function numbers for what moves to a slot together: their own, the lowest becomes 0 if none is. */
 function numberFunctions(devices: readonly HostDevice[]): SlotMove['functions'] {
   return devices.map((device, i) => ({
     device,

@@ -30,7 +30,7 @@ export interface Verdicts extends StageResult {
 }
 
 /**
- * Decides for each placeable device whether it goes behind a vSMMU: by itself first, then by IOMMU group. Linux 7.2
+ * Decides for each placeable device whether it goes behind a vSMMU: first alone, then by IOMMU group. Linux 7.2
  * translates behind an accelerated vSMMU only for a device that is alone in its group, PCI bridges counted.
  */
 export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdicts {

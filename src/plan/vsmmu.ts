@@ -17,7 +17,7 @@ import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOfAny } from './profiles.js';
 
-/** Whether a policy names any value of a vSMMU, which is to be held against what the host has. */
+/** Whether a policy names any value of a vSMMU, which must be compared with the host. */
 export function namesValues(policy: Policy): boolean {
   return CHOSEN_ATTRIBUTES.some((name) => policy[name] !== 'auto');
 }

@@ -3,9 +3,9 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 /** `pass`: as it should be. `warn`: look at it. `fail`: not nested, or not working. */
 export type Grade = 'pass' | 'warn' | 'fail';
 
-/** One thing that was looked at: a line of the result. */
+/** One check: a line of the result. */
 export interface Check {
-  /** Where it was looked at: in libvirt's definition, on the host, at QEMU or in the guest. */
+  /** Where it was checked: in libvirt's definition, on the host, in QEMU or in the guest. */
   readonly of: 'Domain' | 'Host' | 'QEMU' | 'Guest';
   /** In words that follow "Checking". */
   readonly title: string;

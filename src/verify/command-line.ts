@@ -71,7 +71,7 @@ export function detachedIds(live: Domain, { devices }: QemuMachine): string[] {
   return [...devices.keys()].filter((id) => !there.has(id));
 }
 
-/** The same as the definition for the next start has them, which is where their addresses on the host are told. */
+/** The same as the definition for the next start has them, which shows their addresses on the host. */
 export function detachedDevices(live: Domain, next: Domain, qemu: QemuMachine | undefined): HostDevice[] {
   if (!qemu) return [];
   const buses = busNames(live);

@@ -25,14 +25,14 @@ export interface Running {
   readonly host: Host;
   /** The plan for the running domain on this host, or why there is none. */
   readonly plan: Plan | readonly Diagnostic[];
-  /** What QEMU was started with; undefined where that is not known. */
+  /** The definition that QEMU was started with; undefined if unknown. */
   readonly qemu: QemuMachine | undefined;
 }
 
 /** What a check of a definition says of a host that changed under it. */
 const OF_SMMUS: ReadonlySet<DiagnosticCode> = new Set(['host-without-smmu']);
 
-/** What a check of a definition says of where its host devices are. */
+/** The result of checking where a definition puts its host devices. */
 const OF_DEVICES: ReadonlySet<DiagnosticCode> = new Set([
   'device-missing',
   'device-bridge',
@@ -152,7 +152,7 @@ function checkNextStart({ live, next, qemu }: Running): Check {
   return { ...check, found: 'its host devices and vSMMUs', findings };
 }
 
-/** What matters of a definition, in words, by what tells one part from another. */
+/** The parts of a definition that matter, as text, by a key that identifies each part. */
 function partsOf(domain: Domain): Map<string, string> {
   const parts = new Map<string, string>();
   for (const { bdf, address, iommufd, unassigned } of domain.hostDevices) {

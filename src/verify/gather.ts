@@ -55,7 +55,7 @@ export function readQemuLog(name: string, uri: string): string | { readonly file
   }
 }
 
-/** The kernel's names of SMMUs (`arm-smmu-v3.8.auto`), those that can be told. */
+/** The kernel's names of SMMUs (`arm-smmu-v3.8.auto`), as far as they are known. */
 export function smmuDevices(names: readonly string[], sysfs: string): string[] {
   return names.flatMap((name) => {
     try {

@@ -206,7 +206,7 @@ function checkNuma({ domain, report }: Comparison): Check {
     const findings = [guestNumaDiffers({ what: `there are ${count(nodes.length, 'NUMA node')}, not ${cells.length}` })];
     return { ...check, found: '', findings };
   }
-  // A guest numbers nodes without CPUs in its own order: the CPUs tell which node a cell is, and its distances are compared as a set.
+  // A guest numbers nodes without CPUs in its own order: the CPUs identify the node of a cell, and its distances are compared as a set.
   const sorted = (distances: readonly number[]) => distances.toSorted((a, b) => a - b).join(' ');
   const findings = cells.flatMap((cell) => {
     const node = cell.cpus.length > 0 ? nodes.find(({ cpus }) => cpus === formatNodeset(cell.cpus)) : undefined;
@@ -235,7 +235,7 @@ function checkBars({ seen }: Comparison): Check {
   return { of: 'Guest', title: 'that each BAR has an address', found: count(seen.length, 'device'), findings };
 }
 
-/** What the kernel says of an SMMU that does not do what it is told, and of a device that does not respond (Linux 7.2). */
+/** Kernel messages about an SMMU that does not complete a command, and a device that does not respond (Linux 7.2). */
 const SMMU_ERROR =
   /^(?:\[[ \d.]+\] )?arm-smmu-v3 .*(CMD_SYNC timeout|C_BAD_|F_\w+ client|event: |event 0x|global error|CMDQ error)/;
 const DEVICE_ERROR = /probe with driver|failed with error|Identify Controller failed|timeout/i;

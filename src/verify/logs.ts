@@ -52,16 +52,16 @@ function distinct(lines: readonly string[]): string[] {
 
 /** What of the host's kernel log concerns a domain. */
 export interface HostLogRequest {
-  /** Undefined where it cannot be read. */
+  /** Undefined if it cannot be read. */
   readonly log: readonly LogRecord[] | undefined;
-  /** When QEMU was started, in seconds since the host was; undefined where that is not known. */
+  /** When QEMU was started, in seconds since the host was; undefined if unknown. */
   readonly since: number | undefined;
   readonly devices: readonly Bdf[];
   /** The kernel's names of the SMMUs that they are behind (`arm-smmu-v3.8.auto`); undefined: any. */
   readonly smmus: readonly string[] | undefined;
 }
 
-/** An event that the SMMUv3 driver logs; before Linux 6.14 its words follow, a line each, the first with the stream id. */
+/** An event that the SMMUv3 driver logs; before Linux 6.14 its words follow, one per line, the first with the stream id. */
 const EVENT = /^arm-smmu-v3 (\S+): +event(?:: \S+ client: (\S+)| 0x\w+ received:)/;
 const EVENT_WORD = /^arm-smmu-v3 \S+:\s+0x([0-9a-f]{8})[0-9a-f]{8}$/;
 const TIMEOUT = /^arm-smmu-v3 (\S+): (?:.*CMD_SYNC timeout|unexpected global error|CMDQ error|.*CMDQV)/;

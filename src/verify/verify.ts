@@ -9,12 +9,12 @@ import { checkMonitor, type MonitorAnswers } from './monitor.js';
 
 /** All that was gathered about a running domain. */
 export interface Evidence extends Running {
-  /** Why QEMU's command line is not known, where it is not. */
+  /** Why QEMU's command line is unknown, if it is. */
   readonly trouble: string;
   /** QEMU's log, or why it cannot be read. */
   readonly qemuLog: string | { readonly file: string; readonly why: string };
   readonly hostLog: Pick<HostLogRequest, 'log' | 'since' | 'smmus'>;
-  /** What QEMU's monitor answers; undefined where it was not asked. */
+  /** The answer of QEMU's monitor; undefined if not queried. */
   readonly monitor: MonitorAnswers | undefined;
   /** What the guest reports, or why it does not. */
   readonly guest: GuestReport | Diagnostic;

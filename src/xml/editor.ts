@@ -67,12 +67,12 @@ export class XmlEditor {
     this.#changeOf(notRoot(reference)).after.push(element);
   }
 
-  /** Takes out an element, with its lines where it is alone on them. What was inserted beside it stays. */
+  /** Removes an element, with its lines if it is alone on them. Insertions beside it stay. */
   remove(element: XmlElement): void {
     this.#changeOf(notRoot(element)).instead = null;
   }
 
-  /** Makes an element an empty one (`<name/>`) where nothing is left in it; with `remove`, takes it out where it has no attribute left either. */
+  /** Makes an element empty (`<name/>`) if it has no content left; with `remove`, removes it if it has no attributes left either. */
   whenEmpty(element: XmlElement, action: 'close' | 'remove'): void {
     const change = this.#changeOf(element);
     if (change.whenEmpty !== 'remove') change.whenEmpty = action;
@@ -83,7 +83,7 @@ export class XmlEditor {
     this.#changeOf(element).instead = replacement;
   }
 
-  /** Whether the edits so far take an element out, by itself or because nothing is left in it. */
+  /** Whether the edits so far remove an element, directly or because it is left empty. */
   isRemoved(element: XmlElement): boolean {
     const change = this.#changes.get(element);
     if (change?.instead !== undefined) return change.instead === null;

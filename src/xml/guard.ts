@@ -30,7 +30,7 @@ const MAX_ELEMENTS = 1_000_000;
 const DECLARATION =
   /<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][\w.-]*)"|'([A-Za-z][\w.-]*)'))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>/y;
 
-/** The names that fast-xml-parser refuses. \s is where it takes a name to end, which is more than XML's white space. */
+/** The names that fast-xml-parser refuses. It ends a name at \s, which is more than XML's white space. */
 const REFUSED_NAMES = /<\/?(?:__proto__|constructor|prototype)(?=[\s/>])/g;
 
 /** fast-xml-parser joins text one character at a time; longer runs are hidden from it. */

@@ -14,7 +14,7 @@ interface LineStart {
 /** How a document is laid out: what a new element has to follow. */
 export class Layout {
   readonly #text: string;
-  /** The document's line end, \n where it has none. */
+  /** The document's line end, \n if it has none. */
   readonly #lineEnd: string;
   readonly #oneLine: boolean;
   readonly #mixed = new Map<XmlElement, boolean>();

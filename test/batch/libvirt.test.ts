@@ -123,13 +123,13 @@ describe('domains of a libvirt', () => {
       ),
     );
     expect(whatBecame(await trial.convert())).toEqual([
-      ['transient', 'skipped', 'it is transient, and has no next start'],
+      ['transient', 'skipped', 'it is transient, so it has no next start'],
       ['saved', 'skipped', 'the memory of the domain is saved for its next start (managed save)'],
       ['frozen', 'skipped', '2 of its snapshots contain its memory'],
       ['disks', 'converted', undefined],
     ]);
     expect(whatBecame(await trial.convert({ saved: true }))).toEqual([
-      ['transient', 'skipped', 'it is transient, and has no next start'],
+      ['transient', 'skipped', 'it is transient, so it has no next start'],
       ['saved', 'converted', undefined],
       ['frozen', 'converted', undefined],
       ['disks', 'unchanged', undefined],

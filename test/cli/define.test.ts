@@ -59,7 +59,7 @@ describe('--define', () => {
     const file = join(state, 'defined', backup);
     expect(readFileSync(file, 'utf8')).toBe(before);
     expect([file, join(file, '..')].map((path) => statSync(path).mode & 0o777)).toEqual([0o600, 0o700]);
-    expect(run.stderr.split('\n').at(-2)).toBe(`"vm": defined; the definition of before is in ${file}`);
+    expect(run.stderr.split('\n').at(-2)).toBe(`"vm": defined; the former definition is in ${file}`);
   });
 
   it.each(['rewrite', 'revert'])('keeps passwords: %s', (command) => {

@@ -100,10 +100,10 @@ describe('virsh edit', () => {
 
     const env = { EDITOR: editor, VSMMU_EDITOR: 'sh /tmp/own-editor' };
     const line = `virsh edit ${uuid}`;
-    const no = await tool.atTerminal(line, { env, prompt: /edit it all the same\? \[y\/N\]/i, answer: () => 'n\n' });
+    const no = await tool.atTerminal(line, { env, prompt: /edit it anyway\? \[y\/N\]/i, answer: () => 'n\n' });
     expect(no.code).not.toBe(0);
     expect(await dump(uuid)).toBe(before);
-    const yes = await tool.atTerminal(line, { env, prompt: /edit it all the same\? \[y\/N\]/i, answer: () => 'y\n' });
+    const yes = await tool.atTerminal(line, { env, prompt: /edit it anyway\? \[y\/N\]/i, answer: () => 'y\n' });
     expect(yes.code).toBe(0);
     expect(await dump(uuid)).toContain('<description>mine</description>');
     await undefine(lab, uuid);
@@ -127,7 +127,10 @@ describe('what is no definition comes out as the user’s editor leaves it:', ()
     await virsh(lab, ['managedsave', uuid]);
     const before = await virsh(lab, ['managedsave-dumpxml', '--security-info', uuid]);
     const { code, stderr } = await edit(['managedsave-edit', uuid], 'cp "$1" /tmp/seen');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('this is no definition of a domain') });
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringContaining('this is not the definition of a domain'),
+    });
     expect(await lab.jail.output(['cat', '/tmp/seen'])).toBe(before);
     await virsh(lab, ['start', '--paused', uuid]);
     await virsh(lab, ['destroy', uuid]);
@@ -146,7 +149,10 @@ describe('what is no definition comes out as the user’s editor leaves it:', ()
     const before = await virsh(lab, ['managedsave-dumpxml', '--security-info', uuid]);
     expect(before).toMatch(/<address domain='0x0000' bus='0x91'/);
     const { code, stderr } = await edit(['managedsave-edit', uuid], 'cp "$1" /tmp/seen');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('this is no definition of a domain') });
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringContaining('this is not the definition of a domain'),
+    });
     expect(await lab.jail.output(['cat', '/tmp/seen'])).toBe(before);
     expect(await virsh(lab, ['managedsave-dumpxml', '--security-info', uuid])).toBe(before);
     await virsh(lab, ['managedsave-remove', uuid]);

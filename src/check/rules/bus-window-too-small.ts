@@ -9,7 +9,7 @@ import type { Inspection, Rule } from '../inspection.js';
 export const busWindowTooSmall: Rule = (inspection) => {
   const { domain, tree } = inspection;
   if (tree.expanders.length === 0) return [];
-  // What has no address takes the free ports first.
+  // Devices without an address take the free ports first.
   const added = Math.max(0, awaitingDevices(domain) - tree.freePorts(ROOT_BUS).length) + tree.gaps;
   const buses = tree.busesBelow(ROOT_BUS).length;
   const { lowest, diagnostics } = assignBusNumbers(tree, [], { buses, libvirt: added });

@@ -3,7 +3,7 @@ import { chassisDuplicate as diagnostic } from '../../diagnostics/pci.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Rule } from '../inspection.js';
 
-/** The ports that hot-plug tells apart by their chassis. */
+/** The ports that hot-plug identifies by their chassis number. */
 const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
 
 /** QEMU 11.1: `Can't add chassis slot, error -16`; libvirt 12.8 gives a port without a number its index, taken or not. */

@@ -10,7 +10,7 @@ export const emulatedBehindVsmmu: Rule = (inspection) =>
     ),
   );
 
-/** libvirt puts what has no address on a port of `pcie.0`. */
+/** libvirt puts a device without an address on a port of `pcie.0`. */
 function behind({ domain }: Inspection, { bus, emulated }: Vsmmu): Vsmmu['emulated'] {
   return bus === ROOT_BUS ? [...emulated, ...domain.otherDevices.filter((device) => device.awaitsAddress)] : emulated;
 }

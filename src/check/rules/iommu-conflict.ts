@@ -2,7 +2,7 @@ import { iommuConflict as diagnostic } from '../../diagnostics/vsmmu.js';
 import { assignIommus } from '../../domain/iommu.js';
 import type { Rule } from '../inspection.js';
 
-/** What QEMU 11.1 refuses of several IOMMUs, and of what an SMMU may be attached to; libvirt 12.8 takes all of it. */
+/** Combinations of IOMMUs, and attachments of an SMMU, that QEMU 11.1 refuses; libvirt 12.8 accepts them. */
 export const iommuConflict: Rule = ({ domain, tree, location }) => {
   const owned = domain.iommus.filter(({ model, pciBus }) => model === 'smmuv3' && pciBus !== undefined);
   if (owned.length === 0) return [];

@@ -4,7 +4,7 @@ import type { Occupant } from '../../domain/pci-tree.js';
 import { groupBy } from '../../group-by.js';
 import type { Rule } from '../inspection.js';
 
-/** A slot is looked at only where it has a function 0 (PCI 3.0, 3.2.2.3.4); libvirt 12.8 and QEMU 11.1 take one without. */
+/** Guests scan a slot only if it has a function 0 (PCI 3.0, 3.2.2.3.4); libvirt 12.8 and QEMU 11.1 accept one without. */
 export const slotWithoutFunctionZero: Rule = ({ domain, location }) => {
   const all: readonly Occupant[] = [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices];
   const slots = groupBy(all, ({ address }) => (address ? formatGuestAddress({ ...address, function: 0 }) : null));

@@ -10,7 +10,7 @@ import { nameOf, type Rule } from '../inspection.js';
 /** The programs that a domain has unless it has one of its own, of which nothing is known. */
 const USUAL_EMULATORS = ['/usr/bin/qemu-system-aarch64', '/usr/libexec/qemu-kvm'];
 
-/** What the libvirt and the QEMU that the domain is for cannot do: libvirt drops what it does not know, QEMU refuses it. */
+/** Attributes that the target's libvirt or QEMU does not support: libvirt drops them, QEMU refuses them. */
 export const targetAbility: Rule = (inspection) => [...machineMissing(inspection), ...vsmmuAbility(inspection)];
 
 const machineMissing: Rule = ({ domain, target: { qemu }, location }) => {

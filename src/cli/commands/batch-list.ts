@@ -57,7 +57,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
 async function listed(folder: RunFolder): Promise<Listed> {
   const { header, changes, settled, ended } = await readHistory(folder);
   const { source } = header;
-  // One that was begun and is not known to be done is told of when the run is resumed.
+  // A domain that was begun but not finished is reported when the run is resumed.
   const all = [...changes.values()].filter(({ stored, undone }) => stored !== undefined || undone);
   const verdicts = [...settled.values()];
   return {

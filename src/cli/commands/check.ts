@@ -44,11 +44,11 @@ interface Verdict {
   readonly diagnostics: readonly Located[];
   /** The exit code that it alone would give. */
   readonly exitCode: number;
-  /** Its text as `--fix` leaves it, where that is another. */
+  /** Its text after `--fix`, if it differs. */
   readonly xml?: string;
 }
 
-/** How domains are looked at. */
+/** How domains are checked. */
 interface Examination {
   readonly hostOf: HostReader;
   readonly target: Target;
@@ -106,7 +106,7 @@ function checkUsage(options: OptionValues): void {
     if (options.connect !== undefined) {
       throw wrong('--fix is for files; vsmmu rewrite --connect --define changes the domain of a libvirt');
     }
-    // A wrong policy is told of whether something is to be mended or not.
+    // A wrong policy is reported even without --fix.
     policyOf(options);
     return;
   }

@@ -49,7 +49,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   return failed ? 1 : 0;
 }
 
-/** The host, and why it cannot be told, where it is this machine's own /sys that is not as it should be. */
+/** The host, or why this machine's own /sys cannot be read. */
 function hostOf(options: OptionValues): { host: Host; trouble: string | undefined } {
   try {
     return { host: readHost(options, { features: true }), trouble: undefined };

@@ -84,14 +84,14 @@ function whatItIs(file: string, content: Uint8Array, options: OptionValues): str
   const leave = (why: string): undefined => {
     if (!isSet(options, 'quiet')) say(`vsmmu: ${why}: nothing is rewritten\n`);
   };
-  if (editing === 'other') return leave('this is no definition of a domain');
-  if (editing === 'unknown') return leave('virsh’s own shell does not tell what it edits; use virsh edit NAME');
+  if (editing === 'other') return leave('this is not the definition of a domain');
+  if (editing === 'unknown') return leave('virsh’s own shell does not show what it edits; use virsh edit NAME');
   try {
     return parseDomain(content).name || file;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const [first] = error.diagnostics;
-    // What a user has left half done may be mended in the editor only.
+    // An unfinished edit can only be corrected in the editor.
     return first?.code.startsWith('xml-') || first?.code === 'domain-root' ? leave(first.message) : file;
   }
 }
@@ -117,7 +117,7 @@ async function editAndCheck(file: string, name: string, options: OptionValues): 
   await checkAgain(file, name, options);
 }
 
-/** What a step gives; undefined where it refuses, and the user at the terminal wants to go on all the same. */
+/** The result of a step; undefined if it refuses and the user chooses to continue. */
 async function refusable<T>(
   name: string,
   askable: boolean,
@@ -133,16 +133,16 @@ async function refusable<T>(
       error.diagnostics.map((d) => ({ file: name, ...d })),
       options,
     );
-    if (await confirm('Nothing was rewritten. Edit it all the same?')) return undefined;
+    if (await confirm('The domain was not rewritten. Edit it anyway?')) return undefined;
     throw error;
   }
 }
 
-/** The command line, in `EDITOR`, is to be mended there. */
+/** Errors of this command line are corrected in `EDITOR`. */
 const OF_THE_COMMAND: ReadonlySet<string> = new Set([usageError.code, policyInvalid.code]);
 
 /**
- * Checks what the user made of a domain, and asks whether it is to be so where it will not work.
+ * Checks the user's edit of a domain, and asks whether to keep it if it will not work.
  * @param before the domain as the user got it, where its errors have been reported
  */
 async function checkAgain(file: string, name: string, options: OptionValues, before?: Domain): Promise<void> {
@@ -167,7 +167,7 @@ async function checkAgain(file: string, name: string, options: OptionValues, bef
   if (errors.length === 0) return;
   if (!process.stdin.isTTY) throw new RefusedError(errors);
   printDiagnostics(errors);
-  if (!(await confirm('Keep it all the same?'))) throw new RefusedError(errors);
+  if (!(await confirm('Keep it anyway?'))) throw new RefusedError(errors);
 }
 
 function overwrite(file: string, content: string | Uint8Array): void {

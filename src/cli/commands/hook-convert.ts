@@ -17,7 +17,7 @@ export const command: Command = {
 /**
  * `vsmmu hook convert UUID`: converts a domain for its next start if it needs it, as `batch convert` does, with backup and
  * journal. The hook starts it when a domain stops. One that needs nothing leaves no run behind.
- * @throws RefusedError where it cannot be placed on this host
+ * @throws RefusedError if it cannot be placed on this host
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<number> {
   const [uuid, ...more] = operands;

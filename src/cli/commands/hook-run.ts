@@ -93,7 +93,7 @@ async function prepare(name: string, options: OptionValues, log: HookLog): Promi
 }
 
 /**
- * A guest has ended, and nothing holds its devices any more. Whether it is to be converted is told by its definition, which
+ * A guest has ended, and its devices are free. Whether to convert it depends on its definition, which
  * may have been changed while it ran: that is read by who converts it.
  */
 async function release(name: string, options: OptionValues, log: HookLog): Promise<void> {
@@ -115,7 +115,7 @@ async function release(name: string, options: OptionValues, log: HookLog): Promi
 
 /**
  * Starts a program that goes on when the hook has returned: libvirt, which must not be called from a hook, is free by then.
- * systemd, where it runs, is to have it: else it would end with libvirt's own service.
+ * Under systemd it runs as a unit of its own: otherwise it would end with libvirt's service.
  */
 async function startApart(name: string, command: readonly string[], log: HookLog): Promise<void> {
   const managed = existsSync('/run/systemd/system');
@@ -145,7 +145,7 @@ async function verdictOf(domain: Domain, options: OptionValues) {
   });
 }
 
-/** The command that converts a domain, by its UUID: its name is somebody else's words, and this is for pasting. */
+/** The command that converts a domain, by its UUID: the name is untrusted input, and users paste this. */
 function conversion(domain: Domain): string {
   const uuid = uuidOf(domain);
   return `vsmmu rewrite --connect ${LOCAL_LIBVIRT} --define ${/^[0-9a-f-]{36}$/i.test(uuid) ? uuid : 'NAME'}`;

@@ -17,7 +17,7 @@ export const command: Command = {
   run,
 };
 
-/** `vsmmu hook status`: 0 where it is installed and can run. */
+/** `vsmmu hook status`: 0 if it is installed and can run. */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   requireNoOperand(operands, 'hook status');
   const hook = findHook(folderOf(options));

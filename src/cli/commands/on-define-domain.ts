@@ -95,7 +95,7 @@ function requireGates({ annotations }: Machine, { after, plan }: Placed): void {
   }
 }
 
-/** A diagnostic with the advice that helps in KubeVirt, where nobody edits the domain. */
+/** A diagnostic with a hint that fits KubeVirt, where users do not edit the domain. */
 function inKubeVirtsTerms(found: Diagnostic): Diagnostic {
   return found.code === pcihole64Off.code ? { ...found, hint: `remove the annotation ${HOLE_ANNOTATION}` } : found;
 }

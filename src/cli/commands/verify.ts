@@ -78,14 +78,14 @@ async function run(operands: readonly string[], given: OptionValues): Promise<nu
   const options = { ...given, connect: uri };
   requireItsHost(options);
   const operand = domainOperand(operands, options);
-  // A wrong report is told of before anything is asked.
+  // A wrong report is refused before anything is queried.
   const file = value(options, 'guest-report');
   const report = file === undefined ? undefined : readGuestReport(Buffer.from(await readInput(file)).toString('utf8'));
   await using connection = openLibvirt(uri);
   const { uuid, name } = await connection.find(operand);
   const evidence = await gather(connection, { uuid, name, uri }, options, report);
   const checks = verify(evidence, isSet(options, 'force-tcg'));
-  return tell(checks, name, options);
+  return printResult(checks, name, options);
 }
 
 interface Subject {
@@ -162,7 +162,7 @@ async function askGuest(connection: Connection, uuid: DomainUuid, state: string)
 }
 
 /** Prints the checks; says whether the guest is as it should be. */
-function tell(checks: readonly Check[], name: string, options: OptionValues): number {
+function printResult(checks: readonly Check[], name: string, options: OptionValues): number {
   const judged = checks.map((check) => ({ ...check, findings: applyStrictness(check.findings, options) }));
   const failures = judged.filter((check) => gradeOf(check) === 'fail');
   if (isSet(options, 'json')) {

@@ -7,7 +7,7 @@ import { readInput } from '../io/files.js';
 const CHUNK = 64 * 1024;
 
 /**
- * Reads standard input, of what is too large only enough to see that. A pipe is opened anew and read as it fills: Node's own
+ * Reads standard input, and stops where it is too large. A pipe is reopened and read as it fills: Node's own
  * stream for it takes longer to load than a domain to check, and a read that waits cannot be given up.
  */
 export async function readHookInput(): Promise<Uint8Array> {

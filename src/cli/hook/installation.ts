@@ -15,7 +15,7 @@ export const HOOK_FOLDER_OPTIONS: Options = {
   quiet: flag('say nothing but errors'),
 };
 
-/** Where the hook writes what it thinks, unless told. */
+/** The hook's default log file. */
 export const DEFAULT_HOOK_LOG = '/var/log/vsmmu-hook.log';
 
 /** What others than root could change to become root at the next start of a guest: all that runs, and all that decides. */

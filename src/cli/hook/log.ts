@@ -10,7 +10,7 @@ export class HookLog {
     this.#file = file;
   }
 
-  /** A line each. What cannot be written is not: a log is no reason for a guest not to start. */
+  /** Writes a line per message. Errors are ignored: a log must not prevent a guest from starting. */
   write(words: readonly string[]): void {
     const lines = words.map(printable);
     say(lines.map((line) => `${line}\n`).join(''));
@@ -27,7 +27,7 @@ export class HookLog {
     }
   }
 
-  /** The file, for appending; undefined where there is none, or it is something else than a file of ours. */
+  /** The file, opened for appending; undefined if it is not a regular file of the same user. */
   open(): number | undefined {
     if (this.#file === undefined || this.#file === '') return undefined;
     const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;

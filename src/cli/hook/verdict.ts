@@ -21,7 +21,7 @@ const FINE: HookVerdict = { kind: 'fine', diagnostics: [] };
 export interface HookQuestion {
   readonly policy: Policy;
   readonly forceTcg: boolean;
-  /** What this machine's libvirt and QEMU can do, asked only where it matters: QEMU's answer takes longer than all the rest. */
+  /** The abilities of this machine's libvirt and QEMU, queried only if needed: QEMU's answer takes longest. */
   target(): Promise<Target>;
 }
 

@@ -5,7 +5,7 @@ import { say } from './terminal.js';
 export class InterruptedError extends Error {}
 
 /**
- * Asks a question on the terminal that takes yes or no; undefined where there is no terminal. Anything but yes is no.
+ * Asks a yes/no question on the terminal; undefined without a terminal. Anything but yes means no.
  * @throws InterruptedError
  */
 export async function confirm(question: string): Promise<boolean | undefined> {

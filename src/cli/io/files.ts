@@ -38,7 +38,7 @@ export function readTextFile(file: string): string {
   return Buffer.from(bytes).toString('utf8');
 }
 
-/** The text of a file, undefined where it is not there. @throws OutsideError `file-unreadable` */
+/** The text of a file; undefined if it does not exist. @throws OutsideError `file-unreadable` */
 export function readExisting(file: string): string | undefined {
   return statSync(file, { throwIfNoEntry: false }) && readTextFile(file);
 }

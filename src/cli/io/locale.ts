@@ -16,7 +16,7 @@ const LOOKALIKES: Readonly<Record<string, string>> = {
 
 /**
  * Whether text for people may hold more than ASCII: the character set of LC_ALL, LC_CTYPE or LANG, in this order, is UTF-8.
- * Where none of them is set it may, as in Python (PEP 538); `LC_ALL=C` asks for ASCII.
+ * If none of them is set, UTF-8 is used, as in Python (PEP 538); `LC_ALL=C` selects ASCII.
  */
 export function hasUtf8(environment: NodeJS.ProcessEnv = process.env): boolean {
   const locale = environment.LC_ALL || environment.LC_CTYPE || environment.LANG;

@@ -28,7 +28,7 @@ function openedByBun(): boolean {
     const [, flags = ''] = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/1', 'utf8')) ?? [];
     return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
   } catch {
-    return false; // Without /proc nobody knows.
+    return false; // Unknown without /proc.
   }
 }
 

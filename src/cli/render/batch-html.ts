@@ -41,7 +41,7 @@ footer { margin-top: 2rem; font-weight: 600; }
 `;
 
 /**
- * The report of a batch as one page of HTML that needs nothing else: a row for each domain, what there is to say of it and
+ * The report of a batch as one page of HTML that needs nothing else: a row per domain, with its diagnostics and
  * the picture of its plan. It is written as it goes, and is in its place when it is whole.
  */
 export class HtmlReport implements Disposable {

@@ -6,7 +6,7 @@ import { isSet, type OptionValues } from '../options.js';
 import { printDiagnostics } from '../report.js';
 import type { Progress } from './progress.js';
 
-/** Says what becomes of each domain of a batch, as it becomes known; nothing of it is kept. */
+/** Prints the result of each domain of a batch as it arrives, and keeps none of them. */
 export interface BatchOutput {
   item(item: DomainResult): void;
   /** @param more what the document of --json says beside the domains */
@@ -148,12 +148,12 @@ function lineOf(item: DomainResult): string {
 function reportFindings(item: DomainResult, options: OptionValues): void {
   const { verdict, diagnostics } = item;
   if (isSet(options, 'quiet')) return;
-  const told = diagnostics.filter(
+  const shown = diagnostics.filter(
     (d) =>
       isSet(options, 'verbose') ||
       (d.severity === 'warning' ? verdict !== 'skipped' : d.severity === 'error' && verdict === 'converted'),
   );
-  printDiagnostics(told.map((d) => ({ file: placeOf(item), ...d })));
+  printDiagnostics(shown.map((d) => ({ file: placeOf(item), ...d })));
 }
 
 /** `300 domains: 230 converted, 40 not applicable, 30 refused`. */

@@ -1,7 +1,7 @@
 import type { DoctorResult, Grade } from '../../doctor/result.js';
 import { colours, item, paragraph, WIDTH } from './typeset.js';
 
-/** How much is to be said. */
+/** How much to print. */
 export interface Manner {
   /** Only what fails. */
   readonly quiet: boolean;
@@ -21,7 +21,7 @@ const FEW = 8;
 /** The last line, of how many of all checks fail and how many need a look. */
 export type Verdict = (failures: number, warnings: string, all: number) => string;
 
-/** Checks for reading, in the manner of virt-host-validate: a line each, and below it what was found and what to do. */
+/** Checks for reading, in the manner of virt-host-validate: a line per check, and below it the finding and the remedy. */
 export function renderChecks(
   checks: readonly DoctorResult[],
   { quiet, verbose }: Manner,

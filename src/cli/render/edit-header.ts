@@ -1,14 +1,16 @@
 import { formatDiagnostic, type Located } from '../report.js';
 
-/** The first line of what is told at the top of a file while it is edited, by which it is found again. */
+/** The first line of the comment at the top of a file being edited; it identifies the comment. */
 const FIRST = '<!-- vsmmu edit:';
 
-/** Puts a comment with these findings at the top of a domain; after its XML declaration, where it has one. */
+/** Puts a comment with these diagnostics at the top of a domain, after its XML declaration if it has one. */
 export function withHeader(xml: string, diagnostics: readonly Located[]): string {
   const lines = diagnostics.map((d) => formatDiagnostic(d).trimEnd());
   // `--` ends a comment, so none may be in it.
-  const told = lines.map((line) => line.replaceAll(/-(?=-)|-$/g, '- '));
-  const comment = [`${FIRST} rewritten for this host. This comment goes when you save.`, ...told, '-->', ''].join('\n');
+  const escaped = lines.map((line) => line.replaceAll(/-(?=-)|-$/g, '- '));
+  const comment = [`${FIRST} rewritten for this host. This comment goes when you save.`, ...escaped, '-->', ''].join(
+    '\n',
+  );
   const at = declarationEnd(xml);
   return `${xml.slice(0, at)}${comment}${xml.slice(at)}`;
 }

@@ -3,7 +3,7 @@ import { hasUtf8 } from '../io/locale.js';
 
 /** How far a batch is, on the terminal that standard error is. */
 export class Progress {
-  /** Whether only the lines are shown that somebody has to look at: the others would push the bar along. */
+  /** Whether to show only lines that need attention: others would scroll the bar away. */
   readonly onlyFailures: boolean;
   readonly #bar: SingleBar;
   readonly #begin = performance.now();
@@ -35,7 +35,7 @@ export class Progress {
     this.#bar.update(this.#count, { rate: Math.round(this.#count / seconds) });
   }
 
-  /** Writes lines where the bar is; it is drawn anew below them. */
+  /** Writes lines in place of the bar and redraws the bar below them. */
   aside(write: () => void): void {
     process.stderr.write('\r\u001b[K');
     write();

@@ -78,7 +78,7 @@ function notes(host: Host, device: PciDevice): string[] {
   const { group, physfn, bars } = device;
   const mates = host.groupMates(device).map(({ bdf, bridge }) => (bridge ? `bridge ${bdf}` : bdf));
   const above = host.bridgesAbove(device);
-  // A root port alone is no news; above a switch's downstream port is its upstream port, which stands for the switch.
+  // A root port alone is not worth showing; the upstream port above a switch's downstream port stands for the switch.
   const [bridge, upstream] = above;
   const large = bars.filter((bar) => bar.size >= LARGE_BAR);
   const shared = mates.length > 0 ? ` with ${mates.slice(0, 3).join(' ')}${mates.length > 3 ? ' …' : ''}` : '';

@@ -9,7 +9,7 @@ import { NAMESPACE } from './record.js';
 /**
  * Finds what differs between a domain before and after an undo, beyond what vsmmu manages: `README.md` has the list. The record is
  * untrusted input, so this compares the documents, whatever it says.
- * @returns the name of the first element that differs; undefined where none does
+ * @returns the name of the first element that differs; undefined if none does
  */
 export function unmanagedDifference(before: XmlDocument, after: XmlDocument): string | undefined {
   const kept = new Set<string>();

@@ -86,7 +86,7 @@ export function listed(numbers: string | undefined): ReadonlySet<number> {
   return new Set(parseNodeset(numbers ?? '') ?? []);
 }
 
-/** What earlier runs put into a domain for certain devices, by its record; nothing where it has none. */
+/** What earlier runs added to a domain for certain devices, by its record; empty without a record. */
 export function managedDevicesOf(domain: Domain): ManagedDevices {
   const { hostdevs, cells } = readRecord(domain).record?.added ?? {};
   return {

@@ -13,7 +13,7 @@ export interface Cleared {
 }
 
 /**
- * Returns the domain without any expander bus for a vSMMU, so that all of it can be planned anew: as it was before the first
+ * Returns the domain without any expander bus for a vSMMU, so that it can be planned from scratch: as it was before the first
  * rewrite, and without accelerated buses made by hand, which the record of the result keeps.
  * @throws RefusedError `metadata-invalid` where there is a record that cannot be read
  */

@@ -106,7 +106,7 @@ function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']
   });
 }
 
-/** Reads what a record says was removed; undefined where it is not all plain expander buses, ports and SMMUs. */
+/** Reads what a record says was removed; undefined unless all of it is plain expander buses, ports and SMMUs. */
 function readReturning(removed: readonly NewElement[]): Returning | undefined {
   if (removed.length === 0) return { controllers: [], iommus: [] };
   try {

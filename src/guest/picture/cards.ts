@@ -1,6 +1,6 @@
 import type { COLOURS } from './colours.js';
 
-/** Pixels that a character takes on average at 12 px, and what is around the text of a cell. */
+/** The average width of a character at 12 px, and the padding of a cell, in pixels. */
 const CHARACTER = { sans: 6.6, bold: 8.4, mono: 7.3, padding: 16 };
 
 /** A cell of a card's row. */

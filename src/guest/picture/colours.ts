@@ -4,7 +4,7 @@ interface Colour {
   readonly dark: string;
 }
 
-/** Colours of what is no SMMU's. */
+/** Colours of everything that does not belong to an SMMU. */
 export const COLOURS = {
   paper: { light: '#ffffff', dark: '#0d1117' },
   card: { light: '#fefefe', dark: '#151b23' },
@@ -13,7 +13,7 @@ export const COLOURS = {
   warn: { light: '#9a6700', dark: '#d29922' },
 } as const satisfies Record<string, Colour>;
 
-/** What tells one SMMU from the next, in this order and over again; neighbours differ for colour-blind eyes, too. */
+/** The colours of SMMUs, in this order, repeated; neighbours differ for colour-blind readers too. */
 const HUES: readonly Colour[] = [
   { light: '#0969da', dark: '#58a6ff' },
   { light: '#bc4c00', dark: '#f0883e' },

@@ -34,14 +34,14 @@ interface PlacedCard {
 /**
  * Draws two sides and the lines between them as SVG, which can be a file or part of an HTML page, several on one page too: it has
  * no ids, and its style is its own. Untrusted text is escaped.
- * @param title what it shows, for screen readers
+ * @param title the title, for screen readers
  */
 export function drawSides(title: string, sides: readonly [Side, Side], lines: readonly Line[]): string {
   const [left, right] = sides;
   const widths = sides.map(({ cards, title: heading }) => sideWidths(cards, heading));
   const totals = widths.map(sum);
   const rightX = MARGIN + (totals[0] ?? 0) + LINES_WIDTH;
-  // The taller side is stacked. Each card of the other one comes as near as possible to where its lines lead.
+  // The taller side is stacked. Each card of the other side is placed as near as possible to the ends of its lines.
   const leftIsTaller = heightOf(left.cards) >= heightOf(right.cards);
   const [taller, other] = leftIsTaller ? [left, right] : [right, left];
   const base = stack(taller.cards, new Map());

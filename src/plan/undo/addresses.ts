@@ -17,7 +17,7 @@ export interface Place {
 export interface Move {
   readonly occupant: Occupant;
   readonly to: Place | undefined;
-  /** Whether it goes back to where it was before. */
+  /** Whether it returns to its former address. */
   readonly isFormer: boolean;
 }
 
