@@ -89,7 +89,7 @@ async function demo(): Promise<void> {
 }
 
 function status(): void {
-  for (const name of ['kernel', 'disk']) {
+  for (const name of ['agent', 'kernel', 'disk']) {
     const path = partPath(name);
     process.stdout.write(`${name.padEnd(8)} ${existsSync(path) ? path : 'not made yet'}\n`);
   }

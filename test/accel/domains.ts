@@ -18,7 +18,7 @@ export const consoleLog = (name: string): string => `/run/guests/${name}.log`;
 /** QEMU's own words: with the trace (FACTS of QEMU 11.1: one line for each vIOMMU, device and stream table entry). */
 export const qemuLog = (name: string): string => `/var/log/libvirt/qemu/${name}.log`;
 
-/** A guest with a disk, a random number generator and a NIC of its own beside the host devices. */
+/** A guest with a channel for its agent, a random number generator and a NIC of its own beside the host devices. */
 export function domainXml({ name, hostdevs, devices = '', mend = (xml) => xml }: DomainOptions): string {
   return mend(`<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>${name}</name>
@@ -47,6 +47,9 @@ export function domainXml({ name, hostdevs, devices = '', mend = (xml) => xml }:
       <source mode='bind' path='${consoleSocket(name)}'/>
       <log file='${consoleLog(name)}' append='off'/>
     </serial>
+    <channel type='unix'>
+      <target type='virtio' name='org.qemu.guest_agent.0'/>
+    </channel>
     <interface type='user'>
       <model type='virtio'/>
     </interface>

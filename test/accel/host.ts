@@ -158,7 +158,7 @@ async function fillFolder(folder: string, parts: Parts, machine: ReturnType<type
     await file.truncate(driveMiB * 1024 ** 2);
   }
   await writeFile(join(share, 'now'), `${Math.floor(Date.now() / 1000)}\n`);
-  await writeFile(join(share, 'guest.cpio.gz'), await guestInitrd());
+  await writeFile(join(share, 'guest.cpio.gz'), Buffer.concat([await guestInitrd(), await readFile(parts.agent)]));
   for (const name of ['agent.mjs', 'start.sh']) {
     await cp(fileURLToPath(new URL(`./host/${name}`, import.meta.url)), join(share, name));
   }

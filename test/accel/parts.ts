@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { cacheFolder, lockFile, takeLock } from '../lab/cache.js';
 import { LabError } from '../lab/process.js';
 import { openRoot, type Root } from '../lab/rootfs.js';
+import { agentRecipe, makeAgent } from './agent.js';
 import { imageRecipe, makeImage } from './image.js';
 import { kernelRecipe, makeKernel } from './kernel.js';
 import { Workshop } from './workshop.js';
@@ -18,6 +19,7 @@ interface Part {
 
 // The disk first: it takes a minute, so what is wrong with the network shows early.
 const parts: readonly Part[] = [
+  { name: 'agent', recipe: agentRecipe, make: makeAgent },
   { name: 'disk', recipe: imageRecipe, make: makeImage },
   { name: 'kernel', recipe: kernelRecipe, make: makeKernel },
 ];
@@ -28,6 +30,8 @@ const neededGiB = 6;
 export interface Parts {
   readonly kernel: string;
   readonly disk: string;
+  /** The guests' agent. */
+  readonly agent: string;
   /** The lab's root, whose QEMU emulates the host. */
   readonly root: string;
   release(): Promise<void>;
@@ -56,7 +60,13 @@ export async function openParts(say: (line: string) => void): Promise<Parts> {
           await lock.release();
           await root.release();
         };
-        return { kernel: partPath('kernel'), disk: partPath('disk'), root: root.path, release };
+        return {
+          kernel: partPath('kernel'),
+          disk: partPath('disk'),
+          agent: partPath('agent'),
+          root: root.path,
+          release,
+        };
       }
       await lock.release();
       await makeMissing(root, say);
@@ -94,7 +104,7 @@ async function removeOthers(): Promise<void> {
   const kept = new Set(parts.map(({ name }) => partPath(name)));
   for (const name of await readdir(cacheFolder())) {
     const path = join(cacheFolder(), name);
-    if (/^accel-(kernel|disk|iort)-/.test(name) && !kept.has(path)) await rm(path, { force: true });
+    if (/^accel-(agent|kernel|disk|iort)-/.test(name) && !kept.has(path)) await rm(path, { force: true });
   }
 }
 

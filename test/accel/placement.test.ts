@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GuestView } from '../../src/guest/predict.js';
 import { devices } from './devices.js';
-import { addressOf, consoleLog, interfaceXml } from './domains.js';
+import { addressOf, consoleLog, hostdevXml, interfaceXml } from './domains.js';
+import type { AccelGuest } from './guest.js';
 import type { AccelHost } from './host.js';
 import { proves } from './proven.js';
-import { accelerated, define, driveOf, expectSight, hostIdentities, openHost, place, vsmmu } from './stage.js';
+import { accelerated, define, driveOf, expectSight, hostIdentities, openHost, place, vsmmu, wrongIn } from './stage.js';
 
 let host: AccelHost;
 let identities: Map<string, string>;
@@ -35,6 +37,12 @@ describe('a guest with accelerated vSMMUs', () => {
       proves(
         task,
         "QEMU's trace: a vIOMMU for each of three expander buses, and a translating stream table entry for each of four devices",
+      );
+      await expectVerified(rewritten, guest, prediction);
+      proves(task, 'vsmmu verify passes that guest whole, which it asks through its guest agent');
+      proves(
+        task,
+        'vsmmu verify of a definition edited while it runs, of an SMMU that moved, and of a driver unbound in the guest: a warning at that line and at no other',
       );
       const save = await host.run(['virsh', '--quiet', 'save', 'main', '/tmp/main.save']);
       expect(save.code, 'it cannot be saved').not.toBe(0);
@@ -112,6 +120,9 @@ describe('a guest with accelerated vSMMUs', () => {
       const drive = `$(basename $(dirname $(grep -l '^second' /sys/class/nvme/*/serial)))n1`;
       await guest.run(`sleep 1; dd if=/dev/${drive} of=/dev/null bs=1M count=4`);
       expect(await accelerated(guest)).toEqual({ viommus: 1, translating: 2 });
+      expect(await wrongIn(host, 'plug')).toEqual({
+        'Domain: that its next start is the same': ['next-start-differs'],
+      });
       proves(
         task,
         'vsmmu attach and virsh attach-device, live: the drive on the spare port is behind the vSMMU and can be read',
@@ -124,6 +135,29 @@ describe('a guest with accelerated vSMMUs', () => {
         `for i in $(seq 60); do [ -e /sys/bus/pci/drivers/nvme/${second} ] && exit 0; sleep 0.5; done; exit 1`,
       );
       proves(task, "virsh detach-device, live: the drive is the host's again");
+      await host.put('/tmp/device.xml', hostdevXml(first));
+      await host.output(['virsh', '--quiet', 'detach-device', 'plug', '/tmp/device.xml', '--live']);
+      await guest.run(
+        `for i in $(seq 60); do grep -q '^first' /sys/class/nvme/*/serial || exit 0; sleep 0.5; done; exit 1`,
+      );
+      const detached = { 'Domain: for devices detached since its start': ['device-unplugged'] };
+      expect(await wrongIn(host, 'plug')).toEqual(detached);
+      proves(task, 'vsmmu verify warns of a device that was detached since the start, and of nothing else');
+    } finally {
+      await guest.remove();
+    }
+  });
+
+  it('is of no use to a guest that passes addresses through', async ({ task }) => {
+    const { rewritten, guest } = await place(host, { name: 'through', hostdevs: [first] });
+    try {
+      await define(host, rewritten.replace('quiet panic=-1', 'quiet panic=-1 iommu.passthrough=1'));
+      await guest.start();
+      await guest.ready();
+      expect(await wrongIn(host, 'through', ['--monitor'])).toEqual({
+        'Guest: that it translates for each device': ['guest-passthrough'],
+      });
+      proves(task, 'iommu.passthrough=1 in the guest: vsmmu verify fails at that line and at no other');
     } finally {
       await guest.remove();
     }
@@ -146,6 +180,14 @@ describe('a guest with accelerated vSMMUs', () => {
       await define(host, wrong);
       await guest.start();
       for (const drive of ['nvme0', 'nvme1']) await expectDead(drive, 'wrong');
+      await guest.ready();
+      expect(await wrongIn(host, 'wrong')).toEqual({
+        'Domain: that each device is behind its vSMMU': ['device-behind-other-smmu'],
+        'QEMU: the log of this start': ['qemu-attach-failed'],
+        'Host: the kernel log since QEMU started': ['host-smmu-event'],
+        'Guest: that each device has a driver': ['guest-driver-missing'],
+        'Guest: the kernel log': ['guest-log-error'],
+      });
       expect(await guest.qemuSaid()).toContain('Failed to install');
       proves(
         task,
@@ -183,6 +225,15 @@ describe('a guest with accelerated vSMMUs', () => {
       await define(host, wrong);
       await guest.start();
       await expectDead('nvme0', 'shared');
+      await guest.ready();
+      expect(await wrongIn(host, 'shared')).toEqual({
+        "Domain: that the host's SMMUs are the same": ['smmu-moved'],
+        'Domain: that each device is behind its vSMMU': ['group-behind-vsmmu'],
+        'QEMU: the log of this start': ['qemu-attach-failed'],
+        'Host: the kernel log since QEMU started': ['host-smmu-event'],
+        'Guest: that each device has a driver': ['guest-driver-missing'],
+        'Guest: the kernel log': ['guest-log-error'],
+      });
       expect(await guest.qemuSaid()).toMatch(/error attach .*: No such file or directory/);
       proves(
         task,
@@ -193,6 +244,28 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 });
+
+/** A healthy guest passes whole; then one thing at a time is wrong, and put right. */
+async function expectVerified(xml: string, guest: AccelGuest, { functions }: GuestView): Promise<void> {
+  expect(await wrongIn(host, guest.name)).toEqual({});
+
+  await define(host, xml.replace(/ *<hostdev(?![\s\S]*<hostdev)[\s\S]*?<\/hostdev>\n/, ''));
+  const edited = { 'Domain: that its next start is the same': ['next-start-differs'] };
+  expect(await wrongIn(host, guest.name)).toEqual(edited);
+  await define(host, xml);
+
+  const topology = await vsmmu(host, ['topology', '--json']);
+  const { smmu } = JSON.parse(topology.stdout).topology.devices.find(({ bdf }: { bdf: string }) => bdf === data);
+  await host.put('/tmp/moved.json', topology.stdout.replaceAll(smmu, 'smmu3.0x00000000ff000000'));
+  const moved = { "Domain: that the host's SMMUs are the same": ['smmu-moved'] };
+  expect(await wrongIn(host, guest.name, ['--topology', '/tmp/moved.json'])).toEqual(moved);
+
+  const address = functions.find((each) => each.host === second)?.address;
+  await guest.run(`echo ${address} >/sys/bus/pci/drivers/nvme/unbind`);
+  const unbound = { 'Guest: that each device has a driver': ['guest-driver-missing'] };
+  expect(await wrongIn(host, guest.name)).toEqual(unbound);
+  await guest.run(`echo ${address} >/sys/bus/pci/drivers/nvme/bind`);
+}
 
 /** A domain whose kernel gives up on a drive after 5 s instead of 60. */
 function impatient(xml: string): string {

@@ -26,6 +26,19 @@ export function vsmmuOutput(host: AccelHost, args: readonly string[], input?: st
   return host.output(['vsmmu', ...args], input === undefined ? {} : { input });
 }
 
+/** What does not pass of `vsmmu verify` for a running guest, which it asks through its agent: the line, and the codes on it. */
+export async function wrongIn(host: AccelHost, name: string, options: readonly string[] = []): Promise<object> {
+  const { code, stdout, stderr } = await vsmmu(host, ['verify', '--json', ...options, name]);
+  expect(stderr).toBe('');
+  const { verified, checks } = JSON.parse(stdout) as {
+    verified: boolean;
+    checks: { of: string; title: string; grade: string; codes: string[] }[];
+  };
+  expect(code).toBe(verified ? 0 : 1);
+  const wrong = checks.filter(({ grade }) => grade !== 'pass');
+  return Object.fromEntries(wrong.map(({ of, title, codes }) => [`${of}: ${title}`, [...new Set(codes)]]));
+}
+
 /** Has libvirt take a domain, and gives it as libvirt stores it. */
 export async function define(host: AccelHost, xml: string): Promise<string> {
   const name = /<name>([^<]*)<\/name>/.exec(xml)?.[1] ?? '';
