@@ -118,7 +118,7 @@ describe('a run that is disturbed', () => {
     const theirs = (await dumpAll(libvirt)).get(LAST);
     const back = await batch('rollback', ...STATE);
     expect(back.code).toBe(1);
-    expect(back.stdout).toMatch(/^refused +vm-40 +it was edited since/m);
+    expect(back.stdout).toMatch(/^refused +vm-40 +the domain was edited since/m);
     expect((await dumpAll(libvirt)).get(LAST)).toBe(theirs);
     expect((await batch('rollback', ...STATE, '--force', LAST)).code).toBe(0);
     expect(await dumpAll(libvirt)).toEqual(before);
