@@ -95,6 +95,14 @@ describe('an expander bus with a vSMMU', () => {
     });
   });
 
+  it('does not count the new port of such a device among the free ones that libvirt finds for others', () => {
+    const parts = [expander(1, 200), port(2, at(1)), hostdev(1, at(2)), vsmmu(1), rng(at(2, 0, 1))];
+    const added = (...more: readonly string[]) =>
+      made(domainWith(...parts, ...more), host).busNumbers.find(({ consumer }) => consumer.includes('libvirt'))
+        ?.count ?? 0;
+    expect([added(rng('')), added(rng(''), rng(''))]).toEqual([added() + 1, added() + 2]);
+  });
+
   it('gives a device the port that an emulated one leaves', () => {
     const domain = domainWith(port(3), expander(1, 200), port(2, at(1)), vsmmu(1, GIVEN), rng(at(2)), hostdev(1));
     const named = domainWith(
