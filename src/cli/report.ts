@@ -1,4 +1,4 @@
-import { infoOf } from '../diagnostics/codes.js';
+import { deviceMoved } from '../diagnostics/devices.js';
 import { type Diagnostic, warningsAsErrors } from '../diagnostics/diagnostic.js';
 import { RefusedError } from '../diagnostics/errors.js';
 import type { Domain } from '../domain/domain.js';
@@ -28,7 +28,7 @@ export function printDiagnostics(diagnostics: readonly Located[]): void {
 export function report(diagnostics: readonly Located[], options: OptionValues): void {
   const shown = diagnostics.filter((d) => {
     if (isSet(options, 'quiet')) return d.severity === 'error';
-    return isSet(options, 'verbose') || !infoOf(d.code)?.detail;
+    return isSet(options, 'verbose') || d.code !== deviceMoved.code;
   });
   printDiagnostics(shown);
 }

@@ -70,8 +70,3 @@ export const BY_FILE: readonly { readonly file: string; readonly definitions: re
 export const CODES = Object.fromEntries(
   BY_FILE.flatMap(({ definitions }) => definitions.map(({ code, info }) => [code, info])),
 ) as Readonly<Record<DiagnosticCode, CodeInfo>>;
-
-/** What is known about a code; undefined for an unknown one. */
-export function infoOf(code: string): CodeInfo | undefined {
-  return Object.hasOwn(CODES, code) ? CODES[code as DiagnosticCode] : undefined;
-}

@@ -107,9 +107,9 @@ export const deviceBridge = define('device-bridge', {
   example: `vsmmu topology            # which devices the host has`,
 });
 
+/** Printed only with `--verbose`: `plan` lists the same. */
 export const deviceMoved = defineCases('device-moved', {
   severity: 'note',
-  detail: true,
   messages: {
     /** Without `from` the device had no address yet; without `smmu` it goes behind no vSMMU. */
     host: (a: { device: string; from: string | undefined; to: string; smmu: string | undefined }) => {

@@ -38,8 +38,6 @@ export interface CodeInfo {
   readonly meaning: string;
   /** What to do, where that does not depend on the case: one line, no full stop. */
   readonly hint?: string;
-  /** Printed only with `--verbose`. */
-  readonly detail?: boolean;
   /** The cause and the consequences. */
   readonly why: string;
   /** What to do, the best option first. */
