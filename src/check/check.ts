@@ -8,10 +8,10 @@ import { RULES, RULES_OF_ALL_MACHINES } from './rules.js';
 export type { CheckOptions } from './inspection.js';
 
 /**
- * Looks for what libvirt accepts and QEMU or the guest does not survive, in a domain that was converted by us, by hand or not
- * at all. A pure function. Of machines other than QEMU's `virt` for `aarch64` it knows next to nothing, and says so little.
- * @param domain read with `readDomain`, which accepts duplicates, so that they are reported too
- * @param host the host that runs it; undefined: checks only what the domain alone shows
+ * Finds configurations that libvirt accepts but with which QEMU or the guest fails. The domain may be converted by vsmmu,
+ * converted by hand or not converted. A pure function. For machines other than QEMU's `virt` for `aarch64`, it has few rules.
+ * @param domain read with `readDomain`, which accepts duplicates so that they are reported, too
+ * @param host the host that runs the domain; if undefined, only the domain is checked
  * @returns the diagnostics, in document order
  */
 export function check(domain: Domain, host: Host | undefined, options: CheckOptions = {}): readonly Diagnostic[] {
@@ -20,7 +20,7 @@ export function check(domain: Domain, host: Host | undefined, options: CheckOpti
   return rules.flatMap((rule) => rule(inspection)).sort(byPlace);
 }
 
-/** What is said of the domain as a whole comes first. */
+/** Compares locations. Diagnostics on the whole domain, which have no location, come first. */
 function byPlace({ location: a }: Diagnostic, { location: b }: Diagnostic): number {
   return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 }

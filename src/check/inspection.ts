@@ -10,9 +10,9 @@ import { type Target, UPSTREAM } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import type { XmlElement } from '../xml/document.js';
 
-/** What a check may rest on beyond the domain and the host. */
+/** The options of a check. */
 export interface CheckOptions {
-  /** Takes a domain that is not of type `kvm`: QEMU will not accelerate it. For test labs. */
+  /** Accepts a domain of a type other than `kvm`, which QEMU does not accelerate. For test labs. */
   readonly forceTcg?: boolean;
   /** The libvirt and QEMU versions that the domain is for; default: current upstream. */
   readonly target?: Target;
@@ -35,13 +35,13 @@ export interface Vsmmu {
   readonly owner: string | undefined;
 }
 
-/** A domain as the rules look at it, with what several of them ask. */
+/** A domain, with derived data that several rules need. */
 export interface Inspection extends Required<CheckOptions> {
   readonly domain: Domain;
-  /** Undefined: only rules that need no host apply. */
+  /** If undefined, only rules that need no host apply. */
   readonly host: Host | undefined;
   readonly tree: PciTree;
-  /** Every SMMU that names a root bus of the domain, in the order of the document. */
+  /** Every SMMU that names a root bus of the domain, in document order. */
   readonly vsmmus: readonly Vsmmu[];
   /** Those that QEMU accelerates. */
   readonly accelerated: readonly Vsmmu[];
@@ -50,11 +50,11 @@ export interface Inspection extends Required<CheckOptions> {
   /** The root bus that a device is below; one without an address goes below `pcie.0`. */
   readonly rootOf: (device: GuestDevice) => ControllerIndex;
   readonly usesIommufd: (device: HostDevice) => boolean;
-  /** Where an element begins, or the first of its children of these names that it has. */
+  /** The location of the first of these children that the element has, or else of the element itself. */
   readonly location: (element: XmlElement, ...children: readonly string[]) => Location;
 }
 
-/** Looks once at what several rules need. */
+/** Derives the data that several rules need. */
 export function inspect(domain: Domain, host: Host | undefined, options: CheckOptions): Inspection {
   const tree = new PciTree(domain);
   const rootOf = ({ address }: GuestDevice) => (address ? tree.rootOf(address.bus) : ROOT_BUS);
@@ -87,12 +87,15 @@ export function inspect(domain: Domain, host: Host | undefined, options: CheckOp
   };
 }
 
-/** A vSMMU in words: `the vSMMU of PCI controller 8`. */
+/** Returns the name of a vSMMU: `the vSMMU of PCI controller 8`. */
 export function nameOf({ bus }: Vsmmu): string {
   return bus === ROOT_BUS ? 'the SMMU of pcie.0' : `the vSMMU of PCI controller ${bus}`;
 }
 
-/** The SMMU that the expander bus's alias names, where a device of it is behind the expander bus; else that of most devices. */
+/**
+ * Returns the host SMMU of a vSMMU: the one that the expander bus's alias names, if one of its devices is behind it;
+ * otherwise the SMMU of most devices.
+ */
 function ownerOf(devices: readonly HostDevice[], alias: string | undefined, host: Host): string | undefined {
   const smmus = devices.flatMap(({ bdf }) => host.device(bdf)?.smmu ?? []);
   const named = smmuOfAlias(alias, host.smmus);

@@ -4,10 +4,10 @@ import type { Host } from '../host/host.js';
 import { type CheckOptions, check } from './check.js';
 
 /**
- * The errors that a check finds in the result of a conversion. One that the input had already is a warning, at its location
- * in the input; a new one is an error, and has no location since nobody has seen the lines that it is in.
- * @param before the domain as it was given
- * @param after as it would be written
+ * Returns the errors that a check finds in the result of a conversion. If the input had the same error, it becomes a warning at
+ * its location in the input. A new error has no location, because the user has not seen the converted lines.
+ * @param before the domain before the conversion
+ * @param after the converted domain
  * @param reported the plan's diagnostics, which are not repeated
  */
 export function resultDiagnostics(
@@ -30,7 +30,7 @@ export function resultDiagnostics(
   });
 }
 
-/** Checks an edited domain; errors that it had before the edit are left out. */
+/** Checks an edited domain, and leaves out errors that it had before the edit. */
 export function newDiagnostics(
   before: Domain,
   after: Domain,

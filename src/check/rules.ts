@@ -40,10 +40,10 @@ import { vsmmuValueInvalid } from './rules/vsmmu-value-invalid.js';
 import { vsmmuValuesMissing } from './rules/vsmmu-values-missing.js';
 import { vsmmusExhausted } from './rules/vsmmus-exhausted.js';
 
-/** What is looked for in every domain. */
+/** The rules for every domain. */
 export const RULES_OF_ALL_MACHINES: readonly Rule[] = [duplicates, iommuUnsupported];
 
-/** What is looked for in a domain for QEMU's `virt` machine. */
+/** The rules for domains of QEMU's `virt` machine. */
 export const RULES: readonly Rule[] = [
   ...RULES_OF_ALL_MACHINES,
   acceleration,

@@ -8,7 +8,7 @@ import type { NewElement, XmlEditor } from '../xml/editor.js';
 
 /** The elements that vsmmu adds, with children and attributes in the order in which libvirt 12.8 prints them. */
 
-/** An element to add; attributes without a value are left out. */
+/** Returns an element to add. Attributes without a value are left out. */
 export function newElement(
   name: string,
   attributes: Readonly<Record<string, string | number | undefined>>,
@@ -20,7 +20,7 @@ export function newElement(
   return { name, attributes: given, children };
 }
 
-/** An expander bus: `<controller type='pci' model='pcie-expander-bus'>`. */
+/** Returns an expander bus: `<controller type='pci' model='pcie-expander-bus'>`. */
 export function expanderBus({ controllerIndex, busNr, node, alias, address }: ExpanderBus): NewElement {
   return pciController(controllerIndex, 'pcie-expander-bus', [
     newElement('target', { busNr }, node === null ? [] : [cellNode(node)]),
@@ -29,14 +29,14 @@ export function expanderBus({ controllerIndex, busNr, node, alias, address }: Ex
   ]);
 }
 
-/** The NUMA cell of an expander bus, in its `<target>`. */
+/** Returns the `<node>` in the `<target>` of an expander bus: its NUMA cell. */
 export function cellNode(cell: string | number): NewElement {
   return { name: 'node', text: String(cell) };
 }
 
-/** A port: `<controller type='pci' model='pcie-root-port'>`, or one of a switch. */
+/** Returns a port: `<controller type='pci' model='pcie-root-port'>`, or a port of a switch. */
 export function pciePort({ controllerIndex, model, chassis, alias, address, multifunction }: Port): NewElement {
-  // libvirt numbers ports so: slot and function in one number.
+  // libvirt encodes slot and function in the port number.
   const port = `0x${((address.slot << 3) | address.function).toString(16)}`;
   return pciController(controllerIndex, model, [
     ...(chassis === null ? [] : [newElement('target', { chassis, port })]),
@@ -45,30 +45,36 @@ export function pciePort({ controllerIndex, model, chassis, alias, address, mult
   ]);
 }
 
-/** A host device to attach: `<hostdev>` for `virsh attach-device`. */
+/** Returns a host device to attach: `<hostdev>` for `virsh attach-device`. */
 export function attachedDevice({ bdf, address, iommufd }: Attachment): NewElement {
   return hostdev(bdf, [addressElement(address)], iommufd ? [newElement('driver', { iommufd: 'yes' })] : []);
 }
 
-/** A member of a device's IOMMU group: `<hostdev>` with `<address type='unassigned'/>`, reserved for the guest but not given to it (libvirt 6.0). */
+/**
+ * Returns a member of a device's IOMMU group: `<hostdev>` with `<address type='unassigned'/>`. libvirt 6.0 and later reserve it
+ * for the guest but do not give it to the guest.
+ */
 export function groupMember(bdf: Bdf): NewElement {
   return hostdev(bdf, [...aliasElements(groupMemberAlias(bdf)), newElement('address', { type: 'unassigned' })]);
 }
 
-/** A vSMMU: `<iommu model='smmuv3'>`. */
+/** Returns a vSMMU: `<iommu model='smmuv3'>`. */
 export function vsmmu({ controllerIndex, vsmmu: values }: ExpanderBus, dialect: VsmmuDialect): NewElement {
   const given = VSMMU_ATTRIBUTES.map((name) => [spellingOf(name, dialect), values[name]]);
   const driver = newElement('driver', { pciBus: controllerIndex, ...Object.fromEntries(given) });
   return newElement('iommu', { model: 'smmuv3' }, [driver]);
 }
 
-/** A `<hostdev>` for a PCI device that libvirt binds to vfio-pci, with these children after and before its source. */
+/**
+ * Returns a `<hostdev>` for a PCI device that libvirt binds to vfio-pci, with the given children
+ * after and before its `<source>`.
+ */
 function hostdev(bdf: Bdf, after: readonly NewElement[], before: readonly NewElement[] = []): NewElement {
   const source = newElement('source', {}, [{ name: 'address', attributes: bdfAttributes(bdf) }]);
   return newElement('hostdev', { mode: 'subsystem', type: 'pci', managed: 'yes' }, [...before, source, ...after]);
 }
 
-/** QEMU's device for each controller model: the one that libvirt 12.8 uses if a domain names none. */
+/** QEMU's device for each controller model, as libvirt 12.8 chooses it if the domain names none. */
 const DEVICES: Readonly<Record<Port['model'] | 'pcie-expander-bus', string>> = {
   'pcie-expander-bus': 'pxb-pcie',
   'pcie-root-port': 'pcie-root-port',
@@ -91,7 +97,7 @@ function addressElement(at: GuestAddress, multifunction = false): NewElement {
   return { name: 'address', attributes: guestAddressAttributes(at, multifunction) };
 }
 
-/** Children of elements in the order in which libvirt 12.8 prints them, as far as vsmmu adds something among them. */
+/** The order in which libvirt 12.8 prints children, for each parent element in which vsmmu adds some. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   domain: (
     'metadata maxMemory memory currentMemory blkiotune memtune memoryBacking vcpu vcpus iothreads iothreadids ' +
@@ -106,7 +112,10 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   interface: ['driver', 'source', 'acpi', 'address'],
 };
 
-/** Adds a child where libvirt prints it: after the last of its name or another element, else before those that come later. */
+/**
+ * Adds a child where libvirt prints it: after `after`, which defaults to the last child of the same name. If there is none,
+ * adds it before the first child that libvirt prints later.
+ */
 export function insert(
   editor: XmlEditor,
   parent: XmlElement | undefined,
@@ -121,7 +130,7 @@ export function insert(
   else if (parent) editor.append(parent, child);
 }
 
-/** Removes an element; its parent becomes `<name/>` if nothing is left in it. */
+/** Removes an element. If its parent is then empty, the parent becomes `<name/>`. */
 export function removeElement(editor: XmlEditor, element: XmlElement): void {
   editor.remove(element);
   if (element.parent) editor.whenEmpty(element.parent, 'close');

@@ -31,7 +31,7 @@ function addCells(editor: XmlEditor, domain: Domain, plan: Plan): void {
   else insert(editor, root, newElement('cpu', {}, [added]));
 }
 
-/** `<distances>` of a cell; none if the plan has no distance for it. */
+/** Returns the `<distances>` of a cell; none if the plan has no distance for it. */
 function distancesOf(distances: readonly Distance[], cell: CellId): NewElement[] {
   const siblings = siblingsOf(distances, cell);
   return siblings.length > 0 ? [newElement('distances', {}, siblings)] : [];
@@ -42,7 +42,7 @@ function siblingsOf(distances: readonly Distance[], cell: CellId): NewElement[] 
   return own.map(({ sibling, value }) => newElement('sibling', { id: sibling, value }));
 }
 
-/** Adds distances to cells that the domain has. */
+/** Adds distances to existing cells. */
 function addDistances(editor: XmlEditor, domain: Domain, { numa: { distances } }: Plan): void {
   for (const { id, element } of domain.numa.cells) {
     const present = element?.child('distances');
@@ -52,7 +52,7 @@ function addDistances(editor: XmlEditor, domain: Domain, { numa: { distances } }
   }
 }
 
-/** Removes cells, and the distances of other cells to them. */
+/** Removes cells, and the distances from other cells to them. */
 export function removeCells(editor: XmlEditor, { numa }: Domain, gone: ReadonlySet<number>): void {
   for (const { id, element } of gone.size > 0 ? numa.cells : []) {
     if (element && gone.has(id)) removeElement(editor, element);

@@ -5,7 +5,7 @@ import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { newElement, removeElement } from './elements.js';
 
-/** Removes the memory reserve of a port from `<qemu:override>`, and the elements that are then empty. */
+/** Removes the memory reservation of a port from `<qemu:override>`, with the elements that are then empty. */
 export function removeReserve(editor: XmlEditor, { overrides }: Domain, alias: string): void {
   const device = overrides.devices.get(alias);
   if (!device?.reserve || !device.frontend) return;
@@ -15,8 +15,8 @@ export function removeReserve(editor: XmlEditor, { overrides }: Domain, alias: s
 }
 
 /**
- * Writes to `<qemu:override>` how much memory ports reserve: libvirt 12.8 has no attribute for 64-bit prefetchable memory
- * (`memReserve` is for the other kind). The namespace is declared on the root, as libvirt prints it.
+ * Writes the memory that ports reserve to `<qemu:override>`. libvirt 12.8 has no attribute for 64-bit prefetchable memory
+ * (`memReserve` is for other memory). The namespace is declared on the root, as libvirt prints it.
  */
 export function reserveMemory(
   { overrides, document: { root } }: Domain,
@@ -48,7 +48,7 @@ export function qemuPrefix({ attributes }: XmlElement): string | undefined {
   return declaration?.name.slice('xmlns:'.length);
 }
 
-/** Declares QEMU's namespace on the root, with the prefix `qemu` unless another namespace has it. */
+/** Declares QEMU's namespace on the root and returns the prefix: `qemu`, or `qemu` with a number if that is taken. */
 function declareQemu(root: XmlElement, editor: XmlEditor): string {
   let prefix = 'qemu';
   for (let n = 1; root.attribute(`xmlns:${prefix}`) !== undefined; n++) prefix = `qemu${n}`;

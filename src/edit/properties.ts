@@ -12,14 +12,14 @@ import { cellNode, insert, newElement, removeElement } from './elements.js';
 import { removeDistances } from './numa.js';
 import { qemuPrefix, removeReserve, reserveMemory } from './overrides.js';
 
-/** The record's word for a missing value. */
+/** Stands for a missing value in the record. */
 export const NONE = 'none';
 
 /** One value that vsmmu may change in an element that it did not add. */
 export interface Property {
   readonly name: string;
   readonly value: string;
-  /** Writes another value; `NONE` removes it, and the element that held it if nothing is left in that. */
+  /** Writes another value. `NONE` removes the value, and also the element that held it if that is then empty. */
   write(editor: XmlEditor, value: string): void;
 }
 
@@ -31,8 +31,8 @@ export interface Subject {
 }
 
 /**
- * Lists every element of a domain that vsmmu may change, with the values that it may change there: `rewrite` writes them, the
- * record keeps them, and `revert` writes the former ones.
+ * Lists every element of a domain that vsmmu may change, with the values that it may change there. `rewrite` writes these
+ * values, the record stores them, and `revert` writes the former ones.
  */
 export function subjectsOf(domain: Domain): Subject[] {
   const initiators = new Set(domain.numa.cells.filter(isInitiator).map(({ id }) => String(id)));
@@ -75,12 +75,12 @@ export function subjectsOf(domain: Domain): Subject[] {
   ];
 }
 
-/** Formats a place for the record: `03:00.0`, with ` multifunction` if the address says so. */
+/** Formats a place for the record: `03:00.0`, followed by ` multifunction` if the address has that attribute. */
 export function formatPlace(place: Place | undefined): string {
   return place ? formatGuestAddress(place.address) + (place.multifunction ? ' multifunction' : '') : NONE;
 }
 
-/** Reads a place of the record; undefined for none. */
+/** Reads a place from the record; undefined if the text is not a place. */
 export function parsePlace(value: string): Place | undefined {
   const [, bus, slot, func] = /^([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])/.exec(value) ?? [];
   const part = (text = '') => Number.parseInt(text, 16);
@@ -89,7 +89,10 @@ export function parsePlace(value: string): Place | undefined {
   return { address, multifunction: value.endsWith('multifunction') };
 }
 
-/** The guest address of a controller or device. An attribute that has the number in another form, `slot='0'`, stays as it is. */
+/**
+ * The guest address of a controller or device. Writing it keeps an attribute that has the same number in
+ * another form, such as `slot='0'`.
+ */
 function addressProperty({ element, address, multifunction }: Occupant): Property {
   return {
     name: 'address',
@@ -157,7 +160,7 @@ function reserveProperty(domain: Domain, alias: string): Property {
   };
 }
 
-/** The distances of a cell to cells with CPUs or memory; those to other cells come and go with the other cell. */
+/** The distances from a cell to cells with CPUs or memory. Distances to other cells are added and removed with those cells. */
 function distancesProperty(element: XmlElement, initiators: ReadonlySet<string>): Property {
   const all = element.child('distances')?.childrenNamed('sibling') ?? [];
   const siblings = all.filter((e) => !initiators.has(e.attribute('id') ?? ''));
@@ -203,14 +206,14 @@ function domainProperties(domain: Domain): Property[] {
   ];
 }
 
-/** Adds a `pcie-root` where libvirt prints it: before the other PCI controllers. */
+/** Adds a `pcie-root` controller where libvirt prints it: before the other PCI controllers. */
 function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hole: NewElement): void {
   const controller = newElement('controller', { type: 'pci', index: 0, model: 'pcie-root' }, [hole]);
   if (controllers[0]) editor.insertBefore(controllers[0].element, controller);
   else insert(editor, devicesElement, controller);
 }
 
-/** Whether something that stays in an element uses the prefix that this element declares. */
+/** Returns whether anything that stays in an element uses the prefix that the element declares. */
 function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean {
   return element.children.some((child) => {
     if (child.attribute(`xmlns:${prefix}`) !== undefined || editor.isRemoved(child)) return false;

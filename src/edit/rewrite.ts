@@ -11,8 +11,8 @@ import { formatPlace, NONE, subjectsOf } from './properties.js';
 import { applyWithRecord } from './undo/write-record.js';
 
 /**
- * Carries out a plan: returns the domain's text with the plan's edits, and every other byte unchanged. Decides nothing.
- * @param domain the one that the plan was made for
+ * Applies a plan: returns the domain's text with the plan's edits, and every other byte unchanged. Makes no decisions.
+ * @param domain the domain that the plan was made for
  */
 export function rewrite(domain: Domain, plan: Plan): string {
   const { document } = domain;
@@ -33,14 +33,17 @@ export function rewrite(domain: Domain, plan: Plan): string {
     editor,
     plan.expanderBuses.flatMap((expanderBus) => expanderBus.ports),
   );
-  // Not `plan.changed`: a change that the plan did not count would be lost silently.
+  // Do not use `plan.changed`: a change that the plan did not count would be lost silently.
   return editor.textEdits().length > 0 ? applyWithRecord(domain, editor) : document.text;
 }
 
-/** Writes a property of an element if it has another value. */
+/** Writes a property of an element unless it has that value already. */
 type SetProperty = (element: XmlElement | undefined, name: string, value: string) => void;
 
-/** Adds controllers after the last PCI controller, sorted by index as libvirt does, and sets the NUMA cells of those that stay. */
+/**
+ * Adds controllers after the last PCI controller, sorted by index as in libvirt, and sets the
+ * NUMA cells of kept expander buses.
+ */
 function editControllers(
   editor: XmlEditor,
   domain: Domain,
@@ -77,8 +80,8 @@ function editDevices(editor: XmlEditor, domain: Domain, plan: Plan, set: SetProp
   for (const { bdf, element } of domain.hostDevices) {
     if (plan.orphaned.groupMembers.includes(bdf)) editor.remove(element);
   }
-  // Devices that become function 0 of their slot, and emulated ones that go to another bus: those were behind an accelerated
-  // vSMMU, where QEMU refuses them, so `revert` leaves them where they go now.
+  // `renumbered` lists devices that become function 0 of their slot, and emulated devices that move to another bus. The latter
+  // were behind an accelerated vSMMU, where QEMU refuses them, so `revert` leaves them at their new address.
   const tree = new PciTree(domain);
   for (const { from, to, multifunction } of plan.renumbered) {
     const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);

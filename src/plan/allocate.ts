@@ -2,21 +2,21 @@ import { type ControllerIndex, controllerIndex, type GuestAddress } from '../dom
 import type { Domain } from '../domain/domain.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 
-/** The functions of a slot: libvirt packs as many root ports into one slot of `pcie.0`. */
+/** Functions per slot. libvirt packs this many root ports into one slot of `pcie.0`. */
 const FUNCTIONS = 8;
 
-/** QEMU's `chassis` is a byte; no two ports may share one (`Can't add chassis slot, error -16`, 11.1). */
+/** QEMU's `chassis` is one byte. QEMU 11.1 refuses two ports with the same chassis (`Can't add chassis slot, error -16`). */
 const MAX_CHASSIS = 255;
 
 /**
- * Allocates controller indexes, slots and chassis numbers, each once. Never fails: the budgets are checked afterwards, so
+ * Allocates controller indexes, slots and chassis numbers, each only once. Never fails: the budgets are checked afterwards, so
  * that all shortages are reported together.
  */
 export class Allocator {
   readonly #slots = new Map<ControllerIndex, ReadonlySet<number>>();
-  /** Where the search for the next free slot of a bus begins: below it all are taken. */
+  /** The lowest slot of each bus that may be free: all slots below it are taken. */
   readonly #nextSlots = new Map<ControllerIndex, number>();
-  /** The chassis numbers of the ports; libvirt 12.8 gives a port without a number its index. */
+  /** The chassis numbers in use. If a port has no chassis number, libvirt 12.8 uses its index. */
   readonly #chassis: Set<number>;
   readonly #tree: PciTree;
   #nextIndex: number;
@@ -31,12 +31,12 @@ export class Allocator {
     }
   }
 
-  /** The controller index after the highest in use: no gap below it is filled, and none is made (rule "Indexes and slots"). */
+  /** Returns the index after the highest one in use. It neither fills gaps nor creates any (rule "Indexes and slots"). */
   index(): ControllerIndex {
     return controllerIndex(this.#nextIndex++);
   }
 
-  /** The lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge's. */
+  /** Returns the lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge. */
   slot(bus: ControllerIndex): number {
     const taken = this.#taken(bus);
     let slot = this.#nextSlots.get(bus) ?? (bus === ROOT_BUS ? 1 : 0);
@@ -45,7 +45,7 @@ export class Allocator {
     return slot;
   }
 
-  /** Addresses for root ports on `pcie.0`, packed into as few slots as libvirt would use. */
+  /** Returns addresses for root ports on `pcie.0`, packed into as few slots as libvirt would use. */
   packedRootSlots(ports: number): { readonly address: GuestAddress; readonly multifunction: boolean }[] {
     const places = [];
     for (let left = ports; left > 0; left -= FUNCTIONS) {
@@ -59,8 +59,8 @@ export class Allocator {
   }
 
   /**
-   * The chassis number for the port of an index: the index itself, as in libvirt, unless another port has it; then one
-   * from the top, since the ports that libvirt will add take their numbers from below.
+   * Returns a chassis number for the port with this index. As in libvirt, it is the index itself if no other port uses that
+   * number. Otherwise it is the highest free number, because libvirt takes low numbers for the ports that it adds.
    */
   chassis(index: ControllerIndex): number {
     let chassis: number = index;
@@ -79,7 +79,7 @@ export class Allocator {
   }
 }
 
-/** The slots of `pcie.0` that libvirt uses for a number of root ports. */
+/** Returns how many slots of `pcie.0` libvirt uses for this number of root ports. */
 export function slotsForRootPorts(ports: number): number {
   return Math.ceil(ports / FUNCTIONS);
 }

@@ -13,13 +13,13 @@ import { LIBVIRT_SINCE, type Target } from '../domain/target.js';
 import { infoOf } from '../domain/vsmmu-attributes.js';
 import type { Policy } from './policy.js';
 
-/** Whether a domain is for a machine that can have vSMMUs: QEMU's `virt` for `aarch64`. */
+/** Returns whether a domain is for a machine that can have vSMMUs: QEMU's `virt` for `aarch64`. */
 export function isVirtMachine(domain: Domain): boolean {
   const code = whyNotApplicable(domain)?.code;
   return code !== domainNotAarch64.code && code !== domainNotVirt.code;
 }
 
-/** The reason why a domain is left unchanged (rule "Applicable"), as a note; undefined: it can be changed. */
+/** Returns why a domain is left unchanged (rule "Applicable"), as a note; undefined if it can be changed. */
 export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
   if (domain.arch !== 'aarch64') return domainNotAarch64({ arch: domain.arch });
   const machine = domain.machine ?? 'virt';
@@ -28,7 +28,7 @@ export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
   return undefined;
 }
 
-/** Errors for what prevents a domain from using an accelerated vSMMU (QEMU 11.1). */
+/** Returns an error for each reason why a domain cannot use an accelerated vSMMU (QEMU 11.1). */
 export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly Diagnostic[] {
   const location = domain.document.location(domain.document.root.start);
   return [
@@ -37,7 +37,7 @@ export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly D
   ];
 }
 
-/** Errors for what prevents a target from accelerating a vSMMU, with what to install. */
+/** Returns an error for each reason why a target cannot accelerate a vSMMU, with what to install. */
 export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
   if (!libvirt.vsmmu.has('accel')) {
@@ -58,10 +58,10 @@ export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly
 /** The names of the QEMU devices that vsmmu plans. */
 const OUR_DEVICES = /(?:^|[,={"'\s:])(pxb-pcie|arm-smmuv3|vfio-pci(?:-nohotplug)?)(?=$|[,}"'\s])/;
 
-/** The machine-wide SMMU as `-machine` writes it; QEMU 11.1 refuses it beside those of expander buses. */
+/** The machine-wide SMMU in the syntax of `-machine`. QEMU 11.1 refuses it together with SMMUs of expander buses. */
 const MACHINE_IOMMU = /(?:^|,)(iommu=smmuv3)(?=$|,)/;
 
-/** Arguments of `<qemu:commandline>` that add devices that vsmmu cannot see (rule "Other IOMMUs"). */
+/** Reports arguments of `<qemu:commandline>` that add devices which vsmmu cannot see (rule "Other IOMMUs"). */
 export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
   return domain.commandline.flatMap(({ value, location }) => {
     const [, device] = OUR_DEVICES.exec(value) ?? MACHINE_IOMMU.exec(value) ?? [];

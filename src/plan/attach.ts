@@ -18,34 +18,34 @@ import type { Policy } from './policy.js';
 import { bytesNeeded } from './spare-memory.js';
 import { portsWithoutAcs } from './verdict.js';
 
-/** Where a device can be plugged in while the guest runs. */
+/** Where a device can be attached in a running guest. */
 export interface Attachment {
   readonly bdf: Bdf;
   readonly address: GuestAddress;
-  /** Whether its `<driver>` has to ask for iommufd; false where the domain gives it to all. */
+  /** Whether its `<driver>` must request iommufd; false if the domain enables iommufd for all devices. */
   readonly iommufd: boolean;
 }
 
-/** 32-bit memory that EDK2 keeps behind a port with nothing on it (OvmfPkg, PciHotPlugInitDxe: 2 MB; seen under QEMU 11.1). */
+/** Bytes of 32-bit memory that EDK2 reserves behind an empty port (OvmfPkg, PciHotPlugInitDxe: 2 MB; seen under QEMU 11.1). */
 const EMPTY_PORT_MEMORY = 2 * 2 ** 20;
 
-/** The memory that a port must reserve for any device: the smallest size that a policy accepts. */
+/** Bytes that a port must reserve for any device: the smallest size that a policy accepts. */
 const SMALLEST_SPARE = 2 ** 20;
 
 /** A free port behind an accelerated vSMMU. */
 interface FreePort {
   readonly index: ControllerIndex;
-  /** Bytes of 64-bit prefetchable memory that it reserves. */
+  /** How much 64-bit prefetchable memory it reserves, in bytes. */
   readonly reserve: number;
-  /** Whether it could reserve some: an override of libvirt can name a port only by a user alias. */
+  /** Whether it can reserve memory: a libvirt override can refer to a port only by a user alias. */
   readonly named: boolean;
 }
 
 /**
- * Finds the port behind the vSMMU of a device's own SMMU for plugging it in. Behind another vSMMU, QEMU 11.1 accepts the
- * device without an error, and the device does not work.
- * @param domain as it runs
- * @throws RefusedError if there is none, with the options of `rewrite` that make one
+ * Finds a free port for a device, behind the vSMMU of the device's own SMMU. Behind another vSMMU, QEMU 11.1 accepts the device
+ * without an error, but the device does not work.
+ * @param domain the running domain
+ * @throws RefusedError if there is no such port, with the options of `rewrite` that add one
  */
 export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Policy): Attachment {
   const note = whyNotApplicable(domain);
@@ -66,7 +66,7 @@ export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Pol
   return { bdf, address: { bus: index, slot: 0, function: 0 }, iommufd: domain.iommufd?.enabled !== true };
 }
 
-/** @throws RefusedError where the device is not alone in an IOMMU group, or the group cannot be assigned */
+/** @throws RefusedError if the device has no IOMMU group, shares its group, or the group cannot be assigned */
 function checkGroup(host: Host, device: PciDevice): void {
   const { bdf, group, directRegions = [] } = device;
   if (group === null) throw new RefusedError(deviceWithoutGroup({ device: bdf, severity: 'error' }));
@@ -79,11 +79,11 @@ function checkGroup(host: Host, device: PciDevice): void {
   }
 }
 
-/** The free ports behind the accelerated vSMMUs of an SMMU. */
+/** The free ports behind the accelerated vSMMUs of one host SMMU. */
 interface Room {
-  /** Undefined: it has no accelerated vSMMU. */
+  /** Undefined if the SMMU has no accelerated vSMMU. */
   readonly ports: readonly FreePort[] | undefined;
-  /** Whether none of its expander buses has a bus number left for another port. */
+  /** Whether no expander bus of the SMMU has a bus number left for another port. */
   readonly full: boolean;
 }
 
@@ -105,9 +105,9 @@ function roomBehind(smmu: string, domain: Domain, host: Host): Room {
 }
 
 /**
- * The port that reserves least of those that reserve enough; of several, the one with the lowest index. One that reserves
- * nothing is never used: on a port without a 64-bit window, Linux 7.2 makes room for a plugged device by releasing the
- * windows of its neighbours, which then stop working.
+ * Returns the port with the smallest reservation that is large enough; of several, the one with the lowest index. A port
+ * without a reservation is never used: if a port has no 64-bit window, Linux 7.2 makes room for the attached device by
+ * releasing the windows of neighbouring devices, and those devices stop working.
  */
 function choosePort(device: PciDevice, smmu: string, { ports, full }: Room): FreePort {
   const { bdf } = device;
@@ -134,7 +134,7 @@ function choosePort(device: PciDevice, smmu: string, { ports, full }: Room): Fre
   throw new RefusedError(attachImpossible.noMemory({ device: bdf, needed: spareMemory, largest, options }));
 }
 
-/** Bytes of the memory BARs that cannot go into a 64-bit prefetchable window. */
+/** Returns the total size of the memory BARs that cannot go into a 64-bit prefetchable window, in bytes. */
 function otherMemory({ bars }: PciDevice): number {
   const others = bars.filter((bar) => bar.kind === 'memory' && !isLargeBar(bar));
   return others.reduce((total, { size }) => total + size, 0);

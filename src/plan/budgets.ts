@@ -8,29 +8,32 @@ import type { PortPlan } from './ports.js';
 
 /** A limited resource with its consumers. */
 export interface Budget {
-  /** The definition of the error, if it does not suffice. */
+  /** The error to report if the resource does not suffice. */
   readonly exhausted: ExhaustedDefinition;
-  /** In words, in the plural: `PCI bus numbers`. The same thing has the same words in every plan. */
+  /** The name of the resource, in the plural, as in `PCI bus numbers`. A resource has the same name in every plan. */
   readonly what: string;
   readonly limit: number;
   readonly ledger: readonly LedgerEntry[];
-  /** Whether it suffices. Bus numbers may not where their sum does: those of an expander bus must be in one piece. */
+  /**
+   * Whether the resource suffices. Bus numbers may run out although their sum is below the limit: an
+   * expander bus needs a contiguous range.
+   */
   readonly fits: boolean;
 }
 
-/** A change to the policy or the domain, and the budgets as they would be then. */
+/** A change to the policy or the domain, and the budgets that would result. */
 export interface Saving {
-  /** In words: `--spare-ports 0`. */
+  /** The name of the change, as in `--spare-ports 0`. */
   readonly how: string;
   readonly budgets: readonly Budget[];
 }
 
-/** The sum of a ledger. */
+/** Returns the sum of a ledger. */
 export function sumOf(ledger: readonly LedgerEntry[]): number {
   return ledger.reduce((total, { count }) => total + count, 0);
 }
 
-/** A budget whose sum alone decides. */
+/** Returns a budget that suffices if its sum does not exceed the limit. */
 export function budget(
   exhausted: ExhaustedDefinition,
   what: string,
@@ -41,7 +44,7 @@ export function budget(
   return { exhausted, what, limit, ledger, fits: sumOf(ledger) <= limit };
 }
 
-/** The use of controller indexes, of the slots of `pcie.0` and of the slots of each expander bus. */
+/** Returns the budgets of controller indexes, of the slots of `pcie.0` and of the slots of each expander bus. */
 export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDemand }: PortPlan): readonly Budget[] {
   const fresh = expanderBuses.filter(({ existing }) => existing === undefined).length;
   const newPorts = expanderBuses.flatMap(({ ports }) => ports.filter((port) => !port.kept));
@@ -52,7 +55,7 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
       ['new expander buses', fresh],
       ['new ports on expander buses', newPorts.length],
       ['new root ports on pcie.0', rootPorts.length],
-      // A gap in the indexes is below one in use.
+      // Gaps in the indexes are already counted under `in use or below one in use`.
       ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
     ]),
     budget(slotsExhausted, 'slots of pcie.0', MAX_SLOT, [
@@ -70,7 +73,7 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
   ];
 }
 
-/** Errors for the budgets that do not suffice, each with its sum, its consumers, and the savings that would help. */
+/** Returns an error for each budget that does not suffice, with its sum, its consumers and the savings that would help. */
 export function overruns(budgets: readonly Budget[], savings: () => readonly Saving[]): readonly Diagnostic[] {
   const over = budgets.filter((each) => !each.fits);
   if (over.length === 0) return [];
@@ -81,10 +84,10 @@ export function overruns(budgets: readonly Budget[], savings: () => readonly Sav
   });
 }
 
-/** What would help: how much each saving saves of a budget, and which is enough alone, for this and for all else. */
+/** Returns how much each saving saves of a budget, and whether that saving alone makes every budget suffice. */
 function savingsFor(over: Budget, savings: readonly Saving[]) {
   return savings.flatMap(({ how, budgets }) => {
-    // With another grouping there may be several expander buses of one SMMU: the fullest counts.
+    // With another grouping, an SMMU may have several expander buses: the fullest one counts.
     const same = budgets.filter(({ what }) => what === over.what);
     const saved = sumOf(over.ledger) - Math.max(0, ...same.map(({ ledger }) => sumOf(ledger)));
     return saved > 0 ? [{ how, saved, isEnough: budgets.every(({ fits }) => fits) }] : [];

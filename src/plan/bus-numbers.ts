@@ -5,29 +5,29 @@ import { MAX_BUS_NR, type PciController } from '../domain/controller.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry } from '../generated/plan.js';
 
-/** PCI bus numbers of a guest: 0 to 255. */
+/** How many PCI bus numbers a guest has: 0 to 255. */
 export const BUS_NUMBERS = 256;
 
 /** Bus numbers kept free below the lowest expander bus, for root ports that libvirt or a user adds later. */
 const RESERVE = 4;
 
-/** A libvirt without a `busNr` for an expander bus takes the lowest in use minus 2 (12.8). */
+/** If an expander bus has no `busNr`, libvirt 12.8 uses the lowest bus number in use minus 2. */
 const UNNUMBERED_WINDOW = 2;
 
 /** The bus numbers that an expander bus needs. */
 export interface WindowRequest {
-  /** The bus as it is in the domain, with the number that it keeps; undefined: a new one. */
+  /** The existing expander bus, which keeps its number; undefined for a new one. */
   readonly controllerIndex: ControllerIndex | undefined;
-  /** In words, for the ledger: `the expander bus of smmu3.0x…`. */
+  /** The name of the consumer in the ledger, as in `the expander bus of smmu3.0x…`. */
   readonly consumer: string;
-  /** Bus numbers for itself and everything that will be below it. */
+  /** How many bus numbers it needs for itself and everything that will be below it. */
   readonly needed: number;
 }
 
 /** The widest default window of an expander bus: itself and eight ports, as in the examples of QEMU's arm-smmuv3 series. */
 const DEFAULT_WINDOW = 9;
 
-/** A range of bus numbers: the first is the expander bus itself. */
+/** A range of bus numbers. The first one belongs to the expander bus itself. */
 export interface Window {
   readonly busNr: BusNumber;
   readonly count: number;
@@ -37,7 +37,7 @@ type Writable<T> = { -readonly [key in keyof T]: T[key] };
 
 /** The bus numbers that `pcie.0` needs, by consumer. */
 export interface RootDemand {
-  /** Ports and expander buses below `pcie.0`, new ones among them. */
+  /** Ports and expander buses below `pcie.0`, including new ones. */
   readonly buses: number;
   /** Root ports that libvirt will add: for devices without an address, and for gaps in the controller indexes. */
   readonly libvirt: number;
@@ -45,20 +45,20 @@ export interface RootDemand {
 
 /** The bus numbers of all expander buses, with the ledger. */
 export interface BusNumbers {
-  /** The range of each request; one that finds none is missing. */
+  /** The window of each request. A request for which no window was found has no entry. */
   readonly windows: ReadonlyMap<WindowRequest, Window>;
-  /** The lowest number of all windows: `pcie.0` has those below it. */
+  /** The lowest bus number of all windows. `pcie.0` has the numbers below it. */
   readonly lowest: number;
   readonly ledger: readonly LedgerEntry[];
-  /** Whether they suffice. */
+  /** Whether the bus numbers suffice. */
   readonly fits: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
- * Gives each new expander bus the highest window that is free, the last request the topmost one, and compares the sum with what
- * `pcie.0` needs below them. Nothing checks this later: a guest whose buses collide panics (QEMU 11.1).
- * @param window the bus numbers to keep for each expander bus at least; `auto`: as many as fit, up to a default
+ * Gives each new expander bus the highest free window, the last request first, and checks that enough numbers are left below
+ * the windows for `pcie.0`. Nothing checks this later: a guest whose bus numbers collide panics (QEMU 11.1).
+ * @param window the minimum number of bus numbers for each expander bus; `auto`: as many as fit, up to a default
  */
 export function assignBusNumbers(
   tree: PciTree,
@@ -75,8 +75,8 @@ export function assignBusNumbers(
 }
 
 /**
- * How many more bus numbers an expander bus has above what it needs now.
- * @returns 0 where libvirt is to choose its `busNr`, and it leaves room for one port only
+ * Returns how many more bus numbers an expander bus has room for. If libvirt chooses its `busNr`, it
+ * has room for one port in total.
  */
 export function roomAbove({ index, busNr }: PciController, tree: PciTree): number {
   const below = tree.busesBelow(index).length;
@@ -117,7 +117,7 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
     const above = taken.filter((other) => other !== window && other.busNr >= busNr);
     const limit = Math.min(BUS_NUMBERS, ...above.map((other) => other.busNr));
     if (busNr + count <= limit) {
-      // The numbers above stay free for what joins it later.
+      // Keep the numbers above free for ports that are added later.
       if (requested.has(request.controllerIndex)) window.count = Math.max(count, Math.min(width, limit - busNr));
       continue;
     }
@@ -169,7 +169,7 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
   return { windows, lowest: lowest(), ledger, fits, diagnostics };
 }
 
-/** The highest free range of a number of bus numbers that begins with a valid `busNr`. */
+/** Returns the highest free range with this number of bus numbers that begins with a valid `busNr`. */
 function highestGap(taken: readonly Window[], count: number): Window | undefined {
   let end = BUS_NUMBERS;
   for (const { busNr, count: size } of [...taken].sort((a, b) => b.busNr - a.busNr)) {

@@ -9,7 +9,7 @@ import type { PortPlan } from './ports.js';
 import type { PlanContext } from './stage.js';
 import type { Verdict, Verdicts } from './verdict.js';
 
-/** A placeable device as it is now, with the verdict on it. */
+/** Returns a placeable device in its present state, with its verdict. */
 export function describeDevice(device: HostDevice, host: Host, verdict: Verdict | undefined): Device {
   const onHost = host.device(device.bdf);
   return {
@@ -35,7 +35,7 @@ export interface DeviceDecisions {
   readonly backends: Backends;
 }
 
-/** Every placeable device of a domain as it will be, in its order. */
+/** Returns every placeable device in its planned state, in the order of the domain. */
 export function planDevices(
   { domain, host }: PlanContext,
   decisions: DeviceDecisions,

@@ -6,21 +6,21 @@ import type { Host } from '../host/host.js';
 import type { Initiators } from './initiators.js';
 import type { CellMap } from './numa.js';
 
-/** The distance of a node from itself (ACPI, SLIT); libvirt takes it for no other (12.8). */
+/** The distance of a node from itself (ACPI, SLIT). libvirt 12.8 refuses it between different cells. */
 const LOCAL_DISTANCE = 10;
 
-/** The longest distance that there is: no way between the two. */
+/** The maximum distance, which means that one node cannot reach the other. */
 const MAX_DISTANCE = 255;
 
-/** The distances that are to be added, and why some could not be found. */
+/** The distances to add, and the reasons why some could not be found. */
 export interface Distances {
   readonly added: readonly Distance[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
- * The distances between the guest's cells as the host has them between their nodes: all that the cells do not give
- * themselves. Cells without memory may stand for no node of the host; libvirt's 20 holds for them.
+ * Returns the distances between the guest's cells, taken from the host nodes that the cells stand for. Distances that the
+ * domain specifies already are left out. A cell without memory may have no host node; libvirt's default of 20 applies to it.
  */
 export function projectDistances(map: CellMap, { added, hostNodes }: Initiators, host: Host): Distances {
   if (added.length === 0) return { added: [], diagnostics: [] };
@@ -44,13 +44,13 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
       const [from, to] = [nodes.get(cell), nodes.get(sibling)];
       if (from === undefined || to === undefined || given.has(sibling)) continue;
       const onHost = cell === sibling ? LOCAL_DISTANCE : host.distance(from, to);
-      // A distance holds both ways if the other cell gives none (libvirt 12.8).
+      // If only one of two cells specifies the distance, it applies in both directions (libvirt 12.8).
       const value = back.get(cell) ?? onHost;
       if (value === undefined || value < LOCAL_DISTANCE || value > MAX_DISTANCE) {
         missing.push({ from, to, cell, sibling });
         continue;
       }
-      // Linux shows 10 between nodes of one device, too.
+      // Linux reports 10 between different nodes of one device, too.
       distances.push({ cell, sibling, value: cell === sibling ? value : Math.max(value, LOCAL_DISTANCE + 1) });
     }
   }
@@ -59,7 +59,7 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
   return { added: [], diagnostics: [numaDistanceMissing({ ...first, more: missing.length - 1 })] };
 }
 
-/** Two cells for one node of the host: neither is the one whose distances are meant. */
+/** Reports cells that stand for the same host node, because the distances of that node are then ambiguous. */
 function sharedNodes(nodes: ReadonlyMap<CellId, HostNode>, { cells }: CellMap): Diagnostic[] {
   const first = new Map<HostNode, CellId>();
   const diagnostics: Diagnostic[] = [];

@@ -21,7 +21,7 @@ export interface CurrentTopology {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads the expander buses and IOMMUs of a domain, and reports what QEMU would refuse (QEMU 11.1, libvirt 12.8). */
+/** Reads the expander buses and IOMMUs of a domain, and reports combinations that QEMU refuses (QEMU 11.1, libvirt 12.8). */
 export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): CurrentTopology {
   const expanderBuses = new Map<ControllerIndex, CurrentExpanderBus>();
   const { iommuOf, rootIommu, conflicts } = assignIommus(domain.iommus, tree);
@@ -29,9 +29,9 @@ export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): 
     const iommu = iommuOf.get(controller.index);
     const named = smmuOfAlias(controller.alias, host.smmus);
     const emulated = domain.otherDevices.filter((d) => d.address && tree.rootOf(d.address.bus) === controller.index);
-    // One that vsmmu added, that lost its vSMMU and got something else since is an expander bus like any other.
+    // Skip an expander bus without a vSMMU, unless vsmmu added it and it has no emulated device.
     if (!iommu && (!named || emulated.length > 0)) continue;
-    // Behind an SMMU that QEMU emulates, emulated devices are right; no host device can be there.
+    // Emulated devices may be behind an emulated SMMU; host devices may not.
     const isSoftware = iommu?.values.accel !== 'on' && emulated.length > 0;
     const smmu = isSoftware ? undefined : (named ?? ownerOf(controller.index, domain, tree, host));
     expanderBuses.set(controller.index, { controller, iommu, smmu });
@@ -40,7 +40,7 @@ export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): 
   return { expanderBuses, rootIommu, diagnostics };
 }
 
-/** The SMMU that most devices behind an expander bus are behind on the host; of several, the one with the lowest address. */
+/** Returns the host SMMU of most devices behind an expander bus; of several, the one with the lowest address. */
 function ownerOf(bus: ControllerIndex, domain: Domain, tree: PciTree, host: Host): string | undefined {
   const behind = (device: HostDevice) => device.address && tree.rootOf(device.address.bus) === bus;
   const smmus = domain.hostDevices.filter(behind).flatMap((d) => host.device(d.bdf)?.smmu ?? []);
@@ -51,28 +51,31 @@ function ownerOf(bus: ControllerIndex, domain: Domain, tree: PciTree, host: Host
     .sort((a, b) => count(b) - count(a))[0];
 }
 
-/** An expander bus before anything has a number: which SMMU it serves, what is there, what joins it. */
+/** An expander bus before numbers are assigned: its SMMU, its present devices and the devices that join it. */
 export interface ExpanderBusRequest {
   readonly smmu: string;
-  /** The expander bus as it is in the domain; undefined: a new one. */
+  /** The existing expander bus; undefined for a new one. */
   readonly existing: CurrentExpanderBus | undefined;
-  /** Ports of the existing expander bus that have nothing behind them, or nothing but what leaves, by index. */
+  /** Ports of the existing expander bus that are empty, or will be once their devices leave, by index. */
   readonly freePorts: readonly PciController[];
-  /** Devices that are in the right place already. */
+  /** Devices that are already in the right place. */
   readonly inPlace: readonly HostDevice[];
-  /** Slots of devices that need a port each. */
+  /** Slots of devices that need one port each. */
   readonly joining: readonly SlotMove[];
-  /** New ports that it has bus numbers and slots for. */
+  /** How many new ports it has bus numbers and slots for. */
   readonly room: number;
-  /** The values of its vSMMU; undefined: it gets none. */
+  /** The values of its vSMMU; undefined if it gets none. */
   readonly vsmmu: VsmmuValues | undefined;
 }
 
-/** The expander buses that a domain is to have. */
+/** The expander buses that a domain will have. */
 export interface ExpanderBusRequests {
-  /** In the order of the SMMUs' addresses, which is the order of their bus numbers. */
+  /** In the order of the SMMUs' addresses, which is also the order of their bus numbers. */
   readonly requests: readonly ExpanderBusRequest[];
-  /** Expander buses with an accelerated vSMMU that stay as they are, since neither a name nor a device shows their SMMU. */
+  /**
+   * Expander buses with an accelerated vSMMU that stay as they are, because neither an alias nor
+   * a device identifies their SMMU.
+   */
   readonly others: readonly CurrentExpanderBus[];
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -80,14 +83,14 @@ export interface ExpanderBusRequests {
 /** A request without its vSMMU. */
 type Draft = Omit<ExpanderBusRequest, 'vsmmu'>;
 
-/** Slots below an expander bus, each for a root port. */
+/** Slots of an expander bus, each for one root port. */
 const SLOTS = MAX_SLOT + 1;
 
 /**
- * Decides which expander buses there are (rules "Grouping" and "What is there"): those that are there already, one for each
- * further SMMU that has a device to place (`grouping: "smmu"`) or for each further device slot (`"device"`), and, with
- * `expanderBuses: "all"`, one for each SMMU left. A device for which an expander bus has no bus number or slot left gets a
- * further one.
+ * Decides which expander buses the domain will have (rules "Grouping" and "What is there"): the existing ones, and one for each
+ * further SMMU that has a device to place (`grouping: "smmu"`) or for each further device slot (`"device"`). With
+ * `expanderBuses: "all"`, each remaining SMMU gets one, too. If an expander bus has no bus number or slot left for a device,
+ * the device gets another expander bus.
  */
 export function requestExpanderBuses(
   context: PlanContext,
@@ -105,7 +108,7 @@ export function requestExpanderBuses(
     const { drafts, overflow } = fill(present, smmu, joining, context);
     diagnostics.push(...overflow);
     const hasDevice = drafts.some((draft) => devicesOf(draft).length > 0);
-    // An expander bus that is not named after its SMMU belongs to none once its devices are gone.
+    // An expander bus without an alias for its SMMU belongs to no SMMU once its devices are gone.
     const named = drafts.find((draft) => isOurAlias(draft.existing?.controller.alias));
     const spare = policy.expanderBuses === 'all' && !hasDevice ? (named ?? newDraft(smmu, [])) : undefined;
     const all = spare && !named ? [...drafts, spare] : drafts;
@@ -136,7 +139,7 @@ function newDraft(smmu: string, joining: readonly SlotMove[]): Draft {
   return { smmu, existing: undefined, freePorts: [], inPlace: [], joining, room: SLOTS };
 }
 
-/** Puts slots on the expander buses of their SMMU, those that are there first, as long as they have room. */
+/** Assigns slots to the expander buses of their SMMU: first to existing ones while they have room, then to new ones. */
 function fill(
   present: readonly Draft[],
   smmu: string,
@@ -151,7 +154,7 @@ function fill(
     return { ...draft, joining: rest.splice(0, wanted) };
   });
   const overflow: Diagnostic[] = [];
-  // Below a switch there are more slots.
+  // A switch provides further slots.
   const size = single ? 1 : policy.mirrorSwitches ? rest.length : SLOTS;
   while (rest.length > 0) {
     const full = drafts.at(-1);
@@ -162,7 +165,7 @@ function fill(
   return { drafts, overflow };
 }
 
-/** Reports the devices that get a further expander bus, since those of their SMMU are full. */
+/** Reports the devices that get another expander bus because the others of their SMMU are full. */
 function reportOverflow(further: Draft, full: Draft): Diagnostic {
   const devices = devicesOf(further);
   return expanderBusFull({
@@ -173,12 +176,15 @@ function reportOverflow(further: Draft, full: Draft): Diagnostic {
   });
 }
 
-/** Every device that will be behind an expander bus. */
+/** Returns every device that will be behind an expander bus. */
 export function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
   return [...inPlace, ...joining.flatMap((move) => move.functions.map((f) => f.device))];
 }
 
-/** The values of an expander bus's vSMMU; one without a device has a vSMMU only if policy wants one or it has all its values. */
+/**
+ * Returns the values of an expander bus's vSMMU; undefined if it gets none. Without a device, an expander bus has a vSMMU only
+ * if policy demands one, or if it has one already that lacks no value.
+ */
 function valuesOf(draft: Draft, mandatory: boolean, context: PlanContext): VsmmuValues | undefined {
   const values = vsmmuValues(valueRequest(draft, context));
   const isActive =
@@ -188,7 +194,7 @@ function valuesOf(draft: Draft, mandatory: boolean, context: PlanContext): Vsmmu
   return isActive ? values : undefined;
 }
 
-/** The input for the values of an expander bus's vSMMU. */
+/** Returns the input for the values of an expander bus's vSMMU. */
 export function valueRequest(draft: Draft, { host, policy, target }: PlanContext): ExpanderBusValues {
   const { smmu, existing } = draft;
   const given = devicesOf(draft);

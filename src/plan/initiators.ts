@@ -16,31 +16,31 @@ import type { CellMap } from './numa.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
 
-/** The most NUMA nodes that QEMU gives a guest (11.1, `MAX_NODES`). */
+/** The maximum number of NUMA nodes that QEMU gives a guest (11.1, `MAX_NODES`). */
 const MAX_CELLS = 128;
 
-/** The NUMA nodes that an arm64 Linux has room for by default (`CONFIG_NODES_SHIFT=4`; Debian's 7.2 is built so). */
+/** The number of NUMA nodes that arm64 Linux supports by default (`CONFIG_NODES_SHIFT=4`, as in Debian's 7.2). */
 const USUAL_NODES = 16;
 
-/** The Generic Initiators of a domain's devices: which cells they have, and which are to be added. */
+/** The Generic Initiators of a domain's devices: their cells, and which of these to add. */
 export interface Initiators {
   readonly added: readonly InitiatorCell[];
-  /** The cells of each device that is to get some, for its `<acpi nodeset>`. */
+  /** The cells of each device that gets new ones, for its `<acpi nodeset>`. */
   readonly nodesets: ReadonlyMap<Bdf, string>;
-  /** The host's node of each cell that is a Generic Initiator's, added or there already. */
+  /** The host node of each cell of a Generic Initiator, new or existing. */
   readonly hostNodes: ReadonlyMap<CellId, HostNode>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** How many Generic Initiators a device's platform has for it. */
+/** Returns how many Generic Initiators the platform of a device provides for it. */
 function initiatorsOf(device: PciDevice | undefined, policy: Policy): number {
   if (policy.profile === 'none' || policy.initiators === 'none' || !device) return 0;
   return profileOf(device)?.initiators ?? 0;
 }
 
 /**
- * Whether all devices of the host must be known: nodes that sysfs links to no device are assigned by the order of the
- * devices that have such nodes.
+ * Returns whether all devices of the host must be known. Nodes that sysfs links to no device are assigned in the order of
+ * the devices that have such nodes.
  */
 export function needsWholeHost(devices: readonly HostDevice[], host: Host, policy: Policy): boolean {
   const linked = new Set(host.nodes.flatMap(({ initiator, device }) => (initiator && device ? [device] : [])));
@@ -48,10 +48,10 @@ export function needsWholeHost(devices: readonly HostDevice[], host: Host, polic
 }
 
 /**
- * Gives each of these devices whose platform has Generic Initiators cells without CPUs and memory (rule "Generic Initiators"), numbered
- * after the guest's others. A device keeps an `<acpi nodeset>` whose cells are there; one whose cells are not, as after
- * KubeVirt's round trip, which drops them, is rebuilt.
- * @param devices the placed ones, in the order of the domain
+ * Gives cells without CPUs and memory to each device whose platform has Generic Initiators (rule "Generic Initiators"). Their
+ * numbers follow those of the guest's other cells. A device keeps its `<acpi nodeset>` if those cells exist. Otherwise the
+ * nodeset is rebuilt, for example after a KubeVirt round trip, which drops the cells.
+ * @param devices the placed devices, in the order of the domain
  */
 export function planInitiators(devices: readonly HostDevice[], host: Host, map: CellMap, policy: Policy): Initiators {
   const wanting = devices.filter(({ bdf }) => initiatorsOf(host.device(bdf), policy) > 0);
@@ -96,7 +96,7 @@ function hasItsCells({ nodeset }: HostDevice, { cells }: CellMap): boolean {
   return (parseNodeset(nodeset) ?? []).every((id) => present.has(id));
 }
 
-/** The host's nodes of each device, by address. */
+/** The host nodes of each device, by the device's address. */
 interface Correlation {
   readonly nodes: ReadonlyMap<Bdf, readonly HostNode[]>;
   readonly diagnostics: readonly Diagnostic[];
@@ -104,7 +104,7 @@ interface Correlation {
 
 const NOTHING_FOUND: Correlation = { nodes: new Map(), diagnostics: [] };
 
-/** Finds the host's nodes of each device: those that sysfs links to it, or by order if sysfs links none. */
+/** Finds the host nodes of each device: those that sysfs links to it or, if sysfs links none at all, by order. */
 function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {
   const initiators = host.nodes.filter((node) => node.initiator);
   const linked = initiators.filter((node) => node.device !== null);
@@ -128,7 +128,7 @@ function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): 
   return { nodes, diagnostics };
 }
 
-/** The n-th device of the host that has Generic Initiators has the n-th of their nodes, as firmware numbers both. */
+/** Assigns host nodes by order: firmware numbers the devices that have Generic Initiators and their nodes in the same order. */
 function inOrder(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {
   const initiators = host.nodes.filter((node) => node.initiator).map((node) => hostNode(node.id));
   const nodes = new Map<Bdf, readonly HostNode[]>();

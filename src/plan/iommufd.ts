@@ -10,16 +10,16 @@ import { groupsOf, type Verdicts } from './verdict.js';
 
 /** The changes to the VFIO backends of a domain (rule "iommufd"). */
 export interface Backends extends StageResult {
-  /** The change to `<iommufd>` below `<domain>`, the default of all host devices (libvirt 12.2). */
+  /** The change to `<iommufd>` below `<domain>`, which is the default for all host devices (libvirt 12.2). */
   readonly domain: Plan['iommufd'];
   /** The devices whose `<driver>` gets `iommufd='yes'`. */
   readonly devices: ReadonlySet<HostDevice>;
 }
 
 /**
- * Gives every placed device an iommufd backend, which is the only one that QEMU 11.1 takes behind an accelerated vSMMU. With
- * `iommufd: "domain"` the devices that stay on `pcie.0` get it, too. Those of one group must not differ in it, and do
- * not afterwards: the kernel gives a group to one owner, so the second device would be busy.
+ * Gives every placed device an iommufd backend, the only one that QEMU 11.1 accepts behind an accelerated vSMMU. With
+ * `iommufd: "domain"`, devices that stay on `pcie.0` get it, too. Afterwards, all devices of an IOMMU group have the same
+ * backend: the kernel gives a group to one owner, so a device with another backend would be busy.
  */
 export function decideBackends(domain: Domain, host: Host, policy: Policy, verdicts: Verdicts['of']): Backends {
   const placed = domain.hostDevices.filter((device) => verdicts.get(device)?.smmu !== undefined);

@@ -9,16 +9,19 @@ import type { ExpanderBusRequest } from './expander-buses.js';
 import type { SlotMove } from './slots.js';
 import type { PlanContext } from './stage.js';
 
-/** A downstream port in each of the 32 slots of an upstream port. */
+/** The number of slots of an upstream port, each with one downstream port. */
 const MAX_DOWNSTREAM = MAX_SLOT + 1;
 
-/** A root port and the upstream port on it, which a new switch takes beside its downstream ports. */
+/** The ports that a new switch needs besides its downstream ports: a root port and the upstream port on it. */
 const OWN_PORTS = 2;
 
-/** Returns the upstream port of the switch above a device on the host; undefined: none, or not to be mirrored. */
+/** Returns the upstream port of the host switch above a device; undefined if there is none or it is not mirrored. */
 export type SwitchOf = (device: HostDevice) => string | undefined;
 
-/** Finds the switch of a device on the host, if policy wants it mirrored; a port of a root complex alone is not a switch. */
+/**
+ * Returns a function that finds the host switch of a device if policy wants switches mirrored. A
+ * root port alone is not a switch.
+ */
 export function switchOnHost({ host, policy }: PlanContext): SwitchOf {
   return ({ bdf }) => {
     const device = policy.mirrorSwitches ? host.device(bdf) : undefined;
@@ -27,35 +30,35 @@ export function switchOnHost({ host, policy }: PlanContext): SwitchOf {
   };
 }
 
-/** A guest's switch, and what joins it. */
+/** A switch in the guest, and the slots that it gets. */
 export interface MirroredSwitch {
-  /** The upstream port that it mirrors. */
+  /** The upstream port on the host that it mirrors. */
   readonly host: string;
-  /** It as it is in the domain; undefined: a new one. */
+  /** Its upstream port in the domain; undefined for a new switch. */
   readonly upstream: PciController | undefined;
-  /** Its downstream ports that have nothing behind them, by index: they are taken first. */
+  /** Its downstream ports with nothing behind them, by index. They are used first. */
   readonly freePorts: readonly PciController[];
-  /** Slots that need a downstream port each, in host order. */
+  /** Slots that need one downstream port each, in host order. */
   readonly moves: readonly SlotMove[];
 }
 
 /** The ports for the slots that join an expander bus. */
 export interface PortAssignment {
-  /** How many ports are new, those that a new switch hangs on among them. */
+  /** The number of new ports, including the root port and upstream port of each new switch. */
   readonly newPorts: number;
-  /** How many of them are for devices. */
+  /** How many of the new ports are for devices. */
   readonly newDevicePorts: number;
-  /** On a port of the expander bus each, in host order. */
+  /** Slots that get a port directly on the expander bus, in host order. */
   readonly singles: readonly SlotMove[];
-  /** The free ports of the expander bus that are theirs. */
+  /** The free ports that no switch takes, for `singles`. */
   readonly freePorts: readonly PciController[];
   readonly switches: readonly MirroredSwitch[];
 }
 
 /**
- * Assigns a port to each slot that joins an expander bus: below the guest's switch that mirrors the host's, one that is there or,
- * for several slots, a new one. If an existing expander bus has too few bus numbers for that, a slot without a free port on
- * its switch gets a port of the expander bus.
+ * Assigns a port to each slot that joins an expander bus: below the guest switch that mirrors the slot's host switch. That
+ * switch exists already or, for several slots, is added. If an existing expander bus has too few bus numbers for that, a slot
+ * without a free port on its switch gets a port of the expander bus instead.
  */
 export function assignPorts(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf): PortAssignment {
   const mirrored = arrange(request, tree, switchOf, true);
@@ -73,7 +76,7 @@ function arrange(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf,
     const free = upstream ? freePorts.filter(({ address }) => address?.bus === upstream.index) : [];
     const space = upstream ? MAX_DOWNSTREAM - tree.takenSlots(upstream.index).size + free.length : MAX_DOWNSTREAM;
     const taken = !mayGrow ? free.length : moves.length <= space ? moves.length : 0;
-    // A single device gains nothing from a switch.
+    // A switch has no benefit for a single device.
     const isSwitch = host !== undefined && taken > 0 && (upstream !== undefined || moves.length > 1);
     if (isSwitch) switches.push({ host, upstream, freePorts: free.slice(0, taken), moves: moves.slice(0, taken) });
     singles.push(...moves.slice(isSwitch ? taken : 0));
@@ -91,7 +94,7 @@ function arrange(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf,
   };
 }
 
-/** The guest's switch on an expander bus that has nothing behind it but devices of one switch of the host. */
+/** Returns the guest switch on an expander bus that has only devices of this host switch behind it. */
 function mirrorOf(
   host: string,
   { inPlace }: ExpanderBusRequest,
@@ -102,14 +105,14 @@ function mirrorOf(
   return [...below].find(([, devices]) => devices.every((device) => switchOf(device) === host))?.[0];
 }
 
-/** The upstream port of the guest's switch that a device is below. */
+/** Returns the upstream port of the guest switch above a device. */
 function switchAbove({ address }: HostDevice, tree: PciTree): PciController | undefined {
   const bus = address && tree.controller(address.bus)?.address?.bus;
   const above = bus === undefined ? undefined : tree.controller(bus);
   return above?.model === 'pcie-switch-upstream-port' ? above : undefined;
 }
 
-/** Reports devices of an expander bus that share a switch on the host and not in the guest. */
+/** Reports devices of an expander bus that share a switch on the host but not in the guest. */
 export function unmirroredDiagnostics(
   request: ExpanderBusRequest,
   { switches }: PortAssignment,
@@ -135,7 +138,7 @@ export function unmirroredDiagnostics(
   });
 }
 
-/** By host address, so that ports are in the order in which the host has the devices. */
+/** Compares host addresses, so that ports are in the order of the devices on the host. */
 function compareMoves(a: SlotMove, b: SlotMove): number {
   const [x, y] = [a.functions[0]?.device.bdf, b.functions[0]?.device.bdf];
   return x && y ? compareBdf(x, y) : 0;

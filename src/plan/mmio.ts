@@ -11,21 +11,21 @@ import { isLargeBar } from '../host/bars.js';
 import type { Policy } from './policy.js';
 import { profileOf } from './profiles.js';
 
-/** The default space for 64-bit BARs of QEMU's `virt` machine, and its minimum (11.1). */
+/** The default size of the space for 64-bit BARs of QEMU's `virt` machine, which is also its minimum (11.1). */
 export const DEFAULT_HOLE = kib(512 * 2 ** 20);
 
-/** Space for emulated devices, which take some MiB: 1 GiB, as in KubeVirt. */
+/** Space for emulated devices, which need a few MiB: 1 GiB, as in KubeVirt. */
 const MARGIN = kib(1 * 2 ** 20);
 
-/** Bits of a physical address, if those of the host's CPUs are not known. */
+/** The number of physical address bits to assume if that of the host's CPUs is unknown. */
 const USUAL_ADDRESS_BITS = 44;
 
-/** A device that the guest gets, and where. */
+/** A device of the guest, and its location. */
 export interface GuestBars {
   readonly device: PciDevice;
-  /** Undefined: libvirt is to choose, a port of its own. */
+  /** Undefined if libvirt chooses the address. The device then gets a port of its own. */
   readonly address: GuestAddress | undefined;
-  /** The root bus that it is below. */
+  /** The root bus above it. */
   readonly root: ControllerIndex;
   /** Whether it is behind a vSMMU. */
   readonly placed: boolean;
@@ -46,16 +46,16 @@ export interface HoleExpanderBus extends Pick<ExpanderBus, 'controllerIndex'> {
 export interface PciHoleRequest {
   readonly domain: Domain;
   readonly expanderBuses: readonly HoleExpanderBus[];
-  /** Every host device that the guest gets: those behind no vSMMU use the same space. */
+  /** Every host device of the guest: devices that are not behind a vSMMU use the same space. */
   readonly devices: readonly GuestBars[];
   readonly policy: Policy;
-  /** Bits of a physical address of the host's CPUs, which the guest's have, too. */
+  /** The number of physical address bits of the host's CPUs, and so of the guest's. */
   readonly addressBits?: number | undefined;
 }
 
 /**
- * Grows `pcihole64` to what the devices' 64-bit prefetchable BARs need (rule "pcihole64"): a power of two, 512 GiB at least, and
- * small enough that it fits below the end of the address space. Never less than it is.
+ * Grows `pcihole64` to the size that the devices' 64-bit prefetchable BARs need (rule "pcihole64"): a power of two, at least
+ * 512 GiB, that fits below the end of the address space. Never shrinks it.
  */
 export function planPciHole64(request: PciHoleRequest): PciHolePlan {
   const { domain, expanderBuses, devices, policy, addressBits: bits = USUAL_ADDRESS_BITS } = request;
@@ -63,7 +63,7 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
   const none: PciHolePlan = { change: null, diagnostics: withoutBars };
   const before = domain.pciHole64;
   const location = before && domain.document.location(before.element.start);
-  // QEMU aligns the space to its own size, above RAM: the upper half of the address space is the largest that fits.
+  // QEMU aligns the space to its own size, above RAM. So the upper half of the address space is the largest that fits.
   const limit = kib(2 ** (bits - 1) / 1024);
   if (expanderBuses.length > 0 && before && before.size > limit) {
     const sizes = { size: formatKib(before.size), bits, limit: formatKib(limit) };
@@ -90,17 +90,18 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
   return { change, diagnostics: withoutBars };
 }
 
-/** A stretch of the address space, in bytes: it begins at a multiple of its alignment. */
+/** A range of the address space, in bytes. It begins at a multiple of its alignment. */
 interface Stretch {
   readonly size: number;
   readonly alignment: number;
 }
 
 /**
- * What the devices need, in KiB. Firmware gives a port, and a root bus, one window for all below it, whose length is a
- * multiple of the largest BAR in it (EDK2 under QEMU 11.1: three ports with 128 GiB and 32 MiB each do not fit 512 GiB).
- * What spare ports keep free comes on top of what a platform asks for its devices. What is left at the end of a window for
- * alignment is not lost: small BARs fit in there, so that two GPUs with 1 TiB and 16 MiB each fit 4 TiB (booted at 1/8 scale).
+ * Returns the space that the devices need, in KiB. Firmware gives each port, and each root bus, one window for everything
+ * below it. The length of a window is a multiple of its largest BAR (EDK2 under QEMU 11.1: three ports with 128 GiB and
+ * 32 MiB each do not fit in 512 GiB). The reservations of spare ports are added to the minimum of the devices' platform.
+ * Space that alignment leaves at the end of a window is not lost: small BARs fit in it, so two GPUs with 1 TiB and 16 MiB
+ * each fit in 4 TiB (booted at 1/8 scale).
  */
 function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleExpanderBus[], policy: Policy): KiB {
   const roots = new Set([
@@ -119,14 +120,14 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     const used = below.flatMap(({ device }) => device.bars.filter(isLargeBar)).reduce((sum, bar) => sum + bar.size, 0);
     const keptBytes = kept.reduce((sum, size) => sum + size, 0);
     bytes += Math.max(packed, minimum + keptBytes);
-    // A platform's minimum stands for BARs that sysfs does not show, so none of it is free.
+    // A platform's minimum covers BARs that sysfs does not show, so none of it is free.
     if (packed > minimum + keptBytes) unused += packed - used - keptBytes;
   }
   const margin = Math.max(0, MARGIN * 1024 - unused);
   return bytes === 0 ? kib(0) : kib(Math.ceil((bytes + margin) / 1024));
 }
 
-/** Devices of a platform with large BARs that show none: their memory cannot be mapped into the guest. */
+/** Reports devices without a large BAR whose platform has large BARs: their memory cannot be mapped into the guest. */
 function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], policy: Policy): readonly Diagnostic[] {
   if (policy.profile === 'none') return [];
   return devices
@@ -136,7 +137,7 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
     });
 }
 
-/** The space that each port below a root bus needs for the BARs behind it. */
+/** Returns the space that each port below a root bus needs for the BARs behind it. */
 function ports(devices: readonly GuestBars[]): Stretch[] {
   const byPort = groupBy(devices, ({ device, address }) => address?.bus ?? device.bdf);
   return [...byPort.values()].map((behind) =>
@@ -150,12 +151,12 @@ function pack(parts: readonly Stretch[]): Stretch {
   return { size: Math.ceil(sum / alignment) * alignment, alignment };
 }
 
-/** A BAR is aligned to its size, which is a power of two. */
+/** Returns the range of a BAR, which is aligned to its size. The size is a power of two. */
 function asStretch({ size }: Bar): Stretch {
   return { size, alignment: size };
 }
 
-/** The minimum of a device's platform behind a vSMMU, independent of its BARs. */
+/** Returns the minimum that a device's platform needs behind a vSMMU, in bytes, whatever the device's BARs. */
 function minimumBytes({ device, placed }: GuestBars): number {
   return placed ? (profileOf(device)?.minimumMmioGiB ?? 0) * 2 ** 30 : 0;
 }

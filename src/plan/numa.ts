@@ -16,20 +16,21 @@ import type { Host } from '../host/host.js';
 import { parseList } from '../host/numa.js';
 import type { Policy } from './policy.js';
 
-/** The guest's cells, including one that will be created, and the host node that each stands for. */
+/** The guest's cells, including a new one, and the host node that each cell stands for. */
 export interface CellMap {
-  /** By id. */
+  /** Sorted by id. */
   readonly cells: readonly GuestCell[];
-  /** The cells whose host node is known. */
+  /** The host node of each cell, if known. */
   readonly hostNodes: ReadonlyMap<CellId, HostNode>;
-  /** The node of each cell whose vCPUs are all pinned to the CPUs of one. */
+  /** The host node of each cell whose vCPUs are all pinned to CPUs of that node. */
   readonly pinned: ReadonlyMap<CellId, HostNode>;
   readonly created: CreatedCell | null;
 }
 
 /**
- * Finds the host node of each guest cell: `numatune`'s, where that names one node for it; else the one whose CPUs the
- * cell's vCPUs are all pinned to; else the only one of the host that has CPUs. With `numa: "create"`, a guest without cells gets one of all its CPUs and memory.
+ * Finds the host node of each guest cell. This is the node that `numatune` names for the cell, if it is a single one; otherwise
+ * the node to whose CPUs all vCPUs of the cell are pinned; otherwise the only host node with CPUs. With `numa: "create"`, a
+ * guest without cells gets one cell with all its CPUs and memory.
  */
 export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): CellMap {
   const creates = wanted === 'create' && numa.cells.length === 0 && numa.vcpus > 0 && numa.memory > 0;
@@ -58,14 +59,14 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
   return { cells, hostNodes, pinned, created };
 }
 
-/** The node that a cell's memory is bound to, if it is a single one. */
+/** Returns the node that a cell's memory is bound to, if it is a single one. */
 function boundNode(cell: GuestCell, numa: GuestNuma): HostNode | undefined {
   const own = numa.memnodes.get(cell.id);
   if (own) return own.length === 1 ? own[0] : undefined;
   return numa.nodeset?.length === 1 && cell.memory > 0 ? numa.nodeset[0] : undefined;
 }
 
-/** The node that has all the CPUs that a cell's vCPUs may run on. */
+/** Returns the node that has all the CPUs that a cell's vCPUs are pinned to. */
 function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | undefined {
   const allowed = cell.cpus.map((vcpu) => numa.pinning(vcpu));
   if (allowed.length === 0 || allowed.some((cpus) => cpus === undefined || cpus.length === 0)) return undefined;
@@ -77,11 +78,11 @@ function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | un
   return node && hostNode(node.id);
 }
 
-/** The node of the host that devices behind one SMMU are on: their own, else the SMMU's, else the only one with CPUs. */
+/** Returns the host node of the devices behind an SMMU: their own node, or else the SMMU's, or else the only node with CPUs. */
 export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host): HostNode | undefined {
   const nodes = new Set(devices.flatMap((device) => device.node ?? []));
   if (nodes.size > 1) return undefined;
-  // Other devices behind the SMMU are not considered: a scan for one domain does not have them.
+  // Ignore other devices behind the SMMU: a scan for one domain does not include them.
   const [own = devices.length > 0 ? host.smmu(smmu)?.node : host.smmuNode(smmu)] = nodes;
   return own == null ? host.soleCpuNode : hostNode(own);
 }
@@ -92,18 +93,18 @@ export interface CellChoice {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** An expander bus, for the choice of its cell. */
+/** The input for choosing the cell of an expander bus. */
 export interface ExpanderBusSite {
   readonly smmu: string;
   readonly devices: readonly PciDevice[];
-  /** The cell that it names already. */
+  /** The cell that the expander bus names now. */
   readonly before: CellId | null;
   readonly location: Location | undefined;
 }
 
 /**
- * Chooses the guest cell of an expander bus (rule "NUMA"): the one that stands for its devices' host node. A cell
- * that the expander bus names already stays, with a warning if it is another.
+ * Chooses the guest cell of an expander bus (rule "NUMA"): the cell that stands for the host node of its devices. If the
+ * expander bus names another cell already, it keeps that cell, with a warning.
  */
 export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite, map: CellMap, host: Host): CellChoice {
   const here = nodeOf(smmu, devices, host);
@@ -112,7 +113,7 @@ export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite,
     diagnostics: before === null && map.cells.length > 0 ? [why] : [],
   });
   if (here === undefined) {
-    // A host without NUMA nodes decides nothing.
+    // On a host without NUMA nodes, there is nothing to choose.
     if (host.nodes.length === 0) return { node: before, diagnostics: [] };
     const several = new Set(devices.flatMap((device) => device.node ?? []));
     return left(
@@ -133,7 +134,10 @@ export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite,
   return { node: before, diagnostics: [numaCellDiffers({ smmu, cell: before, nearest: first.id, location })] };
 }
 
-/** The cells of the guest that are on a node: of several, those whose vCPUs are pinned there, or the first where all CPUs are. */
+/**
+ * Returns the guest cells on a host node. If there are several, returns only those whose vCPUs are pinned to the node. If none
+ * is pinned there and no other node has CPUs, returns the first cell.
+ */
 function candidatesFor(node: HostNode, { cells, hostNodes, pinned }: CellMap, host: Host): readonly GuestCell[] {
   const on = (nodes: ReadonlyMap<CellId, HostNode>) =>
     cells.filter((cell) => nodes.get(cell.id) === node && !isInitiator(cell));

@@ -15,7 +15,7 @@ export interface NumberedExpanderBus extends ExpanderBusLayout {
   readonly window: Window;
 }
 
-/** The additions to a domain before they have numbers. */
+/** The additions to a domain before numbers are assigned. */
 export interface Demand extends PortDemand {
   readonly current: CurrentTopology;
   readonly machineIommu: Plan['machineIommu'];
@@ -24,19 +24,19 @@ export interface Demand extends PortDemand {
 /** The ports and expander buses with all their numbers. */
 export interface Numbers extends StageResult {
   readonly ports: PortPlan;
-  /** Those that have bus numbers; if one has none, an error says so. */
+  /** The expander buses that have bus numbers. An error reports those that have none. */
   readonly expanderBuses: readonly NumberedExpanderBus[];
   readonly ledger: readonly LedgerEntry[];
 }
 
-/** Numbers with their use of all limited resources. */
+/** Numbers, with the budget of every limited resource. */
 interface Attempt extends Omit<Numbers, 'changes'> {
   readonly budgets: readonly Budget[];
 }
 
 /**
- * Gives all additions their places and numbers, with guards on `pcie.0` for the ports behind vSMMUs if there is room for
- * them. Reports every resource that does not suffice, with savings.
+ * Assigns places and numbers to all additions. Adds guard ports on `pcie.0` for the ports behind vSMMUs, if there is room.
+ * Reports every resource that does not suffice, with possible savings.
  */
 export function planNumbers(context: PlanContext, demand: Demand): Numbers {
   const guarded = attempt(context, demand, true);
@@ -74,7 +74,7 @@ function windowRequest({ existing, smmu, ports }: ExpanderBusLayout, tree: PciTr
   return { controllerIndex: kept, consumer: `the expander bus of ${smmu}`, needed };
 }
 
-/** The use of vSMMUs, which QEMU limits. */
+/** Returns the budget of vSMMUs, which QEMU limits. */
 function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
   const requested = new Set(requests.map(({ existing }) => existing?.controller.index));
   const others = [...current.expanderBuses.values()].filter(
@@ -87,11 +87,11 @@ function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
   ]);
 }
 
-/** The savings that another policy would give, found by planning with it. */
+/** Returns what other policies would save, found by planning with each of them. */
 function savingsOf(context: PlanContext, demand: Demand): readonly Saving[] {
   const { slots, current } = demand;
   return findSavings(context.policy, slots.moves, (policy: Policy, merge: boolean) => {
-    // Wide default windows take what is free, and would hide what is saved.
+    // Large default windows take all free numbers and would hide the savings.
     const busWindow = policy.busWindow === 'auto' ? 0 : policy.busWindow;
     const tried = { ...context, policy: { ...policy, busWindow } };
     const moved = merge ? { ...slots, moves: mergeFunctions(slots.moves) } : slots;

@@ -6,22 +6,22 @@ import { type CellId, formatNodeset, isInitiator, parseNodeset } from '../domain
 import type { Host } from '../host/host.js';
 import { changesOf, type StageResult } from './stage.js';
 
-/** The elements that earlier runs added for certain devices, by the domain's record. */
+/** The elements that earlier runs added for certain devices, according to the domain's record. */
 export interface ManagedDevices {
-  /** Endpoints of placed devices' groups that were added, unassigned. */
+  /** Endpoints that were added as unassigned devices because a placed device is in their group. */
   readonly groupMembers: ReadonlySet<Bdf>;
   /** NUMA cells of Generic Initiators. */
   readonly cells: ReadonlySet<CellId>;
 }
 
-/** The elements for devices that the domain no longer has: they are removed. */
+/** The elements to remove because the domain no longer has the devices that they were added for. */
 export interface OrphanedElements extends StageResult {
   readonly groupMembers: readonly Bdf[];
-  /** By number; cells after which others come stay, since libvirt takes no gap in the numbers (12.8). */
+  /** By number. A cell stays if a later cell stays, because libvirt 12.8 accepts no gap in the numbers. */
   readonly cells: readonly CellId[];
 }
 
-/** Finds what earlier runs added for devices that have left the domain since. */
+/** Finds elements that earlier runs added for devices that have left the domain. */
 export function findOrphaned(domain: Domain, host: Host, { groupMembers, cells }: ManagedDevices): OrphanedElements {
   const given = domain.hostDevices.filter((device) => !device.unassigned);
   const groups = new Set(given.flatMap(({ bdf }) => host.device(bdf)?.group ?? []));
@@ -49,7 +49,7 @@ export function findOrphaned(domain: Domain, host: Host, { groupMembers, cells }
   };
 }
 
-/** Reports what is removed with devices that have left. */
+/** Reports the elements that are removed because their devices have left. */
 function report(groupMembers: readonly Bdf[], cells: readonly CellId[]): readonly Diagnostic[] {
   return [
     ...(groupMembers.length > 0 ? [orphanedRemoved.groupMembers({ devices: groupMembers })] : []),

@@ -23,13 +23,13 @@ import { type PlanContext, StageLog } from './stage.js';
 import { judgeDevices } from './verdict.js';
 import { unchangedDiagnostics } from './vsmmu.js';
 
-/** Further input of a plan. */
+/** Optional input of a plan. */
 export interface PlanOptions {
-  /** Accepts a domain that is not of type `kvm`, which QEMU does not accelerate. For test labs. */
+  /** Accepts a domain of a type other than `kvm`, which QEMU does not accelerate. For test labs. */
   readonly forceTcg?: boolean;
   /** The libvirt and the QEMU that the domain is for; default: current upstream. */
   readonly target?: Target;
-  /** The elements that earlier runs added for certain devices, which are removed with them; default: none. */
+  /** The elements that earlier runs added for certain devices and that are removed with those devices; default: none. */
   readonly ours?: ManagedDevices;
 }
 
@@ -40,12 +40,12 @@ export interface Planned {
 }
 
 /**
- * Plans where each placeable device of a domain goes on a host. A pure function: the same domain, host and policy give
- * the same plan, and a domain that was rewritten by its plan gives one that changes nothing.
+ * Plans where each placeable device of a domain goes, for a given host. A pure function: the same domain, host and policy give
+ * the same plan. Planning a rewritten domain again changes nothing.
  *
- * Each stage returns its decisions with its diagnostics and its changes: applicability, selection, expander buses, ports and
- * numbers, platform.
- * @throws RefusedError where the domain cannot be placed on this host; all reasons that could be found at once
+ * Each stage (applicability, selection, expander buses, ports and numbers, platform) returns its
+ * decisions, diagnostics and changes.
+ * @throws RefusedError if the domain cannot be placed on this host, with all reasons that could be found
  */
 export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOptions = {}): Planned {
   const note = whyNotApplicable(domain);
@@ -111,7 +111,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   };
 }
 
-/** The plan for a domain that is left unchanged. */
+/** Returns the plan for a domain that is left unchanged. */
 function unchangedPlan(domain: Domain, host: Host): Plan {
   return {
     version: 1,

@@ -17,7 +17,7 @@ import type { NumberedExpanderBus } from './numbers.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
 import { vsmmuChange, vsmmuDiagnostics } from './vsmmu.js';
 
-/** Diagnostics of the NUMA cell and the vSMMU of an expander bus. */
+/** Returns the diagnostics of the NUMA cell and the vSMMU of an expander bus. */
 export function expanderBusDiagnostics(
   request: ExpanderBusRequest,
   cells: CellMap,
@@ -31,7 +31,7 @@ export function expanderBusDiagnostics(
   ];
 }
 
-/** The NUMA cell of an expander bus (rule "NUMA"); one without a vSMMU stays where it is. */
+/** Returns the NUMA cell of an expander bus (rule "NUMA"). Without a vSMMU, the expander bus keeps its cell. */
 function cellOf(request: ExpanderBusRequest, cells: CellMap, host: Host): CellChoice {
   const controller = request.existing?.controller;
   const before = controller?.node ?? null;
@@ -40,7 +40,7 @@ function cellOf(request: ExpanderBusRequest, cells: CellMap, host: Host): CellCh
   return chooseCell({ smmu: request.smmu, devices, before, location: controller?.location }, cells, host);
 }
 
-/** The expander buses as the plan has them: with their NUMA cells and their vSMMUs. */
+/** Returns the expander buses for the plan, with their NUMA cells and their vSMMUs. */
 export function planExpanderBuses(
   numbered: readonly NumberedExpanderBus[],
   cells: CellMap,
@@ -120,7 +120,7 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
   };
 }
 
-/** The devices that the guest gets, each with the root bus that it will be below. */
+/** Returns the devices of the guest, each with the root bus that it will be below. */
 function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformRequest): GuestBars[] {
   const rootOf = new Map<HostDevice, ExpanderBus['controllerIndex']>(
     numbered.flatMap((each) => devicesOf(each).map((device) => [device, each.controllerIndex] as const)),
@@ -133,7 +133,7 @@ function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformR
   });
 }
 
-/** Devices whose Generic Initiators are in cells that are not there. */
+/** Reports devices whose `<acpi nodeset>` names cells that do not exist. */
 export function missingCells(hostDevices: readonly HostDevice[], { cells }: Pick<CellMap, 'cells'>): Diagnostic[] {
   const present = new Set<number>(cells.map(({ id }) => id));
   return hostDevices.flatMap((device) => {
@@ -144,7 +144,7 @@ export function missingCells(hostDevices: readonly HostDevice[], { cells }: Pick
   });
 }
 
-/** Errors for vSMMUs with values that QEMU refuses at start, after the plan. */
+/** Reports vSMMUs that, after the plan, have values that QEMU refuses at start. */
 export function badValues(domain: Domain, expanderBuses: readonly ExpanderBus[]): Diagnostic[] {
   const planned = new Map(expanderBuses.map((expanderBus) => [expanderBus.controllerIndex, expanderBus]));
   return domain.iommus

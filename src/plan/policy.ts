@@ -7,7 +7,7 @@ import type { Policy as PolicyFile } from '../generated/policy.js';
 import { validate } from '../generated/policy.validate.js';
 import { checkJson, parseJson } from '../json.js';
 
-/** How to place devices: every key of the policy's schema with a value. */
+/** How devices are placed: a value for every key of the policy's schema. */
 export type Policy = Readonly<Required<Omit<PolicyFile, '$schema'>>>;
 
 /** The name of a policy key: `sparePorts`. */
@@ -21,9 +21,9 @@ export const DEFAULT_POLICY: Policy = Object.fromEntries(
 ) as unknown as Policy;
 
 /**
- * Reads a policy; keys that it does not have keep their defaults.
+ * Reads a policy. Missing keys get their defaults.
  * @param file its name, for diagnostics
- * @throws InputError `policy-invalid` if it is not JSON or does not fit its schema, with the path in it
+ * @throws InputError `policy-invalid` if it is not JSON or does not fit its schema, with the path of the error
  */
 export function readPolicy(text: string, file: string): Policy {
   const value = withBdfs(parseJson(text, file, policyInvalid));
@@ -32,7 +32,7 @@ export function readPolicy(text: string, file: string): Policy {
   return policyWithDefaults(policy);
 }
 
-/** A policy with its addresses as vsmmu writes them; any other text stays, for the schema to refuse. */
+/** Returns a policy with its PCI addresses in vsmmu's format. Leaves other text unchanged: the schema refuses it. */
 function withBdfs(policy: unknown): unknown {
   if (typeof policy !== 'object' || policy === null || !('bypass' in policy)) return policy;
   return { ...policy, bypass: toBdfs(policy.bypass) };
@@ -43,7 +43,7 @@ function toBdfs(list: unknown): unknown {
   return list.map((each: unknown) => (typeof each === 'string' ? (parseBdf(each) ?? each) : each));
 }
 
-/** A policy whose missing keys have their defaults. */
+/** Returns a policy with defaults for its missing keys. */
 export function policyWithDefaults(policy: Partial<Policy>): Policy {
   return { ...DEFAULT_POLICY, ...policy };
 }
@@ -53,7 +53,7 @@ export interface PolicyKeyInfo {
   readonly key: PolicyKey;
   readonly description: string;
   readonly default: Policy[PolicyKey];
-  /** The values that it may have, if they can be listed. */
+  /** The possible values, if they can be listed. */
   readonly choices: readonly string[] | undefined;
   readonly kind: 'text' | 'number' | 'switch' | 'list';
 }
@@ -68,7 +68,7 @@ interface SchemaProperty {
   readonly anyOf?: readonly { readonly minimum?: number; readonly maximum?: number }[];
 }
 
-/** Every key of the policy: what the options of the command line and the table of the documentation are made of. */
+/** Returns every key of the policy, for the options of the command line and the table of the documentation. */
 export function policyKeys(): readonly PolicyKeyInfo[] {
   const kinds: Record<string, PolicyKeyInfo['kind']> = { integer: 'number', boolean: 'switch', array: 'list' };
   return Object.entries(schema.properties as Record<string, SchemaProperty>)
@@ -83,8 +83,8 @@ export function policyKeys(): readonly PolicyKeyInfo[] {
 }
 
 /**
- * The policy with a key set to what an option says.
- * @throws InputError `usage` where the value does not fit
+ * Returns the policy with a key set to the value of an option.
+ * @throws InputError `usage` if the value does not fit
  */
 export function withOption(policy: Policy, key: PolicyKey, given: unknown, option: string): Policy {
   const value = key === 'bypass' ? toBdfs(given) : given;

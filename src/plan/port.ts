@@ -9,7 +9,7 @@ import type { ExpanderBusRequest } from './expander-buses.js';
 import { spareBytes } from './spare-memory.js';
 import type { PlanContext } from './stage.js';
 
-/** The properties of a port that is to be added. */
+/** The properties of a port to add. */
 export interface NewPort {
   readonly address: GuestAddress;
   readonly alias: (index: ControllerIndex) => string;
@@ -17,7 +17,7 @@ export interface NewPort {
   readonly multifunction?: boolean;
 }
 
-/** A port that is to be added, with the next controller index. */
+/** Returns a port to add, with the next controller index. */
 export function newPort(
   allocator: Allocator,
   { address, alias, model = 'pcie-root-port', multifunction = false }: NewPort,
@@ -36,7 +36,7 @@ export function newPort(
   };
 }
 
-/** An existing port, with the given devices that are in its slot. */
+/** Returns an existing port, with those of the given devices that are behind it. */
 export function keptPort(controller: PciController, inPlace: readonly HostDevice[]): Port {
   return {
     controllerIndex: controller.index,
@@ -52,8 +52,8 @@ export function keptPort(controller: PciController, inPlace: readonly HostDevice
 }
 
 /**
- * The ports of an expander bus with nothing behind them, neither a device nor another port.
- * @param free those of the ports that are there already that nothing stays behind
+ * Returns the ports of an expander bus with nothing behind them, neither a device nor another port.
+ * @param free the existing ports that have nothing behind them once devices have left
  */
 export function sparePortsOf(ports: readonly Port[], free: readonly PciController[]): readonly Port[] {
   const occupied = new Set(ports.map(({ address }) => address.bus));
@@ -67,7 +67,10 @@ export function sparePortsOf(ports: readonly Port[], free: readonly PciControlle
   );
 }
 
-/** Reserves memory for what is plugged in: on the ports of an expander bus without a device, and on those that reserve some already. */
+/**
+ * Reserves memory on the spare ports of an expander bus, for devices that are attached later. Never
+ * reduces an existing reservation.
+ */
 export function withReserves(
   ports: readonly Port[],
   { vsmmu, freePorts }: ExpanderBusRequest,
@@ -75,7 +78,7 @@ export function withReserves(
 ): readonly Port[] {
   const spare = new Set(vsmmu ? sparePortsOf(ports, freePorts) : []);
   return ports.map((port) => {
-    // Without an alias of its own a port has no name that an override could call it by.
+    // An override can refer to a port only by a user alias.
     const bytes = spare.has(port) && port.alias?.startsWith('ua-') ? spareBytes(policy) : 0;
     return { ...port, reserve: Math.max(reserveOf(domain.overrides, port.alias), bytes) };
   });

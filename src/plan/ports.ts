@@ -21,7 +21,7 @@ import { type CurrentExpanderBus, returnTo, type SlotMove, type SlotMoves } from
 import { awaitingDevices, lackingSpare, type SparePort, spareExposure } from './spare-ports.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
 
-/** An expander bus with everything but its bus numbers. */
+/** An expander bus with all its properties except its bus numbers. */
 export interface ExpanderBusLayout extends ExpanderBusRequest {
   readonly controllerIndex: ControllerIndex;
   readonly address: GuestAddress | null;
@@ -35,12 +35,12 @@ export interface NewAddress {
   readonly multifunction: boolean;
 }
 
-/** Every controller that is to be added, with its index, slot and chassis, and every address that changes. */
+/** Every controller to add, with its index, slot and chassis, and every address that changes. */
 export interface PortPlan extends StageResult {
   readonly expanderBuses: readonly ExpanderBusLayout[];
   readonly rootPorts: readonly Port[];
   readonly addresses: ReadonlyMap<HostDevice, NewAddress>;
-  /** Emulated devices that come back to `pcie.0` from behind a vSMMU. */
+  /** Emulated devices that return to `pcie.0` from behind a vSMMU. */
   readonly returned: readonly Renumbered[];
   readonly rootDemand: RootDemand;
 }
@@ -53,18 +53,18 @@ export interface PortDemand {
   readonly others: readonly CurrentExpanderBus[];
 }
 
-/** An expander bus with its share of the ports. */
+/** An expander bus and the ports that it gets. */
 interface BusPorts {
   readonly request: ExpanderBusRequest;
   readonly assignment: PortAssignment;
-  /** Spare ports that it gets. */
+  /** The number of spare ports to add. */
   readonly spare: number;
 }
 
 /**
- * Gives each expander bus its ports and each moving slot its port, with controller indexes after all others (rules "Ports"
- * and "Indexes and slots").
- * @param guarded whether `pcie.0` gets free ports that libvirt takes before those behind vSMMUs
+ * Assigns ports to each expander bus and to each moving slot. New controller indexes follow all others (rules
+ * "Ports" and "Indexes and slots").
+ * @param guarded whether `pcie.0` gets free ports that libvirt uses before those behind vSMMUs
  */
 export function planPorts(context: PlanContext, demand: PortDemand, guarded: boolean): PortPlan {
   return new PortPlanner(context, demand).plan(guarded);
@@ -136,18 +136,18 @@ class PortPlanner {
     return this.#demand.slots.moves.filter((move) => move.smmu === undefined);
   }
 
-  /** The free ports of `pcie.0` that nothing comes back to, by index. */
+  /** Returns the free ports of `pcie.0` that no returning device uses, by index. */
   #unusedRootPorts() {
     const { leaving, emulated } = this.#demand.slots;
     return this.#context.tree.freePorts(ROOT_BUS, leaving).slice(this.#returning.length + emulated.length);
   }
 
   /**
-   * Adds ports to `pcie.0`: for devices that come back from behind a vSMMU, and as guards. libvirt 12.8 gives a device without
-   * an address the free port with the lowest index, and a port behind a vSMMU becomes free when its device is detached. So
-   * there is a free port with a lower index for each port behind a vSMMU, beside those for devices that await an address.
-   * `<target hotplug='off'/>` on the ports behind vSMMUs does not help: libvirt 12.8 gives such a port to a device that is
-   * attached with --config all the same, and a device on it cannot be detached live.
+   * Adds ports to `pcie.0`: for devices that return from behind a vSMMU, and as guards. libvirt 12.8 gives a device without an
+   * address the free port with the lowest index, and a port behind a vSMMU becomes free when its device is detached. So each
+   * port behind a vSMMU has a guard: a free port of `pcie.0` with a lower index, in addition to the ports for devices that wait
+   * for an address. `<target hotplug='off'/>` on the ports behind vSMMUs does not help: libvirt 12.8 still gives such a port to
+   * a device that is attached with --config, and a device on it cannot be detached from the running guest.
    */
   #planRoot(guarded: boolean): Port[] {
     const { domain, tree } = this.#context;
@@ -170,14 +170,14 @@ class PortPlanner {
     return ports;
   }
 
-  /** Ports that are behind an accelerated vSMMU already. */
+  /** Returns the number of ports that are already behind an accelerated vSMMU. */
   #portsBehind(): number {
     const { requests, others } = this.#demand;
     const present = [...requests.filter(({ vsmmu }) => vsmmu).flatMap(({ existing }) => existing ?? []), ...others];
     return present.flatMap(({ controller }) => this.#context.tree.ports(controller.index)).length;
   }
 
-  /** Ports behind accelerated vSMMUs that will have nothing behind them. */
+  /** Returns the ports behind accelerated vSMMUs that will have nothing behind them. */
   #sparePorts(expanderBuses: readonly ExpanderBusLayout[]): readonly SparePort[] {
     const { tree } = this.#context;
     const { others, slots } = this.#demand;
@@ -211,7 +211,7 @@ class PortPlanner {
     return { ...request, controllerIndex, address, alias, ports: withReserves(ports, request, this.#context) };
   }
 
-  /** The new ports of a switch, each move on a downstream port: a free one of those that are there, or a new one. */
+  /** Returns the new ports of a switch. Each move gets a downstream port: a free existing one, or a new one. */
   #planSwitch(
     expanderBus: ControllerIndex,
     { upstream: present, freePorts, moves }: MirroredSwitch,
@@ -234,7 +234,7 @@ class PortPlanner {
     return own;
   }
 
-  /** Puts the devices of a slot on a port, which may be one of these. */
+  /** Puts the devices of a slot on a port, and lists them on that port if it is one of `ports`. */
   #settle(move: SlotMove, bus: ControllerIndex | undefined, ports: readonly Port[]): void {
     if (bus === undefined) return;
     for (const { device, function: func, multifunction } of move.functions) {

@@ -6,14 +6,14 @@ import type { Policy } from './policy.js';
 import { changesOf, type StageResult } from './stage.js';
 import type { Verdicts } from './verdict.js';
 
-/** The decision on an SMMU of `pcie.0`. */
+/** The decision on the SMMU of `pcie.0`. */
 export interface RootIommuPlan extends StageResult {
   readonly machineIommu: Plan['machineIommu'];
 }
 
 /**
- * Decides on an SMMU of `pcie.0`, the whole machine's or that bus's own (rule "Other IOMMUs"): QEMU 11.1 refuses one for
- * the machine beside those of expander buses, and host devices behind an emulated one.
+ * Decides what happens to an SMMU of `pcie.0` or of the whole machine (rule "Other IOMMUs"). QEMU 11.1 refuses a machine-wide
+ * SMMU together with SMMUs of expander buses, and refuses host devices behind an emulated SMMU.
  * @param hasExpanderBus whether the domain has, or gets, an expander bus
  */
 export function planRootIommu(

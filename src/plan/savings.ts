@@ -4,16 +4,16 @@ import type { Budget, Saving } from './budgets.js';
 import type { Policy } from './policy.js';
 import type { SlotMove } from './slots.js';
 
-/** Plans with another policy and, on request, with the functions of one host device in one guest slot. */
+/** Plans with another policy and, if requested, with all functions of a host device in one guest slot; returns the budgets. */
 export type Trial = (policy: Policy, mergeFunctions: boolean) => readonly Budget[];
 
-/** The changes that may save something, each with the budgets that would result. */
+/** Returns the changes that may save resources, each with the budgets that would result. */
 export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: Trial): readonly Saving[] {
   const savings: Saving[] = [];
   const tryPolicy = (how: string, change: Partial<Policy>) => {
     savings.push({ how, budgets: trial({ ...policy, ...change }, false) });
   };
-  /** The highest number below the one given that is enough, else the lowest. */
+  /** Tries lower numbers, and adds the highest one that is enough, or else the lowest. */
   const fewer = (option: string, given: number, lowest: number, change: (n: number) => Partial<Policy>) => {
     for (let n = given - 1; n >= lowest; n--) {
       const saving = { how: `${option} ${n}`, budgets: trial({ ...policy, ...change(n) }, false) };
@@ -35,23 +35,23 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
   return savings;
 }
 
-/** The host slot of a function: `0000:31:10` of `0000:31:10.2`. */
+/** Returns the host slot of a function: `0000:31:10` of `0000:31:10.2`. */
 function hostSlot(bdf: Bdf): string {
   return bdf.slice(0, -2);
 }
 
-/** Host devices of which several functions go to one expander bus, each in a slot of its own. */
+/** Returns host devices with several functions that go to one expander bus, each in its own slot. */
 function functionsApart(moves: readonly SlotMove[]): readonly string[] {
   return [...mergeable(moves).entries()].filter(([, same]) => same.length > 1).map(([key]) => key.split(' ')[1] ?? '');
 }
 
-/** Single functions that go to an expander bus, by its SMMU and by host slot. */
+/** Groups single functions that go to an expander bus by its SMMU and by host slot. */
 function mergeable(moves: readonly SlotMove[]): ReadonlyMap<string, readonly SlotMove[]> {
   const single = moves.filter(({ smmu, functions }) => smmu !== undefined && functions.length === 1);
   return groupBy(single, ({ smmu, functions: [only] }) => `${smmu} ${only && hostSlot(only.device.bdf)}`);
 }
 
-/** The moves with the functions of one host device in one slot, as if the domain had them so. */
+/** Returns the moves with all functions of a host device in one slot, as if the domain had them there. */
 export function mergeFunctions(moves: readonly SlotMove[]): readonly SlotMove[] {
   const groups = [...mergeable(moves).values()];
   const merged = new Set(groups.flat());

@@ -8,20 +8,23 @@ import type { Renumbered } from '../generated/plan.js';
 import { changesOf, type StageResult } from './stage.js';
 import type { Verdicts } from './verdict.js';
 
-/** An expander bus that is there already and has a vSMMU, or that vsmmu added. */
+/** An existing expander bus that has a vSMMU, or that vsmmu added. */
 export interface CurrentExpanderBus {
   readonly controller: PciController;
-  /** Its vSMMU; undefined on one that vsmmu added and that had nothing to serve. */
+  /** Its vSMMU; only an expander bus that vsmmu added may have none. */
   readonly iommu: Iommu | undefined;
-  /** The host's SMMU that it serves: the one that its alias names, else its devices'; undefined where neither is known. */
+  /** The host SMMU that it serves: the one that its alias names, or else that of its devices; undefined if neither is known. */
   readonly smmu: string | undefined;
 }
 
-/** The functions of one slot: they move together, to slot 0 of one port. */
+/** The functions of one slot, which move together to slot 0 of one port. */
 export interface SlotMove {
-  /** The SMMU to whose expander bus it goes; undefined: back to `pcie.0`, since it must not stay behind a vSMMU. */
+  /**
+   * The SMMU of the expander bus that the slot moves to; undefined if the slot returns to `pcie.0`, because
+   * it must not stay behind a vSMMU.
+   */
   readonly smmu: string | undefined;
-  /** By function number; the first has function 0. */
+  /** Sorted by function number; the first one is function 0. */
   readonly functions: readonly {
     readonly device: HostDevice;
     readonly function: number;
@@ -29,20 +32,21 @@ export interface SlotMove {
   }[];
 }
 
-/** The moves of the slots that placeable devices are in. */
+/** The moves of slots with placeable devices. */
 export interface SlotMoves extends Pick<StageResult, 'changes'> {
   readonly moves: readonly SlotMove[];
-  /** Devices that become function 0 of their slot because the former one leaves. */
+  /** Devices that become function 0 of their slot because the present function 0 leaves. */
   readonly renumbered: readonly Renumbered[];
-  /** Emulated devices behind an accelerated vSMMU, by slot, which QEMU 11.1 refuses there: they go back to `pcie.0`. */
+  /** Emulated devices behind an accelerated vSMMU, by slot. QEMU 11.1 refuses them there, so they return to `pcie.0`. */
   readonly emulated: readonly (readonly GuestDevice[])[];
   /** Every device that leaves its slot. */
   readonly leaving: ReadonlySet<Occupant>;
 }
 
 /**
- * Divides the guest's slots by the destination of their functions (rule "Ports"). Functions that go to one SMMU stay together
- * and keep their numbers. Each side of a divided slot has a function 0: a slot without one is not scanned (PCI 3.0, 3.2.2.3.4).
+ * Divides the guest's slots by the destination of their functions (rule "Ports"). Functions that go to the same SMMU
+ * stay together and keep their numbers. Each resulting slot has a function 0, because guests do not scan a slot
+ * without one (PCI 3.0, 3.2.2.3.4).
  */
 export function partSlots(
   domain: Domain,
@@ -88,7 +92,10 @@ export function partSlots(
   return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]), changes };
 }
 
-/** Whether a device is in the right place: on a port of an expander bus of its SMMU, or behind no vSMMU if that is the verdict. */
+/**
+ * Returns whether a device is in the right place: on a port of an expander bus of its SMMU or, if it is not to
+ * be behind a vSMMU, behind none.
+ */
 function isInPlace(device: HostDevice, smmu: string | undefined, expanderBus: CurrentExpanderBus | undefined): boolean {
   if (smmu === undefined) return expanderBus === undefined;
   return (
@@ -96,7 +103,7 @@ function isInPlace(device: HostDevice, smmu: string | undefined, expanderBus: Cu
   );
 }
 
-/** Function numbers for what moves to a slot together: their own, the lowest becomes 0 if none is. */
+/** Returns the function numbers of devices that move to one slot. They keep their numbers, but the first becomes 0. */
 function numberFunctions(devices: readonly HostDevice[]): SlotMove['functions'] {
   return devices.map((device, i) => ({
     device,
@@ -105,7 +112,7 @@ function numberFunctions(devices: readonly HostDevice[]): SlotMove['functions'] 
   }));
 }
 
-/** Gives function 0 to the lowest of what stays in a slot that had one and loses it. */
+/** Makes the lowest remaining function of a slot function 0 if the present function 0 leaves. */
 function keepFunctionZero(staying: readonly Occupant[], before: readonly Occupant[]): Renumbered[] {
   const [first] = staying;
   const from = first?.address;
@@ -114,7 +121,7 @@ function keepFunctionZero(staying: readonly Occupant[], before: readonly Occupan
   return [{ from, to, multifunction: staying.length > 1 }];
 }
 
-/** The new addresses of emulated devices of one slot, on a port of `pcie.0`. */
+/** Returns the new addresses of the emulated devices of one slot, on a port of `pcie.0`. */
 export function returnTo(bus: ControllerIndex, devices: readonly GuestDevice[]): Renumbered[] {
   return devices.flatMap(({ address: from }, i) => {
     if (!from) return [];

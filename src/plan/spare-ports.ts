@@ -7,7 +7,7 @@ import type { ExpanderBusRequest } from './expander-buses.js';
 import type { PortAssignment } from './mirror.js';
 import type { Policy } from './policy.js';
 
-/** The number of devices that libvirt will choose an address for, without those that leave their slot. */
+/** Returns how many devices libvirt will choose an address for, without those that leave their slot. */
 export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> = new Set()): number {
   const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !leaving.has(d));
   return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
@@ -16,7 +16,7 @@ export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> =
 /** A port that has nothing behind it. */
 export type SparePort = { readonly index: ControllerIndex; readonly location?: Location | undefined };
 
-/** Ports that have nothing behind them, and how many devices will look for one. */
+/** Ports that have nothing behind them, and how many devices wait for one. */
 export interface FreePorts {
   /** Behind accelerated vSMMUs. */
   readonly spare: readonly SparePort[];
@@ -26,8 +26,8 @@ export interface FreePorts {
 }
 
 /**
- * Whether libvirt would put an emulated device behind a vSMMU, or could when the next one is added: 12.8 gives what has no
- * address the free port with the lowest index, wherever that port is.
+ * Reports whether libvirt would put an emulated device behind a vSMMU now, or could do so when the next device is added.
+ * libvirt 12.8 gives a device without an address the free port with the lowest index, wherever that port is.
  */
 export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly Diagnostic[] {
   const [lowest] = spare.toSorted((a, b) => a.index - b.index);
@@ -38,7 +38,7 @@ export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly 
   return spare.length <= before ? [] : [sparePortUnguarded({ port: index, location })];
 }
 
-/** The spare ports that an expander bus with a vSMMU lacks, as far as it has room for them. */
+/** Returns how many spare ports an expander bus with a vSMMU lacks, but at most as many as it has room for. */
 export function lackingSpare(
   { vsmmu, room, existing, smmu }: ExpanderBusRequest,
   { singles, freePorts, newPorts }: PortAssignment,

@@ -15,20 +15,20 @@ export interface PlanContext {
   readonly target: Target;
 }
 
-/** One change to an element of the domain, named by what identifies it: `controller 12`, `device 0000:31:10.2`. */
+/** One change to an element of the domain. The element is named by its kind and key: `controller 12`, `device 0000:31:10.2`. */
 export interface Change {
   readonly action: 'add' | 'set' | 'remove';
   readonly element: string;
 }
 
-/** Returned by every stage of a plan besides its decisions. */
+/** The diagnostics and changes that every stage of a plan returns besides its decisions. */
 export interface StageResult {
   readonly diagnostics: readonly Diagnostic[];
-  /** Everything that the domain gets by these decisions. */
+  /** All changes to the domain that follow from these decisions. */
   readonly changes: readonly Change[];
 }
 
-/** The same change to each of these elements of a kind. */
+/** Returns one change per element, all with the same action and kind. */
 export function changesOf<T>(
   action: Change['action'],
   kind: 'controller' | 'device' | 'guest' | 'iommu' | 'cell' | 'domain',
@@ -44,8 +44,8 @@ export class StageLog {
   readonly changes: Change[] = [];
 
   /**
-   * Takes over what stages report and change.
-   * @throws RefusedError with everything reported so far if an error is among it
+   * Adds the diagnostics and changes of stages.
+   * @throws RefusedError with everything reported so far, if that includes an error
    */
   collect(...results: readonly Partial<StageResult>[]): void {
     for (const { diagnostics = [], changes = [] } of results) {

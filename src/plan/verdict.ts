@@ -19,19 +19,19 @@ import type { Host } from '../host/host.js';
 import type { Policy } from './policy.js';
 import { changesOf, type StageResult } from './stage.js';
 
-/** The decision on a placeable device: behind the vSMMU of its SMMU, or behind none, with the reason. */
+/** The decision on a placeable device: behind the vSMMU of its SMMU, or not behind a vSMMU, with the reason. */
 export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; readonly reason: string };
 
 /** The verdict on each placeable device of a domain, with its diagnostics. */
 export interface Verdicts extends StageResult {
   readonly of: ReadonlyMap<HostDevice, Verdict>;
-  /** Endpoints of IOMMU groups that are to be added, unassigned (`completeGroups`). */
+  /** Endpoints of IOMMU groups to add as unassigned devices (`completeGroups`). */
   readonly groupMembers: readonly Bdf[];
 }
 
 /**
- * Decides for each placeable device whether it goes behind a vSMMU: first alone, then by IOMMU group. Linux 7.2
- * translates behind an accelerated vSMMU only for a device that is alone in its group, PCI bridges counted.
+ * Decides for each placeable device whether it goes behind a vSMMU: first by device, then by IOMMU group. Behind an accelerated
+ * vSMMU, Linux 7.2 translates only for a device that is alone in its group; PCI bridges count as members.
  */
 export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdicts {
   const of = new Map<HostDevice, Verdict>();
@@ -70,7 +70,7 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
   return { of, groupMembers, diagnostics, changes: changesOf('add', 'device', groupMembers) };
 }
 
-/** Keeps the devices of a group on `pcie.0` where the group has more than one member. */
+/** Keeps the devices of a group on `pcie.0` if the group has more than one member. */
 function keepShared(
   group: number,
   members: readonly HostDevice[],
@@ -93,14 +93,15 @@ function keepShared(
   ];
 }
 
-/** The host devices of a domain by the IOMMU group that they are in on the host. */
+/** Returns the host devices of a domain by their IOMMU group on the host. */
 export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readonly HostDevice[]> {
   return groupBy(domain.hostDevices, ({ bdf }) => host.device(bdf)?.group ?? null);
 }
 
 /**
- * The ports without ACS that make devices share a group. Linux puts a device into the group of the bridge above it where the
- * path to the root lacks ACS (7.2, `pci_device_group`), so they are the topmost bridges of the group.
+ * Returns the ports without ACS that make devices share a group. If the path from a device to the root lacks
+ * ACS, Linux puts the device into the group of the bridge above it (7.2, `pci_device_group`). So these ports are
+ * the topmost bridges of the group.
  */
 export function portsWithoutAcs(members: readonly PciDevice[]): readonly Bdf[] {
   const within = new Set(members.map(({ bdf }) => bdf));
@@ -109,7 +110,10 @@ export function portsWithoutAcs(members: readonly PciDevice[]): readonly Bdf[] {
     .map(({ bdf }) => bdf);
 }
 
-/** Errors for the devices of a domain whose group has a reserved region of type `direct`, which Linux does not assign. */
+/**
+ * Returns an error if the group of a domain's device has a reserved region of type `direct`:
+ * Linux does not assign such a group.
+ */
 export function directRegions(group: number, members: readonly HostDevice[], host: Host): readonly Diagnostic[] {
   const first = members.find((device) => !device.unassigned);
   const region = host.groupMembers(group).flatMap((device) => device.directRegions ?? [])[0];
@@ -117,7 +121,9 @@ export function directRegions(group: number, members: readonly HostDevice[], hos
   return [groupDirectRegion({ device: first.bdf, group, region, location: first.location })];
 }
 
-/** Warns where VFIO would refuse a group of which a domain has these devices; libvirt takes those from their drivers itself. */
+/**
+ * Warns if VFIO would refuse the group that these devices are in. libvirt unbinds the domain's own devices from their drivers.
+ */
 export function viability(group: number, members: readonly HostDevice[], host: Host): readonly Diagnostic[] {
   const first = members.find((device) => !device.unassigned);
   const held = heldByHost(group, members, host);
@@ -127,7 +133,10 @@ export function viability(group: number, members: readonly HostDevice[], host: H
 
 type HeldDevice = PciDevice & { readonly driver: string };
 
-/** The endpoints of a group that a host driver holds and the domain does not have. VFIO accepts those without a driver. */
+/**
+ * Returns the endpoints of a group that a host driver holds and that the domain does not have. VFIO
+ * accepts endpoints without a driver.
+ */
 function heldByHost(group: number, members: readonly HostDevice[], host: Host): readonly HeldDevice[] {
   const inDomain = new Set(members.map(({ bdf }) => bdf));
   return host

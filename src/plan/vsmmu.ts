@@ -17,32 +17,32 @@ import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
 import type { Policy } from './policy.js';
 import { profileOfAny } from './profiles.js';
 
-/** Whether a policy names any value of a vSMMU, which must be compared with the host. */
+/** Returns whether a policy sets any value of a vSMMU, which must then be compared with the host. */
 export function namesValues(policy: Policy): boolean {
   return CHOSEN_ATTRIBUTES.some((name) => policy[name] !== 'auto');
 }
 
-/** Whether a domain names one. */
+/** Returns whether a domain sets any value of a vSMMU. */
 export function hasValues(domain: Domain): boolean {
   return domain.iommus.some(({ values }) => CHOSEN_ATTRIBUTES.some((name) => values[name] !== undefined));
 }
 
 /** The input for a vSMMU's values. */
 export interface ValueRequest {
-  /** The host's devices behind it; of one without, those that could be. */
+  /** The host devices behind it or, if there are none, those that could be. */
   readonly devices: readonly PciDevice[];
   readonly policy: Policy;
   readonly target: Target;
-  /** The known features of its SMMU. */
+  /** The features of its host SMMU, as far as known. */
   readonly features?: SmmuFeatures | undefined;
-  /** It as it is in the domain. */
+  /** The existing vSMMU. */
   readonly present?: Iommu | undefined;
 }
 
-/** The same of the vSMMU of an expander bus. */
+/** The input for the values of an expander bus's vSMMU. */
 export interface ExpanderBusValues extends ValueRequest {
   readonly smmu: string;
-  /** Whether a device is behind it that QEMU can read values off. */
+  /** Whether a device is behind it that QEMU can read values from. */
   readonly hasDevices: boolean;
 }
 
@@ -50,11 +50,14 @@ export interface ExpanderBusValues extends ValueRequest {
 interface Wanted {
   readonly name: VsmmuAttribute;
   readonly value: string;
-  /** Of its diagnostic if it cannot be had: an error if the policy names it, a warning if only a profile does. */
+  /**
+   * The severity of the diagnostic if the value is not available: an error if the policy sets it, a
+   * warning if only a profile does.
+   */
   readonly severity: Severity;
 }
 
-/** The values that policy and profile choose (rule "vSMMU values"), without those left to QEMU. */
+/** Returns the values that policy and profile choose (rule "vSMMU values"), without those left to QEMU. */
 function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   const profile = policy.profile === 'auto' ? profileOfAny(devices) : undefined;
   return CHOSEN_ATTRIBUTES.flatMap((name) => {
@@ -64,15 +67,15 @@ function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   });
 }
 
-/** Whether only a profile chooses a value that the host is known not to have: it is left out. */
+/** Returns whether a value is left out: only a profile chooses it, and the host is known not to support it. */
 function isLeftOut({ name, value, severity }: Wanted, { features }: ValueRequest): boolean {
   return severity === 'warning' && isBeyondHost(name, value, features);
 }
 
 /**
- * The values of an expander bus's vSMMU (rule "vSMMU values"): the policy's; where that says `auto`, those of the profile of
- * the devices behind it, unless the host is known not to have them; else those that the vSMMU has already; else none, which
- * leaves them to QEMU. Values that the target does not support are left out.
+ * Returns the values of an expander bus's vSMMU (rule "vSMMU values"). The policy's value comes first. If that is `auto`, the
+ * profile of the devices behind the vSMMU supplies the value, unless the host is known not to support it. Otherwise the vSMMU
+ * keeps its present value. If it has none, QEMU chooses. Values that the target does not support are left out.
  */
 export function vsmmuValues(request: ValueRequest): VsmmuValues {
   const { target, present } = request;
@@ -80,12 +83,12 @@ export function vsmmuValues(request: ValueRequest): VsmmuValues {
   return { ...present?.values, accel: 'on', ...Object.fromEntries(given.map(({ name, value }) => [name, value])) };
 }
 
-/** The values that a vSMMU without a device still lacks: QEMU has nothing to read them off, and does not start. */
+/** Returns the values that a vSMMU without a device still lacks. QEMU cannot read them from a device and does not start. */
 export function missingValues(values: VsmmuValues, target: Target): readonly string[] {
   return CHOSEN_ATTRIBUTES.filter((name) => values[name] === undefined && supports(target, name));
 }
 
-/** Reports the values of an expander bus's vSMMU that cannot be had, and those without which it would not start. */
+/** Reports values of an expander bus's vSMMU that are not available, and missing values without which QEMU does not start. */
 export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues): readonly Diagnostic[] {
   const { smmu, target, features, present, hasDevices } = request;
   const wanted = wantedValues(request);
@@ -111,7 +114,7 @@ export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues
   return [...unsupported, ...leftOut, ...refused, ...lacking];
 }
 
-/** Reports the values that the accelerated vSMMU of an expander bus lacks that stays as it is: nothing will be behind it. */
+/** Reports missing values of an accelerated vSMMU that stays as it is. No device will be behind it. */
 export function unchangedDiagnostics(controller: number, iommu: Iommu | undefined, target: Target): Diagnostic[] {
   const missing = missingValues(iommu?.values ?? {}, target);
   if (missing.length === 0) return [];
@@ -119,7 +122,7 @@ export function unchangedDiagnostics(controller: number, iommu: Iommu | undefine
   return [vsmmuValuesMissing.present({ vsmmu, names: missing, location: iommu?.location })];
 }
 
-/** The change to a vSMMU that is to have these values; undefined: to be removed. */
+/** Returns how a vSMMU changes; without `after`, it is removed. */
 export function vsmmuChange(
   before: Iommu | undefined,
   after: VsmmuValues | undefined,

@@ -6,12 +6,12 @@ import type { Domain } from '../domain/domain.js';
 import { VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import { type Check, count } from './check.js';
 
-/** The properties of one of QEMU's devices, as text. */
+/** The properties of a QEMU device, as text. */
 type Properties = ReadonlyMap<string, string>;
 
-/** What of a QEMU's command line is about PCI and SMMUs. */
+/** The parts of QEMU's command line that concern PCI and SMMUs. */
 export interface QemuMachine {
-  /** Its accelerated and emulated SMMUs of a bus, in order. */
+  /** The accelerated and emulated SMMUs that have a bus, in order. */
   readonly smmus: readonly Properties[];
   /** Host devices, by id. */
   readonly devices: ReadonlyMap<string, Properties>;
@@ -48,7 +48,7 @@ function propertiesOf(text: string): Properties {
   } catch {
     return new Map();
   }
-  // A comma in a value is doubled.
+  // QEMU writes a comma in a value as two commas.
   const parts = text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','));
   return new Map(
     parts.map((part, i): [string, string] => {
@@ -60,18 +60,18 @@ function propertiesOf(text: string): Properties {
 
 const onOff = (value: boolean): string => (value ? 'on' : 'off');
 
-/** The name that a device or controller of a running domain has for QEMU. */
+/** Returns QEMU's name for a device or controller of a running domain. */
 export function aliasOf({ element }: GuestDevice | PciController): string | undefined {
   return element.child('alias')?.attribute('name');
 }
 
-/** The host devices that QEMU was started with and the running domain no longer has, by their ids. */
+/** Returns the ids of host devices that QEMU was started with and that the running domain no longer has. */
 export function detachedIds(live: Domain, { devices }: QemuMachine): string[] {
   const there = new Set(live.hostDevices.map(aliasOf));
   return [...devices.keys()].filter((id) => !there.has(id));
 }
 
-/** The same as the definition for the next start has them, which shows their addresses on the host. */
+/** Returns the detached devices from the definition for the next start, which has their addresses on the host. */
 export function detachedDevices(live: Domain, next: Domain, qemu: QemuMachine | undefined): HostDevice[] {
   if (!qemu) return [];
   const buses = busNames(live);
@@ -152,12 +152,12 @@ function checkDevices(live: Domain, qemu: QemuMachine): Check {
   };
 }
 
-/** QEMU's names of the buses that a running domain's controllers make. */
+/** Returns QEMU's names for the buses of a running domain's controllers. */
 function busNames(live: Domain): ReadonlyMap<number, string> {
   return new Map(live.controllers.map((each) => [each.index, aliasOf(each) ?? '']));
 }
 
-/** Whether QEMU was told to put a device there: `bus` is a name, `addr` is `0x2` or `0x2.0x1`. */
+/** Returns whether QEMU was started with a device at this address: `bus` is a name, `addr` is `0x2` or `0x2.0x1`. */
 function isAt(
   given: Properties,
   { bus, slot, function: func }: GuestAddress,

@@ -16,23 +16,23 @@ import type { Policy } from '../plan/policy.js';
 import { type Check, count, gradeOf } from './check.js';
 import { aliasOf, detachedDevices, detachedIds, type QemuMachine } from './command-line.js';
 
-/** A running domain with what it is compared with. */
+/** A running domain, with the data to compare it with. */
 export interface Running {
-  /** As it runs. */
+  /** The running definition. */
   readonly live: Domain;
-  /** As it starts next; undefined for one that is not defined. */
+  /** The definition for the next start; undefined if the domain is transient. */
   readonly next: Domain | undefined;
   readonly host: Host;
-  /** The plan for the running domain on this host, or why there is none. */
+  /** The plan for the running domain on this host, or the reasons why there is none. */
   readonly plan: Plan | readonly Diagnostic[];
-  /** The definition that QEMU was started with; undefined if unknown. */
+  /** The command line that QEMU was started with; undefined if unknown. */
   readonly qemu: QemuMachine | undefined;
 }
 
-/** What a check of a definition says of a host that changed under it. */
+/** Diagnostics on a host whose SMMUs changed. */
 const OF_SMMUS: ReadonlySet<DiagnosticCode> = new Set(['host-without-smmu']);
 
-/** The result of checking where a definition puts its host devices. */
+/** Diagnostics on the places of host devices. */
 const OF_DEVICES: ReadonlySet<DiagnosticCode> = new Set([
   'device-missing',
   'device-bridge',
@@ -44,7 +44,7 @@ const OF_DEVICES: ReadonlySet<DiagnosticCode> = new Set([
   'group-direct-region',
 ]);
 
-/** What it says of other parts that matter to a guest that runs; what keeps one from starting does not. */
+/** Diagnostics on other parts that matter to a running guest. Errors that only prevent a start are not among them. */
 const OF_PLATFORM: ReadonlySet<DiagnosticCode> = new Set([
   'numa-cell-differs',
   'pcihole64-too-small',
@@ -53,7 +53,7 @@ const OF_PLATFORM: ReadonlySet<DiagnosticCode> = new Set([
   'commandline-conflict',
 ]);
 
-/** Plans a running domain, as it would be planned if it were defined like that. */
+/** Plans a running domain as if it were defined in its running form. */
 export function planRunning(live: Domain, host: Host, policy: Policy, options: PlanOptions): Running['plan'] {
   try {
     return plan(live, host, policy, { ...options, ours: managedDevicesOf(live) }).plan;
@@ -113,7 +113,7 @@ function checkDevices({ live, plan: made }: Running, { accelerated }: Inspection
 }
 
 function checkPlatform({ plan: made }: Running, wrong: readonly Diagnostic[], nested: boolean): Check {
-  // Where a device is not where the plan has it, the rest of the plan is about another domain.
+  // If a device is not where the plan has it, the rest of the plan does not apply to this domain.
   const changes = nested && !isRefusal(made) ? changesOf(made) : [];
   return {
     of: 'Domain',
@@ -123,7 +123,7 @@ function checkPlatform({ plan: made }: Running, wrong: readonly Diagnostic[], ne
   };
 }
 
-/** What a plan changes beside the places of devices. */
+/** Returns what a plan changes besides the places of devices. */
 function changesOf({ expanderBuses, numa, pcihole64 }: Plan): string[] {
   const kept = expanderBuses.filter((bus) => bus.kept);
   return [
@@ -143,7 +143,7 @@ function checkNextStart({ live, next, qemu }: Running): Check {
   if (!next) return { ...check, found: 'it is transient: there is none', findings: [] };
   const [now, then] = [partsOf(live), partsOf(next)];
   const missing = [...now.keys()].filter((key) => !then.has(key)).map((key) => `no ${now.get(key)}`);
-  // What was detached from the running guest alone is in the other definition still.
+  // A device that was detached only from the running guest is still in the definition for the next start.
   const detached = new Set(detachedDevices(live, next, qemu).map((device) => device.bdf));
   const added = [...then].flatMap(([key, part]) =>
     now.has(key) || [...detached].some((bdf) => key.startsWith(`${bdf} `)) ? [] : [part],
@@ -152,7 +152,7 @@ function checkNextStart({ live, next, qemu }: Running): Check {
   return { ...check, found: 'its host devices and vSMMUs', findings };
 }
 
-/** The parts of a definition that matter, as text, by a key that identifies each part. */
+/** Returns the relevant parts of a definition as text, by a key that identifies each part. */
 function partsOf(domain: Domain): Map<string, string> {
   const parts = new Map<string, string>();
   for (const { bdf, address, iommufd, unassigned } of domain.hostDevices) {

@@ -6,40 +6,43 @@ import { describeIoError } from '../io/errors.js';
 /** A running QEMU. */
 export interface QemuProcess {
   readonly argv: readonly string[];
-  /** When it was started, in seconds since the host was. */
+  /** The time when it was started, in seconds since the host booted. */
   readonly since: number;
 }
 
-/** Clock ticks in a second, as Linux shows times to programs. */
+/** Clock ticks per second in the times that Linux reports to programs. */
 const TICKS = 100;
 
-/** Finds the QEMU of a domain by its UUID, which libvirt gives it (`-uuid`); undefined where no process has it. */
+/** Finds the QEMU process of a domain by the UUID that libvirt passes to it (`-uuid`); undefined if no process has it. */
 export function findQemu(uuid: string, proc = '/proc'): QemuProcess | undefined {
   for (const pid of readdirSync(proc).filter((name) => /^\d+$/.test(name))) {
     try {
       const argv = readFileSync(join(proc, pid, 'cmdline'), 'utf8').split('\0');
       const at = argv.indexOf('-uuid');
       if (!/qemu/.test(basename(argv[0] ?? '')) || at < 0 || argv[at + 1] !== uuid) continue;
-      // The name of the program may have spaces and brackets in it.
+      // The program name may contain spaces and parentheses.
       const stat = readFileSync(join(proc, pid, 'stat'), 'utf8');
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return { argv, since: Number(fields[19]) / TICKS };
     } catch {
-      // It ended meanwhile, or is hidden.
+      // The process has ended or is hidden.
     }
   }
   return undefined;
 }
 
-/** How much of a log is read, from its end. */
+/** How many bytes to read from the end of a log. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
-/** QEMU's log of a domain, or why it cannot be read. @param uri the connection: a session's logs are its user's */
+/**
+ * Reads QEMU's log of a domain; returns the reason if it cannot be read.
+ * @param uri the connection URI: the logs of a session connection are in the user's home directory
+ */
 export function readQemuLog(name: string, uri: string): string | { readonly file: string; readonly why: string } {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   const folder = /\/session\b/.test(uri) ? join(cache, 'libvirt/qemu/log') : '/var/log/libvirt/qemu';
   const file = join(folder, `${name}.log`);
-  // libvirt takes neither in a name (12.8).
+  // libvirt 12.8 allows neither character in a name.
   if (/[/\0]/.test(name)) return { file, why: 'this is not the name of a domain' };
   try {
     const fd = openSync(file, 'r');
@@ -55,7 +58,7 @@ export function readQemuLog(name: string, uri: string): string | { readonly file
   }
 }
 
-/** The kernel's names of SMMUs (`arm-smmu-v3.8.auto`), as far as they are known. */
+/** Returns the kernel's names for SMMUs (`arm-smmu-v3.8.auto`), as far as they are known. */
 export function smmuDevices(names: readonly string[], sysfs: string): string[] {
   return names.flatMap((name) => {
     try {

@@ -22,24 +22,24 @@ import { readFeatures } from '../host/features.js';
 import type { Host } from '../host/host.js';
 import { type Check, count } from './check.js';
 
-/** A host device of the running guest: where it should be, and what the guest reports there. */
+/** A host device of the running guest: its expected address, and the guest's report on it. */
 interface Seen {
   readonly device: Bdf;
   readonly predicted: GuestFunction;
   readonly reported: ReportedDevice;
 }
 
-/** What the guest must see, with what it reports. */
+/** The expected state of the guest, with its report. */
 interface Comparison {
   readonly domain: Domain;
   readonly view: GuestView;
   readonly report: GuestReport;
-  /** What each vSMMU was given, in the guest's order. */
+  /** The configured values of each vSMMU, in the guest's order. */
   readonly values: readonly VsmmuValues[];
   readonly seen: readonly Seen[];
 }
 
-/** Compares what a guest reports with what the running domain predicts. Nothing that it says is relied on. */
+/** Compares a guest's report with the state expected from the running domain. The report is untrusted input. */
 export function checkGuest(domain: Domain, host: Host, report: GuestReport): readonly Check[] {
   const view = predictGuest(domain);
   const { seen, check } = findDevices(view, host, report);
@@ -58,7 +58,7 @@ export function checkGuest(domain: Domain, host: Host, report: GuestReport): rea
   ];
 }
 
-/** Finds the host devices where the guest should see them. */
+/** Finds the host devices at their expected addresses in the guest. */
 function findDevices(view: GuestView, host: Host, report: GuestReport): { seen: readonly Seen[]; check: Check } {
   const seen: Seen[] = [];
   const findings: Diagnostic[] = [];
@@ -110,7 +110,7 @@ function checkSmmus({ view, report, seen }: Comparison): Check {
   return { of: 'Guest', title: 'that each device is behind its vSMMU', found: counts(length), findings };
 }
 
-/** The devices that are behind a vSMMU. */
+/** Returns the devices that are behind a vSMMU. */
 function translated({ seen }: Comparison): readonly Seen[] {
   return seen.filter(({ predicted, reported }) => predicted.vsmmu !== null && reported.smmu !== undefined);
 }
@@ -137,7 +137,7 @@ function checkDrivers({ seen }: Comparison): Check {
 function checkCapabilities(comparison: Comparison): Check {
   const { values } = comparison;
   const devices = translated(comparison);
-  // Without a driver nothing is switched on.
+  // Without a driver, ATS and PASID are off.
   const findings = devices
     .filter(({ reported }) => reported.driver !== undefined)
     .flatMap(({ device, predicted: { address, vsmmu }, reported }) => {
@@ -206,7 +206,8 @@ function checkNuma({ domain, report }: Comparison): Check {
     const findings = [guestNumaDiffers({ what: `there are ${count(nodes.length, 'NUMA node')}, not ${cells.length}` })];
     return { ...check, found: '', findings };
   }
-  // A guest numbers nodes without CPUs in its own order: the CPUs identify the node of a cell, and its distances are compared as a set.
+  // Guests number nodes without CPUs in their own order. So CPUs identify a cell's node, and
+  // distances are compared in any order.
   const sorted = (distances: readonly number[]) => distances.toSorted((a, b) => a - b).join(' ');
   const findings = cells.flatMap((cell) => {
     const node = cell.cpus.length > 0 ? nodes.find(({ cpus }) => cpus === formatNodeset(cell.cpus)) : undefined;
@@ -221,7 +222,10 @@ function checkNuma({ domain, report }: Comparison): Check {
   return { ...check, found: count(nodes.length, 'node'), findings };
 }
 
-/** The distance from a cell to another: what one says holds both ways where the other says nothing, and 20 without either. */
+/**
+ * Returns the distance from one cell to another. A distance that only one of them specifies applies in both
+ * directions. The default is 20.
+ */
 function distance(from: GuestCell, to: GuestCell): number {
   return from === to ? 10 : (from.distances.get(to.id) ?? to.distances.get(from.id) ?? 20);
 }
@@ -235,18 +239,18 @@ function checkBars({ seen }: Comparison): Check {
   return { of: 'Guest', title: 'that each BAR has an address', found: count(seen.length, 'device'), findings };
 }
 
-/** Kernel messages about an SMMU that does not complete a command, and a device that does not respond (Linux 7.2). */
+/** Kernel messages about SMMU errors and about devices that do not respond (Linux 7.2). */
 const SMMU_ERROR =
   /^(?:\[[ \d.]+\] )?arm-smmu-v3 .*(CMD_SYNC timeout|C_BAD_|F_\w+ client|event: |event 0x|global error|CMDQ error)/;
 const DEVICE_ERROR = /probe with driver|failed with error|Identify Controller failed|timeout/i;
-/** More lines say nothing new. */
+/** How many lines to report. Further lines add no information. */
 const MOST = 8;
 
 function checkLog({ report: { log }, view }: Comparison, host: Host): Check {
   const check = { of: 'Guest', title: 'the kernel log' } as const;
   if (!log) return { ...check, found: 'not reported: only root can read it', findings: [] };
   const given = view.functions.flatMap((each) => (each.host === null ? [] : [{ ...each, host: each.host }]));
-  // An NVMe driver names its controller, not the PCI device.
+  // The NVMe driver logs the name of its controller, not the PCI address.
   const hasNvme = given.some((each) => host.device(each.host)?.class.startsWith('0x0108'));
   const isOurs = (line: string) =>
     given.some(({ address }) => line.includes(address)) || (hasNvme && /nvme nvme\d+: /.test(line));

@@ -13,10 +13,10 @@ import { printable } from '../escape.js';
 import type { LogRecord } from '../host/kernel-log.js';
 import type { Check } from './check.js';
 
-/** More lines of one kind say nothing new. */
+/** How many lines of one kind to report. Further lines add no information. */
 const MOST = 8;
 
-/** What is known to go wrong in a QEMU that runs (11.1), and the diagnostic of it. */
+/** The known errors of a running QEMU (11.1), with their diagnostics. */
 const QEMU_ERRORS: readonly (readonly [RegExp, (args: { line: string }) => Diagnostic])[] = [
   [
     /error attach|Failed to (attach|install)|Unable to alloc vIOMMU|IOMMU_V(IOMMU|DEVICE)_ALLOC failed/,
@@ -26,10 +26,13 @@ const QEMU_ERRORS: readonly (readonly [RegExp, (args: { line: string }) => Diagn
   [/IOMMU_HWPT_INVALIDATE/, qemuInvalidationFailed],
 ];
 
-/** What libvirt writes into QEMU's log before each start. */
+/** The line that libvirt writes to QEMU's log before each start. */
 const START = /^\d{4}-\d\d-\d\d \S+: starting up libvirt version/gm;
 
-/** Looks for known errors in QEMU's log of this start. @param log the text, or why there is none */
+/**
+ * Looks for known errors in QEMU's log of this start.
+ * @param log the text, or the reason why it cannot be read
+ */
 export function checkQemuLog(log: string | { readonly file: string; readonly why: string }): Check {
   const check = { of: 'QEMU', title: 'the log of this start', found: 'none of the known errors' } as const;
   if (typeof log !== 'string') return { ...check, found: '', findings: [qemuLogUnreadable(log)] };
@@ -41,7 +44,7 @@ export function checkQemuLog(log: string | { readonly file: string; readonly why
   return { ...check, findings };
 }
 
-/** A line without QEMU's time and name. */
+/** Returns a line without QEMU's time and name. */
 function withoutPrefix(line: string): string {
   return printable(line.replace(/^\S+ qemu-\S+: /, '').trim()).slice(0, 300);
 }
@@ -50,18 +53,18 @@ function distinct(lines: readonly string[]): string[] {
   return [...new Set(lines)].slice(0, MOST);
 }
 
-/** What of the host's kernel log concerns a domain. */
+/** The input for checking the host's kernel log. */
 export interface HostLogRequest {
   /** Undefined if it cannot be read. */
   readonly log: readonly LogRecord[] | undefined;
-  /** When QEMU was started, in seconds since the host was; undefined if unknown. */
+  /** When QEMU was started, in seconds since the host booted; undefined if unknown. */
   readonly since: number | undefined;
   readonly devices: readonly Bdf[];
-  /** The kernel's names of the SMMUs that they are behind (`arm-smmu-v3.8.auto`); undefined: any. */
+  /** The kernel's names for the SMMUs that they are behind (`arm-smmu-v3.8.auto`); undefined stands for any SMMU. */
   readonly smmus: readonly string[] | undefined;
 }
 
-/** An event that the SMMUv3 driver logs; before Linux 6.14 its words follow, one per line, the first with the stream id. */
+/** An event that the SMMUv3 driver logs. Before Linux 6.14, its words follow, one per line; the first contains the stream ID. */
 const EVENT = /^arm-smmu-v3 (\S+): +event(?:: \S+ client: (\S+)| 0x\w+ received:)/;
 const EVENT_WORD = /^arm-smmu-v3 \S+:\s+0x([0-9a-f]{8})[0-9a-f]{8}$/;
 const TIMEOUT = /^arm-smmu-v3 (\S+): (?:.*CMD_SYNC timeout|unexpected global error|CMDQ error|.*CMDQV)/;
@@ -79,7 +82,7 @@ export function checkHostLog({ log, since, devices, smmus }: HostLogRequest): Ch
     if (smmu === undefined) return isOf(smmus, TIMEOUT.exec(text)?.[1]);
     if (client !== undefined && client !== '(unassigned') return devices.includes(client as Bdf);
     const [, stream] = EVENT_WORD.exec(texts[i + 1] ?? '') ?? [];
-    // Firmware may add a base to it; the lower half is bus, slot and function.
+    // Firmware may add a base to the stream ID. Its lower 16 bits are bus, slot and function.
     return stream === undefined ? isOf(smmus, smmu) : ids.has(Number.parseInt(stream, 16) & 0xffff);
   });
   const resets = texts.filter((text) => RESET.test(text) && devices.some((bdf) => text.includes(bdf)));
@@ -97,7 +100,7 @@ function isOf(smmus: readonly string[] | undefined, name: string | undefined): b
   return name !== undefined && (smmus === undefined || smmus.includes(name));
 }
 
-/** Bus, slot and function in 16 bits. */
+/** Returns bus, slot and function in 16 bits. */
 function requesterId(bdf: Bdf): number {
   const [, bus = '', slot = '', func = ''] = /:(..):(..)\.(.)$/.exec(bdf) ?? [];
   return (Number.parseInt(bus, 16) << 8) | (Number.parseInt(slot, 16) << 3) | Number(func);

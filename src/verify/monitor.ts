@@ -5,7 +5,7 @@ import { predictGuest } from '../guest/predict.js';
 import { type Check, count } from './check.js';
 import { aliasOf } from './command-line.js';
 
-/** What QEMU's monitor answers. */
+/** The answers of QEMU's monitor. */
 export interface MonitorAnswers {
   /** To `query-pci`. */
   readonly pci: unknown;
@@ -38,7 +38,10 @@ export function checkMonitor(live: Domain, { pci, accel }: MonitorAnswers): Chec
   };
 }
 
-/** Where QEMU's devices are, by their ids: `query-pci` lists buses, each with its devices, a bridge with those behind it. */
+/**
+ * Returns the addresses of QEMU's devices by id. `query-pci` lists buses with their devices; a bridge
+ * contains the devices behind it.
+ */
 function addressesOf(answer: unknown): ReadonlyMap<string, Bdf> {
   const found = new Map<string, Bdf>();
   const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

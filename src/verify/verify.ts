@@ -7,22 +7,22 @@ import { checkGuest } from './guest.js';
 import { checkHostLog, checkQemuLog, type HostLogRequest } from './logs.js';
 import { checkMonitor, type MonitorAnswers } from './monitor.js';
 
-/** All that was gathered about a running domain. */
+/** All data collected about a running domain. */
 export interface Evidence extends Running {
-  /** Why QEMU's command line is unknown, if it is. */
+  /** The reason why QEMU's command line is unknown, if it is. */
   readonly trouble: string;
-  /** QEMU's log, or why it cannot be read. */
+  /** QEMU's log, or the reason why it cannot be read. */
   readonly qemuLog: string | { readonly file: string; readonly why: string };
   readonly hostLog: Pick<HostLogRequest, 'log' | 'since' | 'smmus'>;
   /** The answer of QEMU's monitor; undefined if not queried. */
   readonly monitor: MonitorAnswers | undefined;
-  /** What the guest reports, or why it does not. */
+  /** The guest's report, or the reason why there is none. */
   readonly guest: GuestReport | Diagnostic;
 }
 
 /**
- * Says whether the guest of a running domain is what the plan for this host says, and really nested: its definition, QEMU,
- * the logs of both and the guest's own report, from the host to the guest. A pure function.
+ * Checks whether the guest of a running domain matches the plan for this host and really uses nested translation. Checks the
+ * definition, QEMU, the logs of the host and of QEMU, and the guest's own report. A pure function.
  */
 export function verify(evidence: Evidence, forceTcg = false): readonly Check[] {
   const { live, host, qemu, trouble, qemuLog, hostLog, monitor, guest } = evidence;

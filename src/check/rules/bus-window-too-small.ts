@@ -5,7 +5,7 @@ import { assignBusNumbers } from '../../plan/bus-numbers.js';
 import { awaitingDevices } from '../../plan/spare-ports.js';
 import type { Inspection, Rule } from '../inspection.js';
 
-/** Neither libvirt 12.8 nor QEMU 11.1 looks; the guest's kernel panics while it scans PCI (Linux 7.2 after EDK2). */
+/** Neither libvirt 12.8 nor QEMU 11.1 checks this. The guest's kernel panics while it scans PCI (Linux 7.2 after EDK2). */
 export const busWindowTooSmall: Rule = (inspection) => {
   const { domain, tree } = inspection;
   if (tree.expanders.length === 0) return [];

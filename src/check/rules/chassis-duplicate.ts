@@ -6,7 +6,9 @@ import type { Rule } from '../inspection.js';
 /** The ports that hot-plug identifies by their chassis number. */
 const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
 
-/** QEMU 11.1: `Can't add chassis slot, error -16`; libvirt 12.8 gives a port without a number its index, taken or not. */
+/**
+ * QEMU 11.1: `Can't add chassis slot, error -16`. If a port has no number, libvirt 12.8 uses its index, even if that is taken.
+ */
 export const chassisDuplicate: Rule = ({ domain, location }) => {
   const first = new Map<number, PciController>();
   return domain.controllers.flatMap((port): readonly Diagnostic[] => {

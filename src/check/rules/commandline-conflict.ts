@@ -1,6 +1,6 @@
 import { commandlineConflicts } from '../../plan/applicable.js';
 import type { Rule } from '../inspection.js';
 
-/** No other rule sees what `<qemu:commandline>` adds. */
+/** Checks the arguments of `<qemu:commandline>`, which no other rule reads. */
 export const commandlineConflict: Rule = ({ domain, vsmmus }) =>
   vsmmus.length > 0 ? commandlineConflicts(domain).map((found) => ({ ...found, severity: 'warning' })) : [];

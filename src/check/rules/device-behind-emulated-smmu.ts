@@ -3,7 +3,7 @@ import type { HostDevice } from '../../domain/device.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { type Inspection, nameOf, type Rule } from '../inspection.js';
 
-/** QEMU 11.1: `device … requires iommu MAP notifier which is not currently supported`, behind an SMMU that it emulates. */
+/** QEMU 11.1, for a device behind an emulated SMMU: `device … requires iommu MAP notifier which is not currently supported`. */
 export const deviceBehindEmulatedSmmu: Rule = (inspection) => {
   const behind = inspection.vsmmus
     .filter(({ accelerated, bus }) => !accelerated && bus !== ROOT_BUS)
@@ -23,14 +23,17 @@ interface Behind {
   readonly devices: readonly HostDevice[];
 }
 
-/** The emulated SMMU of `pcie.0`; libvirt 12.8 makes one of the whole machine only of the first `<iommu>`. */
+/** Returns the emulated SMMU of `pcie.0`. libvirt 12.8 creates a machine-wide SMMU only for the first `<iommu>`. */
 function emulatedRootSmmu({ domain, vsmmus }: Inspection): 'machine' | 'pcie.0' | undefined {
   const [first] = domain.iommus;
   if (first?.model === 'smmuv3' && first.pciBus === undefined) return 'machine';
   return vsmmus.some(({ bus, accelerated }) => bus === ROOT_BUS && !accelerated) ? 'pcie.0' : undefined;
 }
 
-/** What the SMMU of `pcie.0` translates for: that bus, and every expander bus without an SMMU of its own. */
+/**
+ * Returns the devices that the SMMU of `pcie.0` translates for: those on that bus, and on every
+ * expander bus without its own SMMU.
+ */
 function behindRoot(inspection: Inspection): readonly HostDevice[] {
   const own = new Set(inspection.vsmmus.map(({ bus }) => bus).filter((bus) => bus !== ROOT_BUS));
   return inspection.givenDevices.filter((device) => !own.has(inspection.rootOf(device)));

@@ -2,8 +2,8 @@ import { deviceBehindOtherSmmu as diagnostic } from '../../diagnostics/vsmmu.js'
 import { nameOf, type Rule } from '../inspection.js';
 
 /**
- * QEMU 11.1 starts a guest with devices of two SMMUs behind one vSMMU; in the guest every device behind it fails, the
- * rightly placed ones, too (`Failed to install all STEs`).
+ * QEMU 11.1 starts a guest with devices of two SMMUs behind one vSMMU. In the guest, every device behind it then fails, even
+ * those in the right place (`Failed to install all STEs`).
  */
 export const deviceBehindOtherSmmu: Rule = ({ accelerated, host, location }) =>
   accelerated.flatMap((vsmmu) =>

@@ -2,7 +2,7 @@ import { deviceBridge, deviceMissing, deviceWithoutGroup } from '../../diagnosti
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import type { Rule } from '../inspection.js';
 
-/** libvirt starts no domain with a host device that is not there, and VFIO assigns none without an IOMMU group. */
+/** libvirt does not start a domain if a host device is missing, and VFIO assigns no device without an IOMMU group. */
 export const deviceOnHost: Rule = ({ domain, host, location }) =>
   domain.hostDevices.flatMap(({ bdf, element }): readonly Diagnostic[] => {
     if (!host) return [];

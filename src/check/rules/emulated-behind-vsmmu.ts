@@ -10,7 +10,10 @@ export const emulatedBehindVsmmu: Rule = (inspection) =>
     ),
   );
 
-/** libvirt puts a device without an address on a port of `pcie.0`. */
+/**
+ * Returns the emulated devices behind a vSMMU. libvirt puts a device without an address on a port of `pcie.0`, so it
+ * is behind an SMMU of that bus.
+ */
 function behind({ domain }: Inspection, { bus, emulated }: Vsmmu): Vsmmu['emulated'] {
   return bus === ROOT_BUS ? [...emulated, ...domain.otherDevices.filter((device) => device.awaitsAddress)] : emulated;
 }

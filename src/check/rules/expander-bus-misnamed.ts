@@ -2,7 +2,7 @@ import { expanderBusMisnamed as diagnostic } from '../../diagnostics/pci.js';
 import { smmuOfAlias } from '../../domain/alias.js';
 import type { Rule } from '../inspection.js';
 
-/** The alias of one of our expander buses says which SMMU it serves, and `rewrite` and `attach` go by it. */
+/** The alias of an expander bus that vsmmu added names its SMMU. `rewrite` and `attach` rely on it. */
 export const expanderBusMisnamed: Rule = ({ accelerated, host, tree, location }) => {
   if (!host) return [];
   return accelerated.flatMap(({ bus, owner }) => {

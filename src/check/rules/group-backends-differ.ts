@@ -2,7 +2,10 @@ import { groupBackendsDiffer as diagnostic } from '../../diagnostics/groups.js';
 import { groupsOf } from '../../plan/verdict.js';
 import type { Rule } from '../inspection.js';
 
-/** Linux gives an IOMMU group to one owner, by iommufd or by the group's own file: `Device or resource busy` for the other. */
+/**
+ * Linux gives an IOMMU group to one owner, either through iommufd or through the group's own file. The other
+ * gets `Device or resource busy`.
+ */
 export const groupBackendsDiffer: Rule = ({ domain, host, usesIommufd, location }) => {
   if (!host) return [];
   return [...groupsOf(domain, host)].flatMap(([group, members]) => {

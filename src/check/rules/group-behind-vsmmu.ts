@@ -3,8 +3,9 @@ import { portsWithoutAcs } from '../../plan/verdict.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /**
- * QEMU 11.1 refuses a second device of an IOMMU group behind an accelerated vSMMU. With one device, Linux 7.2 fails as soon as
- * the guest turns translation on, since it attaches the whole group, PCI bridges too (`error attach … No such file or directory`).
+ * QEMU 11.1 refuses a second device of an IOMMU group behind an accelerated vSMMU. Even with one device, Linux 7.2 fails as
+ * soon as the guest enables translation, because it attaches the whole group, including PCI bridges
+ * (`error attach … No such file or directory`).
  */
 export const groupBehindVsmmu: Rule = ({ accelerated, host, location }) =>
   accelerated.flatMap((vsmmu) =>

@@ -1,5 +1,5 @@
 import { missingCells } from '../../plan/platform.js';
 import type { Rule } from '../inspection.js';
 
-/** QEMU 11.1: `Specified node 5 is invalid`; libvirt 12.8 takes it. */
+/** QEMU 11.1: `Specified node 5 is invalid`; libvirt 12.8 accepts it. */
 export const initiatorCellMissing: Rule = ({ domain }) => missingCells(domain.hostDevices, domain.numa);

@@ -2,7 +2,7 @@ import { iommuConflict as diagnostic } from '../../diagnostics/vsmmu.js';
 import { assignIommus } from '../../domain/iommu.js';
 import type { Rule } from '../inspection.js';
 
-/** Combinations of IOMMUs, and attachments of an SMMU, that QEMU 11.1 refuses; libvirt 12.8 accepts them. */
+/** Combinations of IOMMUs, and buses for an SMMU, that QEMU 11.1 refuses and libvirt 12.8 accepts. */
 export const iommuConflict: Rule = ({ domain, tree, location }) => {
   const owned = domain.iommus.filter(({ model, pciBus }) => model === 'smmuv3' && pciBus !== undefined);
   if (owned.length === 0) return [];

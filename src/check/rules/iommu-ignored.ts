@@ -1,7 +1,7 @@
 import { iommuIgnored as diagnostic } from '../../diagnostics/vsmmu.js';
 import type { Rule } from '../inspection.js';
 
-/** libvirt 12.8 makes an SMMU of the whole machine of the first `<iommu>` only, and leaves out the values of its `<driver>`. */
+/** libvirt 12.8 creates a machine-wide SMMU only for the first `<iommu>`, and ignores the values of its `<driver>`. */
 export const iommuIgnored: Rule = ({ domain, location }) =>
   domain.iommus.flatMap(({ model, pciBus, values, element }, i) => {
     if (model !== 'smmuv3' || pciBus !== undefined) return [];

@@ -5,7 +5,7 @@ import { subjectsOf } from '../../edit/properties.js';
 import { changesOf, listed, type Meaning, readRecord, subjectName } from '../../edit/undo/record.js';
 import type { Rule } from '../inspection.js';
 
-/** What an earlier `rewrite` wrote down is what `revert` goes by. */
+/** Checks the record of an earlier `rewrite`, which `revert` relies on. */
 export const metadata: Rule = ({ domain, location }) => {
   const { elements, record, diagnostics } = readRecord(domain);
   const [element] = elements;
@@ -13,7 +13,7 @@ export const metadata: Rule = ({ domain, location }) => {
   return staleEntries(domain, record, location(element));
 };
 
-/** Reports what was changed since it was recorded; `revert` keeps the newer change. */
+/** Reports elements and values that were changed since they were recorded; `revert` keeps the newer change. */
 function staleEntries(domain: Domain, { changed, added }: Meaning, location: Location): readonly Diagnostic[] {
   const subjects = new Map(subjectsOf(domain).map((subject) => [subject.name, subject]));
   const values = changed.flatMap((change) => {

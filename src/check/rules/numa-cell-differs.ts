@@ -1,7 +1,7 @@
 import { chooseCell, mapCells } from '../../plan/numa.js';
 import type { Rule } from '../inspection.js';
 
-/** An expander bus on another NUMA cell than its devices' makes the guest put their memory on the wrong node. */
+/** If an expander bus names another NUMA cell than that of its devices, the guest puts their memory on the wrong node. */
 export const numaCellDiffers: Rule = ({ accelerated, domain, host, tree, location }) => {
   if (!host || accelerated.length === 0) return [];
   const map = mapCells(domain.numa, host, 'existing');

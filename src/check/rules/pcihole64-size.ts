@@ -6,7 +6,7 @@ import { DEFAULT_HOLE, type GuestBars, planPciHole64 } from '../../plan/mmio.js'
 import { DEFAULT_POLICY } from '../../plan/policy.js';
 import type { Inspection, Rule } from '../inspection.js';
 
-/** Firmware leaves out a BAR that finds no space, and says nothing: too little of it, or so much that it is out of reach. */
+/** Firmware silently leaves out a BAR if the space is too small for it or lies beyond the address space. */
 export const pcihole64Size: Rule = (inspection) => {
   const { accelerated, domain, host, tree, location } = inspection;
   const expanderBuses = accelerated.map(({ bus, iommu }) => ({
@@ -20,7 +20,7 @@ export const pcihole64Size: Rule = (inspection) => {
   const { change, diagnostics } = planPciHole64({ ...request, policy: DEFAULT_POLICY });
   const beyond = diagnostics.filter(({ code }) => code === pcihole64Exhausted.code);
   if (!change) return beyond;
-  // What a platform asks for beyond the BARs themselves is advice.
+  // Space that a platform needs beyond the BARs themselves is only recommended.
   const bare = planPciHole64({ ...request, policy: { ...DEFAULT_POLICY, profile: 'none' } });
   const element = domain.pciHole64?.element ?? tree.controller(ROOT_BUS)?.element ?? domain.document.root;
   return [
@@ -33,7 +33,7 @@ export const pcihole64Size: Rule = (inspection) => {
   ];
 };
 
-/** Every host device that the guest gets. */
+/** Returns every host device of the guest. */
 function barsOf({ accelerated, givenDevices, host, rootOf }: Inspection): GuestBars[] {
   const translated = new Set(accelerated.flatMap(({ hostDevices }) => hostDevices));
   return givenDevices.flatMap((given) => {

@@ -2,7 +2,7 @@ import { slotInvalid as diagnostic } from '../../diagnostics/pci.js';
 import { formatGuestAddress } from '../../domain/address.js';
 import type { Rule } from '../inspection.js';
 
-/** The ports with a link below them, which has one slot (PCI Express). */
+/** The ports with a link below them. A link has one slot (PCI Express). */
 const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
 
 /** libvirt 12.8: `Invalid PCI address … slot must be <= 0`. */

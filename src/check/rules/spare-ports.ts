@@ -2,7 +2,7 @@ import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { awaitingDevices, spareExposure } from '../../plan/spare-ports.js';
 import type { Rule } from '../inspection.js';
 
-/** libvirt 12.8 gives a device without an address the free port with the lowest index, behind a vSMMU or not. */
+/** libvirt 12.8 gives a device without an address the free port with the lowest index, even behind a vSMMU. */
 export const sparePorts: Rule = ({ accelerated, domain, tree }) =>
   spareExposure({
     spare: accelerated.filter(({ bus }) => bus !== ROOT_BUS).flatMap(({ bus }) => tree.freePorts(bus)),

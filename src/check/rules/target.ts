@@ -7,10 +7,13 @@ import { whyNoTarget } from '../../plan/applicable.js';
 import { DEFAULT_POLICY } from '../../plan/policy.js';
 import { nameOf, type Rule } from '../inspection.js';
 
-/** The programs that a domain has unless it has one of its own, of which nothing is known. */
+/** The usual QEMU binaries. Nothing is known about any other emulator that a domain names. */
 const USUAL_EMULATORS = ['/usr/bin/qemu-system-aarch64', '/usr/libexec/qemu-kvm'];
 
-/** Attributes that the target's libvirt or QEMU does not support: libvirt drops them, QEMU refuses them. */
+/**
+ * Reports a machine type or vSMMU attributes that the target does not support. libvirt drops such
+ * attributes; QEMU refuses them.
+ */
 export const targetAbility: Rule = (inspection) => [...machineMissing(inspection), ...vsmmuAbility(inspection)];
 
 const machineMissing: Rule = ({ domain, target: { qemu }, location }) => {

@@ -2,7 +2,7 @@ import { vsmmusExhausted as diagnostic } from '../../diagnostics/expander-buses.
 import { MAX_VSMMUS, smmusOfGuest } from '../../domain/iommu.js';
 import type { Rule } from '../inspection.js';
 
-/** QEMU 11.1: the platform bus has interrupts for sixteen. */
+/** QEMU 11.1: the platform bus has interrupts for sixteen vSMMUs. */
 export const vsmmusExhausted: Rule = ({ domain, location }) => {
   const made = smmusOfGuest(domain.iommus);
   const [over] = made.slice(MAX_VSMMUS);

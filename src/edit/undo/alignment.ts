@@ -1,9 +1,9 @@
 import type { TextEdit } from '../../xml/text-edits.js';
 
-/** The stretches that two texts have in common, in order: the offset of each in the first and in the second text, and its length. */
+/** The parts that two texts have in common, in order: the offset in the first text, the offset in the second, and the length. */
 export type Alignment = readonly { readonly first: number; readonly second: number; readonly length: number }[];
 
-/** Aligns a text of this length with the result of sorted edits. */
+/** Returns the alignment of a text of this length with the result of sorted edits. */
 export function alignmentOf(edits: readonly TextEdit[], length: number): Alignment {
   const common = [];
   let [first, second] = [0, 0];
@@ -15,7 +15,10 @@ export function alignmentOf(edits: readonly TextEdit[], length: number): Alignme
   return common;
 }
 
-/** Aligns a first text with a third, given how each is aligned with the second. Linear in the number of stretches. */
+/**
+ * Returns the alignment of a first text with a third, given the alignments of first with second and second
+ * with third. Takes linear time.
+ */
 export function compose(ab: Alignment, bc: Alignment): Alignment {
   const common = [];
   for (let i = 0, j = 0; i < ab.length && j < bc.length; ) {
@@ -31,7 +34,7 @@ export function compose(ab: Alignment, bc: Alignment): Alignment {
   return common;
 }
 
-/** The same alignment with the texts in the other order. */
+/** Returns the alignment with the two texts swapped. */
 export function invert(alignment: Alignment): Alignment {
   return alignment.map(({ first, second, length }) => ({ first: second, second: first, length }));
 }
@@ -57,7 +60,7 @@ function trim({ start, end, text }: TextEdit, first: string): TextEdit {
   return { start: from, end: to, text: text.slice(from - start, length) };
 }
 
-/** Returns the offset in the second text of one in the first, in logarithmic time. */
+/** Returns the offset in the second text for an offset in the first; undefined outside common parts. Takes logarithmic time. */
 export function locate(alignment: Alignment, offset: number): number | undefined {
   let [low, high] = [0, alignment.length];
   while (low < high) {

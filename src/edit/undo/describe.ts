@@ -8,7 +8,7 @@ import { type Alignment, locate } from './alignment.js';
 import { isRestorable } from './managed.js';
 import { asNew, type Meaning } from './record.js';
 
-/** Describes what vsmmu did to a domain, by comparing it before and after. */
+/** Describes how vsmmu changed a domain, by comparing the domain before and after. */
 export function describe(before: Domain, after: Domain, alignment: Alignment): Meaning {
   const counterpart = counterpartsOf(before, after, alignment);
   const kept = new Set(counterpart.values());
@@ -35,7 +35,7 @@ export function describe(before: Domain, after: Domain, alignment: Alignment): M
   return { changed, added, removed: removed.map(asNew) };
 }
 
-/** Maps elements before to the same elements after: devices, NUMA cells and the root. */
+/** Maps elements of the domain before to the same elements after: devices, NUMA cells and the root. */
 function counterpartsOf(before: Domain, after: Domain, alignment: Alignment): ReadonlyMap<XmlElement, XmlElement> {
   const starts = new Map(elementsOf(after).map((element) => [element.start, element]));
   const counterparts = new Map([[before.document.root, after.document.root]]);
@@ -56,7 +56,7 @@ function changesBetween(was: Subject, is: Subject, added: readonly number[]): Ch
   const values = was.properties.flatMap(({ name, value }) => {
     const now = is.properties.find((each) => each.name === name)?.value ?? NONE;
     const entry: [string, string] = [name, `${value} to ${now}`];
-    // The same address on an added controller is another place.
+    // An address on an added controller is another place, even if it has the same value.
     const isSame = value === now && !(name === 'address' && added.includes(parsePlace(now)?.address.bus ?? -1));
     return isSame || !isValid({ ...subject, [name]: entry[1] }) ? [] : [entry];
   });
@@ -65,7 +65,7 @@ function changesBetween(was: Subject, is: Subject, added: readonly number[]): Ch
 
 const NO_DIGEST = '0'.repeat(16);
 
-/** Whether the record's schema has such a change; `<vsmmu:text>` restores any other. */
+/** Returns whether the record's schema allows such a change. `<vsmmu:text>` restores all others. */
 function isValid(changed: Changed): boolean {
   return validate({ digest: NO_DIGEST, former: NO_DIGEST, changed: [changed], added: {}, text: [] });
 }

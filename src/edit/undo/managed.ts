@@ -7,9 +7,9 @@ import type { XmlAttribute } from '../../xml/start-tag.js';
 import { NAMESPACE } from './record.js';
 
 /**
- * Finds what differs between a domain before and after an undo, beyond what vsmmu manages: `README.md` has the list. The record is
- * untrusted input, so this compares the documents, whatever it says.
- * @returns the name of the first element that differs; undefined if none does
+ * Finds a difference that an undo must not make (see "What may differ" in `README.md`). The record is untrusted input, so this
+ * compares the documents before and after the undo, and ignores the record.
+ * @returns the name of the first element that differs; undefined if there is none
  */
 export function unmanagedDifference(before: XmlDocument, after: XmlDocument): string | undefined {
   const kept = new Set<string>();
@@ -24,20 +24,20 @@ export function unmanagedDifference(before: XmlDocument, after: XmlDocument): st
 
 const PORTS = 'pcie-expander-bus pcie-root-port pcie-switch-upstream-port pcie-switch-downstream-port'.split(' ');
 
-/** Attributes that an undo may change, by the path of their element. Interfaces count as host devices. */
+/** Attributes that an undo may change, by the path of their element. `<interface>` counts as `<hostdev>`. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
   iommufd: 'enabled',
   'devices/hostdev/driver': 'iommufd',
   'devices/hostdev/acpi': 'nodeset',
 };
 
-/** Elements that mean nothing once they are empty. */
+/** Elements that have no meaning if they are empty. */
 const VANISHING = new Set([
   ...['metadata', 'cpu', 'cpu/numa', 'cpu/numa/cell/distances', 'iommufd', 'devices/hostdev/driver'],
   ...['devices/hostdev/acpi', 'qemu:override', 'qemu:override/qemu:device', 'qemu:override/qemu:device/qemu:frontend'],
 ]);
 
-/** Whether vsmmu may remove and add such an element of `<devices>`: a plain expander bus, port or SMMUv3. */
+/** Returns whether vsmmu may remove and restore an element of `<devices>`: a plain expander bus, port or SMMUv3. */
 export function isRestorable(element: XmlElement): boolean {
   if (element.name === 'controller') {
     return (
@@ -62,7 +62,7 @@ export function isRestorable(element: XmlElement): boolean {
   );
 }
 
-/** Whether an element of `<devices>` is an unassigned host device that vsmmu added: a member of an IOMMU group. */
+/** Returns whether an element of `<devices>` is an unassigned host device that vsmmu added as a member of an IOMMU group. */
 export function isGroupMember(element: XmlElement): boolean {
   return (
     element.name === 'hostdev' &&
@@ -72,7 +72,7 @@ export function isGroupMember(element: XmlElement): boolean {
   );
 }
 
-/** Whether a `<cell>` is one that vsmmu adds: without CPUs and memory, or all of the machine's. */
+/** Returns whether a `<cell>` has the form that vsmmu adds: without CPUs and memory, or the only cell with CPUs. */
 export function isManagedCell(cell: XmlElement): boolean {
   if (!has(cell, ['id', 'cpus', 'memory', 'unit'], ['distances'])) return false;
   if (cell.attribute('cpus') === undefined) return parseNumber(cell.attribute('memory') ?? '0') === 0;
@@ -80,7 +80,7 @@ export function isManagedCell(cell: XmlElement): boolean {
   return !siblings.some((e) => e !== cell && e.name === 'cell' && e.attribute('cpus') !== undefined);
 }
 
-/** Whether an element is a `pcie-root`, which every domain has, and nothing more. */
+/** Returns whether an element is a `pcie-root` with nothing but `<pcihole64>`. Every domain has a `pcie-root`. */
 export function isBareRoot(element: XmlElement): boolean {
   return element.attribute('model') === 'pcie-root' && has(element, ['type', 'index', 'model'], ['pcihole64']);
 }
@@ -92,8 +92,9 @@ function has({ attributes, children }: XmlElement, names: readonly string[], ins
 }
 
 /**
- * Lists what vsmmu does not manage in a document, a line for each start and end of an element.
- * @param isGone whether an element that an undo may remove, but not add, is in no document after it
+ * Lists everything in a document that vsmmu does not manage, one line for each start and end of an element.
+ * @param isGone returns whether the document after the undo lacks an element; called for elements that
+ * an undo may remove but not add
  */
 function unmanagedLines(
   { root, text: source }: XmlDocument,
@@ -169,7 +170,7 @@ function sourceOf(element: XmlElement): string {
   return (element.child('source')?.child('address')?.attributes ?? []).map((a) => `${a.name}=${a.value}`).join(' ');
 }
 
-/** Whether an empty element with these attributes means nothing. */
+/** Returns whether an empty element with these attributes has no meaning. */
 function saysNothing(element: XmlElement, path: string, attributes: readonly XmlAttribute[]): boolean {
   if (path === 'devices/controller') return isBareRoot(element);
   const others = attributes.filter(({ name }) => path !== 'qemu:override/qemu:device' || name !== 'alias');

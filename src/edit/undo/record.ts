@@ -13,25 +13,25 @@ import type { NewElement } from '../../xml/editor.js';
 /** The namespace of the record in a domain's `<metadata>`. */
 export const NAMESPACE = 'urn:vsmmu:domain:1';
 
-/** A record with the elements that vsmmu removed: plain SMMUs, expander buses and ports, or they are ignored. */
+/** A record, with the elements that vsmmu removed. These are ignored unless all are plain SMMUs, expander buses or ports. */
 export interface UndoRecord extends DomainRecord {
   readonly removed: readonly NewElement[];
 }
 
-/** A record without the spelling of the former text. */
+/** A record without the edits that restore how the former text was spelled. */
 export type Meaning = Pick<UndoRecord, 'changed' | 'added' | 'removed'>;
 
 /** The record in a domain's `<metadata>`. */
 export interface FoundRecord {
   /** The elements in vsmmu's namespace. */
   readonly elements: readonly XmlElement[];
-  /** Undefined if there is none, or one that cannot be read. */
+  /** Undefined if there is none or it cannot be read. */
   readonly record: UndoRecord | undefined;
-  /** Why it cannot be read. */
+  /** The reasons why it cannot be read. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads the record in a domain's `<metadata>`: untrusted input. */
+/** Reads the record in a domain's `<metadata>`, which is untrusted input. */
 export function readRecord({ document }: Domain): FoundRecord {
   const elements = document.root.child('metadata')?.children.filter((e) => e.namespace === NAMESPACE) ?? [];
   const [element, second] = elements;
@@ -71,7 +71,7 @@ function attributesOf(element: XmlElement): Record<string, string> {
   );
 }
 
-/** Copies an element, to be written again: its attributes, elements and text. */
+/** Copies the attributes, elements and text of an element, so that it can be written again. */
 export function asNew({ name, attributes, children, text }: XmlElement): NewElement {
   return {
     name,
@@ -81,12 +81,15 @@ export function asNew({ name, attributes, children, text }: XmlElement): NewElem
   };
 }
 
-/** Reads a list of numbers of the record. */
+/** Reads a list of numbers from the record. */
 export function listed(numbers: string | undefined): ReadonlySet<number> {
   return new Set(parseNodeset(numbers ?? '') ?? []);
 }
 
-/** What earlier runs added to a domain for certain devices, by its record; empty without a record. */
+/**
+ * Returns the elements that earlier runs added to a domain for certain devices, according to its
+ * record; empty without a record.
+ */
 export function managedDevicesOf(domain: Domain): ManagedDevices {
   const { hostdevs, cells } = readRecord(domain).record?.added ?? {};
   return {
@@ -95,7 +98,7 @@ export function managedDevicesOf(domain: Domain): ManagedDevices {
   };
 }
 
-/** Returns the name of the `Subject` that a change of the record is about. */
+/** Returns the name of the `Subject` of a recorded change. */
 export function subjectName(changed: Changed): string {
   const kind = (['device', 'guest', 'controller', 'iommu', 'cell'] as const).find(
     (name) => changed[name] !== undefined,
@@ -111,7 +114,7 @@ export function changesOf({ device, guest, controller, iommu, cell, ...values }:
   });
 }
 
-/** Returns the record as an element of `<metadata>`, in the form in which libvirt 12.8 keeps it there. */
+/** Returns the record as an element of `<metadata>`, in the form in which libvirt 12.8 stores it. */
 export function recordElement({ digest, former, changed, added, removed, text }: UndoRecord): NewElement {
   const child = (name: string, values: object): NewElement => ({
     name: `vsmmu:${name}`,
@@ -134,7 +137,7 @@ export function recordElement({ digest, former, changed, added, removed, text }:
   };
 }
 
-/** Returns the digest of a domain's text without its record. It finds edits; it does not prove who made them. */
+/** Returns the digest of a domain's text without its record. It detects edits but does not prove who made them. */
 export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

@@ -6,21 +6,21 @@ import { restore } from './restore.js';
 import { expanderBuses, revert } from './revert.js';
 import { applyWithRecord } from './write-record.js';
 
-/** A domain to plan from nothing, with diagnostics. */
+/** A domain to plan from scratch, with diagnostics. */
 export interface Cleared {
   readonly domain: Domain;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
- * Returns the domain without any expander bus for a vSMMU, so that it can be planned from scratch: as it was before the first
- * rewrite, and without accelerated buses made by hand, which the record of the result keeps.
- * @throws RefusedError `metadata-invalid` where there is a record that cannot be read
+ * Returns the domain without any expander bus for a vSMMU, so that it can be planned from scratch. Reverts earlier rewrites,
+ * and removes accelerated expander buses that a user made; the record of the result keeps those.
+ * @throws RefusedError `metadata-invalid` if there is a record that cannot be read
  */
 export function withoutExpanderBuses(domain: Domain): Cleared {
   const found = readRecord(domain);
   const reverted = found.record && revert(domain);
-  // The plan that follows says where host devices go.
+  // The new plan gives host devices an address, so the warning about a dropped address is left out.
   const planned = new Set(domain.hostDevices.map(({ location }) => `${location.line}:${location.column}`));
   const isAnswered = ({ code, location }: Diagnostic) =>
     code === 'address-dropped' && location !== undefined && planned.has(`${location.line}:${location.column}`);

@@ -20,18 +20,18 @@ import { asNew, changesOf, listed, type Meaning, NAMESPACE, subjectName } from '
 export interface Restored {
   readonly editor: XmlEditor;
   readonly diagnostics: readonly Diagnostic[];
-  /** NUMA cells that vsmmu added and that stay, since later ones have higher numbers. */
+  /** NUMA cells that vsmmu added and that stay, because a later cell stays. */
   readonly cellsLeft: readonly number[];
 }
 
 export interface RestoreOptions {
-  /** Removes the listed controllers whoever made them. */
+  /** Removes the listed controllers whatever their aliases. */
   readonly anyAlias?: boolean;
-  /** A new plan follows: it places host devices, and other devices get a port of `pcie.0` each. */
+  /** Whether a new plan follows, which places host devices. Other devices then get a port of `pcie.0` each. */
   readonly relayout?: boolean;
 }
 
-/** A value of the record that is still as vsmmu left it. */
+/** A recorded change whose value is still as vsmmu left it. */
 interface Change {
   readonly before: string;
   readonly property: Property;
@@ -39,8 +39,8 @@ interface Change {
 }
 
 /**
- * Undoes by structure what a record says that vsmmu did, whatever else was edited since: removes elements with vsmmu's aliases and
- * what belongs to them, and gives each device that is where vsmmu put it its former values.
+ * Undoes the changes in a record by structure, whatever else was edited since. Removes elements with vsmmu's aliases and what
+ * belongs to them, and restores each value that is still as vsmmu left it.
  */
 export function restore(
   domain: Domain,
@@ -80,7 +80,7 @@ export function restore(
   const addresses = new Map(subjects.map(({ element, properties }) => [element, properties.find(isAddress)]));
   for (const { occupant, to } of plan.moves) addresses.get(occupant.element)?.write(editor, formatPlace(to));
   const leaving = new Set([...plan.leaving].map(({ element }) => element));
-  // The namespace comes last: only then is it known whether something uses it.
+  // Remove the namespace last: only then is it known whether anything uses it.
   const values = changes.filter(({ element, property }) => !isAddress(property) && !leaving.has(element));
   for (const { property, before } of values.sort((a, b) => Number(isNamespace(a)) - Number(isNamespace(b)))) {
     property.write(editor, before);
@@ -99,14 +99,14 @@ function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']
     const subject = byName.get(subjectName(change));
     return changesOf(change).flatMap(([name, before, after]) => {
       const property = subject?.properties.find((each) => each.name === name);
-      // A device that was left without an address has got one from libvirt.
+      // libvirt may have given an address to a device that was left without one.
       const isAsLeft = property?.value === after || (name === 'address' && after === NONE);
       return subject && property && isAsLeft ? [{ before, property, element: subject.element }] : [];
     });
   });
 }
 
-/** Reads what a record says was removed; undefined unless all of it is plain expander buses, ports and SMMUs. */
+/** Reads the removed elements in a record; undefined unless all of them are plain expander buses, ports and SMMUs. */
 function readReturning(removed: readonly NewElement[]): Returning | undefined {
   if (removed.length === 0) return { controllers: [], iommus: [] };
   try {
@@ -127,7 +127,7 @@ function removeDevices(editor: XmlEditor, domain: Domain, plan: UndoPlan, groupM
     if (plan.leaving.has(controller)) {
       removeElement(editor, element);
       if (alias !== undefined && isOurAlias(alias)) removeReserve(editor, domain, alias);
-      // A port in use belongs to the domain from now on.
+      // A port in use stays in the domain, without vsmmu's alias.
     } else if (named && isOurAlias(alias) && plan.inUse.has(index)) removeElement(editor, named);
   }
   for (const { element, pciBus } of domain.iommus) {
@@ -138,7 +138,10 @@ function removeDevices(editor: XmlEditor, domain: Domain, plan: UndoPlan, groupM
   }
 }
 
-/** Removes cells from the highest number down, as far as vsmmu added them: libvirt 12.8 allows no gap in the numbers. */
+/**
+ * Removes cells from the highest number down to the first that vsmmu did not add, because libvirt 12.8 allows no gap in the
+ * numbers. Returns the added cells that stay.
+ */
 function removeAddedCells(
   editor: XmlEditor,
   domain: Domain,
@@ -162,7 +165,7 @@ function removeRecord(editor: XmlEditor, metadata: XmlElement | undefined): void
   if (metadata && records.length > 0) editor.whenEmpty(metadata, 'remove');
 }
 
-/** Adds ports, and the controllers and SMMUs that come back, where libvirt 12.8 prints them. */
+/** Adds ports, and restores controllers and SMMUs, where libvirt 12.8 prints them. */
 function putBack(editor: XmlEditor, { controllers, devicesElement }: Domain, plan: UndoPlan): void {
   const staying = controllers.filter((c) => !plan.leaving.has(c));
   const byIndex = staying.toSorted((a, b) => a.index - b.index);

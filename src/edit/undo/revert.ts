@@ -10,9 +10,9 @@ import { NONE } from '../properties.js';
 import { type Meaning, readRecord } from './record.js';
 import { undo } from './undo.js';
 
-/** How to revert. */
+/** Options for `revert`. */
 export interface RevertOptions {
-  /** Removes expander buses with vSMMUs even if no record says what was there before. */
+  /** Removes expander buses with vSMMUs even without a record of the former state. */
   readonly force?: boolean;
 }
 
@@ -20,14 +20,14 @@ export interface RevertOptions {
 export interface Reverted {
   readonly xml: string;
   readonly diagnostics: readonly Diagnostic[];
-  /** Errors that name what of vsmmu's is left in it. */
+  /** Errors that name the elements of vsmmu that remain. */
   readonly left: readonly Diagnostic[];
 }
 
 /**
- * Removes from a domain everything that `rewrite` added. If nobody has edited it since, the result is the text before the first
- * rewrite, byte for byte.
- * @throws RefusedError `revert-unrecorded` if there are vSMMUs without a record that can be read, unless forced
+ * Removes everything that `rewrite` added to a domain. If the domain was not edited since, the result is the text before
+ * the first rewrite, byte for byte.
+ * @throws RefusedError `revert-unrecorded` if there are vSMMUs without a readable record, unless forced
  */
 export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   const { elements, record, diagnostics } = readRecord(domain);
@@ -59,8 +59,8 @@ export function expanderBuses(domain: Domain): PciController[] {
 }
 
 /**
- * Recovers a lost record as far as aliases allow: the controllers, and `iommufd` of devices behind vsmmu's expander buses whose
- * `<driver>` says nothing else. Such a device works without it as well.
+ * Reconstructs a lost record as far as aliases allow: the controllers, and `iommufd` of devices behind vsmmu's expander buses
+ * whose `<driver>` has no other attribute. Such a device also works without it.
  */
 function recovered(domain: Domain, controllers: readonly PciController[]): Meaning {
   const tree = new PciTree(domain);

@@ -11,23 +11,23 @@ import { unmanagedDifference } from './managed.js';
 import { digestOf, type Meaning, type UndoRecord, withoutRecord } from './record.js';
 import { type RestoreOptions, restore } from './restore.js';
 
-/** A domain without what vsmmu did to it, with diagnostics. */
+/** A domain after an undo, with diagnostics. */
 export interface Undone {
   readonly domain: Domain;
-  /** Between the text before the undo and the one after it. */
+  /** Aligns the text before the undo with the text after it. */
   readonly alignment: Alignment;
   readonly diagnostics: readonly Diagnostic[];
   /** NUMA cells that vsmmu added and that stay. */
   readonly cellsLeft: readonly number[];
-  /** Errors that name what of vsmmu's is left. */
+  /** Errors that name the elements of vsmmu that remain. */
   readonly left: readonly Diagnostic[];
 }
 
 /**
- * Undoes by structure what a record says, and applies its edits of the text if nobody has edited the domain since.
- * @param meaning a record, or what is to be removed without one
- * @param element the record's
- * @throws RefusedError `metadata-invalid` if that would change what vsmmu does not manage
+ * Undoes the changes in a record by structure, and applies its text edits if the domain was not edited since.
+ * @param meaning a record, or the elements to remove if there is no record
+ * @param element the element of the record
+ * @throws RefusedError `metadata-invalid` if the undo would change something that vsmmu does not manage
  */
 export function undo(
   domain: Domain,
@@ -59,7 +59,7 @@ export function undo(
   return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], ...whatIsLeft(result, cellsLeft) };
 }
 
-/** Reads the result of an undo; returns in words why it must not be used. */
+/** Reads the result of an undo; returns the reason, in words, if the result must not be used. */
 function readUndone(text: string, before: XmlDocument): Domain | string {
   try {
     const result = parseDomain(text);
@@ -71,7 +71,7 @@ function readUndone(text: string, before: XmlDocument): Domain | string {
   }
 }
 
-/** Returns the edits that restore the spelling of the former text; undefined if somebody has edited the domain since. */
+/** Returns the edits that restore the spelling of the former text; undefined if the domain was edited since. */
 function spellingOf({ digest, text }: UndoRecord, edited: string): TextEdit[] | undefined {
   if (digestOf(edited) !== digest) return undefined;
   const edits = text.map(({ at, cut, put = '' }) => ({ start: Number(at), end: Number(at) + Number(cut), text: put }));

@@ -20,9 +20,9 @@ import { restore } from './restore.js';
 import { undo } from './undo.js';
 
 /**
- * Applies edits to a domain, and records in its `<metadata>` how the result differs from the domain before the first rewrite,
- * which `revert` would return.
- * @throws RefusedError `metadata-invalid` if there is a record that cannot be read: a new one would know less
+ * Applies edits to a domain and writes a record to its `<metadata>`. The record says how the result differs from the domain
+ * before the first rewrite, which `revert` would return.
+ * @throws RefusedError `metadata-invalid` if there is a record that cannot be read: a new one would lose information
  */
 export function applyWithRecord(domain: Domain, editor: XmlEditor): string {
   const found = readRecord(domain);

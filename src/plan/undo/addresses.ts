@@ -7,13 +7,13 @@ import { formatNodeset } from '../../domain/numa.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
 import type { XmlElement } from '../../xml/document.js';
 
-/** A guest address as `<address>` gives it. */
+/** A guest address in the form of `<address>`. */
 export interface Place {
   readonly address: GuestAddress;
   readonly multifunction: boolean;
 }
 
-/** A controller or device that goes to another address; to none where `to` is undefined. */
+/** A controller or device that moves to another address; `to` is undefined if it loses its address. */
 export interface Move {
   readonly occupant: Occupant;
   readonly to: Place | undefined;
@@ -21,15 +21,16 @@ export interface Move {
   readonly isFormer: boolean;
 }
 
-/** Where elements were that are still where vsmmu put them; undefined for no address. */
+/** The former addresses of elements that are still where vsmmu put them; undefined if an element had no address. */
 export type FormerPlaces = ReadonlyMap<XmlElement, Place | undefined>;
 
-/** Controllers and SMMUs that come back. */
+/** Controllers and SMMUs that are restored. */
 export type Returning = Pick<Domain, 'controllers' | 'iommus'>;
 
 /**
- * Root ports of `pcie.0` that stay though vsmmu added them: those that libvirt gave to devices that vsmmu did not put there, and
- * those that are function 0 of a slot for ports that stay. The devices would move otherwise, or the guest would not see them.
+ * Returns the root ports of `pcie.0` that stay although vsmmu added them: ports of devices that vsmmu did not put there,
+ * and ports that are function 0 of a slot in which other ports stay. Without them, the devices would move, or the guest
+ * would not see the other ports.
  */
 export function rootPortsInUse(domain: Domain, former: FormerPlaces): ReadonlySet<number> {
   const buses = [...domain.hostDevices, ...domain.otherDevices].flatMap(({ address, element }) =>
@@ -44,9 +45,9 @@ export function rootPortsInUse(domain: Domain, former: FormerPlaces): ReadonlySe
 }
 
 /**
- * Decides which addresses change: devices go back to their former address where it is free, its controller is there and its slot
- * has a function 0; those behind controllers that leave have none.
- * @param leavingIommus controller indexes whose SMMUs leave
+ * Decides which addresses change. A device returns to its former address if that is free, its controller exists and its slot
+ * has a function 0; otherwise it loses its address. Other devices behind controllers that leave lose their address, too.
+ * @param leavingIommus indexes of the controllers whose SMMUs leave
  */
 export function decideAddresses(
   domain: Domain,
@@ -76,7 +77,7 @@ export function decideAddresses(
     taken.add(at);
     return move;
   });
-  // The guest does not look at a slot without function 0, and the device that was function 0 may be gone by now.
+  // The guest does not scan a slot without function 0, and the device that was function 0 may be gone.
   const isVisible = ({ address }: Place) => taken.has(formatGuestAddress({ ...address, function: 0 }));
   const reachable = decided.map((move) => (move.to && !isVisible(move.to) ? withoutAddress(move.occupant) : move));
   return { moves: reachable, ...admitted };
@@ -86,7 +87,7 @@ function withoutAddress(occupant: Occupant): Move {
   return { occupant, to: undefined, isFormer: false };
 }
 
-/** Lets controllers come back all together, or none where something else has an index or an address of theirs. */
+/** Restores all controllers together, or none if something else uses one of their indexes or addresses. */
 function admit(
   { controllers, iommus }: Returning,
   taken: Set<string>,

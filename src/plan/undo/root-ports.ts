@@ -6,12 +6,12 @@ import type { Port } from '../../generated/plan.js';
 import { Allocator } from '../allocate.js';
 
 /**
- * Plans root ports of `pcie.0`: one for each index that PCI controllers leave below others that stay, since libvirt 12.8 would
- * fill such a gap itself, and as many more as devices need.
+ * Plans root ports of `pcie.0`. There is one for each gap in the indexes that controllers leave, because libvirt 12.8 would
+ * fill such a gap itself, and further ones until there are enough for the devices.
  * @param staying the domain without the controllers that leave
- * @param freed their indexes
+ * @param freed the indexes of those controllers
  * @param devices how many devices need one of these ports
- * @param named whether the ports are vsmmu's, by their aliases
+ * @param named whether the ports get vsmmu's aliases
  */
 export function planRootPorts(staying: Domain, freed: Iterable<number>, devices: number, named: boolean): Port[] {
   const tree = new PciTree(staying);
@@ -28,7 +28,7 @@ export function planRootPorts(staying: Domain, freed: Iterable<number>, devices:
       model: 'pcie-root-port',
       controllerIndex,
       address,
-      // The allocator keeps the number of a missing index for the port that libvirt would add there: this one.
+      // The allocator keeps the number of a missing index for the port that libvirt would add there. That is this port.
       chassis: taken.has(controllerIndex) ? allocator.chassis(controllerIndex) : controllerIndex,
       multifunction,
       alias: named ? rootPortAlias(controllerIndex) : null,

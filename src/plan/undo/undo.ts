@@ -8,15 +8,15 @@ import type { Port } from '../../generated/plan.js';
 import { decideAddresses, type FormerPlaces, type Move, type Returning, rootPortsInUse } from './addresses.js';
 import { planRootPorts } from './root-ports.js';
 
-/** What an undo is to do to the PCI topology. */
+/** The changes to the PCI topology that an undo requests. */
 export interface UndoRequest {
-  /** Controllers that vsmmu added: they leave unless something needs them. */
+  /** Controllers that vsmmu added. They leave unless something needs them. */
   readonly added: readonly PciController[];
-  /** Indexes of controllers whose SMMUs leave, beside those of `added`. */
+  /** Indexes of controllers whose SMMUs leave, in addition to those of `added`. */
   readonly iommus: ReadonlySet<number>;
   readonly former: FormerPlaces;
   readonly returning: Returning;
-  /** A new plan follows: it places host devices, and other devices get a port of `pcie.0` each. */
+  /** Whether a new plan follows, which places host devices. Other devices then get a port of `pcie.0` each. */
   readonly relayout: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface UndoRequest {
 export interface UndoPlan {
   readonly leaving: ReadonlySet<Occupant>;
   readonly leavingIommus: ReadonlySet<number>;
-  /** Indexes of ports of `pcie.0` that something needs: they stay without vsmmu's alias. */
+  /** Indexes of ports of `pcie.0` that something needs. They stay, without vsmmu's alias. */
   readonly inUse: ReadonlySet<number>;
   readonly moves: readonly Move[];
   /** Root ports to add. */
@@ -33,7 +33,7 @@ export interface UndoPlan {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Plans which controllers leave and come back, where devices go, and which ports that needs. */
+/** Plans which controllers leave or are restored, where devices go, and which ports are needed. */
 export function planUndo(domain: Domain, { added, iommus, former, returning, relayout }: UndoRequest): UndoPlan {
   const inUse = rootPortsInUse(domain, former);
   const leaving = new Set<Occupant>(added.filter(({ index }) => !inUse.has(index)));
@@ -57,7 +57,7 @@ export function planUndo(domain: Domain, { added, iommus, former, returning, rel
   return { leaving, leavingIommus, inUse, moves, ports, returning: decided.returning, diagnostics };
 }
 
-/** Reports devices that move to another address than their former one, or to none. */
+/** Reports devices that move to an address other than their former one, or that lose their address. */
 function moveDiagnostics({ occupant, to, isFormer }: Move, relayout: boolean): Diagnostic[] {
   if (isFormer || (relayout && !to)) return [];
   const { location } = occupant;
@@ -67,7 +67,7 @@ function moveDiagnostics({ occupant, to, isFormer }: Move, relayout: boolean): D
   return [relayoutMoved({ element, from: address, to: formatGuestAddress(to.address), location })];
 }
 
-/** The domain once its devices have moved, for planning ports. */
+/** Returns the domain after its devices have moved, for planning ports. */
 function afterMoves(
   domain: Domain,
   leaving: ReadonlySet<Occupant>,
