@@ -66,12 +66,12 @@ export const BY_FILE: readonly { readonly file: string; readonly definitions: re
   })),
 ];
 
-/** Every code with what is known about it. */
+/** All codes with their properties. */
 export const CODES = Object.fromEntries(
   BY_FILE.flatMap(({ definitions }) => definitions.map(({ code, info }) => [code, info])),
 ) as Readonly<Record<DiagnosticCode, CodeInfo>>;
 
-/** What is known about a code; undefined for an unknown one. */
+/** Returns the properties of a code; undefined if the code is unknown. */
 export function infoOf(code: string): CodeInfo | undefined {
   return Object.hasOwn(CODES, code) ? CODES[code as DiagnosticCode] : undefined;
 }
