@@ -1,4 +1,4 @@
-/** Writes what the schemas say of the vSMMU's attributes from their table, `src/domain/vsmmu-attributes.ts`. */
+/** Writes the parts of the schemas about vSMMU attributes from the table in `src/domain/vsmmu-attributes.ts`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import {
   CHOSEN_ATTRIBUTES,
@@ -10,7 +10,7 @@ import {
   VSMMU_DIALECTS,
 } from '../src/domain/vsmmu-attributes.js';
 
-/** A part of a schema: from the end of one text, looked for after another, to the next beginning of a third. */
+/** A generated part of a schema: the text between `after` and the next `before`. The search starts at `within`. */
 interface Part {
   readonly file: string;
   readonly within: string;
@@ -19,7 +19,7 @@ interface Part {
   readonly text: string;
 }
 
-/** Properties as the formatter leaves them: each key of a property on its own line, if it has several. */
+/** Formats properties as the formatter does: a property with several keys has one line per key. */
 function properties(indent: number, all: readonly (readonly [name: string, schema: object])[]): string {
   const space = ' '.repeat(indent);
   const written = all.map(([name, schema]) => {
@@ -38,19 +38,19 @@ function inline(value: unknown): string {
     .join(', ')} }`;
 }
 
-/** The schema of a value as JSON has it. */
+/** Returns the schema of an attribute's value. */
 function typed(values: ValueRange): object {
   if (values === 'switch') return { enum: ['on', 'off'] };
   return 'from' in values ? { type: 'integer', minimum: values.from, maximum: values.to } : { enum: values };
 }
 
-/** The same, or `auto`. */
+/** Returns the schema of an attribute's value or `auto`. */
 function chosen(values: ValueRange): object {
   if (values === 'switch') return { enum: ['auto', 'on', 'off'] };
   return 'from' in values ? { anyOf: [{ const: 'auto' }, typed(values)] } : { enum: ['auto', ...values] };
 }
 
-/** What a host's SMMU has of an attribute. */
+/** Returns the schema of the host SMMU's feature for an attribute. */
 function feature(values: ValueRange): object {
   return values === 'switch' ? { type: 'boolean' } : typed(values);
 }

@@ -1,6 +1,6 @@
 /**
- * Compiles the JSON Schemas beside this file into code: `src/generated/*.ts` (types) and `src/generated/*.validate.js`
- * (ajv's validators), so that neither a copy of the types nor ajv's compiler is in what users start.
+ * Compiles the JSON Schemas in this folder into code: `src/generated/*.ts` (types) and `src/generated/*.validate.js` (ajv's
+ * validators). This avoids a second copy of the types, and users do not load ajv's compiler.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,13 +19,15 @@ const UNITS = [
   "import type { KiB } from '../domain/size.js';",
 ].join('\n');
 
-/** The schema without what only people read, so that validators do not carry it. */
+/** Removes the descriptions, which are only for people, so that the validators do not contain them. */
 const withoutDescriptions = (schema: object): object =>
   JSON.parse(
     JSON.stringify(schema, (key, value) => (key === 'description' && typeof value === 'string' ? undefined : value)),
   );
 
-/** Makes all properties and arrays of generated types readonly, but for a plan's, which the planner fills step by step. */
+/**
+ * Makes all properties and arrays of generated types readonly. Not used for the plan, which the planner fills step by step.
+ */
 const readonly = (types: string): string =>
   types
     .replace(/^((?:\w+|"[^"]+"|\[k: string\])\??: )/gm, 'readonly $1')
@@ -40,7 +42,7 @@ for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) 
     additionalProperties: false,
     format: false,
   });
-  // A definition that is one of our units by `tsType` is imported, not declared again.
+  // A definition whose `tsType` is one of the unit types is imported, not declared again.
   writeFileSync(
     `${out}${name}.ts`,
     (name === 'plan' ? String : readonly)(types.replace(/\/\*\*\n(?: \*.*\n)+export type (\w+) = \1\n/g, '')),
@@ -48,7 +50,7 @@ for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) 
 
   const ajv = new Ajv({ allErrors: false, verbose: true, code: { source: true, esm: true, lines: true } });
   ajv.addKeyword('tsType');
-  // ajv's counter of characters is CommonJS, which an ES module cannot load.
+  // ajv's function that counts characters is CommonJS, which an ES module cannot load.
   const code = standalone
     .default(ajv, ajv.compile(withoutDescriptions(schema)))
     .replaceAll('require("ajv/dist/runtime/ucs2length").default', '(text) => [...text].length');

@@ -4,7 +4,7 @@ import { policyKeys } from '../src/plan/policy.js';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
-/** A table of Markdown. */
+/** Returns a table in Markdown. */
 const table = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
   [row(...heads), row(...heads.map(() => '---')), ...rows.map((cells) => row(...cells))].join('\n');
 
@@ -32,7 +32,7 @@ key is an error. Each key has a command-line option, which wins over the file. [
 has examples.
 `;
 
-/** The reference of policy keys and schemas, `schemas/README.md`. */
+/** Returns the reference of policy keys and schemas, `schemas/README.md`. */
 export function policyReference(): string {
   const rows = policyKeys().map(({ key, description, default: value }) => [
     `\`${key}\``,
@@ -53,7 +53,7 @@ its remedy and an example. An error means that nothing is written.
 To add a diagnostic, define it in one of these files, call the definition where the problem is found, and run \`npm run docs\`.
 `;
 
-/** The reference of diagnostics, \`src/diagnostics/README.md\`: a table per file. */
+/** Returns the reference of diagnostics, `src/diagnostics/README.md`, with a table per file. */
 export function diagnosticsReference(): string {
   const sections = BY_FILE.map(({ file, definitions }) => {
     const rows = definitions.map(({ code, info }) => [`\`${code}\``, info.severity, info.meaning]);

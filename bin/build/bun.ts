@@ -1,6 +1,6 @@
 /**
- * The Bun runtime that a standalone executable contains: pinned packages of the npm registry, checked against their
- * integrity before use. They are no dependency of `npm ci`, since only `npm run package` needs them.
+ * The Bun runtime that a standalone executable contains: pinned packages of the npm registry, whose integrity is checked
+ * before use. `npm ci` does not install them, because only `npm run package` needs them.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { runProgram } from './run-program.js';
 const VERSION = '1.4.5';
 
 /**
- * What is pinned per architecture. For x86_64 it is the build for CPUs without AVX2, which include QEMU's default CPU models.
+ * The pinned package per architecture. For x86_64 it is the build for CPUs without AVX2, such as QEMU's default CPU models.
  */
 const PINNED = {
   x86_64: {
@@ -26,24 +26,24 @@ const PINNED = {
   },
 } as const;
 
-/** An architecture by its name in the kernel and in RPM. */
+/** The name of an architecture, as in the kernel and in RPM. */
 export type Architecture = keyof typeof PINNED;
 
 export const ARCHITECTURES = Object.keys(PINNED) as readonly Architecture[];
 
-/** The architecture of the machine that builds. */
+/** Returns the architecture of the build machine. */
 export function ownArchitecture(): Architecture {
   const architecture = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string];
   if (architecture === undefined) throw new Error(`there is no Bun for ${process.arch}; build on x86_64 or aarch64`);
   return architecture as Architecture;
 }
 
-/** What `bun build --target` calls the architecture. */
+/** Returns the name of an architecture for `bun build --target`. */
 export const bunTarget = (architecture: Architecture): string => PINNED[architecture].target;
 
 /**
- * The path of the Bun executable for an architecture. The first call downloads it into the user's cache.
- * @throws Error when the download is not what is pinned
+ * Returns the path of the Bun executable for an architecture. The first call downloads it into the user's cache.
+ * @throws Error if the download is not the pinned package
  */
 export function bunFor(architecture: Architecture): string {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'vsmmu-build');
@@ -67,7 +67,7 @@ function download(architecture: Architecture, cache: string, folder: string): vo
     runProgram('tar', ['-xzf', join(scratch, tarball), '-C', scratch]);
     rmSync(join(scratch, tarball));
     chmodSync(join(scratch, 'package', 'bin', 'bun'), 0o755);
-    // A second build that made it meanwhile has the same.
+    // If another build created the folder meanwhile, it has the same content.
     if (!existsSync(folder)) renameSync(scratch, folder);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

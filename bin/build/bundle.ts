@@ -1,8 +1,12 @@
 /**
- * Makes dist/: `vsmmu.cjs`, the whole command line in one file for bin/vsmmu; `hook.cjs`, the part of it that libvirt's hook
- * needs; `batch-worker.cjs`, which the threads of a batch run; `index.js` and `types/`, the library; `LICENCES`, of the packages
- * inside. Nothing is left to be installed beside it.
- * Nothing in dist/ may depend on the Node that built it: Node crashes on code that another one compiled.
+ * Builds dist/, which needs no other packages at run time:
+ * - `vsmmu.cjs`: the whole command line in one file, for bin/vsmmu
+ * - `hook.cjs`: the part of it that libvirt's hook needs
+ * - `batch-worker.cjs`: the program that the threads of a batch run
+ * - `index.js` and `types/`: the library
+ * - `LICENCES`: the licences of the bundled packages
+ *
+ * dist/ must not depend on the Node that built it: Node crashes on code that another version of Node compiled.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +16,7 @@ import { REPOSITORY } from './repository.js';
 
 const dist = join(REPOSITORY, 'dist');
 
-/** The programs, by name: where each starts. */
+/** The entry point of each program, by name. */
 const programs = {
   vsmmu: 'src/cli/start.ts',
   hook: 'src/cli/start-hook.ts',
@@ -37,7 +41,7 @@ for (const [name, entry] of Object.entries(programs)) {
     format: 'cjs',
     minifySyntax: true,
     minifyWhitespace: true,
-    // Stack traces show names, so only the hook, which starts most often, is without them.
+    // Stack traces show names. Only the hook, which starts most often, is built without them.
     minifyIdentifiers: name === 'hook',
     define: { 'import.meta.url': 'importMetaUrl' },
     banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },

@@ -1,6 +1,6 @@
 /**
- * Lists the commands of src/cli/commands in src/generated/commands.ts: what lists of commands show, and how to load each. Part of
- * `npm run generate`.
+ * Writes src/generated/commands.ts: for each command in src/cli/commands, the properties that lists of commands show, and a
+ * function that loads it. Part of `npm run generate`.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** A package for Debian and Ubuntu. */
+/** Builds the package for Debian and Ubuntu. */
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -10,12 +10,12 @@ import { CONFIGURATION_FILES, layOut } from './install-tree.js';
 import { DESCRIPTION, type Release, SUMMARY } from './release.js';
 import { runProgram } from './run-program.js';
 
-/** There is no address yet; RFC 2606 keeps this domain free. */
+/** The project has no e-mail address yet. RFC 2606 reserves the domain .invalid. */
 const MAINTAINER = 'The vsmmu authors <maintainers@vsmmu.invalid>';
 
 const DEBIAN_NAMES: Readonly<Record<Architecture, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
 
-/** `prerm remove`: the hook must not start a program that is gone. Another vsmmu may come first in the PATH. */
+/** `prerm remove`: the hook must not start a program that was removed. Another vsmmu can come first in the PATH. */
 const PRERM = `#!/bin/sh
 set -e
 if [ "$1" = remove ]; then
@@ -23,7 +23,7 @@ if [ "$1" = remove ]; then
 fi
 `;
 
-/** An upgrade brings the hook's script up to date where it is installed; nothing enables it. */
+/** An upgrade updates the hook's script if it is installed. The package never enables the hook. */
 const POSTINST = `#!/bin/sh
 set -e
 if [ "$1" = configure ]; then
@@ -32,7 +32,7 @@ if [ "$1" = configure ]; then
 fi
 `;
 
-/** What belongs to the administrator stays until a purge: backups are what `batch rollback` goes by. */
+/** Files of the administrator stay until a purge: `batch rollback` needs the backups. */
 const POSTRM = `#!/bin/sh
 set -e
 if [ "$1" = purge ]; then
@@ -83,7 +83,7 @@ export function buildDeb(
       `Maintainer: ${MAINTAINER}`,
       `Installed-Size: ${size}`,
       'Depends: libc6 (>= 2.17)',
-      // Hosts have both. Were they recommended, apt would want the network on those that do not.
+      // Hosts have both packages. With Recommends instead, apt would need the network on hosts that do not have them.
       'Suggests: libvirt-clients, logrotate',
       'Section: admin',
       'Priority: optional',
@@ -104,14 +104,14 @@ export function buildDeb(
     writeFileSync(join(control, name), script, { mode: 0o755 });
   }
   const path = join(folder, `vsmmu_${version}_${DEBIAN_NAMES[architecture]}.deb`);
-  // Two of nine levels: the others take minutes for a few per cent.
+  // Level 2 of 9: higher levels take minutes and save only a few per cent.
   runProgram('dpkg-deb', ['--root-owner-group', '-Zxz', '-z2', '--build', root, path], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(date.getTime() / 1000) },
   });
   return path;
 }
 
-/** Paths of all files below a folder, relative to it and sorted. */
+/** Returns the paths of all files below a folder, relative to it and sorted. */
 function filesBelow(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -1,9 +1,9 @@
-/** Embeds shell scripts into the sources, so that every form of the program has them: part of `npm run generate`. */
+/** Embeds shell scripts into the sources, so that every build of the program contains them: part of `npm run generate`. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from './repository.js';
 
-/** Script → the module that it becomes, and the name of the constant in it. */
+/** Maps a script to the generated module, and to the constant in that module. */
 const SCRIPTS = {
   'bin/vsmmu-qemu-hook': ['hook-script', 'HOOK_TEMPLATE'],
   'src/guest/report.sh': ['guest-script', 'GUEST_SCRIPT'],

@@ -1,8 +1,8 @@
 /**
- * The standalone executable: the command line with Bun's runtime and the bytecode that this runtime compiled ahead. It needs
- * no Node.js and, of the host, only glibc 2.17.
+ * Builds the standalone executable: the command line, Bun's runtime, and bytecode that this runtime compiled in advance. It
+ * does not need Node.js. On the host, it needs only glibc 2.17 or newer.
  *
- * `strip` removes the program and leaves plain Bun: never strip it.
+ * Never strip it: `strip` removes the program and leaves plain Bun.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,8 +18,8 @@ export interface Executable {
 }
 
 /**
- * The options that decide what the executable does and how fast. Bun ignores options that it does not know, so
- * test/packages/flags.test.ts tries the effect of each.
+ * The options that determine the behaviour and the speed of the executable. Bun ignores unknown options, so
+ * test/packages/flags.test.ts tests the effect of each one.
  */
 export const COMPILE_OPTIONS = [
   '--bytecode',
@@ -28,9 +28,9 @@ export const COMPILE_OPTIONS = [
   '--minify',
   // A command loads only what it needs.
   '--splitting',
-  // A run is over before compiled code would pay. Long runs compile what they repeat, as without this option.
+  // Most runs end before compiled code would save time. Long runs compile the code that they repeat, as without this option.
   '--compile-jit-policy=100',
-  // A root program must not obey files of the folder it is started in.
+  // A program that runs as root must not read configuration files from its working directory.
   '--no-compile-autoload-dotenv',
   '--no-compile-autoload-bunfig',
   '--no-compile-autoload-tsconfig',
@@ -38,8 +38,8 @@ export const COMPILE_OPTIONS = [
 ] as const;
 
 /**
- * Builds the executable `vsmmu` for an architecture into a folder, which is emptied first. The same sources give the same bytes, wherever the
- * repository is.
+ * Builds the executable `vsmmu` for an architecture into a folder, which is emptied first. The same sources give the same
+ * bytes, independent of the path of the repository.
  */
 export function buildExecutable(architecture: Architecture, folder: string): Executable {
   rmSync(folder, { recursive: true, force: true });
@@ -64,7 +64,7 @@ function compile(architecture: Architecture, path: string, options: readonly str
       ...options,
       `--target=${bunTarget(architecture)}`,
       `--compile-executable-path=${bunFor(architecture)}`,
-      // Beside the program, where it looks for the worker by its file name.
+      // Puts the worker next to the program, which looks for it there by its file name.
       '--entry-naming=[name].[ext]',
       'src/cli/start.ts',
       'src/batch/batch-worker.ts',
@@ -77,8 +77,8 @@ function compile(architecture: Architecture, path: string, options: readonly str
 }
 
 /**
- * Records which functions the runs that matter most use. Bun puts their bytecode side by side, so that a run reads fewer pages of
- * the executable. The order names functions by the hash of their source and holds for every architecture.
+ * Records which functions the most important runs use. Bun puts their bytecode next to each other, so that a run reads fewer
+ * pages of the executable. The order identifies functions by the hash of their source, so it is valid for every architecture.
  */
 function bytecodeOrder(executable: string, folder: string): string {
   runProgram('tar', ['-xzf', join(REPOSITORY, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);

@@ -1,4 +1,4 @@
-/** The files that a package installs, laid out in a folder as they will be below `/`. */
+/** Lays out the files that a package installs in a folder, with the same paths as below `/`. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,12 +8,12 @@ import { copyrightFile } from './licences.js';
 import { manPages } from './man.js';
 import { REPOSITORY } from './repository.js';
 
-/** Where the distributions' policies differ. */
+/** The paths that differ between distributions. */
 export interface Layout {
   readonly zshFunctions: string;
 }
 
-/** A configuration file that an upgrade keeps as the administrator left it. */
+/** Configuration files: an upgrade keeps the administrator's changes. */
 export const CONFIGURATION_FILES = ['/etc/vsmmu/policy.json', '/etc/logrotate.d/vsmmu'];
 
 const TMPFILES =
@@ -30,7 +30,10 @@ const LOGROTATE = `/var/log/vsmmu-hook.log {
 }
 `;
 
-/** Lays the files of a package out in a folder, which is emptied first. @param date of the man pages */
+/**
+ * Lays out the files of a package in a folder, which is emptied first.
+ * @param date the date of the man pages
+ */
 export function layOut(root: string, { path, inputs }: Executable, layout: Layout, date: Date): void {
   rmSync(root, { recursive: true, force: true });
   const put = (to: string, content: string | Uint8Array, mode = 0o644): void => {

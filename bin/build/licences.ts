@@ -1,4 +1,4 @@
-/** The licences of everything inside a package: of vsmmu, of the npm packages bundled with it, and of Bun with its libraries. */
+/** Collects the licences of everything in a package: vsmmu, the npm packages bundled with it, and Bun with its libraries. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from './repository.js';
@@ -9,11 +9,11 @@ interface Bundled {
   readonly version: string;
   readonly licence: string;
   readonly copyright: string;
-  /** The text of its licence file; empty where it has none. */
+  /** The text of its licence file; empty if it has none. */
   readonly text: string;
 }
 
-/** Bun 1.4.5 and what it links statically: from the LICENSE.md of its source. */
+/** Bun 1.4.5 and the libraries that it links statically, from the LICENSE.md of its source. */
 const BUN: readonly (readonly [name: string, licence: string, source: string])[] = [
   ['Bun', 'MIT', 'github.com/oven-sh/bun'],
   ['JavaScriptCore and WebKit', 'LGPL-2', 'github.com/oven-sh/WebKit'],
@@ -49,7 +49,7 @@ version of these libraries, build Bun with it as its LICENSE.md describes, and b
 bin/build/executable.ts passes its path as --compile-executable-path.`;
 
 /**
- * The npm packages among the inputs of a bundle, by name.
+ * Returns the npm packages among the inputs of a bundle, by name.
  * @param inputs paths as esbuild and Bun list them, relative to the repository
  */
 function bundledPackages(inputs: readonly string[]): readonly Bundled[] {
@@ -67,7 +67,7 @@ function readPackage(folder: string): Bundled {
   return { name, version, licence: license, copyright: holder ?? `the authors of ${name}`, text };
 }
 
-/** One plain text with the licences of the npm packages in a bundle. */
+/** Returns one plain text with the licences of the npm packages in a bundle. */
 export function thirdPartyLicences(inputs: readonly string[]): string {
   const parts = bundledPackages(inputs).map(
     ({ name, version, licence, copyright, text }) => `${name} ${version} (${licence})\n\n${text || copyright}\n`,
@@ -75,7 +75,7 @@ export function thirdPartyLicences(inputs: readonly string[]): string {
   return `The files of this folder contain code of the following packages.\n\n${parts.join(`\n${'-'.repeat(78)}\n\n`)}`;
 }
 
-/** The copyright file of Debian's machine-readable form (DEP-5) for the standalone executable. */
+/** Returns the copyright file for the standalone executable, in Debian's machine-readable form (DEP-5). */
 export function copyrightFile(inputs: readonly string[]): string {
   const packages = bundledPackages(inputs);
   const own = 'Files: *\nCopyright: The vsmmu authors\nLicense: Apache-2.0';
@@ -126,7 +126,7 @@ following conditions are met:
 2. Redistributions in binary form must reproduce the above copyright notice, this list of conditions and the following disclaimer
 in the documentation and/or other materials provided with the distribution.`;
 
-/** The short standard licences, for which Debian has no common file. */
+/** Texts of short standard licences. Debian has no common file for them. */
 const TEXTS: Readonly<Record<string, string>> = {
   MIT: `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
 files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy,
@@ -163,7 +163,7 @@ this software in a product, an acknowledgment in the product documentation would
 3. This notice may not be removed or altered from any source distribution.`,
 };
 
-/** Text as a field of a control file: each line indented, an empty one as a dot. */
+/** Formats text for a field of a control file: each line is indented, and an empty line becomes a dot. */
 const indented = (text: string): string =>
   text
     .split('\n')

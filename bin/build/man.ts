@@ -1,6 +1,6 @@
 /**
- * The man pages, made from the definitions of commands, policy keys and diagnostics. They are mdoc (mandoc's and groff's
- * language for manuals); `mandoc -T lint` has no warning about them.
+ * Makes the man pages from the definitions of commands, policy keys and diagnostics. They are in mdoc, the manual language of
+ * mandoc and groff. `mandoc -T lint` must print no warnings.
  */
 
 import type { Command } from '../../src/cli/command.js';
@@ -10,19 +10,22 @@ import { CODES, type DiagnosticCode } from '../../src/diagnostics/codes.js';
 import { COMMANDS } from '../../src/generated/commands.js';
 import { policyKeys } from '../../src/plan/policy.js';
 
-/** A page by its file name: `vsmmu-rewrite.1`. */
+/** Pages by file name: `vsmmu-rewrite.1`. */
 export type ManPages = Readonly<Record<string, string>>;
 
 const PURPOSE = 'place host devices of libvirt domains behind one virtual SMMUv3 per physical SMMUv3';
 
-/** The commands that have a page: those that only programs call have none. */
+/** The commands that have a page. Internal commands, which only programs call, have none. */
 const PUBLIC_COMMANDS = await Promise.all(
   Object.entries(COMMANDS).flatMap(([name, { internal, load }]) =>
     internal ? [] : [load().then((command): [string, Command] => [name, command])],
   ),
 );
 
-/** All pages. @param date the date that they carry */
+/**
+ * Returns all pages.
+ * @param date the date of the pages
+ */
 export function manPages(date: Date): ManPages {
   const commands = PUBLIC_COMMANDS;
   return {
@@ -149,7 +152,7 @@ function commandPage(date: Date, name: string, command: Command): string {
 /** The one-line description of a page, which apropos(1) shows. */
 const summaryLine = (summary: string): string => summary.split(/[;:]/)[0] ?? summary;
 
-/** `[DOMAIN]`, `DOMAIN BDF`, `[NAME...]` in mdoc. */
+/** Converts operands to mdoc: `[DOMAIN]`, `DOMAIN BDF`, `[NAME...]`. */
 function operandsMacro(operands: string): string {
   return operands
     .split(' ')
@@ -248,7 +251,7 @@ function page(date: Date, name: string, volume: number, purpose: string, section
 
 const section = (title: string, ...lines: readonly string[]): string => [`.Sh ${title}`, ...lines, ''].join('\n');
 
-/** References in the order that mdoc asks for: by section, then by name. */
+/** Lists references in the order that mdoc requires: by section, then by name. */
 function seeAlso(references: readonly string[]): string {
   const sorted = references
     .map((reference) => reference.split(' ') as [string, string])
@@ -259,7 +262,7 @@ function seeAlso(references: readonly string[]): string {
   );
 }
 
-/** A paragraph as text lines of at most 78 characters; a sentence begins on a new line, as roff wants it for its spacing. */
+/** Formats a paragraph in short lines. Each sentence begins on a new line, because roff needs this for its spacing. */
 function text(paragraph: string): string {
   const sentences = paragraph
     .replace(/\s+/g, ' ')
@@ -271,7 +274,7 @@ function text(paragraph: string): string {
     .join('\n');
 }
 
-/** A line of text in which nothing is a request of roff, in ASCII. */
+/** Converts a line to ASCII, and escapes it so that roff finds no request in it. */
 function escapeLine(line: string): string {
   return line
     .replaceAll('\\', '\\e')

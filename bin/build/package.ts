@@ -1,6 +1,6 @@
 /**
- * `npm run package [-- VERSION]`: builds everything that can be installed into `packages/`: a standalone executable, a .deb and
- * an .rpm per architecture, and the npm package. It needs dpkg-deb, rpmbuild and the npm registry (for Bun, the first time).
+ * `npm run package [-- VERSION]`: builds all installable files into `packages/`: a standalone executable, a .deb and an .rpm
+ * per architecture, and the npm package. It needs dpkg-deb and rpmbuild, and the npm registry to download Bun the first time.
  */
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

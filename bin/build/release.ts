@@ -2,10 +2,10 @@ import { VERSION } from '../../src/version.js';
 import { REPOSITORY } from './repository.js';
 import { runProgram } from './run-program.js';
 
-/** What is released. */
+/** A release of vsmmu. */
 export interface Release {
   readonly version: string;
-  /** The time that all files of the packages carry: of the commit that is built, so that two builds give the same bytes. */
+  /** The time of all files in the packages. It is the time of the commit, so that two builds give the same bytes. */
   readonly date: Date;
 }
 
@@ -22,7 +22,9 @@ export const DESCRIPTION = [
   'batches over many domains with rollback.',
 ];
 
-/** The release that the sources are. SOURCE_DATE_EPOCH overrides the commit's time; the version can be given for tests. */
+/**
+ * Returns the release of these sources. SOURCE_DATE_EPOCH replaces the time of the commit. Tests can give another version.
+ */
 export function release(version: string = VERSION): Release {
   const epoch =
     process.env.SOURCE_DATE_EPOCH ?? runProgram('git', ['log', '-1', '--format=%ct'], { cwd: REPOSITORY }).trim();

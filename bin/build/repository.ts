@@ -1,4 +1,4 @@
 import { fileURLToPath } from 'node:url';
 
-/** The top of the repository. */
+/** The root folder of the repository. */
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,4 +1,4 @@
-/** A package for RHEL and its relatives, made by rpmbuild on any architecture. */
+/** Builds the package for RHEL and related distributions with rpmbuild, on any architecture. */
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Architecture } from './bun.js';
@@ -7,7 +7,7 @@ import { CONFIGURATION_FILES, layOut } from './install-tree.js';
 import { DESCRIPTION, type Release, SUMMARY } from './release.js';
 import { runProgram } from './run-program.js';
 
-/** The texts of licences that the copyright file refers to, which only Debian has on every system. */
+/** The licence texts that the copyright file refers to. Only Debian has them on every system. */
 const LICENCES = ['Apache-2.0', 'LGPL-2', 'LGPL-2.1'];
 
 function spec({ version, date }: Release): string {

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
 /**
- * Runs a program to its end and returns its standard output.
- * @throws Error with the program's standard error when it does not end with 0
+ * Runs a program, waits until it ends, and returns its standard output.
+ * @throws Error with the program's standard error if its exit code is not 0
  */
 export function runProgram(
   program: string,

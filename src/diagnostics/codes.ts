@@ -66,7 +66,7 @@ export const BY_FILE: readonly { readonly file: string; readonly definitions: re
   })),
 ];
 
-/** Every code with what is known about it. */
+/** All codes with their properties. */
 export const CODES = Object.fromEntries(
   BY_FILE.flatMap(({ definitions }) => definitions.map(({ code, info }) => [code, info])),
 ) as Readonly<Record<DiagnosticCode, CodeInfo>>;

@@ -12,41 +12,41 @@ export interface Diagnostic {
   /** One of `DiagnosticCode`. */
   readonly code: string;
   readonly severity: Severity;
-  /** What is wrong, with the element or the device; one line, no full stop. */
+  /** The problem, with the element or the device; one line, no full stop. */
   readonly message: string;
-  /** What to do about it; one line, no full stop. */
+  /** The recommended action; one line, no full stop. */
   readonly hint?: string;
-  /** The file, where it is not the domain's (a policy, a topology). */
+  /** The file, if it is not the domain's (a policy, a topology). */
   readonly file?: string;
   readonly location?: Location;
 }
 
-/** What every diagnostic may be given besides the arguments of its message. */
+/** Optional arguments of every diagnostic, besides the arguments of its message. */
 export interface Context {
   readonly file?: string | undefined;
   readonly location?: Location | undefined;
   /** Replaces the hint of the definition. */
   readonly hint?: string | undefined;
-  /** Replaces the severity of the definition, where it depends on policy or on the command. */
+  /** Replaces the severity of the definition, if it depends on policy or on the command. */
   readonly severity?: Severity | undefined;
 }
 
-/** What is known about a code. White space in `why` and `remedy` is not significant. */
+/** The properties of a code, without its messages. White space in `why` and `remedy` is not significant. */
 export interface CodeInfo {
   readonly severity: Severity;
-  /** What the code means, for the reference: one line of Markdown, no full stop. */
+  /** The meaning of the code, for the reference: one line of Markdown, no full stop. */
   readonly meaning: string;
-  /** What to do, where that does not depend on the case: one line, no full stop. */
+  /** The recommended action, if it is the same in every case: one line, no full stop. */
   readonly hint?: string;
   /** The cause and the consequences. */
   readonly why: string;
-  /** What to do, the best option first. */
+  /** The recommended actions, the best one first. */
   readonly remedy: string;
   /** XML or a command line that shows the case or its remedy. */
   readonly example: string;
 }
 
-/** A message, with a hint where that depends on the arguments. */
+/** A message, with a hint if the hint depends on the arguments. */
 export type Text = string | { readonly message: string; readonly hint: string | undefined };
 
 /** Makes a diagnostic from the arguments of its message. */
@@ -59,7 +59,7 @@ interface Defined<Code extends string> {
   readonly info: CodeInfo;
 }
 
-/** The definition of a code: called with the arguments of its message, it makes the diagnostic. */
+/** The definition of a code: a function that makes a diagnostic from the arguments of the message. */
 export type Definition<Code extends string, Args extends object> = Make<Args> & Defined<Code>;
 
 type Cases = Readonly<Record<string, string | ((args: never) => Text)>>;
@@ -71,8 +71,8 @@ export type CasesDefinition<Code extends string, Messages extends Cases> = Defin
 };
 
 /**
- * Defines a code with one message.
- * @param text the message: fixed, or made from typed arguments; what `explain` prints
+ * Defines a code with one message, which is a fixed text or is made from typed arguments. `explain` prints the other
+ * properties.
  */
 export function define<const Code extends string, Args extends object = object>(
   code: Code,
@@ -106,12 +106,15 @@ function maker(code: string, info: CodeInfo, text: string | ((args: never) => Te
   };
 }
 
-/** Diagnostics with each warning made an error. */
+/** Returns diagnostics in which each warning is an error. */
 export function warningsAsErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   return diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
 }
 
-/** Longer words are values of a document, and longer texts are lists of them: the beginning identifies them. */
+/**
+ * The limits of a word and of a text, in characters. Longer words are values of a document, and longer texts are lists of
+ * such values: their beginning is enough to identify them.
+ */
 const MAX_WORD = 500;
 const MAX_TEXT = 4000;
 

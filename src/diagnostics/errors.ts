@@ -1,8 +1,8 @@
 import type { Diagnostic } from './diagnostic.js';
 
 /**
- * An error of the user, of a domain or of the environment, as diagnostics; never a bug in vsmmu.
- * It has exactly three subclasses; `src/cli` gives each its exit code.
+ * An error that the user, a domain or the environment caused, with its diagnostics; never a bug in vsmmu. It has exactly
+ * three subclasses; `src/cli` gives each its exit code.
  */
 export abstract class DiagnosedError extends Error {
   readonly diagnostics: readonly Diagnostic[];

@@ -1,13 +1,13 @@
 import { type Context, type Diagnostic, define, defineCases } from './diagnostic.js';
 
-/** What a plan needs of something limited. */
+/** A limited resource, and how much of it a plan needs. */
 interface Exhausted {
-  /** In the plural: `PCI bus numbers`. */
+  /** The resource, in the plural: `PCI bus numbers`. */
   readonly what: string;
   readonly sum: number;
   readonly limit: number;
   readonly ledger: readonly { readonly consumer: string; readonly count: number }[];
-  /** What would help, and how much. */
+  /** The options that save some of it, and how much each one saves. */
   readonly savings: readonly { readonly how: string; readonly saved: number; readonly isEnough: boolean }[];
 }
 

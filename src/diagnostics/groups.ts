@@ -9,7 +9,7 @@ const HIDDEN = `<hostdev mode='subsystem' type='pci' managed='yes'>
   <address type='unassigned'/>
 </hostdev>`;
 
-/** Names the ports to enable ACS on; without any, the functions of one card share the group. */
+/** Returns a hint that names the ports to enable ACS on. If there are none, the functions of one card share the group. */
 export function acsHint(portsWithoutAcs: readonly string[]): string {
   if (portsWithoutAcs.length === 0) {
     return 'these functions have no ACS between them; with ACS each gets a group of its own';

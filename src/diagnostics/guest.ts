@@ -1,6 +1,6 @@
 import { define } from './diagnostic.js';
 
-/** The line of a log that a diagnostic is about, in the middle of a message. */
+/** Quotes the line of a log that a diagnostic is about, for the middle of a message. */
 const quoted = (line: string): string => `"${line}"`;
 
 export const guestUnasked = define('guest-unasked', {

@@ -22,7 +22,7 @@ export const metadataInvalid = defineCases('metadata-invalid', {
   example: `vsmmu revert -i --backup .orig --force vm.xml`,
 });
 
-/** The clause for `metadataInvalid.unusable`, where the record would change an element that vsmmu does not manage. */
+/** Makes the reason for `metadataInvalid.unusable`: the record would change an element that vsmmu does not manage. */
 export const unmanagedChange = (element: string): string => `it would change <${element}>, which vsmmu does not manage`;
 
 export const metadataStale = defineCases('metadata-stale', {

@@ -2,7 +2,7 @@ import { define } from './diagnostic.js';
 
 const VERIFY = 'vsmmu verify vm';
 
-/** The line of a log that a diagnostic is about, in the middle of a message. */
+/** Quotes the line of a log that a diagnostic is about, for the middle of a message. */
 const quoted = (line: string): string => `"${line}"`;
 
 export const domainNotRunning = define('domain-not-running', {

@@ -4,16 +4,16 @@ export interface NamedFunction {
   readonly bridge: boolean;
 }
 
-/** Longer lists end in the number of names left out. */
+/** The maximum number of names in a list. A longer list ends with the number of names that are left out. */
 const MAX_NAMES = 8;
 
-/** `a, b and c` */
+/** Joins names: `a, b and c`. */
 export function listNames(names: readonly string[]): string {
   const shown = names.length > MAX_NAMES ? [...names.slice(0, MAX_NAMES), `${names.length - MAX_NAMES} more`] : names;
   return shown.length > 1 ? `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}` : shown.join('');
 }
 
-/** `0000:31:00.0 and the bridge 0000:30:00.0` */
+/** Joins the names of functions: `0000:31:00.0 and the bridge 0000:30:00.0`. */
 export function nameFunctions(functions: readonly NamedFunction[]): string {
   return listNames(functions.map(({ bdf, bridge }) => (bridge ? `the bridge ${bdf}` : bdf)));
 }

@@ -4,26 +4,28 @@ import { InputError } from '../diagnostics/errors.js';
 import type { XmlElement } from '../xml/document.js';
 import { parseNumber } from './number.js';
 
-/** libvirt's number of a PCI controller, 0–255: what `index=` says and what `bus=` of a guest address names. */
+/**
+ * libvirt's number for a PCI controller, 0–255. It is the controller's `index=`, and the `bus=` of guest addresses behind it.
+ */
 export type ControllerIndex = number & { readonly __unit: 'controller index' };
 
-/** Takes a number for a controller index. */
+/** Converts a number to a controller index. */
 export function controllerIndex(index: number): ControllerIndex {
   return index as ControllerIndex;
 }
 
-/** A PCI bus number as the guest sees it, 0–255: what `busNr` of an expander bus says. */
+/** A PCI bus number as the guest sees it, 0–255, such as the `busNr` of an expander bus. */
 export type BusNumber = number & { readonly __unit: 'bus number' };
 
-/** Takes a number for a bus number. */
+/** Converts a number to a bus number. */
 export function busNumber(number: number): BusNumber {
   return number as BusNumber;
 }
 
-/** A PCI address of the host, always lower-case `dddd:bb:ss.f`; the domain has four digits or more. */
+/** A PCI address with hardware bus numbers, always lower-case `dddd:bb:ss.f`. The domain has four or more digits. */
 export type Bdf = string & { readonly __unit: 'bdf' };
 
-/** The four parts of a PCI address as hardware numbers them. */
+/** The four parts of a PCI address. */
 export interface PciAddress {
   readonly domain: number;
   readonly bus: number;
@@ -31,7 +33,7 @@ export interface PciAddress {
   readonly function: number;
 }
 
-/** Where libvirt puts a device in the guest: a slot of the bus that a PCI controller makes. */
+/** A guest address as libvirt assigns it: a slot and function on the bus of a PCI controller. */
 export interface GuestAddress {
   readonly bus: ControllerIndex;
   readonly slot: number;
@@ -45,17 +47,17 @@ const BDF = /^([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/;
 
 const hex = (n: number, digits: number): string => n.toString(16).padStart(digits, '0');
 
-/** `0000:31:10.2` of its parts. */
+/** Formats a PCI address: `0000:31:10.2`. */
 export function formatBdf({ domain, bus, slot, function: func }: PciAddress): Bdf {
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(slot, 2)}.${func}` as Bdf;
 }
 
-/** libvirt's name of a PCI device (`virsh nodedev-list`). */
+/** libvirt's name for a PCI device (`virsh nodedev-list`). */
 const NODE_DEVICE = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/;
 
 /**
- * Parses a BDF; undefined if the text is not one. Accepts upper case, `31:10.2` as `lspci` prints it, and
- * `pci_0000_31_10_2` as libvirt does.
+ * Parses a BDF; undefined if the text is not one. Accepts upper case, `31:10.2` as `lspci` prints it, and `pci_0000_31_10_2`
+ * as libvirt prints it.
  */
 export function parseBdf(text: string): Bdf | undefined {
   const lower = text.toLowerCase().replace(NODE_DEVICE, '$1:$2:$3.$4');
@@ -70,12 +72,12 @@ export function compareBdf(a: Bdf, b: Bdf): number {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** How libvirt writes a guest address: `0x0a:0x00.0x0` without the prefixes, the bus being a controller index. */
+/** Formats a guest address as libvirt does, but without the 0x prefixes: `0a:00.0`. The bus is a controller index. */
 export function formatGuestAddress({ bus, slot, function: func }: GuestAddress): string {
   return `${hex(bus, 2)}:${hex(slot, 2)}.${func}`;
 }
 
-/** The attributes of the `<address>` in a host device's `<source>`, in libvirt's order and form. */
+/** Returns the attributes of the `<address>` in a host device's `<source>`, in libvirt's order and form. */
 export function bdfAttributes(bdf: Bdf): [name: string, value: string][] {
   const [domain = '', bus = '', slot = '', func = ''] = bdf.split(/[:.]/);
   return [
@@ -86,7 +88,7 @@ export function bdfAttributes(bdf: Bdf): [name: string, value: string][] {
   ];
 }
 
-/** The attributes of a guest's `<address type='pci'/>`, in libvirt's order and form. */
+/** Returns the attributes of a guest's `<address type='pci'/>`, in libvirt's order and form. */
 export function guestAddressAttributes(
   { bus, slot, function: func }: GuestAddress,
   multifunction = false,
@@ -102,8 +104,8 @@ export function guestAddressAttributes(
 }
 
 /**
- * Reads the attributes of a PCI `<address>`: `domain`, `bus`, `slot`, `function`, each a number in C's base 0 and 0 where
- * it is missing, as libvirt reads them.
+ * Reads `domain`, `bus`, `slot` and `function` of a PCI `<address>` as libvirt does: each is a number in C's base 0 (decimal,
+ * octal or hexadecimal), and a missing one is 0.
  * @throws InputError `address-invalid` if a part is not a number or is out of range
  */
 export function readPciAddress(element: Pick<XmlElement, 'attribute'>, location: Location): PciAddress {

@@ -3,12 +3,12 @@ import type { XmlElement } from '../xml/document.js';
 import type { BusNumber, ControllerIndex, GuestAddress } from './address.js';
 import type { CellId } from './numa.js';
 
-/** A `<controller type='pci'>`: the bus that it makes has its index for a name. */
+/** A `<controller type='pci'>`. Guest addresses refer to its bus by its index. */
 export interface PciController {
   readonly index: ControllerIndex;
-  /** libvirt's name of its kind: `pcie-root`, `pcie-root-port`, `pcie-expander-bus` … */
+  /** Its `model`: `pcie-root`, `pcie-root-port`, `pcie-expander-bus` … */
   readonly model: string;
-  /** Where it sits itself; none on `pcie-root`, and none where libvirt is still to choose. */
+  /** Its own address; undefined for `pcie-root`, and if libvirt has not assigned one yet. */
   readonly address: GuestAddress | undefined;
   readonly multifunction: boolean;
   /** `busNr` of an expander bus. */
@@ -22,17 +22,17 @@ export interface PciController {
   readonly element: XmlElement;
 }
 
-/** The models that make a root bus of their own, beside `pcie.0` (libvirt 12.8: formatdomain, "PCI controllers"). */
+/** The models that create a root bus of their own besides `pcie.0` (libvirt 12.8: formatdomain, "PCI controllers"). */
 export const EXPANDER_MODELS: ReadonlySet<string> = new Set(['pcie-expander-bus', 'pci-expander-bus']);
 
 /** The model of a domain's first root bus, which has index 0 and no address. */
 export const ROOT_MODELS: ReadonlySet<string> = new Set(['pcie-root', 'pci-root']);
 
-/** The highest controller index that libvirt takes (a byte of an address). */
+/** The highest controller index that libvirt accepts (an address has one byte for it). */
 export const MAX_CONTROLLER_INDEX = 255;
 
 /** The highest `busNr` of an expander bus; the lowest is 1 (libvirt 12.8, QEMU 11.1). */
 export const MAX_BUS_NR = 254;
 
-/** The highest slot of a bus; `pcie.0` has its slot 0 taken by the host bridge. */
+/** The highest slot of a bus. Slot 0 of `pcie.0` is used by the host bridge. */
 export const MAX_SLOT = 31;

@@ -10,13 +10,13 @@ import { type CellId, cellId } from './numa.js';
 import { parseNumber } from './number.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from './vsmmu-attributes.js';
 
-/** The cell that an expander bus's `<target>` names; undefined if it names none, or an invalid one. */
+/** Returns the cell that an expander bus's `<target>` names; undefined if it names none, or an invalid one. */
 function cellOf(target: XmlElement | undefined): CellId | undefined {
   const text = target?.child('node')?.text.trim() ?? '';
   return /^\d{1,5}$/.test(text) ? cellId(Number(text)) : undefined;
 }
 
-/** Whether an element's address is the first of several functions of its slot. */
+/** Whether an element's address has `multifunction='on'`: other functions may be in its slot. */
 function isMultifunction(element: XmlElement): boolean {
   return element.child('address')?.attribute('multifunction') === 'on';
 }
@@ -140,7 +140,7 @@ export class DeviceReader {
   numberControllers(): void {
     const taken = new Set<number>(this.controllers.map((c) => c.index));
     for (const controller of this.#unnumbered) {
-      // 0 is a root bus's, written or not.
+      // Index 0 belongs to the root bus, even if the domain does not list it.
       let index = ROOT_MODELS.has(controller.model) ? 0 : 1;
       while (taken.has(index)) index++;
       if (index > MAX_CONTROLLER_INDEX) {
@@ -154,7 +154,7 @@ export class DeviceReader {
   }
 }
 
-/** Makes a value of another one, where there is one. */
+/** Converts a value if it is defined. */
 function optional<From, To>(make: (value: From) => To, value: From | undefined): To | undefined {
   return value === undefined ? undefined : make(value);
 }

@@ -2,14 +2,14 @@ import type { Location } from '../diagnostics/diagnostic.js';
 import type { XmlElement } from '../xml/document.js';
 import type { Bdf, GuestAddress } from './address.js';
 
-/** A child of `<devices>` that is, or may come to be, a PCI function of the guest; PCI controllers have a type of their own. */
+/** A child of `<devices>` that is, or can become, a PCI function of the guest. PCI controllers have their own type. */
 export interface GuestDevice {
   /** The element's name: `disk`, `interface`, `hostdev` … */
   readonly name: string;
-  /** Its PCI address in the guest; undefined: not assigned yet. */
+  /** Its PCI address in the guest; undefined if it is not assigned yet. */
   readonly address: GuestAddress | undefined;
   readonly multifunction: boolean;
-  /** Without an address; libvirt assigns a PCI address when the domain is defined. */
+  /** Whether it has no address and libvirt assigns a PCI address when the domain is defined. */
   readonly awaitsAddress: boolean;
   readonly location: Location;
   readonly element: XmlElement;
@@ -18,9 +18,9 @@ export interface GuestDevice {
 /** A placeable device: `<hostdev mode='subsystem' type='pci'>` or `<interface type='hostdev'>` with a PCI source. */
 export interface HostDevice extends GuestDevice {
   readonly name: 'hostdev' | 'interface';
-  /** The device of the host. */
+  /** The address of the device on the host. */
   readonly bdf: Bdf;
-  /** `<address type='unassigned'/>`: held for the guest, not given to it. */
+  /** `<address type='unassigned'/>`: the device is reserved for the domain, but the guest does not see it. */
   readonly unassigned: boolean;
   /** `iommufd` of its `<driver>`. */
   readonly iommufd: 'yes' | 'no' | undefined;
@@ -28,7 +28,10 @@ export interface HostDevice extends GuestDevice {
   readonly nodeset: string | undefined;
 }
 
-/** The PCI host device that an element of `<devices>` gives to the guest, by its source `<address>`; undefined for anything else. */
+/**
+ * Returns the source `<address>` of the PCI host device that an element of `<devices>` passes through; undefined for any
+ * other element.
+ */
 export function hostDeviceSource(element: XmlElement): XmlElement | undefined {
   const type = element.attribute('type');
   const passesThrough =
@@ -41,9 +44,9 @@ export function hostDeviceSource(element: XmlElement): XmlElement | undefined {
 }
 
 /**
- * Whether an element is an interface of a network that hands out host devices (libvirt: formatnetwork, `<forward
- * mode='hostdev'>`). Only the network's definition says so; in the domain it shows by a driver that no other kind of network has, and
- * what libvirt writes of a running one.
+ * Whether an element is an interface of a network that assigns host devices from a pool (libvirt: formatnetwork, `<forward
+ * mode='hostdev'>`). Only the network's definition says so. In the domain, there are two signs: a driver that no other kind
+ * of network has, and the `<actual type='hostdev'>` that libvirt writes for a running domain.
  */
 export function isPooledInterface(element: XmlElement): boolean {
   if (element.name !== 'interface' || element.attribute('type') !== 'network') return false;
@@ -51,20 +54,23 @@ export function isPooledInterface(element: XmlElement): boolean {
   return driver === 'vfio' || driver === 'kvm' || element.child('actual')?.attribute('type') === 'hostdev';
 }
 
-/** A `<console>` that stands for the first `<serial>`: libvirt prints both, with one address and one alias. */
+/**
+ * Whether an element is a `<console>` that repeats the first `<serial>`: libvirt prints both, with the same address and
+ * alias.
+ */
 export function isSerialAgain(element: XmlElement): boolean {
   return element.name === 'console' && element.child('target')?.attribute('type') === 'serial';
 }
 
-/** Controllers other than PCI's that are PCI functions themselves. */
+/** The types of controllers that are PCI functions but are not PCI controllers. */
 const PCI_CONTROLLER_TYPES = new Set(['usb', 'scsi', 'virtio-serial', 'sata', 'nvme']);
 
 /** Elements that are always a PCI function when libvirt gives them an address (aarch64 `virt`). */
 const ALWAYS_PCI = new Set(['interface', 'filesystem', 'vsock', 'rng', 'shmem', 'crypto']);
 
 /**
- * Whether libvirt assigns this child of `<devices>`, which has no `<address>`, a PCI address on an aarch64 `virt` machine.
- * Errs on the side of yes: a bus number too many kept free costs nothing, one too few is a guest that panics.
+ * Whether libvirt assigns a PCI address to this child of `<devices>`, which has no `<address>`, on an aarch64 `virt` machine.
+ * In doubt, it returns true: one reserved bus number too many costs nothing, but with one too few the guest panics.
  */
 export function awaitsPciAddress(element: XmlElement): boolean {
   const model = element.attribute('model') ?? element.child('model')?.attribute('type');
@@ -99,7 +105,7 @@ export function awaitsPciAddress(element: XmlElement): boolean {
   }
 }
 
-/** A controller that libvirt adds, with a PCI address, if a device needs one and the domain lacks it. */
+/** The controllers that libvirt adds, with a PCI address, if a device needs one and the domain does not have it. */
 const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlElement) => boolean }[] = [
   {
     type: 'scsi',
@@ -126,11 +132,13 @@ const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlEleme
   },
 ];
 
-/** The number of PCI devices that libvirt adds to a domain by itself: other controllers (USB, SCSI …), a video card. */
+/**
+ * Returns the number of PCI devices that libvirt itself adds to a domain: other controllers (USB, SCSI …) and a video card.
+ */
 export function impliedControllers(devices: readonly XmlElement[]): number {
   const has = (type: string) => devices.some((e) => e.name === 'controller' && e.attribute('type') === type);
   const controllers = IMPLIED_CONTROLLERS.filter(({ type, neededBy }) => !has(type) && devices.some(neededBy)).length;
-  // A domain with a display and no video card gets one.
+  // libvirt adds a video card to a domain with a display and without a video card.
   const video = devices.some((e) => e.name === 'graphics') && !devices.some((e) => e.name === 'video') ? 1 : 0;
   return controllers + video;
 }

@@ -21,29 +21,31 @@ export interface Domain {
   readonly arch: string | undefined;
   readonly machine: string | undefined;
   readonly acpi: boolean;
-  /** `<devices>`; none in a domain without it. */
+  /** `<devices>`; undefined if the domain has none. */
   readonly devicesElement: XmlElement | undefined;
   /** The PCI controllers in the order of the document. Those that libvirt will add are not among them. */
   readonly controllers: readonly PciController[];
   /** Placeable devices in the order of the document. */
   readonly hostDevices: readonly HostDevice[];
-  /** Every other device with a PCI address, or that libvirt will give one. */
+  /** All other devices that have a PCI address or get one from libvirt. */
   readonly otherDevices: readonly GuestDevice[];
   /** Mediated devices (`<hostdev type='mdev'>`): not placed, but reported. */
   readonly mediatedDevices: readonly GuestDevice[];
-  /** Interfaces to which libvirt gives a host device of a network's pool at each start, as far as the domain shows it. */
+  /** Interfaces that get a host device from a network's pool at each start, if the domain shows it (`isPooledInterface`). */
   readonly pooledInterfaces: readonly GuestDevice[];
   readonly iommus: readonly Iommu[];
-  /** `<iommufd>` below `<domain>`: whether host devices use iommufd where they do not say otherwise (libvirt 12.2). */
+  /** `<iommufd>` below `<domain>`: whether host devices use iommufd if their own element does not set it (libvirt 12.2). */
   readonly iommufd:
     | { readonly enabled: boolean; readonly location: Location; readonly element: XmlElement }
     | undefined;
-  /** PCI controllers of other kinds that libvirt will add (USB, SCSI …); each needs an address. */
+  /**
+   * The number of other PCI devices that libvirt adds (USB and SCSI controllers, a video card …). Each one needs an address.
+   */
   readonly impliedControllers: number;
   readonly numa: GuestNuma;
-  /** The guest's space for 64-bit BARs, where `pcie-root` says how much. */
+  /** The size of the guest's window for 64-bit BARs, if `pcie-root` sets it. */
   readonly pciHole64: PciHole64 | undefined;
-  /** What `<qemu:override>` gives to QEMU's devices. */
+  /** The properties that `<qemu:override>` sets on QEMU's devices. */
   readonly overrides: Overrides;
   /** The arguments of `<qemu:commandline>`. */
   readonly commandline: readonly { readonly value: string; readonly location: Location }[];
@@ -52,8 +54,8 @@ export interface Domain {
 /**
  * Reads a libvirt domain.
  * @param input the XML as text, or as bytes in UTF-8
- * @throws InputError if the text is not well-formed XML, is not a `<domain>`, or names a PCI address, a controller index or a
- * host device twice, or one that there cannot be
+ * @throws InputError if the text is not well-formed XML, is not a `<domain>`, or has a duplicate or invalid PCI address,
+ * controller index or host device
  */
 export function parseDomain(input: string | Uint8Array): Domain {
   return requireUnique(readDomain(input));
@@ -116,7 +118,7 @@ function domainOf(document: XmlDocument): Domain {
   };
 }
 
-/** The arguments of `<qemu:commandline>`, whatever prefix its namespace has. */
+/** Returns the arguments of `<qemu:commandline>`; its namespace can have any prefix. */
 function commandline(document: XmlDocument): Domain['commandline'] {
   return document.root.children
     .filter((e) => e.localName === 'commandline' && e.namespace === QEMU_NAMESPACE)

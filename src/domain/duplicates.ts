@@ -3,7 +3,9 @@ import { controllerIndexDuplicate, guestAddressDuplicate, hostDeviceDuplicate } 
 import { formatGuestAddress } from './address.js';
 import type { Occupants } from './pci-tree.js';
 
-/** Finds whatever there may be one of only and is there twice: libvirt 12.8 refuses to define such a domain. */
+/**
+ * Finds duplicate controller indexes, guest addresses and host devices: libvirt 12.8 refuses to define a domain with one.
+ */
 export function findDuplicates({ controllers, hostDevices, otherDevices }: Occupants): readonly Diagnostic[] {
   const occupants = [...controllers, ...hostDevices, ...otherDevices];
   return [
@@ -25,7 +27,7 @@ export function findDuplicates({ controllers, hostDevices, otherDevices }: Occup
   ];
 }
 
-/** Reports each thing whose key an earlier one has, with the line of that one. */
+/** Reports each thing that has the same key as an earlier one, with the line of the earlier one. */
 function repeated<T extends { readonly location: Location }, Key>(
   things: readonly T[],
   keyOf: (thing: T) => Key | undefined,

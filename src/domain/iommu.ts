@@ -6,7 +6,7 @@ import { EXPANDER_MODELS } from './controller.js';
 import { type PciTree, ROOT_BUS } from './pci-tree.js';
 import type { VsmmuAttribute, VsmmuValues } from './vsmmu-attributes.js';
 
-/** An attribute as a `<driver>` writes it. */
+/** An attribute, and the name that a `<driver>` uses for it. */
 export interface Spelling {
   readonly attribute: VsmmuAttribute;
   readonly name: string;
@@ -15,19 +15,22 @@ export interface Spelling {
 /** An `<iommu>` of the domain. */
 export interface Iommu {
   readonly model: string;
-  /** The root bus it translates for; undefined: the whole machine. */
+  /** The root bus that it translates for; undefined if it translates for the whole machine. */
   readonly pciBus: ControllerIndex | undefined;
   readonly values: VsmmuValues;
-  /** The names that its attributes have in the document; one may be there in several dialects. */
+  /** The names of its attributes in the document. An attribute can be there in several dialects. */
   readonly spellings: readonly Spelling[];
   readonly location: Location;
   readonly element: XmlElement;
 }
 
-/** QEMU's limit of SMMUs in one `virt` machine: 64 platform-bus interrupts, four for each (11.1). */
+/** QEMU's limit of SMMUs per `virt` machine (11.1): it has 64 platform-bus interrupts, and each SMMU needs four. */
 export const MAX_VSMMUS = 16;
 
-/** The SMMUv3s that the guest gets: of those for the whole machine libvirt (12.8) makes the one that is the first IOMMU. */
+/**
+ * Returns the SMMUv3s that the guest gets. libvirt (12.8) creates an SMMUv3 for the whole machine only if it is the first
+ * `<iommu>`.
+ */
 export function smmusOfGuest(iommus: readonly Iommu[]): readonly Iommu[] {
   return iommus.filter(({ model, pciBus }, i) => model === 'smmuv3' && (pciBus !== undefined || i === 0));
 }
@@ -36,13 +39,13 @@ export function smmusOfGuest(iommus: readonly Iommu[]): readonly Iommu[] {
 export interface AssignedIommus {
   /** By the controller index of an expander bus. */
   readonly iommuOf: ReadonlyMap<ControllerIndex, Iommu>;
-  /** The SMMU of `pcie.0`: the whole machine's (`pciBus` missing), or that bus's own. */
+  /** The SMMU of `pcie.0`: either for the whole machine (without `pciBus`), or for that bus only. */
   readonly rootIommu: Iommu | undefined;
-  /** The IOMMUs that cannot be beside vSMMUs, with the diagnostic. */
+  /** The IOMMUs that cannot be combined with vSMMUs, each with its diagnostic. */
   readonly conflicts: readonly { readonly iommu: Iommu; readonly found: Diagnostic }[];
 }
 
-/** Finds the root bus of each SMMU, and what QEMU 11.1 would refuse beside one or as one. */
+/** Finds the root bus of each SMMU, and the IOMMUs that QEMU 11.1 would refuse. */
 export function assignIommus(iommus: readonly Iommu[], tree: PciTree): AssignedIommus {
   const iommuOf = new Map<ControllerIndex, Iommu>();
   const conflicts: { iommu: Iommu; found: Diagnostic }[] = [];
@@ -51,7 +54,8 @@ export function assignIommus(iommus: readonly Iommu[], tree: PciTree): AssignedI
     const { model, pciBus, location } = iommu;
     const complain = (found: Diagnostic) => conflicts.push({ iommu, found });
     if (model === 'virtio') {
-      // QEMU 11.1 accepts one that it is given after the SMMUs (booted); libvirt keeps the order of the document.
+      // QEMU 11.1 accepts a virtio-iommu only after the SMMUs (tested with a running guest). libvirt keeps the order of the
+      // document.
       const after = iommus.slice(i + 1).some((other) => other.model === 'smmuv3');
       if (after) complain(iommuConflict.virtioOrder({ location }));
     } else if (model !== 'smmuv3') {

@@ -4,18 +4,18 @@ import { InputError } from '../diagnostics/errors.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { type KiB, kib, parseSize } from './size.js';
 
-/** The number of a guest's NUMA cell, from 0: what `id` of a `<cell>` and `<node>` of an expander bus say. */
+/** The number of a guest's NUMA cell, from 0: the `id` of a `<cell>`, and the `<node>` of an expander bus. */
 export type CellId = number & { readonly __unit: 'guest cell' };
 
-/** Takes a number for that of a guest cell. */
+/** Converts a number to a cell number. */
 export function cellId(id: number): CellId {
   return id as CellId;
 }
 
-/** The number of a NUMA node of the host: what `<numatune>` names. */
+/** The number of a NUMA node of the host, as in `<numatune>`. */
 export type HostNode = number & { readonly __unit: 'host node' };
 
-/** Takes a number for that of a host node. */
+/** Converts a number to a host node number. */
 export function hostNode(id: number): HostNode {
   return id as HostNode;
 }
@@ -26,37 +26,37 @@ export interface GuestCell {
   /** Its vCPUs; a cell may have none. */
   readonly cpus: readonly number[];
   readonly memory: KiB;
-  /** The distances that it gives, by the other cell. */
+  /** Its distances to other cells, by the other cell. */
   readonly distances: ReadonlyMap<CellId, number>;
-  /** Undefined for one that is still to be made. */
+  /** Undefined for a cell that is not in the domain yet. */
   readonly element: XmlElement | undefined;
   readonly location: Location | undefined;
 }
 
-/** A domain's NUMA: its cells, and what binds their memory and vCPUs to the host. */
+/** A domain's NUMA configuration: its cells, and the binding of their memory and vCPUs to the host. */
 export interface GuestNuma {
   /** By id. */
   readonly cells: readonly GuestCell[];
-  /** The outermost element that the domain lacks for a new cell: `<cpu>`, `<numa>` in it, or the `<cell>` alone. */
+  /** The outermost element that must be added for a new cell: `<cpu>`, `<numa>` in it, or only the `<cell>`. */
   readonly lacks: 'cpu' | 'numa' | 'cell';
   /** `<numatune><memnode>`: the host nodes that each cell's memory comes from. */
   readonly memnodes: ReadonlyMap<CellId, readonly HostNode[]>;
   /** `<numatune><memory nodeset>`: the host nodes of all memory. */
   readonly nodeset: readonly HostNode[] | undefined;
-  /** The CPUs of the host that a vCPU may run on; undefined where nothing pins it. */
+  /** Returns the host CPUs that a vCPU can run on; undefined if it is not pinned. */
   readonly pinning: (vcpu: number) => readonly number[] | undefined;
-  /** How many vCPUs it may have. */
+  /** The maximum number of vCPUs. */
   readonly vcpus: number;
-  /** `<memory>`: all of it. */
+  /** The total memory (`<memory>`). */
   readonly memory: KiB;
 }
 
-/** A cell that is a device's: it has neither CPUs nor memory. */
+/** Whether a cell belongs to a device (a Generic Initiator): it has neither CPUs nor memory. */
 export function isInitiator({ cpus, memory }: GuestCell): boolean {
   return cpus.length === 0 && memory === 0;
 }
 
-/** A domain's NUMA without these cells and the distances to them. */
+/** Returns a domain's NUMA configuration without these cells and without distances to them. */
 export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNuma {
   if (gone.length === 0) return numa;
   const cells = numa.cells
@@ -65,13 +65,13 @@ export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNum
   return { ...numa, cells };
 }
 
-/** The highest number that libvirt's bitmaps of CPUs and nodes hold here; it keeps `0-4000000000` from becoming a list. */
+/** The highest number in a list of CPUs or nodes. Without a limit, `0-4000000000` would fill the memory. */
 const MAX_LISTED = 65535;
 
 /**
  * Reads a domain's NUMA cells, memory policy and pinning (libvirt 12.8: formatdomain, "CPU model and topology", "NUMA Node
  * Tuning", "CPU Tuning").
- * @throws InputError `number-invalid` where a number or a list of numbers is none
+ * @throws InputError `number-invalid` if a number, a list of numbers or a size is invalid
  */
 export function readNuma(document: XmlDocument): GuestNuma {
   const { root } = document;
@@ -155,7 +155,10 @@ class NumaReader {
   }
 }
 
-/** The numbers of a list as libvirt reads it: ranges, and `^n` for all but n; in order. Undefined if it is not a list. */
+/**
+ * Parses a list of numbers as libvirt does, with ranges, and `^n` to exclude n. Returns them in order; undefined if it is not
+ * a list.
+ */
 export function parseNodeset(text: string): readonly number[] | undefined {
   const numbers = new Set<number>();
   for (const part of text.split(',')) {
@@ -167,7 +170,7 @@ export function parseNodeset(text: string): readonly number[] | undefined {
   return [...numbers].sort((a, b) => a - b);
 }
 
-/** Such a list of numbers, as short as libvirt prints it: `0-3,8`. */
+/** Formats a list of numbers as libvirt prints it, in the shortest form: `0-3,8`. */
 export function formatNodeset(numbers: readonly number[]): string {
   const ranges: [first: number, last: number][] = [];
   for (const n of [...numbers].sort((a, b) => a - b)) {

@@ -1,6 +1,6 @@
 /**
- * A number as libvirt reads it: C's base 0, so `0x1f`, `017` (octal) and `15` mean the same as in C.
- * Undefined if the text is not such a number.
+ * Parses a number as libvirt does: in C's base 0, so `0x1f`, `017` (octal) and `15` mean the same as in C. Returns undefined
+ * if the text is not such a number.
  */
 export function parseNumber(text: string): number | undefined {
   if (!/^(?:0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.test(text)) return undefined;

@@ -4,10 +4,12 @@ import { parseNumber } from './number.js';
 /** The namespace of `<qemu:commandline>` and `<qemu:override>` (libvirt: drvqemu, "Pass-through of arbitrary qemu commands"). */
 export const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
 
-/** QEMU's property of a root port for 64-bit prefetchable memory that firmware is to keep free behind it, in bytes. */
+/**
+ * The QEMU property of a root port that tells firmware how many bytes of 64-bit prefetchable memory to reserve behind it.
+ */
 export const RESERVE_PROPERTY = 'pref64-reserve';
 
-/** What `<qemu:override>` says of one device: `<qemu:device alias='…'><qemu:frontend><qemu:property …/>`. */
+/** The part of `<qemu:override>` for one device: `<qemu:device alias='…'><qemu:frontend><qemu:property …/>`. */
 export interface DeviceOverride {
   readonly element: XmlElement;
   readonly frontend: XmlElement | undefined;
@@ -15,9 +17,9 @@ export interface DeviceOverride {
   readonly reserve: { readonly element: XmlElement; readonly bytes: number } | undefined;
 }
 
-/** The properties that a domain gives to QEMU's devices by hand (libvirt 8.2). */
+/** The properties that a domain sets on QEMU's devices directly (libvirt 8.2). */
 export interface Overrides {
-  /** `<qemu:override>`, whatever prefix it has. */
+  /** `<qemu:override>`, with any prefix. */
   readonly element: XmlElement | undefined;
   /** By the alias of the device. */
   readonly devices: ReadonlyMap<string, DeviceOverride>;
@@ -40,14 +42,14 @@ export function readOverrides({ root }: XmlDocument): Overrides {
   return { element, devices: new Map(devices) };
 }
 
-/** The bytes that the port with an alias reserves; 0 if it has no override. */
+/** Returns the number of bytes that the port with an alias reserves; 0 if it has no override. */
 export function reserveOf({ devices }: Overrides, alias: string | null): number {
   return (alias === null ? undefined : devices.get(alias)?.reserve?.bytes) ?? 0;
 }
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
-/** A size as QEMU writes it, in bytes: a number, or one with `K`, `M`, `G` or `T` behind it, powers of 1024. */
+/** Parses a size as QEMU does: a number, optionally with `K`, `M`, `G` or `T` (powers of 1024) after it. Returns bytes. */
 export function parseQemuSize(text: string): number | undefined {
   const [, digits = '', unit = ''] = /^(\w+?)([KMGT]?)$/i.exec(text) ?? [];
   const number = parseNumber(digits);

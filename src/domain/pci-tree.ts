@@ -6,14 +6,14 @@ import type { GuestDevice, HostDevice } from './device.js';
 /** `pcie.0`, or `pci.0` on machines without PCI Express. */
 export const ROOT_BUS = controllerIndex(0);
 
-/** The part of a domain that has PCI addresses. */
+/** The parts of a domain that have PCI addresses. */
 export interface Occupants {
   readonly controllers: readonly PciController[];
   readonly hostDevices: readonly HostDevice[];
   readonly otherDevices: readonly GuestDevice[];
 }
 
-/** Anything that takes a function of a slot: a controller or a device. */
+/** Anything that uses a function of a slot: a controller or a device. */
 export type Occupant = PciController | GuestDevice | HostDevice;
 
 /** The PCI buses of a domain as libvirt sees them: which bus is below which, and the devices in each slot. */
@@ -107,7 +107,7 @@ export class PciTree {
   }
 }
 
-/** A controller with one slot below it, for one device. */
+/** Whether a controller has exactly one slot below it, for one device. */
 function isPort({ model }: PciController): boolean {
   return model === 'pcie-root-port' || model === 'pcie-switch-downstream-port';
 }

@@ -6,9 +6,9 @@ import { type KiB, parseSize } from './size.js';
 
 /** The `<pcihole64>` of a domain's `pcie-root`: the guest's space for 64-bit BARs. */
 export interface PciHole64 {
-  /** 0 switches it off on x86; QEMU's `virt` does not start with it. */
+  /** 0 disables it on x86; QEMU's `virt` machine does not start with 0. */
   readonly size: KiB;
-  /** As written, for going back to it. */
+  /** The text in the domain, so that it can be restored. */
   readonly text: string;
   readonly unit: string | undefined;
   readonly element: XmlElement;

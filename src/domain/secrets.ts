@@ -2,7 +2,7 @@ import { DiagnosedError } from '../diagnostics/errors.js';
 import { parseXml, type XmlElement } from '../xml/document.js';
 import { QEMU_NAMESPACE } from './overrides.js';
 
-/** Stands for a secret. */
+/** The text that replaces a secret. */
 const MASK = '***';
 
 /** A part of a text that is secret. */
@@ -15,14 +15,14 @@ interface Secret {
 const SECRET_NAME =
   /pass(?:w(?:or)?d|phrase)|secret|token|credential|cookie|private|(?:^|[-_.])(?:api|auth|access)?[-_.]?key$/i;
 
-/** Settings in one text, as QEMU's options and JSON have them: `name=value`, `"name": "value"`. */
+/** Matches settings in a text, in the forms of QEMU's options and of JSON: `name=value`, `"name": "value"`. */
 const SETTING =
   /([\w.-]+)=((?:[^,\s"'&]|,,)+)|"\s*([\w.-]+)"\s*:\s*"\s*([^"]+)"|(io\.systemd\.credential(?:\.binary)?:[^=]*)=(.+)/dg;
 
 /**
- * A domain's XML for people to look at. Masks what libvirt leaves out of a dump without VIR_DOMAIN_XML_SECURE (`passwd` of
- * graphics, values of `<cookie>`; domain_conf.c of 12.8), and values of `<qemu:env>`, `<qemu:arg>`, `<qemu:property>` and
- * `<sysinfo>` that look like secrets. Lines stay lines.
+ * Masks the secrets in a domain's XML, so that it can be shown: what libvirt omits from a dump without VIR_DOMAIN_XML_SECURE
+ * (`passwd` of graphics, values of `<cookie>`; domain_conf.c of 12.8), and values of `<qemu:env>`, `<qemu:arg>`,
+ * `<qemu:property>` and `<sysinfo>` that look like secrets. The number of lines does not change.
  */
 export function maskSecrets(xml: string): string {
   let masked = '';
@@ -38,7 +38,7 @@ function maskOf(secret: string): string {
   return MASK + secret.replace(/[^\n]/g, '');
 }
 
-/** Elements inside comments, which a parser does not see. */
+/** Masks secrets inside comments, whose elements the parser does not read. */
 function maskComments(xml: string): string {
   return xml
     .replace(/\b(passw(?:or)?d\s*=\s*)("[^"]*"|'[^']*')/g, (_, name: string, value: string) => {
@@ -83,7 +83,7 @@ function* secretsOfTag(element: XmlElement, before: XmlElement | undefined, xml:
   }
 }
 
-/** Whether an argument of QEMU's command line is an option such as `-password`, whose value is the next one. */
+/** Whether an argument of QEMU's command line is an option such as `-password`, whose value is the next argument. */
 function isSecretOption(argument: XmlElement | undefined): boolean {
   const option = argument?.attribute('value');
   return option !== undefined && /^-[^=,]*$/.test(option) && SECRET_NAME.test(option);
@@ -102,7 +102,7 @@ function* secretsInText(xml: string, start: number, end: number): Generator<Secr
   for (const { 1: option, 3: key, 5: credential, indices } of text.matchAll(SETTING)) {
     const name = option ?? key ?? credential ?? '';
     const at = indices?.[option !== undefined ? 2 : key !== undefined ? 4 : 6];
-    // `-object secret,id=…,data=…`.
+    // In `-object secret,id=…,data=…`, the value of `data` is a secret.
     const isData = name === 'data' && text.includes('secret');
     if (at && (isData || SECRET_NAME.test(name))) yield { start: start + at[0], end: start + at[1] };
   }

@@ -1,21 +1,21 @@
 /** A size in units of 1024 bytes, as libvirt prints sizes. */
 export type KiB = number & { readonly __unit: 'KiB' };
 
-/** Takes a number for a size in KiB. */
+/** Converts a number to a size in KiB. */
 export function kib(size: number): KiB {
   return size as KiB;
 }
 
-/** The powers of the unit letters. */
+/** The letters of the units, in the order of their powers. */
 const POWERS = 'kmgtpe';
 
-/** Everything that fits libvirt's unsigned long long, in bytes. */
+/** The limit of a size in bytes: it must fit libvirt's unsigned long long. */
 const LIMIT = 2n ** 64n;
 
 /**
- * A size as libvirt reads it (12.8, `virScaleInteger`): a decimal number of units, the unit in any case: `b`, `byte`,
- * `bytes`; `k` or `KiB` for 1024 bytes and `KB` for 1000, and so on to `EB`; KiB without a unit. Rounded up to KiB.
- * Undefined if it is not a size.
+ * Parses a size as libvirt does (12.8, `virScaleInteger`): a decimal number, and a unit in any case. The units are `b`,
+ * `byte`, `bytes`; `k` or `KiB` for 1024 bytes and `KB` for 1000, and so on to `EB`. The default unit is KiB. The size is
+ * rounded up to KiB. Returns undefined if it is not a size.
  */
 export function parseSize(text: string, unit = 'KiB'): KiB | undefined {
   const factor = bytesOfUnit(unit.trim().toLowerCase());
@@ -31,7 +31,7 @@ function bytesOfUnit(unit: string): bigint | undefined {
   return (rest === 'b' ? 1000n : 1024n) ** BigInt(POWERS.indexOf(letter) + 1);
 }
 
-/** So many KiB for people: in the largest unit that divides them, `512 GiB`. */
+/** Formats a size for messages, in the largest unit that divides it: `512 GiB`. */
 export function formatKib(size: KiB): string {
   const units = ['KiB', 'MiB', 'GiB', 'TiB'];
   let value: number = size;
@@ -45,7 +45,7 @@ export function formatKib(size: KiB): string {
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
 
-/** A power of two of bytes in the largest unit that it is a whole number of: `128G`. */
+/** Formats a size in bytes, which is a power of two, in the largest unit that divides it: `128G`. */
 export function formatSize(bytes: number): string {
   let unit = 0;
   let count = bytes;

@@ -1,35 +1,35 @@
 import { infoOf, VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuDialect } from './vsmmu-attributes.js';
 
-/** The abilities of a libvirt. */
+/** The features that a libvirt supports. */
 export interface LibvirtAbility {
-  /** In words: `libvirt 12.7`, `the installed libvirt`. */
+  /** A name for messages: `libvirt 12.7`, `the installed libvirt`. */
   readonly name: string;
-  /** Attributes of a vSMMU's `<driver>`. */
+  /** The supported attributes of a vSMMU's `<driver>`. */
   readonly vsmmu: ReadonlySet<VsmmuAttribute>;
-  /** How it spells them. */
+  /** The spelling of these attributes. */
   readonly dialect: VsmmuDialect;
-  /** `iommufd` of a host device's `<driver>`. */
+  /** Whether it supports `iommufd` of a host device's `<driver>`. */
   readonly deviceIommufd: boolean;
-  /** `<iommufd>` below `<domain>`. */
+  /** Whether it supports `<iommufd>` below `<domain>`. */
   readonly domainIommufd: boolean;
 }
 
-/** The abilities of a QEMU. */
+/** The features that a QEMU supports. */
 export interface QemuAbility {
   readonly name: string;
-  /** Properties of its `arm-smmuv3` device. */
+  /** The supported properties of the `arm-smmuv3` device. */
   readonly vsmmu: ReadonlySet<VsmmuAttribute>;
-  /** Its machine types; undefined where they were not asked for. */
+  /** Its machine types; undefined if they were not queried. */
   readonly machines?: ReadonlySet<string> | undefined;
 }
 
-/** The libvirt and the QEMU that a domain is for. */
+/** The libvirt and the QEMU that a domain is written for. */
 export interface Target {
   readonly libvirt: LibvirtAbility;
   readonly qemu: QemuAbility;
 }
 
-/** The first libvirt releases that can say it (formatdomain, each with its version). */
+/** The first libvirt releases that support iommufd for a single host device and for a whole domain (from formatdomain). */
 export const LIBVIRT_SINCE = { deviceIommufd: '12.1', domainIommufd: '12.2' } as const;
 
 const ALL: ReadonlySet<VsmmuAttribute> = new Set(VSMMU_ATTRIBUTES);
@@ -40,12 +40,14 @@ export const UPSTREAM: Target = {
   qemu: { name: 'QEMU', vsmmu: ALL },
 };
 
-/** Whether a text is a version such as `12.7` or `11.10.0`: numbers, not decimals, so that 11.10 follows 11.9. */
+/**
+ * Whether a text is a version such as `12.7` or `11.10.0`. Its parts are compared as numbers, so that 11.10 follows 11.9.
+ */
 export function isVersion(text: string): boolean {
   return /^\d{1,4}(\.\d{1,4}){1,2}$/.test(text);
 }
 
-/** The abilities of a libvirt release. Distributions backport, which a version does not show. */
+/** Returns the features of a libvirt release. Distributions backport features, which the version does not show. */
 export function libvirtOfVersion(version: string): LibvirtAbility {
   const has = (name: keyof typeof LIBVIRT_SINCE) => isAtLeast(version, LIBVIRT_SINCE[name]);
   return {
@@ -57,7 +59,7 @@ export function libvirtOfVersion(version: string): LibvirtAbility {
   };
 }
 
-/** The abilities of a QEMU release. */
+/** Returns the features of a QEMU release. */
 export function qemuOfVersion(version: string): QemuAbility {
   return { name: `QEMU ${version}`, vsmmu: attributesOf('qemu', version) };
 }
@@ -75,7 +77,7 @@ function isAtLeast(version: string, least: string): boolean {
   return true;
 }
 
-/** Whether a target can give a vSMMU a value of this name. */
+/** Whether both the libvirt and the QEMU of a target support an attribute of a vSMMU. */
 export function supports({ libvirt, qemu }: Target, name: VsmmuAttribute): boolean {
   return libvirt.vsmmu.has(name) && qemu.vsmmu.has(name);
 }

@@ -1,47 +1,61 @@
 import type { SmmuFeatures } from '../generated/topology.js';
 
-/** The ways in which libvirts spell the attributes; `upstream` is libvirt 12.7's and later. A row lists only what differs. */
+/**
+ * The spellings of the attributes in different builds of libvirt. `upstream` is that of libvirt 12.7 and later; a table row
+ * lists only spellings that differ from it.
+ */
 export const VSMMU_DIALECTS = ['upstream', 'camelCase'] as const;
 
-/** How a libvirt spells the attributes: `camelCase` in NVIDIA's later branch and in the patched builds that KubeVirt pins. */
+/**
+ * The spelling of the attributes in a build of libvirt. `camelCase` is used by NVIDIA's later branch and by the patched
+ * builds that KubeVirt pins.
+ */
 export type VsmmuDialect = (typeof VSMMU_DIALECTS)[number];
 
-/** The values of an attribute: on or off, these numbers, or every number of a range. */
+/** The valid values of an attribute: on or off, a list of numbers, or a range of numbers. */
 export type ValueRange = 'switch' | readonly number[] | { readonly from: number; readonly to: number };
 
 /** One attribute of a vSMMU's `<driver>`. */
 export interface VsmmuAttributeInfo {
   readonly values: ValueRange;
-  /** Whether vsmmu always gives this value, so that neither policy nor a profile has the attribute. */
+  /** Set if vsmmu always writes this value. Neither policy nor a profile then has the attribute. */
   readonly fixed?: 'on';
-  /** Its names in other dialects. libvirt 11.9.0+nvidia4 writes `pasid='on'` for `ssidsize`: a dialect to be added. */
+  /**
+   * Its names in other dialects. The dialect of libvirt 11.9.0+nvidia4, which writes `pasid='on'` for `ssidsize`, is not
+   * supported yet.
+   */
   readonly spelling?: { readonly [dialect in VsmmuDialect]?: string };
-  /** The first releases that have it: libvirt (formatdomain), QEMU (`-device arm-smmuv3,help`; the device is of 10.2). */
+  /**
+   * The first releases that have it: libvirt (formatdomain), QEMU (`-device arm-smmuv3,help`; the device exists since 10.2).
+   */
   readonly since: { readonly libvirt: string; readonly qemu: string };
   readonly host: {
     /** Its name in a topology's `features`. */
     readonly feature: keyof SmmuFeatures;
     /** Its bit in the features that the kernel logs (Linux 7.2, arm-smmu-v3.h); not an ABI. */
     readonly kernelBit?: number;
-    /** Where the SMMU itself shows it (Arm SMMUv3, IHI 0070), or what else does. */
+    /** The register field of the SMMU that shows it (Arm SMMUv3, IHI 0070), or another source. */
     readonly shown: string;
-    /** The numbers that a host may have, if not only `values`. */
+    /** The values that a host can have, if they differ from `values`. */
     readonly values?: ValueRange;
   };
-  /** In words, for messages: `no ATS`. */
+  /** A short name for messages: `ATS` in `no ATS`. */
   readonly label: string;
-  /** What it is, for schemas and documentation. */
+  /** A description for schemas and documentation. */
   readonly meaning: string;
 }
 
-/** Bits of a substream id, at most (Arm SMMUv3, `SSIDSIZE`); QEMU 11.1 refuses more, and libvirt 12.8 does not check. */
+/**
+ * The maximum number of bits of a substream ID (Arm SMMUv3, `SSIDSIZE`). QEMU 11.1 refuses more; libvirt 12.8 does not check.
+ */
 const MAX_SSIDSIZE = 20;
 
 const LIBVIRT = '12.7';
 
 /**
- * All attributes of a vSMMU's `<driver>`, in the order in which libvirt prints them (12.7.0). A new one is a row here, and
- * code in `src/host/features.ts` if the kernel has no bit for it; `npm run docs` writes it into the schemas and the policy table.
+ * All attributes of a vSMMU's `<driver>`, in the order in which libvirt prints them (12.7.0). A new attribute needs a row
+ * here, and code in `src/host/features.ts` if the kernel has no bit for it. `npm run docs` adds it to the schemas and the
+ * policy table.
  */
 export const VSMMU_TABLE = {
   accel: {
@@ -90,10 +104,13 @@ export const VSMMU_TABLE = {
   },
 } as const satisfies Readonly<Record<string, VsmmuAttributeInfo>>;
 
-/** One of them, by upstream libvirt's name. */
+/** The name of an attribute, as upstream libvirt spells it. */
 export type VsmmuAttribute = keyof typeof VSMMU_TABLE;
 
-/** One whose value policy or a profile may choose; else QEMU reads it off the first device behind the vSMMU (`auto`, 11.1). */
+/**
+ * An attribute whose value policy or a profile can choose. By default (`auto`), QEMU 11.1 reads the value from the first
+ * device behind the vSMMU.
+ */
 export type ChosenAttribute = Exclude<VsmmuAttribute, 'accel'>;
 
 /** The values of a vSMMU's `<driver>` as text; QEMU chooses missing ones. */
@@ -103,22 +120,22 @@ export const VSMMU_ATTRIBUTES = Object.keys(VSMMU_TABLE) as readonly VsmmuAttrib
 
 export const CHOSEN_ATTRIBUTES = VSMMU_ATTRIBUTES.filter((name) => !infoOf(name).fixed) as readonly ChosenAttribute[];
 
-/** The row of an attribute. */
+/** Returns the row of an attribute. */
 export function infoOf(name: VsmmuAttribute): VsmmuAttributeInfo {
   return VSMMU_TABLE[name];
 }
 
-/** How a dialect spells an attribute. */
+/** Returns the name of an attribute in a dialect. */
 export function spellingOf(name: VsmmuAttribute, dialect: VsmmuDialect): string {
   return infoOf(name).spelling?.[dialect] ?? name;
 }
 
-/** Every way in which a libvirt may spell an attribute, upstream's first. */
+/** Returns all spellings of an attribute, upstream's first. */
 export function spellingsOf(name: VsmmuAttribute): readonly string[] {
   return [...new Set(VSMMU_DIALECTS.map((dialect) => spellingOf(name, dialect)))];
 }
 
-/** A range in words: `on or off`, `0 to 20`, `44 or 48`. */
+/** Returns a range in words: `on or off`, `0 to 20`, `44 or 48`. */
 export function describeRange(values: ValueRange): string {
   if (values === 'switch') return 'on or off';
   return 'from' in values ? `${values.from} to ${values.to}` : values.join(' or ');
@@ -130,7 +147,7 @@ function isInRange(text: string, values: ValueRange): boolean {
   return /^\d+$/.test(text) && Number(text) >= values.from && Number(text) <= values.to;
 }
 
-/** The values that QEMU 11.1 does not take, as `ssidsize='21'`; libvirt 12.8 leaves the numbers to it. */
+/** Returns the values that QEMU 11.1 refuses, such as `ssidsize='21'`. libvirt 12.8 does not check the numbers. */
 export function invalidValues(values: VsmmuValues): readonly string[] {
   return VSMMU_ATTRIBUTES.flatMap((name) => {
     const value = values[name];
@@ -147,8 +164,8 @@ export interface BeyondHost {
 }
 
 /**
- * The values of a vSMMU that exceed the known values of its host SMMU; QEMU 11.1 refuses to start with one. A
- * feature that is not known is not compared.
+ * Returns the values of a vSMMU that exceed the known values of its host SMMU. QEMU 11.1 refuses to start with such a value.
+ * Unknown features are not compared.
  * @param features of the host's SMMU (`Smmu.features` of a topology)
  */
 export function valuesBeyondHost(values: VsmmuValues, features: SmmuFeatures | undefined): readonly BeyondHost[] {

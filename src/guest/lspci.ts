@@ -5,7 +5,7 @@ import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
 import type { GuestFunction, GuestView } from './predict.js';
 
-/** The width of a tree. */
+/** The maximum width of a line with a label, in characters. */
 const WIDTH = 80;
 
 /** A function of the guest as it is drawn. */
@@ -13,21 +13,21 @@ interface Drawn {
   /** Slot and function: `00.0`. */
   readonly place: string;
   readonly label: string;
-  /** The bus that it makes. */
+  /** The number of the bus below it; null if there is none. */
   readonly bus: number | null;
 }
 
 /**
- * The guest's PCI tree, drawn as its own `lspci -tv` will draw it (pciutils 3.14); in the place of the names that lspci
- * has for devices, where they come from: the host device, or the element of the domain.
- * @param domain the one that the view is of
- * @param host for the host devices' kinds
+ * Draws the guest's PCI tree as `lspci -tv` in the guest will draw it (pciutils 3.14). In place of lspci's device names, it
+ * shows the origin of each function: the host device, or the element of the domain.
+ * @param domain the domain that the view was made from
+ * @param host provides the classes of the host devices
  */
 export function drawTree(view: GuestView, domain: Domain, host: Host): string {
   return new Tree(view, labelsOf(domain, host)).draw();
 }
 
-/** What each function is called. */
+/** Returns a function that gives each PCI function its label. */
 function labelsOf(domain: Domain, host: Host): (each: GuestFunction) => string {
   const expanders = new Map(
     domain.controllers.flatMap(({ model, address, index }) =>
@@ -47,7 +47,7 @@ class Tree {
   readonly #buses = new Map<number, Drawn[]>();
 
   constructor({ functions }: GuestView, labelOf: (each: GuestFunction) => string) {
-    // QEMU's own host bridge, which no domain names.
+    // QEMU's own host bridge, which is not in the domain.
     this.#buses.set(0, [{ place: '00.0', label: 'QEMU PCIe Host bridge', bus: null }]);
     for (const each of functions) {
       const bus = Number.parseInt(each.address.slice(5, 7), 16);
@@ -84,7 +84,7 @@ class Tree {
   #drawFunction({ place, label, bus }: Drawn, before: string): void {
     if (bus === null) {
       const line = `${before}${place}  ${label}`;
-      // Far to the right, below switches, there is room for the address alone.
+      // Below switches, a line can be too long. Then only the address is printed.
       this.#end(line.length <= WIDTH ? line : `${before}${place}  ${label.replace(/^host |, .*$/g, '')}`);
       return;
     }
@@ -105,7 +105,7 @@ class Tree {
   }
 }
 
-/** What is left of a line on the next: a bar below each branch that goes on. */
+/** Returns the beginning of the next line: a bar below each branch that continues, else spaces. */
 function below(line: string): string {
   return line.replace(/[^+|]/g, ' ').replaceAll('+', '|');
 }

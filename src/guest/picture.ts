@@ -10,7 +10,7 @@ import { drawSides } from './picture/svg.js';
 import { type GuestView, guestAddresses } from './predict.js';
 import { whyBypassed } from './reasons.js';
 
-/** What a picture of a plan may say beyond the plan. */
+/** Optional details of a picture of a plan. */
 export interface PictureDetails {
   /** The domain's name. */
   readonly name?: string;
@@ -22,15 +22,17 @@ export interface PictureDetails {
 const NO_SMMU = 'behind no SMMU';
 const ROOT = 'pcie.0';
 
-/** A plan as Graphviz's DOT: the host's SMMUs and devices, the guest's expander buses and ports, and what goes where. */
+/**
+ * Draws a plan in Graphviz DOT: the host's SMMUs and devices, the guest's expander buses and ports, and a line per device.
+ */
 export function planDot(plan: Plan, host: Host, details: PictureDetails = {}): string {
   const picture = new PlanPicture(plan, host, details);
   return toDot(titleOf(details), picture.sides, picture.lines);
 }
 
 /**
- * A plan as SVG, with light and dark colours, to be written to a file or put in an HTML page as it is. What comes from
- * the domain is escaped.
+ * Draws a plan as SVG, with light and dark colours. The SVG can be a file, or can be put into an HTML page unchanged. Text
+ * from the domain is escaped.
  */
 export function drawPlan(plan: Plan, host: Host, details: PictureDetails = {}): string {
   const picture = new PlanPicture(plan, host, details);
@@ -208,7 +210,7 @@ class PlanPicture {
   }
 }
 
-/** Each as deep as it hangs. */
+/** The names of ports, indented by their depth below the expander bus. */
 const PORT_NAMES: Readonly<Record<Port['model'], string>> = {
   'pcie-root-port': 'port',
   'pcie-switch-upstream-port': '\u00a0\u00a0switch',
@@ -221,12 +223,14 @@ function cardOf({ controllerIndex }: ExpanderBus): string {
   return `expander bus ${controllerIndex}`;
 }
 
-/** A device's row on any card: DOT takes no colons and dots in a name of a port. */
+/**
+ * Returns the name of a device's row, which is the same on every card. DOT allows no colons and dots in the name of a port.
+ */
 function rowOf(bdf: Bdf): string {
   return `d${bdf.replace(/[^0-9a-f]/g, '')}`;
 }
 
-/** `vSMMU accel ats ril=off`; one that is left alone says so. */
+/** Describes the vSMMU of an expander bus: `vSMMU accel ats ril=off`, or `no vSMMU`. */
 function vsmmuInWords({ vsmmu }: ExpanderBus): string {
   const values = Object.entries(vsmmu).map(([name, value]) => (value === 'on' ? name : `${name}=${value}`));
   return values.length === 0 ? 'no vSMMU' : `vSMMU ${values.join(' ')}`;

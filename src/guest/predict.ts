@@ -10,11 +10,11 @@ export interface GuestFunction {
   readonly address: Bdf;
   /** The element of the domain that it comes from: `hostdev`, `disk`, `controller` … */
   readonly element: string;
-  /** The host device that it is; null for an emulated one. */
+  /** The host device that is passed through; null for an emulated function. */
   readonly host: Bdf | null;
   /** Its secondary bus, if it is a port or an expander bus. */
   readonly bus: BusNumber | null;
-  /** The place, from 0, of the vSMMU that it is behind among the guest's (`vsmmus`); null: none. */
+  /** The index in `vsmmus` of the vSMMU that it is behind; null if it is behind none. */
   readonly vsmmu: number | null;
 }
 
@@ -26,32 +26,32 @@ export interface GuestVsmmu {
   readonly buses: { readonly first: BusNumber; readonly last: BusNumber };
 }
 
-/** A range of requester ids (bus, slot and function in 16 bits) and where the IORT's root complex node sends it. */
+/** A range of requester IDs (bus, slot and function in 16 bits), and its target in the IORT's root complex node. */
 export interface IdMapping {
   readonly first: number;
   readonly last: number;
-  /** The place of a vSMMU, or straight to the interrupt translation service. */
+  /** The index of a vSMMU in `vsmmus`, or `its` for the interrupt translation service directly. */
   readonly target: number | 'its';
 }
 
-/** What the guest will see. */
+/** The guest's view of its PCI devices. */
 export interface GuestView {
-  /** By address, without the host bridges. */
+  /** Sorted by address; without the host bridges. */
   readonly functions: readonly GuestFunction[];
   readonly vsmmus: readonly GuestVsmmu[];
-  /** By id. */
+  /** Sorted by requester ID. */
   readonly iort: readonly IdMapping[];
-  /** False where libvirt is still to choose an address: bus numbers below `pcie.0` may come out otherwise. */
+  /** False if libvirt still has to choose an address: bus numbers below `pcie.0` can then differ. */
   readonly complete: boolean;
 }
 
-/** The first requester id of a bus. */
+/** Returns the first requester ID of a bus. */
 const idOf = (bus: number): number => bus << 8;
 
 /**
- * What a guest will see of a domain's PCI devices: firmware numbers buses depth first in slot order, from 0 on `pcie.0`
- * and from `busNr` on an expander bus (EDK2 under QEMU 11.1); the IORT maps the buses in use behind a vSMMU to it and
- * every other id to the ITS.
+ * Predicts the guest's view of a domain's PCI devices. Firmware numbers buses depth first in slot order, from 0 on `pcie.0`
+ * and from `busNr` on an expander bus (EDK2 under QEMU 11.1). The IORT maps the buses in use behind a vSMMU to that vSMMU,
+ * and every other ID to the ITS.
  */
 export function predictGuest(domain: Domain): GuestView {
   const tree = new PciTree(domain);
@@ -95,12 +95,12 @@ export function predictGuest(domain: Domain): GuestView {
   };
 }
 
-/** Where a guest sees its host devices, by their addresses on the host. */
+/** Returns the guest addresses of host devices, by their addresses on the host. */
 export function guestAddresses({ functions }: GuestView): ReadonlyMap<Bdf, Bdf> {
   return new Map(functions.flatMap(({ host, address }) => (host === null ? [] : [[host, address]])));
 }
 
-/** The ranges of the vSMMUs, and the ranges between them. */
+/** Returns the ID ranges of the vSMMUs, and the ranges between them, which go to the ITS. */
 function mapIds(vsmmus: readonly GuestVsmmu[]): IdMapping[] {
   const translated = vsmmus
     .map(({ buses }, target) => ({ first: idOf(buses.first), last: idOf(buses.last + 1) - 1, target }))

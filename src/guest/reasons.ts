@@ -1,6 +1,6 @@
 import type { Device } from '../generated/plan.js';
 
-/** Why a device of a plan is behind no vSMMU, in a few words: `shares IOMMU group 2`. */
+/** Returns the reason for which a device of a plan is behind no vSMMU, in a few words: `shares IOMMU group 2`. */
 export function whyBypassed(device: Device): string {
   switch (device.reason) {
     case 'group-shared':

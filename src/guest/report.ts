@@ -3,7 +3,7 @@ import { guestReportInvalid } from '../diagnostics/guest.js';
 import { type Bdf, parseBdf } from '../domain/address.js';
 import { printable } from '../escape.js';
 
-/** Whether a capability of a device is on; `none`: the device does not have it. */
+/** Whether a capability of a device is on; `none` if the device does not have it. */
 export type Switch = 'on' | 'off' | 'none';
 
 /** A PCI function as a guest reports it. */
@@ -12,33 +12,33 @@ export interface ReportedDevice {
   /** Vendor and device, four hexadecimal digits each. */
   readonly vendor: string;
   readonly device: string;
-  /** The bound driver; undefined: none. */
+  /** The bound driver; undefined if there is none. */
   readonly driver: string | undefined;
-  /** The guest's name of the SMMU that it is behind; undefined: none. */
+  /** The guest's name for the SMMU that it is behind; undefined if it is behind none. */
   readonly smmu: string | undefined;
-  /** How the guest uses that SMMU for the device: `DMA`, `DMA-FQ`, `identity` …; undefined if it is in no group. */
+  /** The type of its IOMMU group in the guest: `DMA`, `DMA-FQ`, `identity` …; undefined if it is in no group. */
   readonly type: string | undefined;
-  /** The guest's NUMA node; undefined: none is known. */
+  /** The guest's NUMA node; undefined if it is not known. */
   readonly node: number | undefined;
   /** The numbers of its memory BARs that have no address. */
   readonly unplaced: readonly number[];
-  /** Undefined where the report was not made by root. */
+  /** Undefined if the report was not made by root, or the device is behind no SMMU. */
   readonly ats: Switch | undefined;
   readonly pasid: Switch | undefined;
 }
 
-/** A guest's report: the output of `report.sh` there. Untrusted input. */
+/** A guest's report: the output of `report.sh` in the guest. Untrusted input. */
 export interface GuestReport {
   readonly kernel: string;
-  /** Its SMMUv3s, by address, which is the order in which QEMU makes them, with their names in the kernel's log. */
+  /** Its SMMUv3s, sorted by address. QEMU creates them in this order. `device` is the name in the guest's kernel log. */
   readonly smmus: readonly { readonly name: string; readonly device: string }[];
   readonly devices: ReadonlyMap<Bdf, ReportedDevice>;
   readonly nodes: readonly { readonly id: number; readonly cpus: string; readonly distances: readonly number[] }[];
-  /** The lines of its kernel's log that matter, escaped; undefined where the log could not be read. */
+  /** The relevant lines of its kernel log, escaped; undefined if the log could not be read. */
   readonly log: readonly string[] | undefined;
 }
 
-/** Limits of a report; the script prints less. */
+/** The limits of a report. The output of the script is always below them. */
 const MAX_LENGTH = 4 * 1024 * 1024;
 const MAX_LINES = 70_000;
 const MAX_LINE = 1000;
@@ -66,7 +66,7 @@ const VALUES: Readonly<Record<string, RegExp>> = {
 
 /**
  * Reads what `report.sh` printed in a guest. Everything in it is untrusted input.
- * @throws InputError `guest-report-invalid` for a text that the script does not print
+ * @throws InputError `guest-report-invalid` if the script does not print such a text
  */
 export function readGuestReport(text: string): GuestReport {
   if (text.length > MAX_LENGTH) throw invalid('it has more than 4 MiB');

@@ -9,13 +9,13 @@ import { drawSides } from './picture/svg.js';
 
 const TITLE = 'SMMUs, and the devices behind each';
 
-/** A host as Graphviz's DOT: its SMMUs, and the endpoints behind each, those of one IOMMU group in one box. */
+/** Draws a host in Graphviz DOT: its SMMUs, and the endpoints behind each. Endpoints of one IOMMU group are in one box. */
 export function topologyDot(host: Host): string {
   const { sides, lines } = topologySides(host);
   return toDot(TITLE, sides, lines);
 }
 
-/** A host as SVG, with light and dark colours, to be written to a file or put in an HTML page as it is. */
+/** Draws a host as SVG, with light and dark colours. The SVG can be a file, or can be put into an HTML page unchanged. */
 export function drawTopology(host: Host): string {
   const { sides, lines } = topologySides(host);
   return drawSides(TITLE, sides, lines);

@@ -1,4 +1,4 @@
-/** PCI class codes (class and subclass) that devices for guests have, as `lspci` words them, or shorter. */
+/** Names of the PCI classes (class and subclass) of devices that guests use, as in `lspci` or shorter. */
 const NAMES: Readonly<Record<string, string>> = {
   '00ff': 'unclassified',
   '0100': 'SCSI',
@@ -27,7 +27,7 @@ const NAMES: Readonly<Record<string, string>> = {
   '1200': 'accelerator',
 };
 
-/** A device's class in a word or two; `class` is as sysfs has it: 0x030200. */
+/** Returns a short name of a PCI class, given in the form of sysfs: 0x030200. */
 export function classInWords(classCode: string): string {
   const code = classCode.slice(2, 6);
   return NAMES[code] ?? `class ${code}`;

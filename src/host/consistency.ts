@@ -5,13 +5,13 @@ import type { Bdf } from '../domain/address.js';
 import type { PciDevice, Topology } from '../generated/topology.js';
 import { findEndlessParents } from './parents.js';
 
-/** Throws what is wrong at a path below that of the topology. */
+/** Throws a diagnostic about the value at a path, which is relative to the topology. */
 type Fail = (below: string, at: (path: string) => Diagnostic) => never;
 
 /**
- * Checks what a schema cannot express: that a topology's names are unique and resolve, that no bridge is below
- * itself, and that a group is behind one SMMU. Throws an InputError (`topology-invalid`) with the JSON Pointer, below
- * `path`, of the first value that is wrong.
+ * Checks what a schema cannot express: names are unique, references exist, no bridge is below itself, and all devices of a
+ * group are behind the same SMMU. Throws an InputError (`topology-invalid`) with the JSON Pointer, below `path`, of the first
+ * wrong value.
  */
 export function checkConsistency(topology: Topology, file: string, path: string): void {
   const fail: Fail = (below, at) => {
@@ -65,7 +65,7 @@ function checkParents(devices: readonly PciDevice[], fail: Fail): void {
     );
 }
 
-/** The kernel groups devices that their SMMU cannot distinguish. */
+/** Checks that the devices of a group have the same SMMU: the kernel groups devices that their SMMU cannot distinguish. */
 function checkGroups(devices: readonly PciDevice[], fail: Fail): void {
   const first = new Map<number, PciDevice>();
   for (const [index, device] of devices.entries()) {

@@ -2,13 +2,13 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Sysfs } from './sysfs.js';
 
-/** The main id register of the first CPU (Linux, Documentation/ABI/testing/sysfs-devices-system-cpu). */
+/** The Main ID Register of the first CPU (Linux, Documentation/ABI/testing/sysfs-devices-system-cpu). */
 const MIDR = 'devices/system/cpu/cpu0/regs/identification/midr_el1';
 
 /**
- * Bits of a physical address (ID_AA64MMFR0_EL1.PARange) of CPUs, by implementer and part of MIDR_EL1, from their technical
- * reference manuals: Arm's Cortex-A57, A72, Neoverse N1, V1, N2, V2, N3, V3; AmpereOne; Marvell's ThunderX2; HiSilicon's
- * TSV110; Microsoft's Cobalt 100. NVIDIA's Grace has Neoverse V2.
+ * The size of physical addresses in bits (ID_AA64MMFR0_EL1.PARange) per CPU model, given as implementer and part of MIDR_EL1.
+ * From the technical reference manuals: Arm's Cortex-A57, A72, Neoverse N1, V1, N2, V2, N3, V3; AmpereOne; Marvell's
+ * ThunderX2; HiSilicon's TSV110; Microsoft's Cobalt 100. NVIDIA's Grace has Neoverse V2.
  */
 const ADDRESS_BITS: Readonly<Record<string, number>> = {
   '41:d07': 44,
@@ -27,12 +27,12 @@ const ADDRESS_BITS: Readonly<Record<string, number>> = {
   'c0:ac4': 48,
 };
 
-/** As much of `/proc/cpuinfo` as its first CPU takes. */
+/** The number of bytes of `/proc/cpuinfo` to read: enough for its first CPU. */
 const FIRST_CPU_BYTES = 4096;
 
 /**
- * The size of the host CPUs' physical addresses, in bits; undefined if unknown. If sysfs has no identification
- * registers, `/proc/cpuinfo` is read, or the one beside a copy that is a folder `sys`.
+ * Returns the size of the host CPUs' physical addresses, in bits; undefined if unknown. If sysfs has no identification
+ * registers, it reads `/proc/cpuinfo`. For a copy of a sysfs in a folder `sys`, it reads `proc/cpuinfo` next to that folder.
  */
 export function readAddressBits(sysfs: Sysfs): number | undefined {
   const model = modelOfRegister(sysfs.read(MIDR)) ?? modelOfCpuinfo(sysfs.root);
@@ -56,7 +56,7 @@ function modelOfCpuinfo(sysfs: string): string | undefined {
   return `${implementer}:${part}`;
 }
 
-/** The first bytes of a file; empty if it cannot be read. */
+/** Returns the first bytes of a file; empty if it cannot be read. */
 function readStart(file: string, length: number): string {
   let fd: number;
   try {

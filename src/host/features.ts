@@ -2,21 +2,21 @@ import { infoOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { SmmuFeatures } from '../generated/topology.js';
 import type { Sysfs } from './sysfs.js';
 
-/** Where in sysfs the devices are that firmware describes in ACPI. */
+/** The sysfs folder of the devices that firmware describes in ACPI. */
 export const ACPI_DEVICES = 'bus/acpi/devices';
 
-/** How the names of Tegra241's command queues begin there (Linux, tegra241-cmdqv.c). */
+/** The prefix of the names of Tegra241 command queues in that folder (Linux, tegra241-cmdqv.c). */
 export const CMDQV_ID = 'NVDA200C:';
 
-/** What the driver says of each SMMU that it finds (Linux, arm-smmu-v3.c), newer ones without the input's size. */
+/** The kernel's message for each SMMU that it finds (Linux, arm-smmu-v3.c). Newer kernels do not print `ias`. */
 const PROBED = /arm-smmu-v3 (\S+): (?:ias \d+-bit, )?oas (\d+)-bit \(features 0x([0-9a-f]{1,16})\)/;
 
-/** The message for an SMMU with command queues. */
+/** The kernel's message for an SMMU with command queues. */
 const COMPANION = /arm-smmu-v3 (\S+): found companion CMDQV device/;
 
 /**
- * What a kernel's log says of the SMMUs that it found, by platform device (`arm-smmu-v3.8.auto`). `cmdqv` is there only
- * where it is true.
+ * Returns the features that a kernel log shows, by the platform device of each SMMU (`arm-smmu-v3.8.auto`). `cmdqv` is
+ * present only if it is true.
  */
 export function readFeatures(log: readonly string[]): ReadonlyMap<string, SmmuFeatures> {
   const found = new Map<string, SmmuFeatures>();
@@ -50,7 +50,7 @@ export class FeatureReader {
   }
 }
 
-/** The features that the kernel has a bit for, each at the bit that the table of attributes has for it. */
+/** Reads the features that have a kernel bit. The bit numbers are in the table of attributes. */
 function readBits(features: bigint): SmmuFeatures {
   const bits = VSMMU_ATTRIBUTES.map((name) => infoOf(name).host);
   return Object.fromEntries(

@@ -3,7 +3,7 @@ import { type HostNode, hostNode } from '../domain/numa.js';
 import type { NumaNode, PciDevice, Smmu, Topology } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 
-/** A topology with indexes: answers the planner's questions without I/O. */
+/** A topology with indexes. It answers the planner's questions without I/O. */
 export class Host {
   readonly topology: Topology;
   /** The devices that are not bridges, by address. */
@@ -103,10 +103,10 @@ export class Host {
   }
 }
 
-/** Orders SMMUs by their address, which their names hold. */
+/** Orders SMMUs by address, which is a part of their names. */
 export function compareSmmu(a: Smmu, b: Smmu): number {
   return a.name.length - b.name.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
-/** A host without SMMUs and devices, where no host is known. */
+/** A host without SMMUs and devices, used if no host is known. */
 export const NO_HOST = new Host({ version: 1, smmus: [], devices: [], nodes: [] });

@@ -1,25 +1,25 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { systemCode } from '../io/errors.js';
 
-/** The lines of the kernel log that are still in its buffer; empty without permission to read it. */
+/** Returns the lines of the kernel log that are still in its buffer; empty without permission to read it. */
 export type KernelLog = () => readonly string[];
 
 /** A line of the kernel's log. */
 export interface LogRecord {
-  /** When it was written, in seconds since the kernel started. */
+  /** The time at which it was written, in seconds since the kernel started. */
   readonly seconds: number;
   readonly text: string;
 }
 
-/** The longest record that the kernel gives (Linux, `PRINTKRB_RECORD_MAX` and a prefix). */
+/** The longest record that the kernel returns, in bytes (Linux, `PRINTKRB_RECORD_MAX` and a prefix). */
 const RECORD = 8192;
 
-/** This machine's. */
+/** Reads the kernel log of this machine. */
 export const KERNEL_LOG: KernelLog = () => (readKernelLog() ?? []).map(({ text }) => text);
 
 /**
- * This machine's, from `/dev/kmsg` (Linux, Documentation/ABI/testing/dev-kmsg): each read gives one record,
- * `level,number,microseconds,flags;text`, with lines of its own behind it that begin with a space.
+ * Reads the kernel log of this machine from `/dev/kmsg` (Linux, Documentation/ABI/testing/dev-kmsg). Each read returns one
+ * record: `level,number,microseconds,flags;text`, followed by lines that begin with a space.
  * @returns undefined without permission to read it
  */
 export function readKernelLog(): readonly LogRecord[] | undefined {
@@ -43,7 +43,7 @@ export function readKernelLog(): readonly LogRecord[] | undefined {
   }
 }
 
-/** The next record; undefined after the last. */
+/** Reads the next record; undefined after the last. */
 function readRecord(fd: number, buffer: Buffer): string | undefined {
   for (;;) {
     try {

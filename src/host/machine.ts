@@ -2,23 +2,23 @@ import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node
 import { machine, release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 
-/** Whether a file is there and may be opened for reading and writing. */
+/** Whether a file exists and can be opened for reading and writing. */
 export type Access = 'open' | 'denied' | 'absent';
 
-/** What a machine says of itself outside of sysfs. */
+/** The properties and files of a machine that its topology does not contain. */
 export interface Machine {
-  /** As `uname -m` has it: `aarch64`. */
+  /** As `uname -m` prints it: `aarch64`. */
   readonly architecture: string;
-  /** As `uname -r` has it: `6.12.48+deb13-arm64`. */
+  /** As `uname -r` prints it: `6.12.48+deb13-arm64`. */
   readonly kernel: string;
-  /** The text of a file, unpacked if compressed with gzip; undefined if it cannot be read. */
+  /** Returns the text of a file, unpacked if it is compressed with gzip; undefined if it cannot be read. */
   read(path: string): string | undefined;
-  /** The sorted names in a folder; empty if the folder does not exist. */
+  /** Returns the sorted names in a folder; empty if the folder does not exist. */
   list(path: string): readonly string[];
   access(path: string): Access;
 }
 
-/** The one that this runs on. */
+/** The machine that vsmmu runs on. */
 export const THIS_MACHINE: Machine = {
   // Bun, the standalone executable's runtime, calls it arm64.
   architecture: process.arch === 'arm64' ? 'aarch64' : machine(),
@@ -49,7 +49,7 @@ export const THIS_MACHINE: Machine = {
   },
 };
 
-/** A machine whose `/sys` is another folder. */
+/** Returns a machine that reads `folder` instead of `/sys`. */
 export function withSysfs({ read, list, access, ...machine }: Machine, folder: string): Machine {
   const inside = (path: string): string => path.replace(/^\/sys(?=\/)/, () => folder);
   return {
@@ -60,7 +60,7 @@ export function withSysfs({ read, list, access, ...machine }: Machine, folder: s
   };
 }
 
-/** A kernel's build options, each `y` or `m`; undefined where the kernel does not say how it was built. */
+/** Returns a kernel's build options that are `y` or `m`; undefined if its configuration is not available. */
 export function kernelConfig({ kernel, read }: Machine): ReadonlyMap<string, string> | undefined {
   for (const file of ['/proc/config.gz', `/boot/config-${kernel}`, `/usr/lib/modules/${kernel}/config`]) {
     const text = read(file);
@@ -70,16 +70,17 @@ export function kernelConfig({ kernel, read }: Machine): ReadonlyMap<string, str
   return undefined;
 }
 
-/** Where firmware is described (QEMU, docs/interop/firmware.json), what wins first. */
+/** The folders of firmware descriptors (QEMU, docs/interop/firmware.json), the one with the highest priority first. */
 const DESCRIPTORS = ['/etc/qemu/firmware', '/usr/share/qemu/firmware'];
 
-/** The files of UEFI firmware for Arm guests that descriptors name, each once. */
+/** Returns the files of UEFI firmware for Arm guests that the descriptors name, without duplicates. */
 export function uefiFirmware({ list, read }: Machine): readonly string[] {
   const files = new Set<string>();
   const seen = new Set<string>();
   for (const folder of DESCRIPTORS) {
     for (const name of list(folder).filter((file) => file.endsWith('.json') && !seen.has(file))) {
-      // A file of a folder before masks one of its name, and an empty one masks it away.
+      // A file in an earlier folder replaces the file with the same name in a later one. If it is empty, it disables that
+      // file.
       seen.add(name);
       const file = uefiOf(read(`${folder}/${name}`) ?? '');
       if (file !== undefined) files.add(file);
@@ -88,7 +89,7 @@ export function uefiFirmware({ list, read }: Machine): readonly string[] {
   return [...files];
 }
 
-/** The executable of a descriptor; undefined if it is not UEFI firmware for aarch64. */
+/** Returns the executable in a descriptor; undefined if it is not UEFI firmware for aarch64. */
 function uefiOf(text: string): string | undefined {
   try {
     const { 'interface-types': types, targets, mapping } = JSON.parse(text);

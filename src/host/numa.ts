@@ -6,19 +6,21 @@ import type { Sysfs } from './sysfs.js';
 
 const NODES = 'devices/system/node';
 
-/** How much is read of each NUMA node: its size as well, or just what placing devices takes. */
+/**
+ * The details to read of each NUMA node: `whole` includes its memory size, `placement` is only what placing devices needs.
+ */
 export type NodeDetail = 'whole' | 'placement';
 
 /**
- * Reads the online NUMA nodes (Linux, Documentation/ABI/stable/sysfs-devices-node), by number.
- * None where the kernel was built without NUMA.
+ * Reads the online NUMA nodes (Linux, Documentation/ABI/stable/sysfs-devices-node), sorted by number. The list is empty if
+ * the kernel was built without NUMA.
  */
 export function readNodes(sysfs: Sysfs, detail: NodeDetail): NumaNode[] {
   const online = readSet(sysfs, 'online');
   if (!online) return [];
   const withCpu = readSet(sysfs, 'has_cpu') ?? new Set();
   const withMemory = readSet(sysfs, 'has_memory') ?? readSet(sysfs, 'has_normal_memory') ?? new Set();
-  // Kernels before 5.10 know Generic Initiators only as nodes that have nothing.
+  // Kernels before 5.10 do not list Generic Initiators. They are the nodes without CPUs and memory.
   const initiators =
     readSet(sysfs, 'has_generic_initiator') ??
     new Set([...online].filter((id) => !withCpu.has(id) && !withMemory.has(id)));
@@ -34,7 +36,7 @@ export function readNodes(sysfs: Sysfs, detail: NodeDetail): NumaNode[] {
   }));
 }
 
-/** The numbers that a list in the kernel's form (`0-3,8`) means, in order. */
+/** Parses a list of numbers in the kernel's form (`0-3,8`). */
 export function parseList(text: string): number[] {
   const numbers: number[] = [];
   for (const range of text.split(',')) {
@@ -44,7 +46,7 @@ export function parseList(text: string): number[] {
   return numbers;
 }
 
-/** Linux has 1024 nodes at most (NODES_SHIFT). */
+/** Linux has at most 1024 nodes (NODES_SHIFT). */
 const LIST = /^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/;
 
 function readSet(sysfs: Sysfs, name: string): Set<number> | undefined {
@@ -57,7 +59,7 @@ function readSet(sysfs: Sysfs, name: string): Set<number> | undefined {
     : sysfs.fail(path, sysfsUnreadable.notA({ expected: 'a list of nodes' }));
 }
 
-/** Linux has 8192 CPUs at most on arm64 and x86 (NR_CPUS). */
+/** Linux has at most 8192 CPUs on arm64 and x86 (NR_CPUS). */
 const CPU_LIST = /^(\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*)?$/;
 
 function readCpus(sysfs: Sysfs, id: number): string {
@@ -83,7 +85,7 @@ function readDistances(sysfs: Sysfs, id: number, nodes: number): number[] {
   return distances;
 }
 
-/** The device that a node's folder links to, by the name of the link or of its target. */
+/** Returns the device that a node's folder links to. Either the link or its target has the device's address as its name. */
 function readNodeDevice(sysfs: Sysfs, id: number): Bdf | null {
   const folder = `${NODES}/node${id}`;
   for (const name of sysfs.list(folder) ?? []) {

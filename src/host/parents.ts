@@ -1,10 +1,13 @@
 import type { Bdf } from '../domain/address.js';
 import type { PciDevice } from '../generated/topology.js';
 
-/** Each bridge has a bus number of its own below it, and a PCI domain has 256. */
+/** A PCI domain has 256 bus numbers, and each bridge uses one for the bus below it. */
 const MAX_BRIDGES_ABOVE = 255;
 
-/** The first device that is below itself, or below more bridges than a PCI domain can have; undefined where all are sound. */
+/**
+ * Returns the first device that is below itself, or below more bridges than a PCI domain can have; undefined if there is
+ * none.
+ */
 export function findEndlessParents(devices: ReadonlyMap<Bdf, PciDevice>): PciDevice | undefined {
   const depths = new Map<Bdf, number>();
   for (const device of devices.values()) {

@@ -5,13 +5,15 @@ import { printable } from '../escape.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import type { Sysfs } from './sysfs.js';
 
-/** Where sysfs lists the PCI devices of all domains, each a link to its place below the bridges. */
+/** The sysfs folder that lists the PCI devices of all domains. Each entry links to the device's folder below its bridges. */
 export const PCI_DEVICES = 'bus/pci/devices';
 
-/** Of the names in /sys/class/iommu only these are SMMUv3s (Linux, arm-smmu-v3.c); an x86 host has dmar0 or ivhd0. */
+/**
+ * The prefix of SMMUv3s in /sys/class/iommu (Linux, arm-smmu-v3.c). Other IOMMUs have other names: dmar0 or ivhd0 on x86.
+ */
 export const SMMUV3_PREFIX = 'smmu3.';
 
-/** Bits of the third column of `resource` (Linux, include/linux/ioport.h, the low ones as PCI defines a BAR's). */
+/** Bits of the third column of `resource` (Linux, include/linux/ioport.h). PCI defines the low ones as a part of the BAR. */
 const IO = 0x100;
 const MEMORY = 0x200;
 const MEMORY_64 = 0x4;
@@ -21,18 +23,18 @@ const MEMORY_PREFETCH = 0x8;
 const BAR_LINES = 6;
 const EMPTY_LINE = '0x0000000000000000 0x0000000000000000 0x0000000000000000';
 
-/** Host bridges, and what has a bus below it: PCI-to-PCI, CardBus and semi-transparent bridges (PCI class codes). */
+/** Host bridges, and bridges with a bus below them: PCI-to-PCI, CardBus and semi-transparent bridges (PCI class codes). */
 const BRIDGE_CLASS = /^0x06(00|04|07|09)/;
 
-/** A folder's or link's name as a BDF; undefined if it is not exactly one. */
+/** Returns the name of a folder or link as a BDF; undefined if it is not exactly one. */
 export function bdfOfName(name: string): Bdf | undefined {
   const bdf = parseBdf(name);
   return bdf === name ? bdf : undefined;
 }
 
 /**
- * Reads one device (Linux, Documentation/ABI/testing/sysfs-bus-pci and sysfs-bus-pci-drivers).
- * Undefined if the device does not exist or was removed meanwhile.
+ * Reads one device (Linux, Documentation/ABI/testing/sysfs-bus-pci and sysfs-bus-pci-drivers). Returns undefined if the
+ * device does not exist or was removed meanwhile.
  */
 export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
   const path = sysfs.follow(`${PCI_DEVICES}/${bdf}`);
@@ -69,7 +71,7 @@ export function readDevice(sysfs: Sysfs, bdf: Bdf): PciDevice | undefined {
   };
 }
 
-/** The NUMA node that a `numa_node` names; null if that is -1 or the file does not exist (a kernel without NUMA). */
+/** Reads a NUMA node from a `numa_node` file; null if it is -1 or the file does not exist (a kernel without NUMA). */
 export function readNode(sysfs: Sysfs, path: string): number | null {
   const text = sysfs.read(path);
   if (text === undefined || text === '-1') return null;
@@ -77,8 +79,8 @@ export function readNode(sysfs: Sysfs, path: string): number | null {
 }
 
 /**
- * The BARs in use, from a `resource` file: a line per BAR, `start end flags`, in hexadecimal.
- * Addresses are physical ones, below 2^52, so a number holds them.
+ * Returns the BARs in use from a `resource` file, which has one line per BAR: `start end flags`, in hexadecimal. Physical
+ * addresses are below 2^52, so a JavaScript number can represent them.
  */
 export function parseBars(resource: string, fail: () => never): Bar[] {
   const bars: Bar[] = [];
@@ -87,7 +89,7 @@ export function parseBars(resource: string, fail: () => never): Bar[] {
     const [start = Number.NaN, end = Number.NaN, flags = Number.NaN] = line.split(' ').map(Number);
     if (Number.isNaN(start + end + flags)) fail();
     const memory = (flags & MEMORY) !== 0;
-    // A BAR that firmware and kernel found no place for keeps its flags and its length.
+    // A BAR that neither firmware nor the kernel could place keeps its flags and its size.
     const size = end - start + 1;
     if ((!memory && (flags & IO) === 0) || size < 1) continue;
     bars.push({
@@ -115,7 +117,7 @@ function readGroup(sysfs: Sysfs, path: string): number | null {
     : sysfs.fail(`${path}/iommu_group`, sysfsUnreadable.notA({ expected: 'a link to a group number' }));
 }
 
-/** The reserved regions of type `direct` of a group (Linux, Documentation/ABI/testing/sysfs-kernel-iommu_groups). */
+/** Returns the reserved regions of type `direct` of a group (Linux, Documentation/ABI/testing/sysfs-kernel-iommu_groups). */
 function readDirectRegions(sysfs: Sysfs, group: number): string[] {
   const text = sysfs.read(`kernel/iommu_groups/${group}/reserved_regions`) ?? '';
   return [...text.matchAll(/^(0x[0-9a-f]+) (0x[0-9a-f]+) direct$/gm)].map(
@@ -123,7 +125,7 @@ function readDirectRegions(sysfs: Sysfs, group: number): string[] {
   );
 }
 
-/** `0x81000000` of `0x0000000081000000`. */
+/** Removes leading zeros: `0x0000000081000000` → `0x81000000`. */
 function shorten(address: string | undefined): string {
   return `0x${BigInt(address ?? 0).toString(16)}`;
 }

@@ -13,13 +13,15 @@ import { bdfOfName, PCI_DEVICES, readDevice, readNode, SMMUV3_PREFIX } from './p
 import { Sysfs } from './sysfs.js';
 
 /**
- * Reads a host from sysfs: the folder `sysfs` is `/sys` or a copy of one, its links included.
- *
- * With `only`, just those devices are read, the members of their IOMMU groups and the bridges above both; SMMUs and
- * NUMA nodes are all there. Addresses that the host does not have are not in the result, and neither is what goes
- * away while it is read. With a kernel's log, what the SMMUs can do is read as well, as far as it can be known: a log is
- * of this machine, so it goes with no copy of another's sysfs. Throws an OutsideError where the folder is no sysfs (`sysfs-invalid`) or a file of it
- * cannot be read or understood (`sysfs-unreadable`).
+ * Reads a host from sysfs.
+ * @param sysfs `/sys`, or a copy of it that includes its links
+ * @param only limits the scan to these devices, the members of their IOMMU groups and the bridges above both. SMMUs and NUMA
+ * nodes are complete. Addresses that the host does not have are not in the result, and neither are devices that are removed
+ * during the scan.
+ * @param log a kernel log, from which the known features of the SMMUs are read. It is the log of this machine, so do not use
+ * it with a copy of another machine's sysfs.
+ * @throws EnvironmentError `sysfs-invalid` if the folder is not a sysfs, `sysfs-unreadable` if one of its files cannot be
+ * read or understood
  */
 export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>, log?: KernelLog): Host {
   const tree = new Sysfs(sysfs);
@@ -37,13 +39,15 @@ export function scanHost(sysfs: string, only?: ReadonlySet<Bdf>, log?: KernelLog
   });
 }
 
-/** The SMMUv3s (Linux, Documentation/ABI/testing/sysfs-class-iommu), by address; that class has other IOMMUs, too. */
+/**
+ * Reads the SMMUv3s (Linux, Documentation/ABI/testing/sysfs-class-iommu), sorted by address. The class has other IOMMUs, too.
+ */
 function readSmmus(tree: Sysfs, reader: FeatureReader | undefined): Smmu[] {
   const folder = 'class/iommu';
   return (tree.list(folder) ?? [])
     .filter((name) => name.startsWith(SMMUV3_PREFIX))
     .flatMap((name) => {
-      // …/platform/arm-smmu-v3.0.auto/iommu/smmu3.0x…: the platform device above has the node, where firmware gave one.
+      // …/platform/arm-smmu-v3.0.auto/iommu/smmu3.0x…: the platform device above has the NUMA node, if firmware names one.
       const path = tree.follow(`${folder}/${name}`);
       if (path === undefined) return [];
       const device = posix.join(path, '../..');

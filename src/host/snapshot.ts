@@ -7,9 +7,11 @@ import { checkConsistency } from './consistency.js';
 import { compareSmmu, Host } from './host.js';
 
 /**
- * The host of a snapshot, `text` being what the file `file` holds: a topology, or a document of `--json` with one in
- * its `topology`. Its lists may be in any order. Throws an InputError (`topology-invalid`) that names the path in it,
- * where it is no JSON, does not fit `schemas/topology.schema.json`, or tells of a host that cannot be.
+ * Reads a host from a snapshot: a topology, or the output of a command with `--json`, which has one in `topology`. Its lists
+ * can be in any order.
+ * @param text the content of `file`
+ * @throws InputError `topology-invalid`, with the path of the wrong value, if the text is not JSON, does not match
+ * `schemas/topology.schema.json`, or describes an impossible host
  */
 export function readTopology(text: string, file: string): Host {
   const value = parseJson(text, file, topologyInvalid);
@@ -26,7 +28,7 @@ export function readTopology(text: string, file: string): Host {
   });
 }
 
-/** The snapshot of a host: JSON that people can read, the same for the same host, with a line end. */
+/** Returns the snapshot of a host: indented JSON with a line end, which is always the same for the same host. */
 export function serializeTopology(host: Host): string {
   return `${JSON.stringify(host.topology, null, 2)}\n`;
 }
@@ -35,7 +37,7 @@ function isDocument(value: unknown): value is { topology: unknown } {
   return typeof value === 'object' && value !== null && 'topology' in value && !('version' in value);
 }
 
-/** Nodes by number; the columns of their distances move with them. */
+/** Sorts nodes by number, and the columns of their distances in the same way. */
 function sortNodes(nodes: readonly NumaNode[]): NumaNode[] {
   const order = nodes.map((node, index) => ({ node, index })).sort((a, b) => a.node.id - b.node.id);
   return order.map(({ node }) => ({ ...node, distances: order.map(({ index }) => node.distances[index] ?? 0) }));

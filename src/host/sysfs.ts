@@ -5,15 +5,16 @@ import { EnvironmentError } from '../diagnostics/errors.js';
 import { sysfsUnreadable } from '../diagnostics/files.js';
 import { describeIoError, systemCode } from '../io/errors.js';
 
-/** What the kernel answers for something that went away while we looked: the name, or the device behind it. */
+/** The error codes for something that does not exist, or that was removed meanwhile: the name, or the device behind it. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO']);
 
 /** An attribute has at most one page; arm64 has pages of up to 64 KiB. */
 const MAX_ATTRIBUTE_BYTES = 64 * 1024;
 
 /**
- * A sysfs tree, `/sys` or a copy of one; paths are relative to it. What is not there is undefined, what is there and
- * cannot be read is an OutsideError (`sysfs-unreadable`). Links are resolved by their text and never lead outside.
+ * A sysfs tree: `/sys` or a copy of it. Paths are relative to it. Methods return undefined for something that does not exist,
+ * and throw an EnvironmentError (`sysfs-unreadable`) for something that exists but cannot be read. Links are resolved by
+ * their text and never lead outside the tree.
  */
 export class Sysfs {
   readonly root: string;
@@ -69,7 +70,7 @@ export class Sysfs {
       if (error instanceof EnvironmentError) throw error;
       const code = systemCode(error) ?? '';
       if (GONE.has(code)) return undefined;
-      // What readlink(2) reports for a file or a folder.
+      // readlink(2) reports this for a file or a folder.
       if (code === 'EINVAL') this.fail(path, sysfsUnreadable.notA({ expected: 'a link' }));
       return this.fail(path, sysfsUnreadable.system({ error: describeIoError(error) }));
     }

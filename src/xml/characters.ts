@@ -1,6 +1,6 @@
 /** Characters and names of XML 1.0 (fifth edition), as libxml2 reads them. */
 
-/** Not a Char of XML 1.0 (production 2); with the flag u a surrogate of a pair is not a character of its own. */
+/** Matches what is not a Char of XML 1.0 (production 2). With the flag u, a surrogate pair counts as one character. */
 const ILLEGAL_CHARACTER = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 const START =
@@ -8,21 +8,21 @@ const START =
   '\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}';
 const NCNAME = `[${START}][${START}\\-.0-9\\xB7\\u0300-\\u036F\\u203F\\u2040]*`;
 
-/** At most one colon: what more of them mean depends on the version of libxml2. */
+/** Allows at most one colon: versions of libxml2 differ in how they treat more colons. */
 const NAME = new RegExp(`${NCNAME}(?::${NCNAME})?`, 'uy');
-/** Matches nearly every name; the look-ahead leaves the others to NAME, which costs more. */
+/** Matches nearly every name. The look-ahead rejects the others, which NAME then matches more slowly. */
 const PLAIN_NAME = /[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?(?=[ \t\r\n/>=?])/y;
 
 const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#([0-9]+|x[0-9A-Fa-f]+));/y;
 const REFERENCES = new RegExp(REFERENCE.source, 'g');
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-/** The offset of the first character that XML does not allow; -1 if all are allowed. */
+/** Returns the offset of the first character that XML does not allow; -1 if all are allowed. */
 export function findIllegalCharacter(text: string): number {
   return text.search(ILLEGAL_CHARACTER);
 }
 
-/** The end of the name that begins at an offset; the offset itself if none does. */
+/** Returns the end of the name that begins at an offset; the offset itself if no name begins there. */
 export function nameEndAt(text: string, offset: number): number {
   PLAIN_NAME.lastIndex = offset;
   if (PLAIN_NAME.test(text)) return PLAIN_NAME.lastIndex;
@@ -35,7 +35,10 @@ export function isName(text: string): boolean {
   return text !== '' && nameEndAt(text, 0) === text.length;
 }
 
-/** The end of the reference to an entity of XML or to a character that begins at an offset; the offset itself if none does. */
+/**
+ * Returns the end of the reference (to a predefined entity or a character) that begins at an offset; the offset itself if no
+ * reference begins there.
+ */
 export function referenceEnd(text: string, offset: number): number {
   REFERENCE.lastIndex = offset;
   const match = REFERENCE.exec(text);
@@ -43,17 +46,20 @@ export function referenceEnd(text: string, offset: number): number {
   return match[1] !== undefined || isCharacter(codePoint(match[2])) ? REFERENCE.lastIndex : offset;
 }
 
-/** Decodes character data: line ends become \n, references what they stand for. */
+/** Decodes character data: line ends become \n, and references become the characters that they stand for. */
 export function decodeText(raw: string): string {
   return decodeReferences(normalizeLineEnds(raw));
 }
 
-/** Decodes the value of an attribute: white space becomes spaces, references what they stand for. */
+/**
+ * Decodes the value of an attribute: tabs and line ends become spaces, and references become the characters that they stand
+ * for.
+ */
 export function decodeAttributeValue(raw: string): string {
   return decodeReferences(/[\t\r\n]/.test(raw) ? raw.replace(/\r\n|[\t\r\n]/g, ' ') : raw);
 }
 
-/** \r\n and \r become \n (XML 1.0, section 2.11). */
+/** Converts \r\n and \r to \n (XML 1.0, section 2.11). */
 export function normalizeLineEnds(raw: string): string {
   return raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw;
 }
@@ -65,7 +71,7 @@ function decodeReferences(raw: string): string {
   );
 }
 
-/** The value of a number as it stands in a reference: decimal, or hexadecimal with an x before it. */
+/** Returns the code point of a character reference, whose number is decimal, or hexadecimal after an x. */
 function codePoint(number = ''): number {
   return Number(number.replace('x', '0x'));
 }

@@ -6,7 +6,10 @@ import { guard, MAX_DEPTH } from './guard.js';
 import { Lines, readSource } from './source.js';
 import type { StartTag, XmlAttribute } from './start-tag.js';
 
-/** fast-xml-parser finds the nesting of the elements and where each ends; entities, values and attributes stay text. */
+/**
+ * fast-xml-parser finds only the nesting of the elements and where each one ends. It does not decode entities, values or
+ * attributes.
+ */
 export const PARSER_OPTIONS = {
   preserveOrder: true,
   captureMetaData: true,
@@ -18,7 +21,7 @@ export const PARSER_OPTIONS = {
   maxNestedTags: MAX_DEPTH,
 };
 
-/** A node of fast-xml-parser: one key with its content. The key is the name of an element; text has no metadata. */
+/** A node of fast-xml-parser: one key with its content. For an element, the key is its name. A text node has no metadata. */
 interface ParsedNode {
   readonly [name: string]: readonly ParsedNode[];
 }
@@ -30,10 +33,10 @@ const parser = new XMLParser(PARSER_OPTIONS);
 const XML_NAMESPACE = 'http://www.w3.org/XML/1998/namespace';
 const XMLNS_NAMESPACE = 'http://www.w3.org/2000/xmlns/';
 
-/** What may stand between two child elements: a comment, an instruction, a CDATA section, text. */
+/** Matches the items between two child elements: a comment, a processing instruction, a CDATA section or text. */
 const CONTENT = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|([^<]+)/g;
 
-/** An element; offsets into the document's text, in UTF-16 code units. */
+/** An element. Offsets are into the document's text, in UTF-16 code units. */
 export class XmlElement {
   /** The qualified name as written. */
   readonly name: string;
@@ -62,7 +65,7 @@ export class XmlElement {
   constructor(
     source: string,
     tag: StartTag,
-    /** After the last `>`. */
+    /** The offset after the last `>`. */
     readonly end: number,
     /** Undefined for the root. */
     readonly parent: XmlElement | undefined,
@@ -80,7 +83,7 @@ export class XmlElement {
     this.#declared = declaredNamespaces(tag.attributes);
     const colon = name.indexOf(':');
     const namespace = this.#namespaceOf(name.slice(0, Math.max(0, colon)));
-    // libxml2 takes a prefix that is not declared for a part of the name.
+    // libxml2 treats an undeclared prefix as a part of the name.
     const nameStart = namespace === undefined ? 0 : colon + 1;
     this.namespace = namespace ?? '';
     this.prefix = name.slice(0, Math.max(0, nameStart - 1));
@@ -127,8 +130,9 @@ export class XmlElement {
 }
 
 /**
- * The namespaces that these attributes declare, by prefix; the default namespace has the prefix ''. Undefined if there are none.
- * Like libxml2, it ignores declarations that Namespaces in XML 1.0 forbids: libvirt accepts them.
+ * Returns the namespaces that these attributes declare, by prefix; undefined if they declare none. The default namespace has
+ * the prefix ''. Like libxml2, it ignores declarations that Namespaces in XML 1.0 forbids, because libvirt accepts documents
+ * with them.
  */
 function declaredNamespaces(attributes: readonly XmlAttribute[]): ReadonlyMap<string, string> | undefined {
   let declared: Map<string, string> | undefined;
@@ -143,7 +147,7 @@ function declaredNamespaces(attributes: readonly XmlAttribute[]): ReadonlyMap<st
   return declared;
 }
 
-/** The character data of a piece of content that holds no element. */
+/** Returns the character data of a piece of content without elements. */
 function textOf(content: string): string {
   if (!content.includes('<')) return decodeText(content);
   let text = '';
@@ -154,13 +158,13 @@ function textOf(content: string): string {
   return text;
 }
 
-/** A document as it was read: its text, which never changes, and its elements with their offsets in that text. */
+/** A parsed document: its text, which never changes, and its elements with their offsets in that text. */
 export class XmlDocument {
   #lines: Lines | undefined;
 
   /** Called by `parseXml` only. */
   constructor(
-    /** The whole text, byte order mark and line ends included. */
+    /** The whole text, including its byte order mark and its original line ends. */
     readonly text: string,
     readonly root: XmlElement,
   ) {}
@@ -178,7 +182,7 @@ export class XmlDocument {
 }
 
 /**
- * Reads a document from UTF-8 bytes or their text. Accepts only what libxml2 accepts.
+ * Parses a document from UTF-8 bytes or from text. Accepts only what libxml2 accepts.
  * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the location if it is known
  */
 export function parseXml(input: string | Uint8Array): XmlDocument {

@@ -3,13 +3,13 @@ import { Layout } from './layout.js';
 import { escapeAttributeValue, type Lines, printAttribute, printElement } from './print.js';
 import { applyEdits, sortEdits, type TextEdit } from './text-edits.js';
 
-/** An element to be written: names as they are to stand, values and text in the clear (they are escaped when printed). */
+/** An element to write. Names are written as they are; values and text are given unescaped and are escaped when printed. */
 export interface NewElement {
   readonly name: string;
   readonly attributes?: readonly (readonly [name: string, value: string])[];
   readonly children?: readonly NewElement[];
   readonly text?: string;
-  /** For its attributes and those of what is in it, whatever the document has. */
+  /** The quote for its attributes and those of its descendants; replaces the quote that the document uses. */
   readonly quote?: "'" | '"';
 }
 
@@ -20,15 +20,15 @@ interface Change {
   readonly before: NewElement[];
   readonly appended: NewElement[];
   readonly after: NewElement[];
-  /** What takes its place; null for nothing. */
+  /** The replacement; null removes the element, undefined keeps it. */
   instead: NewElement | null | undefined;
   whenEmpty: 'close' | 'remove' | undefined;
 }
 
 /**
- * Edits of a document, applied to its text at the end: what no edit asks for stays byte for byte.
- * Edits name elements of the document as it was read, in any order; those within an element that is removed or replaced are
- * lost with it. The caller makes sure that prefixes in names are declared where they are written.
+ * Collects edits of a document and applies them to its text at the end. Text that no edit touches stays the same, byte for
+ * byte. Edits refer to elements of the parsed document and can come in any order. Edits inside an element that is removed or
+ * replaced have no effect. The caller must make sure that the prefixes of names are declared where the names are written.
  */
 export class XmlEditor {
   readonly #changes = new Map<XmlElement, Change>();
@@ -271,7 +271,7 @@ class EditApplier {
   }
 }
 
-/** The end of the name in an element's start tag. */
+/** Returns the offset after the name in an element's start tag. */
 function nameEnd({ start, name }: XmlElement): number {
   return start + 1 + name.length;
 }

@@ -14,15 +14,18 @@ import {
 
 /** A document that libxml2 accepts. */
 export interface GuardedText {
-  /** The text with everything replaced that fast-xml-parser mishandles, at the same length. */
+  /** The text, in which everything that fast-xml-parser mishandles is replaced by something of the same length. */
   readonly readable: string;
-  /** The start tags of its elements, in order. */
+  /** The start tags of its elements, in document order. */
   readonly tags: readonly StartTag[];
 }
 
 /** libxml2's limit without XML_PARSE_HUGE, which libvirt does not set. */
 export const MAX_DEPTH = 256;
-/** Bytes of one tag, comment or run of text: libxml2's 10 000 000, less what its buffer may hold around it. */
+/**
+ * The maximum size of one tag, comment or run of text, in bytes: libxml2's limit of 10 000 000, less a margin for other text
+ * in libxml2's buffer.
+ */
 const MAX_PIECE_BYTES = 9_000_000;
 /** A million elements take half a gigabyte of memory. A domain has a few hundred. */
 const MAX_ELEMENTS = 1_000_000;
@@ -30,16 +33,17 @@ const MAX_ELEMENTS = 1_000_000;
 const DECLARATION =
   /<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][\w.-]*)"|'([A-Za-z][\w.-]*)'))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>/y;
 
-/** The names that fast-xml-parser refuses. It ends a name at \s, which is more than XML's white space. */
+/** Matches tags with names that fast-xml-parser refuses. It ends a name at \s, which matches more than XML's white space. */
 const REFUSED_NAMES = /<\/?(?:__proto__|constructor|prototype)(?=[\s/>])/g;
 
-/** fast-xml-parser joins text one character at a time; longer runs are hidden from it. */
+/** fast-xml-parser joins text one character at a time, which is slow. Longer runs of text are hidden from it. */
 const LONG_TEXT = 1000;
 
 /**
  * Checks that a text is an XML 1.0 document without a DOCTYPE and within libxml2's limits, so that libxml2 accepts it without
- * a fatal error. What libxml2 only reports (a prefix that is not declared, say) passes, because libvirt accepts it.
- * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the place
+ * a fatal error. Errors that libxml2 reports but tolerates (for example an undeclared prefix) pass, because libvirt accepts
+ * them.
+ * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the location
  */
 export function guard(text: string): GuardedText {
   return new Guard(text).run();
@@ -187,7 +191,7 @@ class Guard {
       fail(text, targetEnd, expected(`white space or ?> after <?${brief(target)}`, text, targetEnd));
     }
     checkLength(text, targetEnd, end, MAX_PIECE_BYTES, 'a processing instruction');
-    // fast-xml-parser takes a lone quote in an instruction for the start of a value.
+    // fast-xml-parser treats an unpaired quote in an instruction as the start of a value.
     this.#hide(start, end + 2);
     return end + 2;
   }

@@ -2,16 +2,16 @@ import type { XmlDocument, XmlElement } from './document.js';
 import type { Lines, Quote } from './print.js';
 import { contentStart } from './source.js';
 
-/** Where an element stands that is the first thing on its line. */
+/** The position of an element that is the first thing on its line. */
 interface LineStart {
-  /** Where the line end before it begins; the document's start for an element of the first line. */
+  /** The offset of the line end before the element; the start of the document for an element on the first line. */
   readonly breakStart: number;
   readonly lineEnd: string;
   /** The white space between the line's start and the element. */
   readonly indent: string;
 }
 
-/** How a document is laid out: what a new element has to follow. */
+/** The layout of a document, which new elements follow. */
 export class Layout {
   readonly #text: string;
   /** The document's line end, \n if it has none. */

@@ -3,13 +3,13 @@ import type { NewElement } from './editor.js';
 
 export type Quote = "'" | '"';
 
-/** How elements are laid out: where lines break and how deep they begin. */
+/** The layout of printed elements: line ends and indentation. */
 export interface Lines {
   /** The line end, \n or \r\n. */
   readonly lineEnd: string;
-  /** White space before an element of the outermost level. */
+  /** The white space before an element of the outermost level. */
   readonly indent: string;
-  /** What each level adds to it. */
+  /** The white space that each level adds. */
   readonly unit: string;
 }
 
@@ -22,8 +22,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * An element as text, from its `<` to its last `>`; on one line without `lines`.
- * @throws Error an invalid name, an attribute given twice, or a character that XML cannot represent
+ * Returns an element as text, from its `<` to its last `>`; on one line if `lines` is undefined.
+ * @throws Error for an invalid name, a duplicate attribute, or a character that XML cannot represent
  */
 export function printElement(element: NewElement, quote: Quote, lines: Lines | undefined): string {
   const { name, attributes = [], children = [], text = '' } = element;
@@ -46,8 +46,8 @@ export function printElement(element: NewElement, quote: Quote, lines: Lines | u
 }
 
 /**
- * `name='value'`.
- * @throws Error as `printElement`
+ * Returns `name='value'`.
+ * @throws Error like `printElement`
  */
 export function printAttribute(name: string, value: string, quote: Quote): string {
   checkName(name);
@@ -55,8 +55,8 @@ export function printAttribute(name: string, value: string, quote: Quote): strin
 }
 
 /**
- * A value as it stands between such quotes.
- * @throws Error a character that XML cannot represent
+ * Escapes a value for use between these quotes.
+ * @throws Error for a character that XML cannot represent
  */
 export function escapeAttributeValue(value: string, quote: Quote): string {
   return escapeCharacters(value, quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g);

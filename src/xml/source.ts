@@ -2,12 +2,12 @@ import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
 import { InputError } from '../diagnostics/errors.js';
 import { xmlEncoding, xmlTooLarge } from '../diagnostics/xml.js';
 
-/** The largest document that is read, in bytes. A domain has 3 to 20 KB. */
+/** The maximum size of a document, in bytes. A domain has 3 to 20 KB. */
 export const MAX_BYTES = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARK = 0xfeff;
 
-/** Throws a diagnostic as an InputError, at an offset of the text. */
+/** Throws a diagnostic as an InputError, with the location of an offset of the text. */
 export function fail(text: string, offset: number, found: Diagnostic): never {
   throw new InputError({ ...found, location: new Lines(text).location(offset) });
 }
@@ -18,7 +18,7 @@ export function brief(value: string): string {
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }
 
-/** The lines of a text. They end with \n; a byte order mark is not a column. */
+/** The lines of a text. They end with \n. A byte order mark does not count as a column. */
 export class Lines {
   readonly #starts: number[];
 
@@ -39,7 +39,7 @@ export class Lines {
   }
 }
 
-/** Where the document begins: after the byte order mark, if there is one. */
+/** Returns the offset at which the document begins: after the byte order mark, if there is one. */
 export function contentStart(text: string): number {
   return text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : 0;
 }
@@ -66,7 +66,7 @@ function isWide([a, b]: Uint8Array): boolean {
   return a === 0 || (a === 0x3c && b === 0) || (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
 }
 
-/** The offset of the first U+FFFD that replaces bytes that are not UTF-8; -1 if there is none. */
+/** Returns the offset of the first U+FFFD that replaces bytes that are not UTF-8; -1 if there is none. */
 function findReplacement(bytes: Uint8Array, text: string): number {
   let byte = 0;
   for (let at = text.indexOf('\uFFFD'), from = 0; at !== -1; from = at, at = text.indexOf('\uFFFD', at + 1)) {

@@ -3,28 +3,28 @@ import { xmlSyntax } from '../diagnostics/xml.js';
 import { decodeAttributeValue, nameEndAt, referenceEnd } from './characters.js';
 import { brief, fail } from './source.js';
 
-/** An attribute; offsets into the document's text. */
+/** An attribute. Offsets are into the document's text. */
 export interface XmlAttribute {
   /** The qualified name as written. */
   readonly name: string;
-  /** Decoded and normalised as XML says: references resolved, written line ends and tabs as spaces. */
+  /** Decoded and normalised as XML requires: references are resolved, and literal line ends and tabs are spaces. */
   readonly value: string;
   readonly start: number;
-  /** After the closing quote. */
+  /** The offset after the closing quote. */
   readonly end: number;
-  /** Inside the quotes. */
+  /** The offset after the opening quote. */
   readonly valueStart: number;
   readonly valueEnd: number;
 }
 
 /** A start tag or an empty-element tag. */
 export interface StartTag {
-  /** Its `<`. */
+  /** The offset of its `<`. */
   readonly start: number;
   readonly name: string;
   readonly attributes: readonly XmlAttribute[];
   readonly selfClosing: boolean;
-  /** After its `>`. */
+  /** The offset after its `>`. */
   readonly end: number;
 }
 
@@ -33,7 +33,7 @@ const MAX_NAME_BYTES = 50_000;
 
 /**
  * Reads the start tag at `start`.
- * @throws InputError `xml-syntax` for what libxml2 does not accept there
+ * @throws InputError `xml-syntax` if libxml2 does not accept the tag
  */
 export function readStartTag(text: string, start: number): StartTag {
   const name = readName(text, start + 1);
@@ -64,7 +64,7 @@ export function readStartTag(text: string, start: number): StartTag {
 }
 
 /**
- * The name that begins at an offset; '' if none does.
+ * Returns the name that begins at an offset; '' if no name begins there.
  * @throws InputError `xml-syntax` if it is longer than libxml2 accepts
  */
 export function readName(text: string, start: number): string {
@@ -81,7 +81,7 @@ export function checkLength(text: string, start: number, end: number, maximum: n
   }
 }
 
-/** The first offset from `at` on that is not white space of XML. */
+/** Returns the first offset, from `at` on, that is not XML white space. */
 export function skipSpace(text: string, at: number): number {
   for (let next = at; ; next++) {
     const code = text.charCodeAt(next);
@@ -98,12 +98,12 @@ export function describe(text: string, at: number): string {
   return `the character U+${(text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** Says what XML wants at an offset, and what is there. */
+/** Makes a diagnostic that says what XML requires at an offset, and what is there. */
 export function expected(what: string, text: string, at: number): Diagnostic {
   return xmlSyntax.expected({ expected: what, found: describe(text, at) });
 }
 
-/** Refuses a reference that is neither one of XML's five entities nor the number of a character. */
+/** Refuses references that are neither one of XML's five entities nor a valid character reference. */
 export function checkReferences(text: string, from: number, to: number): void {
   for (let at = text.indexOf('&', from); at !== -1 && at < to; at = text.indexOf('&', at + 1)) {
     if (referenceEnd(text, at) > at) continue;

@@ -1,11 +1,13 @@
-/** One edit of a text: this stretch of it becomes another text. An insertion has an empty stretch. */
+/** One edit of a text: replaces the range from `start` to `end` with `text`. An insertion has an empty range. */
 export interface TextEdit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
 }
 
-/** Sorts edits by place, keeping the order of those at one place, and drops those within a stretch that another edit takes. */
+/**
+ * Sorts edits by position. Edits at the same position keep their order. Edits inside the range of another edit are dropped.
+ */
 export function sortEdits(edits: readonly TextEdit[]): TextEdit[] {
   const sorted: TextEdit[] = [];
   for (const edit of edits.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
@@ -19,7 +21,7 @@ export function sortEdits(edits: readonly TextEdit[]): TextEdit[] {
   return sorted;
 }
 
-/** The text with sorted edits applied. */
+/** Returns the text with sorted edits applied. */
 export function applyEdits(text: string, edits: readonly TextEdit[]): string {
   const parts: string[] = [];
   let at = 0;

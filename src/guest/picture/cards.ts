@@ -11,10 +11,10 @@ export interface Cell {
   readonly colour?: keyof typeof COLOURS;
 }
 
-/** A row of a card; lines begin and end at those that have a name. */
+/** A row of a card. Lines begin and end at rows that have a name. */
 export interface Row {
   readonly name?: string;
-  /** Where there are fewer than columns, the first one is the wider. */
+  /** If there are fewer cells than columns, the first cell is wider. */
   readonly cells: readonly Cell[];
 }
 
@@ -24,7 +24,7 @@ export interface Card {
   /** Its first lines, above the rule. */
   readonly head: readonly Row[];
   readonly rows: readonly Row[];
-  /** Of its frame and its title. */
+  /** The colour of its frame and its title. */
   readonly colour: string;
 }
 
@@ -35,7 +35,7 @@ export interface Side {
   readonly cards: readonly Card[];
 }
 
-/** A line from a row to a row, each `card:row`. */
+/** A line between two rows, each given by its card and its name. */
 export interface Line {
   readonly from: readonly [card: string, row: string];
   readonly to: readonly [card: string, row: string];
@@ -43,7 +43,7 @@ export interface Line {
   readonly dashed?: boolean;
 }
 
-/** How wide each column has to be, so that all cards of a side are alike. */
+/** Returns the width of each column. All cards of a side have the same columns. */
 export function columnWidths(cards: readonly Card[]): number[] {
   const rows = cards.flatMap((card) => [...card.head, ...card.rows]);
   const columns = Math.max(0, ...rows.map(({ cells }) => cells.length));

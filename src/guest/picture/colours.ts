@@ -1,4 +1,7 @@
-/** A colour on a light page and on a dark one. No two roles have one light colour: the dark one is found by it. */
+/**
+ * A colour on a light page and on a dark page. Each role has its own light colour, because style rules find the dark colour
+ * by it.
+ */
 interface Colour {
   readonly light: string;
   readonly dark: string;
@@ -25,17 +28,17 @@ const HUES: readonly Colour[] = [
   { light: '#a40e26', dark: '#ff7b72' },
 ];
 
-/** A role's colour as it is drawn. */
+/** Returns a role's colour on a light page. */
 export function colour(role: keyof typeof COLOURS): string {
   return COLOURS[role].light;
 }
 
-/** The colour of the n-th SMMU. */
+/** Returns the colour of the n-th SMMU on a light page. */
 export function hue(n: number): string {
   return HUES[n % HUES.length]?.light ?? COLOURS.ink.light;
 }
 
-/** The rules of a style sheet that put the dark colours in the light ones' place, below an element of this class. */
+/** Returns style rules that replace the light colours with the dark ones inside elements of this class. */
 export function darkRules(className: string): string {
   return [...Object.values(COLOURS), ...HUES]
     .map(

@@ -2,12 +2,15 @@ import { escapeMarkup, printable } from '../../escape.js';
 import { type Card, type Cell, columnWidths, type Line, type Row, type Side } from './cards.js';
 import { COLOURS, colour } from './colours.js';
 
-/** Graphviz has the measures of these built in, by exactly these names: text fits wherever a font of such measures is. */
+/**
+ * Graphviz has the metrics of fonts with exactly these names built in. The text fits if the font that is used has the same
+ * metrics.
+ */
 const SANS = 'Helvetica';
 const BOLD = 'Helvetica-Bold';
 const MONO = 'Courier';
 
-/** A drawing of two sides and the lines between, as Graphviz's DOT. */
+/** Draws two sides and the lines between them in Graphviz DOT. */
 export function toDot(title: string, sides: readonly Side[], lines: readonly Line[]): string {
   const titles = sides.map(({ name }) => quoted(name)).join(' -> ');
   return `digraph ${quoted(title)} {
@@ -19,7 +22,7 @@ ${lines.map(lineInDot).join('')}}
 `;
 }
 
-/** The cards of a side one below the other: within a rank, lines that are not drawn keep them in their order. */
+/** Draws the cards of a side one below the other. Invisible edges within a rank keep their order. */
 function sideInDot({ name, title, cards }: Side): string {
   const widths = columnWidths(cards);
   const total = widths.reduce((sum, width) => sum + width, 0);
@@ -61,12 +64,12 @@ function lineInDot({ from, to, colour: stroke, dashed = false }: Line): string {
   return `  ${quoted(from[0])}:${from[1]}_:e -> ${quoted(to[0])}:${to[1]}:w [color="${stroke}"${style}]\n`;
 }
 
-/** A name as DOT takes it. */
+/** Quotes a name for DOT. */
 function quoted(text: string): string {
   return `"${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** Untrusted text in a label, which is HTML of a kind; Graphviz replaces `\N` there, too. */
+/** Escapes untrusted text for a label, which is a kind of HTML. Graphviz replaces `\N` there, too. */
 function escaped(text: string): string {
   return escapeMarkup(text).replaceAll('\\', '\\\\');
 }

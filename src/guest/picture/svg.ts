@@ -2,7 +2,7 @@ import { escapeMarkup } from '../../escape.js';
 import { type Card, type Cell, columnWidths, type Line, type Row, type Side } from './cards.js';
 import { COLOURS, colour, darkRules } from './colours.js';
 
-/** The class of every picture. Its style applies to nothing else on a page and is the same in all pictures. */
+/** The class of every picture. Its style is the same in all pictures and does not affect the rest of a page. */
 const CLASS = 'vsmmu-picture';
 
 const STYLE = `<style>
@@ -32,8 +32,8 @@ interface PlacedCard {
 }
 
 /**
- * Draws two sides and the lines between them as SVG, which can be a file or part of an HTML page, several on one page too: it has
- * no ids, and its style is its own. Untrusted text is escaped.
+ * Draws two sides and the lines between them as SVG. The SVG can be a file or a part of an HTML page, which can have several:
+ * they have no ids, and their style affects nothing else. Untrusted text is escaped.
  * @param title the title, for screen readers
  */
 export function drawSides(title: string, sides: readonly [Side, Side], lines: readonly Line[]): string {
@@ -73,7 +73,7 @@ interface Placement {
   readonly y: number;
 }
 
-/** Puts cards one below the other, each not above the top that it wants. */
+/** Stacks cards. No card is above the top that is wanted for it. */
 function stack(cards: readonly Card[], wanted: ReadonlyMap<string, number>): Placement[] {
   let y = MARGIN + TITLE_HEIGHT;
   return cards.map((card) => {
@@ -83,7 +83,7 @@ function stack(cards: readonly Card[], wanted: ReadonlyMap<string, number>): Pla
   });
 }
 
-/** Where the cards of the other side would be if the lines of their placed devices were level on average. */
+/** Returns the tops of the other side's cards at which the lines of their placed devices are horizontal on average. */
 function wantedTops(
   base: readonly Placement[],
   others: readonly Card[],
@@ -107,7 +107,7 @@ const rowIndex = ({ head, rows }: Card, name: string): number =>
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 
-/** The widths of the columns of a side; a side without columns is as wide as its heading. */
+/** Returns the widths of the columns of a side. A side without columns is as wide as its heading. */
 function sideWidths(cards: readonly Card[], heading: string): readonly number[] {
   const widths = columnWidths(cards);
   return widths.length > 0 ? widths : [[...heading].length * 10];
@@ -133,10 +133,13 @@ ${rule}${rows.join('')}</g>
 `;
 }
 
-/** The baseline of the text in the i-th row of a card. */
+/** Returns the baseline of the text in the i-th row of a card. */
 const rowY = (top: number, i: number): number => top + CARD_PADDING + i * ROW_HEIGHT + 15;
 
-/** The first cell spans the columns that the row lacks; the last one is aligned to the right. */
+/**
+ * Draws a row. If it has fewer cells than columns, the first cell spans several columns. The last cell is aligned to the
+ * right.
+ */
 function drawRow({ cells }: Row, x: number, y: number, widths: readonly number[], titleColour?: string): string {
   const span = widths.length - cells.length + 1;
   return cells
@@ -161,7 +164,7 @@ function textAt(
   return `<text${names && ` class="${names}"`}${atEnd ? ' text-anchor="end"' : ''} fill="${own ?? COLOURS[role].light}" x="${x}" y="${y}">${escapeMarkup(text)}</text>\n`;
 }
 
-/** A curve from the right end of a row to the left end of another, with an arrow. */
+/** Draws a curve with an arrow, from the right end of a row to the left end of another. */
 function drawLine(
   { from, to, colour: stroke, dashed = false }: Line,
   [left, right]: readonly (readonly PlacedCard[])[],
