@@ -14,9 +14,9 @@ import { DEFAULT_POLICY, type Policy } from './plan/policy.js';
 
 /** How a domain is converted. */
 export interface ConvertSettings {
-  /** The default policy where it is missing. */
+  /** Default: the default policy. */
   readonly policy?: Policy;
-  /** The libvirt and the QEMU that the result is for; current upstream where it is missing. */
+  /** The libvirt and the QEMU that the result is for; default: current upstream. */
   readonly target?: Target;
   /** Accepts a domain that is not of type `kvm`, which QEMU does not accelerate. For test labs. */
   readonly forceTcg?: boolean;
@@ -26,9 +26,9 @@ export interface ConvertSettings {
 
 /** A converted domain. */
 export interface Converted {
-  /** Where each device goes and why. */
+  /** Where each device is placed and why. */
   readonly plan: Plan;
-  /** The text of the result: the input, byte for byte, where nothing changes. */
+  /** The resulting XML; if nothing changes, the input, byte for byte. */
   readonly xml: string;
   readonly changed: boolean;
   /** The result, parsed. */
@@ -62,7 +62,10 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
   });
 }
 
-/** Plans a domain from `base`. Where that is not the domain itself, locations in it mean nothing to the caller. */
+/**
+ * Plans a domain from `base`. If that is not the domain itself, locations are removed, since they do not refer to the
+ * caller's text.
+ */
 function planFor(domain: Domain, base: Domain, host: Host, policy: Policy, options: PlanOptions): Planned {
   const bare = (found: readonly Diagnostic[]) => (base === domain ? found : found.map(withoutLocation));
   try {

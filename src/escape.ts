@@ -1,20 +1,20 @@
 /**
- * Control characters but newline and tab, characters that change the direction of text (Unicode's Bidi_Control), line and
- * paragraph separators, and what no XML can have.
+ * Control characters except newline and tab, characters that change the direction of text (Unicode's Bidi_Control),
+ * line and paragraph separators, and characters that XML does not allow.
  */
 const UNSAFE = /(?![\n\t])[\p{Cc}\p{Bidi_C}\p{Cs}\u2028\u2029\ufffe\uffff]/gu;
 
-/** A text in which nothing acts on a terminal, a log or a page: each such character becomes `\u001b`. Lines stay lines. */
+/** Escapes characters that could control a terminal, a log or a page, in the form `\u001b`. Line ends stay. */
 export function escapeControls(text: string): string {
   return text.replace(UNSAFE, codeOf);
 }
 
-/** The same on one line: for messages and for names. */
+/** Like `escapeControls`, but also escapes newlines and tabs: for messages and names. */
 export function printable(text: string): string {
   return escapeControls(text).replace(/[\n\t]/g, codeOf);
 }
 
-/** A text in HTML, SVG or a label of DOT: in an element, or between double quotes. */
+/** Escapes text for HTML, SVG or a label in DOT: in an element, or between double quotes. */
 export function escapeMarkup(text: string): string {
   return printable(text)
     .replaceAll('&', '&amp;')
@@ -24,17 +24,17 @@ export function escapeMarkup(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
-/** XML for a terminal: such characters as references, which mean the same; line ends stay. */
+/** Escapes the same characters in XML for a terminal, as character references, which mean the same. Line ends stay. */
 export function escapeControlsInXml(xml: string): string {
   return xml.replace(UNSAFE, (c, at: number) => (c === '\r' && xml[at + 1] === '\n' ? c : `&#x${hexOf(c)};`));
 }
 
-/** JSON with such characters as JSON's own escapes, which mean the same. */
+/** Escapes the same characters in JSON, as JSON's own escapes, which mean the same. */
 export function escapeControlsInJson(json: string): string {
   return json.replace(UNSAFE, codeOf);
 }
 
-/** `\u001b`, or `\u{1f600}` for a character that needs more digits. */
+/** Returns `\u001b`, or `\u{1f600}` for a character that needs more digits. */
 export function codeOf(character: string): string {
   const hex = hexOf(character);
   return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`;

@@ -1,4 +1,4 @@
-/** The library: what the command line is made of, without files and processes. */
+/** The library: the functions behind the command line, without its handling of files and processes. */
 export { type CheckOptions, check } from './check/check.js';
 export { type Converted, type ConvertSettings, convert } from './convert.js';
 export { CODES, type DiagnosticCode } from './diagnostics/codes.js';

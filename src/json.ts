@@ -4,7 +4,10 @@ import { InputError } from './diagnostics/errors.js';
 import type { JsonDefinition } from './diagnostics/json.js';
 import { nearest } from './nearest.js';
 
-/** The value of a JSON text. Throws an InputError where it is none, with the place in it where V8 tells one. */
+/**
+ * Parses a JSON text.
+ * @throws InputError if it is invalid or an object has a key twice, with the location if it is known
+ */
 export function parseJson(text: string, file: string, code: JsonDefinition): unknown {
   const withoutMark = text.replace(/^\uFEFF/, '');
   let value: unknown;
@@ -13,7 +16,7 @@ export function parseJson(text: string, file: string, code: JsonDefinition): unk
   } catch (error) {
     const { message } = error as SyntaxError;
     const [, position] = / at position (\d+)/.exec(message) ?? [];
-    // V8 quotes the text that it stumbles over, whatever that holds: only its own words before that are repeated.
+    // V8 quotes the invalid text, which is untrusted input: only V8's own words before it are repeated.
     const [reason] = message.split(/, "| in JSON/, 1);
     const location = position === undefined ? undefined : placeOf(withoutMark, Number(position));
     throw new InputError(code.notJson({ reason: reason ?? '', file, location }));
@@ -28,7 +31,7 @@ export function parseJson(text: string, file: string, code: JsonDefinition): unk
 
 const COLON = /[ \t\r\n]*:/y;
 
-/** The first key that an object of a JSON text has twice: JSON.parse would keep the last value and say nothing. */
+/** Finds the first key that an object of a JSON text has twice: JSON.parse would silently keep the last value. */
 function findDuplicateKey(text: string): { readonly key: string; readonly offset: number } | undefined {
   const objects: Set<unknown>[] = [];
   for (let at = 0; at < text.length; at++) {
@@ -49,8 +52,9 @@ function findDuplicateKey(text: string): { readonly key: string; readonly offset
 }
 
 /**
- * Throws an InputError with the path of the first value that does not fit its schema, a JSON Pointer below `path`.
- * For an unknown key it suggests one of `keys`.
+ * Checks a value against its schema.
+ * @throws InputError with the path of the first value that does not fit, a JSON Pointer below `path`; for an unknown
+ * key it suggests one of `keys`
  */
 export function checkJson<T>(
   value: unknown,
@@ -72,7 +76,10 @@ function placeOf(text: string, offset: number): Location {
   return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
 }
 
-/** Ajv stops at the first value that does not fit, but tells of each alternative that an `anyOf` has for it. */
+/**
+ * Returns path and message for errors of Ajv, which stops at the first value that does not fit, but reports each
+ * alternative of an `anyOf`.
+ */
 function complaint(errors: readonly ErrorObject[]): [path: string, message: string] {
   const alternatives = errors.length > 1 ? errors.filter((error) => error.keyword !== 'anyOf') : errors;
   const [{ instancePath, data } = { instancePath: '', data: undefined }] = alternatives;

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** The words that start this program: Node.js with a file, or the standalone executable alone. */
+/** The command that starts this program: Node.js with a file, or the standalone executable alone. */
 export interface Program {
   /** Path of Node.js; empty for the standalone executable. */
   readonly node: string;
@@ -9,7 +9,7 @@ export interface Program {
   readonly vsmmu: string;
 }
 
-/** How the running program was started, as absolute paths without links. */
+/** Returns how the running program was started, as absolute paths without links. */
 export function ownProgram(): Program {
   const runtime = realpathSync(process.execPath);
   if (process.versions.bun !== undefined) return { node: '', vsmmu: runtime };

@@ -2,7 +2,7 @@ import type { Target } from '../domain/target.js';
 import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 
-/** What to convert and how. A resumed run has the same. */
+/** What to convert and how. It stays the same when a run is resumed. */
 export interface Batch {
   readonly source: LibvirtSource | FolderSource;
   readonly settings: Settings;
@@ -11,7 +11,7 @@ export interface Batch {
   readonly target: Target;
 }
 
-/** The first entry of a run. */
+/** Returns the first entry of a run's journal. */
 export function headerOf({ source, settings }: Batch): RunEntry {
   return { event: 'run', at: new Date().toISOString(), version: 1, source, settings };
 }

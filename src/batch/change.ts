@@ -6,39 +6,40 @@ import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import type { Journal } from './journal.js';
 
-/** Where domains are: a libvirt, or a folder. */
+/** A storage of domains: libvirt or a folder. */
 export interface Store {
-  /** The whole XML of a domain; undefined if the domain is gone. */
+  /** Returns the whole XML of a domain; undefined if the domain no longer exists. */
   read(id: string): Promise<string | Uint8Array | undefined>;
   /**
-   * Puts another XML in its place, in one step.
-   * @param validate whether it must fit libvirt's schema
-   * @returns what is wrong although it is written
+   * Replaces the XML of a domain in one step.
+   * @param validate whether the XML must fit libvirt's schema
+   * @returns diagnostics of a successful write
    */
   write(id: string, xml: string | Uint8Array, validate: boolean): Promise<readonly Diagnostic[]>;
-  /** The file of a domain; undefined for a domain of libvirt. */
+  /** Returns the file of a domain; undefined for a domain of libvirt. */
   fileOf?(id: string): string;
 }
 
-/** A change that is about to be made to a domain, whose former XML is kept. */
+/** A change to be made to a domain. Its former XML is already backed up. */
 export interface Change {
   readonly id: string;
   readonly name: string;
   /** The digest of its former XML. */
   readonly before: string;
-  /** Where that is kept, as the journal names it. */
+  /** The backup of that XML, by its name in the journal. */
   readonly backup: string;
   readonly text: string;
 }
 
 /**
- * Changes a domain so that the journal and the stored XML show at any instant how far the change got: first the
- * entry that it begins, on the disk; then, if it is still what the change was made of, the change; then the entry that it
- * is done. Neither libvirt nor a file system can compare and change in one step: a change made in between is lost,
- * in the millisecond that is left for it.
+ * Changes a domain so that the journal and the stored XML always show how far the change got: appends `begin` to the
+ * journal on disk; checks that the XML is still the one that was converted, and replaces it; then appends `done`.
+ * Neither libvirt nor a file system can compare and replace in one step. So an edit by another program between the
+ * check and the replacement, about a millisecond, is lost.
  * @param accepts whether a stored text that differs from the written one is acceptable
- * @returns what is wrong although it is changed: that could not be written down, and is found out when the run is resumed
- * @throws OutsideError `domain-edited`, `domain-gone`, `read-back-differs` (it is then as before), and what the store throws
+ * @returns diagnostics of a change that was made, such as a failure to append `done`, which a resumed run detects
+ * @throws EnvironmentError `domain-edited`, `domain-gone`, `read-back-differs` (the former XML is restored then), and
+ * errors of the store
  */
 export async function change(
   store: Store,
@@ -68,7 +69,7 @@ export async function change(
   }
 }
 
-/** A domain that was there when its turn began. */
+/** Returns the error for a domain that no longer exists. */
 export function gone(): EnvironmentError {
   return new EnvironmentError(domainGone());
 }

@@ -10,10 +10,10 @@ import type { Host } from '../host/host.js';
 import { whyNotApplicable } from '../plan/applicable.js';
 import type { DeviceCount } from './item.js';
 
-/** What a batch does with a domain, now that its XML is known. */
+/** The result of converting a domain's XML, before anything is written. */
 export interface Conversion {
   readonly verdict: 'convert' | 'unchanged' | 'not-applicable' | 'refused';
-  /** Its name; empty if there is none, or the text is not XML. */
+  /** Its name; empty if it has none, or if the text is not XML. */
   readonly name: string;
   /** The input; undefined if it is not text. */
   readonly before: string | undefined;
@@ -24,7 +24,7 @@ export interface Conversion {
 }
 
 /**
- * Converts the XML of one domain. Whatever is wrong with the domain is in the result: nothing is thrown because of a domain.
+ * Converts the XML of one domain. Errors of the domain are in the result; they are not thrown.
  * @param hostOf returns the host of a domain, by the domain's name
  */
 export function convertXml(
@@ -46,7 +46,7 @@ export function convertXml(
   }
 }
 
-/** A folder of a libvirt's has networks and pools beside its domains. */
+/** Whether the text is not a domain: libvirt's folders also contain networks and pools. */
 function isAnotherDocument({ diagnostics: [first] }: InputError | RefusedError): boolean {
   return first?.code === 'domain-root';
 }
@@ -59,23 +59,23 @@ function asItIs({ name, document: { text } }: Domain): Omit<Conversion, 'verdict
   return { name, before: text, after: text, plan: undefined };
 }
 
-/** What a domain can do no longer once it is converted, in words; empty for one that loses nothing. */
+/** Returns what a domain can no longer do after the conversion, in words; empty if it loses nothing. */
 export function losses({ verdict, diagnostics }: Pick<Conversion, 'verdict' | 'diagnostics'>): readonly string[] {
   const accelerated = verdict === 'convert' && diagnostics.some((d) => d.code === accelerationCost.code);
   return accelerated ? ['migration', 'save', 'memory snapshots'] : [];
 }
 
-/** The number of host devices behind a vSMMU after the conversion; undefined if it was not planned. */
+/** Returns the number of host devices behind a vSMMU after the conversion; undefined if it was not planned. */
 export function countDevices({ plan }: Pick<Conversion, 'plan'>): DeviceCount | undefined {
   if (!plan) return undefined;
   const { devices } = plan;
   return { placed: devices.filter(({ verdict }) => verdict === 'placed').length, total: devices.length };
 }
 
-/** Failures after which no result of any domain can be relied on: the run ends, to be resumed. */
+/** Codes of failures that end the run, because no further result can be relied on. The run can be resumed. */
 const ENDS_RUN: ReadonlySet<string> = new Set([libvirtUnreachable.code, runIncomplete.code]);
 
-/** The diagnostics of a failure that concerns one domain only. @throws any other error */
+/** Returns the diagnostics of a failure that concerns only one domain. @throws any other error */
 export function failure(error: unknown): readonly Diagnostic[] {
   if (!(error instanceof EnvironmentError) || error.diagnostics.some(({ code }) => ENDS_RUN.has(code))) throw error;
   return error.diagnostics;

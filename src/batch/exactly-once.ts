@@ -3,9 +3,9 @@ import { EnvironmentError } from '../diagnostics/errors.js';
 import type { DomainResult } from './item.js';
 
 /**
- * Hands items to `work` and passes its results on. Every item must get exactly one result.
- * @param signal once it fires, `work` may leave out items
- * @throws OutsideError `run-incomplete`
+ * Passes items to `work` and yields its results. Every item must get exactly one result.
+ * @param signal after it is aborted, `work` may skip items
+ * @throws EnvironmentError `run-incomplete`
  */
 export async function* exactlyOnce<T>(
   items: AsyncIterable<T> | Iterable<T>,

@@ -7,7 +7,7 @@ import { replaceFile } from '../io/replace.js';
 import type { Store } from './change.js';
 import { outsideLater, wrapIoError } from './outside.js';
 
-/** The files of a folder, by their paths below it. */
+/** Returns a store for the files of a folder. Its ids are paths below the folder. */
 export function fileStore(folder: string): Store {
   const fileOf = (path: string) => join(folder, path);
   let attributes: Promise<boolean> | undefined;

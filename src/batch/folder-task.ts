@@ -17,20 +17,20 @@ import type { DeviceCount, Verdict, Wanted } from './item.js';
 import { outsideLater, wrapIoError } from './outside.js';
 import { whyOf } from './why.js';
 
-/** What to do with the files of a folder; plain data, since it is sent to other threads. */
+/** How to convert the files of a folder. It is plain data, since it is sent to other threads. */
 export interface FolderTask {
-  /** Absolute. */
+  /** An absolute path. */
   readonly in: string;
-  /** Absolute; undefined: nothing is written there. */
+  /** The absolute path of the output folder; undefined if nothing is written to another folder. */
   readonly out: string | undefined;
-  /** The folder for the former XML of files changed in place; undefined: none is changed in place. */
+  /** The folder for the former XML of files that are changed in place; undefined if none is changed in place. */
   readonly backups: string | undefined;
   readonly settings: ConvertSettings;
   readonly hosts: HostSource;
   readonly want: Wanted;
 }
 
-/** What one file gave. */
+/** The result for one file. */
 export interface FileResult {
   readonly path: string;
   readonly name: string;
@@ -41,7 +41,7 @@ export interface FileResult {
   readonly diagnostics: readonly Diagnostic[];
   readonly texts: { readonly before: string; readonly after: string } | undefined;
   readonly plan: Plan | undefined;
-  /** The text to write in place, once it is in the journal. */
+  /** The change to make in place, after its `begin` is in the journal. */
   readonly pending: Change | undefined;
 }
 
@@ -99,8 +99,8 @@ export class FolderWorker {
 }
 
 /**
- * Puts a result into the other folder, with its original's mode.
- * @returns true once it is written and on the disk; false if it was there already
+ * Writes a result to the output folder, with the mode of the original file.
+ * @returns true if it was written and is on disk; false if the file already has this content
  */
 async function writeResult(out: string, path: string, content: string, mode: number): Promise<boolean> {
   const [file, bytes] = [join(out, path), Buffer.from(content)];
@@ -112,7 +112,7 @@ async function writeResult(out: string, path: string, content: string, mode: num
   });
 }
 
-/** Undefined if there is no file, or a symbolic link: links are followed only for writing. */
+/** Returns undefined if the file does not exist or is behind a symbolic link: links are followed only for writing. */
 function contentBelow(folder: string, path: string): Buffer | undefined {
   try {
     return readBelow(folder, path).bytes;
@@ -122,7 +122,7 @@ function contentBelow(folder: string, path: string): Buffer | undefined {
   }
 }
 
-/** The result of a file that could not be read or written. */
+/** Returns the result for a file that could not be read or written. */
 export function failed(result: Omit<FileResult, 'verdict'>, diagnostics: readonly Diagnostic[]): FileResult {
   return {
     ...result,
@@ -135,7 +135,7 @@ export function failed(result: Omit<FileResult, 'verdict'>, diagnostics: readonl
   };
 }
 
-/** A result with nothing but the path. */
+/** Returns a result that contains only the path. */
 export function bare(path: string): Omit<FileResult, 'verdict'> {
   return {
     path,

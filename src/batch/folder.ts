@@ -16,24 +16,24 @@ import { inOrder } from './window.js';
 export interface FolderRun {
   readonly task: FolderTask;
   readonly jobs: number;
-  /** Where what is done is written down; undefined: nothing is done. */
+  /** The journal; undefined for a dry run. */
   readonly journal: Journal | undefined;
-  /** What an earlier part of this run has settled, by path. */
+  /** The paths that an earlier part of this run has settled. */
   readonly settled: ReadonlySet<string>;
-  /** What an earlier part of it had begun, by path. */
+  /** The changes that an earlier part of this run began and did not record as done, by path. */
   readonly inFlight: ReadonlyMap<string, BeginEntry>;
-  /** Whether files are given out one by one, so that few are in hand when one fails. */
+  /** Whether each thread gets only one file at a time, so that few files are in progress when one fails. */
   readonly failFast: boolean;
-  /** Ends the run after the files in hand. */
+  /** Ends the run after the files in progress. */
   readonly signal: AbortSignal;
 }
 
-/** How many files are under way for each thread: enough that none waits for the disk, few enough to stop soon. */
+/** The number of files in progress per thread: enough that no thread waits for the disk, few enough to stop soon. */
 const FILES_PER_THREAD = 16;
 
 /**
- * Converts the files *.xml of a folder, in the order of their names, and returns one result for each.
- * @throws OutsideError where the folder or the journal fails; `run-incomplete`
+ * Converts the files *.xml of a folder, in the order of their names, and yields one result for each.
+ * @throws EnvironmentError if the folder cannot be read or the journal cannot be written; `run-incomplete`
  */
 export async function* convertFolder(run: FolderRun): AsyncGenerator<DomainResult> {
   const { task, jobs, failFast, signal } = run;
@@ -48,7 +48,7 @@ async function* findUnsettled({ task, settled }: FolderRun): AsyncGenerator<Foun
   for await (const found of findXml(task.in)) if (!settled.has(found.path)) yield found;
 }
 
-/** Converts one file at a time and writes down what happened to it. */
+/** Converts one file at a time and records its result. */
 class OneFile {
   readonly #run: FolderRun;
   readonly #converter: Converter;
@@ -81,7 +81,7 @@ class OneFile {
     return this.#item({ ...result, verdict: 'converted', diagnostics: [...result.diagnostics, ...remarks] });
   }
 
-  /** The result for a file that this run changed just before it was interrupted. */
+  /** Returns the result for a file that this run changed just before it was interrupted; undefined for any other file. */
   async #changedBefore(path: string): Promise<DomainResult | undefined> {
     const entry = this.#run.inFlight.get(path);
     if (!entry) return undefined;

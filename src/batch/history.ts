@@ -5,32 +5,32 @@ import type { Totals, Verdict } from './item.js';
 import { readJournal } from './journal.js';
 import type { RunFolder, State } from './state.js';
 
-/** What was done to a domain, or begun. */
+/** A change to a domain that was begun, and its state. */
 export interface PastChange {
   readonly begin: BeginEntry;
-  /** The digest of what was stored; undefined: whether it was done is not written down. */
+  /** The digest of the stored XML; undefined if the journal does not record that the change was done. */
   readonly stored: string | undefined;
-  /** Whether taking it back was begun. */
+  /** Whether its rollback was begun. */
   readonly undoing: boolean;
-  /** Whether it was taken back. */
+  /** Whether it was rolled back. */
   readonly undone: boolean;
 }
 
-/** What the journal of a run says. */
+/** The content of a run's journal. */
 export interface History {
   readonly header: RunEntry;
-  /** The domains that it is to look at, by id; none for a folder, which is looked through again. */
+  /** The names of the domains of the run, by id; empty for a folder, which is searched again. */
   readonly listed: ReadonlyMap<string, string>;
-  /** The last that was begun with each domain, in the order in which they were begun. */
+  /** The last change of each domain, in the order in which they were begun. */
   readonly changes: ReadonlyMap<string, PastChange>;
   readonly settled: ReadonlyMap<string, SettledEntry['verdict']>;
-  /** When every domain had been processed; undefined: the run was interrupted. */
+  /** When every domain had been processed; undefined if the run was interrupted. */
   readonly ended: string | undefined;
-  /** Bytes of the journal that are whole lines. */
+  /** The size of the journal's complete lines, in bytes. */
   readonly size: number;
 }
 
-/** @throws OutsideError `journal-invalid` */
+/** Reads the journal of a run. @throws EnvironmentError `journal-invalid` */
 export async function readHistory(run: RunFolder): Promise<History> {
   let header: RunEntry | undefined;
   let ended: string | undefined;
@@ -59,14 +59,14 @@ export async function readHistory(run: RunFolder): Promise<History> {
   return { header, listed, changes, settled, ended, size };
 }
 
-/** The newest run with something left to do. @throws InputError `run-unknown` if there is none */
+/** Returns the newest run with something left to do. @throws InputError `run-unknown` if there is none */
 export async function newestUnfinished(state: State): Promise<RunFolder> {
   for (const run of state.runs().reverse()) if (isUnfinished(await readHistory(run))) return run;
   throw new InputError(runUnknown.unfinished({ folder: state.folder }));
 }
 
 /**
- * The newest run that changed something, taken back already or not: to take it back twice is to do nothing.
+ * Returns the newest run that changed something, even if it was already rolled back: a second rollback does nothing.
  * @throws InputError `run-unknown` if none did
  */
 export async function newestThatChanged(state: State): Promise<RunFolder> {
@@ -88,7 +88,7 @@ function isUnfinished(history: History): boolean {
   return ended === undefined || left;
 }
 
-/** The domains that need not be processed again: changed, rolled back, or settled without failing. */
+/** Returns the domains that need not be processed again: changed, rolled back, or settled without failing. */
 export function settledIds({ changes, settled }: History): ReadonlySet<string> {
   const ids = new Set<string>();
   for (const [id, { stored, undone }] of changes) if (stored !== undefined || undone) ids.add(id);
@@ -96,7 +96,7 @@ export function settledIds({ changes, settled }: History): ReadonlySet<string> {
   return ids;
 }
 
-/** The number of domains per verdict so far, without those that are processed again. */
+/** Returns the number of domains per verdict so far, without those that are processed again. */
 export function totalsOf({ changes, settled }: History): Totals {
   const totals = new Map<Verdict, number>();
   const count = (verdict: Verdict) => totals.set(verdict, (totals.get(verdict) ?? 0) + 1);
@@ -111,7 +111,7 @@ export function totalsOf({ changes, settled }: History): Totals {
   return Object.fromEntries(totals);
 }
 
-/** What was begun and not written down as done. */
+/** Returns the changes that were begun but not recorded as done, by id. */
 export function inFlight({ changes }: History): ReadonlyMap<string, BeginEntry> {
   const pending = [...changes].filter(([, { stored }]) => stored === undefined);
   return new Map(pending.map(([id, { begin }]) => [id, begin]));

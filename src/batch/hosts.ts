@@ -10,16 +10,19 @@ import { readTopology } from '../host/snapshot.js';
 import { parseJson } from '../json.js';
 import { wrapIoError } from './outside.js';
 
-/** Which host each domain is for: one for all, or a file that says it of each. */
+/** The hosts of the domains: one topology for all, or a map file with a topology per domain. */
 export type HostSource = { readonly topology: Topology } | { readonly map: string };
 
-/** Finds the host of a domain by its file's path below the folder, or else its name. */
+/** Finds the host of a domain by the path of its file below the folder, or else by its name. */
 export type HostFinder = (path: string, name: string) => Host;
 
-/** How many hosts of a map are kept in memory at a time. */
+/** The number of hosts of a map that are kept in memory. */
 const KEPT_HOSTS = 64;
 
-/** @throws InputError `topology-map-invalid`; OutsideError `file-unreadable` */
+/**
+ * Returns a function that finds the host of a domain.
+ * @throws InputError `topology-map-invalid`; EnvironmentError `file-unreadable`
+ */
 export function hostFinder(source: HostSource): HostFinder {
   if ('topology' in source) {
     const host = new Host(source.topology);
@@ -34,7 +37,7 @@ export function hostFinder(source: HostSource): HostFinder {
       throw new InputError(hostUnknown({ domain: name || path, file: map }));
     }
     const known = hosts.get(file) ?? readHost(file);
-    // The one that was used longest ago goes.
+    // `hosts` is in the order of use, so its first host is the least recently used one and is dropped.
     hosts.delete(file);
     hosts.set(file, known);
     const [oldest] = hosts.keys();
@@ -44,8 +47,8 @@ export function hostFinder(source: HostSource): HostFinder {
 }
 
 /**
- * A map of domains to hosts: a JSON object, the domain's file below the folder or its name → the topology's file, relative
- * to the map's own folder; `*` for all others.
+ * Reads a map of domains to hosts: a JSON object. A key is the domain's file below the folder, its name, or `*` for all
+ * other domains. A value is the file of a topology, relative to the folder of the map.
  */
 function readMap(file: string): ReadonlyMap<string, string> {
   const value = parseJson(

@@ -2,9 +2,10 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { Plan } from '../generated/plan.js';
 
 /**
- * What became of a domain. `convert`: it would be changed; `converted`: it was; `written`: its result is in the other
- * folder; `copied`: it is there as it was; `skipped`: it could be, and is left alone for a reason; `refused`: not possible on this host, or invalid;
- * `failed`: something outside went wrong with it.
+ * The outcome for a domain. `convert`: it would be changed. `converted`: it was changed. `written`: its result was
+ * written to the output folder. `copied`: it was written there unchanged. `skipped`: it could be converted, but was
+ * left alone for a reason. `refused`: it is invalid or cannot be converted on this host. `failed`: an error outside
+ * vsmmu.
  */
 export type Verdict =
   | 'convert'
@@ -30,52 +31,52 @@ export interface DomainResult {
   readonly id: string;
   /** Its name; the path if it has none. */
   readonly name: string;
-  /** The file that it is in, absolute; undefined for a libvirt's. */
+  /** The absolute path of its file; undefined for a domain of libvirt. */
   readonly file?: string | undefined;
   readonly verdict: Verdict;
-  /** Why nothing was done, or nothing could be. */
+  /** Why it was not or could not be converted. */
   readonly why?: string | undefined;
-  /** What it can do no longer. */
+  /** What it can no longer do. */
   readonly loses: readonly string[];
   /** The number of its host devices behind a vSMMU after the conversion; undefined if it was not planned. */
   readonly devices?: DeviceCount | undefined;
-  /** It runs, and is another only from its next start on. */
+  /** Whether it is running. Changes to a running domain take effect at its next start. */
   readonly running: boolean;
   readonly diagnostics: readonly Diagnostic[];
-  /** Its text before and after, and the plan: where they were asked for. */
+  /** Its text before and after, and the plan; only if requested. */
   readonly texts?: { readonly before: string; readonly after: string } | undefined;
   readonly plan?: Plan | undefined;
 }
 
-/** What of each domain is asked for, beside what becomes of it. */
+/** The optional parts of each result. */
 export interface Wanted {
   readonly texts: boolean;
   readonly plans: boolean;
-  /** All findings, those that are for information, too. */
+  /** All diagnostics, including notes. */
   readonly details: boolean;
 }
 
-/** The verdicts that count as a failure of the batch. */
+/** Whether a verdict counts as a failure of the batch. */
 export function isFailure({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
   return verdict === 'refused' || verdict === 'failed';
 }
 
-/** The verdicts of domains that something was done to, or would be. */
+/** Whether a domain was changed or written, or would be. */
 export function isChange({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
   return CHANGES.has(verdict);
 }
 
-/** The verdicts of domains that were changed where they are, or would be. */
+/** Whether a domain was changed in place, or would be. */
 export function isChangedInPlace(verdict: Verdict): verdict is 'convert' | 'converted' | 'restored' {
   return verdict === 'convert' || verdict === 'converted' || verdict === 'restored';
 }
 
 const CHANGES: ReadonlySet<Verdict> = new Set(['convert', 'converted', 'written', 'copied', 'restored']);
 
-/** How many domains met with each verdict. */
+/** The number of domains per verdict. */
 export type Totals = Readonly<Partial<Record<Verdict, number>>>;
 
-/** Counts items as they come, after those of a part of the run that was before. */
+/** Counts results as they arrive, in addition to the totals of an earlier part of the run. */
 export class Tally {
   readonly #counts: Map<Verdict, number>;
   #added = 0;
@@ -91,7 +92,7 @@ export class Tally {
     this.#changed ||= isChange({ verdict });
   }
 
-  /** How many items were added. */
+  /** The number of items that were added. */
   get added(): number {
     return this.#added;
   }
@@ -100,7 +101,7 @@ export class Tally {
     return Object.fromEntries(this.#counts);
   }
 
-  /** Whether an item that was added is of a change. */
+  /** Whether an item that was added is a change. */
   get changed(): boolean {
     return this.#changed;
   }

@@ -9,13 +9,13 @@ import { asOutside, wrapIoError } from './outside.js';
 const LINE_END = 0x0a;
 
 /**
- * Where a run writes down what it is about to do before it does it, a line of JSON each (schemas/journal.schema.json).
- * Lines that are asked for while the disk is busy go to it together.
+ * The journal of a run. Every step is recorded before it is done, as one line of JSON (schemas/journal.schema.json).
+ * Entries that arrive while the disk is busy are written together.
  */
 export class Journal {
   readonly #file: string;
   readonly #fd: number;
-  /** How much of the file is whole lines: what a full disk leaves of the next is cut off. */
+  /** The size of the complete lines. If the disk is full, the incomplete line after them is cut off. */
   #size: number;
   readonly #counts = { begun: 0, closed: 0, lost: 0 };
   #waiting: { readonly entry: Entry; readonly sync: boolean; settle(error?: unknown): void }[] = [];
@@ -27,15 +27,15 @@ export class Journal {
     this.#size = size;
   }
 
-  /** A new journal, for its owner alone. @throws OutsideError `state-unwritable` */
+  /** Creates a journal that only its owner can read. @throws EnvironmentError `state-unwritable` */
   static create(file: string): Journal {
     return wrapIoError(stateUnwritable, file, () => new Journal(file, openSync(file, 'wx', 0o600), 0));
   }
 
   /**
-   * Goes on with a journal; a last line that was torn when its process died is cut off.
-   * @param size what `readJournal` found whole lines to be
-   * @throws OutsideError `state-unwritable`
+   * Reopens a journal for appending, and cuts off an incomplete last line, left by a process that died.
+   * @param size the size of the complete lines, from `readJournal`
+   * @throws EnvironmentError `state-unwritable`
    */
   static reopen(file: string, size: number): Journal {
     return wrapIoError(stateUnwritable, file, () => {
@@ -46,9 +46,8 @@ export class Journal {
   }
 
   /**
-   * Adds an entry.
-   * @returns when it is on the disk; without `sync`, when it outlives this process
-   * @throws OutsideError `state-unwritable`; the journal is then as it was before
+   * Appends an entry. The promise resolves when the entry is on disk; without `sync`, when it survives this process.
+   * @throws EnvironmentError `state-unwritable`; the journal is unchanged then
    */
   append(entry: Entry, { sync = true } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -59,14 +58,14 @@ export class Journal {
   }
 
   /**
-   * Entries since the journal was opened: changes that began, domains that are done or settled, and entries that could not
-   * be written.
+   * The number of entries since the journal was opened: changes that began (`begun`), domains that are done or settled
+   * (`closed`), and entries that could not be written (`lost`).
    */
   get counts(): { readonly begun: number; readonly closed: number; readonly lost: number } {
     return this.#counts;
   }
 
-  /** Closes the file; what was appended before has been settled by then. */
+  /** Waits until all appended entries are settled, and closes the file. */
   async close(): Promise<void> {
     while (this.#writing) await new Promise((resolve) => setImmediate(resolve));
     closeSync(this.#fd);
@@ -74,7 +73,7 @@ export class Journal {
 
   async #write(): Promise<void> {
     this.#writing = true;
-    // Whoever asks in this turn of the event loop goes along.
+    // Entries appended in this turn of the event loop are written together.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0);
@@ -97,7 +96,7 @@ export class Journal {
     if (event === 'done' || event === 'settled') this.#counts.closed++;
   }
 
-  /** Writes whole lines or nothing. */
+  /** Writes all of the lines or nothing. */
   #put(lines: Buffer): void {
     try {
       for (let done = 0; done < lines.length; ) {
@@ -116,9 +115,9 @@ export class Journal {
 }
 
 /**
- * The entries of a journal in order, one at a time, and how many bytes of it are whole lines by then. A last line without
- * end is not an entry: its process died while writing it.
- * @throws OutsideError `journal-invalid` for any other line that is none; `file-unreadable`
+ * Yields the entries of a journal in order, each with the size of the complete lines so far, in bytes. A last line
+ * without a line end is ignored: the process died while writing it.
+ * @throws EnvironmentError `journal-invalid` for any other line that is not an entry; `file-unreadable`
  */
 export async function* readJournal(file: string): AsyncGenerator<{ readonly entry: Entry; readonly size: number }> {
   let rest = Buffer.alloc(0);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { isDraft } from '../io/draft.js';
 
 /**
- * Removes the incomplete files that killed runs left below a folder. Those that a process still has open stay. What cannot
- * be read or removed stays, too: nothing depends on it.
+ * Removes the incomplete files that killed runs left below a folder, except those that a process still has open.
+ * Folders that cannot be read are skipped: nothing depends on the files in them.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   const drafts: string[] = [];
@@ -17,7 +17,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of drafts) if (!open.has(name)) rmSync(join(folder, name), { force: true });
 }
 
-/** The names of drafts that a process has open, as far as this user may know. */
+/** Returns the names of drafts that a process has open, as far as this user may see. */
 function openDrafts(): ReadonlySet<string> {
   const names = new Set<string>();
   for (const process of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -32,7 +32,7 @@ function openDrafts(): ReadonlySet<string> {
   return names;
 }
 
-/** Undefined if the process has ended or belongs to another user. */
+/** Returns undefined if the process has ended or belongs to another user. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -15,28 +15,28 @@ import { settle } from './settle.js';
 import { whyOf } from './why.js';
 import { inOrder } from './window.js';
 
-/** What a batch asks of a libvirt. */
+/** The part of a libvirt connection that a batch uses. */
 export type DomainAccess = Pick<Connection, 'list' | 'find' | 'dumpXml' | 'define' | 'snapshotsWithMemory' | 'close'>;
 
 /** Domains of a libvirt to convert. */
 export interface LibvirtRun {
-  /** Each has one virsh, which does one thing at a time. */
+  /** Each has one virsh process, which runs one command at a time. */
   readonly connections: readonly DomainAccess[];
   readonly domains: readonly DomainEntry[];
   readonly host: Host;
   readonly settings: ConvertSettings;
-  /** Domains with saved memory are converted, too. */
+  /** Whether to convert domains with saved memory, too. */
   readonly saved: boolean;
-  /** Where what is done is written down; undefined: nothing is done. */
+  /** The run with its journal; undefined for a dry run. */
   readonly apply: OpenRun | undefined;
-  /** What an earlier part of this run had begun, by UUID. */
+  /** The changes that an earlier part of this run began and did not record as done, by UUID. */
   readonly inFlight: ReadonlyMap<string, BeginEntry>;
   readonly want: Wanted;
-  /** Ends the run after the domains in hand. */
+  /** Ends the run after the domains in progress. */
   readonly signal: AbortSignal;
 }
 
-/** The domains of a connection, as they start next, with their passwords. */
+/** Returns a store for the domains of a connection: their definitions for the next start, with passwords. */
 export function libvirtStore(connection: DomainAccess): Store {
   return {
     async read(uuid) {
@@ -65,11 +65,12 @@ async function isThere(connection: DomainAccess, uuid: DomainUuid): Promise<bool
 }
 
 /**
- * Converts domains of a libvirt, and gives what became of each in their order.
- * @throws OutsideError `libvirt-unreachable` if libvirt does not come back
+ * Converts domains of a libvirt and yields the result for each, in their order.
+ * @throws EnvironmentError `libvirt-unreachable` if libvirt does not come back
  */
 export async function* convertDomains(run: LibvirtRun): AsyncGenerator<DomainResult> {
-  // Two for each connection, whose virsh has the next command at once: we work on one while libvirt works on the other.
+  // Two domains per connection: vsmmu works on one while libvirt works on the other, so virsh always has a next
+  // command.
   const free = [...run.connections, ...run.connections];
   const width = free.length;
   const work = async (entry: DomainEntry): Promise<DomainResult> => {
@@ -150,7 +151,7 @@ class OneDomain {
     return await change(store, apply.journal, { id, name, before: digest, backup, text }, good);
   }
 
-  /** Why its saved memory prevents the conversion; empty: there is none. */
+  /** Returns why its saved memory prevents the conversion; empty if it has none. */
   async #savedMemory(): Promise<readonly Diagnostic[]> {
     const { uuid, managedSave, snapshots } = this.#entry;
     if (managedSave) return [domainSaved.managedSave()];
@@ -167,7 +168,7 @@ class OneDomain {
   }
 }
 
-/** What libvirt stored in its own words needs nothing more. */
+/** Whether the XML as libvirt stored it needs no further change. */
 function isConverted({ verdict }: Conversion): boolean {
   return verdict === 'unchanged';
 }

@@ -7,22 +7,22 @@ import { asOutside, wrapIoError } from './outside.js';
 
 /** A lock that is held. */
 export interface Lock extends Disposable {
-  /** The open file that it is on: it lasts as long as anybody has that. */
+  /** The locked open file. The lock lasts as long as any process has it open. */
   readonly file: number;
 }
 
 /** How to wait for a lock. */
 export interface LockOptions {
-  /** How many seconds; without it as long as it takes. */
+  /** The time limit in seconds; default: no limit. */
   readonly waitSeconds?: number | undefined;
   /** Called if another process holds the lock, with its process id if known. */
   readonly onWait?: (holder: string) => void;
 }
 
 /**
- * Locks a file with flock(2). The lock ends with the process that holds it, however that process ends. Node has no call for it;
- * flock(1) of util-linux locks an open file that it inherits, which stays locked when flock(1) has ended.
- * @throws OutsideError `state-locked` when the time is up; `state-unwritable`
+ * Locks a file with flock(2). The lock ends with the process that holds it, however that process ends. Node has no such
+ * call, so flock(1) of util-linux locks an open file that it inherits. The file stays locked after flock(1) has ended.
+ * @throws EnvironmentError `state-locked` after the time limit; `state-unwritable`
  */
 export async function takeLock(file: string, options: LockOptions = {}): Promise<Lock> {
   const fd = wrapIoError(stateUnwritable, file, () => openSync(file, 'a+', 0o600));
@@ -32,8 +32,8 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
 }
 
 /**
- * Locks a folder, also against a process that knows it by another path. Nothing is written to it.
- * @throws OutsideError `state-locked` when the time is up; `file-unreadable`
+ * Locks a folder, also against a process that uses another path to it. Nothing is written to the folder.
+ * @throws EnvironmentError `state-locked` after the time limit; `file-unreadable`
  */
 export async function lockFolder(folder: string, options: LockOptions = {}): Promise<Lock> {
   const fd = wrapIoError(fileUnreadable, folder, () => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
@@ -60,16 +60,16 @@ async function lockOpenFile(
   }
 }
 
-/** Writes our process id for processes that wait; the lock holds even if the disk is full. */
+/** Writes the process ID, for processes that wait. The lock holds even if the disk is full. */
 function reportHolder(file: string): void {
   try {
     writeFileSync(file, `${process.pid}\n`);
   } catch {
-    // It is only for people.
+    // The process ID is only shown to users.
   }
 }
 
-/** Whether the lock on an open file could be had. */
+/** Tries to lock an open file. Returns whether it succeeded. */
 function flock(fd: number, options: readonly string[], file: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', [...options, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });

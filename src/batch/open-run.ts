@@ -11,21 +11,21 @@ import type { RunFolder, State } from './state.js';
 
 type Listed = Pick<DomainEntry, 'uuid' | 'name'>;
 
-/** A run that is written down as it goes. */
+/** A run with its open journal. */
 export class OpenRun implements AsyncDisposable {
   #kept = true;
 
   private constructor(
     readonly run: RunFolder,
     readonly journal: Journal,
-    /** What an earlier part of it did. */
+    /** What an earlier part of the run did; undefined for a new run. */
     readonly history: History | undefined,
   ) {}
 
   /**
-   * A new run.
-   * @param domains which it is to look at, so that it looks at the same when it is resumed; none for a folder
-   * @throws OutsideError `state-unwritable`
+   * Creates a run.
+   * @param domains the domains to convert, recorded so that a resumed run converts the same ones; empty for a folder
+   * @throws EnvironmentError `state-unwritable`
    */
   static async create(state: State, batch: Batch, domains: readonly Listed[] = []): Promise<OpenRun> {
     const listed = domains.map(({ uuid, name }): Entry => ({ event: 'listed', id: uuid, name }));
@@ -33,7 +33,10 @@ export class OpenRun implements AsyncDisposable {
     return new OpenRun(run, journal, undefined);
   }
 
-  /** Goes on with a run: after what is whole in its journal. @throws OutsideError `journal-invalid`, `state-unwritable` */
+  /**
+   * Reopens a run after the last complete line of its journal.
+   * @throws EnvironmentError `journal-invalid`, `state-unwritable`
+   */
   static async reopen(run: RunFolder): Promise<{ readonly open: OpenRun; readonly history: History }> {
     const history = await readHistory(run);
     await removeLeftovers(run.path);
@@ -46,10 +49,10 @@ export class OpenRun implements AsyncDisposable {
   }
 
   /**
-   * Ends the run, if the journal has the result of every domain. A run that changed nothing and has nothing to resume is
-   * removed.
-   * @returns whether it ended; otherwise it is left to be resumed
-   * @throws OutsideError `run-incomplete` where the journal does not agree with the results
+   * Ends the run, if the journal has the result of every domain. A run that changed nothing and has nothing to resume
+   * is removed.
+   * @returns whether it ended; if not, it must be resumed
+   * @throws EnvironmentError `run-incomplete` if the journal does not agree with the results
    */
   async end(tally: Tally): Promise<boolean> {
     const { begun, closed, lost } = this.journal.counts;

@@ -2,19 +2,19 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { describeIoError, systemCode } from '../io/errors.js';
 
-/** The definition of a code for a file. */
+/** The definition of a diagnostic for system errors of a file. */
 interface IoDefinition {
   system(args: { readonly error: string; readonly file: string }): Diagnostic;
 }
 
-/** An error of the system, as what went wrong outside: `file: no space left on device`. */
+/** Converts a system error to an EnvironmentError, such as `file: no space left on device`. Throws any other error. */
 export function asOutside(code: IoDefinition, file: string, error: unknown): EnvironmentError {
   if (error instanceof EnvironmentError) return error;
   if (systemCode(error) === undefined) throw error;
   return new EnvironmentError(code.system({ error: describeIoError(error), file }));
 }
 
-/** Does something with a file. @throws OutsideError for an error of the system */
+/** Runs an action on a file. @throws EnvironmentError for a system error */
 export function wrapIoError<T>(code: IoDefinition, file: string, action: () => T): T {
   try {
     return action();
@@ -23,7 +23,7 @@ export function wrapIoError<T>(code: IoDefinition, file: string, action: () => T
   }
 }
 
-/** As `outside`, for what takes its time. */
+/** Does the same as `wrapIoError` for an asynchronous action. */
 export async function outsideLater<T>(code: IoDefinition, file: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();

@@ -10,8 +10,9 @@ export interface Converter extends AsyncDisposable {
 }
 
 /**
- * @param jobs how many threads; with 1 this thread does the work
- * @throws InputError, OutsideError for a problem with the hosts
+ * Returns a converter for the files of a task.
+ * @param jobs the number of threads; with 1 this thread does the work
+ * @throws InputError, EnvironmentError for a problem with the hosts
  */
 export function openConverter(task: FolderTask, jobs: number): Converter {
   // Checks the hosts before any thread starts.
@@ -20,7 +21,7 @@ export function openConverter(task: FolderTask, jobs: number): Converter {
   return { convert: (path) => worker.convert(path), [Symbol.asyncDispose]: async () => undefined };
 }
 
-/** A fixed number of threads. Each starts when a file comes in while all others are busy. */
+/** Up to a fixed number of threads. Another thread starts when a file arrives while all others are busy. */
 class WorkerPool implements Converter {
   readonly #threads: Thread[] = [];
   readonly #task: FolderTask;
@@ -44,7 +45,7 @@ class WorkerPool implements Converter {
   }
 }
 
-/** A worker thread. It works on several files at a time, so its answers come in any order: each names its file. */
+/** A worker thread. It works on several files at a time, so its results arrive in any order. Each contains its path. */
 class Thread {
   readonly #worker: Worker;
   readonly #waiting = new Map<string, { resolve(result: FileResult): void; reject(error: unknown): void }>();

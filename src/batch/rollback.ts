@@ -18,14 +18,14 @@ export interface Rollback {
   readonly run: RunFolder;
   readonly journal: Journal;
   readonly changes: readonly PastChange[];
-  /** As many stores as are to be used at a time. */
+  /** One store per operation that runs in parallel. */
   readonly stores: readonly Store[];
   /** Restores domains even if they were edited or removed since. */
   readonly force: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Gives each domain of a run the XML that it had before, byte for byte, and says what became of each. */
+/** Restores the former XML of each domain of a run, byte for byte, and yields the result for each. */
 export async function* rollBack({
   run,
   journal,
@@ -64,7 +64,7 @@ async function restore(
     const present = await store.read(id);
     const digest = present && digestOf(present);
     if (digest === before) {
-      // It was never changed, or a rollback was killed before it wrote down that it had been.
+      // The domain was never changed, or a rollback was killed before it recorded `undone`.
       if (!undone) await journal.append({ event: 'undone', id });
       return item('unchanged');
     }
@@ -77,7 +77,7 @@ async function restore(
       throw new EnvironmentError(backupDamaged({ file: run.file(backup) }));
     }
     await journal.append({ event: 'undo', at: new Date().toISOString(), id });
-    // libvirt took it once: today's schema is not asked.
+    // Not validated: libvirt accepted this XML before, even if its current schema does not.
     const written = await store.write(id, xml, false);
     const restored = await store.read(id);
     if (restored === undefined || digestOf(restored) !== before) {

@@ -13,23 +13,23 @@ import type { Lock } from './lock.js';
 import type { OpenRun } from './open-run.js';
 import { whyOf } from './why.js';
 
-/** How it is done this time. */
+/** Options that may differ when a run is resumed. */
 export interface BatchOptions {
   readonly jobs: number;
   readonly want: Wanted;
-  /** Whether the first failure is to end the run: then nothing is begun ahead that could be left. */
+  /** Whether the first failure ends the run. If so, few domains are begun ahead. */
   readonly failFast: boolean;
-  /** Ends the run after the domains in hand. */
+  /** Ends the run after the domains in progress. */
   readonly signal: AbortSignal;
 }
 
-/** How each domain is converted. */
+/** Returns the settings for converting a domain. */
 function convertSettings({ settings, target }: Batch): ConvertSettings {
   const { policy, forceTcg, strict } = settings;
   return { policy: policyWithDefaults(policy as Partial<Policy>), target, forceTcg, strict };
 }
 
-/** A batch of files. @param open undefined: a dry run, which only reports */
+/** Runs a batch of files. @param open undefined for a dry run, which only reports */
 export function runFolder(
   batch: Batch & { readonly source: FolderSource },
   { jobs, want, failFast, signal }: BatchOptions,
@@ -55,7 +55,7 @@ export function runFolder(
   });
 }
 
-/** Connections to one libvirt, and the domains there that a run is to look at. */
+/** Connections to one libvirt, for running a batch on its domains. */
 export class LibvirtBatch implements AsyncDisposable {
   readonly #first: DomainAccess;
 
@@ -69,10 +69,7 @@ export class LibvirtBatch implements AsyncDisposable {
     return new LibvirtBatch([open(), ...Array.from({ length: jobs - 1 }, open)]);
   }
 
-  /**
-   * The domains of these names or UUIDs, or all, listed once.
-   * @throws InputError `domain-unknown`
-   */
+  /** Returns the domains with these names or UUIDs, or all; each domain only once. @throws InputError `domain-unknown` */
   async select(names: readonly string[] | 'all'): Promise<readonly DomainEntry[]> {
     const all = await this.#first.list();
     if (names === 'all') return all;
@@ -81,7 +78,7 @@ export class LibvirtBatch implements AsyncDisposable {
     return all.filter(({ uuid }) => wanted.has(uuid));
   }
 
-  /** Converts them. @param open undefined: a dry run, which only reports */
+  /** Converts domains. @param open undefined for a dry run, which only reports */
   async *run(
     batch: Batch & { readonly source: LibvirtSource },
     domains: readonly DomainEntry[],
@@ -102,7 +99,7 @@ export class LibvirtBatch implements AsyncDisposable {
     });
   }
 
-  /** Those of a run that are left to do, and those of them that are there no more. */
+  /** Returns the domains of a run that are still to be processed, and results for those that no longer exist. */
   async remaining(
     history: History,
   ): Promise<{ readonly domains: readonly DomainEntry[]; readonly gone: readonly DomainResult[] }> {

@@ -4,9 +4,9 @@ import type { Journal } from './journal.js';
 import { whyOf } from './why.js';
 
 /**
- * Writes down the result of a domain, except of one that was changed in place: `change` has done that. A domain whose
- * result cannot be written down has failed.
- * @param journal undefined: dry run
+ * Records the result of a domain in the journal, unless the domain was changed in place: `change` has recorded that. If
+ * the result cannot be recorded, the domain has failed.
+ * @param journal undefined for a dry run
  */
 export async function settle(journal: Journal | undefined, item: DomainResult): Promise<DomainResult> {
   const { id, name, verdict, why } = item;

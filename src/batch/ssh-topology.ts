@@ -7,13 +7,13 @@ import { describeIoError } from '../io/errors.js';
 import { sshTarget } from '../libvirt/uri.js';
 
 /**
- * The host of a remote libvirt, as `vsmmu topology` reports it there.
- * @throws InputError `usage`, `topology-invalid`; OutsideError `ssh-failed`
+ * Returns the host of a remote libvirt, as `vsmmu topology` reports it there.
+ * @throws InputError `usage`, `topology-invalid`; EnvironmentError `ssh-failed`
  */
 export async function sshTopology(uri: string): Promise<Host> {
   const { host, user, port } = sshTarget(uri);
   const args = [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port])];
-  // The command is the same for every host: the shell there gets no word of anybody's.
+  // The command is the same for every host: the remote shell gets no user input.
   const output = await ask(host, ['-T', '-o', 'BatchMode=yes', ...args, '--', host, 'vsmmu topology --json']);
   return readTopology(output, host);
 }

@@ -11,10 +11,10 @@ import { Journal, readJournal } from './journal.js';
 import { type Lock, type LockOptions, takeLock } from './lock.js';
 import { outsideLater, wrapIoError } from './outside.js';
 
-/** The name of a run: its number, which orders the runs whatever the clock said, and when it began, in UTC. */
+/** The name of a run: its number, which orders the runs even if the clock was wrong, and its start time in UTC. */
 const RUN_NAME = /^(\d{4,})-\d{8}T\d{6}Z$/;
 
-/** What the folder of a run begins with before it is one. */
+/** The prefix of the folder of a run that is being created or removed. */
 const UNFINISHED = '.new-';
 
 /** A run that has just begun. */
@@ -38,24 +38,24 @@ export class RunFolder {
     return join(this.path, 'journal.jsonl');
   }
 
-  /** The path of a domain's former XML. @param backup as the journal names it */
+  /** Returns the path of a domain's former XML. @param backup its name in the journal */
   file(backup: string): string {
     return join(this.path, backup);
   }
 
-  /** Stores a domain's former XML; it is on the disk when the promise resolves. @throws OutsideError `state-unwritable` */
+  /** Stores a domain's former XML; it is on the disk when the promise resolves. @throws EnvironmentError `state-unwritable` */
   async keep(backup: string, content: string | Uint8Array): Promise<void> {
     const file = this.file(backup);
     await outsideLater(stateUnwritable, file, () => replaceFile(file, content, { mode: 0o600 }));
   }
 
-  /** A domain's former XML, byte for byte. @throws OutsideError `file-unreadable` */
+  /** Returns a domain's former XML, byte for byte. @throws EnvironmentError `file-unreadable` */
   backup(backup: string): Buffer {
     const file = this.file(backup);
     return wrapIoError(fileUnreadable, file, () => readFileSync(file));
   }
 
-  /** The host that the run is for. @throws OutsideError `file-unreadable` */
+  /** Returns the host that the run is for. @throws EnvironmentError `file-unreadable` */
   host(): Host {
     const file = this.file('host.json');
     return readTopology(
@@ -64,7 +64,7 @@ export class RunFolder {
     );
   }
 
-  /** The entries of its journal. @throws OutsideError `journal-invalid` */
+  /** Yields the entries of its journal. @throws EnvironmentError `journal-invalid` */
   async *entries(): AsyncGenerator<Entry> {
     for await (const { entry } of readJournal(this.journal)) yield entry;
   }
@@ -79,19 +79,22 @@ export class RunFolder {
   }
 }
 
-/** The folder that runs are kept in. What is in it holds passwords, so it is for its owner alone. */
+/** The folder that contains all runs. Their files contain passwords, so only its owner can read it. */
 export class State {
   constructor(readonly folder: string) {}
 
-  /** Keeps other runs away until it is released, or this process ends. @throws OutsideError `state-locked` */
+  /**
+   * Locks the folder against other runs until the lock is released or this process ends.
+   * @throws EnvironmentError `state-locked`
+   */
   lock(options?: LockOptions): Promise<Lock> {
     this.#make(join(this.folder, 'runs'));
     return takeLock(join(this.folder, 'lock'), options);
   }
 
   /**
-   * A new run with its first entries. It is there with all of them, or, when its process is killed, not at all.
-   * @throws OutsideError `state-unwritable`
+   * Creates a run with its first entries. If the process is killed, the run exists with all of them or not at all.
+   * @throws EnvironmentError `state-unwritable`
    */
   async create(entries: readonly [RunEntry, ...Entry[]], host: Host | undefined): Promise<NewRun> {
     const run = this.#newRun(entries[0].at);
@@ -109,7 +112,7 @@ export class State {
     }
   }
 
-  /** The runs, the oldest first. @throws OutsideError `file-unreadable` */
+  /** Returns the runs, the oldest first. @throws EnvironmentError `file-unreadable` */
   runs(): RunFolder[] {
     const folder = join(this.folder, 'runs');
     const isThere = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined;
@@ -122,20 +125,23 @@ export class State {
       .map((name) => new RunFolder(this.folder, name));
   }
 
-  /** @throws InputError `run-unknown` if there is no run; nothing is created then */
+  /** Checks that there is a run. Creates nothing. @throws InputError `run-unknown` if there is none */
   requireRuns(): void {
     if (this.runs().length > 0) return;
     throw new InputError(runUnknown.none({ folder: this.folder }));
   }
 
-  /** The run of a name. @throws InputError `run-unknown` */
+  /** Returns the run with a name. @throws InputError `run-unknown` */
   run(name: string): RunFolder {
     const found = this.runs().find((run) => run.id === name);
     if (found) return found;
     throw new InputError(runUnknown.named({ run: name, folder: this.folder }));
   }
 
-  /** Numbers a new run, and removes what is left of runs that were killed while they were made or removed. Needs the lock. */
+  /**
+   * Chooses the name of a new run, and removes what killed processes left of runs while creating or removing them.
+   * Needs the lock.
+   */
   #newRun(at: string): RunFolder {
     const folder = join(this.folder, 'runs');
     this.#make(folder);
@@ -153,7 +159,7 @@ export class State {
   }
 }
 
-/** 0 for a name that is not the name of a run. */
+/** Returns the number of a run; 0 for a name that is not the name of a run. */
 function numberOf(name: string): number {
   return Number(RUN_NAME.exec(name)?.[1] ?? 0);
 }

@@ -8,24 +8,25 @@ import { outsideLater, wrapIoError } from './outside.js';
 
 /** A file of a folder. */
 export interface Found {
-  /** Below the folder. */
+  /** Its path below the folder. */
   readonly path: string;
-  /** A symbolic link: its target is found under its own name, or is outside this folder. */
+  /** Whether it is a symbolic link, which is not followed: its target has its own path, or is outside the folder. */
   readonly link: boolean;
-  /** A pipe, a socket or a device: reading it could wait for ever. */
+  /** Set for a pipe, a socket or a device: reading it could block for ever. */
   readonly special?: true;
-  /** A folder, and why it cannot be read. */
+  /** Set for a folder that cannot be read: the reason. */
   readonly unreadable?: readonly Diagnostic[];
 }
 
-/** @throws OutsideError `file-unreadable` if a path is not a readable folder */
+/** @throws EnvironmentError `file-unreadable` if a path is not a readable folder */
 export function requireFolder(path: string): void {
   wrapIoError(fileUnreadable, path, () => opendirSync(path).closeSync());
 }
 
 /**
- * The files *.xml below a folder, folder by folder in the order of their names.
- * @throws OutsideError `file-unreadable` for the folder itself; one below it is given as it is
+ * Yields the files *.xml below a folder, in the order of their names in each folder.
+ * @throws EnvironmentError `file-unreadable` if the folder itself cannot be read; a folder below it is yielded as
+ * unreadable
  */
 export async function* findXml(folder: string, below = ''): AsyncGenerator<Found> {
   const here = join(folder, below);
@@ -51,7 +52,7 @@ export async function* findXml(folder: string, below = ''): AsyncGenerator<Found
   }
 }
 
-/** How many files `findXml` would find, but for what cannot be read. */
+/** Returns the number of files that `findXml` finds, without those in folders that cannot be read. */
 export async function countXml(folder: string): Promise<number> {
   let count = 0;
   try {
@@ -60,7 +61,7 @@ export async function countXml(folder: string): Promise<number> {
       else if (entry.name.endsWith('.xml')) count++;
     }
   } catch {
-    // Whoever goes through it says so.
+    // `findXml` reports it.
   }
   return count;
 }

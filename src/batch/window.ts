@@ -1,7 +1,7 @@
 /**
- * Does something with each of a stream, several at a time, and gives what comes of it in the order of the stream. Of the
- * stream only as much is read ahead as is being worked on. Once `signal` fires nothing more is begun, and what was begun
- * is finished.
+ * Runs `work` on each item of a stream, several at a time, and yields the results in the order of the stream. No more
+ * items are read ahead than are in progress. After `signal` is aborted, no further item is begun, and those in progress
+ * are finished.
  */
 export async function* inOrder<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -18,7 +18,7 @@ export async function* inOrder<T, R>(
     for await (const item of items) {
       if (signal?.aborted) break;
       const result = work(item);
-      // It is awaited later; until then it must not count as unhandled.
+      // It is awaited later; until then, a rejection must not count as unhandled.
       result.catch(() => undefined);
       inFlight.push(result);
       if (inFlight.length >= width) yield* first();

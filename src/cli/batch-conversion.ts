@@ -18,7 +18,7 @@ import { reportInstalled } from './place.js';
 import { stateFolder } from './state-folder.js';
 import { targetNames, targetOf } from './target.js';
 
-/** The default libvirt of a batch. */
+/** The default libvirt URI of a batch. */
 const DEFAULT_URI = 'qemu:///system';
 
 /** Converts the domains that a command line of `batch convert` names. @returns the exit code */
@@ -90,7 +90,7 @@ function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSo
   }
   const folder = resolve(dir);
   if (out !== undefined && isBelow(out, folder)) throw wrong('--out is a folder of --dir');
-  // What is kept there is XML, too.
+  // The state folder contains XML files, which the run would convert too.
   if (isBelow(stateFolder(options), folder)) throw wrong('--state is a folder of --dir');
   return {
     kind: 'folder',
@@ -105,7 +105,7 @@ function isBelow(path: string, folder: string): boolean {
   return `${inner}/`.startsWith(outer === '/' ? outer : `${outer}/`);
 }
 
-/** Where an absolute path leads, links followed as far as it is there. */
+/** Resolves the symbolic links in an absolute path. The part of it that does not exist is kept. */
 function whereTo(path: string): string {
   try {
     return realpathSync(path);
@@ -114,7 +114,10 @@ function whereTo(path: string): string {
   }
 }
 
-/** A libvirt of this machine is asked what it supports; files, and a libvirt elsewhere, are for current upstream. */
+/**
+ * Returns the settings of the run. Without --libvirt and --qemu, the target is the installed software for a local
+ * libvirt, and current upstream for files and a remote libvirt.
+ */
 function settingsOf(source: LibvirtSource | FolderSource, options: OptionValues): Settings {
   const { libvirt = null, qemu = null } = targetNames(options, source.kind === 'libvirt' ? source.uri : undefined);
   return {
@@ -143,7 +146,7 @@ async function hostOf(source: LibvirtSource | FolderSource, options: OptionValue
 
 function wantOf(options: OptionValues): Wanted {
   return {
-    // The pictures of a report show the addresses that the guest sees.
+    // The pictures of a report show guest addresses, which are derived from the converted XML.
     texts: isSet(options, 'diff') || options.html !== undefined,
     plans: options.html !== undefined,
     details: isSet(options, 'json') || isSet(options, 'verbose') || options.html !== undefined,

@@ -11,7 +11,7 @@ import {
   value,
 } from './options.js';
 
-/** Which domains. */
+/** Options that select the domains. */
 const SOURCE_OPTIONS: Options = {
   connect: text('the libvirt whose domains are converted', {
     alias: 'c',
@@ -27,12 +27,12 @@ const SOURCE_OPTIONS: Options = {
   ),
 };
 
-/** What is kept of a run, and where. */
+/** The option for the state folder. */
 export const STATE_OPTIONS: Options = {
   state: text('the folder that keeps the runs', { value: 'folder', defaultDescription: STATE_FOLDERS }),
 };
 
-/** How a run goes. */
+/** Options of every batch command that changes domains. */
 export const RUN_OPTIONS: Options = {
   ...STATE_OPTIONS,
   jobs: text('how many domains to convert in parallel', { defaultDescription: 'one per CPU' }),
@@ -40,7 +40,7 @@ export const RUN_OPTIONS: Options = {
   wait: text('how many seconds to wait for another run to end', { defaultDescription: 'no limit' }),
 };
 
-/** What `batch convert` takes beside what every command takes. */
+/** Returns the options of `batch convert`, except those that every command has. */
 export function convertOptions(): Options {
   return {
     ...SOURCE_OPTIONS,
@@ -55,12 +55,12 @@ export function convertOptions(): Options {
   };
 }
 
-/** How many seconds to wait for another run. @throws InputError `usage` */
+/** Returns how many seconds to wait for another run; undefined for no limit. @throws InputError `usage` */
 export function waitOf(options: OptionValues): number | undefined {
   return number(options, 'wait', 0, 7 * 24 * 3600);
 }
 
-/** The value of an option that is a number; undefined if not given. @throws InputError `usage` */
+/** Returns the value of a numeric option; undefined if not given. @throws InputError `usage` */
 export function number(options: OptionValues, name: string, least: number, most: number): number | undefined {
   const given = value(options, name);
   if (given === undefined) return undefined;

@@ -22,16 +22,16 @@ import type { HtmlReport } from './render/batch-html.js';
 import { printDiagnostics } from './report.js';
 import { stateFolder } from './state-folder.js';
 
-/** How many domains at a time. @throws InputError `usage` */
+/** Returns how many domains to process in parallel. @throws InputError `usage` */
 export function jobsOf(options: OptionValues): number {
   return number(options, 'jobs', 1, 64) ?? availableParallelism();
 }
 
-/** A signal that is aborted by Ctrl-C or `kill`. */
+/** Returns a controller that is aborted by Ctrl-C or `kill`. */
 export function interruption(): AbortController {
   const controller = new AbortController();
   const stop = () => {
-    // Who asks twice is not kept waiting; nothing is lost by it.
+    // A second signal ends the process at once. Nothing is lost: the run can be resumed.
     if (controller.signal.aborted) process.exit(130);
     say('\nvsmmu: finishing what is in hand; once more to end at once\n');
     controller.abort();
@@ -40,12 +40,12 @@ export function interruption(): AbortController {
   return controller;
 }
 
-/** The folder of runs that the options name. */
+/** Returns the state folder that the options name. */
 export function openState(options: OptionValues): State {
   return new State(stateFolder(options));
 }
 
-/** The lock on that folder; none for what only looks. Says so while it waits. */
+/** Locks the state folder; returns undefined if the command changes nothing. Reports if it has to wait. */
 export async function lockFor(options: OptionValues, needed = isSet(options, 'apply')): Promise<Lock | undefined> {
   if (!needed) return undefined;
   // A closed standard output (`| head`) does not stop the run.
@@ -54,8 +54,8 @@ export async function lockFor(options: OptionValues, needed = isSet(options, 'ap
 }
 
 /**
- * Locks the folder that a run writes files to, which may have other names and other runs may know by another state folder,
- * and removes what killed runs left there.
+ * Locks the folder that a run writes files to, and removes incomplete files that killed runs left in it. The lock on
+ * the state folder is not enough: another run may use another state folder, or another path to this folder.
  */
 export async function lockTarget(
   options: OptionValues,
@@ -80,11 +80,11 @@ function lockOptions(options: OptionValues): LockOptions {
   };
 }
 
-/** How to go through a batch. */
+/** How to run and report a batch. */
 export interface BatchContext {
   readonly options: OptionValues;
   readonly stop: AbortController;
-  /** Whether it is a dry run, which only reports. */
+  /** Whether this is a dry run, which only reports. */
   readonly dry: boolean;
   /** The results of the earlier part of the run. */
   readonly before?: Totals;
@@ -92,17 +92,17 @@ export interface BatchContext {
   readonly total: () => Promise<number>;
   /** The report of --html. */
   readonly report?: HtmlReport | undefined;
-  /** What the document of --json has beside the domains; asked at the end. */
+  /** Returns further properties of the JSON document; called at the end. */
   readonly document: () => Readonly<Record<string, unknown>>;
-  /** Called when every domain has its result. Returns false if the run has to be resumed nevertheless. */
+  /** Called when every domain has a result. Returns false if the run must still be resumed. */
   readonly finish: (tally: Tally) => Promise<boolean>;
-  /** Returns what to report once where something was changed, or would be. */
+  /** Returns diagnostics to report once, if anything was changed or would be. */
   readonly warnings?: () => Promise<readonly Diagnostic[]>;
-  /** What to say at the end: what can be done now, or how to go on when it ended before. */
+  /** Returns the last message, which names the next command to run, if any. `ended`: whether the run is complete. */
   readonly next: (tally: Tally, ended: boolean) => string | undefined;
 }
 
-/** A conversion's way. */
+/** Returns the context of a conversion. */
 export function goingOf({
   options,
   stop,
@@ -129,7 +129,7 @@ export function goingOf({
   };
 }
 
-/** A word as a shell takes it, whatever is in it. */
+/** Quotes a word for a shell, if necessary. */
 function shellWord(text: string): string {
   return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -167,7 +167,7 @@ export async function runBatch(items: AsyncIterable<DomainResult>, going: BatchC
   printDiagnostics(diagnostics);
   output.end({ ...going.document(), totals: tally.totals, diagnostics, changed: tally.changed });
   const quiet = isSet(options, 'quiet');
-  // Where not one domain was come to, why says it all.
+  // If no domain was processed, the error message is enough.
   if (!quiet && !(error && tally.added === 0)) say(`vsmmu: ${summary(tally)}\n`);
   const next = going.next(tally, finished);
   if (!quiet && next !== undefined) say(`vsmmu: ${next}\n`);
@@ -186,8 +186,9 @@ async function openProgress({ options, total, dry }: BatchContext) {
 }
 
 /**
- * The report of --html, opened before anything is done. @param hostOf whose devices the picture of a domain shows
- * @throws OutsideError `file-unwritable`
+ * Opens the report of --html before the run begins; returns undefined without --html.
+ * @param hostOf returns the host whose devices the picture of a domain shows
+ * @throws EnvironmentError `file-unwritable`
  */
 export async function openReport(
   options: OptionValues,
@@ -199,7 +200,7 @@ export async function openReport(
   return new HtmlReport(file, hostOf, factsOf(options));
 }
 
-/** What a report says of the run. */
+/** Returns the facts about the run that the report shows. */
 function factsOf(options: OptionValues): Readonly<Record<string, string>> {
   const given = Object.entries(options).flatMap(([name, each]) => {
     const values = [each].flat();
@@ -213,7 +214,7 @@ function factsOf(options: OptionValues): Readonly<Record<string, string>> {
   };
 }
 
-/** What is said of the batch as a whole, and not of a file. */
+/** Adds the file name `vsmmu` to diagnostics of the whole batch, which belong to no file. */
 function inFile(diagnostics: readonly Diagnostic[]): readonly (Diagnostic & { readonly file: string })[] {
   return diagnostics.map((d) => ({ file: 'vsmmu', ...d }));
 }

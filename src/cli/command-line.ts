@@ -3,13 +3,13 @@ import { InputError } from '../diagnostics/errors.js';
 import { usage as usageError } from '../diagnostics/usage.js';
 import type { Options, OptionValues } from './options.js';
 
-/** A command line, taken apart. */
+/** A parsed command line. */
 export interface CommandLine {
   readonly operands: readonly string[];
   readonly options: OptionValues;
 }
 
-/** Values are text (a version `11.10` is not a number), and no option swallows the argument after its own. */
+/** Values stay text (a version `11.10` is not a number), and an option does not take further arguments as values. */
 const CONFIGURATION = {
   'parse-numbers': false,
   'parse-positional-numbers': false,
@@ -21,13 +21,13 @@ const CONFIGURATION = {
 } as const;
 
 /**
- * Takes the arguments of a command apart, with yargs's own parser alone: yargs itself, which takes as long to load as
- * Node does to start, is for `--help`.
- * @throws InputError `usage`: an option that there is not (with the nearest that there is), without its value, or
- * beside one that it excludes
+ * Parses the arguments of a command with yargs's parser. Only `--help` loads yargs itself, which takes as long to load
+ * as Node takes to start.
+ * @throws InputError `usage` for an unknown option (suggests the nearest name), a missing value, or options that
+ * exclude each other
  */
 export async function parseCommandLine(argv: readonly string[], specs: Options): Promise<CommandLine> {
-  // Whatever follows `--` is an operand, whatever it looks like.
+  // Everything after `--` is an operand.
   const end = argv.indexOf('--');
   const head = end < 0 ? argv : argv.slice(0, end);
   const tail = end < 0 ? [] : argv.slice(end + 1);
@@ -38,7 +38,7 @@ export async function parseCommandLine(argv: readonly string[], specs: Options):
     string: names.filter((name) => specs[name]?.type === 'string'),
     boolean: names.filter((name) => specs[name]?.type === 'boolean'),
     alias: Object.fromEntries(names.flatMap((name) => (specs[name]?.alias ? [[name, [specs[name].alias]]] : []))),
-    // Without `narg: 0` a switch takes a file called `true` for its value.
+    // Without `narg: 0`, a switch would take an operand called `true` as its value.
     narg: Object.fromEntries(names.map((name) => [name, specs[name]?.type === 'string' ? 1 : 0])),
   });
   if (error) throw usage(error.message.replaceAll('\n', ' '));
@@ -60,7 +60,7 @@ async function unknown(name: string, names: readonly string[]): Promise<InputErr
   return usage(`there is no option ${option}`, await suggestion(name, names, '--'));
 }
 
-/** `did you mean --spare-ports?`, or undefined where nothing is near. */
+/** Returns `did you mean --spare-ports?`; undefined if no name is similar. */
 export async function suggestion(given: string, names: readonly string[], prefix: string): Promise<string | undefined> {
   const { nearest } = await import('../nearest.js');
   const near = nearest(given, names);

@@ -7,17 +7,17 @@ export interface Command {
   readonly summary: string;
   /** Paragraphs for its help and its man page: what a user needs to know beyond the options. */
   readonly details?: readonly string[];
-  /** Only programs call it: it is in no list of commands. */
+  /** Called only by programs: it is not in any list of commands. */
   readonly internal?: true;
-  /** The name in diagnostics that name no file; by default the first operand, which is the domain. */
+  /** The subject of diagnostics without a file. Default: the first operand, which is the domain. */
   readonly subject?: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** Runs the command. A command whose answer can be no returns its exit code. */
+  /** Runs the command. A command that can end with an exit code other than 0 without an error returns the code. */
   run(operands: readonly string[], options: OptionValues): Promise<void> | Promise<number>;
 }
 
-/** The part of a command that lists of commands show, and how to load the rest. */
+/** The part of a command that is shown in lists of commands, and how to load the rest. */
 export interface CommandEntry extends Pick<Command, 'usage' | 'summary' | 'internal'> {
   /** The first example. */
   readonly example: Command['examples'][number];

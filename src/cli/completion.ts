@@ -12,7 +12,7 @@ export interface Candidate {
   readonly description?: string;
 }
 
-/** What may come next: words, or names of files that the shell finds itself. */
+/** The possible next words, or the kind of file names that the shell completes itself. */
 export interface Completion {
   readonly candidates: readonly Candidate[];
   readonly paths?: 'file' | 'folder';
@@ -21,8 +21,8 @@ export interface Completion {
 const NOTHING: Completion = { candidates: [] };
 
 /**
- * What may come next on a command line.
- * @param words the words after `vsmmu`; the last one is the one being typed, empty if none has begun
+ * Returns the possible next words of a command line.
+ * @param words the words after `vsmmu`; the last one is being typed, and is empty if it has not begun
  * @param domains lists the names of the domains of a libvirt
  */
 export async function complete(
@@ -56,7 +56,7 @@ export async function complete(
   return operandsOf(command, given, current, domains);
 }
 
-/** The words that a command begins with, or the second words of `hook` and `batch`. */
+/** Returns the first words of all commands, or the second words of `hook` and `batch`. */
 function commandWords(first: string): readonly Candidate[] {
   const isPublic = (name: string): boolean => COMMANDS[name]?.internal !== true;
   if (first !== '') {
@@ -71,7 +71,7 @@ function candidateFor(value: string, command: CommandEntry | undefined): Candida
   return command ? { value, description: command.summary } : { value };
 }
 
-/** The option that a word names, as `--name` or by its letter. */
+/** Finds the option that a word names: `--` and its name, or `-` and its letter. */
 function specFor(specs: Options, word: string): OptionSpec | undefined {
   if (word.startsWith('--')) return specs[word.slice(2)];
   return Object.values(specs).find(({ alias }) => alias !== undefined && word === `-${alias}`);
@@ -85,7 +85,7 @@ function valuesOf(spec: OptionSpec | undefined, current: string): Completion {
   );
 }
 
-/** What the operands of a command are follows from their names in its usage. */
+/** Completes an operand of a command. Its kind follows from its name in the usage. */
 function operandsOf(
   { usage }: Command,
   given: readonly string[],

@@ -16,7 +16,7 @@ import { type Located, printJson, report } from './report.js';
 import type { Source } from './source.js';
 import { stateFolder } from './state-folder.js';
 
-/** A domain's text before, with its passwords, and after. */
+/** A domain's XML before (with passwords) and after. */
 interface Change {
   readonly before: string;
   readonly after: string;
@@ -24,9 +24,9 @@ interface Change {
 }
 
 /**
- * Stores a domain in the libvirt that it is from: shows what changes, asks on a terminal, keeps the former definition,
- * and refuses if it changed in the meantime, as virsh edit does.
- * @throws RefusedError `define-declined`, `domain-edited`, `domain-transient`; OutsideError
+ * Defines a domain in the libvirt that it came from: shows the diff, asks for confirmation, and keeps the former
+ * definition. Like virsh edit, it refuses if the definition changed in the meantime.
+ * @throws RefusedError `define-declined`, `domain-edited`, `domain-transient`; EnvironmentError
  */
 export async function define(source: Source, { before, after, diagnostics }: Change, options: OptionValues) {
   const { uuid, name } = source;
@@ -53,7 +53,10 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
   }
 }
 
-/** What there is to know of a domain before its next start is another. */
+/**
+ * Returns diagnostics about the state of a domain whose definition is about to change.
+ * @throws RefusedError `domain-transient`
+ */
 async function lookAt(connection: Connection, uuid: DomainUuid): Promise<readonly Diagnostic[]> {
   const entry = (await connection.list()).find((domain) => domain.uuid === uuid);
   if (!entry?.persistent) throw new RefusedError(domainTransient());
@@ -74,7 +77,7 @@ async function ask(name: string): Promise<void> {
   if (!answer) throw new RefusedError(defineDeclined());
 }
 
-/** Keeps a definition, for its owner alone, and gives its file. Nothing of what is in it chooses where. */
+/** Saves a definition, readable only by its owner, and returns the file. Nothing in the XML influences the path. */
 function keep(folder: string, uuid: DomainUuid, xml: string): string {
   const time = new Date().toISOString().replaceAll(/[-:]/g, '');
   const file = join(folder, 'defined', `${uuid}-${time}.xml`);

@@ -5,12 +5,12 @@ import { editorFailed } from '../diagnostics/integrations.js';
 /** Marks an editor that vsmmu started, so that vsmmu does not start itself again. */
 const INSIDE = 'VSMMU_EDITING';
 
-/** An editor's command that leads back here: `vsmmu edit`, by whatever path and with whatever options. */
+/** Whether an editor command is `vsmmu edit` itself, with any path and any options. */
 function isOurs(command: string): boolean {
   return /(^|[\s/'"])vsmmu(\.cjs)?['"]?\s+(['"]?edit\b)/.test(command);
 }
 
-/** The user's own editor, a command of one or more words; undefined where there is none. */
+/** Returns the user's editor, a command of one or more words; undefined if there is none. */
 export function userEditor(environment: NodeJS.ProcessEnv): string | undefined {
   const { VSMMU_EDITOR, VISUAL, EDITOR } = environment;
   const chosen = [VSMMU_EDITOR, VISUAL, EDITOR].find((command) => command?.trim() && !isOurs(command));
@@ -22,9 +22,9 @@ function isInstalled(program: string): boolean {
 }
 
 /**
- * Opens the user's editor on a file and waits for its end. As git and virsh do, its command goes through a shell; the file
- * does not.
- * @throws OutsideError `editor-failed`
+ * Runs the user's editor on a file and waits until it ends. As in git and virsh, a shell interprets the editor command,
+ * but not the file name.
+ * @throws EnvironmentError `editor-failed`
  */
 export async function edit(file: string): Promise<void> {
   if (process.env[INSIDE]) throw new EnvironmentError(editorFailed.recursive({ file: 'vsmmu' }));

@@ -1,6 +1,9 @@
 import { type DiagnosedError, EnvironmentError, InputError } from '../diagnostics/errors.js';
 
-/** How a run ends that an error ended: 1 the answer is no, 2 the input or the command line is wrong, 3 the outside failed. */
+/**
+ * Returns the exit code for an error: 1 for a refusal, 2 if the input or the command line is wrong, 3 for a failure
+ * outside vsmmu.
+ */
 export function exitCodeOf(error: DiagnosedError): number {
   return error instanceof InputError ? 2 : error instanceof EnvironmentError ? 3 : 1;
 }

@@ -1,7 +1,7 @@
 import { COMMANDS } from '../generated/commands.js';
 import type { CommandEntry } from './command.js';
 
-/** Finds the command that a command line begins with: of two words, such as `batch convert`, or of one. */
+/** Finds the command at the start of a command line. Its name has one or two words, such as `batch convert`. */
 export function findCommand(argv: readonly string[]): {
   readonly name: string;
   readonly entry: CommandEntry | undefined;
@@ -15,7 +15,7 @@ export function findCommand(argv: readonly string[]): {
   return { name, entry: undefined, rest };
 }
 
-/** Returns the second words of the public commands that begin with this one. */
+/** Returns the second words of the public commands that begin with this word. */
 export function partsOf(name: string): readonly string[] {
   return Object.entries(COMMANDS).flatMap(([each, { internal }]) =>
     each.startsWith(`${name} `) && !internal ? [each.slice(name.length + 1)] : [],

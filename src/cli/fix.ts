@@ -7,20 +7,20 @@ import { placeSource } from './place.js';
 import type { Located } from './report.js';
 import type { Source } from './source.js';
 
-/** What `--fix` made of a domain. */
+/** The result of `--fix` for a domain. */
 export interface Fixed {
   /** Its new text; undefined if it is left unchanged. */
   readonly xml: string | undefined;
-  /** What there is to say of it now. */
+  /** Its diagnostics afterwards. */
   readonly diagnostics: readonly Located[];
 }
 
-/** Looks at a domain. */
+/** Checks a domain. */
 export type Examine = (source: Source) => readonly Located[];
 
 /**
- * Rewrites a domain as `vsmmu rewrite --in-place` would, if that fixes a diagnostic of it: its file; with
- * `--diff` no file, but what would change is printed. What came on standard input goes to standard output, changed or not.
+ * Rewrites a domain as `vsmmu rewrite --in-place` would, if that fixes one of its diagnostics. With `--diff`, it prints
+ * the diff and writes nothing. A domain from standard input is printed on standard output, changed or not.
  */
 export async function fix(source: Source, examine: Examine, options: OptionValues): Promise<Fixed> {
   const fixed = await rewriteIfBetter(source, examine, options);
@@ -56,7 +56,8 @@ async function rewriteIfBetter(source: Source, examine: Examine, options: Option
     if (!(error instanceof DiagnosedError)) throw error;
     const said = new Set(found.map(keyOf));
     const why = error.diagnostics.filter((d) => d.severity === 'error' && !said.has(keyOf(d)));
-    // The check has reported what a rewrite cannot read; other errors do not concern the domain.
+    // `why` contains only errors that the check has not reported. Without a refusal their cause is not the domain, but
+    // for example an invalid policy.
     if (why.length > 0 && !(error instanceof RefusedError)) throw error;
     return { xml: undefined, diagnostics: [...found, ...why.map((d) => ({ file: source.name, ...d }))] };
   }

@@ -13,11 +13,11 @@ import { hasValues } from '../plan/vsmmu.js';
 import { readTextFile } from './io/files.js';
 import { isSet, type OptionValues, value } from './options.js';
 
-/** What to read of a host. */
+/** The part of a host to read. */
 export interface HostPart {
-  /** The devices to read; all if it is missing. */
+  /** The devices to read; default: all. */
   readonly devices?: ReadonlySet<Bdf>;
-  /** Reads the kernel's log too, for what the SMMUs support. */
+  /** Also reads the kernel log, which shows what the SMMUs support. */
   readonly features?: boolean;
 }
 
@@ -28,7 +28,7 @@ export function readHost(options: OptionValues, { devices, features = false }: H
   return scanHost(sysfsOf(options), devices, features ? kernelLogOf(options) : undefined);
 }
 
-/** Reads as much of the host as converting a domain needs: the domain's devices for most policies. */
+/** Reads the part of the host that a conversion needs: for most policies, only the domain's devices. */
 export function readHostFor({ hostDevices }: Domain, policy: Policy, options: OptionValues, features = false): Host {
   if (policy.expanderBuses === 'all') return readHost(options, { features });
   const host = readHost(options, { devices: new Set(hostDevices.map(({ bdf }) => bdf)), features });
@@ -36,10 +36,13 @@ export function readHostFor({ hostDevices }: Domain, policy: Policy, options: Op
   return isPart && needsWholeHost(hostDevices, host, policy) ? readHost(options, { features }) : host;
 }
 
-/** Reads the host that a domain is checked against; undefined where only the domain is checked. */
+/** Reads the host that a domain is checked against; undefined if only the domain is checked. */
 export type HostReader = (domain: Domain) => Host | undefined;
 
-/** Returns how to read the host of a domain: nothing with `--no-host`, nor for a machine other than `virt` without a snapshot. */
+/**
+ * Returns a reader for the host of a domain. It reads nothing with `--no-host`, or without a snapshot for a machine
+ * other than `virt`.
+ */
 export function hostReader(options: OptionValues): HostReader {
   if (isSet(options, 'no-host')) {
     const other = ['sysfs', 'topology'].find((name) => options[name] !== undefined);

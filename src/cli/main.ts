@@ -14,8 +14,8 @@ import { isSet } from './options.js';
 import { applyStrictness, printDiagnostics, printJson } from './report.js';
 
 /**
- * Runs a command line and says how it ended: exit code 0 done, 1 the answer is no, 2 the input or the command line is
- * wrong, 3 the outside failed. A bug in vsmmu throws.
+ * Runs a command line and returns its exit code: 0 for success, 1 for a refusal or a negative answer, 2 if the input or
+ * the command line is wrong, 3 for a failure outside vsmmu. A bug in vsmmu throws.
  * @param argv the arguments after the program's name
  */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -62,7 +62,7 @@ async function unknownCommand(name: string, part = ''): Promise<InputError> {
   return new InputError(usage.unknown({ what: 'command', name, hint }));
 }
 
-/** Usage errors point at the help of the command, where there is one. */
+/** Makes usage errors refer to the help of the command, if there is one. */
 function inCommand(found: readonly Diagnostic[], name: string | undefined): readonly Diagnostic[] {
   if (name === undefined) return found;
   const general = usage.info.hint;
@@ -71,7 +71,7 @@ function inCommand(found: readonly Diagnostic[], name: string | undefined): read
   );
 }
 
-/** Says why nothing was done: the errors, and with `--verbose` what else was found on the way. */
+/** Prints why nothing was done: the errors, and with `--verbose` all other diagnostics. */
 function report(
   found: readonly Diagnostic[],
   { operands: [file = '-'], options }: CommandLine,

@@ -3,7 +3,7 @@ import { usage } from '../diagnostics/usage.js';
 import { DEFAULT_POLICY, type Policy, policyKeys, readPolicy, withOption } from '../plan/policy.js';
 import { readExisting, readTextFile } from './io/files.js';
 
-/** The options of a command line as they were given; each by its name in kebab case. */
+/** The options of a command line, by name in kebab case. */
 export type OptionValues = Readonly<Record<string, unknown>>;
 
 /** The default path of the policy. */
@@ -17,7 +17,7 @@ export interface OptionSpec {
   readonly type: 'string' | 'boolean';
   readonly describe: string;
   readonly alias?: string;
-  /** What its value is, for completion: the words that it may be, or a name that the shell completes. */
+  /** The kind of its value, for completion: possible words, or a path that the shell completes. */
   readonly value?: 'file' | 'folder' | readonly string[];
   /** Another option that it excludes. */
   readonly conflicts?: string;
@@ -27,17 +27,17 @@ export interface OptionSpec {
 /** Options by name. */
 export type Options = Readonly<Record<string, OptionSpec>>;
 
-/** An option with a value, which is text. */
+/** Declares an option with a text value. */
 export function text(describe: string, more: Partial<OptionSpec> = {}): OptionSpec {
   return { type: 'string', describe, ...more };
 }
 
-/** An option without a value. */
+/** Declares an option without a value. */
 export function flag(describe: string, more: Partial<OptionSpec> = {}): OptionSpec {
   return { type: 'boolean', describe, ...more };
 }
 
-/** What every command takes. */
+/** Options of every command. */
 export const OUTPUT_OPTIONS: Options = {
   json: flag('print one JSON document: changed, diagnostics and the result'),
   strict: flag('treat warnings as errors'),
@@ -45,7 +45,7 @@ export const OUTPUT_OPTIONS: Options = {
   verbose: flag('also print where each device moves'),
 };
 
-/** Where the host is read. */
+/** Options that select the host. */
 export const HOST_OPTIONS: Options = {
   sysfs: text('read this folder instead of /sys', {
     value: 'folder',
@@ -55,7 +55,7 @@ export const HOST_OPTIONS: Options = {
   topology: text('read the host from this snapshot (vsmmu topology --json) instead of sysfs', { value: 'file' }),
 };
 
-/** Where a command that makes a domain of a domain writes it. */
+/** Options for where to write the changed domain. */
 export const RESULT_OPTIONS: Options = {
   output: text('write to this file instead of standard output', { alias: 'o', value: 'file' }),
   'in-place': flag('replace the file with the result, in one step', { alias: 'i' }),
@@ -66,7 +66,7 @@ export const RESULT_OPTIONS: Options = {
 /** The usual connections, for completion. */
 const CONNECTIONS = ['qemu:///system', 'qemu:///session'];
 
-/** Where a domain is taken from by its name. */
+/** Options for reading a domain from libvirt. */
 export const CONNECT_OPTIONS: Options = {
   connect: text('take the domain, by name or UUID, from the libvirt at this URI', {
     alias: 'c',
@@ -85,7 +85,7 @@ export const DEFINE_OPTIONS: Options = {
   }),
 };
 
-/** How a command that shows something draws it. */
+/** Options for drawing a picture instead of printing text. */
 export const PICTURE_OPTIONS: Options = {
   svg: text('write a picture to this file as SVG instead; - for standard output', {
     value: 'file',
@@ -97,7 +97,7 @@ export const PICTURE_OPTIONS: Options = {
   }),
 };
 
-/** The libvirt and the QEMU that the result is for. */
+/** Options that select the libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Options = {
   libvirt: text('the libvirt that the result is for: a version, or here for the installed one', {
     value: ['here'],
@@ -111,15 +111,15 @@ export const TARGET_OPTIONS: Options = {
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
-/** The options of the policy's keys that are for libvirt's hook alone. */
+/** The options for policy keys that only libvirt's hook uses. */
 const HOOK_KEYS = ['hook', 'convert-on-stop'];
 
-/** The policy file, and an option for each of the policy's keys that say how devices are placed. */
+/** Returns the option for the policy file, and one option per policy key that affects placement. */
 export function policyOptions(): Options {
   return without(allPolicyOptions(), ...HOOK_KEYS);
 }
 
-/** The policy file, and an option for each of the policy's keys, described by its schema. */
+/** Returns the option for the policy file, and one option per policy key, described by the schema. */
 function allPolicyOptions(): Options {
   const options: Record<string, OptionSpec> = {
     policy: text('the policy file', { value: 'file', defaultDescription: `${DEFAULT_POLICY_FILE} if it exists` }),
@@ -140,13 +140,13 @@ function allPolicyOptions(): Options {
   return options;
 }
 
-/** Of the policy's options, those that matter to a device that is plugged in. */
+/** Returns the policy options that apply when a device is hot-plugged. */
 export function attachOptions(): Options {
   const { policy, bypass } = policyOptions();
   return { ...(policy && { policy }), ...(bypass && { bypass }) };
 }
 
-/** What a check takes: `--fix` is a rewrite, with all that one takes. */
+/** Returns the options of `check`. The policy options are for `--fix`, which rewrites a domain. */
 export function checkOptions(): Options {
   return {
     'no-host': flag('check only what the XML shows, on any machine'),
@@ -157,7 +157,7 @@ export function checkOptions(): Options {
   };
 }
 
-/** What libvirt's hook is called with. */
+/** Returns the options of `hook run`. */
 export function hookOptions(): Options {
   const options = { ...allPolicyOptions(), ...HOST_OPTIONS };
   const some = (...names: readonly string[]) =>
@@ -173,12 +173,12 @@ export function hookOptions(): Options {
   };
 }
 
-/** Options without those of these names. */
+/** Returns the options except those with these names. */
 export function without(options: Options, ...names: readonly string[]): Options {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
-/** The last value of an option that was given, or undefined. */
+/** Returns the value of an option, the last one if it was given more than once; undefined if not given. */
 export function value(options: OptionValues, name: string): string | undefined {
   const given = options[name];
   const last = Array.isArray(given) ? given.at(-1) : given;
@@ -192,8 +192,8 @@ export function isSet(options: OptionValues, name: string): boolean {
 }
 
 /**
- * The policy of a command line: its file, then its options, which win.
- * @param mayBeMissing whether a file that was named and is not there is one that says nothing
+ * Returns the policy of a command line: that of the policy file, overridden by the options.
+ * @param mayBeMissing whether a named file that does not exist counts as an empty policy
  */
 export function policyOf(options: OptionValues, { mayBeMissing = false } = {}): Policy {
   const file = value(options, 'policy');
@@ -218,14 +218,17 @@ function optionValue(
   return /^(0|[1-9][0-9]*)$/.test(given) ? Number(given) : given;
 }
 
-/** The single operand of a command; `-` if not given. @throws InputError `usage` for more than one */
+/** Returns the single operand of a command; `-` if not given. @throws InputError `usage` for more than one */
 export function soleOperand(operands: readonly string[], what: string): string {
   const [first = '-', second] = operands;
   if (second === undefined) return first;
   throw new InputError(usage.single({ what, count: operands.length }));
 }
 
-/** The domain of a command that takes one. @throws InputError `usage` for more than one, and for --connect without a name */
+/**
+ * Returns the domain operand of a command.
+ * @throws InputError `usage` for more than one, and for --connect without a name
+ */
 export function domainOperand(operands: readonly string[], options: OptionValues): string {
   const uri = value(options, 'connect');
   if (uri !== undefined && operands.length === 0) {

@@ -16,8 +16,8 @@ export interface Result {
 }
 
 /**
- * The file that a command is to write its result to; none for standard output, and for a libvirt.
- * @throws InputError `usage` where the options contradict each other
+ * Returns the file that a command writes its result to; undefined for standard output and for libvirt.
+ * @throws InputError `usage` if the options contradict each other
  */
 export function outputFile(file: string, options: OptionValues): string | undefined {
   const output = value(options, 'output');
@@ -35,7 +35,10 @@ export function outputFile(file: string, options: OptionValues): string | undefi
   return inPlace ? file : output === '-' ? undefined : output;
 }
 
-/** Writes, defines or prints a result as the options ask, and says what was found. A file that need not change is left alone. */
+/**
+ * Writes, defines or prints a result as the options ask, and reports its diagnostics. An unchanged file is not
+ * rewritten.
+ */
 export async function deliver(target: string | undefined, result: Result, options: OptionValues): Promise<void> {
   const { source, before, after } = result;
   if (isSet(options, 'define')) {

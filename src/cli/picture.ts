@@ -6,7 +6,7 @@ import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { report } from './report.js';
 
-/** A picture, made when it is asked for. */
+/** A picture, drawn on demand. */
 export interface Picture {
   dot(): string;
   svg(): string;
@@ -17,10 +17,7 @@ export function wantsPicture(options: OptionValues): boolean {
   return options.svg !== undefined || value(options, 'format') === 'dot';
 }
 
-/**
- * Refuses what a command line cannot mean, before anything is read.
- * @throws InputError `usage`
- */
+/** Refuses contradictory picture options before anything is read. @throws InputError `usage` */
 export function checkPicture(options: OptionValues): void {
   const wrong = (message: string, hint?: string) => new InputError(usage.problem({ problem: message, hint }));
   const [svg, format = 'text'] = [value(options, 'svg'), value(options, 'format')];
@@ -35,7 +32,7 @@ export function checkPicture(options: OptionValues): void {
   }
 }
 
-/** Whether a file is there that has something else than a picture in it. */
+/** Whether the file exists and contains something other than a picture. */
 function isOtherFile(file: string): boolean {
   try {
     if (!statSync(file).isFile()) return false;
@@ -49,10 +46,7 @@ function isOtherFile(file: string): boolean {
   }
 }
 
-/**
- * Writes or prints the picture that a command line asks for.
- * @returns whether that is all that there is to print
- */
+/** Writes or prints the picture that a command line asks for. @returns whether there is nothing else to print */
 export async function deliverPicture(picture: Picture, options: OptionValues): Promise<boolean> {
   const file = value(options, 'svg');
   if (file === undefined) {

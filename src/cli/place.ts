@@ -14,20 +14,20 @@ import { type Located, refuseErrors, withFile } from './report.js';
 import { readSource, requireItsHost, type Source, type Wanted } from './source.js';
 import { targetNames, targetOf } from './target.js';
 
-/** A domain of a command line, converted. */
+/** A converted domain of a command line. */
 export interface Placed extends Converted {
   readonly source: Source;
   /** The domain's text. */
   readonly before: string;
-  /** As much of the host as was needed. */
+  /** The part of the host that was read. */
   readonly host: Host;
-  /** Each with a file and a location; those without a location of their own get that of the domain's first line. */
+  /** Each has a file and a location, by default the first line of the domain. */
   readonly diagnostics: readonly Located[];
 }
 
 /**
  * Reads the domain, the policy and the host of a command line, and converts the domain.
- * @throws DiagnosedError as each step does; RefusedError also for a warning with `--strict`
+ * @throws DiagnosedError if a step fails; RefusedError also for a warning with `--strict`
  */
 export async function place(operand: string, options: OptionValues, wanted?: Wanted): Promise<Placed> {
   requireItsHost(options);
@@ -36,7 +36,7 @@ export async function place(operand: string, options: OptionValues, wanted?: Wan
   return await placeSource(await readSource(operand, options, wanted), options);
 }
 
-/** Converts a domain that was read already, as `place` does. Settings that are given take precedence over the options. */
+/** Converts a domain that was already read, as `place` does. `settings`, if given, takes precedence over the options. */
 export async function placeSource(
   source: Source,
   options: OptionValues,
@@ -55,14 +55,14 @@ export async function placeSource(
   return { source, host, before: domain.document.text, ...converted };
 }
 
-/** Reads nothing for a domain that is not applicable, and the whole host for a picture. */
+/** Reads the part of the host that is needed: nothing if the domain is not applicable, everything for a picture. */
 function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   if (whyNotApplicable(domain) && value(options, 'topology') === undefined) return NO_HOST;
   const features = namesValues(policy);
   return wantsPicture(options) ? readHost(options, { features }) : readHostFor(domain, policy, options, features);
 }
 
-/** A warning where the result is for no libvirt in particular, and the one of this machine could not keep it. */
+/** Returns a warning if no target libvirt was named and the installed libvirt would drop parts of the result. */
 export async function reportInstalled(options: OptionValues): Promise<readonly Diagnostic[]> {
   if (value(options, 'libvirt') !== undefined || value(options, 'connect') !== undefined) return [];
   const folder = process.env.VSMMU_LIBVIRT_SCHEMAS || '/usr/share/libvirt/schemas';

@@ -7,24 +7,24 @@ import { printJsonText, say } from './io/terminal.js';
 import { isSet, type OptionValues } from './options.js';
 import { colours } from './render/typeset.js';
 
-/** A finding that says which file it is in: the domain's, or another. */
+/** A diagnostic with its file: the domain's, or another. */
 export type Located = Diagnostic & { readonly file: string };
 
-/** One diagnostic as compilers print it: `file:line:column: severity: code: message; what to do`. */
+/** Formats a diagnostic as compilers do: `file:line:column: severity: code: message; what to do`. */
 export function formatDiagnostic(d: Located, paint = (severity: string) => severity): string {
   const location = d.location ? `:${d.location.line}:${d.location.column}` : '';
   const hint = d.hint === undefined ? '' : `; ${d.hint}`;
   return `${printable(`${d.file}${location}: `)}${paint(`${d.severity}:`)}${printable(` ${d.code}: ${d.message}${hint}`)}\n`;
 }
 
-/** Prints diagnostics on standard error; a terminal gets the severities in colour. */
+/** Prints diagnostics on standard error, on a terminal with coloured severities. */
 export function printDiagnostics(diagnostics: readonly Located[]): void {
   const { red, yellow, cyan, bold } = colours(process.stderr);
   const paints = { error: red, warning: yellow, note: cyan };
   say(diagnostics.map((d) => formatDiagnostic(d, (text) => bold(paints[d.severity](text)))).join(''));
 }
 
-/** Prints the diagnostics that `--quiet` and `--verbose` ask for. */
+/** Prints the diagnostics that `--quiet` and `--verbose` select. */
 export function report(diagnostics: readonly Located[], options: OptionValues): void {
   const shown = diagnostics.filter((d) => {
     if (isSet(options, 'quiet')) return d.severity === 'error';
@@ -33,27 +33,24 @@ export function report(diagnostics: readonly Located[], options: OptionValues): 
   printDiagnostics(shown);
 }
 
-/** With `--strict`, warnings as errors. */
+/** Returns the diagnostics; with `--strict`, warnings are errors. */
 export function applyStrictness(diagnostics: readonly Diagnostic[], options: OptionValues): readonly Diagnostic[] {
   return isSet(options, 'strict') ? warningsAsErrors(diagnostics) : diagnostics;
 }
 
-/** Makes findings say where they are: what is said of a domain as a whole is said of its first line. */
+/** Adds file and location to diagnostics. A diagnostic of the whole domain gets the location of its first line. */
 export type Locate = (found: readonly Diagnostic[]) => readonly Located[];
 
 /**
- * How diagnostics of a domain are reported, as strictly as the options ask.
- * @param file what the domain is called
+ * Returns a function that adds file and location to diagnostics of a domain, and applies `--strict`.
+ * @param file the name of the domain in diagnostics
  */
 export function withFile({ document }: Domain, file: string, options: OptionValues): Locate {
   const where = { file, location: document.location(document.root.start) };
   return (found) => applyStrictness(found, options).map((d) => ({ ...where, ...d }));
 }
 
-/**
- * What a step gives, with its findings located.
- * @throws RefusedError if one of them is an error
- */
+/** Runs a step and returns its result with located diagnostics. @throws RefusedError if one of them is an error */
 export function refuseErrors<T extends { readonly diagnostics: readonly Diagnostic[] }>(
   locate: Locate,
   step: () => T,
@@ -67,7 +64,7 @@ export function refuseErrors<T extends { readonly diagnostics: readonly Diagnost
   }
 }
 
-/** Prints the one document of `--json`. */
+/** Prints the JSON document of `--json`. */
 export function printJson(
   document: { changed: boolean; diagnostics: readonly Diagnostic[] } & Record<string, unknown>,
 ): void {

@@ -7,28 +7,28 @@ import { nameOfInput, readInput } from './io/files.js';
 import { say } from './io/terminal.js';
 import { type OptionValues, value } from './options.js';
 
-/** A domain as it came in. */
+/** A domain as it was read. */
 export interface Source {
-  /** What it is called in what is said about it: its file, `<stdin>`, or the domain's name in its libvirt. */
+  /** Its name in diagnostics: its file, `<stdin>`, or the domain's name in libvirt. */
   readonly name: string;
   readonly input: Uint8Array;
-  /** The file that it is from. */
+  /** The file that it was read from. */
   readonly file?: string;
   /** Its UUID, if it comes from libvirt. */
   readonly uuid?: DomainUuid;
 }
 
-/** How a domain is wanted. */
+/** How to read a domain. */
 export interface Wanted {
-  /** The name to report for a file, if not its own. */
+  /** The name to report for a file, if other than its path. */
   readonly name?: string;
-  /** For a domain of libvirt: the running definition, if it runs; else that of the next start. */
+  /** For a domain of libvirt: the live definition, if it is running. Default: the definition of its next start. */
   readonly live?: boolean;
-  /** Of a libvirt's: with its passwords; without them, a definition loses them. */
+  /** For a domain of libvirt: include its passwords. Defining XML without them would remove them. */
   readonly security?: boolean;
 }
 
-/** Where the domains of a command line are: files and standard input, or with `--connect` a libvirt. */
+/** The source of the domains of a command line: files and standard input, or libvirt with `--connect`. */
 export class Sources {
   readonly #connection: Connection | undefined;
 
@@ -55,7 +55,7 @@ export class Sources {
     return { name, uuid, input: Buffer.from(xml) };
   }
 
-  /** The UUIDs of all domains of the libvirt; without one, standard input. */
+  /** Returns the UUIDs of all domains of the libvirt; without `--connect`, `-` for standard input. */
   async all(): Promise<readonly string[]> {
     return this.#connection ? (await this.#connection.list()).map(({ uuid }) => uuid) : ['-'];
   }
@@ -65,7 +65,10 @@ export class Sources {
   }
 }
 
-/** @throws OutsideError `file-unreadable`, with a hint where the operand is the name of a domain of the local libvirt */
+/**
+ * Reads a file or standard input.
+ * @throws EnvironmentError `file-unreadable`, with a hint if the operand is the name of a domain of the local libvirt
+ */
 async function readFileOperand(operand: string): Promise<Uint8Array> {
   if (operand === '-' && process.stdin.isTTY) say('vsmmu: reading the domain from standard input; Ctrl-D ends it\n');
   try {
@@ -91,8 +94,8 @@ export async function readSource(operand: string, options: OptionValues, wanted?
 }
 
 /**
- * Makes sure that the host that is read is the one that the domain is on.
- * @throws InputError `usage` for a libvirt on another machine without its topology
+ * Ensures that the topology is read from the host that the domain is on.
+ * @throws InputError `usage` if libvirt is on another machine and its topology is not given
  */
 export function requireItsHost(options: OptionValues): void {
   const uri = value(options, 'connect');

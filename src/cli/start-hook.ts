@@ -5,8 +5,8 @@ import { exitCodeOf } from './exit-code.js';
 import { printDiagnostics } from './report.js';
 
 /**
- * `vsmmu hook run OPTION… -- GUEST …`, as the hook's script calls it, apart from all other commands: it stands between a
- * user and the start of a guest, and what is not loaded costs nothing.
+ * Runs `vsmmu hook run OPTION… -- GUEST …`, as the hook script calls it. Separate from all other commands: a guest does
+ * not start before it returns, so it loads as little code as possible.
  */
 async function main([, , , , ...argv]: readonly string[]): Promise<number> {
   try {

@@ -4,7 +4,7 @@ import type { Host } from '../host/host.js';
 import { kernelConfig, type Machine } from '../host/machine.js';
 import type { DoctorInput, DoctorResult } from './result.js';
 
-/** The hardware, and how Linux shows it. */
+/** Checks the hardware as Linux shows it. */
 export function examineHost({ machine, host, trouble }: DoctorInput): DoctorResult[] {
   const of = 'Host';
   const { architecture } = machine;
@@ -31,7 +31,7 @@ export function examineHost({ machine, host, trouble }: DoctorInput): DoctorResu
   return [...checks, examineNesting(host), examineDevices(host), examineGroups(host), examineQueues(host, machine)];
 }
 
-/** `smmu3.0x…, node 0: 4 devices; ats, oas=48`. */
+/** Returns lines such as `smmu3.0x… on node 0: 4 devices, ats, oas=48`. */
 function smmuLines(host: Host): string[] {
   return host.smmus.map(({ name, features = {} }) => {
     const node = host.smmuNode(name);
@@ -101,7 +101,8 @@ function examineGroups(host: Host): DoctorResult {
   ];
   if (shared.length === 0) return { ...check, grade: 'pass', found: 'none', ...(details.length > 0 && { details }) };
   const found = `${shared.length}: their devices stay on pcie.0, behind no vSMMU`;
-  // One device with the bridge above it is usual for a management controller's display, which is not assigned to guests.
+  // A group of one device and the bridge above it is usual for the display of a management controller, which is not
+  // assigned to guests.
   const matters = shared.some(([, members]) => {
     const endpoints = members.filter(({ bridge }) => !bridge);
     return endpoints.length > 1 || endpoints.some(({ vfio }) => vfio);

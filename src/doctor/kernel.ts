@@ -2,13 +2,13 @@ import { kernelConfig, type Machine } from '../host/machine.js';
 import type { DoctorInput, DoctorResult } from './result.js';
 
 /**
- * The first Linux with all that QEMU 11 asks of its SMMUv3 driver: guests' nested translation came with 6.13
- * (IOMMU_VIOMMU_ALLOC, commit 69d9b312f38a), and with 6.19 that a device may be attached before the guest has set up its
- * SMMU (commit 81c45c62dc3e), which is how QEMU begins.
+ * The first Linux whose SMMUv3 driver has everything that QEMU 11 needs. Linux 6.13 added nested translation for guests
+ * (IOMMU_VIOMMU_ALLOC, commit 69d9b312f38a). Since Linux 6.19, a device can be attached before the guest has set up its
+ * SMMU (commit 81c45c62dc3e), which QEMU does.
  */
 const COMPLETE_SINCE = [6, 19] as const;
 
-/** What a kernel must be built with, and what for. */
+/** The required kernel options, and what each is for. */
 const OPTIONS = {
   IOMMUFD: '/dev/iommu',
   VFIO_DEVICE_CDEV: '/dev/vfio/devices, by which QEMU opens a device for iommufd',
@@ -16,7 +16,7 @@ const OPTIONS = {
   VFIO_PCI: 'vfio-pci',
 } as const;
 
-/** The kernel: what it is built with, and the device nodes that come of it. */
+/** Checks the kernel: its version, its options, and the device nodes that it provides. */
 export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
   const of = 'Kernel';
   const config = kernelConfig(machine);

@@ -5,26 +5,26 @@ import type { Machine } from '../host/machine.js';
 /** `pass`: as it should be. `warn`: should be checked. `fail`: prevents acceleration on this host. */
 export type Grade = 'pass' | 'warn' | 'fail';
 
-/** What one look at a machine found. */
+/** The result of one check. */
 export interface DoctorResult {
   /** The subject: the host, its kernel, QEMU or libvirt. */
   readonly of: 'Domain' | 'Guest' | 'Host' | 'Kernel' | 'QEMU' | 'libvirt';
-  /** In words that follow "Checking". */
+  /** The title, in words that follow "Checking". */
   readonly title: string;
   readonly grade: Grade;
-  /** What is there, or what is wrong, in a sentence or a few words. */
+  /** What was found, or what is wrong, in a sentence or a few words. */
   readonly found: string;
   /** What to do about it. */
   readonly remedy?: string;
-  /** What there is, one by one. */
+  /** The items that were found. */
   readonly details?: readonly string[];
 }
 
-/** What is known of a machine; undefined is what is not installed. */
+/** What the checks know of a machine. `libvirt`, `qemu` and `hook` are undefined if not installed. */
 export interface DoctorInput {
   readonly machine: Machine;
   readonly host: Host;
-  /** Why nothing could be read of the host. */
+  /** Why the host could not be read. */
   readonly trouble?: string | undefined;
   readonly libvirt: LibvirtAbility | undefined;
   readonly qemu: QemuAbility | undefined;

@@ -3,7 +3,7 @@ import { spellingOf } from '../domain/vsmmu-attributes.js';
 import { type Machine, uefiFirmware } from '../host/machine.js';
 import type { DoctorInput, DoctorResult } from './result.js';
 
-/** QEMU, its firmware, and libvirt. */
+/** Checks QEMU, its firmware, libvirt, and the hook if installed. */
 export function examineSoftware({ machine, libvirt, qemu, hook }: DoctorInput): DoctorResult[] {
   return [examineQemu(qemu), examineFirmware(machine), examineLibvirt(libvirt), ...(hook ? [examineHook(hook)] : [])];
 }

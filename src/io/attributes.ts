@@ -2,9 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { describeIoError } from './errors.js';
 
 /**
- * Copies mode, access control lists and extended attributes from one open file to another. Node has no call for the latter
- * two; cp(1) of the GNU coreutils has, and is given the files themselves, not their names.
- * @returns why they could not be copied
+ * Copies mode, access control lists and extended attributes from one open file to another. Node cannot copy the latter
+ * two, so cp(1) of the GNU coreutils does. It gets the open files, not their names.
+ * @returns why they could not be copied; undefined if they were
  */
 export function copyAttributes(from: number, to: number): string | undefined {
   const { error, status, stderr } = spawnSync(
@@ -16,12 +16,12 @@ export function copyAttributes(from: number, to: number): string | undefined {
   return status === 0 ? undefined : stderr.trim().split('\n', 1)[0] || `cp ended with ${status}`;
 }
 
-/** What `tar -vv` puts behind the mode of a file with an access control list (+) or with extended attributes (*). */
+/** How `tar -vv` marks the mode of a file with an access control list (+) or with extended attributes (*). */
 const MARKED = /^[-bcdlps][-rwxsStT]{9}[+*]/m;
 
 /**
- * Whether a folder, or anything below it, has an access control list or extended attributes: one process for thousands of
- * files, and GNU tar is on every host. An archive in /dev/null is one for which tar reads no file.
+ * Whether a folder, or anything below it, has an access control list or extended attributes. One tar process checks
+ * thousands of files, and GNU tar is on every host. If the archive is /dev/null, tar does not read the files.
  * @returns true also if it cannot be determined
  */
 export async function hasAttributes(folder: string): Promise<boolean> {

@@ -17,14 +17,15 @@ import type { Location } from './folder.js';
 
 const TEMPORARY = /^\.vsmmu-[\w-]{16}$/;
 
-/** Whether a file has the name of a draft: one that is left after a power cut or a kill may be removed. */
+/** Whether a file has the name of a draft. Drafts that are left after a power cut or a kill may be removed. */
 export function isDraft(name: string): boolean {
   return TEMPORARY.test(name);
 }
 
 /**
- * A file under a temporary name, which takes the place of another when it is complete. Nobody can foresee the name or have
- * a file there before, and everything is done to the open file, whatever its name stands for by then.
+ * A file with a temporary name, which replaces another file when it is complete. The name is random, so no other user
+ * can predict it or create the file first. All operations use the open file, even if its name now refers to another
+ * file.
  */
 export class Draft implements Disposable {
   readonly fd: number;
@@ -32,7 +33,7 @@ export class Draft implements Disposable {
   readonly #temporary: string;
   #isInPlace = false;
 
-  /** @param target stays open; the caller closes it @param mode less the umask */
+  /** @param target not closed by the draft; the caller closes it @param mode before the umask is applied */
   constructor(target: Location, mode: number) {
     this.#target = target;
     this.#temporary = target.folder.at(`.vsmmu-${randomBytes(12).toString('base64url')}`);
@@ -43,7 +44,7 @@ export class Draft implements Disposable {
     writeAll(this.fd, content);
   }
 
-  /** Puts the draft in its place, in one step. */
+  /** Replaces the target with the draft, in one step. */
   commit(): void {
     renameSync(this.#temporary, this.#target.path);
     this.#isInPlace = true;
@@ -68,7 +69,7 @@ export function writeAll(fd: number, content: string | Uint8Array): void {
 
 /**
  * Gives a new file the owner, mode, access control list and extended attributes of another.
- * @param attributes whether the other may have any of the last two
+ * @param attributes whether the other file may have an access control list or extended attributes
  * @returns what could not be kept, and why
  */
 export function imitate(fd: number, original: number, attributes: boolean): readonly string[] {
@@ -83,7 +84,7 @@ export function imitate(fd: number, original: number, attributes: boolean): read
   ];
 }
 
-/** @returns what only root could have given it */
+/** Changes owner and group of a file. @returns what only root could have changed; undefined if nothing is missing */
 function takeOwner(fd: number, { uid, gid }: Pick<Stats, 'uid' | 'gid'>): readonly string[] | undefined {
   const current = fstatSync(fd);
   if (current.uid === uid && current.gid === gid) return undefined;

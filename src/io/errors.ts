@@ -9,7 +9,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_INVALID_ARG_VALUE: 'its name has a character that no file name can have',
 };
 
-/** An error of the system in words, without the path and the call: `no such file or directory`. */
+/** Describes a system error in words, without the path and the call: `no such file or directory`. */
 export function describeIoError(error: unknown): string {
   const systemError = toSystemError(error);
   const { code = '', message, path, syscall } = systemError;
@@ -18,7 +18,10 @@ export function describeIoError(error: unknown): string {
   return WORDS[code] ?? message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?( -> '.*')?$/s, '');
 }
 
-/** Node and Bun word these differently, and neither says what failed. */
+/**
+ * Describes why a program could not be started. Node and Bun word these errors differently, and neither says what
+ * failed.
+ */
 function describeSpawnError({ code = '', errno = 0, path }: NodeJS.ErrnoException): string {
   const program = path ?? 'the program';
   if (code === 'ENOENT') return `${program} is not installed`;

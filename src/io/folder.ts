@@ -3,10 +3,10 @@ import { EnvironmentError } from '../diagnostics/errors.js';
 import { fileUnwritable } from '../diagnostics/files.js';
 import { systemCode } from './errors.js';
 
-/** Opens a folder that may only be searched (open(2)); Node does not name it. */
+/** A flag of open(2), for folders that may only be searched. Node does not define it. */
 export const O_PATH = 0o10000000;
 
-/** As many links as Linux follows in one path (path_resolution(7)). */
+/** The number of links that Linux follows in one path (path_resolution(7)). */
 const MAX_LINKS = 40;
 
 /** An open folder. It stays the same folder if its path is moved or replaced by a link. */
@@ -22,7 +22,7 @@ export class Folder implements Disposable {
     return new Folder(openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW));
   }
 
-  /** The path of a file in this folder, valid as long as the folder is open. */
+  /** Returns the path of a file in this folder, valid as long as the folder is open. */
   at(name: string): string {
     return `/proc/self/fd/${this.#fd}/${name}`;
   }
@@ -31,19 +31,19 @@ export class Folder implements Disposable {
     return fstatSync(this.#fd).uid;
   }
 
-  /** What a name in this folder stands for; links are not followed. */
+  /** Returns the status of a name in this folder, without following links; undefined if it does not exist. */
   stat(name: string): Stats | undefined {
     return lstatSync(this.at(name), { throwIfNoEntry: false });
   }
 
-  /** Waits until names that were added, changed or removed are on the disk, where the file system can. */
+  /** Waits until added, changed and removed names are on disk, if the file system supports that. */
   sync(): void {
     let fd: number | undefined;
     try {
       fd = openSync(this.at('.'), constants.O_RDONLY | constants.O_DIRECTORY);
       fsyncSync(fd);
     } catch (error) {
-      // A folder that may only be searched, and file systems that have no such call.
+      // The folder may only be searched, or the file system does not support this call.
       if (!['EACCES', 'EINVAL', 'ENOTSUP'].includes(systemCode(error) ?? '')) throw error;
     } finally {
       if (fd !== undefined) closeSync(fd);
@@ -76,10 +76,10 @@ export class Location implements Disposable {
 }
 
 /**
- * Opens the folder of a file and follows links on the way, one by one. In another user's folder a link can point anywhere,
- * and can change at any time. So a link counts only if it belongs to root, to the user who runs this, or to the owner of
- * what it leads to; Linux has the same rule for links in /tmp (protected_symlinks in proc_sys_fs(5)).
- * @throws OutsideError `file-unwritable` for another link; an error of the system where the folder cannot be opened
+ * Opens the folder of a file and follows links on the way, one by one. In another user's folder a link can point
+ * anywhere, and can change at any time. So a link is followed only if it belongs to root, to the user who runs this, or
+ * to the owner of its target. Linux has the same rule for links in /tmp (protected_symlinks in proc_sys_fs(5)).
+ * @throws EnvironmentError `file-unwritable` for any other link; a system error if the folder cannot be opened
  */
 export function locate(path: string): Location {
   return new Walk(path).locate(Folder.open('.'), path);
@@ -94,7 +94,7 @@ class Walk {
     this.#path = path;
   }
 
-  /** @param start is closed */
+  /** @param start closed by this method */
   locate(start: Folder, path: string): Location {
     let folder = start;
     try {

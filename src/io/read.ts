@@ -11,11 +11,11 @@ export interface FileContent {
 }
 
 /**
- * Reads a regular file below a folder. The owner of a folder can put a link, a pipe or a device in the place of a file at any
+ * Reads a regular file below a folder. The owner of a folder can replace a file with a link, a pipe or a device at any
  * time. Those are not read, and a pipe does not block.
  * @param path below the folder; no part of it may be a symbolic link
- * @param limit returns only `limit + 1` bytes of a larger file, and they are zero
- * @throws OutsideError `file-unreadable` for a pipe or a device; an error of the system for everything else
+ * @param limit if the file is larger, returns `limit + 1` zero bytes instead of its content
+ * @throws EnvironmentError `file-unreadable` for a pipe or a device; a system error for everything else
  */
 export function readBelow(folder: string, path: string, limit = Number.POSITIVE_INFINITY): FileContent {
   using parent = openBelow(folder, dirname(path));
@@ -32,7 +32,10 @@ export function readBelow(folder: string, path: string, limit = Number.POSITIVE_
   }
 }
 
-/** @throws ENOTDIR where a part of the path is a symbolic link; the folder itself may be one */
+/**
+ * Opens a folder below another.
+ * @throws ENOTDIR if a part of the path is a symbolic link; the folder itself may be one
+ */
 function openBelow(folder: string, path: string): Folder {
   let current = Folder.open(`${folder}/.`);
   for (const name of path.split('/')) {

@@ -24,17 +24,17 @@ export interface ReplaceOptions {
   readonly mode?: number | undefined;
   /** Whether the existing file may have an access control list or extended attributes to keep. Default: true. */
   readonly attributes?: boolean;
-  /** What the file is to contain now. If it contains something else, nothing is written. */
+  /** The expected current content. If the file contains anything else, nothing is written. */
   readonly expected?: Uint8Array | undefined;
 }
 
 /**
- * Writes a file in one step: at any instant it has the old content or the new, power cut or not. Owner, mode, access control
- * list and extended attributes of a file that is there stay. Devices and pipes are written to. Links are followed as `locate`
- * does.
- * @returns `attributes-lost` where they could not be kept
- * @throws OutsideError `domain-edited` where the content is not as expected, `file-unwritable` for a link that is not
- * followed; an error of the system for everything else
+ * Writes a file in one step: at any instant it has either the old or the new content, even after a power cut. An
+ * existing file keeps its owner, mode, access control list and extended attributes. Devices and pipes are written to,
+ * not replaced. Links are followed as in `locate`.
+ * @returns `attributes-lost` if some of these could not be kept
+ * @throws EnvironmentError `domain-edited` if the content is not as expected, `file-unwritable` for a link that is not
+ * followed; a system error for everything else
  */
 export async function replaceFile(
   file: string,
@@ -53,7 +53,7 @@ export async function replaceFile(
   let lost: readonly string[] = [];
   if (options.mode !== undefined) fchmodSync(draft.fd, options.mode);
   else if (original) lost = imitate(draft.fd, original.fd, options.attributes ?? true);
-  // Others go on while the disk writes.
+  // Asynchronous, so that other work continues while the disk writes.
   await promisify(fsync)(draft.fd);
   draft.commit();
   target.folder.sync();
@@ -79,8 +79,8 @@ export interface Backup {
 }
 
 /**
- * Keeps a copy of a file beside it, with its owner, mode, access control list and extended attributes. Never overwrites one:
- * the second is called `vm.xml.orig.~1~`, as by `cp --backup=numbered`.
+ * Saves a copy of a file next to it, with its owner, mode, access control list and extended attributes. It never
+ * overwrites a file: the second copy is called `vm.xml.orig.~1~`, as with `cp --backup=numbered`.
  * @param expected the expected content of the file
  * @throws as `replaceFile`
  */
@@ -97,7 +97,7 @@ export function backUpFile(file: string, suffix: string, expected: Uint8Array): 
   return { file: file + ending, diagnostics: lostDiagnostics(file + ending, lost) };
 }
 
-/** Makes a file for its owner alone, under the first name that is free. */
+/** Creates a file that only its owner can read, with the first name that is free. */
 function openNumbered({ folder, name }: Location, suffix: string): { readonly fd: number; readonly ending: string } {
   for (let number = 0; ; number++) {
     const ending = number === 0 ? suffix : `${suffix}.~${number}~`;
@@ -110,8 +110,8 @@ function openNumbered({ folder, name }: Location, suffix: string): { readonly fd
 }
 
 /**
- * Writes over a file, which stays the one that it is: virsh reads the file that it gives to an editor again by its name.
- * @throws an error of the system; ELOOP for a link
+ * Overwrites a file without replacing it by another: virsh reads the file that it gives to an editor again by its name.
+ * @throws a system error; ELOOP for a link
  */
 export function overwriteFile(file: string, content: string | Uint8Array): void {
   using target = new OpenFile(openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW));
@@ -120,7 +120,7 @@ export function overwriteFile(file: string, content: string | Uint8Array): void 
   ftruncateSync(target.fd, bytes.length);
 }
 
-/** The descriptor of this process that a path names: /dev/stdout, /dev/fd/63. */
+/** Returns the descriptor of this process that a path names: /dev/stdout, /dev/fd/63. */
 function descriptorOf(file: string): number | undefined {
   const [, name, number] = /^\/(?:dev|proc\/self)\/(?:(stdout|stderr)|fd\/(\d+))$/.exec(file) ?? [];
   if (name !== undefined) return name === 'stdout' ? 1 : 2;
@@ -128,7 +128,8 @@ function descriptorOf(file: string): number | undefined {
 }
 
 function writeToDescriptor(file: string, descriptor: number, content: string | Uint8Array): readonly Diagnostic[] {
-  // A file is written at its current offset, `>>` or not. A pipe is reopened, since Node's descriptor may be non-blocking.
+  // A file is written at its current offset, also with `>>`. A pipe is reopened, since Node's descriptor may be
+  // non-blocking.
   if (fstatSync(descriptor).isFile()) {
     writeAll(descriptor, content);
     return [];
@@ -138,7 +139,7 @@ function writeToDescriptor(file: string, descriptor: number, content: string | U
   return [];
 }
 
-/** Writes into a device or a pipe, which is not replaced. */
+/** Writes to a device or a pipe, which is not replaced. */
 function writeToDevice(path: string, content: string | Uint8Array): readonly Diagnostic[] {
   using device = new OpenFile(openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW));
   if (fstatSync(device.fd).isFile()) throw new Error('it was replaced by a file in the meantime');
@@ -149,7 +150,10 @@ function writeToDevice(path: string, content: string | Uint8Array): readonly Dia
 class OpenFile implements Disposable {
   constructor(readonly fd: number) {}
 
-  /** Opens the file of a name; one that may not be read only for its owner and mode. Undefined where there is none. */
+  /**
+   * Opens a file; if it may not be read, opens it only for its owner and mode. Returns undefined if there is no regular
+   * file.
+   */
   static of({ path, stats }: Location): OpenFile | undefined {
     if (!stats?.isFile()) return undefined;
     const flags = constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -166,7 +170,7 @@ class OpenFile implements Disposable {
   }
 }
 
-/** @throws OutsideError `domain-edited` */
+/** @throws EnvironmentError `domain-edited` */
 function requireContent(file: string, present: OpenFile | undefined, expected: Uint8Array): asserts present {
   if (present && readFileSync(present.fd).equals(expected)) return;
   throw new EnvironmentError(domainEdited.file({ file }));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** What virsh gives its editor, judged by virsh's command line. */
+/** What virsh passes to its editor, according to virsh's command line. */
 export type Editing =
   /** Started by the user: no virsh among the parent processes. */
   | 'file'
@@ -9,13 +9,13 @@ export type Editing =
   | 'definition'
   /** A saved state, a snapshot, a network: anything else that virsh has an edit command for. */
   | 'other'
-  /** virsh was started as a shell, and what is typed into it is on no command line. */
+  /** virsh runs as an interactive shell, so its command line does not show what is edited. */
   | 'unknown';
 
-/** virsh's own options with a value of their own (virsh(1), 12.8). */
+/** virsh's own options that take a separate value (virsh(1), 12.8). */
 const VALUED = /^(-[cdekKl]|--(connect|debug|escape|keepalive-interval|keepalive-count|log))$/;
 
-/** Which of virsh's edit commands its command line asks for. */
+/** Returns what a virsh with this command line edits. */
 export function editingOf(argv: readonly string[]): Editing {
   const [program = '', ...args] = argv;
   if (basename(program) !== 'virsh') return 'file';
@@ -24,7 +24,7 @@ export function editingOf(argv: readonly string[]): Editing {
   if (args[at] === '--') at++;
   const [command, ...operands] = args.slice(at);
   if (command === undefined) return 'unknown';
-  // A single argument is a line of virsh's own language, with any number of commands in it.
+  // A single argument is a line in virsh's own syntax, with any number of commands in it.
   const commands =
     operands.length > 0 ? [command] : command.split(/[;\n]/).map((part) => part.trim().split(/\s/)[0] ?? '');
   const edits = commands.filter((name) => /edit$/.test(name.replaceAll(/['"\\]/g, '')));
@@ -32,10 +32,13 @@ export function editingOf(argv: readonly string[]): Editing {
   return edits.every((name) => name === 'edit') ? 'definition' : 'other';
 }
 
-/** How far up virsh is looked for: it starts its editor through a shell at most, and the editor may be a script. */
+/**
+ * The number of ancestor processes among which virsh is searched: virsh starts its editor directly or through one
+ * shell, and the editor may be a script.
+ */
 const GENERATIONS = 8;
 
-/** What the virsh above this process, if one is, is editing. */
+/** Returns what the virsh among the ancestors of this process edits; `file` if there is none. */
 export function editingOfCaller(): Editing {
   let pid = process.ppid;
   for (let generation = 0; generation < GENERATIONS && pid > 1; generation++) {
@@ -48,7 +51,10 @@ export function editingOfCaller(): Editing {
   return 'file';
 }
 
-/** proc(5): the command line, a NUL after each argument; the parent is the fourth field, the second in parentheses. */
+/**
+ * Reads a process from /proc (proc(5)). In `cmdline` each argument ends with a NUL; in `stat` the parent is the fourth
+ * field, and the second is in parentheses.
+ */
 function readProcess(pid: number): { readonly argv: readonly string[]; readonly parent: number } | undefined {
   try {
     const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);

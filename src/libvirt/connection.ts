@@ -8,10 +8,12 @@ import { domainUnknown, libvirtRefused, libvirtUnreachable } from '../diagnostic
 import { describeIoError } from '../io/errors.js';
 import { type Answer, Virsh, VirshGone } from './virsh.js';
 
-/** A domain's UUID, lower-case with dashes: what a domain is addressed by, since a name may be another's id or an option. */
+/**
+ * A domain's UUID, lower-case with dashes. Domains are addressed by it, since a name may look like an ID or an option.
+ */
 export type DomainUuid = string & { readonly brand: 'DomainUuid' };
 
-/** What a domain is doing. `other`: crashed, dying, suspended. */
+/** The state of a domain. `other`: crashed, dying, suspended. */
 export type DomainState = 'running' | 'paused' | 'shutoff' | 'other';
 
 /** A domain of a connection. */
@@ -19,9 +21,9 @@ export interface DomainEntry {
   readonly uuid: DomainUuid;
   readonly name: string;
   readonly state: DomainState;
-  /** Whether it is defined, not only running. */
+  /** Whether it has a persistent definition. */
   readonly persistent: boolean;
-  /** Whether its memory is saved, for it to go on with at its next start. */
+  /** Whether it has a managed save, from which its next start resumes. */
   readonly managedSave: boolean;
   /** Whether it has libvirt snapshots of any kind; see `snapshotsWithMemory` for those with memory. */
   readonly snapshots: boolean;
@@ -29,38 +31,38 @@ export interface DomainEntry {
 
 /** Options of a connection. */
 export interface ConnectionOptions {
-  /** The time limit of one command, in milliseconds; default 120 s. */
+  /** The time limit of one command, in seconds; default: 120. */
   readonly limitSeconds?: number;
-  /** How long to wait for a libvirtd that is being restarted, in milliseconds; default 30 s. */
+  /** How long to wait for a libvirtd that is being restarted, in seconds; default: 30. */
   readonly awaySeconds?: number;
-  /** An open file that virsh has, too: a lock on it lasts until what libvirt was asked is over, however we end. */
+  /** An open file that virsh inherits: a lock on it lasts until virsh has ended, even if this process is killed. */
   readonly held?: number | undefined;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** A UUID as libvirt prints it, of one in any case and with or without dashes; undefined for anything else. */
+/** Converts a UUID, in any case and with or without dashes, to libvirt's form; returns undefined for any other text. */
 export function asUuid(text: string): DomainUuid | undefined {
   const digits = text.toLowerCase().replaceAll('-', '');
   const dashed = digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return UUID.test(dashed) ? (dashed as DomainUuid) : undefined;
 }
 
-/** What a libvirt client says when its daemon went away (12.8). */
+/** Messages of a libvirt client that lost its daemon (12.8). */
 const LOST =
   /^(Disconnected from|Failed to reconnect|failed to connect|Failed to connect socket|Cannot (recv|read|write|send) data|End of file while reading|(internal error: )?client socket is closed)/i;
 
-/** How long a guest agent may take for an answer. */
+/** The time limit for an answer of a guest agent, in seconds. */
 const AGENT_SECONDS = '10';
 
 /**
- * A connection to a libvirt, through one virsh process that lives as long as it does. Commands asked at one time run one
- * after the other. A libvirtd that is restarted in the meantime is waited for, and asked again: each of the commands
- * may be repeated.
+ * A connection to a libvirt, through one virsh process that lives as long as the connection. Concurrent commands run
+ * one after the other. If libvirtd restarts, the connection waits for it and repeats the command, which is safe for
+ * each of these commands.
  */
 export class Connection implements AsyncDisposable {
   #virsh: Virsh | undefined;
-  /** Whether it ever answered: one that never did is not waited for. */
+  /** Whether libvirt ever answered. If not, the connection does not wait for it. */
   #reached = false;
   #closed = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -73,12 +75,12 @@ export class Connection implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** The URI as libvirt understands it. */
+  /** Returns the URI as libvirt reports it. */
   async uri(): Promise<string> {
     return (await this.#ask(['uri'])).trim();
   }
 
-  /** Every domain, by its name. @throws OutsideError */
+  /** Returns all domains, sorted by name. @throws EnvironmentError */
   async list(): Promise<DomainEntry[]> {
     const names = await this.#names();
     const among = async (...filter: readonly string[]): Promise<ReadonlySet<string>> => {
@@ -104,7 +106,8 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * The domain of a UUID, or else of a name. Both are looked up in the list of all domains, so that neither reaches a command line.
+   * Finds a domain by UUID, or else by name. Both are looked up in the list of all domains, so that neither reaches a
+   * command line.
    * @throws InputError `domain-unknown`
    */
   async find(nameOrUuid: string): Promise<{ readonly uuid: DomainUuid; readonly name: string }> {
@@ -116,8 +119,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * A domain's XML. Without `security` its passwords are left out: for looking at only, since defining it removes them.
-   * @param inactive the domain as it starts next, instead of the one that runs
+   * Returns a domain's XML. Without `security` it contains no passwords and is only for reading: defining it would
+   * remove them.
+   * @param inactive returns the definition for the next start instead of the running one
    */
   async dumpXml(
     uuid: DomainUuid,
@@ -127,7 +131,7 @@ export class Connection implements AsyncDisposable {
     return await this.#ask(['dumpxml', checked(uuid), ...flags]);
   }
 
-  /** Defines a domain for its next start; `validate`, the default, holds it against libvirt's schema first. */
+  /** Defines a domain for its next start; with `validate`, the default, libvirt checks it against its schema first. */
   async define(xml: string, { validate = true }: { readonly validate?: boolean } = {}): Promise<void> {
     const file = openNameless(xml);
     try {
@@ -137,30 +141,38 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  /** The names of a domain's snapshots that hold the memory of a running guest, frozen with its hardware. */
+  /**
+   * Returns the names of a domain's snapshots with the memory of a running guest, which fits only the hardware that the
+   * guest had.
+   */
   async snapshotsWithMemory(uuid: DomainUuid): Promise<string[]> {
     const output = await this.#ask(['snapshot-list', checked(uuid), '--active', '--name']);
     return output.split('\n').filter((line) => line.trim() !== '');
   }
 
-  /** What a domain is doing, in libvirt's word: `running`, `paused`, `shut off` … */
+  /** Returns the state of a domain as libvirt prints it: `running`, `paused`, `shut off` … */
   async state(uuid: DomainUuid): Promise<string> {
     return (await this.#ask(['domstate', checked(uuid)])).trim();
   }
 
-  /** Asks the QEMU guest agent in a running domain. The answer is the guest's: untrusted input. */
+  /**
+   * Sends a command to the QEMU guest agent in a running domain. The answer comes from the guest and is untrusted
+   * input.
+   */
   async askAgent(uuid: DomainUuid, command: object): Promise<unknown> {
     return asJson(
       await this.#ask(['qemu-agent-command', '--timeout', AGENT_SECONDS, checked(uuid), JSON.stringify(command)]),
     );
   }
 
-  /** Asks the monitor of a running domain's QEMU, past libvirt, which marks the domain as tainted. */
+  /**
+   * Sends a command to the QEMU monitor of a running domain. This bypasses libvirt, which marks the domain as tainted.
+   */
   async askMonitor(uuid: DomainUuid, command: object): Promise<unknown> {
     return asJson(await this.#ask(['qemu-monitor-command', checked(uuid), JSON.stringify(command)]));
   }
 
-  /** Ends the connection; what was asked and not answered fails. */
+  /** Closes the connection; pending commands fail. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#virsh?.close();
@@ -173,7 +185,7 @@ export class Connection implements AsyncDisposable {
 
   async #names(): Promise<{ readonly uuid: DomainUuid; readonly name: string }[]> {
     const output = await this.#ask(['list', '--all', '--uuid', '--name']);
-    // `UUID NAME`; libvirt takes no line end in a name (12.8), but spaces anywhere.
+    // Each line is `UUID NAME`. libvirt accepts spaces anywhere in a name, but no line end (12.8).
     const entries = output.split('\n').flatMap((line) => {
       const uuid = asUuid(line.slice(0, 36));
       return uuid === undefined ? [] : [{ uuid, name: line.slice(37) }];
@@ -181,7 +193,7 @@ export class Connection implements AsyncDisposable {
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Runs a virsh command when those asked before have ended, and gives what it prints. */
+  /** Runs a virsh command after all earlier ones have ended, and returns its output. */
   #ask(words: readonly string[]): Promise<string> {
     const answer = this.#last.then(() => this.#answer(words));
     this.#last = answer.catch(() => undefined);
@@ -197,7 +209,7 @@ export class Connection implements AsyncDisposable {
       if (lost === undefined) {
         this.#reached = true;
         if (errors.length === 0) return output;
-        // The first says which command failed, and maybe on which temporary file; the next ones say why.
+        // The first error names the command and sometimes a temporary file; the next ones give the reason.
         const why = (errors.length > 1 ? errors.slice(1) : errors).join('; ').replaceAll('\n', '; ');
         throw new EnvironmentError(libvirtRefused.command({ command: words[0] ?? '', error: why }));
       }
@@ -229,17 +241,17 @@ export class Connection implements AsyncDisposable {
 }
 
 /**
- * A connection to the libvirt of a URI, empty for the one that virsh would take. Nothing is asked before the first command.
- * Close it: its virsh keeps the process alive.
+ * Returns a connection to the libvirt at a URI; an empty URI means virsh's default. virsh is started by the first
+ * command. The caller must close the connection, because virsh keeps this process alive.
  */
 export function openLibvirt(uri: string, options?: ConnectionOptions): Connection {
   return new Connection(uri, options);
 }
 
 /**
- * A file without a name, which is gone with this process, however that ends: domains hold passwords. Only its owner may
- * open it, through /proc.
- * @throws OutsideError `file-unwritable`
+ * Returns an open file without a name, which disappears when this process ends, however it ends: domains contain
+ * passwords. Only its owner may open it, through /proc.
+ * @throws EnvironmentError `file-unwritable`
  */
 function openNameless(content: string): number {
   const path = join(tmpdir(), `vsmmu-${randomBytes(12).toString('hex')}`);

@@ -2,13 +2,14 @@ import { EnvironmentError } from '../diagnostics/errors.js';
 import { libvirtRefused } from '../diagnostics/libvirt.js';
 import type { Connection, DomainUuid } from './connection.js';
 
-/** How long a script may run in a guest, and how often it is asked whether it has ended. */
+/** The time limit of a script in a guest, and the interval for checking whether it has ended. */
 const LIMIT_SECONDS = 60;
 const PAUSE_MS = 200;
 
 /**
- * Runs a shell script in a guest through its QEMU guest agent (`guest-exec`), as the agent's user, mostly root.
- * @returns what it printed: untrusted input, as everything that the agent answers
+ * Runs a shell script in a guest through its QEMU guest agent (`guest-exec`), as the agent's user, which is usually
+ * root.
+ * @returns its output, which is untrusted input, like every answer of the agent
  * @throws EnvironmentError if there is no agent, it may not execute programs, or its answer is invalid
  */
 export async function runInGuest(
@@ -39,7 +40,7 @@ export async function runInGuest(
   throw new EnvironmentError(libvirtRefused.agentTimeout({ seconds: LIMIT_SECONDS }));
 }
 
-/** A value of the `return` object of an answer. */
+/** Returns a value from the `return` object of an answer. */
 function resultOf(answer: unknown, key: string): unknown {
   const { return: result } = Object(answer) as { readonly return?: unknown };
   return (Object(result) as Readonly<Record<string, unknown>>)[key];

@@ -7,22 +7,22 @@ import { hookForeign } from '../diagnostics/integrations.js';
 import { replaceFile } from '../io/replace.js';
 import type { Program } from '../runtime.js';
 
-/** Where libvirt looks for its hooks. */
+/** The folder where libvirt looks for its hooks. */
 export const HOOKS_FOLDER = '/etc/libvirt/hooks';
 
 /** The program that the script starts, and its arguments. */
 export interface HookSettings extends Program {
   readonly policy: string;
-  /** What happens to a domain that is not right: `warn` or `enforce`. */
+  /** What to do with a domain that fails the check: `warn` or `enforce`. */
   readonly mode: string;
-  /** Empty: none. */
+  /** The log file; empty for none. */
   readonly log: string;
   readonly limitSeconds: number;
   /** More options for `hook run`. */
   readonly options: readonly string[];
 }
 
-/** The settings of a hook that is installed, for a script of this version and this program. */
+/** Returns the script of this version, for this program and with the settings of the installed hook. */
 export function refreshedScript(template: string, { file, mode = '' }: InstalledHook, program: Program): string {
   const script = readFileSync(file, 'utf8');
   const [, options = ''] = /^set -- (.*) ?-- "\$@"$/m.exec(script) ?? [];
@@ -38,30 +38,30 @@ export function refreshedScript(template: string, { file, mode = '' }: Installed
   return filledIn(template, values);
 }
 
-/** The hook that is in a folder, and whether it is ours. */
+/** A hook that is in a folder, and whether it is vsmmu's. */
 export interface InstalledHook {
   readonly file: string;
   readonly ours: boolean;
-  /** Of ours, what it is called with. */
+  /** The settings in the script, if it is vsmmu's. */
   readonly node?: string;
   readonly vsmmu?: string;
   readonly policy?: string;
   readonly mode?: string;
   readonly convertOnStop?: boolean;
   readonly log?: string;
-  /** What keeps it from running. */
+  /** Why it cannot run. */
   readonly broken: readonly string[];
 }
 
-/** A line that only our script has. */
+/** The beginning of a line that only vsmmu's script has. */
 const MARK = '# vsmmu-qemu-hook:';
 
-/** A word of a shell's, whatever is in it. */
+/** Quotes a word for a shell. */
 function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** The script, from its template. */
+/** Returns the script, made from its template. */
 export function hookScript(template: string, settings: HookSettings): string {
   const values: Record<string, string> = {
     NODE: quoted(settings.node),
@@ -79,16 +79,16 @@ function filledIn(template: string, values: Readonly<Record<string, string>>): s
   return template.replaceAll(/@([A-Z]+)@/g, (all, name: string) => values[name] ?? all);
 }
 
-/** The value that a script gives to a variable, without quotes. */
+/** Returns the value of a variable in a script, without quotes. */
 function valueIn(script: string, name: string): string {
   const [, word = ''] = new RegExp(`^${name}=(.*)$`, 'm').exec(script) ?? [];
   return word.replace(/^'|'$/g, '').replaceAll("'\\''", "'");
 }
 
-/** Since when libvirt runs every script of `qemu.d`. */
+/** The first libvirt version that runs every script in `qemu.d`. */
 const MANY_SCRIPTS = [6, 5];
 
-/** Where our script goes: one of many, or for a libvirt that takes only one, that one. */
+/** Returns the path for vsmmu's script: a file in `qemu.d`, or `qemu` if libvirt runs only one script. */
 export async function hookPath(folder: string): Promise<string> {
   const version = await libvirtVersion();
   const [major = 0, minor = 0] = version ?? MANY_SCRIPTS;
@@ -108,7 +108,7 @@ function libvirtVersion(): Promise<readonly number[] | undefined> {
 /** All paths where the hook can be installed, the usual one first. */
 const PLACES = [join('qemu.d', 'vsmmu'), 'qemu'];
 
-/** Our hook in a folder; undefined if it is not installed there. */
+/** Returns vsmmu's hook in a folder; undefined if it is not installed there. */
 export function findHook(folder: string): InstalledHook | undefined {
   return PLACES.map((location) => lookAt(join(folder, location))).find((hook) => hook?.ours);
 }
@@ -142,12 +142,12 @@ const HOOK_ENVIRONMENT = {
   HOME: '/root',
 };
 
-/** An operation that is not libvirt's, to which script and program answer. */
+/** An operation that libvirt does not have; the script and the program answer it with `running`. */
 const STATUS = ['-', 'vsmmu', 'status', '-'];
 
 /**
- * Returns what keeps a hook from running, found by starting the installed script as libvirt would, and then the program, to say
- * which of the two is at fault. They need no domain and write no log.
+ * Returns why a hook does not run. It starts the installed script as libvirt would. If that fails, it starts the
+ * program to find out which of the two is at fault. Neither needs a domain or writes to the log.
  */
 export function problemsOf({ file, node = '', vsmmu = '', broken }: InstalledHook): readonly string[] {
   if (broken.length > 0) return broken;
@@ -178,9 +178,9 @@ function isUsable(file: string, mode: number): boolean {
 }
 
 /**
- * Puts the script in its place.
+ * Installs the script.
  * @returns whether anything changed
- * @throws RefusedError `hook-foreign` if another program's hook is there; OutsideError `file-unwritable`
+ * @throws RefusedError `hook-foreign` if another program's hook is there; EnvironmentError `file-unwritable`
  */
 export async function installHook(file: string, script: string): Promise<boolean> {
   const there = lookAt(file);
@@ -199,9 +199,10 @@ export async function installHook(file: string, script: string): Promise<boolean
 }
 
 /**
- * The first of a file and the folders above it that others than root may change: by owning it, or by writing to it, but for
- * folders such as /tmp, in which users cannot replace each other's files. A file that does not exist could be created by anyone who may
- * write to its folder. What a link leads to counts, and so does the link.
+ * Returns the first path, among a file and the folders above it, that a user other than root owns or may write to.
+ * Write permission on folders such as /tmp does not count, since users cannot replace each other's files there. If the
+ * file does not exist, anyone who may write to its folder could create it. Both a symbolic link and its target are
+ * checked.
  */
 export function exposedPart(file: string): string | undefined {
   return exposedOf(file, new Set());
@@ -223,11 +224,11 @@ function exposedOf(file: string, seen: Set<string>): string | undefined {
   return undefined;
 }
 
-/** Bits of a file's mode: its group and all others may write; of a folder, that only owners take out what is in it. */
+/** Mode bits: the group or all others may write; and in a folder, only owners may remove or rename files (sticky bit). */
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
-/** Takes our script out. @throws OutsideError `file-unwritable` */
+/** Removes vsmmu's script. @throws EnvironmentError `file-unwritable` */
 export function uninstallHook({ file }: InstalledHook): void {
   try {
     rmSync(file);
@@ -238,6 +239,6 @@ export function uninstallHook({ file }: InstalledHook): void {
   try {
     rmdirSync(dirname(file));
   } catch {
-    // Others have scripts there.
+    // The folder contains other scripts.
   }
 }

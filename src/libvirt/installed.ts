@@ -18,27 +18,27 @@ import {
 import { spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
 import { systemCode } from '../io/errors.js';
 
-/** The versions installed on a machine, as the programs print them; undefined if not installed. */
+/** What the libvirt and the QEMU of a machine report about themselves; undefined if not installed. */
 export interface Installed {
-  /** libvirt's RELAX NG schema of a domain, all its files in one text. */
+  /** Returns libvirt's RELAX NG schema of a domain, with all its files in one text. */
   schema(): Promise<string | undefined>;
-  /** What `qemu-system-aarch64 -M virt -device arm-smmuv3,help` prints, in an error, too. */
+  /** Returns the output of `qemu-system-aarch64 -M virt -device arm-smmuv3,help`, including standard error. */
   smmuHelp(): Promise<string | undefined>;
-  /** What `qemu-system-aarch64 -M help` prints. */
+  /** Returns the output of `qemu-system-aarch64 -M help`. */
   machineHelp(): Promise<string | undefined>;
 }
 
-/** Where libvirt installs its schemas, which `virsh define --validate` checks against. */
+/** The folder where libvirt installs its schemas, which `virsh define --validate` uses. */
 const SCHEMAS = '/usr/share/libvirt/schemas';
 const SCHEMA = `${SCHEMAS}/domaincommon.rng`;
 
-/** The files of it that say what is asked; a host device's `<driver>` is in the second (libvirt 12.8). */
+/** The schema files that are read; the `<driver>` of a host device is in the second (libvirt 12.8). */
 export const SCHEMA_FILES: readonly string[] = [SCHEMA, `${SCHEMAS}/basictypes.rng`];
 
-/** QEMU for Arm: under its own name, and as RHEL and its kin call the only one that they have. */
+/** QEMU for Arm: its usual name, and the name of the only QEMU in RHEL and its derivatives. */
 const EMULATORS = ['qemu-system-aarch64', '/usr/libexec/qemu-kvm'];
 
-/** This machine. */
+/** The software that is installed on this machine. */
 export const LOCAL_SOFTWARE: Installed = {
   schema: async () => {
     try {
@@ -69,9 +69,9 @@ function helpOf(program: string, args: readonly string[]): Promise<string | unde
 }
 
 /**
- * The target of a command line: each of the two a version, or `here` for what is installed; today's upstream where
- * neither is given.
- * @throws InputError `usage` for anything else; OutsideError `target-unknown` where nothing is installed to ask
+ * Returns the target of a command line. Each of the two is a version, or `here` for what is installed; default: current
+ * upstream.
+ * @throws InputError `usage` for anything else; EnvironmentError `target-unknown` if the program is not installed
  */
 export async function askTarget(
   asked: { readonly libvirt: string | undefined; readonly qemu: string | undefined },
@@ -96,8 +96,8 @@ export async function askTarget(
 }
 
 /**
- * A warning where libvirt is installed in a folder and would not keep what makes a vSMMU accelerated. Only its schema is
- * read: no process is started.
+ * Returns a warning if the libvirt with schemas in a folder would drop what makes a vSMMU accelerated. It reads only
+ * the schemas and starts no process.
  */
 export function reportOldLibvirt(folder: string): readonly Diagnostic[] {
   let schema: string;
@@ -111,13 +111,13 @@ export function reportOldLibvirt(folder: string): readonly Diagnostic[] {
   return [libvirtTooOld({ iommufd: deviceIommufd })];
 }
 
-/** What a libvirt can say, by its schema. */
+/** Returns what a libvirt supports, according to its schema. */
 export function readSchema(schema: string | undefined): LibvirtAbility {
   if (schema === undefined)
     throw new EnvironmentError(
       targetUnknown({ program: 'libvirt', package: 'libvirt (Debian: libvirt-common)', file: SCHEMA }),
     );
-  // Names such as `ats` are other elements' attributes, too.
+  // Other elements have attributes such as `ats`, too, so only this definition is searched.
   const iommu = /<define name="iommu">[\s\S]*?<\/define>/.exec(schema)?.[0] ?? '';
   const saysOf = (text: string, name: string) => text.includes(`<attribute name="${name}">`);
   const vsmmu = VSMMU_ATTRIBUTES.filter((name) => spellingsOf(name).some((spelling) => saysOf(iommu, spelling)));
@@ -130,7 +130,7 @@ export function readSchema(schema: string | undefined): LibvirtAbility {
   };
 }
 
-/** What a QEMU can do, by the help on its arm-smmuv3: a line a property, `  accel=<bool> …`. */
+/** Returns what a QEMU supports, according to the help of its arm-smmuv3: one line per property, `  accel=<bool> …`. */
 export function readHelp(help: string | undefined): QemuAbility {
   if (help === undefined) {
     const file = 'qemu-system-aarch64';
@@ -145,13 +145,14 @@ export function readHelp(help: string | undefined): QemuAbility {
 }
 
 /**
- * A target with the machine types of the installed QEMU, for domains that were defined when an older one was installed.
- * @param target whose QEMU is the installed one
+ * Adds the machine types of the installed QEMU to a target, for domains that were defined when an older one was
+ * installed.
+ * @param target a target with the installed QEMU
  */
 export async function withMachines(target: Target, installed: Installed = LOCAL_SOFTWARE): Promise<Target> {
   const help = (await installed.machineHelp()) ?? '';
-  // A line per machine, `virt-11.1  QEMU 11.1 ARM Virtual Machine`, below a line of words.
+  // One line per machine, `virt-11.1  QEMU 11.1 ARM Virtual Machine`, below a heading.
   const machines = new Set([...help.replace(/^.*:$/m, '').matchAll(/^(\S+) +\S/gm)].map(([, name = '']) => name));
-  // Where it did not answer nothing is known.
+  // If QEMU did not answer, its machine types are unknown.
   return machines.has('virt') ? { ...target, qemu: { ...target.qemu, machines } } : target;
 }

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { DiagnosedError } from '../diagnostics/errors.js';
 import { openLibvirt } from './connection.js';
 
-/** A hint is not worth a longer wait. In seconds. */
+/** The time limit in seconds: a hint is not worth a longer wait. */
 const PATIENCE = 2;
 
 /** Whether the libvirt at a URI has a domain with this name or UUID; false if it does not answer soon. */

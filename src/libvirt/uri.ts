@@ -1,7 +1,7 @@
 import { InputError } from '../diagnostics/errors.js';
 import { usage } from '../diagnostics/usage.js';
 
-/** The host that a libvirt URI is of, as ssh takes it. */
+/** The host of a libvirt URI, in the parts that ssh takes. */
 export interface SshTarget {
   readonly host: string;
   readonly user: string | undefined;
@@ -14,8 +14,8 @@ export function isRemote(uri: string): boolean {
 }
 
 /**
- * Whom to ask by ssh about the host of a libvirt URI. Only what a name, an address, a user or a port can be is taken, so
- * that no part of it can be taken for an option of ssh.
+ * Returns the host of a libvirt URI for ssh. Only valid names, addresses, users and ports are accepted, so that ssh
+ * cannot take any part for an option.
  * @throws InputError `usage`
  */
 export function sshTarget(uri: string): SshTarget {
@@ -27,7 +27,7 @@ export function sshTarget(uri: string): SshTarget {
   throw new InputError(usage.problem({ problem: `--ssh-topology: ${uri} names no host to ask` }));
 }
 
-/** `user@host:port` of `driver+transport://user@host:port/path`. */
+/** Returns `user@host:port` of `driver+transport://user@host:port/path`. */
 function authority(uri: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(uri)?.[1] ?? '';
 }

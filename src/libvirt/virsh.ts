@@ -2,10 +2,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { describeIoError } from '../io/errors.js';
 
-/** What virsh said to one command. */
+/** The answer of virsh to one command. */
 export interface Answer {
   readonly output: string;
-  /** The lines of its errors, each without `error: `; none where the command succeeded. */
+  /** Its error messages, each without `error: `; empty if the command succeeded. */
   readonly errors: readonly string[];
 }
 
@@ -14,8 +14,8 @@ export class VirshGone extends Error {
   constructor(
     message: string,
     /**
-     * `missing`: there is no such program. `forbidden`: it must not be started. `silent`: it took too long. `ended`: it
-     * did, and its last words are the message.
+     * `missing`: virsh is not installed. `forbidden`: permission denied. `silent`: it took too long. `ended`: it ended,
+     * and the message contains its last error output.
      */
     readonly why: 'missing' | 'forbidden' | 'silent' | 'ended',
   ) {
@@ -23,17 +23,17 @@ export class VirshGone extends Error {
   }
 }
 
-/** Variables of the user's environment that change virsh's output, log or history are removed. */
+/** Environment variables that change virsh's output, log or history. virsh does not inherit them. */
 const UNWANTED = /^(LIBVIRT_DEBUG|LIBVIRT_LOG_|VIRSH_|LANGUAGE$|LC_|LANG$)/;
 
 /**
- * One virsh process, to which commands are given one after the other on its standard input, as a person would type them.
- * libvirt's own protocol is not stable, and one virsh per command would reconnect each time.
+ * One virsh process. It gets commands one after the other on its standard input, as if a user typed them. libvirt's own
+ * protocol is not stable, and one virsh per command would connect again each time.
  *
- * virsh echoes its prompt and what it reads (readline, libvirt 12.8), does not report a command's success, and runs none
- * of a line that has a fault. So a command stands between two words on its line, and the line after it says a third
- * one on both outputs. They are made of a random number that nothing in a domain can know, and put together by
- * virsh's own quoting, so that the echo of a command does not contain them.
+ * virsh echoes its prompt and its input (readline, libvirt 12.8), does not report that a command succeeded, and runs no
+ * command of a line with a syntax error. So the line of a command also prints a marker before and after its output, and
+ * the next line prints a third marker on both outputs. The markers contain a random number that no domain can contain.
+ * In the input they are split by quotes, so the echo of the input does not contain them.
  */
 export class Virsh {
   readonly #process: ChildProcessWithoutNullStreams;
@@ -44,13 +44,14 @@ export class Virsh {
   #lastWords = '';
 
   /**
-   * @param uri the connection; empty for libvirt's own choice
-   * @param held an open file that stays open until it has ended, however we end
+   * @param uri the connection; empty for libvirt's default
+   * @param held an open file that virsh inherits, so that it stays open until virsh has ended, even if this process is
+   * killed
    */
   constructor(uri: string, held?: number) {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !UNWANTED.test(name)));
-    // A shell of which nothing is left: what it ignores its successor ignores, too, so that Ctrl-C does not end virsh in
-    // the middle of a define; we end it.
+    // The shell ignores SIGINT and then replaces itself with virsh, which inherits that. So Ctrl-C does not end virsh
+    // in the middle of a define; this class ends it.
     const argv = [
       '-c',
       'trap "" INT; exec "$@"',
@@ -66,7 +67,8 @@ export class Virsh {
         LC_ALL: 'C.UTF-8',
         TERM: 'dumb',
         INPUTRC: '/dev/null',
-        // Our commands must not enter the user's history. A session daemon inherits this variable and needs it.
+        // vsmmu's commands must not enter the user's history. A session daemon inherits this variable and needs its
+        // real value.
         ...(!/\/session\b/.test(uri) && { XDG_CACHE_HOME: '/dev/null' }),
       },
     }) as ChildProcessWithoutNullStreams;
@@ -78,14 +80,14 @@ export class Virsh {
       const words = errorLines(last).join('; ') || `virsh ended (${signal ?? code})`;
       this.#end(new VirshGone(words, 'ended'));
     });
-    this.#process.stdin.on('error', () => undefined); // It has ended: `close` says so.
+    this.#process.stdin.on('error', () => undefined); // virsh has ended; `close` reports it.
     this.#process.stdout.on('data', (chunk: Buffer) => this.#take('output', chunk));
     this.#process.stderr.on('data', (chunk: Buffer) => this.#take('error', chunk));
   }
 
   /**
-   * Runs one command, after which the next may be given; not before.
-   * @param words each a word to virsh, whatever is in it, but a line end
+   * Runs one command. Wait for its answer before the next one.
+   * @param words the words of the command; each may contain anything except a line end or a NUL
    * @throws VirshGone
    */
   run(words: readonly string[], limitSeconds: number): Promise<Answer> {
@@ -118,7 +120,7 @@ export class Virsh {
     });
   }
 
-  /** Ends the process. It is not asked to: on its own way out virsh writes its history. */
+  /** Kills the process. virsh is not asked to quit, because it would then write its history. */
   close(): void {
     this.#end(new VirshGone('the connection is closed', 'ended'));
   }
@@ -147,7 +149,7 @@ interface Pending {
   settle(error?: VirshGone): void;
 }
 
-/** Bytes as they come, until a word is among them. */
+/** Collects bytes until they contain a word. */
 class Until {
   readonly #chunks: Buffer[] = [];
   #tail = '';
@@ -166,7 +168,7 @@ class Until {
     this.#tail = seen.slice(-this.#word.length);
   }
 
-  /** What came before the word. */
+  /** Returns the text before the word. */
   text(): string {
     const all = Buffer.concat(this.#chunks).toString('utf8');
     const end = all.indexOf(this.#word);
@@ -180,16 +182,19 @@ function between(text: string, begin: string, end: string): string {
   return from < 0 || to < 0 ? '' : text.slice(from + begin.length, to);
 }
 
-/** virsh says `error: ` before each of its errors; what libvirt says may have more lines. */
+/**
+ * Returns the messages in virsh's error output. virsh writes `error: ` before each; a message of libvirt may have
+ * several lines.
+ */
 function errorLines(text: string): string[] {
   const words = text.split(/^error: /m).slice(1);
   return words.map((part) => part.trim()).filter((part) => part !== '' && !NO_ERROR.test(part));
 }
 
-/** That it is back, and that it cannot write its history. */
+/** Messages that are not errors: virsh has reconnected, or cannot write its history. */
 const NO_ERROR = /^Reconnected to the hypervisor$|'\/dev\/null\//;
 
-/** One word of virsh's command language: nothing is special between single quotes but the quote. */
+/** Quotes a word for virsh: between single quotes, only the single quote is special. */
 function quote(word: string): string {
   if (/[\n\r\0]/.test(word)) throw new Error(`virsh takes no line end in a word: ${JSON.stringify(word)}`);
   return /^[a-z0-9/._-]+$/i.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

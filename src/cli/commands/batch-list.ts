@@ -20,11 +20,11 @@ export const command: Command = {
   run,
 };
 
-/** A run, as it is listed. */
+/** A run in the list. */
 interface Listed {
   readonly run: string;
   readonly began: string;
-  /** Null: it was interrupted, or is at work. */
+  /** Null if the run was interrupted or is in progress. */
   readonly ended: string | null;
   readonly of: string;
   readonly changed: number;

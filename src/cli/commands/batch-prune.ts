@@ -31,7 +31,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   if (operands.length === 0 && keep === undefined && days === undefined) {
     throw new InputError(usage.problem({ problem: 'say what to remove: runs, --keep N or --days N' }));
   }
-  // Where there is nothing to remove, no folder is made to lock.
+  // If there are no runs, the state folder is not created just to lock it.
   using _lock = await lockFor(options, state.runs().length > 0);
   const named = operands.map((name) => state.run(name));
   const all = state.runs();
@@ -49,7 +49,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   else print(ids.map((id) => `removed ${id}\n`).join(''));
 }
 
-/** A run that was interrupted goes only when it is named: its domains may be in need of it. */
+/** Whether a run may be removed without being named. An interrupted run may not: its domains may still need it. */
 async function isDisposable(folder: RunFolder, since: string | undefined): Promise<boolean> {
   try {
     const { ended, header } = await readHistory(folder);

@@ -57,7 +57,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   return await runBatch(items, goingOf({ options, stop, open, total }));
 }
 
-/** Results for the domains that no longer exist, then those for the others. */
+/** Yields results for the domains that no longer exist, then those for the others. */
 async function* withGone(
   open: OpenRun,
   gone: readonly DomainResult[],

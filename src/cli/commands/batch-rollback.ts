@@ -68,8 +68,8 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
 }
 
 /**
- * The changes that are to be taken back: all, or those of these domains.
- * @throws InputError `domain-unknown`; `usage` for a name that files share
+ * Returns the changes to roll back: all, or those of the named domains.
+ * @throws InputError `domain-unknown`; `usage` for a name that several files have
  */
 function selected({ changes }: History, names: readonly string[]): readonly PastChange[] {
   const all = [...changes.values()];

@@ -38,11 +38,11 @@ export const command: Command = {
   run,
 };
 
-/** What became of one domain. */
+/** The result for one domain. */
 interface Verdict {
   readonly file: string;
   readonly diagnostics: readonly Located[];
-  /** The exit code that it alone would give. */
+  /** The exit code for this domain alone. */
   readonly exitCode: number;
   /** Its text after `--fix`, if it differs. */
   readonly xml?: string;
@@ -56,8 +56,9 @@ interface Examination {
 }
 
 /**
- * `vsmmu check [DOMAIN…]`. Looks at every one, whatever is wrong with another; with `--connect` and no name, at all there are.
- * @returns the highest exit code of all of them
+ * `vsmmu check [DOMAIN…]`. An error in one domain does not stop the check of the others. With `--connect` and no name,
+ * it checks all domains of that libvirt.
+ * @returns the highest exit code of all domains
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   requireItsHost(options);
@@ -90,7 +91,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   return Math.max(0, ...verdicts.map(({ exitCode }) => exitCode));
 }
 
-/** The target, with the machine types of the installed QEMU where domains of this machine's libvirt are for that. */
+/** Returns the target. If its QEMU is the installed one, it includes the machine types of that QEMU. */
 async function targetFor(options: OptionValues): Promise<Target> {
   const names = targetNames(options);
   const target = await targetOf(names);

@@ -12,7 +12,7 @@ export const command: Command = {
 
 /** Prints one candidate per line, its description after a tab. */
 async function run(operands: readonly string[]): Promise<void> {
-  // The list of commands, of which this is one, is loaded when it is needed.
+  // Loaded only when needed: completion.js loads the list of commands, which includes this command.
   const { complete, domainNames } = await import('../completion.js');
   const { candidates, paths } = await complete(operands, domainNames);
   const lines = candidates.map(({ value, description }) => (description ? `${value}\t${description}` : value));

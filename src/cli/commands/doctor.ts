@@ -27,8 +27,8 @@ export const command: Command = {
 };
 
 /**
- * `vsmmu doctor`: this machine from its SMMUs up to its libvirt.
- * @returns 1 where something fails, or with `--strict` needs a look
+ * `vsmmu doctor`: checks this machine, from its SMMUs to its libvirt.
+ * @returns 1 if a check fails, or with `--strict` if one warns
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   if (operands.length > 0) throw new InputError(usage.noOperand({ command: 'doctor', operand: operands[0] ?? '' }));
@@ -49,7 +49,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   return failed ? 1 : 0;
 }
 
-/** The host, or why this machine's own /sys cannot be read. */
+/** Returns the host, or why the /sys of this machine cannot be read. */
 function hostOf(options: OptionValues): { host: Host; trouble: string | undefined } {
   try {
     return { host: readHost(options, { features: true }), trouble: undefined };
@@ -63,7 +63,7 @@ function hostOf(options: OptionValues): { host: Host; trouble: string | undefine
   }
 }
 
-/** What a program that may not be installed says of itself. */
+/** Applies `read` to the output of a program; returns undefined if the program is not installed. */
 function unlessMissing<T>(read: (text: string | undefined) => T, text: string | undefined): T | undefined {
   return text === undefined ? undefined : read(text);
 }

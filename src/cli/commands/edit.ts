@@ -53,8 +53,8 @@ export const command: Command = {
 };
 
 /**
- * `vsmmu edit FILE`: what `virsh edit` is to start as its editor. Whatever makes it end with anything but 0 leaves the file
- * as it was, and has virsh change nothing.
+ * `vsmmu edit FILE`: an editor for `virsh edit`. If it exits with a code other than 0, the file has its former content,
+ * and virsh changes nothing.
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<void> {
   const [file, ...more] = operands;
@@ -78,7 +78,10 @@ async function run(operands: readonly string[], given: OptionValues): Promise<vo
   }
 }
 
-/** What a domain's definition is called; undefined for anything else, which is for the editor alone. */
+/**
+ * Returns the name of the domain in the file; undefined if the file is not a definition, which is only passed to the
+ * editor.
+ */
 function whatItIs(file: string, content: Uint8Array, options: OptionValues): string | undefined {
   const editing = editingOfCaller();
   const leave = (why: string): undefined => {
@@ -91,7 +94,7 @@ function whatItIs(file: string, content: Uint8Array, options: OptionValues): str
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const [first] = error.diagnostics;
-    // An unfinished edit can only be corrected in the editor.
+    // XML that cannot be parsed can only be corrected in the editor.
     return first?.code.startsWith('xml-') || first?.code === 'domain-root' ? leave(first.message) : file;
   }
 }
@@ -108,7 +111,7 @@ async function rewriteAndEdit(file: string, name: string, options: OptionValues)
   const edited = Buffer.from(await readInput(file)).toString('utf8');
   const saved = withoutHeader(edited);
   if (saved !== edited) overwrite(file, saved);
-  // What is wrong with what was made for this host has been reported; what was made of it since may be wrong, too.
+  // Diagnostics of the rewritten domain have been reported. Check again only if the user edited it.
   if (saved !== after) await checkAgain(file, name, options, placed.after);
 }
 
@@ -117,7 +120,7 @@ async function editAndCheck(file: string, name: string, options: OptionValues): 
   await checkAgain(file, name, options);
 }
 
-/** The result of a step; undefined if it refuses and the user chooses to continue. */
+/** Returns the result of a step; undefined if it refuses and the user chooses to continue. */
 async function refusable<T>(
   name: string,
   askable: boolean,
@@ -138,12 +141,12 @@ async function refusable<T>(
   }
 }
 
-/** Errors of this command line are corrected in `EDITOR`. */
+/** Errors in the command line, which the user corrects in `EDITOR`, or in the policy; not in the domain. */
 const OF_THE_COMMAND: ReadonlySet<string> = new Set([usageError.code, policyInvalid.code]);
 
 /**
- * Checks the user's edit of a domain, and asks whether to keep it if it will not work.
- * @param before the domain as the user got it, where its errors have been reported
+ * Checks a domain after the user edited it. If it has errors, asks whether to keep it.
+ * @param before the domain before the edit, if its errors have already been reported
  */
 async function checkAgain(file: string, name: string, options: OptionValues, before?: Domain): Promise<void> {
   let found: readonly Located[];
@@ -155,7 +158,7 @@ async function checkAgain(file: string, name: string, options: OptionValues, bef
     const all = before ? newDiagnostics(before, domain, host, settings) : check(domain, host, settings);
     found = withFile(domain, name, options)(all);
   } catch (error) {
-    // libvirt will say what is wrong with it, and offer the editor again.
+    // libvirt will report the error and offer the editor again.
     if (error instanceof InputError) return;
     throw error;
   }

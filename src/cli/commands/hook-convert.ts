@@ -15,8 +15,8 @@ export const command: Command = {
 };
 
 /**
- * `vsmmu hook convert UUID`: converts a domain for its next start if it needs it, as `batch convert` does, with backup and
- * journal. The hook starts it when a domain stops. One that needs nothing leaves no run behind.
+ * `vsmmu hook convert UUID`: converts a domain for its next start if needed, with backup and journal like `batch
+ * convert`. The hook starts this command when a domain stops. If nothing changes, no run is stored.
  * @throws RefusedError if it cannot be placed on this host
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<number> {

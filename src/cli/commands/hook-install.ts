@@ -34,7 +34,6 @@ export const command: Command = {
   run,
 };
 
-/** What libvirt finds out about its hooks only when it starts. */
 const RESTART = 'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) if this is its first';
 
 /** `vsmmu hook install`. */
@@ -48,7 +47,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     const given = value(options, option);
     return given === undefined ? otherwise : given === '' ? '' : resolve(given);
   };
-  // A policy that cannot be read is better known now than at a start.
+  // Report an unreadable policy now, not when a guest starts.
   const policy = policyOf(options);
   const script = hookScript(HOOK_TEMPLATE, {
     ...ownProgram(),

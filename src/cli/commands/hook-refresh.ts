@@ -14,7 +14,7 @@ export const command: Command = {
   run,
 };
 
-/** `vsmmu hook refresh`: an upgrade of the package calls it. A hook that is not installed stays so. */
+/** `vsmmu hook refresh`: called when the package is upgraded. If the hook is not installed, it does nothing. */
 async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   requireNoOperand(operands, 'hook refresh');
   const hook = findHook(folderOf(options));

@@ -25,19 +25,19 @@ export const command: Command = {
   run,
 };
 
-/** The answer that refuses a start, for libvirt and for the script that it calls. */
+/** The exit code that refuses the start of a guest, for the hook script and for libvirt, which calls the script. */
 const REFUSED = 1;
 
 /** The libvirt that calls the hook. */
 const LOCAL_LIBVIRT = 'qemu:///system';
 
-/** The hook is called with the file of the policy, which need not be there. */
+/** The policy file that the hook is called with need not exist. */
 const MAY_BE_MISSING = { mayBeMissing: true };
 
 /**
- * `vsmmu hook run GUEST OPERATION SUB-OPERATION EXTRA`: answers libvirt's qemu hook, by exit code 0 or 1, and with `allowed` or
- * `refused` on standard output: a program that is damaged can exit with any code. A failure allows the start, unless the
- * mode is `enforce`.
+ * `vsmmu hook run GUEST OPERATION SUB-OPERATION EXTRA`: implements libvirt's qemu hook. It exits with 0 or 1, and also
+ * prints `allowed` or `refused`, because a damaged program can exit with any code. If the check cannot complete, the
+ * guest starts anyway, unless the mode is `enforce`.
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const [guest, operation, suboperation, extra, ...more] = operands;
@@ -56,7 +56,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     return isStart ? answer(isEnforced(options) ? REFUSED : 0) : 0;
   };
   const limit = Number(value(options, 'limit') ?? 5);
-  // A start that would be refused is not for want of a processor.
+  // In mode `enforce` a time-out refuses the start, so time spent waiting for a CPU does not count.
   const clock = startClock(limit * 1000, isEnforced(options), () =>
     process.exit(unchecked(`it took longer than ${limit} s`)),
   );
@@ -72,7 +72,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   }
 }
 
-/** A guest is about to start. */
+/** Checks a guest that is about to start. Returns the exit code. */
 async function prepare(name: string, options: OptionValues, log: HookLog): Promise<number> {
   const domain = parseDomain(await readHookInput());
   const { kind, diagnostics } = await verdictOf(domain, options);
@@ -87,14 +87,14 @@ async function prepare(name: string, options: OptionValues, log: HookLog): Promi
         : 'it cannot be placed on this host';
   const lines = [`vsmmu: ${name}: ${reason}`];
   if (kind !== 'convert') lines.push(...diagnostics.map((d) => formatDiagnostic({ file: name, ...d }).trimEnd()));
-  // What libvirt shows of a refusal is its first line for most who read it.
+  // libvirt shows this text if the start is refused, and most users see only its first line.
   log.write((enforced ? lines.slice(0, 1) : lines).map(oneLine));
   return enforced ? REFUSED : 0;
 }
 
 /**
- * A guest has ended, and its devices are free. Whether to convert it depends on its definition, which
- * may have been changed while it ran: that is read by who converts it.
+ * Starts the conversion of a guest that has ended and released its devices. `hook convert` then decides whether a
+ * conversion is needed: it reads the definition, which may have changed while the guest ran.
  */
 async function release(name: string, options: OptionValues, log: HookLog): Promise<void> {
   if (!policyOf(options, MAY_BE_MISSING).convertOnStop) return;
@@ -114,8 +114,8 @@ async function release(name: string, options: OptionValues, log: HookLog): Promi
 }
 
 /**
- * Starts a program that goes on when the hook has returned: libvirt, which must not be called from a hook, is free by then.
- * Under systemd it runs as a unit of its own: otherwise it would end with libvirt's service.
+ * Starts a program that continues after the hook has returned, because a hook must not call libvirt. Under systemd it
+ * runs in its own unit; otherwise it would be stopped together with libvirt's service.
  */
 async function startApart(name: string, command: readonly string[], log: HookLog): Promise<void> {
   const managed = existsSync('/run/systemd/system');
@@ -123,7 +123,7 @@ async function startApart(name: string, command: readonly string[], log: HookLog
     ? ['systemd-run', '--no-block', '--quiet', '--collect', '--', ...command]
     : command;
   const output = log.open() ?? 'ignore';
-  // Loaded here only: it takes as long as the check does.
+  // Loaded only if needed: loading it takes as long as the check.
   const { spawn } = await import('node:child_process');
   const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output], cwd: '/' });
   const failed = await new Promise<Error | undefined>((resolve) => {
@@ -140,12 +140,15 @@ async function verdictOf(domain: Domain, options: OptionValues) {
   return await judge(domain, readHostFor(domain, policy, options), {
     policy,
     forceTcg: isSet(options, 'force-tcg'),
-    // A libvirt or QEMU that cannot be asked is taken for current upstream.
+    // If libvirt or QEMU cannot be queried, current upstream is assumed.
     target: async () => await targetOf(targetNames(options, LOCAL_LIBVIRT)).catch(() => UPSTREAM),
   });
 }
 
-/** The command that converts a domain, by its UUID: the name is untrusted input, and users paste this. */
+/**
+ * Returns the command that converts a domain. It contains the UUID, not the name: the name is untrusted input, and
+ * users paste the command.
+ */
 function conversion(domain: Domain): string {
   const uuid = uuidOf(domain);
   return `vsmmu rewrite --connect ${LOCAL_LIBVIRT} --define ${/^[0-9a-f-]{36}$/i.test(uuid) ? uuid : 'NAME'}`;
@@ -162,7 +165,7 @@ function misplaced(diagnostics: readonly Diagnostic[]): string {
   return moved.length === 1 ? `${first} is` : `${first} and ${moved.length - 1} more devices are`;
 }
 
-/** The installation fixes the mode. */
+/** Whether the mode is `enforce`. The mode set at installation takes precedence over the policy. */
 function isEnforced(options: OptionValues): boolean {
   const mode = value(options, 'hook');
   if (mode !== undefined) return mode === 'enforce';

@@ -51,7 +51,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   return hook && broken.length === 0 ? 0 : 1;
 }
 
-/** Where the policy says something else than when the hook was installed. */
+/** Returns a diagnostic if the mode in the policy differs from that of the installed hook. */
 function differences({ file, policy = '', mode }: InstalledHook): Located[] {
   const text = readExisting(policy);
   const wanted = text === undefined ? undefined : (JSON.parse(text) as Policy).hook;
@@ -59,7 +59,7 @@ function differences({ file, policy = '', mode }: InstalledHook): Located[] {
   return [{ ...hookDiffers({ policy, wanted, installed: mode }), file }];
 }
 
-/** The policy that the hook's program uses. */
+/** Returns the policy options that the hook passes to its program. */
 function optionsOf({ policy, convertOnStop }: InstalledHook): OptionValues {
   return { policy, ...(convertOnStop && { 'convert-on-stop': true }) };
 }

@@ -29,30 +29,30 @@ export const command: Command = {
   run,
 };
 
-/** Where a virtual machine says how its devices are to be placed: keys of the policy, as JSON. */
+/** Annotation of a virtual machine with policy keys, as JSON. */
 const POLICY_ANNOTATION = 'vsmmu.io/policy';
 
-/** Where it says which libvirt its cluster has, unless the container does (VSMMU_LIBVIRT). */
+/** Annotation with the libvirt of the cluster; it takes precedence over VSMMU_LIBVIRT of the container. */
 const LIBVIRT_ANNOTATION = 'vsmmu.io/libvirt';
 
-/** KubeVirt's own: puts every PCI device on `pcie.0`, where no vSMMU of this tool is. */
+/** KubeVirt's annotation that puts every PCI device on `pcie.0`, where vsmmu has no vSMMU. */
 const ROOT_COMPLEX_ANNOTATION = 'kubevirt.io/placePCIDevicesOnRootComplex';
 
-/** KubeVirt's own: writes a `<pcihole64>` of 0. */
+/** KubeVirt's annotation that sets `<pcihole64>` to 0. */
 const HOLE_ANNOTATION = 'kubevirt.io/disablePCIHole64';
 
-/** The name, and the annotations that matter, of a virtual machine. */
+/** The name and the annotations of a virtual machine. */
 interface Machine {
   readonly name: string;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
- * `vsmmu on-define-domain --vmi JSON --domain XML`: answers KubeVirt's hook of that name. The shim takes standard output for
- * the domain, and any exit code but 0 for a machine that is not to start; it logs standard error line by line.
+ * `vsmmu on-define-domain --vmi JSON --domain XML`: implements KubeVirt's hook of that name. The shim reads the domain
+ * from standard output. An exit code other than 0 prevents the start. The shim logs standard error line by line.
  *
- * KubeVirt (August 2026) calls it two or three times per start. Between the calls it keeps `<devices>` only, as far as it knows
- * their attributes, so each call restores what is lost: NUMA cells, the record, values of vSMMUs.
+ * KubeVirt (August 2026) calls the hook two or three times per start. Between the calls it keeps only `<devices>`, and
+ * only attributes that it knows. So each call restores what is lost: NUMA cells, the record, vSMMU attributes.
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const [vmi, domain] = [value(options, 'vmi'), value(options, 'domain')];
@@ -64,7 +64,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     const machine = readMachine(vmi);
     name = machine.name;
     const policy = policyOf(machine);
-    // The first call of a start lays out; what comes back in the next one is to stay as it is.
+    // Only the first call of a start plans a new layout; the next calls keep it.
     const relayout = policy.relayout && !hasOwnExpanderBus(domain);
     const settings = { policy: { ...policy, relayout }, target: targetOfCluster(machine) };
     const here = { sysfs: process.env.VSMMU_SYSFS || '/sys', 'force-tcg': process.env.VSMMU_FORCE_TCG === '1' };
@@ -81,7 +81,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
 }
 
 /**
- * Refuses what KubeVirt would not start, or would undo, once a device is behind a vSMMU.
+ * If a device is behind a vSMMU, refuses a domain that KubeVirt would not start or would change back.
  * @throws RefusedError `kubevirt-gate-missing`, `kubevirt-root-complex`
  */
 function requireGates({ annotations }: Machine, { after, plan }: Placed): void {
@@ -122,7 +122,7 @@ function isObject(something: unknown): something is Record<string, unknown> {
   return typeof something === 'object' && something !== null && !Array.isArray(something);
 }
 
-/** The policy of the container, which a machine's annotation may change key by key. */
+/** Returns the policy of the container, overridden key by key by the machine's annotation. */
 function policyOf({ annotations }: Machine): Policy {
   const file = process.env.VSMMU_POLICY || DEFAULT_POLICY_FILE;
   const text = readExisting(file);
@@ -135,8 +135,8 @@ function policyOf({ annotations }: Machine): Policy {
 }
 
 /**
- * The libvirt of the cluster, which a sidecar cannot ask: `kubevirt` for the patched one that KubeVirt pins, which has all
- * there is and spells it `ssidSize`; or a version.
+ * Returns the target for the libvirt of the cluster, which a sidecar cannot query: a version, or `kubevirt` for the
+ * patched libvirt that KubeVirt pins. That one supports all vSMMU attributes and uses the spelling `ssidSize`.
  */
 function targetOfCluster({ annotations }: Machine): Target {
   const libvirt = annotations[LIBVIRT_ANNOTATION] ?? (process.env.VSMMU_LIBVIRT || undefined);

@@ -65,8 +65,8 @@ export const command: Command = {
 };
 
 /**
- * `vsmmu verify DOMAIN`: whether the running guest is what the plan says, and really nested.
- * @returns 1 where something fails, or with `--strict` needs a look
+ * `vsmmu verify DOMAIN`: checks whether the running guest matches the plan and uses nested translation.
+ * @returns 1 if a check fails, or with `--strict` if one warns
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<number> {
   if (isSet(given, 'guest-script')) {
@@ -78,7 +78,7 @@ async function run(operands: readonly string[], given: OptionValues): Promise<nu
   const options = { ...given, connect: uri };
   requireItsHost(options);
   const operand = domainOperand(operands, options);
-  // A wrong report is refused before anything is queried.
+  // An invalid report is refused before anything is queried.
   const file = value(options, 'guest-report');
   const report = file === undefined ? undefined : readGuestReport(Buffer.from(await readInput(file)).toString('utf8'));
   await using connection = openLibvirt(uri);
@@ -94,7 +94,7 @@ interface Subject {
   readonly uri: string;
 }
 
-/** Asks libvirt, QEMU, the host and the guest, each for what it knows. */
+/** Collects evidence from libvirt, QEMU, the host and the guest. */
 async function gather(
   connection: Connection,
   { uuid, name, uri }: Subject,
@@ -123,7 +123,7 @@ async function gather(
     qemuLog: remote ? { file: uri, why: 'the log is on another machine' } : readQemuLog(name, uri),
     hostLog: {
       log: remote ? undefined : readKernelLog(),
-      // The kernel's log and the times of processes are rounded differently.
+      // One second of tolerance: times of the kernel log and of processes are rounded differently.
       since: process && process.since - 1,
       smmus: options.topology === undefined ? smmuDevices(smmus, sysfsOf(options)) : undefined,
     },
@@ -132,7 +132,7 @@ async function gather(
   };
 }
 
-/** The definition for the next start; undefined for a transient domain. */
+/** Returns the definition for the next start; undefined for a transient domain. */
 async function nextOf(connection: Connection, uuid: DomainUuid): Promise<Domain | undefined> {
   const entry = (await connection.list()).find((each) => each.uuid === uuid);
   return entry?.persistent ? readDomain(await connection.dumpXml(uuid, { inactive: true })) : undefined;
@@ -149,7 +149,7 @@ async function askMonitor(connection: Connection, uuid: DomainUuid, live: Domain
   return { pci, accel };
 }
 
-/** What the guest reports through its agent, or why it does not. */
+/** Returns the guest's report from its agent, or a diagnostic that says why there is none. */
 async function askGuest(connection: Connection, uuid: DomainUuid, state: string): Promise<GuestReport | Diagnostic> {
   if (state !== 'running') return guestUnasked({ why: `it is ${state}` });
   try {
@@ -161,7 +161,7 @@ async function askGuest(connection: Connection, uuid: DomainUuid, state: string)
   }
 }
 
-/** Prints the checks; says whether the guest is as it should be. */
+/** Prints the checks. Returns the exit code: 1 if one fails. */
 function printResult(checks: readonly Check[], name: string, options: OptionValues): number {
   const judged = checks.map((check) => ({ ...check, findings: applyStrictness(check.findings, options) }));
   const failures = judged.filter((check) => gradeOf(check) === 'fail');

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 
-/** A clock that can be stopped before it rings. */
+/** A timer that can be cancelled. */
 export interface Clock {
   stop(): void;
 }
 
 /**
- * Rings once this process has taken so long.
- * @param leniently leaves out the time in which it waited for a processor: hundreds of guests that start at once make each
- * wait for the others
+ * Calls `ring` when this process has run for `limitMs`.
+ * @param leniently does not count time spent waiting for a CPU: if hundreds of guests start at once, each waits for the
+ * others
  */
 export function startClock(limitMs: number, leniently: boolean, ring: () => void): Clock {
   const left = (): number => limitMs - process.uptime() * 1000 + (leniently ? waitedMs() : 0);
@@ -20,11 +20,11 @@ export function startClock(limitMs: number, leniently: boolean, ring: () => void
   return { stop: () => clearTimeout(timer) };
 }
 
-/** How long this process could have run and had no processor: the second number, in ns (Linux, sched-stats.rst). */
+/** Returns how long this process was runnable but waited for a CPU: the second number, in ns (Linux, sched-stats.rst). */
 function waitedMs(): number {
   try {
     return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6;
   } catch {
-    return 0; // A kernel without it.
+    return 0; // The kernel does not provide it.
   }
 }

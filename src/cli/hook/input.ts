@@ -7,8 +7,8 @@ import { readInput } from '../io/files.js';
 const CHUNK = 64 * 1024;
 
 /**
- * Reads standard input, and stops where it is too large. A pipe is reopened and read as it fills: Node's own
- * stream for it takes longer to load than a domain to check, and a read that waits cannot be given up.
+ * Reads standard input, but not beyond the size limit. A pipe is reopened in non-blocking mode and polled: loading
+ * Node's stream takes longer than checking a domain, and a blocking read cannot be aborted.
  */
 export async function readHookInput(): Promise<Uint8Array> {
   let fd: number;
@@ -35,7 +35,7 @@ export async function readHookInput(): Promise<Uint8Array> {
   }
 }
 
-/** How many bytes came; 0 at the end, undefined where there are none yet. */
+/** Returns the number of bytes read; 0 at the end of the input, undefined if no data is available yet. */
 function tryRead(fd: number, into: Buffer): number | undefined {
   try {
     return readSync(fd, into);

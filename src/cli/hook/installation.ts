@@ -8,7 +8,7 @@ import { say } from '../io/terminal.js';
 import { flag, isSet, type Options, type OptionValues, text, value } from '../options.js';
 import { type Located, printJson } from '../report.js';
 
-/** The options of the commands that look at an installed hook. */
+/** Options of the commands for an installed hook. */
 export const HOOK_FOLDER_OPTIONS: Options = {
   dir: text("the folder of libvirt's hooks", { value: 'folder', defaultDescription: '/etc/libvirt/hooks' }),
   json: flag('print one JSON document'),
@@ -18,7 +18,10 @@ export const HOOK_FOLDER_OPTIONS: Options = {
 /** The hook's default log file. */
 export const DEFAULT_HOOK_LOG = '/var/log/vsmmu-hook.log';
 
-/** What others than root could change to become root at the next start of a guest: all that runs, and all that decides. */
+/**
+ * Returns a diagnostic for each path that a user other than root could change to become root at the next start of a
+ * guest: everything that the hook executes, and its policy.
+ */
 export function exposures(hook: InstalledHook | undefined): Located[] {
   if (!hook) return [];
   const { file, node = '', vsmmu = '', policy = '' } = hook;

@@ -2,7 +2,10 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { printable } from '../../escape.js';
 import { say } from '../io/terminal.js';
 
-/** The log of the hook: standard error, of which libvirt keeps what a refusal says, and a file for its owner alone. */
+/**
+ * The log of the hook: standard error, which libvirt includes in its error message if the start is refused, and a file
+ * that only its owner can read.
+ */
 export class HookLog {
   readonly #file: string | undefined;
 
@@ -18,16 +21,16 @@ export class HookLog {
     if (fd === undefined) return;
     const time = new Date().toISOString();
     try {
-      // One write: lines of hooks that run at one time do not mix.
+      // A single write, so that lines of concurrent hooks do not mix.
       writeSync(fd, lines.map((line) => `${time} ${line}\n`).join(''));
     } catch {
-      // As above.
+      // Ignored, see above.
     } finally {
       closeSync(fd);
     }
   }
 
-  /** The file, opened for appending; undefined if it is not a regular file of the same user. */
+  /** Opens the file for appending, without following a symbolic link; returns undefined if that fails. */
   open(): number | undefined {
     if (this.#file === undefined || this.#file === '') return undefined;
     const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;

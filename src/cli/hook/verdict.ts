@@ -8,24 +8,30 @@ import type { Host } from '../../host/host.js';
 import { whyNotApplicable } from '../../plan/applicable.js';
 import type { Policy } from '../../plan/policy.js';
 
-/** What a hook thinks of a domain that is about to start. */
+/** The hook's verdict on a domain that is about to start. */
 export interface HookVerdict {
-  /** `fine`; `convert`: vsmmu would place its devices otherwise; `broken`: it will not start, or not work. */
+  /**
+   * `fine`: nothing to do. `convert`: vsmmu would place its devices differently. `broken`: it will not start, or not
+   * work.
+   */
   readonly kind: 'fine' | 'convert' | 'broken';
   readonly diagnostics: readonly Diagnostic[];
 }
 
 const FINE: HookVerdict = { kind: 'fine', diagnostics: [] };
 
-/** What is asked of a domain. */
+/** The settings for judging a domain. */
 export interface HookQuestion {
   readonly policy: Policy;
   readonly forceTcg: boolean;
-  /** The abilities of this machine's libvirt and QEMU, queried only if needed: QEMU's answer takes longest. */
+  /** Returns what the local libvirt and QEMU support. Called only if needed, because querying QEMU takes longest. */
   target(): Promise<Target>;
 }
 
-/** Judges a domain as it is about to start. A domain that cannot be placed at all is left to its devices' old places. */
+/**
+ * Judges a domain that is about to start. If vsmmu cannot place its devices at all, the verdict is `fine`, with
+ * warnings.
+ */
 export async function judge(
   domain: Domain,
   host: Host,

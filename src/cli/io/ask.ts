@@ -1,7 +1,7 @@
 import { printable } from '../../escape.js';
 import { say } from './terminal.js';
 
-/** Ctrl-C at a prompt. Exit code 130. */
+/** Thrown on Ctrl-C at a prompt; the exit code is 130. */
 export class InterruptedError extends Error {}
 
 /**
@@ -10,7 +10,7 @@ export class InterruptedError extends Error {}
  */
 export async function confirm(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY) return undefined;
-  // Every command loads this file, and few ask.
+  // Loaded only here: every command loads this file, but few ask.
   const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const interrupted = new Promise<never>((_, reject) => terminal.once('SIGINT', () => reject(new InterruptedError())));

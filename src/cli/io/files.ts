@@ -8,7 +8,7 @@ import { describeIoError } from '../../io/errors.js';
 import type { ReplaceOptions } from '../../io/replace.js';
 import { MAX_BYTES } from '../../xml/source.js';
 
-/** What a domain is called in what is said about it. */
+/** Returns the name of an input in diagnostics. */
 export function nameOfInput(file: string): string {
   return file === '-' ? '<stdin>' : file;
 }
@@ -16,8 +16,9 @@ export function nameOfInput(file: string): string {
 const CHUNK = 64 * 1024;
 
 /**
- * Reads a file, or standard input for `-`; of one that is too large for a document, only enough to see that.
- * @throws OutsideError `file-unreadable`
+ * Reads a file, or standard input for `-`. If it is larger than a document may be, only a little more than the limit is
+ * read.
+ * @throws EnvironmentError `file-unreadable`
  */
 export async function readInput(file: string): Promise<Uint8Array> {
   if (file !== '-') return readFileBytes(file);
@@ -31,14 +32,14 @@ export async function readInput(file: string): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** The text of a file. @throws OutsideError `file-unreadable` */
+/** Returns the text of a file. @throws EnvironmentError `file-unreadable` */
 export function readTextFile(file: string): string {
   const bytes = readFileBytes(file);
   if (bytes.length > MAX_BYTES) throw new InputError(fileUnreadable.tooLarge({ file }));
   return Buffer.from(bytes).toString('utf8');
 }
 
-/** The text of a file; undefined if it does not exist. @throws OutsideError `file-unreadable` */
+/** Returns the text of a file; undefined if it does not exist. @throws EnvironmentError `file-unreadable` */
 export function readExisting(file: string): string | undefined {
   return statSync(file, { throwIfNoEntry: false }) && readTextFile(file);
 }
@@ -70,8 +71,8 @@ function readFileBytes(file: string): Uint8Array {
 
 /**
  * Writes a file in one step, as `replaceFile` does.
- * @returns what could not be kept of the file that was there
- * @throws OutsideError `file-unwritable`, `domain-edited`
+ * @returns diagnostics about attributes of the existing file that could not be kept
+ * @throws EnvironmentError `file-unwritable`, `domain-edited`
  */
 export async function writeFile(
   file: string,
@@ -83,9 +84,9 @@ export async function writeFile(
 }
 
 /**
- * Keeps a copy of a file beside it, and says where if the name was taken.
- * @param content what is in the file
- * @throws InputError `usage`; OutsideError `file-unwritable`, `domain-edited`
+ * Saves a copy of a file next to it. If the name was taken, it reports the name that it used.
+ * @param content the expected content of the file
+ * @throws InputError `usage`; EnvironmentError `file-unwritable`, `domain-edited`
  */
 export async function backUp(file: string, content: Uint8Array, suffix: string): Promise<readonly Diagnostic[]> {
   if (suffix === '' || suffix.includes('/')) {
@@ -99,7 +100,7 @@ export async function backUp(file: string, content: Uint8Array, suffix: string):
   });
 }
 
-/** @throws OutsideError `file-unwritable` for an error of the system */
+/** Runs an action that writes a file. @throws EnvironmentError `file-unwritable` for a system error */
 export async function writing<T>(file: string, action: () => T | Promise<T>): Promise<T> {
   try {
     return await action();

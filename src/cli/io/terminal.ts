@@ -4,8 +4,8 @@ import { codeOf, escapeControls, escapeControlsInJson, escapeControlsInXml } fro
 import { hasUtf8, toAscii } from './locale.js';
 
 /**
- * Everything that a command prints passes through one of these functions: names, metadata and messages are untrusted input,
- * and nothing in them may act on a terminal.
+ * Everything that a command prints passes through one of these functions: names, metadata and messages are untrusted
+ * input, and must not be able to control a terminal.
  */
 
 /** fcntl(2); Node's constants do not have it. */
@@ -15,13 +15,16 @@ const O_CLOEXEC = 0o2000000;
 const COLOUR = new RegExp(`(${'\u001b'}\\[(?:[12]|22|3[1-6]|39)m)`);
 
 /**
- * Whether standard output was closed at the start. Node and Bun open /dev/null in its place: for Node bin/vsmmu looks before
- * it starts, for Bun the descriptor shows it.
+ * Whether standard output was closed at the start. Node and Bun then open /dev/null instead. For Node, bin/vsmmu checks
+ * before it starts Node; for Bun, the descriptor shows it.
  */
 const isClosed = process.versions.bun === undefined ? process.env.VSMMU_STDOUT === 'closed' : openedByBun();
 delete process.env.VSMMU_STDOUT;
 
-/** Bun's own /dev/null is closed on exec; a descriptor that a program was started with never is. Node changes that of all. */
+/**
+ * Whether Bun opened standard output: Bun's /dev/null is close-on-exec, an inherited descriptor never is. This does not
+ * work for Node, which changes the flag of all descriptors.
+ */
 function openedByBun(): boolean {
   try {
     if (readlinkSync('/proc/self/fd/1') !== '/dev/null') return false;
@@ -48,12 +51,12 @@ export function say(text: string): void {
   if (text !== '') process.stderr.write(forPeople(text, process.stderr));
 }
 
-/** Prints XML, or DOT with its XML labels, on standard output: byte for byte but on a terminal. */
+/** Prints XML, or DOT with its XML labels, on standard output; escapes it only for a terminal. */
 export function printMarkup(xml: string): void {
   writeOut(process.stdout.isTTY ? escapeControlsInXml(xml) : xml);
 }
 
-/** Prints a patch on standard output, byte for byte but on a terminal. */
+/** Prints a patch on standard output; escapes it only for a terminal. */
 export function printPatch(patch: string): void {
   if (process.stdout.isTTY) print(patch);
   else writeOut(patch);

@@ -11,7 +11,7 @@ import { describeIoError } from '../../io/errors.js';
 import { type Location, locate } from '../../io/folder.js';
 import { remarksOf, summary, titleOf, WORDS } from './batch.js';
 
-/** Why some rows have a triangle. */
+/** Explains the triangle of some rows. */
 const LEGEND = '<p>Rows with ▸ open: they show the diagnostics of a domain and a picture of its plan.</p>';
 
 /** The pictures bring their own light and dark colours. */
@@ -41,8 +41,8 @@ footer { margin-top: 2rem; font-weight: 600; }
 `;
 
 /**
- * The report of a batch as one page of HTML that needs nothing else: a row per domain, with its diagnostics and
- * the picture of its plan. It is written as it goes, and is in its place when it is whole.
+ * The report of a batch as one self-contained HTML page: a row per domain, with its diagnostics and the picture of its
+ * plan. It is written row by row to a temporary file, which replaces the report file when it is complete.
  */
 export class HtmlReport implements Disposable {
   readonly #file: string;
@@ -51,15 +51,15 @@ export class HtmlReport implements Disposable {
   readonly #draft: Draft;
 
   /**
-   * @param hostOf whose devices the picture of a domain shows
-   * @param facts what the run is of, by their names
-   * @throws OutsideError `file-unwritable`
+   * @param hostOf returns the host whose devices the picture of a domain shows
+   * @param facts facts about the run, by name
+   * @throws EnvironmentError `file-unwritable`
    */
   constructor(file: string, hostOf: (item: DomainResult) => Host | undefined, facts: Readonly<Record<string, string>>) {
     this.#file = file;
     this.#hostOf = hostOf;
     this.#target = this.#attempt(() => locate(file));
-    // It would take the place of a device or a pipe.
+    // Otherwise the report would replace a device or a pipe.
     this.#attempt(() => requireFile(this.#target));
     this.#draft = this.#attempt(() => new Draft(this.#target, 0o666));
     const rows = Object.entries(facts).map(([name, fact]) => `<dt>${name}</dt><dd>${escapeMarkup(fact)}</dd>`);
@@ -93,7 +93,7 @@ export class HtmlReport implements Disposable {
     this.#attempt(() => this.#draft.commit());
   }
 
-  /** Removes a report that is not complete by then. */
+  /** Removes an incomplete report. */
   [Symbol.dispose](): void {
     this.#draft[Symbol.dispose]();
     this.#target[Symbol.dispose]();

@@ -6,14 +6,14 @@ import { isSet, type OptionValues } from '../options.js';
 import { printDiagnostics } from '../report.js';
 import type { Progress } from './progress.js';
 
-/** Prints the result of each domain of a batch as it arrives, and keeps none of them. */
+/** Prints the result of each domain of a batch as it arrives, and stores none of them. */
 export interface BatchOutput {
   item(item: DomainResult): void;
-  /** @param more what the document of --json says beside the domains */
+  /** @param more further properties of the JSON document */
   end(more: Readonly<Record<string, unknown>>): void;
 }
 
-/** What a verdict is called in a line of the table. */
+/** The word for each verdict in the table. */
 export const WORDS: Readonly<Record<Verdict, string>> = {
   convert: 'convert',
   converted: 'converted',
@@ -27,7 +27,7 @@ export const WORDS: Readonly<Record<Verdict, string>> = {
   restored: 'restored',
 };
 
-/** The output that the options ask for. */
+/** Returns the output that the options ask for. */
 export async function openOutput(options: OptionValues, progress: Progress | undefined): Promise<BatchOutput> {
   if (isSet(options, 'json')) return new JsonOutput(await differ(options));
   if (isSet(options, 'diff')) return new DiffOutput(await differ(options), options, progress);
@@ -42,7 +42,7 @@ async function differ(options: OptionValues): Promise<Differ> {
   return ({ id, texts }) => texts && unifiedDiff(id, texts.before, texts.after);
 }
 
-/** A line for each domain on standard output. */
+/** Prints a line per domain on standard output. */
 class TableOutput implements BatchOutput {
   readonly #options: OptionValues;
   readonly #progress: Progress | undefined;
@@ -64,7 +64,7 @@ class TableOutput implements BatchOutput {
   }
 }
 
-/** A patch of all domains on standard output; the lines of the table go to standard error. */
+/** Prints a patch of all domains on standard output, and the lines of the table on standard error. */
 class DiffOutput implements BatchOutput {
   readonly #differ: Differ;
   readonly #options: OptionValues;
@@ -89,7 +89,7 @@ class DiffOutput implements BatchOutput {
   }
 }
 
-/** The one document of --json, written as it goes: it may be of a hundred thousand domains. */
+/** Prints the JSON document domain by domain: there may be a hundred thousand of them. */
 class JsonOutput implements BatchOutput {
   readonly #differ: Differ;
   #first = true;
@@ -113,23 +113,26 @@ class JsonOutput implements BatchOutput {
   }
 }
 
-/** Writes lines where the bar is, if there is one. */
+/** Writes lines in place of the progress bar, if there is one. */
 function beside(progress: Progress | undefined, write: () => void): void {
   if (progress) progress.aside(write);
   else write();
 }
 
-/** What a domain is called in the table: a file by its path below the folder, since names may be there twice. */
+/** Returns the title of a domain in the table; for a file, its path below the folder, since names need not be unique. */
 export const titleOf = ({ file, id, name }: DomainResult): string => (file === undefined ? name : id);
 
-/** What its findings are said to be in, as compilers do it: a file by its path from here, if it is below. */
+/**
+ * Returns the file name for diagnostics of a domain: relative to the working directory if the file is below it, as
+ * compilers print it.
+ */
 function placeOf({ file, name }: DomainResult): string {
   if (file === undefined) return name;
   const below = relative('', file);
   return below.startsWith('..') ? file : below;
 }
 
-/** What a row says of a domain beside its verdict. */
+/** Returns what a row shows after the verdict. */
 export function remarksOf({ verdict, why, loses, devices, running }: DomainResult): string {
   return [
     ...(why === undefined ? [] : [why]),
@@ -144,7 +147,10 @@ function lineOf(item: DomainResult): string {
   return printable(`${verdict}  ${titleOf(item).padEnd(24)}  ${remarksOf(item)}`.trimEnd());
 }
 
-/** Warnings on standard error, and with --verbose all findings; why nothing came of a domain is in the table's line. */
+/**
+ * Prints warnings on standard error, with --verbose all diagnostics. Why a domain was not converted is in the table
+ * instead.
+ */
 function reportFindings(item: DomainResult, options: OptionValues): void {
   const { verdict, diagnostics } = item;
   if (isSet(options, 'quiet')) return;

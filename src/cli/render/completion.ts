@@ -2,12 +2,12 @@ import { InputError } from '../../diagnostics/errors.js';
 import { usage } from '../../diagnostics/usage.js';
 
 /**
- * What a shell runs to complete a command line: it asks `vsmmu complete` for the words, which knows the commands, so that the
- * scripts are the same for every version. A line `:file` or `:folder` in the answer asks the shell for its own names of files.
+ * The completion script of each shell. It calls `vsmmu complete`, which knows the commands, so the scripts are the same
+ * for every version. A line `:file` or `:folder` in the output makes the shell complete file names itself.
  */
 const SCRIPTS: Readonly<Record<string, string>> = {
-  // Bash splits words at `:` and `=` too, which URIs and --option=value contain: the words are read from the line itself, and
-  // the answers lose what stands before the last such character.
+  // Bash also splits words at `:` and `=`, which URIs and --option=value contain. So the words are read from the line
+  // itself, and everything up to the last such character is removed from the candidates.
   bash: `# bash completion for vsmmu: eval "$(vsmmu completion bash)"
 _vsmmu() {
   local line=\${COMP_LINE:0:COMP_POINT} words current answer IFS=$' \\t\\n'
@@ -64,7 +64,7 @@ complete -c vsmmu -f -a '(__vsmmu_complete)'
 /** The shells that `vsmmu completion` knows. */
 export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
 
-/** The completion script for a shell. @throws InputError `usage` for a shell that it does not know */
+/** Returns the completion script for a shell. @throws InputError `usage` for an unknown shell */
 export function completionScript(shell: string): string {
   const script = SCRIPTS[shell];
   if (script !== undefined) return script;

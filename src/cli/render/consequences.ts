@@ -5,7 +5,7 @@ import { guestAddresses } from '../../guest/predict.js';
 import type { PlanView } from './plan-view.js';
 import { item, paragraph, section } from './typeset.js';
 
-/** What comes of a plan beside the devices' places. */
+/** Renders the consequences of a plan other than the placement of devices. */
 export function renderConsequences(plan: Plan, view: PlanView): string {
   return section('What the guest will notice', noticed(plan, view)) + section('No longer possible', lost(plan));
 }
@@ -14,7 +14,7 @@ function noticed(plan: Plan, view: PlanView): string {
   return [...moved(plan, view), ...added(plan)].map((text) => item(text, '  ')).join('') + renamed(plan, view);
 }
 
-/** How many devices the guest finds elsewhere. */
+/** Returns lines about devices that get another PCI address in the guest. */
 function moved({ devices, renumbered }: Plan, { before, after }: PlanView): string[] {
   const [was, is] = [guestAddresses(before), guestAddresses(after)];
   const others = devices.filter(({ bdf }) => was.get(bdf) !== undefined && was.get(bdf) !== is.get(bdf)).length;
@@ -24,7 +24,7 @@ function moved({ devices, renumbered }: Plan, { before, after }: PlanView): stri
   return lines;
 }
 
-/** What it gets of NUMA cells, ports and space for BARs. */
+/** Returns lines about new vSMMUs, ports, NUMA cells and MMIO space for BARs. */
 function added({ numa, devices, pcihole64, rootPorts, expanderBuses }: Plan): string[] {
   const lines: string[] = [];
   const fresh = expanderBuses.filter(({ vsmmuChange }) => vsmmuChange === 'add').length;
@@ -42,7 +42,7 @@ function added({ numa, devices, pcihole64, rootPorts, expanderBuses }: Plan): st
   return lines;
 }
 
-/** The NICs whose names follow from their address. */
+/** Renders the NICs whose names change with their address. */
 function renamed({ devices }: Plan, { host, before, after }: PlanView): string {
   const names = devices.flatMap(({ bdf }) => {
     const device = host.device(bdf);

@@ -4,7 +4,8 @@ import { escapeControls, printable } from '../../escape.js';
 import { colours } from './typeset.js';
 
 /**
- * A unified diff of two domains, secrets masked; in colour where standard output is a terminal. Empty where they are equal.
+ * Returns a unified diff of two domains with secrets masked, coloured if standard output is a terminal; empty if they
+ * are equal.
  */
 export function unifiedDiff(name: string, before: string, after: string): string {
   if (before === after) return '';

@@ -3,25 +3,25 @@ import { colours, item, paragraph, WIDTH } from './typeset.js';
 
 /** How much to print. */
 export interface Manner {
-  /** Only what fails. */
+  /** Print only failed checks. */
   readonly quiet: boolean;
-  /** Every detail, however many there are. */
+  /** Print all details. */
   readonly verbose: boolean;
 }
 
-/** Where what was found begins: below the word "Checking". */
+/** Indentation of what was found, below the word "Checking". */
 const INDENT = ' '.repeat(9);
 
 /** The column of the answers. */
 const ANSWER = 54;
 
-/** How many details of a check are shown unless all are asked for. */
+/** The number of details per check that are shown without --verbose. */
 const FEW = 8;
 
-/** The last line, of how many of all checks fail and how many need a look. */
+/** Returns the last line: how many of all checks fail, and how many warn. */
 export type Verdict = (failures: number, warnings: string, all: number) => string;
 
-/** Checks for reading, in the manner of virt-host-validate: a line per check, and below it the finding and the remedy. */
+/** Renders checks in the style of virt-host-validate: a line per check, and below it the finding and the remedy. */
 export function renderChecks(
   checks: readonly DoctorResult[],
   { quiet, verbose }: Manner,

@@ -6,7 +6,7 @@ const FIRST = '<!-- vsmmu edit:';
 /** Puts a comment with these diagnostics at the top of a domain, after its XML declaration if it has one. */
 export function withHeader(xml: string, diagnostics: readonly Located[]): string {
   const lines = diagnostics.map((d) => formatDiagnostic(d).trimEnd());
-  // `--` ends a comment, so none may be in it.
+  // A comment must not contain `--`.
   const escaped = lines.map((line) => line.replaceAll(/-(?=-)|-$/g, '- '));
   const comment = [`${FIRST} rewritten for this host. This comment goes when you save.`, ...escaped, '-->', ''].join(
     '\n',
@@ -15,7 +15,7 @@ export function withHeader(xml: string, diagnostics: readonly Located[]): string
   return `${xml.slice(0, at)}${comment}${xml.slice(at)}`;
 }
 
-/** Takes it out again, whatever the user did to it. */
+/** Removes that comment, even if the user edited it. */
 export function withoutHeader(xml: string): string {
   const at = xml.indexOf(FIRST);
   if (at < 0 || xml.slice(declarationEnd(xml), at).trim() !== '') return xml;

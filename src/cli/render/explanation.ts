@@ -10,7 +10,7 @@ export interface Explained extends Pick<CodeInfo, 'severity' | 'meaning' | 'why'
 /** All codes. */
 export const ALL_CODES = Object.keys(CODES) as DiagnosticCode[];
 
-/** The explanation of a code, its paragraphs on one line each. */
+/** Returns the explanation of a code, with each paragraph on one line. */
 export function explain(code: DiagnosticCode): Explained {
   const { severity, meaning, why, remedy, example } = CODES[code];
   return { code, severity, meaning, why: onOneLine(why), remedy: onOneLine(remedy), example };

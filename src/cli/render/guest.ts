@@ -4,7 +4,7 @@ import type { GuestView } from '../../guest/predict.js';
 import type { Host } from '../../host/host.js';
 import { section } from './typeset.js';
 
-/** What the guest will see by its own means: its `lspci -tv`, and the IORT that firmware gives its kernel. */
+/** Renders what the guest will see: the output of its `lspci -tv`, and the IORT from its firmware. */
 export function renderGuest(view: GuestView, domain: Domain, host: Host): string {
   return section('lspci -tv', drawTree(view, domain, host)) + section('IORT: ids of PCI requesters', idRanges(view));
 }

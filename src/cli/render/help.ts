@@ -3,7 +3,7 @@ import { COMMANDS } from '../../generated/commands.js';
 import type { CommandEntry } from '../command.js';
 import { print } from '../io/terminal.js';
 
-/** Prints the help of a command, of a group of commands such as `batch`, or of the whole tool where the name is neither. */
+/** Prints the help of a command, of a group of commands such as `batch`, or of the whole tool if the name is neither. */
 export async function printHelp(name: string): Promise<void> {
   const page = yargs()
     .scriptName('vsmmu')
@@ -38,7 +38,7 @@ export async function printHelp(name: string): Promise<void> {
   print(`${await page.getHelp()}\n`);
 }
 
-/** Each command, and the first example of each. */
+/** Lists each command, and the first example of each. */
 function listCommands(page: Argv, commands: readonly CommandEntry[]): void {
   for (const { usage, summary } of commands) page.command(usage, summary);
   for (const { example } of commands) page.example(...example);

@@ -13,8 +13,8 @@ import { colours, paragraph, section, WIDTH } from './typeset.js';
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
 /**
- * A plan for people to read, 80 columns wide: where each device goes and why, what stays, who takes bus numbers, what the
- * guest will notice, and what the domain can no longer do.
+ * Renders a plan as text, 80 columns wide: where each device is placed and why, which devices stay, who uses bus
+ * numbers, what the guest will notice, and what the domain can no longer do.
  */
 export function renderPlan(plan: Plan, view: PlanView): string {
   const { yellow } = colours();
@@ -42,7 +42,7 @@ function summary({ devices, expanderBuses, changed }: Plan, name: string): strin
   return `${domain}: ${number} host device${devices.length === 1 ? '' : 's'} ${behind}; ${outcome}.`;
 }
 
-/** The expander buses with their ports and what is on them, in columns. */
+/** Renders the expander buses with their ports and devices, in columns. */
 class ExpanderBusTable {
   readonly #plan: Plan;
   readonly #view: PlanView;
@@ -136,7 +136,7 @@ function renderBypassed({ devices, groupMembers }: Plan, { host, before, after }
   return [...bypassed.map(line), ...hidden].join('');
 }
 
-/** Who takes how many of the bus numbers, and how many are left. */
+/** Renders how many bus numbers each consumer uses, and how many are free. */
 function renderLedger({ busNumbers }: Plan): string {
   if (busNumbers.length === 0) return '';
   const free = BUS_NUMBERS - busNumbers.reduce((sum, { count }) => sum + count, 0);

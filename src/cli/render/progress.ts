@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { hasUtf8 } from '../io/locale.js';
 
-/** How far a batch is, on the terminal that standard error is. */
+/** The progress bar of a batch, on standard error, which must be a terminal. */
 export class Progress {
   /** Whether to show only lines that need attention: others would scroll the bar away. */
   readonly onlyFailures: boolean;
@@ -9,7 +9,7 @@ export class Progress {
   readonly #begin = performance.now();
   #count = 0;
 
-  /** @param total how many domains there are */
+  /** @param total the number of domains */
   constructor(total: number, { onlyFailures }: { readonly onlyFailures: boolean }) {
     this.onlyFailures = onlyFailures;
     const format = '{bar} {value}/{total}  {rate} domains/s, {eta_formatted} left';
@@ -21,7 +21,7 @@ export class Progress {
         hideCursor: true,
         clearOnComplete: true,
         forceRedraw: true,
-        // The bar is cut to the terminal's width; other lines are to be whole.
+        // The bar is truncated to the terminal's width; longer lines must wrap.
         linewrap: true,
       },
       hasUtf8() ? Presets.rect : Presets.legacy,
@@ -42,7 +42,8 @@ export class Progress {
   }
 
   stop(): void {
-    // The bar goes back to where the cursor was saved: at its start, which is lines above by now.
+    // cli-progress restores the cursor position that it saved at the start, which is some lines above by now. So the
+    // current position is saved instead.
     process.stderr.write('\u001b7');
     this.#bar.stop();
   }

@@ -6,10 +6,10 @@ import type { Host } from '../../host/host.js';
 const WIDTH = 80;
 const GIB = 2 ** 30;
 
-/** BARs from this size on are worth a word: they are what a guest's MMIO window must have room for. */
+/** BARs of at least this size are shown: the guest's MMIO window must have room for them. */
 const LARGE_BAR = GIB;
 
-/** How wide the columns are that depend on the host. */
+/** The widths of the columns that depend on the host. */
 interface Columns {
   readonly bdf: number;
   readonly kind: number;
@@ -17,8 +17,8 @@ interface Columns {
 }
 
 /**
- * A host for reading: its SMMUs with the endpoints behind each, the endpoints behind none, and its NUMA nodes; 80
- * columns, no colour, with a line end. Bridges are named only where a device hangs below more than a root port.
+ * Renders a host as text: its SMMUs with the endpoints behind each, the endpoints behind none, and its NUMA nodes. 80
+ * columns, no colour, with a line end. Bridges are named only if there is more than a root port above a device.
  */
 export function renderTopology(host: Host): string {
   const columns: Columns = {
@@ -42,11 +42,11 @@ export function renderTopology(host: Host): string {
   return `${sections.join('\n\n')}\n`;
 }
 
-/** What an SMMU is known to do, as far as a vSMMU's values speak of it: `ats=on ril=off oas=48`. */
+/** Returns the known features of an SMMU that correspond to vSMMU attributes: `ats=on ril=off oas=48`. */
 function featureWords({ nesting, ...values }: SmmuFeatures = {}): string[] {
   const words = CHOSEN_ATTRIBUTES.flatMap((name) => {
     const value = values[name];
-    // Most hosts have no command queues: no news.
+    // Most hosts have no command queues, so `cmdqv=off` is not shown.
     return value === undefined || (name === 'cmdqv' && !value)
       ? []
       : [`${name}=${typeof value === 'number' ? value : value ? 'on' : 'off'}`];
@@ -73,12 +73,12 @@ function deviceLines(host: Host, device: PciDevice, columns: Columns, last: bool
   return lines.map((line) => line.trimEnd());
 }
 
-/** What there is to say about a device besides what it is. */
+/** Returns notes about a device: IOMMU group, physical function, bridges above it, large BARs. */
 function notes(host: Host, device: PciDevice): string[] {
   const { group, physfn, bars } = device;
   const mates = host.groupMates(device).map(({ bdf, bridge }) => (bridge ? `bridge ${bdf}` : bdf));
   const above = host.bridgesAbove(device);
-  // A root port alone is not worth showing; the upstream port above a switch's downstream port stands for the switch.
+  // A root port alone is not shown. A switch is named by its upstream port, which is above the downstream port.
   const [bridge, upstream] = above;
   const large = bars.filter((bar) => bar.size >= LARGE_BAR);
   const shared = mates.length > 0 ? ` with ${mates.slice(0, 3).join(' ')}${mates.length > 3 ? ' …' : ''}` : '';
@@ -91,7 +91,7 @@ function notes(host: Host, device: PciDevice): string[] {
   ];
 }
 
-/** A line a node, but one for neighbours that are alike, as a GPU's eight are. */
+/** Returns one line per node. Consecutive nodes with the same description, such as the eight of a GPU, share a line. */
 function nodeLines(nodes: readonly NumaNode[]): string[] {
   const rows: { first: number; last: number; text: string }[] = [];
   for (const node of nodes) {
@@ -112,7 +112,7 @@ function describeNode({ cpus, memory, memoryKiB, initiator, device }: NumaNode):
   return [kind, cpus && `CPUs ${cpus}`, size].filter((part) => part !== '').join(', ') || 'empty';
 }
 
-/** A size in the largest unit that leaves a number of at least one. */
+/** Formats a size in the largest unit in which it is at least 1. */
 function inUnits(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
