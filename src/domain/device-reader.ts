@@ -28,7 +28,7 @@ export class DeviceReader {
   readonly otherDevices: GuestDevice[] = [];
   readonly iommus: Iommu[] = [];
   readonly #document: XmlDocument;
-  /** Controllers whose `index` is missing: numbered when all others are known, as libvirt does it. */
+  /** Controllers without an `index`. Like libvirt, it numbers them when all other indexes are known. */
   readonly #unnumbered: Omit<PciController, 'index'>[] = [];
 
   constructor(document: XmlDocument) {
@@ -109,13 +109,15 @@ export class DeviceReader {
     }
   }
 
-  /** No `<address>` at all, or `<address type='pci'/>` with nothing in it: libvirt is to choose. */
+  /** Whether libvirt chooses the address: there is no `<address>`, or only `<address type='pci'/>`. */
   #hasNoPlace(element: XmlElement): boolean {
     const type = element.child('address')?.attribute('type');
     return type === undefined || type === 'pci';
   }
 
-  /** The guest address of a device; undefined if it has none, or slot 0 of bus 0, which libvirt 12.8 treats as none. */
+  /**
+   * Returns a device's guest address. Undefined if it has none, or slot 0 of bus 0, which libvirt 12.8 treats as no address.
+   */
   #guestAddress(element: XmlElement): GuestAddress | undefined {
     const address = element.child('address');
     if (address?.attribute('type') !== 'pci') return undefined;

@@ -109,7 +109,7 @@ class NumaReader {
     this.#document = document;
   }
 
-  /** The cells; one without an `id` has its place for a number. */
+  /** Reads the cells. A cell without an `id` has its position as its number. */
   cells(numa: XmlElement | undefined): GuestCell[] {
     return (numa?.childrenNamed('cell') ?? [])
       .map((element, location) => ({
@@ -133,14 +133,14 @@ class NumaReader {
     return /^\d{1,5}$/.test(text) ? Number(text) : this.#fail(element, name, text, 'number');
   }
 
-  /** A list in libvirt's form, `0-3,^2,8`; undefined where the attribute or the element is not there. */
+  /** Reads a list in libvirt's form, `0-3,^2,8`; undefined if the element or the attribute is missing. */
   list(element: XmlElement | undefined, name: string): readonly number[] | undefined {
     const text = element?.attribute(name);
     if (element === undefined || text === undefined) return undefined;
     return parseNodeset(text) ?? this.#fail(element, name, text, 'list of numbers');
   }
 
-  /** The size that an element has for its text. */
+  /** Reads the size in the text of an element; 0 if the element is missing. */
   size(element: XmlElement | undefined): KiB {
     return element ? this.#sizeOf(element, element.text, element.attribute('unit')) : kib(0);
   }

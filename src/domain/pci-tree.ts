@@ -37,26 +37,26 @@ export class PciTree {
     return this.#controllers.get(index);
   }
 
-  /** Every controller or device that has an address on a bus. */
+  /** Returns all controllers and devices that have an address on a bus. */
   occupants(bus: ControllerIndex): readonly Occupant[] {
     return this.#occupants.get(bus) ?? [];
   }
 
-  /** The controllers and devices in one slot, by function. */
+  /** Returns the controllers and devices in one slot, sorted by function. */
   inSlot({ bus, slot }: Pick<GuestAddress, 'bus' | 'slot'>): readonly Occupant[] {
     return this.occupants(bus)
       .filter((o) => o.address?.slot === slot)
       .sort((a, b) => (a.address?.function ?? 0) - (b.address?.function ?? 0));
   }
 
-  /** The slots of a bus that are taken. */
+  /** Returns the used slots of a bus. */
   takenSlots(bus: ControllerIndex): Set<number> {
     return new Set(this.occupants(bus).flatMap((o) => (o.address ? [o.address.slot] : [])));
   }
 
   /**
-   * The root bus above a bus (or the bus itself): an expander bus, or `pcie.0`.
-   * libvirt puts missing controllers, and those without an address, below `pcie.0`.
+   * Returns the root bus above a bus (or the bus itself): an expander bus, or `pcie.0`. libvirt puts missing controllers, and
+   * those without an address, below `pcie.0`.
    */
   rootOf(bus: ControllerIndex): ControllerIndex {
     const seen = new Set<ControllerIndex>();
@@ -70,7 +70,10 @@ export class PciTree {
     }
   }
 
-  /** The controllers below a root bus at any depth, without itself: each takes one bus number. Expander buses are root buses. */
+  /**
+   * Returns the controllers at any depth below a root bus, without the root bus itself. Each one uses one bus number.
+   * Expander buses are root buses, so they are not included.
+   */
   busesBelow(root: ControllerIndex): readonly PciController[] {
     return [...this.#controllers.values()].filter(
       (c) => !ROOT_MODELS.has(c.model) && !EXPANDER_MODELS.has(c.model) && this.rootOf(c.index) === root,
@@ -82,14 +85,14 @@ export class PciTree {
     return [...this.#controllers.values()].filter((c) => EXPANDER_MODELS.has(c.model));
   }
 
-  /** The root ports and downstream ports of a root bus, with a slot for one device each. */
+  /** Returns the root ports and downstream ports below a root bus. Each one has one slot, for one device. */
   ports(root: ControllerIndex): readonly PciController[] {
     return this.busesBelow(root).filter(isPort);
   }
 
   /**
-   * The root ports and downstream ports of a root bus that have nothing behind them, or nothing but what leaves, by index:
-   * libvirt fills the lowest first.
+   * Returns the root ports and downstream ports below a root bus that are empty, or whose occupants are all in `leaving`.
+   * They are sorted by index, because libvirt fills the lowest first.
    */
   freePorts(root: ControllerIndex, leaving: ReadonlySet<Occupant> = new Set()): readonly PciController[] {
     return this.ports(root)

@@ -67,7 +67,7 @@ class Tree {
     return this.#lines.join('');
   }
 
-  /** @param before the line so far; what stands in it continues below as | where something is to follow */
+  /** @param before the line so far. Its branches continue as | on the next lines if more functions follow. */
   #drawBus(bus: number, before: string): void {
     const functions = this.#buses.get(bus) ?? [];
     if (functions.length === 0) this.#end(before);
@@ -93,7 +93,7 @@ class Tree {
     this.#drawBus(bus, `${before}${place}-[${range}]--`);
   }
 
-  /** The highest bus below a bus; the bus itself if there is none. */
+  /** Returns the highest bus below a bus; the bus itself if there is none. */
   #lastBelow(bus: number): number {
     const made = (this.#buses.get(bus) ?? []).flatMap((each) => (each.bus === null ? [] : [this.#lastBelow(each.bus)]));
     return Math.max(bus, ...made);

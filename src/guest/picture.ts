@@ -86,7 +86,7 @@ class PlanPicture {
     return [...placed, ...bypassed];
   }
 
-  /** The devices that the guest has behind no vSMMU. */
+  /** The devices that are in the guest but behind no vSMMU. */
   get #bypassed(): readonly Device[] {
     return this.#plan.devices.filter(({ verdict, reason }) => verdict === 'bypassed' && reason !== 'device-unassigned');
   }
@@ -95,7 +95,7 @@ class PlanPicture {
     return this.#hues.get(smmu) ?? colour('ink');
   }
 
-  /** Where a device's line begins. */
+  /** Returns the row at which a device's line begins. */
   #source(bdf: Bdf): [card: string, row: string] {
     return [this.#devices.get(bdf)?.smmu ?? NO_SMMU, rowOf(bdf)];
   }
@@ -125,7 +125,7 @@ class PlanPicture {
     return cards;
   }
 
-  /** The domain's devices, and how many others there are. */
+  /** Returns a row per device of the domain, and a row with the number of other devices. */
   #hostRows(devices: readonly PciDevice[]): Row[] {
     const own = devices.filter(({ bdf }) => this.#devices.has(bdf));
     const others = devices.length - own.length;
@@ -204,7 +204,7 @@ class PlanPicture {
     });
   }
 
-  /** Where the guest sees a device. */
+  /** Returns a cell with the address of a device in the guest. */
   #address(bdf: Bdf): Cell {
     return { text: this.#seen?.get(bdf) ?? '', mono: true };
   }

@@ -89,7 +89,9 @@ class ReportReader {
   readonly #nodes = new Map<number, GuestReport['nodes'][number]>();
   #log: string[] | undefined;
 
-  /** Takes a line; false for one that the script does not print, or prints once only. */
+  /**
+   * Reads a line. Returns false for a line that the script does not print, and for a repeated line that it prints only once.
+   */
   read(line: string): boolean {
     const key = line.split(' ', 1)[0];
     switch (key) {

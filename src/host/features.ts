@@ -42,7 +42,7 @@ export class FeatureReader {
     this.#found = readFeatures(log);
   }
 
-  /** What the SMMU of a platform device (`arm-smmu-v3.8.auto`) can do; undefined where nothing is known. */
+  /** Returns the known features of the SMMU of a platform device (`arm-smmu-v3.8.auto`); undefined if nothing is known. */
   featuresOf(device: string): SmmuFeatures | undefined {
     const found = this.#found.get(device);
     const features = { ...found, ...(this.#hasQueues === false && !found?.cmdqv && { cmdqv: false }) };

@@ -12,7 +12,7 @@ export class Host {
   readonly #smmus: ReadonlyMap<string, Smmu>;
   readonly #groups: ReadonlyMap<number | null, readonly PciDevice[]>;
 
-  /** Of a topology that is consistent, as `scanHost` and `readTopology` make it. */
+  /** @param topology must be consistent, as `scanHost` and `readTopology` ensure */
   constructor(topology: Topology) {
     this.topology = topology;
     this.endpoints = topology.devices.filter((device) => !device.bridge);
@@ -21,7 +21,7 @@ export class Host {
     this.#groups = groupBy(topology.devices, ({ group }) => group);
   }
 
-  /** The SMMUs, by address: the order of their bridges. */
+  /** The SMMUs, sorted by address, which is also the order of their expander buses. */
   get smmus(): readonly Smmu[] {
     return this.topology.smmus;
   }
@@ -31,49 +31,57 @@ export class Host {
     return this.topology.addressBits;
   }
 
-  /** The NUMA nodes, by number. */
+  /** The NUMA nodes, sorted by number. */
   get nodes(): readonly NumaNode[] {
     return this.topology.nodes;
   }
 
-  /** The only node that has CPUs: every cell of a guest is on it. Nodes of GPU memory have none. */
+  /** The node that has CPUs, if there is only one: all cells of a guest are then on it. Nodes of GPU memory have no CPUs. */
   get soleCpuNode(): HostNode | undefined {
     const [first, second] = this.nodes.filter((node) => node.cpus !== '');
     return first && !second ? hostNode(first.id) : undefined;
   }
 
-  /** The device at an address, a bridge or an endpoint; undefined if the host, or the scanned part of it, has none. */
+  /**
+   * Returns the device at an address, a bridge or an endpoint; undefined if the host, or the scanned part of it, has none.
+   */
   device(bdf: Bdf): PciDevice | undefined {
     return this.#devices.get(bdf);
   }
 
-  /** The SMMU of a name such as `smmu3.0x000000000c020000`. */
+  /** Returns the SMMU with a name such as `smmu3.0x000000000c020000`. */
   smmu(name: string): Smmu | undefined {
     return this.#smmus.get(name);
   }
 
-  /** The endpoints behind an SMMU, by address. */
+  /** Returns the endpoints behind an SMMU, sorted by address. */
   endpointsBehind(smmu: string): readonly PciDevice[] {
     return this.endpoints.filter((device) => device.smmu === smmu);
   }
 
-  /** All devices of an IOMMU group, PCI bridges too, by address. */
+  /** Returns all devices of an IOMMU group, including PCI bridges, sorted by address. */
   groupMembers(group: number): readonly PciDevice[] {
     return this.#groups.get(group) ?? [];
   }
 
-  /** The other members of a device's IOMMU group, by address. Only a device without any can be placed. */
+  /**
+   * Returns the other members of a device's IOMMU group, sorted by address. Only a device without other members can be
+   * placed.
+   */
   groupMates(device: PciDevice): readonly PciDevice[] {
     if (device.group === null) return [];
     return this.groupMembers(device.group).filter((mate) => mate.bdf !== device.bdf);
   }
 
-  /** Whether an endpoint is alone in an IOMMU group: Linux 7.2 translates for no other behind an accelerated vSMMU. */
+  /**
+   * Whether an endpoint is alone in an IOMMU group. Behind an accelerated vSMMU, Linux 7.2 translates only for such
+   * endpoints.
+   */
   isIsolated(device: PciDevice): boolean {
     return device.group !== null && this.groupMembers(device.group).length === 1;
   }
 
-  /** The bridges that a device hangs below, the nearest first. */
+  /** Returns the bridges above a device, the nearest first. */
   bridgesAbove(device: PciDevice): readonly PciDevice[] {
     const bridges: PciDevice[] = [];
     let above = device.parent && this.#devices.get(device.parent);
@@ -85,8 +93,8 @@ export class Host {
   }
 
   /**
-   * The NUMA node of an SMMU: the one that firmware names, else the one that all its devices are on; null where they
-   * differ or have none. Of a host that was scanned for one domain it is that domain's devices that are asked.
+   * Returns the NUMA node of an SMMU: the one that firmware names, else the node of all its devices; null if they differ or
+   * have none. If the host was scanned for one domain, only the scanned devices count.
    */
   smmuNode(name: string): number | null {
     const named = this.#smmus.get(name)?.node;
@@ -96,7 +104,7 @@ export class Host {
     return nodes.size === 1 ? node : null;
   }
 
-  /** The distance between two NUMA nodes as the host has it (10 is a node's own), undefined where either is not there. */
+  /** Returns the distance between two NUMA nodes (10 within a node); undefined if the host does not have one of them. */
   distance(from: number, to: number): number | undefined {
     const column = this.nodes.findIndex((node) => node.id === to);
     return this.nodes.find((node) => node.id === from)?.distances[column];

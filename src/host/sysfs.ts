@@ -23,7 +23,7 @@ export class Sysfs {
     this.root = root;
   }
 
-  /** The whole of an attribute, without the line end. */
+  /** Returns the content of an attribute, without the line end. */
   read(path: string): string | undefined {
     return this.#attempt(path, (full) => {
       const stat = statSync(full);
@@ -34,7 +34,7 @@ export class Sysfs {
     });
   }
 
-  /** The names in a folder, in no order. */
+  /** Returns the names in a folder, in no particular order. */
   list(path: string): string[] | undefined {
     return this.#attempt(path, (full) => readdirSync(full));
   }
@@ -43,13 +43,13 @@ export class Sysfs {
     return this.#attempt(path, (full) => lstatSync(full, { throwIfNoEntry: false })) !== undefined;
   }
 
-  /** The last name in a link's target: the name of a driver, a group or an SMMU. */
+  /** Returns the last name in a link's target: the name of a driver, a group or an SMMU. */
   linkName(path: string): string | undefined {
     const target = this.#attempt(path, (full) => readlinkSync(full));
     return target === undefined ? undefined : posix.basename(target);
   }
 
-  /** Where a link leads, relative to the tree. */
+  /** Returns the path that a link leads to, relative to the tree. */
   follow(path: string): string | undefined {
     const target = this.#attempt(path, (full) => readlinkSync(full));
     if (target === undefined) return undefined;

@@ -41,27 +41,27 @@ export class XmlElement {
   /** The qualified name as written. */
   readonly name: string;
   readonly localName: string;
-  /** '' for none. */
+  /** Empty if the name has no prefix. */
   readonly prefix: string;
-  /** The namespace's name, '' for none. */
+  /** The namespace name; empty if the element is in no namespace. */
   readonly namespace: string;
-  /** In the order they are written, namespace declarations among them. */
+  /** In document order, including namespace declarations. */
   readonly attributes: readonly XmlAttribute[];
-  /** The `<` of the start tag. */
+  /** The offset of the `<` of the start tag. */
   readonly start: number;
-  /** After the `>` of the start tag. */
+  /** The offset after the `>` of the start tag. */
   readonly openEnd: number;
-  /** The `<` of the end tag; of a self-closing element its end. */
+  /** The offset of the `<` of the end tag; for a self-closing element, its end. */
   readonly closeStart: number;
   readonly selfClosing: boolean;
-  /** Elements only, in order; set once, while the tree is built. */
+  /** Only elements, in document order. Set once, while the tree is built. */
   children: readonly XmlElement[] = [];
   readonly #declared: ReadonlyMap<string, string> | undefined;
   #knownText: string | undefined;
 
-  /** Called by `parseXml` only. */
   readonly #source: string;
 
+  /** Called by `parseXml` only. */
   constructor(
     source: string,
     tag: StartTag,
@@ -90,23 +90,23 @@ export class XmlElement {
     this.localName = name.slice(nameStart);
   }
 
-  /** Its character data, CDATA sections too, decoded; without its descendants'. */
+  /** Its decoded character data, including CDATA sections but not the text of its descendants. */
   get text(): string {
     this.#knownText ??= this.#readText();
     return this.#knownText;
   }
 
-  /** The decoded value of the attribute with this qualified name. */
+  /** Returns the decoded value of the attribute with this qualified name. */
   attribute(name: string): string | undefined {
     return this.attributes.find((attribute) => attribute.name === name)?.value;
   }
 
-  /** The first child of this name in no namespace. */
+  /** Returns the first child with this name in no namespace. */
   child(name: string): XmlElement | undefined {
     return this.children.find((child) => child.name === name && child.namespace === '');
   }
 
-  /** The children of this name in no namespace. */
+  /** Returns the children with this name in no namespace. */
   childrenNamed(name: string): readonly XmlElement[] {
     return this.children.filter((child) => child.name === name && child.namespace === '');
   }
@@ -169,13 +169,13 @@ export class XmlDocument {
     readonly root: XmlElement,
   ) {}
 
-  /** The line and column of an offset. Lines end with \n; a byte order mark is not a column. */
+  /** Returns the line and column of an offset. Lines end with \n. A byte order mark does not count as a column. */
   location(offset: number): Location {
     this.#lines ??= new Lines(this.text);
     return this.#lines.location(offset);
   }
 
-  /** A new set of edits on this text; the document itself stays as it is. */
+  /** Starts a new set of edits of this text. The document itself does not change. */
   edit(): XmlEditor {
     return new XmlEditor(this);
   }

@@ -40,45 +40,48 @@ export class XmlEditor {
   }
 
   /**
-   * Gives an attribute a value. It keeps its place and its quotes; a new one goes last, in the quotes of its neighbour or of the
-   * document. The last call for a name counts.
+   * Sets the value of an attribute. An existing attribute keeps its position and its quotes. A new one is added at the end,
+   * with the quotes of the last attribute, or else of the document. If several calls set the same attribute, the last one
+   * counts.
    */
   setAttribute(element: XmlElement, name: string, value: string): void {
     this.#changeOf(element).attributes.set(name, value);
   }
 
-  /** Takes out an attribute with the white space before it; nothing to do where there is none. */
+  /** Removes an attribute and the white space before it. Does nothing if the element does not have the attribute. */
   removeAttribute(element: XmlElement, name: string): void {
     this.#changeOf(element).attributes.set(name, undefined);
   }
 
-  /** Adds a last child. */
+  /** Adds a child after all other children. */
   append(parent: XmlElement, child: NewElement): void {
     this.#changeOf(parent).appended.push(child);
   }
 
-  /** Several before one element stand in the order of the calls. */
+  /** Inserts an element before another one. Several elements before the same one appear in the order of the calls. */
   insertBefore(reference: XmlElement, element: NewElement): void {
     this.#changeOf(notRoot(reference)).before.push(element);
   }
 
-  /** Several after one element stand in the order of the calls. */
+  /** Inserts an element after another one. Several elements after the same one appear in the order of the calls. */
   insertAfter(reference: XmlElement, element: NewElement): void {
     this.#changeOf(notRoot(reference)).after.push(element);
   }
 
-  /** Removes an element, with its lines if it is alone on them. Insertions beside it stay. */
+  /** Removes an element; also its lines, if nothing else is on them. Elements inserted before or after it stay. */
   remove(element: XmlElement): void {
     this.#changeOf(notRoot(element)).instead = null;
   }
 
-  /** Makes an element empty (`<name/>`) if it has no content left; with `remove`, removes it if it has no attributes left either. */
+  /**
+   * Writes an element as `<name/>` if it has no content left; with `remove`, removes it if it has no attributes left either.
+   */
   whenEmpty(element: XmlElement, action: 'close' | 'remove'): void {
     const change = this.#changeOf(element);
     if (change.whenEmpty !== 'remove') change.whenEmpty = action;
   }
 
-  /** Puts another element in the place of this one. */
+  /** Replaces an element with another one. */
   replace(element: XmlElement, replacement: NewElement): void {
     this.#changeOf(element).instead = replacement;
   }
@@ -93,7 +96,7 @@ export class XmlEditor {
     return [...values.values()].every((value) => value === undefined) && this.isEmptied(element);
   }
 
-  /** Whether the edits so far leave nothing in an element. */
+  /** Whether the edits so far leave an element without content. */
   isEmptied(element: XmlElement): boolean {
     if (this.#changes.get(element)?.appended.length) return false;
     let at = element.openEnd;
@@ -107,16 +110,16 @@ export class XmlEditor {
   }
 
   /**
-   * The edited text.
-   * @throws Error an edit that XML cannot represent: an invalid name or character
+   * Returns the edited text.
+   * @throws Error if XML cannot represent an edit: an invalid name or character
    */
   toString(): string {
     return applyEdits(this.#document.text, this.textEdits());
   }
 
   /**
-   * The edits of the text, in its order.
-   * @throws Error as `toString`
+   * Returns the edits of the text, in text order.
+   * @throws Error like `toString`
    */
   textEdits(): readonly TextEdit[] {
     return new EditApplier(this.#document, this, this.#changes).textEdits();
@@ -146,7 +149,7 @@ class EditApplier {
   readonly #layout: Layout;
   readonly #edits: TextEdit[] = [];
   readonly #insertions = new Set<number>();
-  /** The last stretch that was removed, and those right before it. */
+  /** The last removed range, including the removed ranges directly before it. */
   #gap = { start: -1, end: -1 };
 
   readonly #document: XmlDocument;
@@ -188,7 +191,7 @@ class EditApplier {
     this.#insertAfter(element, change.after);
   }
 
-  /** Removes a stretch. Text on both sides becomes one: `]]` and `>` must not meet in it (XML 1.0, section 2.4). */
+  /** Removes a range. This joins the text before and after it, which must not form `]]>` (XML 1.0, section 2.4). */
   #takeOut({ start, end }: { readonly start: number; readonly end: number }): void {
     this.#cut(start, end, '');
     const joins = this.#gap.end === start && !this.#insertions.has(start);
@@ -251,7 +254,7 @@ class EditApplier {
     this.#insert(at, printed);
   }
 
-  /** Elements one after the other, each on its own lines or all on one. */
+  /** Prints elements one after another: each on its own lines, or all on one line. */
   #printAll(added: readonly NewElement[], lines: Lines | undefined): string {
     const lead = lines === undefined ? '' : lines.lineEnd + lines.indent;
     return added.map((element) => lead + this.#printNew(element, lines)).join('');

@@ -50,7 +50,7 @@ export function guard(text: string): GuardedText {
 }
 
 class Guard {
-  /** The elements that are open. */
+  /** The elements that are still open. */
   readonly #open: StartTag[] = [];
   readonly #tags: StartTag[] = [];
   /** The readable text up to `readableEnd`. */
@@ -196,7 +196,10 @@ class Guard {
     return end + 2;
   }
 
-  /** Hides a stretch of content from fast-xml-parser: in a comment, if it is long enough. */
+  /**
+   * Hides a range of content from fast-xml-parser: writes a comment of the same length, or spaces if the range is too short
+   * for one.
+   */
   #hide(start: number, end: number): void {
     const length = end - start;
     const hidden = length < 7 ? ' '.repeat(length) : `<!--${' '.repeat(length - 7)}-->`;

@@ -14,7 +14,7 @@ interface LineStart {
 /** The layout of a document, which new elements follow. */
 export class Layout {
   readonly #text: string;
-  /** The document's line end, \n if it has none. */
+  /** The document's line end; \n if it has none. */
   readonly #lineEnd: string;
   readonly #oneLine: boolean;
   readonly #mixed = new Map<XmlElement, boolean>();
@@ -33,13 +33,15 @@ export class Layout {
     this.#firstQuote = /=\s*(["'])/.exec(this.#text.slice(start, end))?.[1];
   }
 
-  /** The quote for a new attribute of an element: its last attribute's, else the document's first one. */
+  /**
+   * Returns the quote for a new attribute: the quote of the element's last attribute, or else the first one of the document.
+   */
   quote(element?: XmlElement): Quote {
     const last = element?.attributes.at(-1);
     return (last ? this.#text[last.valueEnd] : this.#firstQuote) === '"' ? '"' : "'";
   }
 
-  /** Whether white space matters in an element: there is text in it. */
+  /** Whether an element contains text, so that its white space is significant. */
   isMixed(element: XmlElement): boolean {
     let mixed = this.#mixed.get(element);
     if (mixed === undefined) {
@@ -49,7 +51,10 @@ export class Layout {
     return mixed;
   }
 
-  /** The place of an element that is the first on its line, among others that are not mixed with text. */
+  /**
+   * Returns the position of an element that is the first thing on its line. Undefined if it is not, or if its parent contains
+   * text.
+   */
   lineStart(element: XmlElement): LineStart | undefined {
     const text = this.#text;
     if (element.parent !== undefined && this.isMixed(element.parent)) return undefined;
@@ -62,14 +67,17 @@ export class Layout {
     return { breakStart: start - lineEnd.length, lineEnd, indent };
   }
 
-  /** The lines for something in an element's place, or beside it; undefined: it goes on the same line. */
+  /**
+   * Returns the line ends and indentation for something that replaces an element or is written next to it; undefined if it
+   * goes on the same line.
+   */
   linesOf(element: XmlElement): Lines | undefined {
     const start = this.lineStart(element);
     if (start === undefined || this.#oneLine) return undefined;
     return { lineEnd: start.lineEnd, indent: start.indent, unit: this.#unit(element) };
   }
 
-  /** The lines for a new child; undefined: it goes on the same line. */
+  /** Returns the line ends and indentation for a new child; undefined if it goes on the same line. */
   linesOfChildren(parent: XmlElement): Lines | undefined {
     if (this.isMixed(parent)) return undefined;
     const last = parent.children.findLast((child) => this.lineStart(child));
@@ -79,9 +87,9 @@ export class Layout {
   }
 
   /**
-   * The stretch that goes when an element is removed: with the white space and the line end before it when it is alone on its
-   * lines, so that what stands behind it keeps its own line. White space behind it on its line stays: it may have been there
-   * before the element was.
+   * Returns the range to delete when an element is removed. If the element is alone on its lines, the range includes the
+   * white space and the line end before it, so that what follows it keeps its own line. White space after the element stays,
+   * because it may have been there before the element was added.
    */
   removal(element: XmlElement): { readonly start: number; readonly end: number } {
     const start = this.lineStart(element);
@@ -89,19 +97,25 @@ export class Layout {
     return { start: start.breakStart, end: element.end };
   }
 
-  /** Where something goes that follows an element on a line of its own: after the comments that stand behind it. */
+  /**
+   * Returns the offset at which to insert a new line after an element: after the comments that follow the element on its
+   * line.
+   */
   endOnLine(element: XmlElement): number {
     return this.#commentsEnd(element) ?? element.end;
   }
 
-  /** Where the last thing in an element ends, white space apart. */
+  /** Returns the end of an element's content, without trailing white space. */
   contentEnd(element: XmlElement): number {
     let end = element.closeStart;
     while (end > element.openEnd && /[ \t\r\n]/.test(this.#text.charAt(end - 1))) end--;
     return end;
   }
 
-  /** What a level of depth adds to the indentation: as at the element or around it, else as in the first indented line, else two spaces. */
+  /**
+   * Returns the indentation that one level of nesting adds: that of the element or its ancestors, else that of the first
+   * indented line. Without any indentation, it is empty if elements begin on lines of their own, else two spaces.
+   */
   #unit(element: XmlElement): string {
     for (let at: XmlElement | undefined = element; at !== undefined; at = at.parent) {
       const unit = this.#unitAt(at);
@@ -120,7 +134,10 @@ export class Layout {
     return inner.slice(outer.length);
   }
 
-  /** Where the comments behind an element end; undefined if something else stands between them and the line's end. */
+  /**
+   * Returns the end of the last comment after an element on its line, or else the end of the element; undefined if something
+   * else follows on that line.
+   */
   #commentsEnd({ end }: XmlElement): number | undefined {
     let commentsEnd = end;
     let at = this.#skipBlanks(end);

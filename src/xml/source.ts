@@ -27,7 +27,7 @@ export class Lines {
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#starts.push(at + 1);
   }
 
-  /** The line and column of an offset, both from 1. */
+  /** Returns the line and column of an offset; both count from 1. */
   location(offset: number): Location {
     let [line, next] = [1, this.#starts.length + 1];
     while (next - line > 1) {
