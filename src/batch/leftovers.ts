@@ -5,7 +5,7 @@ import { isDraft } from '../io/draft.js';
 
 /**
  * Removes the incomplete files that killed runs left below a folder, except those that a process still has open.
- * Folders that cannot be read are skipped: nothing depends on the files in them.
+ * Folders that cannot be read and files that cannot be removed are skipped: nothing depends on them.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   const drafts: string[] = [];
@@ -14,7 +14,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
     else if (entry.isFile() && isDraft(entry.name)) drafts.push(entry.name);
   }
   const open = drafts.length > 0 ? openDrafts() : new Set();
-  for (const name of drafts) if (!open.has(name)) rmSync(join(folder, name), { force: true });
+  for (const name of drafts) if (!open.has(name)) attempt(() => rmSync(join(folder, name), { force: true }));
 }
 
 /** Returns the names of drafts that a process has open, as far as this user may see. */
@@ -32,7 +32,7 @@ function openDrafts(): ReadonlySet<string> {
   return names;
 }
 
-/** Returns undefined if the process has ended or belongs to another user. */
+/** Returns undefined if the system refuses: a process that has ended, or files of another user. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
