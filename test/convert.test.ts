@@ -14,7 +14,7 @@ const host = readTopology(sample('hosts/host-a.json'), 'host-a.json');
 const text = sample('domains/ml-train.xml');
 const policy = policyWithDefaults({});
 
-/** The diagnostics with which a conversion is refused. */
+/** The diagnostics for which a conversion is refused. */
 function refusal(action: () => unknown): readonly Diagnostic[] {
   try {
     action();
@@ -27,7 +27,7 @@ function refusal(action: () => unknown): readonly Diagnostic[] {
 describe('convert', () => {
   const { xml } = convert(parseDomain(text), host);
 
-  it('changes nothing when its own result is converted again, with relayout too', () => {
+  it('changes nothing when its own result is converted again, also with relayout', () => {
     expect(xml).not.toBe(text);
     for (const relayout of [false, true]) {
       const again = convert(parseDomain(xml), host, { policy: { ...policy, relayout } });
@@ -35,19 +35,19 @@ describe('convert', () => {
     }
   });
 
-  it('returns the parsed result beside its text', () => {
+  it('returns the parsed result and its text', () => {
     const { after, ...rest } = convert(parseDomain(text), host);
     expect(after.document.text).toBe(rest.xml);
   });
 
-  it('refuses warnings with strict, as errors', () => {
+  it('refuses warnings with strict', () => {
     const { diagnostics } = convert(parseDomain(text), host);
     expect(diagnostics.map(({ severity }) => severity)).toContain('warning');
     const expected = diagnostics.map((d) => (d.severity === 'warning' ? { ...d, severity: 'error' } : d));
     expect(refusal(() => convert(parseDomain(text), host, { strict: true }))).toEqual(expected);
   });
 
-  it('leaves a domain of another architecture unchanged, with relayout too', () => {
+  it('leaves a domain of another architecture unchanged, also with relayout', () => {
     const other = xml.replace("arch='aarch64'", "arch='x86_64'");
     const result = convert(parseDomain(other), host, { policy: { ...policy, relayout: true } });
     expect({ xml: result.xml, codes: result.diagnostics.map(({ code }) => code) }).toEqual({
@@ -56,7 +56,7 @@ describe('convert', () => {
     });
   });
 
-  it('gives no location in a text that the caller has not seen', () => {
+  it('gives no location in a text that the caller does not have', () => {
     const conflict = `<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-device'/><qemu:arg value='pxb-pcie'/></qemu:commandline></domain>`;
     const domain = parseDomain(xml.replace('</domain>', conflict));
     expect(refusal(() => convert(domain, host)).some(({ location }) => location)).toBe(true);

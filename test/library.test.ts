@@ -15,7 +15,7 @@ function example(...args: readonly string[]): Run {
 }
 
 describe('the library’s example', () => {
-  it('makes what the command line makes', () => {
+  it('has the same result as the command line', () => {
     const domain = 'samples/domains/gh200-vm.xml';
     const host = 'samples/hosts/gh200.json';
     const { code, stdout, stderr } = example(domain, host);
@@ -26,7 +26,7 @@ describe('the library’s example', () => {
     expect(stderr).toMatch(/^note: acceleration-cost: /m);
   });
 
-  it('removes what an earlier run added for a device that has gone, as the command line does', () => {
+  it('removes elements that an earlier run added for a removed device, as the command line does', () => {
     const host = 'samples/hosts/gb200.json';
     const domain = 'test/golden/leftover-cells/domain.xml';
     const { code, stdout, stderr } = example(domain, host);
@@ -37,14 +37,14 @@ describe('the library’s example', () => {
     });
   });
 
-  it('tells what is wrong with a domain, a host or their being together', () => {
+  it('reports errors of a domain, a host or their combination', () => {
     const { code, stdout, stderr } = example('samples/domains/gh200-vm.xml', 'samples/hosts/x86.json');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/code: '(device-missing|host-without-smmu)'/);
     expect(example('samples/policies/default.json', 'samples/hosts/gh200.json').stderr).toMatch(/code: 'xml-syntax'/);
   });
 
-  it('is what the README shows', () => {
+  it('is shown in the README', () => {
     const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
     expect(readme).toContain(`\`\`\`js\n${readFileSync(join(REPOSITORY, EXAMPLE), 'utf8')}\`\`\`\n`);
   });

@@ -1,4 +1,4 @@
 import fc from 'fast-check';
 
-/** The random cases of property tests are the same in every run, so that a run can be repeated; VSMMU_SEED makes others. */
+/** Property tests have the same random cases in every run, so that a run can be repeated; VSMMU_SEED sets others. */
 fc.configureGlobal({ seed: Number(process.env.VSMMU_SEED ?? 1) });

@@ -1,4 +1,4 @@
-/** Where the devices that host.json describes are on the host: firmware numbers buses in its order. */
+/** Addresses on the host of the devices in host.json: firmware numbers buses in its order. */
 export const devices = {
   /** Two NVMe drives behind one SMMU. */
   first: '0000:11:00.0',

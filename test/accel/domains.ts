@@ -1,17 +1,17 @@
-/** Domains of the emulated host, as somebody writes them before any vSMMU is thought of. */
+/** Domains for the emulated host, without vSMMUs. */
 
-/** What a domain of the lab is made of. */
+/** Parts of a domain. */
 export interface DomainOptions {
   readonly name: string;
   /** Host devices, `dddd:bb:ss.f`. */
   readonly hostdevs: readonly string[];
   /** More elements below `<devices>`. */
   readonly devices?: string;
-  /** Something to replace in the whole text, for what is wrong on purpose. */
+  /** Changes the text, to make it wrong intentionally. */
   readonly mend?: (xml: string) => string;
 }
 
-/** Where the console of a guest is in the host, and what was on it. */
+/** Socket and log of a guest's console, on the host. */
 export const consoleSocket = (name: string): string => `/run/guests/${name}.sock`;
 export const consoleLog = (name: string): string => `/run/guests/${name}.log`;
 

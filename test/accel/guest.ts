@@ -45,12 +45,12 @@ export class AccelGuest {
     return String(stdout);
   }
 
-  /** What it sees of its PCI, SMMUs and NUMA. */
+  /** Its PCI devices, SMMUs and NUMA nodes. */
   async view(): Promise<GuestView> {
     return parseView(await this.run('. /report'));
   }
 
-  /** What QEMU said, its trace among it. */
+  /** The log of QEMU, including its trace. */
   async qemuSaid(): Promise<string> {
     return await this.host.output(['cat', qemuLog(this.name)]);
   }

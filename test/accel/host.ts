@@ -1,5 +1,5 @@
 /**
- * The emulated Arm host: QEMU in a jail, which ends with whoever started it, Debian's arm64 userland in it, and a line to
+ * The emulated Arm host: QEMU in a jail, which ends with the process that started it, Debian's arm64 userland, and a line to
  * run programs there.
  */
 import { cp, link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -138,10 +138,10 @@ export class AccelHost implements AsyncDisposable {
   }
 }
 
-/** Where that host is written down (lab/running.ts). */
+/** Name of the record of that host (lab/running.ts). */
 export const record = 'accel-running.json';
 
-/** Where the host that `up` leaves running has its files. */
+/** The folder of the host that `up` leaves running. */
 export function upFolder(): string {
   return join(cacheFolder(), 'accel-up');
 }

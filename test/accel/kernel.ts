@@ -10,7 +10,7 @@ import { type Workshop, workshopRecipe } from './workshop.js';
 
 const config = readFileSync(fileURLToPath(new URL('./kernel.config', import.meta.url)), 'utf8');
 
-/** What it is compiled with; the same text at every time and place. */
+/** The environment of the compiler, which makes the build reproducible. */
 const environment = [
   'ARCH=arm64',
   'CROSS_COMPILE=aarch64-linux-gnu-',
@@ -50,7 +50,7 @@ export async function makeKernel(workshop: Workshop, target: string, say: (line:
   await rename(workshop.shared('Image'), target);
 }
 
-/** The configuration has every line of ours: kconfig drops silently what depends on something that is missing. */
+/** Checks that the configuration has every line of kernel.config: kconfig silently drops options with missing dependencies. */
 async function requireConfig(workshop: Workshop): Promise<void> {
   const made = new Set((await workshop.jail.output(['cat', '/build/.config'])).split('\n'));
   const wanted = config.split('\n').filter((line) => line.endsWith('=y'));

@@ -47,7 +47,7 @@ export class Line {
   private take(text: string): void {
     if (!text.startsWith('{')) return;
     const { id, failure, ...answer } = JSON.parse(text) as Answer;
-    // An answer to somebody who was connected before.
+    // An answer to an earlier client.
     const waiting = this.waiting.get(Number(id));
     this.waiting.delete(Number(id));
     if (failure === undefined) waiting?.resolve(answer);

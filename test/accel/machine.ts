@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type HostDescription, parseDescription } from '../lab/description.js';
 import { type HostMachine, hostMachine, type MachineKind } from '../lab/host-machine.js';
 
-/** `flat`: SMMUs that translate in one stage, as QEMU's do unless told otherwise, so Linux finds no nesting. */
+/** `flat`: SMMUs with one stage of translation, QEMU's default, so that Linux finds no nesting. */
 export type Smmus = 'nested' | 'flat';
 
 const description = fileURLToPath(new URL('./host.json', import.meta.url));
@@ -35,7 +35,7 @@ export const folderInJail = '/mnt';
 /** Size of an NVMe drive. */
 export const driveMiB = 64;
 
-/** What every boot of it adds: firmware and kernel, and an initramfs named as in its folder. */
+/** Arguments of every boot: firmware and kernel, and an initramfs by its name in the folder. */
 export function bootArguments(machine: HostMachine, initrd: string, parameters: string): string[] {
   const disks = drives(machine).flatMap((name) => [
     '-drive',

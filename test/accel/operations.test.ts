@@ -30,7 +30,7 @@ describe("libvirt's qemu hook", () => {
     await host.run(['rm', '-f', '/etc/vsmmu/policy.json']);
   });
 
-  it('refuses the start of a domain that is not right for the host', async ({ task }) => {
+  it('refuses to start a domain that is wrong for the host', async ({ task }) => {
     await install({ hook: 'enforce' });
     const { rewritten, guest } = await place(host, { name: 'hooked', hostdevs: [first] });
     try {
@@ -71,7 +71,7 @@ describe("libvirt's qemu hook", () => {
 });
 
 describe('vsmmu batch', () => {
-  it('converts ten domains, each of which starts, and takes it back', async ({ task }) => {
+  it('converts ten domains, each of which starts, and rolls them back', async ({ task }) => {
     const drives = [first, second, switchDrive, data];
     const names = Array.from({ length: 10 }, (_, n) => `fleet-${n}`);
     const before = new Map<string, string>();
@@ -105,14 +105,14 @@ describe('vsmmu batch', () => {
 });
 
 describe('vsmmu doctor', () => {
-  it('says of this host that it can accelerate', async ({ task }) => {
+  it('reports that this host can accelerate', async ({ task }) => {
     const { code, stdout } = await vsmmu(host, ['doctor']);
     expect(code, stdout).toBe(0);
     expect(stdout).toMatch(/\/dev\/iommu +: PASS/);
     proves(task, 'vsmmu doctor passes on a host with nested SMMUs');
   });
 
-  it('says of SMMUs that do not nest that they cannot', async ({ task }) => {
+  it('reports SMMUs without nesting as a failure', async ({ task }) => {
     await using flat = await AccelHost.start({ smmus: 'flat' });
     const { code, stdout } = await vsmmu(flat, ['doctor']);
     expect(code).toBe(1);
@@ -120,7 +120,7 @@ describe('vsmmu doctor', () => {
     proves(task, 'vsmmu doctor fails where the SMMUs translate in one stage only');
   });
 
-  it('says of a kernel without IOMMUFD that it has no /dev/iommu', async ({ task }) => {
+  it('reports a missing /dev/iommu for a kernel without IOMMUFD', async ({ task }) => {
     await host.script('mv /dev/iommu /dev/iommu.away');
     try {
       const { code, stdout } = await vsmmu(host, ['doctor']);

@@ -20,7 +20,7 @@ beforeAll(async () => {
     const deb = buildDeb('aarch64', program, release(version), join(folder, 'scratch'), folder);
     copyFileSync(deb, join(host.folder, 'share/packages', basename(deb)));
   }
-  // Another vsmmu of the host is not to answer for the package's.
+  // Removes another vsmmu on the host, so that the tests use the one of the package.
   await host.script('rm -f /usr/local/bin/vsmmu');
 });
 afterAll(async () => {
@@ -35,7 +35,7 @@ const HOOK = '/etc/libvirt/hooks/qemu.d/vsmmu';
 const dpkg = (...args: readonly string[]): Promise<string> => host.output(['dpkg', ...args], { limitSeconds: 500 });
 const install = (version: string): Promise<string> => dpkg('--install', `/share/packages/vsmmu_${version}_arm64.deb`);
 
-/** Starts a domain that is not right for the host. */
+/** Starts a domain that is wrong for the host. */
 async function startWrong(): Promise<string> {
   const { rewritten, guest } = await place(host, { name: 'packaged', hostdevs: [devices.first] });
   try {
@@ -46,14 +46,14 @@ async function startWrong(): Promise<string> {
   }
 }
 
-describe('the arm64 package, on the host', () => {
+describe('the arm64 package on the host', () => {
   it('is installed and does not enable the hook', async () => {
     await install(OLDER);
     expect(await host.output(['dpkg-query', '--show', 'vsmmu'])).toBe(`vsmmu\t${OLDER}\n`);
     expect((await host.run(['test', '-e', HOOK])).code).toBe(1);
   });
 
-  it('sees the host and refuses a domain through its hook', async () => {
+  it('reads the host and refuses a domain through its hook', async () => {
     expect(await host.output(['/usr/bin/vsmmu', 'topology'])).toContain('smmu3.');
     await host.output(['/usr/bin/vsmmu', 'hook', 'install', '--quiet', '--hook', 'enforce']);
     await host.script(
@@ -62,7 +62,7 @@ describe('the arm64 package, on the host', () => {
     expect(await startWrong()).toMatch(/hook[\s\S]*device-without-iommufd/i);
   });
 
-  it('is upgraded, and its hook goes on', async ({ task }) => {
+  it('is upgraded, and its hook keeps working', async ({ task }) => {
     const script = await host.output(['cat', HOOK]);
     await host.script(`sed -i 's/^trap finish EXIT/& # older/' ${HOOK}`);
     await install(VERSION);
@@ -71,7 +71,7 @@ describe('the arm64 package, on the host', () => {
     proves(task, 'the arm64 package: installed, its hook refuses a domain, and goes on after an upgrade');
   });
 
-  it('is removed with its hook, and purged without a rest', async ({ task }) => {
+  it('is removed with its hook, and purged without leftovers', async ({ task }) => {
     await dpkg('--remove', 'vsmmu');
     expect((await host.run(['test', '-e', HOOK])).code).toBe(1);
     expect((await host.run(['test', '-e', '/etc/vsmmu/policy.json'])).code).toBe(0);

@@ -1,4 +1,4 @@
-/** What a host is started from, made once for each recipe and kept in the lab's cache: its kernel and its disk. */
+/** Kernel and disk of a host, made once per recipe and kept in the lab's cache. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm, statfs } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const parts: readonly Part[] = [
   { name: 'kernel', recipe: kernelRecipe, make: makeKernel },
 ];
 
-/** What making them takes on the disk for a while: sources, objects, compilers, packages. */
+/** Disk space needed while they are made: sources, objects, compilers, packages. */
 const neededGiB = 6;
 
 export interface Parts {
@@ -37,7 +37,7 @@ export interface Parts {
   release(): Promise<void>;
 }
 
-/** Where a part of today's recipe is, or will be. */
+/** Path of a part of the current recipe, whether or not it exists. */
 export function partPath(name: string): string {
   const part = parts.find((each) => each.name === name);
   const key = createHash('sha256').update(JSON.stringify(part?.recipe)).digest('hex').slice(0, 12);

@@ -18,7 +18,7 @@ afterAll(async () => await host.disconnect());
 const { first, second, data, card, switchDrive, virtualFunction, twins } = devices;
 
 describe('a guest with accelerated vSMMUs', () => {
-  it('is what the plan says, and reads and writes its devices', async ({ task }) => {
+  it('has the hardware of the plan, and reads and writes its devices', async ({ task }) => {
     const hostdevs = [first, second, virtualFunction, data];
     const drive = await driveOf(host, first);
     await host.script(`echo written-by-the-host | dd of=/dev/${drive} conv=fsync`);
@@ -66,7 +66,7 @@ describe('a guest with accelerated vSMMUs', () => {
     );
   });
 
-  it('can have two for one SMMU', async ({ task }) => {
+  it('can have two vSMMUs for one SMMU', async ({ task }) => {
     const options = ['--grouping', 'device'];
     const { prediction, guest } = await place(host, { name: 'apart', hostdevs: [first, second] }, options);
     try {
@@ -80,10 +80,10 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('has devices that share an IOMMU group beside it, on pcie.0, and a NIC that libvirt sets up behind it', async ({
+  it('has devices that share an IOMMU group on pcie.0, and a NIC that libvirt configures behind a vSMMU', async ({
     task,
   }) => {
-    // libvirt gives a VF its MAC address through its card, and refuses to while that is down.
+    // libvirt sets the MAC address of a VF through its card, which must be up.
     await host.script(`ip link set "$(ls /sys/bus/pci/devices/${card}/net)" up`);
     const mac = '52:54:00:00:51:10';
     const vf = `\n${interfaceXml(virtualFunction, mac)}`;
@@ -104,7 +104,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('takes another device of its SMMU while it runs, and gives it back', async ({ task }) => {
+  it('accepts another device of the same SMMU while it runs, and releases it', async ({ task }) => {
     const { guest } = await place(host, { name: 'plug', hostdevs: [first] }, ['--spare-ports', '1']);
     try {
       await guest.start();
@@ -148,7 +148,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('is of no use to a guest that passes addresses through', async ({ task }) => {
+  it('cannot use its devices with an identity-mapped IOMMU domain', async ({ task }) => {
     const { rewritten, guest } = await place(host, { name: 'through', hostdevs: [first] });
     try {
       await define(host, rewritten.replace('quiet panic=-1', 'quiet panic=-1 iommu.passthrough=1'));
@@ -163,14 +163,14 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('is of no use to a device of another SMMU, nor to its own beside it', async ({ task }) => {
+  it('cannot use a device of another SMMU, nor the right device beside it', async ({ task }) => {
     const { rewritten, guest } = await place(host, { name: 'wrong', hostdevs: [first, data] }, ['--spare-ports', '1']);
     try {
       const ports = [...rewritten.matchAll(/ua-vsmmu-port-(\d+)/g)].map((match) => Number(match[1]));
       const [right = 0, spare = 0, other = 0] = ports;
       expect(right).toBeLessThan(spare);
       const hex = (index: number): string => `bus='0x${index.toString(16).padStart(2, '0')}'`;
-      // Both behind the first expander bus; the second, and what else is on it, is left out.
+      // Puts both behind the first expander bus, and leaves out the second one with its devices.
       const wrong = impatient(rewritten)
         .replace(hex(other), hex(spare))
         .replace(/<iommu model='smmuv3'>\s*<driver[^>]*\/>\s*<\/iommu>(?![\s\S]*<iommu)/, '');
@@ -198,7 +198,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('is not given to a device that shares its IOMMU group with the PCI bridge above it, which works on pcie.0', async ({
+  it('has a device that shares its IOMMU group with the PCI bridge above it on pcie.0, where it works', async ({
     task,
   }) => {
     const placed = await place(host, { name: 'shared', hostdevs: [switchDrive] });
@@ -215,7 +215,9 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('is of no use to a device that shares its IOMMU group with the PCI bridge above it', async ({ task }) => {
+  it('cannot use a device behind a vSMMU that shares its IOMMU group with the PCI bridge above it', async ({
+    task,
+  }) => {
     const { rewritten, guest } = await place(host, { name: 'shared', hostdevs: [first] });
     try {
       const wrong = impatient(rewritten).replace(addressOf(first), addressOf(switchDrive));
@@ -245,7 +247,7 @@ describe('a guest with accelerated vSMMUs', () => {
   });
 });
 
-/** A healthy guest passes whole; then one thing at a time is wrong, and put right. */
+/** Expects that a valid guest passes all checks, and that each single fault is found; corrects each fault. */
 async function expectVerified(xml: string, guest: AccelGuest, { functions }: GuestView): Promise<void> {
   expect(await wrongIn(host, guest.name)).toEqual({});
 
@@ -272,7 +274,7 @@ function impatient(xml: string): string {
   return xml.replace('quiet panic=-1', 'quiet panic=-1 nvme_core.admin_timeout=5');
 }
 
-/** A guest's driver finds a drive, which does not answer. */
+/** Expects that the driver of a guest finds a drive that does not answer. */
 async function expectDead(drive: string, guest: string): Promise<void> {
   const words = `${drive}: Identify Controller failed`;
   const { text } = await host.ask('waitFor', { file: consoleLog(guest), words, limitSeconds: 120 });

@@ -1,4 +1,4 @@
-/** What a run has shown: each test says it in its own words, one line a thing, and the last lines of a run have them all. */
+/** The results of a run: each test adds lines, and the run prints them all at its end. */
 import type { Test } from '@vitest/runner';
 import type { TestModule } from 'vitest/node';
 import { testFiles } from './stamp.js';

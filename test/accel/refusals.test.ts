@@ -17,11 +17,11 @@ interface Refusal {
   readonly title: string;
   readonly hostdevs: readonly string[];
   readonly options?: readonly string[];
-  /** What makes a right domain wrong. */
+  /** Makes a valid domain wrong. */
   readonly spoil: (xml: string) => string;
-  /** What libvirt says at define, or QEMU at start. */
+  /** The message of libvirt at define, or of QEMU at start. */
   readonly says: RegExp;
-  /** The diagnostic that tells of it before; undefined where nothing that can be read on the host does. */
+  /** The diagnostic that predicts it; undefined if the host does not show the reason. */
   readonly code: string | undefined;
 }
 
@@ -30,11 +30,11 @@ const bus = (index: string | undefined): string => `bus='0x${Number(index).toStr
 const port = (xml: string, place: number): string => bus([...xml.matchAll(/ua-vsmmu-port-(\d+)/g)].at(place)?.[1]);
 const expanderBus = (xml: string): string => bus(/index='(\d+)' model='pcie-expander-bus'/.exec(xml)?.[1]);
 
-/** A place that libvirt made for a device on `pcie.0`, and that the rewritten domain has no use for. */
+/** A port on `pcie.0` that libvirt added for a device, and that the rewritten domain does not use. */
 const left = "bus='0x03'";
 const functionZero = "slot='0x00' function='0x0'";
 
-/** A domain of two drives, each behind a port of one vSMMU, given the two functions of one IOMMU group instead. */
+/** Replaces two drives behind one vSMMU by the two functions of one IOMMU group. */
 const mates = (xml: string): string =>
   xml
     .replace(`bus='0x11' ${functionZero}`, `bus='0x31' ${functionZero}`)
@@ -122,7 +122,7 @@ const refusals: readonly Refusal[] = [
     hostdevs: [first],
     spoil: value("ssidsize='8'"),
     says: /SSIDSIZE not compatible \(host=0, QEMU=8\)/,
-    // The kernel keeps it to itself (Linux 7.2).
+    // The kernel does not expose the reason (Linux 7.2).
     code: undefined,
   },
   {
@@ -197,7 +197,7 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-/** A domain that would start; made once for all that are spoilt from it. */
+/** Valid domains, made once for all wrong ones that are made from them. */
 const rights = new Map<string, Promise<string>>();
 function rightDomain(hostdevs: readonly string[], options: readonly string[] = []): Promise<string> {
   const key = [...hostdevs, ...options].join(' ');
@@ -207,7 +207,7 @@ function rightDomain(hostdevs: readonly string[], options: readonly string[] = [
   return made;
 }
 
-describe('what libvirt and QEMU refuse, vsmmu check says before', () => {
+describe('vsmmu check predicts a refusal by libvirt or QEMU:', () => {
   it.for(refusals)('$title', async ({ title, hostdevs, options, spoil, says, code }, { task }) => {
     const right = await rightDomain(hostdevs, options);
     const guest = new AccelGuest(host, 'refused');
@@ -226,7 +226,7 @@ describe('what libvirt and QEMU refuse, vsmmu check says before', () => {
   });
 });
 
-/** Has libvirt take a domain and start it, and gives who did not, with what it said. */
+/** Defines and starts a domain. Returns the program that refused, with its message. */
 async function refused(xml: string): Promise<{ by: string; words: string }> {
   await host.put('/tmp/refused.xml', xml);
   const defined = await host.run(['virsh', '--quiet', 'define', '--validate', '/tmp/refused.xml']);

@@ -1,4 +1,4 @@
-/** What the tests do on the host, again and again. */
+/** Steps that several tests run on the host. */
 import { expect, inject } from 'vitest';
 import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import type { Plan } from '../../src/generated/plan.js';
@@ -53,12 +53,12 @@ export interface Placed {
   readonly rewritten: string;
   readonly plan: Plan;
   readonly prediction: Prediction;
-  /** What the plan says beside it. */
+  /** The diagnostics of the plan. */
   readonly diagnostics: readonly Diagnostic[];
   readonly guest: AccelGuest;
 }
 
-/** A domain's way: defined as somebody wrote it, rewritten on the live host, defined again; ready to be started. */
+/** Defines a domain, rewrites it on the running host, and defines the result, which is ready to start. */
 export async function place(host: AccelHost, domain: DomainOptions, options: readonly string[] = []): Promise<Placed> {
   const stored = await define(host, domainXml(domain));
   const rewritten = await vsmmuOutput(host, ['rewrite', ...options], stored);
@@ -122,7 +122,7 @@ export async function expectSight(
   return view;
 }
 
-/** What QEMU's trace says of its vSMMUs: vIOMMUs made, and devices whose stream table entry translates. */
+/** Counts from QEMU's trace: vIOMMUs made, and devices whose stream table entry translates. */
 export async function accelerated(guest: AccelGuest): Promise<{ viommus: number; translating: number }> {
   const said = await guest.qemuSaid();
   const streams = said.matchAll(/install_ste vSID=(0x[0-9a-f]+) ste type=translate/g);

@@ -10,17 +10,17 @@ import { LabError } from '../lab/process.js';
 
 const packages = ['gcc-aarch64-linux-gnu', 'gcc', 'libc6-dev', 'make', 'flex', 'bison', 'bc', 'e2fsprogs', 'xz-utils'];
 
-/** What the workshop is, for recipes of what is made in it. */
+/** The content of the workshop, for the recipes of parts that are made in it. */
 export const workshopRecipe = { packages };
 
-/** How often a mirror is asked for what it does not give. */
+/** Number of attempts to download from a mirror. */
 const attempts = 3;
 
 export class Workshop implements AsyncDisposable {
   private constructor(
     private readonly folder: string,
     readonly jail: Jail,
-    /** What the programs said. */
+    /** Path of the log of the programs. */
     readonly log: string,
   ) {}
 

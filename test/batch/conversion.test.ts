@@ -16,7 +16,7 @@ const settings = { policy: policyWithDefaults({}), target: UPSTREAM, forceTcg: f
 const convertStrictly = (strict: boolean) => convertXml(text, () => host, { ...settings, strict });
 
 describe('a domain with warnings', () => {
-  it('is converted, and refused with --strict, which makes errors of the warnings only', () => {
+  it('is converted, and refused with --strict, which turns only the warnings into errors', () => {
     const { verdict, diagnostics } = convertStrictly(false);
     expect(verdict).toBe('convert');
     const severities = (list: typeof diagnostics) => list.map(({ severity }) => severity);
@@ -29,8 +29,8 @@ describe('a domain with warnings', () => {
   });
 });
 
-describe('a failure', () => {
-  it('of the outside concerns one domain', () => {
+describe('an error', () => {
+  it('of the environment concerns one domain', () => {
     expect(failure(new EnvironmentError(fileUnreadable.system({ error: 'why' })))).toMatchObject([
       { code: 'file-unreadable' },
     ]);

@@ -6,7 +6,7 @@ import { HOST, text } from '../cli/batch-sandbox.js';
 import { REPOSITORY, temporaryFolder } from '../cli/run.js';
 
 describe('a batch that writes into another folder', () => {
-  it.each(['1', '2'])('has each result on the disk before the journal says that it is written: %s threads', (jobs) => {
+  it.each(['1', '2'])('syncs each result to disk before the journal records it as written: %s threads', (jobs) => {
     const top = temporaryFolder();
     const [folder, calls] = [join(top, 'in'), join(top, 'calls')];
     const names = ['a.xml', 'b.xml', 'c.xml'];

@@ -11,7 +11,7 @@ const resultFor = (id: string): DomainResult => ({
   diagnostics: [],
 });
 
-/** The ids of the results when `work` returns, for the items a, b and c, whatever `answers` makes of their ids. */
+/** Runs a batch over `items` whose work returns results for `answers(ids)`. Returns the ids of the results. */
 async function resultsOf(answers: (ids: string[]) => string[], { items = ['a', 'b', 'c'], stopped = false } = {}) {
   const stop = new AbortController();
   if (stopped) stop.abort();
@@ -26,7 +26,7 @@ async function resultsOf(answers: (ids: string[]) => string[], { items = ['a', '
 }
 
 describe('the results of a batch', () => {
-  it('are passed on, one for each item, in any order', async () => {
+  it('are passed on, one per item, in any order', async () => {
     expect(await resultsOf((ids) => ids.toReversed())).toEqual(['c', 'b', 'a']);
   });
 
@@ -43,7 +43,7 @@ describe('the results of a batch', () => {
     await expect(resultsOf((ids) => ids, { items: ['a', 'a'] })).rejects.toThrow('a is listed twice');
   });
 
-  it('may be missing once the batch is stopped, but still not come twice', async () => {
+  it('may be missing once the batch is stopped, but may not be repeated', async () => {
     expect(await resultsOf((ids) => ids.slice(1), { stopped: true })).toEqual(['b', 'c']);
     await expect(resultsOf(() => ['a', 'a'], { stopped: true })).rejects.toThrow('second result for a');
   });

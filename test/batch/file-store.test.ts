@@ -11,7 +11,7 @@ afterEach(() => {
   process.env.PATH = PATH;
 });
 
-/** Leaves only tar to be started. */
+/** Leaves only tar in PATH. */
 function withTarOnly(): void {
   const folder = temporaryFolder();
   symlinkSync(spawnSync('which', ['tar'], { encoding: 'utf8' }).stdout.trim(), join(folder, 'tar'));
@@ -35,13 +35,13 @@ describe('the files of a folder', () => {
     expect(attributesOf(join(folder, 'b.xml'))).toEqual(GIVEN);
   });
 
-  it('are written without another program where none of them has any', async () => {
+  it('are written without another program if none has such metadata', async () => {
     const folder = folderWith('a.xml');
     withTarOnly();
     expect(await fileStore(folder).write('a.xml', 'new', true)).toEqual([]);
   });
 
-  it('come with a warning where what one of them has cannot be kept', async () => {
+  it('give a warning if the metadata of a file cannot be kept', async () => {
     const folder = folderWith('a.xml');
     give(join(folder, 'a.xml'), GIVEN);
     withTarOnly();

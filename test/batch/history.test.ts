@@ -62,8 +62,8 @@ async function historyOf(...entries: readonly Entry[]) {
   return await readHistory(folder);
 }
 
-describe('what a journal says', () => {
-  it('of each domain', async () => {
+describe('the history from a journal', () => {
+  it('has the state of each domain', async () => {
     const history = await historyOf(
       run(),
       begin('changed'),
@@ -85,23 +85,23 @@ describe('what a journal says', () => {
     expect(history.changes.get('changed')).toMatchObject({ stored: AFTER, undoing: false, undone: false });
   });
 
-  it('counts a domain once that failed at first and was changed later', async () => {
+  it('counts a domain once if it failed first and was changed later', async () => {
     const history = await historyOf(run(), settled('a', 'failed'), begin('a'), done('a'));
     expect(totalsOf(history)).toEqual({ converted: 1 });
     expect([...settledIds(history)]).toEqual(['a']);
   });
 
-  it('counts a domain once that was settled after its change had only begun', async () => {
+  it('counts a domain once if its change began and it then got another result', async () => {
     const history = await historyOf(run(), begin('a'), settled('a', 'unchanged'));
     expect(totalsOf(history)).toEqual({ unchanged: 1 });
   });
 
-  it('counts a domain once that was changed after it had been settled', async () => {
+  it('counts a domain once if it was changed after its first result', async () => {
     const history = await historyOf(run(), settled('a', 'unchanged'), begin('a'), done('a'));
     expect(totalsOf(history)).toEqual({ converted: 1 });
   });
 
-  it('is of no use without a first line', async () => {
+  it('is an error if the journal has no first line', async () => {
     await expect(historyOf(settled('a', 'unchanged'))).rejects.toMatchObject({
       diagnostics: [{ code: 'journal-invalid' }],
     });
@@ -113,9 +113,9 @@ describe('the newest run that can be resumed', () => {
     ['did not end', true, [begin('a'), done('a')]],
     ['ended', false, [begin('a'), done('a'), END]],
     ['ended with a domain that failed', true, [settled('a', 'failed'), END]],
-    ['ended with a change that only began', true, [begin('a'), END]],
+    ['ended with an incomplete change', true, [begin('a'), END]],
     ['ended without a domain that it listed', true, [listed('a'), listed('b'), settled('a', 'unchanged'), END]],
-    ['ended with all it listed', false, [listed('a'), settled('a', 'unchanged'), END]],
+    ['ended with a result for each domain that it listed', false, [listed('a'), settled('a', 'unchanged'), END]],
     ['is being rolled back', false, [begin('a'), done('a'), undo('a')]],
   ])('may be one that %s: %s', async (_, resumable, entries) => {
     const state = stateWith([run(), ...entries]);
@@ -129,12 +129,12 @@ describe('the newest run that can be resumed', () => {
   });
 });
 
-describe('the newest run that changed something', () => {
+describe('the newest run with changes', () => {
   it.each<[title: string, found: boolean, entries: Entry[]]>([
     ['changed a domain', true, [run(), begin('a'), done('a'), END]],
     ['was rolled back', true, [run(), begin('a'), done('a'), undo('a'), undone('a')]],
     ['wrote files elsewhere', true, [run({ out: '/out' }), settled('a', 'written'), END]],
-    ['only looked', false, [run(), settled('a', 'unchanged'), settled('b', 'failed'), END]],
+    ['changed nothing', false, [run(), settled('a', 'unchanged'), settled('b', 'failed'), END]],
   ])('may be one that %s: %s', async (_, found, entries) => {
     const state = stateWith(entries);
     if (found) expect((await newestThatChanged(state)).id).toMatch(/^0001-/);

@@ -15,14 +15,14 @@ function mapWith(content: unknown): string {
 }
 
 describe('a map of domains to hosts', () => {
-  it('is asked for the file, then for the name, then for all others', () => {
+  it('is searched for the file, then for the name, then for the default', () => {
     const find = hostFinder({ map: mapWith({ 'x/vm.xml': 'a.json', vm: 'b.json', '*': 'a.json' }) });
     const [byPath, byName, other] = [find('x/vm.xml', 'vm'), find('y/vm.xml', 'vm'), find('z.xml', 'z')];
     expect(byPath).toBe(other);
     expect(byName).not.toBe(byPath);
   });
 
-  it('has each host read once', () => {
+  it('makes vsmmu read each host once', () => {
     const map = mapWith({ '*': 'a.json' });
     const find = hostFinder({ map });
     const first = find('x.xml', 'x');
@@ -30,7 +30,7 @@ describe('a map of domains to hosts', () => {
     expect(find('y.xml', 'y')).toBe(first);
   });
 
-  it('names the domain that has no host, by its file where it has no name', () => {
+  it('gives an error that names the domain without a host, by its file if it has no name', () => {
     const find = hostFinder({ map: mapWith({ vm: 'a.json' }) });
     expect(() => find('x.xml', 'other')).toThrow(/ other/);
     expect(() => find('x.xml', '')).toThrow(/ x\.xml/);

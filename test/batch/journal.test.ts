@@ -20,7 +20,7 @@ async function entriesOf(file: string): Promise<{ entries: Entry[]; size: number
 }
 
 describe('a journal', () => {
-  it('gives back the entries in the order in which they were appended', async () => {
+  it('returns the entries in the order in which they were appended', async () => {
     const file = join(temporaryFolder(), 'journal.jsonl');
     const journal = Journal.create(file);
     const entries = Array.from({ length: 100 }, (_, i) => settled(`vm-${i}\nü`));
@@ -29,7 +29,7 @@ describe('a journal', () => {
     expect((await entriesOf(file)).entries).toEqual(entries);
   });
 
-  it('is on the disk where any of the entries that were appended together has to be', async () => {
+  it('is synced to disk if any of the entries appended together requires it', async () => {
     const { fdatasync } = fs;
     const setSync = (sync: object): void => {
       Object.assign(fs, { fdatasync: sync });
@@ -49,14 +49,14 @@ describe('a journal', () => {
     await journal.close();
   });
 
-  it('is for its owner alone, and never takes the place of another', () => {
+  it('is readable by its owner only, and never replaces an existing one', () => {
     const file = join(temporaryFolder(), 'journal.jsonl');
     Journal.create(file);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(() => Journal.create(file)).toThrow(/file already exists/);
   });
 
-  it('has lost no whole line wherever it is cut off, and goes on after the last', async () => {
+  it('loses no whole line wherever it is cut off, and continues after the last one', async () => {
     const file = join(temporaryFolder(), 'journal.jsonl');
     const journal = Journal.create(file);
     for (const id of ['a', 'b', 'c']) await journal.append(settled(id));
@@ -77,11 +77,14 @@ describe('a journal', () => {
   });
 
   it.each([
-    ['no JSON', 'nonsense'],
-    ['no entry', '{"event":"gone"}'],
-    ['an entry with something more', '{"event":"undone","id":"x","more":1}'],
-    ['a backup that is elsewhere', JSON.stringify({ ...beginEntry(), backup: 'backup/../../../etc/shadow' })],
-  ])('with a line that is %s says which', async (_, line) => {
+    ['not JSON', 'nonsense'],
+    ['not an entry', '{"event":"gone"}'],
+    ['an entry with an unknown key', '{"event":"undone","id":"x","more":1}'],
+    [
+      'an entry whose backup is outside the run',
+      JSON.stringify({ ...beginEntry(), backup: 'backup/../../../etc/shadow' }),
+    ],
+  ])('with a line that is %s gives an error with the line number', async (_, line) => {
     const file = join(temporaryFolder(), 'journal.jsonl');
     writeFileSync(file, `${JSON.stringify(settled('a'))}\n${line}\n`);
     await expect(entriesOf(file)).rejects.toMatchObject({
@@ -89,14 +92,14 @@ describe('a journal', () => {
     });
   });
 
-  it('is as it was before where an entry cannot be written', async () => {
+  it('is unchanged if an entry cannot be written', async () => {
     const journal = Journal.create(join(temporaryFolder(), 'journal.jsonl'));
     await journal.append(settled('a'));
     await journal.close();
     await expect(journal.append(settled('b'))).rejects.toMatchObject({ diagnostics: [{ code: 'state-unwritable' }] });
   });
 
-  it('that somebody lengthened is not believed beyond its whole lines', async () => {
+  it('that another program lengthened is used only up to its last whole line', async () => {
     const file = join(temporaryFolder(), 'journal.jsonl');
     writeFileSync(file, `${JSON.stringify(settled('a'))}\n`);
     appendFileSync(file, '{"event":"undo');

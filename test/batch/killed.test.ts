@@ -6,14 +6,14 @@ import { State } from '../../src/batch/state.js';
 import { HOST, text } from '../cli/batch-sandbox.js';
 import { REPOSITORY, temporaryFolder } from '../cli/run.js';
 
-/** How many times each way of converting is killed. The documentation of the tests says when to ask for more. */
+/** Number of kills per way of converting. test/README.md says when to use more. */
 const KILLS = Number(process.env.VSMMU_KILLS ?? 15);
 
 type Files = Readonly<Record<string, string>>;
 
 const padded = (kib: number): string => text.replace('<devices>', `<!--${'x'.repeat(1024 * kib)}-->\n  <devices>`);
 
-/** Files of very unequal sizes, so that the threads do not finish in the order of the files. */
+/** Files of very different sizes, so that the threads do not finish in the order of the files. */
 const BEFORE: Files = Object.fromEntries([
   ['a/broken.xml', text.slice(0, 700)],
   ['a/network.xml', '<network><name>default</name></network>'],
@@ -44,12 +44,12 @@ interface Ended {
   readonly stdout: string;
 }
 
-/** A folder to convert with two threads, in place or into another. */
+/** A folder to convert with two threads, in place or into another folder. */
 class PlanView {
   readonly #top = temporaryFolder();
   readonly state = join(this.#top, 'state');
   readonly folder = join(this.#top, 'in');
-  /** Where the results are. */
+  /** The folder of the results. */
   readonly results: string;
   readonly convert: readonly string[];
 
@@ -60,7 +60,7 @@ class PlanView {
     this.convert = ['convert', '--dir', this.folder, '--topology', HOST, ...to, '--apply'];
   }
 
-  /** Runs a command, killed at its call of that number to the file system. */
+  /** Runs a command, which is killed at the file system call with the given number. */
   async run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
     const program = ['-r', join(REPOSITORY, 'test/batch/kill-at.cjs'), join(REPOSITORY, 'bin/vsmmu'), 'batch'];
     const options = { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 };
@@ -72,14 +72,14 @@ class PlanView {
     });
   }
 
-  /** How many calls to the file system a command makes. */
+  /** Counts the file system calls of a command. */
   async callsOf(args: readonly string[]): Promise<number> {
     const file = join(this.#top, 'calls');
     await this.run(args, { CALLS: file });
     return Number(readFileSync(file, 'utf8'));
   }
 
-  /** The events of the newest run that concern domains, each with its domain; undefined where there is no run. */
+  /** The events of the newest run that concern domains, each with its domain; undefined if there is no run. */
   journal(): readonly { event: string; id?: string }[] | undefined {
     const run = new State(this.state).runs().at(-1);
     const lines = run && readFileSync(run.journal, 'utf8').split('\n').slice(0, -1);
@@ -108,7 +108,7 @@ async function killRepeatedly(where: 'in-place' | 'out', kills: number, random: 
   expect(filesOf(scene.folder)).toEqual(BEFORE);
   let killed = 0;
 
-  /** Runs a command, then whatever finishes its work, until one is not killed. Undefined: it was killed after its last entry. */
+  /** Runs a command, then commands that finish its work, until one is not killed. Undefined: killed after its last entry. */
   const untilEnd = async (first: readonly string[], calls: number): Promise<Ended | undefined> => {
     for (let args = first; ; ) {
       const ended = await scene.run(args, { KILL_AT: String(1 + Math.floor(random() * calls)) });
@@ -120,7 +120,7 @@ async function killRepeatedly(where: 'in-place' | 'out', kills: number, random: 
       if (first[0] === 'rollback') continue;
       const journal = scene.journal();
       if (journal?.some(({ event }) => event === 'end')) return undefined;
-      // Without a journal, it was killed before there was a run.
+      // Without a journal, it was killed before the run began.
       args = journal ? ['resume'] : first;
     }
   };

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../cli/run.js';
 const DRAFT = '.vsmmu-AbCdEfGh01234_-z';
 
 describe('incomplete files of a killed run', () => {
-  it('are removed at any depth, and nothing else is', async () => {
+  it('are removed at any depth, and no other file is', async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'a/b'), { recursive: true });
     mkdirSync(join(folder, '.vsmmu-0123456789012345'));
@@ -28,7 +28,7 @@ describe('incomplete files of a killed run', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('are not looked for in a folder that is gone', async () => {
+  it('are not searched in a missing folder', async () => {
     await expect(removeLeftovers(join(temporaryFolder(), 'gone'))).resolves.toBeUndefined();
   });
 });

@@ -43,7 +43,7 @@ async function all(items: AsyncIterable<DomainResult>): Promise<DomainResult[]> 
   return list;
 }
 
-/** A run on domains in memory. */
+/** A batch on domains in memory. */
 class Trial {
   readonly state = new State(join(temporaryFolder(), 'state'));
   readonly batch: LibvirtBatch;
@@ -52,7 +52,7 @@ class Trial {
     this.batch = new LibvirtBatch([libvirt]);
   }
 
-  /** Converts all domains in a run of its own, up to its end. */
+  /** Converts all domains in a new run, up to its end. */
   async convert(settings: Partial<Settings> = {}, options = OPTIONS): Promise<DomainResult[]> {
     const domains = await this.batch.select('all');
     await using open = await OpenRun.create(this.state, batchOf(settings), domains);
@@ -76,8 +76,8 @@ class Trial {
 
 const whatBecame = (items: readonly DomainResult[]) => items.map(({ name, verdict, why }) => [name, verdict, why]);
 
-describe('domains of a libvirt', () => {
-  it('are converted, with their XML of before kept for its owner alone', async () => {
+describe('libvirt domains in a batch', () => {
+  it('are converted, and their former XML is kept, readable by its owner only', async () => {
     const trial = new Trial(new MemoryLibvirt(vm(NAME), vm('b', { xml: xmlOf('b').replace('aarch64', 'x86_64') })));
     const before = trial.xml(1);
     const items = await trial.convert();
@@ -95,7 +95,7 @@ describe('domains of a libvirt', () => {
     expect(readFileSync(join(trial.run().path, 'backup', backup), 'utf8')).toBe(before);
   });
 
-  it('are only reported in a dry run, with texts and plan where they are asked for', async () => {
+  it('are only reported in a dry run, with texts and plan if requested', async () => {
     const trial = new Trial(new MemoryLibvirt(vm(NAME)));
     const domains = await trial.batch.select('all');
     const want = { texts: true, plans: true, details: true };
@@ -107,13 +107,13 @@ describe('domains of a libvirt', () => {
     expect(trial.libvirt.defined).toEqual([]);
   });
 
-  it('say whether they run', async () => {
+  it('are reported with their state', async () => {
     const states = ['running', 'paused', 'shutoff', 'other'] as const;
     const trial = new Trial(new MemoryLibvirt(...states.map((state) => vm(state, { state }))));
     expect((await trial.convert()).map(({ running }) => running)).toEqual([true, true, false, true]);
   });
 
-  it('are skipped where they have no next start, or memory that would not fit it', async () => {
+  it('are skipped if they are transient, or have saved memory that would not match', async () => {
     const trial = new Trial(
       new MemoryLibvirt(
         vm('transient', { persistent: false }),
@@ -136,7 +136,7 @@ describe('domains of a libvirt', () => {
     ]);
   });
 
-  it('fail when they are gone, and the others are converted', async () => {
+  it('fail if they no longer exist, and the others are converted', async () => {
     const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b')));
     trial.libvirt.beforeDump = () => trial.libvirt.domains.delete(uuidOf(1));
     expect(whatBecame(await trial.convert())).toEqual([
@@ -145,7 +145,7 @@ describe('domains of a libvirt', () => {
     ]);
   });
 
-  it('fail when they were edited in between, and stay as they were left', async () => {
+  it('fail if they were edited in the meantime, and keep the edit', async () => {
     const trial = new Trial(new MemoryLibvirt(vm('a')));
     let dumps = 0;
     trial.libvirt.beforeDump = (uuid) => {
@@ -157,7 +157,7 @@ describe('domains of a libvirt', () => {
     expect(trial.xml(1)).toBe(`${xmlOf('a')}<!-- edited -->`);
   });
 
-  it('may be stored in other words, if they need no more change', async () => {
+  it('may be stored as different XML if that needs no further change', async () => {
     const trial = new Trial(new MemoryLibvirt(vm('a')));
     trial.libvirt.store = (xml) => `${xml}\n`;
     expect(whatBecame(await trial.convert())).toEqual([['a', 'converted', undefined]]);
@@ -166,7 +166,7 @@ describe('domains of a libvirt', () => {
     expect(change?.stored).not.toBe(change?.begin.after);
   });
 
-  it('get their XML back when libvirt did not store what it was given', async () => {
+  it('get their former XML back if libvirt did not store the given XML', async () => {
     const trial = new Trial(new MemoryLibvirt(vm('a')));
     trial.libvirt.store = (xml) => (xml.includes("accel='on'") ? xml.replaceAll(" accel='on'", '') : xml);
     const [item] = await trial.convert();
@@ -175,7 +175,7 @@ describe('domains of a libvirt', () => {
     expect(trial.libvirt.defined.map(({ validate }) => validate)).toEqual([true, false]);
   });
 
-  it('fail one by one where libvirt refuses, and end the run where it cannot be reached', async () => {
+  it('fail one by one if libvirt refuses, and end the run if libvirt cannot be reached', async () => {
     const failing = (why: Diagnostic): Trial => {
       const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b')));
       trial.libvirt.beforeDump = (uuid) => {
@@ -192,7 +192,7 @@ describe('domains of a libvirt', () => {
     await expect(failing(libvirtUnreachable({ uri: '', why: 'broken' })).convert()).rejects.toThrow('broken');
   });
 
-  it('are asked for by as many connections as there are jobs, all closed at the end', async () => {
+  it('are read by as many connections as there are jobs, all closed at the end', async () => {
     await using four = LibvirtBatch.open('memory:///', 4);
     expect(four.connections).toHaveLength(4);
     const [one, two] = [new MemoryLibvirt(), new MemoryLibvirt()];
@@ -217,7 +217,7 @@ describe('domains of a libvirt', () => {
 });
 
 describe('an interrupted run', () => {
-  /** A run of which two domains have their result and a third was changed just before the end. */
+  /** A run in which two domains have a result and a third was changed just before the interruption. */
   async function interrupted(trial: Trial): Promise<void> {
     const domains = await trial.batch.select('all');
     await using open = await OpenRun.create(trial.state, batchOf(), domains);
@@ -231,7 +231,7 @@ describe('an interrupted run', () => {
     await all(trial.batch.run(batchOf(), domains.slice(2, 3), OPTIONS, open)).catch(() => undefined);
   }
 
-  it('has the domains left that have no result, or have failed; and names those that are gone', async () => {
+  it('continues with the domains that have no result or failed, and names those that no longer exist', async () => {
     const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b', { xml: 'broken' }), vm('c'), vm('d'), vm('e')));
     await interrupted(trial);
     trial.libvirt.domains.delete(uuidOf(5));
@@ -248,7 +248,7 @@ describe('an interrupted run', () => {
     ]);
   });
 
-  it('does not define again what was changed just before the interruption', async () => {
+  it('does not define a domain again that was changed just before the interruption', async () => {
     const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b'), vm('c'), vm('d')));
     await interrupted(trial);
     expect(trial.libvirt.defined).toHaveLength(3);
@@ -263,7 +263,7 @@ describe('an interrupted run', () => {
     expect(trial.libvirt.defined).toHaveLength(4);
   });
 
-  it('is rolled back as far as it came', async () => {
+  it('is rolled back up to the interruption', async () => {
     const trial = new Trial(new MemoryLibvirt(vm('a'), vm('b'), vm('c'), vm('d')));
     await interrupted(trial);
     trial.libvirt.domains.delete(uuidOf(2));

@@ -7,7 +7,7 @@ import { lockFolder, takeLock } from '../../src/batch/lock.js';
 import { temporaryFolder } from '../cli/run.js';
 
 describe('the lock', () => {
-  it('is had by one at a time, and told whose it is', async () => {
+  it('is held by one process at a time, and the other gets its holder', async () => {
     const file = join(temporaryFolder(), 'lock');
     using _lock = await takeLock(file);
     await expect(takeLock(file, { waitSeconds: 0 })).rejects.toMatchObject({
@@ -36,7 +36,7 @@ describe('the lock', () => {
     expect(waited).toBe(String(process.pid));
   });
 
-  it('is not passed on to programs that its holder starts', async () => {
+  it('is not inherited by programs that its holder starts', async () => {
     const file = join(temporaryFolder(), 'lock');
     const lock = await takeLock(file);
     const child = spawn('sleep', ['60']);
@@ -49,7 +49,7 @@ describe('the lock', () => {
     }
   });
 
-  it('ends with its process, however that ends', async () => {
+  it('is released when its process ends, however it ends', async () => {
     const file = join(temporaryFolder(), 'lock');
     const holder = spawn('flock', [file, '--command', 'echo held; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -63,7 +63,7 @@ describe('the lock', () => {
 });
 
 describe('the lock of a folder', () => {
-  it('holds whatever the folder is called, and writes nothing to it', async () => {
+  it('works for any path of the folder, and writes nothing to it', async () => {
     const top = temporaryFolder();
     const folder = join(top, 'folder');
     mkdirSync(folder);
@@ -75,7 +75,7 @@ describe('the lock of a folder', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('is given up when the time to wait is up', async () => {
+  it('is an error when the time limit for waiting is over', async () => {
     const folder = temporaryFolder();
     using _lock = await lockFolder(folder);
     let waited = false;
@@ -84,7 +84,7 @@ describe('the lock of a folder', () => {
     expect(waited).toBe(true);
   });
 
-  it('is not had where there is no folder', async () => {
+  it('is an error if the folder does not exist', async () => {
     await expect(lockFolder(join(temporaryFolder(), 'gone'))).rejects.toMatchObject({
       diagnostics: [{ code: 'file-unreadable' }],
     });

@@ -11,18 +11,18 @@ export interface MemoryDomain extends Partial<Omit<DomainEntry, 'uuid' | 'name'>
   readonly memorySnapshots?: readonly string[];
 }
 
-/** The UUID of a number. */
+/** Makes a UUID from a number. */
 export const uuidOf = (n: number): DomainUuid =>
   `00000000-0000-0000-0000-${n.toString(16).padStart(12, '0')}` as DomainUuid;
 
-/** A libvirt whose domains are in memory, for what a batch does with its answers; test/lab has the real one. */
+/** A fake libvirt with domains in memory, for tests of the batch. test/lab uses a real libvirt. */
 export class MemoryLibvirt implements DomainAccess {
   readonly domains: Map<DomainUuid, MemoryDomain>;
   readonly defined: { readonly xml: string; readonly validate: boolean | undefined }[] = [];
   closed = false;
-  /** How the next definition is stored. */
+  /** Returns the XML that is stored for a definition. */
   store = (xml: string): string => xml;
-  /** Called before each dump, with what others do to the domains. */
+  /** Called before each dump, so that a test can change domains at that moment. */
   beforeDump: (uuid: DomainUuid) => void = () => undefined;
 
   constructor(...domains: readonly MemoryDomain[]) {

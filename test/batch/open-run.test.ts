@@ -44,7 +44,7 @@ async function newRun(...entries: readonly Entry[]): Promise<OpenRun> {
 const hasEnded = ({ run }: OpenRun): boolean => readFileSync(run.journal, 'utf8').includes('"end"');
 
 describe('the end of a run', () => {
-  it('is written down when the journal has every result', async () => {
+  it('is recorded if the journal has every result', async () => {
     await using open = await newRun(BEGIN, DONE, SETTLED);
     expect(await open.end(tallyOf('converted', 'unchanged'))).toBe(true);
     expect(hasEnded(open)).toBe(true);
@@ -52,8 +52,8 @@ describe('the end of a run', () => {
 
   it.each<[title: string, entries: Entry[], results: Verdict[]]>([
     ['a result is not in the journal', [BEGIN, DONE], ['converted', 'unchanged']],
-    ['the journal has more than the results', [BEGIN, DONE, SETTLED], ['converted']],
-    ['a change only began', [BEGIN, SETTLED], ['converted', 'unchanged']],
+    ['the journal has more entries than there are results', [BEGIN, DONE, SETTLED], ['converted']],
+    ['a change is incomplete', [BEGIN, SETTLED], ['converted', 'unchanged']],
   ])('is refused when %s', async (_, entries, results) => {
     await using open = await newRun(...entries);
     const { length: closed } = entries.filter(({ event }) => event !== 'begin');
@@ -64,7 +64,7 @@ describe('the end of a run', () => {
     expect(open.kept).toBe(true);
   });
 
-  it('waits for a resume when an entry could not be written', async () => {
+  it('is left to resume if an entry could not be written', async () => {
     const open = await newRun();
     await open.journal.close();
     await expect(open.journal.append(SETTLED)).rejects.toThrow();

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { outsideLater, wrapIoError } from '../../src/batch/outside.js';
 import { stateUnwritable } from '../../src/diagnostics/batch.js';
 
-describe('an error while something is done with a file', () => {
-  it('that is the system’s names the file', async () => {
+describe('an error during a file operation', () => {
+  it('names the file if it is a system error', async () => {
     const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     const found = { code: 'state-unwritable', file: 'x', message: 'no space left on device' };
     const expected = expect.objectContaining({ diagnostics: [expect.objectContaining(found)] });
@@ -14,15 +14,18 @@ describe('an error while something is done with a file', () => {
     await expect(outsideLater(stateUnwritable, 'x', async () => fail())).rejects.toEqual(expected);
   });
 
-  it.each([new TypeError('a fault of the program'), { code: 'no error' }])('that is another stays: %s', (error) => {
-    const fail = () => {
-      throw error;
-    };
-    expect.assertions(1);
-    try {
-      wrapIoError(stateUnwritable, 'x', fail);
-    } catch (thrown) {
-      expect(thrown).toBe(error);
-    }
-  });
+  it.each([new TypeError('a fault of the program'), { code: 'no error' }])(
+    'stays unchanged if it is another error: %s',
+    (error) => {
+      const fail = () => {
+        throw error;
+      };
+      expect.assertions(1);
+      try {
+        wrapIoError(stateUnwritable, 'x', fail);
+      } catch (thrown) {
+        expect(thrown).toBe(error);
+      }
+    },
+  );
 });

@@ -1,4 +1,4 @@
-/** How ssh is called, and what becomes of its answer; test/lab has the real one. */
+/** How vsmmu calls ssh and uses its output, with a fake ssh. test/lab uses a real one. */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -6,7 +6,7 @@ import { sshTopology } from '../../src/batch/ssh-topology.js';
 import { HOST } from '../cli/batch-sandbox.js';
 import { temporaryFolder } from '../cli/run.js';
 
-/** Puts a program called ssh first in PATH until the test ends. @returns its folder */
+/** Puts a fake ssh first in PATH until the test ends. @returns its folder */
 function withSsh(script: string | undefined): string {
   const { PATH = '' } = process.env;
   onTestFinished(() => {
@@ -24,7 +24,7 @@ function withSsh(script: string | undefined): string {
 const failed = (message: string) => ({ diagnostics: [{ code: 'ssh-failed', message }] });
 
 describe('the topology of a remote host', () => {
-  it('is what vsmmu prints there, asked for without a password and with a command that is always the same', async () => {
+  it('is the output of vsmmu there, with a constant command and without a password prompt', async () => {
     const folder = withSsh(`printf '%s\\n' "$@" > "$(dirname "$0")/args"; cat '${HOST}'`);
     const host = await sshTopology('qemu+ssh://root@host.example:2222/system');
     expect(host.topology).toEqual(JSON.parse(readFileSync(HOST, 'utf8')));
@@ -32,17 +32,17 @@ describe('the topology of a remote host', () => {
     expect(readFileSync(join(folder, 'args'), 'utf8').trimEnd().split('\n')).toEqual(args.split('|'));
   });
 
-  it('cannot be had where ssh fails, in the last words of ssh', async () => {
+  it('is an error with the last line of ssh if ssh fails', async () => {
     withSsh(`cat '${HOST}'; echo "Warning: something" >&2; echo "Permission denied" >&2; exit 255`);
     await expect(sshTopology('qemu+ssh://host/system')).rejects.toMatchObject(failed('ssh host: Permission denied'));
   });
 
-  it('cannot be had where ssh fails without a word', async () => {
+  it('is an error if ssh fails without a message', async () => {
     withSsh('exit 7');
     await expect(sshTopology('qemu+ssh://host/system')).rejects.toMatchObject(failed('ssh host: it ended with 7'));
   });
 
-  it('cannot be had where ssh is not installed', async () => {
+  it('is an error if ssh is not installed', async () => {
     withSsh(undefined);
     await expect(sshTopology('qemu+ssh://host/system')).rejects.toMatchObject(failed('ssh host: ssh is not installed'));
   });

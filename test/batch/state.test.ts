@@ -23,7 +23,7 @@ const newState = (): State => new State(join(temporaryFolder(), 'state'));
 const idsOf = (state: State): string[] => state.runs().map(({ id }) => id);
 
 describe('the runs of a state folder', () => {
-  it('are numbered in the order in which they began, whatever the clock said', async () => {
+  it('are numbered in the order in which they began, whatever the clock', async () => {
     const state = newState();
     for (const at of ['2026-03-01T00:00:00.000Z', '2025-01-01T12:34:56.789Z', '2026-03-01T00:00:00.000Z']) {
       await newRun(state, at);
@@ -40,7 +40,7 @@ describe('the runs of a state folder', () => {
     expect(idsOf(state)).toEqual(['9999-20260301T000000Z', '10000-20260201T000000Z']);
   });
 
-  it('are numbered after the newest that is kept', async () => {
+  it('are numbered after the newest run that is kept', async () => {
     const state = newState();
     const [first, second] = [
       await newRun(state, '2026-03-01T00:00:00.000Z'),
@@ -51,7 +51,7 @@ describe('the runs of a state folder', () => {
     expect(idsOf(state)).toEqual([second, '0003-20260303T000000Z']);
   });
 
-  it('are only folders with the name of a run and a journal', async () => {
+  it('are those folders that have the name of a run and a journal', async () => {
     const state = newState();
     const id = await newRun(state, '2026-03-01T00:00:00.000Z');
     for (const name of ['0002-20260301T000000Z', 'notes', '20260301T000000Z']) {
@@ -60,7 +60,7 @@ describe('the runs of a state folder', () => {
     expect(idsOf(state)).toEqual([id]);
   });
 
-  it('are freed of what a killed run left before it was one', async () => {
+  it('do not include the incomplete folder of a killed run, which is removed', async () => {
     const state = newState();
     mkdirSync(join(state.folder, 'runs/.new-0001-20260301T000000Z/backup'), { recursive: true });
     const id = await newRun(state, '2026-03-01T00:00:00.000Z');

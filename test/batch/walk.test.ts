@@ -18,9 +18,9 @@ describe('the files of a folder', () => {
     expect(await found(folder)).toEqual([{ path: 'pipe.xml', link: false, special: true }]);
   });
 
-  it('are all found but those of a folder that cannot be read, which is told', async () => {
+  it('are all found except in an unreadable folder, which is reported', async () => {
     const folder = temporaryFolder();
-    // Its name is no UTF-8, so that there is no folder of that name, not even for root.
+    // Its name is not UTF-8, so that Node cannot open it, not even as root.
     const names = ['a', Buffer.from('b\xff', 'latin1'), 'c'].map((name) =>
       Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name)]),
     );

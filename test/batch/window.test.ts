@@ -16,12 +16,12 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 const later = (n: number): Promise<number> => new Promise((done) => setTimeout(() => done(n), (n * 7) % 5));
 
-describe('a window on a stream', () => {
-  it('gives results in the order of the stream, whichever is ready first', async () => {
+describe('a bounded window of concurrent work on a stream', () => {
+  it('returns results in the order of the stream, whichever is ready first', async () => {
     expect(await all(inOrder(count(50), 8, later))).toEqual(Array.from({ length: 50 }, (_, n) => n));
   });
 
-  it('reads no further ahead than it is wide', async () => {
+  it('reads ahead at most by its width', async () => {
     let read = 0;
     let given = 0;
     const results = inOrder(
@@ -33,7 +33,7 @@ describe('a window on a stream', () => {
     expect(given).toBe(100);
   });
 
-  it('begins nothing more once it is stopped, and gives what it had begun', async () => {
+  it('starts no more work once it is stopped, and returns results of work in progress', async () => {
     const stop = new AbortController();
     const inFlight: number[] = [];
     const given: number[] = [];
@@ -49,7 +49,7 @@ describe('a window on a stream', () => {
     expect(given.length).toBeLessThan(20);
   });
 
-  it('waits for what is under way before it passes an error on', async () => {
+  it('waits for work in progress before it passes an error on', async () => {
     let underWay = 0;
     const work = async (n: number) => {
       underWay++;

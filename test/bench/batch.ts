@@ -24,7 +24,7 @@ const IDENTITY = `<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/199
 <xsl:template match="@*|node()"><xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy></xsl:template>
 </xsl:stylesheet>`;
 
-/** Tells the largest resident set of the process that it is loaded into, on standard error when it ends. */
+/** Prints the largest resident set of its process on standard error when the process ends. */
 const teller = join(folder, 'peak.cjs');
 writeFileSync(
   teller,
@@ -45,7 +45,7 @@ function fresh(name: string): string {
   return mkdtempSync(join(folder, name));
 }
 
-/** Seconds that converting a folder into another takes, and the largest resident set in KiB. */
+/** Converts a folder into another. Returns the seconds it takes, and the largest resident set in KiB. */
 function convert(from: string): { readonly seconds: number; readonly peak: number } {
   const to = join(fresh('ours-'), 'out');
   const state = fresh('state-');
@@ -70,7 +70,7 @@ function convert(from: string): { readonly seconds: number; readonly peak: numbe
   return { seconds, peak: Number(stderr) };
 }
 
-/** Seconds that a line of a shell takes. */
+/** Returns the seconds that a shell command takes. */
 function shell(line: string): number {
   const start = performance.now();
   const { status, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
@@ -78,7 +78,7 @@ function shell(line: string): number {
   return (performance.now() - start) / 1000;
 }
 
-/** Seconds that xsltproc takes for a folder's files into another folder, a process for each file. */
+/** Returns the seconds that xsltproc takes to transform a folder into another, with one process per file. */
 function transformEach(from: string): number {
   const to = fresh('xslt-');
   const folders = `find . -type d | (cd ${to} && xargs mkdir -p)`;
@@ -86,7 +86,7 @@ function transformEach(from: string): number {
   return shell(`cd ${from} && ${folders} && ${files}`);
 }
 
-/** How many files; VSMMU_BENCH_FILES has fewer made, where there is no quarter of an hour. */
+/** Number of files; VSMMU_BENCH_FILES sets another for a shorter run. */
 const count = Number(process.env.VSMMU_BENCH_FILES ?? 10_000);
 
 function files(): void {
@@ -108,7 +108,7 @@ function files(): void {
   );
 }
 
-/** How much of the time of a batch is not libvirt's: it is measured against the same commands with nothing in between. */
+/** Measures the share of a batch's time outside libvirt, compared with the same commands alone. */
 async function libvirt(): Promise<void> {
   await using lab = await Lab.start();
   const tool = await Tool.install(lab);

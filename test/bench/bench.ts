@@ -1,6 +1,6 @@
 /**
  * Ratios, each against something measured in the same run: `npm run bench`. A machine's speed is not in them.
- * Of each thing the fastest of many interleaved runs counts: whatever else the machine does only ever adds.
+ * The fastest of many interleaved runs counts, since other load on the machine only adds time.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { XMLParser } from 'fast-xml-parser';
-// The library as it is built: what is run here from the sources is slowed down by names that tsx keeps.
+// The built library: code that tsx runs from the sources is slower, since tsx keeps names.
 import { DEFAULT_POLICY, parseDomain, plan, rewrite, scanHost } from 'vsmmu';
 import { PARSER_OPTIONS } from '../../src/xml/document.js';
 import { soundDomain } from './domain.js';
@@ -24,14 +24,14 @@ const sysfs = join(folder, 'sys');
 const fixture = join(repository, 'test/fixtures/domain-a.xml');
 const rewriteFixture = [join(repository, 'bin/vsmmu'), 'rewrite', '--quiet', '--sysfs', sysfs, fixture];
 
-/** Milliseconds that a call takes. */
+/** Returns the milliseconds that a call takes. */
 function time(call: () => void): number {
   const start = performance.now();
   call();
   return performance.now() - start;
 }
 
-/** The fastest of so many runs of each of two things, one after the other. */
+/** Runs two calls alternately, `runs` times each, and returns the fastest time of each. */
 function fastest(runs: number, one: () => void, other: () => void): [number, number] {
   let [a, b] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (let i = 0; i < runs; i++) {
@@ -47,7 +47,7 @@ function node(args: readonly string[]): void {
   if (status !== 0) throw new Error(`node ${args.join(' ')}: ${stderr}`);
 }
 
-/** Tells the largest resident set of the process that it is loaded into, on standard error when it ends. */
+/** Prints the largest resident set of its process on standard error when the process ends. */
 const teller = join(folder, 'peak.cjs');
 writeFileSync(teller, "process.on('exit', () => process._rawDebug(process.resourceUsage().maxRSS));");
 
@@ -70,7 +70,7 @@ const [whole, bare] = fastest(
 );
 show('whole process: vsmmu rewrite / node -e 0', whole / bare, 3.2);
 
-/** libvirt's hook, installed in the bench's own folder. */
+/** libvirt's hook, installed in the folder of the benchmark. */
 const hook = join(folder, 'qemu.d/vsmmu');
 const installed = ['hook', 'install', '--quiet', '--dir', folder, '--log', '', '--sysfs', sysfs];
 node([join(repository, 'bin/vsmmu'), ...installed]);
@@ -79,7 +79,7 @@ const converted = spawnSync(process.execPath, [...rewriteFixture.slice(0, -1), '
   encoding: 'utf8',
 }).stdout;
 
-/** Calls a program as libvirt calls its hook, with a domain that is in order on standard input. */
+/** Calls a program as libvirt calls its hook, with a valid domain on standard input. */
 function call(program: string, args: readonly string[]): void {
   const { status, stderr } = spawnSync(program, args, { input: converted, stdio: ['pipe', 'ignore', 'pipe'] });
   if (status !== 0 || stderr.length > 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`);
@@ -100,7 +100,7 @@ show('hook: an operation that is none of ours / /bin/true', ignored / nothing, u
 
 const text = readFileSync(fixture, 'utf8');
 const host = scanHost(sysfs);
-// Attributes included: a domain is hardly anything else.
+// Includes attributes, since a domain consists mostly of them.
 const parser = new XMLParser({ ...PARSER_OPTIONS, ignoreAttributes: false, parseAttributeValue: false });
 const rewriteInProcess = () => {
   const domain = parseDomain(text);

@@ -1,4 +1,4 @@
-/** Domains for benches: as libvirt prints them, of 2 to 11 KB, with one to eight host devices of `samples/hosts/host-a.json`. */
+/** Domains for benchmarks, as libvirt prints them: 2 to 11 KB, with one to eight host devices of `samples/hosts/host-a.json`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -7,7 +7,7 @@ const DEVICES = ['12 00 0', '31 10 0', '31 10 2', '31 10 4', '53 00 0', '54 00 0
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
-/** Writes so many domains into folders of a thousand each. */
+/** Writes `count` domains into folders of a thousand each. */
 export function writeFleet(folder: string, count: number): void {
   for (let i = 0; i < count; i++) {
     const thousand = join(folder, String(Math.floor(i / 1000)).padStart(3, '0'));
@@ -16,7 +16,7 @@ export function writeFleet(folder: string, count: number): void {
   }
 }
 
-/** The domain of a number. */
+/** Returns domain number `i`. */
 export function domain(i: number, type: 'kvm' | 'qemu'): string {
   const disks = Array.from({ length: i % 11 }, (_, n) => disk(i, n));
   const hostdevs = Array.from({ length: 1 + (i % 8) }, (_, n) => hostdev(DEVICES[(i + n) % DEVICES.length] ?? ''));

@@ -7,7 +7,7 @@ import { revert } from '../../src/edit/undo/revert.js';
 import { check, DEFAULT_POLICY, DiagnosedError, parseDomain, plan, readTopology, rewrite } from '../../src/index.js';
 import { readPolicy } from '../../src/plan/policy.js';
 
-/** An input of a size, and what is done with it. */
+/** A kind of input with its size, and the call to measure. */
 interface Shape {
   readonly name: string;
   /** The largest size; the others are a half and a quarter of it. */
@@ -19,7 +19,7 @@ interface Shape {
 const repeat = (size: number, make: (index: number) => string): string =>
   Array.from({ length: size }, (_, i) => make(i)).join('');
 const hex = (value: number): string => value.toString(16).padStart(2, '0');
-/** A PCI address of its own for each index, in the domains 0x10000 and up. */
+/** A unique PCI address per index, in PCI domains from 0x10000. */
 const addressOf = (index: number) => ({
   domain: 0x10000 + (index >> 16),
   bus: (index >> 8) & 0xff,
@@ -68,7 +68,7 @@ const snapshot = (
 
 const HOST = readTopology(snapshot(32), 'host.json');
 
-/** Everything that is done with a domain, whatever comes of it. */
+/** Runs all operations on a domain, and ignores refusals. */
 function everything(xml: string, host = HOST): void {
   for (const step of [
     () => check(parseDomain(xml), host),
@@ -360,7 +360,7 @@ const SHAPES: readonly Shape[] = [
 const UNGROUPED = readTopology(snapshot(32_000, { group: () => null }), 'host.json');
 const ONE_GROUP = readTopology(snapshot(32_000, { group: () => 1 }), 'host.json');
 
-/** Milliseconds of CPU time of the faster of two runs: what else a machine does is not in it. */
+/** CPU time in milliseconds of the faster of two runs, without other load on the machine. */
 function time({ run }: Shape, input: string): number {
   return Math.min(
     ...[0, 1].map(() => {

@@ -32,7 +32,7 @@ writeFileSync(converted, run(rewrite));
 run({ argv: [vsmmu, 'hook', 'install', '--quiet', '--dir', folder, '--log', '', ...sysfs] });
 const hook: Command = { argv: [join(folder, 'qemu.d/vsmmu'), 'vm', 'prepare', 'begin', '-'], input: converted };
 
-/** Runs a command, which must have nothing to complain about, and returns its standard output. */
+/** Runs a command, which must succeed without messages, and returns its standard output. */
 function run({ argv: [program = '', ...args], input = '/dev/null' }: Command): string {
   const stdin = openSync(input, 'r');
   const { status, stdout, stderr } = spawnSync(program, args, { stdio: [stdin, 'pipe', 'pipe'], encoding: 'utf8' });

@@ -1,4 +1,4 @@
-/** What a batch asks of libvirt, asked by nobody who does anything in between: prints the milliseconds that it takes. */
+/** Sends the same requests to libvirt as a batch, without other work, and prints the milliseconds that they take. */
 import { readFileSync } from 'node:fs';
 import { Connection, type DomainUuid } from '../../src/libvirt/connection.js';
 

@@ -5,7 +5,7 @@ import { at, domainWith, expander, hostdev, hostWith, port, rng, smmuName, vsmmu
 
 const DRIVER = "<driver iommufd='yes'/>";
 
-/** What is found, as `line:column code`. */
+/** The diagnostics of a check, as `line:column code`. */
 const found = (...args: Parameters<typeof check>) =>
   check(...args).map(({ location, code }) => `${location?.line}:${location?.column} ${code}`);
 
@@ -20,7 +20,7 @@ describe('check', () => {
     expect(check(domain, hostWith(1, { 1: { smmu: 0 } }))).toEqual([]);
   });
 
-  it('says of everything where it is, in the order of the document', () => {
+  it('reports the location of each error, in document order', () => {
     const domain = domainWith(
       expander(1, 250),
       port(2, at(1, 0)),
@@ -39,7 +39,7 @@ describe('check', () => {
     expect(found({ ...domain, machine: 'sbsa-ref' }, undefined)).toEqual([]);
   });
 
-  it('tells the device of another SMMU from the two that the expander bus is for', () => {
+  it('reports the one device whose SMMU differs from that of the two others on the expander bus', () => {
     const domain = domainWith(
       expander(1, 240),
       port(2, at(1, 0)),
@@ -64,14 +64,14 @@ describe('check', () => {
     const codes = (given: typeof domain, options = { target }) =>
       check(given, undefined, options).map(({ code }) => code);
 
-    it('says that it will not start', () => expect(codes(domain)).toEqual(['target-machine-missing']));
+    it('reports that it will not start', () => expect(codes(domain)).toEqual(['target-machine-missing']));
 
-    it('says nothing where that QEMU has its machine, or nobody asked', () => {
+    it('reports nothing if that QEMU has its machine type, or if the machine types are unknown', () => {
       expect(codes({ ...domain, machine: 'virt-11.1' })).toEqual([]);
       expect(codes(domain, { target: UPSTREAM })).toEqual([]);
     });
 
-    it('says nothing where the domain has an emulator of its own', () => {
+    it('reports nothing if the domain has its own <emulator>', () => {
       const own = domainWith('<emulator>/opt/qemu/bin/qemu-system-aarch64</emulator>', port(1), hostdev(1, at(1)));
       expect(codes({ ...own, machine: 'virt-8.2' })).toEqual([]);
     });

@@ -9,8 +9,8 @@ const HOST = hostWith(1, { 1: { smmu: 0 } });
 const HIDDEN = rng("<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x1'/>");
 const said = (found: ReturnType<typeof resultDiagnostics>) => found.map(({ severity, code }) => `${severity} ${code}`);
 
-describe('what a check finds in the result of a conversion', () => {
-  it('is a warning where the input had it already, at its location in the input', () => {
+describe('an error that a check finds in the result of a conversion', () => {
+  it('is a warning if the input had it already, at its location in the input', () => {
     const before = domainWith(port(1), hostdev(1), HIDDEN);
     const after = domainWith(port(1), port(2, at(0, 2)), hostdev(1, at(2)), HIDDEN);
     const found = resultDiagnostics(before, after, HOST);
@@ -18,7 +18,7 @@ describe('what a check finds in the result of a conversion', () => {
     expect(found[0]?.location).toEqual(check(before, HOST)[0]?.location);
   });
 
-  it('is an error without a location where only the result has it', () => {
+  it('is an error without a location if only the result has it', () => {
     const before = domainWith(hostdev(1));
     const after = domainWith(expander(1, 250), port(2, at(1)), hostdev(1, at(2)), vsmmu(1));
     const found = resultDiagnostics(before, after, HOST);
@@ -26,7 +26,7 @@ describe('what a check finds in the result of a conversion', () => {
     expect(found[0]?.location).toBeUndefined();
   });
 
-  it('does not repeat what the plan reports', () => {
+  it('is left out if the plan reports it', () => {
     const host = hostWith(1, { 1: { smmu: null, group: null } });
     const domain = domainWith(hostdev(1));
     const { diagnostics } = plan(domain, host, DEFAULT_POLICY);

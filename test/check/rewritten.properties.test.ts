@@ -7,10 +7,10 @@ import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';
 import { applyChange, arbitraryCase, arbitraryStory, type Case } from '../plan/arbitrary.js';
 
-/** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
+/** Number of random cases per property; `VSMMU_RUNS` sets another. */
 const RUNS = Number(process.env.VSMMU_RUNS ?? 400);
 
-/** What a rewrite gives; undefined where it changes nothing or refuses. */
+/** Returns the rewritten domain; undefined if rewrite changes nothing or refuses. */
 function rewritten({ xml, host, policy }: Case): string | undefined {
   try {
     const domain = parseDomain(xml);
@@ -22,7 +22,7 @@ function rewritten({ xml, host, policy }: Case): string | undefined {
   }
 }
 
-/** The errors that a check finds in a result, and that the domain did not have before. */
+/** The errors that a check finds in a result and that the domain did not have before. */
 function complaints(after: string, { xml, host }: Pick<Case, 'xml' | 'host'>): string[] {
   return resultDiagnostics(parseDomain(xml), parseDomain(after), host)
     .filter(({ severity }) => severity === 'error')
@@ -30,7 +30,7 @@ function complaints(after: string, { xml, host }: Pick<Case, 'xml' | 'host'>): s
 }
 
 describe('whatever the domain, the host and the policy', () => {
-  it('a check finds no new error in what a rewrite makes of it', () => {
+  it('a check finds no new error in the result of a rewrite', () => {
     let changed = 0;
     fc.assert(
       fc.property(arbitraryCase, (given) => {
@@ -44,7 +44,7 @@ describe('whatever the domain, the host and the policy', () => {
     expect(changed).toBeGreaterThan(RUNS / 10);
   }, 600_000);
 
-  it('nor in what another makes of that, when devices came and went and the policy is another', () => {
+  it('a check finds no new error after a second rewrite with other devices and another policy', () => {
     let changed = 0;
     fc.assert(
       fc.property(arbitraryStory, ({ change, ...given }) => {

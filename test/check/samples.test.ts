@@ -12,8 +12,8 @@ import { readTopology } from '../../src/host/snapshot.js';
 import { REPOSITORY } from '../cli/run.js';
 
 /**
- * The samples: each in `samples/broken` has one thing wrong with it, named by its code, and what mends just that is in
- * `samples/mended`. The first line of each is the command to look at it with.
+ * The samples: each file in `samples/broken` has one error and is named after its code. `samples/mended` has the same file
+ * with this error corrected. The first line of each file is the command that checks it.
  */
 const NAMES = readdirSync(join(REPOSITORY, 'samples/broken')).map((file) => file.replace(/\.xml$/, ''));
 const LONGEST_FIRST = Object.keys(CODES).sort((a, b) => b.length - a.length);
@@ -37,23 +37,23 @@ function read(kind: 'broken' | 'mended', name: string): Sample {
 const found = ({ domain, host, target }: Sample) => check(domain, host, { target });
 const codeOf = (name: string) => LONGEST_FIRST.find((code) => name === code || name.startsWith(`${code}-`));
 
-describe('the samples of what may be wrong', () => {
-  it.each(NAMES)('%s trips that check, and no other', (name) => {
+describe('the samples of errors', () => {
+  it.each(NAMES)('%s has that error, and no other', (name) => {
     const codes = found(read('broken', name)).map(({ code }) => code);
     expect([...new Set(codes)]).toEqual([codeOf(name)]);
   });
 
-  it.each(NAMES)('%s, mended, trips none', (name) => {
+  it.each(NAMES)('%s in samples/mended has no error', (name) => {
     expect(found(read('mended', name))).toEqual([]);
   });
 
-  it.each(NAMES)('%s says how it is looked at', (name) => {
+  it.each(NAMES)('%s contains the command that checks it', (name) => {
     for (const kind of ['broken', 'mended'] as const) {
       expect(read(kind, name).command).toMatch(new RegExp(` samples/${kind}/${name}\\.xml$`));
     }
   });
 
-  it('have one for each rule', () => {
+  it('contain a file for each rule', () => {
     const inspections = NAMES.map((name) => {
       const { domain, host, target } = read('broken', name);
       return inspect(domain, host, { target });
@@ -62,7 +62,7 @@ describe('the samples of what may be wrong', () => {
     expect(idle).toEqual([]);
   });
 
-  it.each(NAMES)('%s is told of at the element that is wrong', (name) => {
+  it.each(NAMES)('%s is reported at the wrong element', (name) => {
     const { domain } = read('broken', name);
     const lines = domain.document.text.split('\n');
     for (const { location } of found(read('broken', name))) {

@@ -26,20 +26,20 @@ const attach = (xml: string, bdf: string) => vsmmu(['attach', ...HOST, '-', bdf]
 
 const withAttached = (xml: string, bdf: string) => xml.replace('</devices>', `${attach(xml, bdf).stdout}</devices>`);
 
-/** The options that a refusal advises to rewrite the domain with. */
+/** The options of the `vsmmu rewrite` command that a refusal recommends. */
 function adviceOf(stderr: string): string[] {
   const [, options = '', values] = /rewrite it with (.*?)(, with values.*)? and restart it$/m.exec(stderr) ?? [];
   return [...options.split(/,? /), ...(values ? VALUES : [])];
 }
 
-describe('what attach advises', () => {
+describe('the advice of attach', () => {
   it.each([
     ['an expander bus without a free port', rewrite(ml), '0000:31:10.4'],
     ['a free port that reserves too little memory', golden('attach'), '0000:92:00.0'],
     ['an SMMU without a vSMMU', rewrite(ml), '0000:12:00.0'],
-    ['a full expander bus that was made by hand', golden('expander-bus-full'), '0000:31:10.4'],
+    ['a full expander bus made by hand', golden('expander-bus-full'), '0000:31:10.4'],
     ['a full expander bus', rewrite(golden('expander-bus-full')), '0000:31:10.4'],
-    ['spare ports that are all used', withAttached(golden('attach'), '0000:31:10.4'), '0000:31:10.0'],
+    ['spare ports that are all in use', withAttached(golden('attach'), '0000:31:10.4'), '0000:31:10.0'],
   ])('works when it is followed: %s', (_, xml, bdf) => {
     const refused = attach(xml, bdf);
     expect(refused.code).toBe(1);

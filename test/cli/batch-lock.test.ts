@@ -9,7 +9,7 @@ import { REPOSITORY, type Run } from './run.js';
 /** A file that a killed batch did not complete. */
 const LEFTOVER = '.vsmmu-AbCdEfGh01234_-z';
 
-/** Runs something while another process has a lock on a folder. */
+/** Runs `body` while another process has the lock of a folder. */
 async function whileLocked<T>(folder: string, body: () => T): Promise<T> {
   const args = [folder, '--command', 'echo locked; exec sleep 600'];
   const holder = spawn('flock', args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
@@ -53,7 +53,7 @@ describe('a folder that another batch writes to', () => {
     expect(here.batch('list').stdout).toBe('');
   });
 
-  it('is not where another puts its results', async () => {
+  it('is not used for results', async () => {
     const here = sandbox({ 'vm.xml': text });
     mkdirSync(outOf(here));
     const args = [...convert(here), '--out', outOf(here), '--apply', '--wait', '0'];
@@ -73,7 +73,7 @@ describe('a folder that another batch writes to', () => {
     expect(here.read('vm.xml')).toBe(converted);
   });
 
-  it('may be read: for a dry run, and for results elsewhere', async () => {
+  it('may be read for a dry run and for results elsewhere', async () => {
     const here = sandbox({ 'vm.xml': text });
     const args = [...convert(here), '--wait', '0'];
     const [dry, out] = await whileLocked(here.folder, () => [
@@ -85,8 +85,8 @@ describe('a folder that another batch writes to', () => {
   });
 });
 
-describe('two batches on one folder with a state folder each', () => {
-  it('take turns: every file is converted by one of them, whole', async () => {
+describe('two batches on one folder with different state folders', () => {
+  it('take turns: one of them converts each file completely', async () => {
     const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`vm-${i}.xml`, text]));
     const here = sandbox(files);
     const states = ['one', 'two'].map((name) => join(here.folder, '..', name));
@@ -99,7 +99,7 @@ describe('two batches on one folder with a state folder each', () => {
   });
 });
 
-describe('what a killed batch left behind', () => {
+describe('an incomplete file of a killed batch', () => {
   it('is removed from the folder by the next batch that changes it, not by a dry run', () => {
     const here = sandbox({ 'vm.xml': text, [`sub/${LEFTOVER}`]: 'half' });
     here.batch(...convert(here));

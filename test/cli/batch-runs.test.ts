@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { convert, converted, sandbox, text, verdicts } from './batch-sandbox.js';
 import { REPOSITORY, vsmmu } from './run.js';
 
-describe('runs', () => {
-  it('are listed with what they changed, and those in which nothing happened are not kept', () => {
+describe('batch runs', () => {
+  it('are listed with their changes, and runs in which nothing happened are not kept', () => {
     const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     here.batch(...convert(here), '--in-place', '--apply');
@@ -16,14 +16,14 @@ describe('runs', () => {
     expect(runs).toMatchObject([{ of: here.folder, changed: 1, restored: 1, failed: 0 }]);
   });
 
-  it('are named in the document of --json only where they are kept', () => {
+  it('are named in the output of --json only if they are kept', () => {
     const here = sandbox({ 'vm.xml': text });
     const apply = () => JSON.parse(here.batch(...convert(here), '--in-place', '--apply', '--json').stdout);
     expect(apply().run).toMatch(/^\d{4}-\d{8}T\d{6}Z$/);
     expect(apply()).toMatchObject({ changed: false, run: null });
   });
 
-  it('say how to go on or back in words that a shell takes', () => {
+  it('print commands for resume and rollback that a shell accepts', () => {
     const here = sandbox({ 'vm.xml': text });
     const state = join(here.state, "it's");
     const { stderr } = vsmmu(['batch', ...convert(here), '--in-place', '--apply', '--state', state]);
@@ -47,14 +47,14 @@ describe('runs', () => {
     expect(ids()).toEqual([third]);
   });
 
-  it('go on where they were, whatever the journal ends with', () => {
+  it('resume where they were interrupted, whatever the last line of the journal', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
     const journal = join(here.state, 'runs', run, 'journal.jsonl');
     const lines = readFileSync(journal, 'utf8').split('\n');
     const begins = lines.filter((line) => /"run"|"begin"/.test(line));
-    // Killed between the change of both files and its entry, in the middle of writing that.
+    // Killed after both files were changed, while it was writing the entry.
     writeFileSync(journal, `${begins.join('\n')}\n{"event":"do`);
     const resumed = here.batch('resume', '--json');
     expect(JSON.parse(resumed.stdout)).toMatchObject({ totals: { converted: 2 } });
@@ -62,7 +62,7 @@ describe('runs', () => {
     expect([here.read('a.xml'), here.read('b.xml')]).toEqual([text, text]);
   });
 
-  it('go on with what was begun and not done', () => {
+  it('resume with files whose conversion is incomplete', () => {
     const here = sandbox({ 'a.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
@@ -77,7 +77,7 @@ describe('runs', () => {
     expect(here.read('a.xml')).toBe(converted);
   });
 
-  it('are not gone on with where none is unfinished', () => {
+  it('are not resumed if none is unfinished', () => {
     const here = sandbox({ 'a.xml': text });
     expect(here.batch('resume')).toMatchObject({
       code: 2,
@@ -86,7 +86,7 @@ describe('runs', () => {
   });
 
   it.each([['resume'], ['rollback'], ['prune', '--keep', '0'], ['list']])(
-    'are looked for by %s without making a folder for them',
+    'are searched by %s without creating a folder for them',
     (...args) => {
       const here = sandbox({});
       here.batch(...args);
@@ -94,7 +94,7 @@ describe('runs', () => {
     },
   );
 
-  it('cannot be in a file: one line says so', () => {
+  it('give a one-line error if the state folder is a file', () => {
     const here = sandbox({});
     writeFileSync(here.state, '');
     expect(here.batch('list')).toMatchObject({
@@ -103,11 +103,11 @@ describe('runs', () => {
     });
   });
 
-  it('are rolled back from the newest that changed something', () => {
+  it('are rolled back from the newest one with changes', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [first] = readdirSync(join(here.state, 'runs'));
-    // A run that is kept, since something failed in it, and that changed nothing.
+    // A run without changes, which is kept because a domain failed.
     const lines = readFileSync(join(here.state, 'runs', first ?? '', 'journal.jsonl'), 'utf8').split('\n');
     const settled = JSON.stringify({ event: 'settled', id: 'c.xml', name: 'c', verdict: 'failed' });
     mkdirSync(join(here.state, 'runs/9999-20260101T000000Z'));
@@ -115,7 +115,7 @@ describe('runs', () => {
     expect(verdicts(here.batch('rollback', '--json'))).toEqual({ 'a.xml': 'restored', 'b.xml': 'restored' });
   });
 
-  it('are rolled back from the newest also when the clock has gone back since', () => {
+  it('are rolled back from the newest one even if the clock was set back', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': 'not yet' });
     here.batch(...convert(here), '--in-place', '--apply');
     const runs = join(here.state, 'runs');
@@ -126,7 +126,7 @@ describe('runs', () => {
     expect(here.batch('list').stdout).toMatch(/^0001-9999.*\n0002-/);
   });
 
-  it('are rolled back file by file, and never the wrong one of two domains of a name', () => {
+  it('are rolled back by file, so that two domains with the same name are not confused', () => {
     const here = sandbox({ 'h1/vm.xml': text, 'h2/vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const ambiguous = here.batch('rollback', 'ml-train-01');
@@ -136,13 +136,13 @@ describe('runs', () => {
     expect(here.read('h1/vm.xml')).toBe(converted);
   });
 
-  it('that somebody began to take back are not gone on with', () => {
+  it('are not resumed if their rollback has begun', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': 'broken' });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
     const journal = join(here.state, 'runs', run, 'journal.jsonl');
     const lines = readFileSync(journal, 'utf8').split('\n');
-    // Interrupted, and its rollback killed between the change of the file and its entry.
+    // Interrupted; its rollback was killed between the change of the file and the journal entry.
     const undo = JSON.stringify({ event: 'undo', at: '2026-01-01T00:00:00.000Z', id: 'a.xml' });
     writeFileSync(journal, [...lines.filter((line) => line && !line.includes('"end"')), undo, ''].join('\n'));
     writeFileSync(join(here.folder, 'a.xml'), text);

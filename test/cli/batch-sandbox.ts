@@ -1,4 +1,4 @@
-/** Folders of domains, and `vsmmu batch` run on them as a user would. */
+/** Folders of domains, and functions that run `vsmmu batch` on them as a user would. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
@@ -6,12 +6,12 @@ import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
 /** The host of the sample's topology. */
 export const HOST = join(REPOSITORY, 'samples/hosts/host-a.json');
 export const SAMPLE = join(REPOSITORY, 'samples/domains/ml-train.xml');
-/** A domain that can be converted for it. */
+/** A domain that can be converted for `HOST`. */
 export const text = readFileSync(SAMPLE, 'utf8');
-/** What it is then. */
+/** The same domain, converted. */
 export const converted = vsmmu(['rewrite', '--topology', HOST, SAMPLE]).stdout;
 
-/** A folder of files, and another for the state. */
+/** A folder of files, and a state folder. */
 export interface Sandbox {
   readonly folder: string;
   readonly state: string;
@@ -35,10 +35,10 @@ export function sandbox(files: Readonly<Record<string, string>>): Sandbox {
   };
 }
 
-/** The command line that tells what would become of them. */
+/** The arguments of a dry run on the folder. */
 export const convert = ({ folder }: Sandbox): string[] => ['convert', '--dir', folder, '--topology', HOST];
 
-/** What became of each domain, by its file, as `--json` tells. */
+/** The verdict for each domain, by its file, as `--json` reports it. */
 export const verdicts = (run: Run): Record<string, string> =>
   Object.fromEntries(
     (JSON.parse(run.stdout) as { domains: { id: string; verdict: string }[] }).domains.map((d) => [d.id, d.verdict]),

@@ -7,10 +7,10 @@ import { REPOSITORY, type Run } from './run.js';
 
 const OTHER = text.replace('aarch64', 'x86_64');
 const name = (i: number): string => `vm-${String(i).padStart(3, '0')}.xml`;
-/** Files whose backups are written first, then files that take no time. */
+/** Files that need a backup, followed by files that take no time. */
 const UNEQUAL = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [name(i), i < 32 ? text : OTHER]));
 
-/** Runs a batch with a script that Node loads into every thread before anything else. */
+/** Runs a batch with a script that Node loads first in every thread. */
 function batchWith(script: string, here: Sandbox, args: readonly string[]): Run {
   const file = join(here.folder, '../preload.cjs');
   writeFileSync(file, `const { isMainThread, parentPort, threadId } = require('node:worker_threads');\n${script}`);
@@ -53,14 +53,14 @@ describe('a batch with several threads', () => {
       /a worker thread failed: broken/,
     ],
     [
-      'answers for another file',
+      'returns the result of another file',
       `if (!isMainThread) {
         const post = parentPort.postMessage.bind(parentPort);
         parentPort.postMessage = (result) => post({ ...result, path: 'other.xml' });
       }`,
       /a worker thread failed: it returned a result for other\.xml, which it was not given/,
     ],
-  ])('is not complete when a thread %s: exit code 3, and the run can be resumed', (_, script, message) => {
+  ])('is incomplete if a thread %s: exit code 3, and the run can be resumed', (_, script, message) => {
     const here = sandbox(UNEQUAL);
     const run = batchWith(script, here, [...convert(here), '--in-place', '--apply', '--jobs', '2', '--json']);
     expect(run.code).toBe(3);

@@ -16,7 +16,7 @@ import { describe, expect, it } from 'vitest';
 import { convert, converted, HOST, SAMPLE, sandbox, text, verdicts } from './batch-sandbox.js';
 import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
 
-/** Of every kind one. */
+/** One file of each kind. */
 const MIXED = {
   'a/vm.xml': text,
   'b/other.xml': text.replace('aarch64', 'x86_64'),
@@ -28,7 +28,7 @@ const MIXED = {
 };
 
 describe('batch convert of a folder', () => {
-  it('tells what it would do and does nothing', () => {
+  it('reports what it would do, and changes nothing', () => {
     const here = sandbox(MIXED);
     const run = here.batch(...convert(here), '--json');
     expect(run.code).toBe(1);
@@ -54,7 +54,7 @@ describe('batch convert of a folder', () => {
     expect(verdicts(here.batch(...relayout, '--json'))).toEqual({ 'a/vm.xml': 'unchanged' });
   });
 
-  it('says in a table what would become of each domain, and why of none', () => {
+  it('prints a table with the verdict of each domain, and the reason if it is not converted', () => {
     const here = sandbox({ 'a/vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64') });
     expect(here.batch(...convert(here))).toMatchObject({
       code: 0,
@@ -64,7 +64,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     });
   });
 
-  it('says how many host devices of a domain are placed, where some stay', () => {
+  it('prints how many host devices of a domain are placed, if some stay on pcie.0', () => {
     const here = sandbox({ 'vm.xml': text });
     const bypass = [...convert(here), '--bypass', '0000:31:10.2'];
     const page = join(here.folder, '../report.html');
@@ -75,13 +75,13 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(domains).toMatchObject([{ devices: { placed: 1, total: 5 } }]);
   });
 
-  it('says of each finding which file it is in, and where', () => {
+  it('prints the file and the location of each diagnostic', () => {
     const here = sandbox({ 'a/vm.xml': text });
     const { stderr } = here.batch(...convert(here));
     expect(stderr).toContain(`${join(here.folder, 'a/vm.xml')}:125:5: warning: device-without-group: `);
   });
 
-  it('warns once where the libvirt installed here would drop what it writes, unless another is named', () => {
+  it('warns once if the installed libvirt would drop what it writes, unless --libvirt names another', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': text });
     const old = temporaryFolder();
     for (const file of ['domaincommon.rng', 'basictypes.rng']) writeFileSync(join(old, file), '<grammar/>');
@@ -128,7 +128,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(JSON.parse(again.stdout)).toMatchObject({ changed: false, totals: { unchanged: 1 } });
   });
 
-  it('goes on when nobody reads what it tells', () => {
+  it('continues if its output is closed', () => {
     const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`vm-${i}.xml`, text]));
     const here = sandbox(files);
     const args = [...convert(here), '--in-place', '--apply', '--state', here.state, '--jobs', '1', '--quiet'];
@@ -137,7 +137,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(readdirSync(here.folder).filter((file) => here.read(file) !== converted)).toEqual([]);
   });
 
-  it('gives the files back what they were, byte for byte', () => {
+  it('restores the files byte for byte on rollback', () => {
     const here = sandbox(MIXED);
     here.batch(...convert(here), '--in-place', '--apply');
     const back = here.batch('rollback', '--json');
@@ -146,7 +146,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(here.read('a/vm.xml')).toBe(text);
   });
 
-  it('keeps a file that was edited since, and says so, unless it is forced', () => {
+  it('keeps a file that was edited afterwards, and reports it, unless --force is given', () => {
     const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const edited = converted.replace('ml-train-01', 'edited');
@@ -160,7 +160,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(here.read('vm.xml')).toBe(text);
   });
 
-  it('puts no backup back that is not what was kept', () => {
+  it('does not restore a backup that was changed', () => {
     const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [run = ''] = readdirSync(join(here.state, 'runs'));
@@ -170,7 +170,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(here.read('vm.xml')).toBe(converted);
   });
 
-  it('leaves symbolic links alone, whose targets are somewhere else or have a name of their own', () => {
+  it('ignores symbolic links, since their targets are elsewhere or are found by name', () => {
     const here = sandbox({ 'vm.xml': text });
     symlinkSync('vm.xml', join(here.folder, 'link.xml'));
     symlinkSync('/etc', join(here.folder, 'etc'));
@@ -178,7 +178,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(verdicts(run)).toEqual({ 'link.xml': 'skipped', 'vm.xml': 'converted' });
   });
 
-  it('takes a link to the folder for the folder itself, whose files would be lost', () => {
+  it('treats a link to the folder as the folder itself, so that no files are lost', () => {
     const here = sandbox({ 'vm.xml': text });
     const link = join(here.folder, '../link');
     symlinkSync('in', link);
@@ -192,7 +192,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(here.read('vm.xml')).toBe(text);
   });
 
-  it('keeps what it knows for its owner alone', () => {
+  it('makes its state readable by its owner only', () => {
     const here = sandbox({ 'vm.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const paths = readdirSync(here.state, { recursive: true, encoding: 'utf8' });
@@ -200,7 +200,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(open).toEqual([]);
   });
 
-  it('takes the host of each domain from a map, by path, by name, or for all others', () => {
+  it('takes the host of each domain from a map, by path, by name, or the default', () => {
     const gh200 = readFileSync(join(REPOSITORY, 'samples/domains/gh200-vm.xml'), 'utf8');
     const here = sandbox({ 'a/vm.xml': text, 'b/vm.xml': gh200, 'c/vm.xml': text.replace('ml-train-01', 'third') });
     const map = join(here.folder, '../map.json');
@@ -213,7 +213,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(verdicts(run())['c/vm.xml']).toBe('convert');
   });
 
-  it('gives the same with one thread as with several', () => {
+  it('gives the same results with one thread as with several', () => {
     const files = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`vm-${i}.xml`, text]));
     const here = sandbox(files);
     expect(here.batch(...convert(here), '--jobs', '1').stdout).toBe(here.batch(...convert(here), '--jobs', '3').stdout);
@@ -230,7 +230,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(existsSync(`${page}.part`)).toBe(false);
   });
 
-  it('says in its report which host, when, which version and with which options, and shows guest addresses', () => {
+  it('writes the host, time, version, options and guest addresses into its report', () => {
     const here = sandbox({ 'vm.xml': text });
     const page = join(here.folder, '../report.html');
     here.batch(...convert(here), '--html', page);
@@ -245,7 +245,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(html).toContain(`>${address}<`);
   });
 
-  it('writes its report in the place of no pipe and no folder, and says so before it does anything', () => {
+  it('refuses a pipe or a folder as its report before it changes anything', () => {
     const here = sandbox({ 'vm.xml': text });
     const pipe = join(here.folder, '../pipe');
     spawnSync('mkfifo', [pipe]);
@@ -260,7 +260,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(here.read('vm.xml')).toBe(text);
   });
 
-  it('sums up what it did before the disk was full', () => {
+  it('prints a summary of its work up to the moment when the disk is full', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': text });
     const page = join(here.folder, '../report.html');
     const command = ['batch', ...convert(here), '--state', here.state, '--jobs', '1', '--html', page];
@@ -273,7 +273,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(existsSync(page)).toBe(false);
   });
 
-  it('skips a pipe, which it would wait for, and says so', () => {
+  it('skips a pipe, on which it would block, and reports it', () => {
     const here = sandbox({ 'vm.xml': text });
     spawnSync('mkfifo', [join(here.folder, 'pipe.xml')]);
     const { code, stdout } = here.batch(...convert(here));
@@ -281,7 +281,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(stdout).toMatch(/^skipped +pipe\.xml +not a regular file$/m);
   });
 
-  it('draws each domain on the host that a map names for it', () => {
+  it('draws each domain on its host from a map', () => {
     const here = sandbox({ 'vm.xml': text });
     const [map, page] = [join(here.folder, '../map.json'), join(here.folder, '../report.html')];
     writeFileSync(map, JSON.stringify({ 'vm.xml': HOST }));
@@ -300,12 +300,12 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
   });
 });
 
-describe('a folder that is no good', () => {
+describe('an unusable folder', () => {
   it.each([
-    ['where it is told what would be done', [], []],
-    ['where a run would begin, of which nothing is kept', ['--in-place', '--apply'], []],
-    ['for a report that cannot be written', ['--in-place', '--apply', '--html', '/nonexistent/x.html'], ['vm.xml']],
-  ])('is one line and exit code 3 %s', (_, args, files) => {
+    ['in a dry run', [], []],
+    ['before a run, of which nothing is kept', ['--in-place', '--apply'], []],
+    ['with a report that cannot be written', ['--in-place', '--apply', '--html', '/nonexistent/x.html'], ['vm.xml']],
+  ])('gives a one-line error and exit code 3 %s', (_, args, files) => {
     const here = sandbox(Object.fromEntries(files.map((file) => [file, text])));
     const run = here.batch(...convert(here), ...args);
     expect(run).toMatchObject({ code: 3, stdout: '' });
@@ -313,13 +313,13 @@ describe('a folder that is no good', () => {
     expect(existsSync(here.state)).toBe(false);
   });
 
-  it('is one document with --json, too', () => {
+  it('gives one JSON document with --json, too', () => {
     const here = sandbox({ 'vm.xml': text });
     const run = here.batch(...convert(here), '--html', '/nonexistent/x.html', '--json');
     expect(JSON.parse(run.stdout)).toMatchObject({ changed: false, diagnostics: [{ code: 'file-unwritable' }] });
   });
 
-  it('does not keep the rest from being converted where one file of it cannot be written', () => {
+  it('does not prevent the conversion of other files if one cannot be written', () => {
     const here = sandbox({ 'vm.xml': text, 'sub/vm.xml': text });
     const out = join(here.folder, '../out');
     mkdirSync(out);
@@ -332,29 +332,29 @@ describe('a folder that is no good', () => {
 
 describe('the command line of batch', () => {
   it.each<[title: string, args: string[], says: RegExp]>([
-    ['no part', ['batch'], /batch does nothing by itself; give one of convert, list/],
-    ['a part that there is not', ['batch', 'convrt'], /did you mean batch convert\?/],
+    ['no subcommand', ['batch'], /batch does nothing by itself; give one of convert, list/],
+    ['an unknown subcommand', ['batch', 'convrt'], /did you mean batch convert\?/],
     ['no domain', ['batch', 'convert'], /give the names of domains, or --all/],
     ['domains and --all', ['batch', 'convert', '--all', 'vm'], /give the names of domains, or --all/],
-    ['domains of a folder', ['batch', 'convert', '--dir', '.', 'vm'], /with --dir no domain is named: vm/],
+    ['names of domains with --dir', ['batch', 'convert', '--dir', '.', 'vm'], /with --dir no domain is named: vm/],
     ['--dir and --connect', ['batch', 'convert', '--dir', '.', '--connect', 'x'], /exclude each other/],
     ['--out without --dir', ['batch', 'convert', '--all', '--out', 'x'], /--out goes with --dir/],
     ['--out in --dir', ['batch', 'convert', '--dir', '.', '--out', './x'], /--out is a folder of --dir/],
     ['--state in --dir', ['batch', 'convert', '--dir', '.', '--state', 'x/y'], /--state is a folder of --dir/],
-    ['--apply without a place', ['batch', 'convert', '--dir', '.', '--apply'], /needs --out or --in-place/],
+    ['--apply without --out or --in-place', ['batch', 'convert', '--dir', '.', '--apply'], /needs --out or --in-place/],
     [
-      'jobs that are no number',
+      'a value of --jobs that is not a number',
       ['batch', 'convert', '--dir', 'samples', '--topology', HOST, '--jobs', 'x'],
       /--jobs takes a number/,
     ],
     [
-      'a remote libvirt without its host',
+      'a remote libvirt without a topology',
       ['batch', 'convert', '--connect', 'qemu+ssh://h/system', '--all'],
       /another machine/,
     ],
-    ['a URI that is none', ['batch', 'convert', '--connect', 'a b', '--all'], /is not the URI/],
-    ['a run that there is not', ['batch', 'resume', '--state', '/nonexistent/..', '../x'], /there is no run/],
-    ['nothing to remove', ['batch', 'prune', '--state', '/nonexistent'], /say what to remove/],
+    ['an invalid URI', ['batch', 'convert', '--connect', 'a b', '--all'], /is not the URI/],
+    ['an unknown run', ['batch', 'resume', '--state', '/nonexistent/..', '../x'], /there is no run/],
+    ['prune without a selection', ['batch', 'prune', '--state', '/nonexistent'], /say what to remove/],
   ])('is refused with one line and exit code 2: %s', (_, args, says) => {
     const run = vsmmu(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });

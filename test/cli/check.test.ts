@@ -7,7 +7,7 @@ const HOST = ['--topology', 'samples/hosts/host-a.json'];
 const sample = (name: string, kind = 'broken') => `samples/${kind}/${name}.xml`;
 const text = (file: string) => readFileSync(join(REPOSITORY, file), 'utf8');
 
-/** A copy of a sample that may be changed. */
+/** Copies a sample to a temporary folder. */
 function copyOf(name: string): string {
   const file = join(temporaryFolder(), 'vm.xml');
   writeFileSync(file, text(sample(name)));
@@ -15,7 +15,7 @@ function copyOf(name: string): string {
 }
 
 describe('vsmmu check', () => {
-  it('says nothing of a domain that is in order', () => {
+  it('prints nothing about a valid domain', () => {
     expect(vsmmu(['check', ...HOST, sample('device-without-iommufd', 'mended')])).toEqual({
       code: 0,
       stdout: '',
@@ -23,7 +23,7 @@ describe('vsmmu check', () => {
     });
   });
 
-  it('says a line a finding, as compilers do, and exits with 1', () => {
+  it('prints one line per error, as compilers do, and exits with 1', () => {
     const { code, stdout, stderr } = vsmmu(['check', ...HOST, sample('device-without-iommufd')]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toBe(
@@ -31,13 +31,13 @@ describe('vsmmu check', () => {
     );
   });
 
-  it('exits with 0 for warnings, and with 1 where they count as errors', () => {
+  it('exits with 0 for warnings, and with 1 if --strict turns them into errors', () => {
     const args = ['check', ...HOST, sample('spare-port-unguarded')];
     expect(vsmmu(args).code).toBe(0);
     expect(vsmmu([...args, '--strict']).code).toBe(1);
   });
 
-  it('looks at every file, and gives the highest exit code', () => {
+  it('checks every file, and returns the highest exit code', () => {
     const names = [sample('device-missing'), 'no-such.xml', 'README.md', sample('device-missing', 'mended')];
     const { code, stderr } = vsmmu(['check', ...HOST, ...names]);
     expect(code).toBe(3);
@@ -50,18 +50,18 @@ describe('vsmmu check', () => {
     expect(vsmmu(['check', ...HOST, 'README.md', sample('device-missing')]).code).toBe(2);
   });
 
-  it('takes standard input', () => {
+  it('reads standard input', () => {
     const { code, stderr } = vsmmu(['check', ...HOST], text(sample('chassis-duplicate')));
     expect(code).toBe(1);
     expect(stderr).toMatch(/^<stdin>:\d+:\d+: error: chassis-duplicate/);
   });
 
-  it('needs no host for what the XML tells, and says only that', () => {
+  it('needs no host with --no-host, and reports only errors that the XML shows', () => {
     expect(vsmmu(['check', '--no-host', sample('chassis-duplicate')]).code).toBe(1);
     expect(vsmmu(['check', '--no-host', sample('device-missing')]).code).toBe(0);
   });
 
-  it('prints what it found as JSON', () => {
+  it('prints its diagnostics as JSON', () => {
     const { stdout } = vsmmu(['check', '--json', '--quiet', ...HOST, sample('slot-invalid')]);
     expect(JSON.parse(stdout)).toMatchObject({
       changed: false,
@@ -85,7 +85,7 @@ describe('vsmmu check', () => {
 });
 
 describe('vsmmu check --fix', () => {
-  it('rewrites the file in which something is wrong, and keeps the old one where that is asked', () => {
+  it('rewrites a file with an error, and keeps the old file with --backup', () => {
     const file = copyOf('device-without-iommufd');
     expect(vsmmu(['check', '--fix', '--backup', '.orig', ...HOST, file])).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(readFileSync(file, 'utf8').match(/iommufd='yes'/g)).toHaveLength(2);
@@ -94,9 +94,9 @@ describe('vsmmu check --fix', () => {
   });
 
   it.each([
-    ['does not mend', 'chassis-duplicate'],
+    ['does not correct', 'chassis-duplicate'],
     ['cannot even read', 'controller-index-duplicate'],
-  ])('leaves a file as it is that a rewrite %s, and tells what is wrong', (_, name) => {
+  ])('leaves a file unchanged that a rewrite %s, and reports the error', (_, name) => {
     const file = copyOf(name);
     const { code, stderr } = vsmmu(['check', '--fix', ...HOST, file]);
     expect(code).toBe(1);
@@ -104,20 +104,20 @@ describe('vsmmu check --fix', () => {
     expect(readFileSync(file, 'utf8')).toBe(text(sample(name)));
   });
 
-  it('does not convert a domain for the sake of what that leaves as it is', () => {
+  it('does not convert a domain whose errors a conversion would not correct', () => {
     const before = text('samples/domains/ml-train.xml');
     const { code, stdout, stderr } = vsmmu(['check', '--fix', ...HOST, '-'], before);
     expect({ code, stdout }).toEqual({ code: 1, stdout: before });
     expect(stderr).toMatch(/^<stdin>:\d+:\d+: error: device-without-group/);
   });
 
-  it('prints what came on standard input, mended', () => {
+  it('prints the corrected domain if it came from standard input', () => {
     const { code, stdout } = vsmmu(['check', '--fix', ...HOST], text(sample('device-without-iommufd')));
     expect(code).toBe(0);
     expect(vsmmu(['check', ...HOST], stdout).stderr).toBe('');
   });
 
-  it('says in JSON which domains changed, and how', () => {
+  it('prints the changed domains and their changes as JSON', () => {
     const [good, bad] = [sample('device-without-iommufd', 'mended'), copyOf('device-without-iommufd')];
     const { stdout } = vsmmu(['check', '--fix', '--json', ...HOST, good, bad]);
     const { changed, domains } = JSON.parse(stdout);
@@ -128,7 +128,7 @@ describe('vsmmu check --fix', () => {
     ]);
   });
 
-  it('shows with --diff what would change, and writes nothing', () => {
+  it('prints the changes with --diff, and writes nothing', () => {
     const file = copyOf('device-without-iommufd');
     const { stdout } = vsmmu(['check', '--fix', '--diff', ...HOST, file]);
     expect(stdout).toContain("\n+      <driver iommufd='yes'/>\n");
@@ -137,7 +137,7 @@ describe('vsmmu check --fix', () => {
 });
 
 describe('vsmmu rewrite', () => {
-  it('converts a domain in which a check finds an error already, and warns of it', () => {
+  it('converts a domain that has an error already, and warns about it', () => {
     const broken = text('samples/domains/ml-train.xml').replace("chassis='4'", "chassis='3'");
     const { code, stdout, stderr } = vsmmu(['rewrite', ...HOST], broken);
     expect(code).toBe(0);

@@ -3,17 +3,17 @@ import { complete } from '../../src/cli/completion.js';
 
 const domains = (uri: string) => (uri === 'qemu:///system' ? ['vm1', 'vm2', 'other'] : []);
 
-/** The values of the candidates for the last word. */
+/** Returns the values of the candidates for the last word. */
 const values = async (...words: string[]) => (await complete(words, domains)).candidates.map(({ value }) => value);
 
 describe('completion of a command line', () => {
-  it('offers the commands, and the second words of batch and hook', async () => {
+  it('offers the commands, and the subcommands of batch and hook', async () => {
     expect(await values('re')).toEqual(['revert', 'rewrite']);
     expect(await values('hook', '')).toEqual(['install', 'status', 'uninstall']);
     expect(await values('batch', 'r')).toEqual(['resume', 'rollback']);
   });
 
-  it('offers no command that only programs call', async () => {
+  it('offers no internal command', async () => {
     expect(await values('')).not.toContain('complete');
     expect(await values('')).not.toContain('on-define-domain');
   });
@@ -23,7 +23,7 @@ describe('completion of a command line', () => {
     expect(await values('explain', '--spare')).toEqual([]);
   });
 
-  it('offers the values of an option, after a space as after =', async () => {
+  it('offers the values of an option, after a space and after =', async () => {
     expect(await values('rewrite', '--grouping', '')).toEqual(['smmu', 'device']);
     expect(await values('rewrite', '--grouping=s')).toEqual(['--grouping=smmu']);
   });
@@ -32,7 +32,7 @@ describe('completion of a command line', () => {
     ['an option that takes a file', ['rewrite', '--topology', ''], 'file'],
     ['an option that takes a folder', ['rewrite', '--sysfs', ''], 'folder'],
     ['a domain without --connect', ['rewrite', '--diff', ''], 'file'],
-  ])('asks the shell for names of files: %s', async (_, words, paths) => {
+  ])('asks the shell for file names: %s', async (_, words, paths) => {
     expect(await complete(words, domains)).toEqual({ candidates: [], paths });
   });
 

@@ -21,8 +21,8 @@ describe('--connect', () => {
     ['its name', 'vm', vm.uuid],
     ['its UUID', vm.uuid, vm.uuid],
     ['its UUID in capitals without dashes', vm.uuid.replaceAll('-', '').toUpperCase(), vm.uuid],
-    ['a UUID that is the name of another domain', DOMAINS[2].name, vm.uuid],
-    ['a name that begins as another', 'vm2', DOMAINS[1].uuid],
+    ['its UUID, which is also the name of another domain', DOMAINS[2].name, vm.uuid],
+    ['a name that begins with the name of another', 'vm2', DOMAINS[1].uuid],
     ['a name that is a number', '1', DOMAINS[3].uuid],
   ])('picks a domain by %s', (_, operand, uuid) => {
     start();
@@ -31,14 +31,14 @@ describe('--connect', () => {
     expect(stdout).toContain(`<uuid>${uuid}</uuid>`);
   });
 
-  it('has no domain of a part of a name', () => {
+  it('finds no domain by a part of its name', () => {
     start();
     const { code, stderr } = rewrite('v');
     expect(code).toBe(2);
     expect(stderr).toMatch(/error: domain-unknown: qemu:\/\/\/system has no domain v/);
   });
 
-  it('takes it for no error that virsh reconnected', () => {
+  it('does not treat a reconnect of virsh as an error', () => {
     const virsh = start();
     virsh.complain('list --all --uuid --name', 'error: Reconnected to the hypervisor');
     expect(rewrite('vm')).toMatchObject({ code: 0, stdout: after });
@@ -46,7 +46,7 @@ describe('--connect', () => {
 });
 
 describe('--define', () => {
-  it('defines the result, keeps the former definition for its owner alone, and says where', () => {
+  it('defines the result, keeps the former definition readable by its owner only, and prints its path', () => {
     const virsh = start();
     const state = temporaryFolder();
     const run = rewrite('--define', '--yes', '--state', state, 'vm');
@@ -74,7 +74,7 @@ describe('--define', () => {
     expect(dumps.filter((line) => !line.endsWith(' --inactive --security-info'))).toEqual([]);
   });
 
-  it('gives the path of the former definition with --json', () => {
+  it('prints the path of the former definition with --json', () => {
     start();
     const state = temporaryFolder();
     const result = JSON.parse(rewrite('--define', '--yes', '--json', '--state', state, 'vm').stdout);
@@ -82,7 +82,7 @@ describe('--define', () => {
     expect(readFileSync(result.backup, 'utf8')).toBe(before);
   });
 
-  it('defines nothing where nothing changes, and keeps nothing', () => {
+  it('defines nothing and keeps nothing if nothing changes', () => {
     const virsh = start();
     virsh.put(vm.uuid, after);
     const state = temporaryFolder();
@@ -93,7 +93,7 @@ describe('--define', () => {
     expect(existsSync(join(state, 'defined'))).toBe(false);
   });
 
-  it('defines nothing where the former definition cannot be kept', () => {
+  it('defines nothing if the former definition cannot be kept', () => {
     const virsh = start();
     const run = rewrite('--define', '--yes', '--state', '/dev/null', 'vm');
     expect(run.code).toBe(3);
@@ -101,7 +101,7 @@ describe('--define', () => {
     expect(virsh.defined()).toBeUndefined();
   });
 
-  it('defines nothing where somebody changed the domain in the meantime', () => {
+  it('defines nothing if the domain was changed in the meantime', () => {
     const virsh = start();
     virsh.put(vm.uuid, before.replace('4194304', '8388608'), 'later');
     const state = temporaryFolder();
@@ -112,7 +112,7 @@ describe('--define', () => {
     expect(existsSync(join(state, 'defined'))).toBe(false);
   });
 
-  it('defines no domain that only runs', () => {
+  it('does not define a transient domain', () => {
     const virsh = start();
     virsh.answer('list --uuid --all --persistent', '\n');
     const run = rewrite('--define', '--yes', '--state', temporaryFolder(), 'vm');
@@ -134,7 +134,7 @@ describe('--define', () => {
     expect(virsh.defined()).toBe(after);
   });
 
-  it('shows the change with --diff, and nothing that --quiet leaves out', () => {
+  it('prints the change with --diff, and no notes with --quiet', () => {
     start();
     const run = rewrite('--define', '--yes', '--diff', '--quiet', '--state', temporaryFolder(), 'vm');
     expect(run.code).toBe(0);
@@ -142,7 +142,7 @@ describe('--define', () => {
     expect(run.stderr).not.toContain('defined;');
   });
 
-  it('defines nothing without --yes where there is no terminal', () => {
+  it('defines nothing without --yes if there is no terminal', () => {
     const virsh = start();
     expect(rewrite('--define', '--state', temporaryFolder(), 'vm').code).toBe(2);
     expect(virsh.defined()).toBeUndefined();

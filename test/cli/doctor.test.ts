@@ -24,7 +24,7 @@ const firmware = (filename: string, architecture = 'aarch64') =>
 const AAVMF = '/usr/share/AAVMF/AAVMF_CODE.fd';
 const DESCRIPTOR = '/usr/share/qemu/firmware/60-edk2-aarch64.json';
 
-/** Files of a machine that has all that is needed, with their text. */
+/** Files of a machine that passes all checks, with their text. */
 const FILES: Readonly<Record<string, string>> = {
   '/dev/iommu': '',
   '/dev/kvm': '',
@@ -34,7 +34,7 @@ const FILES: Readonly<Record<string, string>> = {
   [AAVMF]: '',
 };
 
-/** A machine of these files; undefined takes one away. */
+/** A machine with these files changed; undefined removes a file. */
 function machine(
   changes: Readonly<Record<string, string | undefined>> = {},
   { architecture = 'aarch64', kernel = KERNEL, denied = '' } = {},
@@ -62,7 +62,7 @@ function withoutAcs({ topology }: Host): Host {
 
 const sample = (name: string) => readTopology(readFileSync(`${REPOSITORY}/samples/hosts/${name}.json`, 'utf8'), name);
 
-/** A sample host whose SMMUs can do this. */
+/** A sample host whose SMMUs have these features. */
 function hostWithFeatures(name: string, features: SmmuFeatures): Host {
   const { topology } = sample(name);
   return new Host({ ...topology, smmus: topology.smmus.map((smmu) => ({ ...smmu, features })) });
@@ -75,7 +75,7 @@ const ABLE: DoctorInput = {
   qemu: qemuOfVersion('11.1'),
 };
 
-/** What was found where something is otherwise than on a machine that has all that is needed. */
+/** The result for a machine that differs in `changes` from one that passes all checks. */
 const examined = (changes: Partial<DoctorInput>) => examine({ ...ABLE, ...changes });
 const about = (checks: readonly DoctorResult[], title: RegExp) =>
   checks.find((check) => title.test(`${check.of} ${check.title}`));

@@ -12,14 +12,14 @@ import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
 const LOCAL_SOFTWARE = ['--topology', 'samples/hosts/host-a.json', '--libvirt', '12.8', '--qemu', '11.1'];
 const after = vsmmu(['rewrite', ...LOCAL_SOFTWARE], before).stdout;
 
-/** A file for its owner alone, as virsh makes it. */
+/** A file readable by its owner only, as virsh makes it. */
 function fileOf(content: string | Uint8Array, name = 'virshX1Y2Z3.xml'): string {
   const file = join(temporaryFolder(), name);
   writeFileSync(file, content, { mode: 0o600 });
   return file;
 }
 
-/** Runs `vsmmu edit` with an editor that is a line of a shell; the file is its `$1`. */
+/** Runs `vsmmu edit` with a shell command as the editor; `$1` is the file. */
 function edit(file: string, { editor = 'false', args = [] as string[] } = {}): Run {
   const env = { ...process.env, VSMMU_EDITOR: `sh -c '${editor}' editor` };
   const argv = [join(REPOSITORY, 'bin/vsmmu'), 'edit', ...LOCAL_SOFTWARE, ...args, '--', file];
@@ -33,7 +33,7 @@ function edit(file: string, { editor = 'false', args = [] as string[] } = {}): R
 }
 
 describe('edit', () => {
-  it('rewrites the file in its place with --no-editor, and says what it did', () => {
+  it('rewrites the file in place with --no-editor, and reports its changes', () => {
     const file = fileOf(before);
     const { ino } = statSync(file);
     const run = edit(file, { args: ['--no-editor'] });
@@ -43,7 +43,7 @@ describe('edit', () => {
     expect(statSync(file)).toMatchObject({ ino, mode: 0o100600 });
   });
 
-  it('shows the editor the result, with what was done in a comment at its top, which goes', () => {
+  it('opens the result in the editor, with a report in a comment at the top, which it removes afterwards', () => {
     const file = fileOf(before);
     const seen = join(temporaryFolder(), 'seen');
     expect(edit(file, { editor: `cp "$1" ${seen}` }).code).toBe(0);
@@ -61,7 +61,7 @@ describe('edit', () => {
     expect(readFileSync(file, 'utf8')).toBe(after.replaceAll('4194304', '2097152'));
   });
 
-  it('leaves the file as it was when the editor fails, and fails', () => {
+  it('leaves the file unchanged and fails if the editor fails', () => {
     const file = fileOf(before);
     const run = edit(file, { editor: 'echo mine > "$1"; exit 7' });
     expect(run.code).toBe(3);
@@ -69,7 +69,7 @@ describe('edit', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
-  it('leaves a domain that cannot be placed as it was, and opens no editor without a terminal to ask on', () => {
+  it('leaves a domain that cannot be converted unchanged, and opens no editor if there is no terminal to ask on', () => {
     const other = before.replaceAll("bus='0x91'", "bus='0x7e'");
     const file = fileOf(other);
     const seen = join(temporaryFolder(), 'seen');
@@ -80,7 +80,7 @@ describe('edit', () => {
     expect(() => statSync(seen)).toThrow();
   });
 
-  it('refuses what was made of the domain where it would not start', () => {
+  it('refuses an edited domain that would not start', () => {
     const file = fileOf(before);
     const run = edit(file, { editor: 'sed -i /iommufd=/d "$1"' });
     expect(run.code).toBe(1);
@@ -88,7 +88,7 @@ describe('edit', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
-  it('keeps what was made of it where what is wrong was so before, and the conversion has said so', () => {
+  it('accepts an edited domain whose error existed before and was reported by the conversion', () => {
     const withoutGroup = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
     const file = fileOf(withoutGroup);
     const run = edit(file, { editor: 'sed -i s/4194304/2097152/ "$1"' });
@@ -97,7 +97,7 @@ describe('edit', () => {
     expect(readFileSync(file, 'utf8')).toContain('2097152');
   });
 
-  it('rewrites nothing with --check-only, and checks what the user made of it', () => {
+  it('rewrites nothing with --check-only, and checks the edited domain', () => {
     const file = fileOf(before);
     expect(edit(file, { editor: 'true', args: ['--check-only'] }).code).toBe(0);
     expect(readFileSync(file, 'utf8')).toBe(before);
@@ -105,13 +105,13 @@ describe('edit', () => {
 
   it.each<[what: string, content: string | Uint8Array]>([
     ['a network', '<network><name>default</name></network>\n'],
-    ['a snapshot of a domain', `<domainsnapshot><name>s</name>${before}</domainsnapshot>\n`],
-    ['nothing', ''],
+    ['a domain snapshot', `<domainsnapshot><name>s</name>${before}</domainsnapshot>\n`],
+    ['an empty file', ''],
     ['a domain that is cut off', before.slice(0, 2000)],
-    ['no XML', 'tree 1234\nparent 5678\n'],
-    ['no text', Buffer.from([0xff, 0xfe, 0, 1])],
+    ['a text that is not XML', 'tree 1234\nparent 5678\n'],
+    ['a file that is not text', Buffer.from([0xff, 0xfe, 0, 1])],
     ['more than 16 MiB', `<domain>${' '.repeat(16 * 1024 * 1024)}</domain>`],
-  ])('gives %s to the editor as it is, and leaves it as the editor does', (_, content) => {
+  ])('passes %s to the editor unchanged, and keeps the result of the editor', (_, content) => {
     const untouched = fileOf(content);
     expect(edit(untouched, { editor: 'true' }).code).toBe(0);
     expect(readFileSync(untouched).equals(Buffer.from(content))).toBe(true);
@@ -124,9 +124,9 @@ describe('edit', () => {
     [['save-image-edit', '/vm.save'], false],
     [['managedsave-edit', 'vm'], false],
     [[], false],
-  ])('below virsh with the arguments %j rewrites the file: %s', (args, rewritten) => {
+  ])('started by virsh with the arguments %j rewrites the file: %s', (args, rewritten) => {
     const file = fileOf(before);
-    // A process of that name and with those arguments, two above ours.
+    // A process of that name and with those arguments, two levels above `vsmmu edit`.
     const line = `sh -c '${process.execPath} bin/vsmmu edit --no-editor ${LOCAL_SOFTWARE.join(' ')} ${file}; exit $?'; exit $?`;
     const virsh = ['-c', 'exec -a virsh bash -s "$@"', 'bash', ...args];
     const { status, stderr } = spawnSync('bash', virsh, { cwd: REPOSITORY, input: line, encoding: 'utf8' });
@@ -135,7 +135,7 @@ describe('edit', () => {
     if (!rewritten) expect(stderr).toMatch(/^vsmmu: .*: nothing is rewritten\n$/);
   });
 
-  it('writes through no link', () => {
+  it('does not write through a link', () => {
     const target = fileOf(before);
     const link = join(temporaryFolder(), 'virshX1Y2Z3.xml');
     symlinkSync(target, link);
@@ -146,13 +146,13 @@ describe('edit', () => {
     expect(readFileSync(target, 'utf8')).toBe(before);
   });
 
-  it.each(['$(touch oops).xml', '--help', '12', 'it’s "so";.xml'])('takes a file called %s for a file', (name) => {
+  it.each(['$(touch oops).xml', '--help', '12', 'it’s "so";.xml'])('treats the operand %s as a file', (name) => {
     const file = fileOf(before, name);
     expect(edit(file, { editor: 'true' }).code).toBe(0);
     expect(readFileSync(file, 'utf8')).toBe(after);
   });
 
-  it('does not open itself for ever', () => {
+  it('does not start itself as the editor endlessly', () => {
     const file = fileOf(before);
     const script = fileOf(
       `#!/bin/sh\nexec ${process.execPath} ${REPOSITORY}bin/vsmmu edit ${LOCAL_SOFTWARE.join(' ')} "$1"\n`,
@@ -183,7 +183,7 @@ describe('the user’s own editor', () => {
     [{ VISUAL: '/opt/vsmmu/bin/vsmmu edit --spare-ports 1', EDITOR: 'emacs -nw' }, 'emacs -nw'],
     [{ VISUAL: 'node "/opt/bin/vsmmu" edit', EDITOR: 'ed' }, 'ed'],
     [{ EDITOR: ' ', VISUAL: 'vim /home/vsmmu/edit' }, 'vim /home/vsmmu/edit'],
-  ])('is the first of %j that is not us', (environment, editor) => {
+  ])('is the first of %j that is not vsmmu', (environment, editor) => {
     expect(userEditor(environment)).toBe(editor);
   });
 });
@@ -192,13 +192,13 @@ describe('the comment at the top', () => {
   const found = (message: string): Located => ({ file: 'vm', code: 'usage', severity: 'note', message });
 
   it.each(['<domain/>', "<?xml version='1.0'?>\n<domain/>\n", '<!-- mine -->\n<domain/>', '\n\n<domain/>'])(
-    'comes and goes without a trace: %j',
+    'is added and removed without a trace: %j',
     (xml) => {
       expect(withoutHeader(withHeader(xml, [found('a'), found('b')]))).toBe(xml);
     },
   );
 
-  it('stays a comment, whatever is said in it', () => {
+  it('stays a comment, whatever its text', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: fc.constantFrom('-', '>', '!', '<', 'a', '\n', ' ') })), (messages) => {
         const header = withHeader('', messages.map(found));
@@ -209,12 +209,12 @@ describe('the comment at the top', () => {
     );
   });
 
-  it('goes although the user changed it', () => {
+  it('is removed even if the user changed it', () => {
     const edited = withHeader('<domain/>', [found('a')]).replace('note', 'NOTE\n\n');
     expect(withoutHeader(edited)).toBe('<domain/>');
   });
 
-  it('is not taken for one elsewhere', () => {
+  it('is recognized only at the top of the file', () => {
     const xml = '<domain>\n<!-- vsmmu edit: mine -->\n</domain>';
     expect(withoutHeader(xml)).toBe(xml);
   });

@@ -6,12 +6,12 @@ import { CODES, type DiagnosticCode } from '../../src/diagnostics/codes.js';
 import { parseXml } from '../../src/xml/document.js';
 import { vsmmu } from './run.js';
 
-/** What is wrong in these is that it is no XML, or a start tag is all that there is to show. */
+/** The examples of these codes are not XML, or consist of a start tag only. */
 const NOT_XML = new Set<string>(['xml-syntax', 'xml-doctype', 'domain-without-kvm'] satisfies DiagnosticCode[]);
 
 const explanations = Object.entries(CODES);
 
-/** Where people see the end of a line. */
+/** Width of a usual terminal. */
 const COLUMNS = 80;
 
 describe('explain', () => {

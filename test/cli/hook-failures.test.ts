@@ -1,4 +1,4 @@
-/** What libvirt's hook answers where the check cannot complete, or is not what was installed. */
+/** The answers of libvirt's hook if the check cannot complete, or if an installed file was changed. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,14 +6,14 @@ import { describe, expect, it } from 'vitest';
 import { broken, call, converted, install, KILLED, PREPARE, sysfs, TARGET } from './hook-place.js';
 import { temporaryFolder, vsmmu } from './run.js';
 
-describe('the script of the hook, where the check cannot complete,', () => {
+describe('the script of the hook, if the check cannot complete,', () => {
   it.each<[what: string, input: string | Uint8Array]>([
     ['cut off', broken.slice(0, 6000)],
-    ['no XML', 'hostdev'],
-    ['no text', Buffer.concat([Buffer.from('hostdev'), Buffer.from([0xff, 0xfe])])],
-    ['no domain', '<network><hostdev/></network>'],
-    ['of more than 16 MiB', `<domain><hostdev/>${' '.repeat(16 * 1024 * 1024)}</domain>`],
-  ])('lets a domain that is %s start with warn, and not with enforce', (_, input) => {
+    ['not XML', 'hostdev'],
+    ['not text', Buffer.concat([Buffer.from('hostdev'), Buffer.from([0xff, 0xfe])])],
+    ['not a domain', '<network><hostdev/></network>'],
+    ['larger than 16 MiB', `<domain><hostdev/>${' '.repeat(16 * 1024 * 1024)}</domain>`],
+  ])('starts a domain that is %s with warn, and not with enforce', (_, input) => {
     expect(call(install({}).script, PREPARE, input)).toMatchObject({ code: 0, stdout: '' });
     const { code, stderr } = call(install({ hook: 'enforce' }).script, PREPARE, input);
     expect(code).toBe(1);
@@ -21,11 +21,11 @@ describe('the script of the hook, where the check cannot complete,', () => {
   });
 
   it.each([
-    ['Node that is gone (127)', /^node=.*/m, "node='/nowhere'"],
-    ['Node that may not be run (126)', /^node=.*/m, "node='/etc/passwd'"],
-    ['Node that dies by a signal', /^node=.*/m, `node='${KILLED}'`],
-    ['vsmmu that is gone', /^vsmmu=.*/m, "vsmmu='/nowhere'"],
-  ])('takes no %s for an answer, unless policy says enforce', (_, line, instead) => {
+    ['Node is missing (127)', /^node=.*/m, "node='/nowhere'"],
+    ['Node is not executable (126)', /^node=.*/m, "node='/etc/passwd'"],
+    ['a signal ends Node', /^node=.*/m, `node='${KILLED}'`],
+    ['vsmmu is missing', /^vsmmu=.*/m, "vsmmu='/nowhere'"],
+  ])('lets the domain start unless the policy has enforce: %s', (_, line, instead) => {
     writeFileSync(KILLED, '#!/bin/sh\nkill -SEGV $$\n', { mode: 0o755 });
     for (const [hook, code] of [
       ['warn', 0],
@@ -40,11 +40,11 @@ describe('the script of the hook, where the check cannot complete,', () => {
 
   it.each([
     ['an empty file', ''],
-    ['a program that is cut off in the middle', "console.log('allow"],
+    ['a truncated program', "console.log('allow"],
     ['a program that exits with 0', 'process.exit(0)'],
-    ['a program that ends before it is done', 'setImmediate(() => {})'],
-    ['a program that says something else', "console.log('allowed to be seen')"],
-  ])('takes %s for no permission', (_, program) => {
+    ['a program that ends too early', 'setImmediate(() => {})'],
+    ['a program that prints something else', "console.log('allowed to be seen')"],
+  ])('does not treat %s as a permission', (_, program) => {
     for (const [hook, code] of [
       ['warn', 0],
       ['enforce', 1],
@@ -64,7 +64,7 @@ describe('the script of the hook, where the check cannot complete,', () => {
     ['that is closed', '<&-'],
     ['that cannot be read', '</'],
     ['that is cut off before its devices', '<"$2"'],
-  ])('lets a domain start with warn from a standard input %s, and not with enforce', (_, redirection) => {
+  ])('starts a domain with warn, and not with enforce, from a standard input %s', (_, redirection) => {
     const beginning = join(temporaryFolder(), 'beginning.xml');
     writeFileSync(beginning, converted.slice(0, 100));
     for (const [hook, code] of [
@@ -83,7 +83,7 @@ describe('the script of the hook, where the check cannot complete,', () => {
   it.each([
     ['warn', 0],
     ['enforce', 1],
-  ])('with %s, ends with %i where no process can be started', (hook, code) => {
+  ])('with %s, exits with %i if no process can be started', (hook, code) => {
     const { script } = install({ hook });
     const location = temporaryFolder();
     chmodSync(location, 0o755);
@@ -99,7 +99,7 @@ describe('the script of the hook, where the check cannot complete,', () => {
   it.each([
     ['warn', 0],
     ['enforce', 1],
-  ])('with %s, ends with %i where there is no memory for the domain', (hook, code) => {
+  ])('with %s, exits with %i if there is no memory for the domain', (hook, code) => {
     const { script } = install({ hook });
     const input = broken.replace('<devices>', `<!--${'x'.repeat(15_000_000)}--><devices>`);
     for (const megabytes of [10, 20, 40]) {
@@ -111,7 +111,7 @@ describe('the script of the hook, where the check cannot complete,', () => {
   it.each([
     ['warn', 0],
     ['enforce', 1],
-  ])('with %s, ends with %i when it is told to terminate', (hook, code) => {
+  ])('with %s, exits with %i on SIGTERM', (hook, code) => {
     const { script } = install({ hook });
     const node = join(temporaryFolder(), 'node');
     writeFileSync(node, '#!/bin/sh\nkill -TERM "$TERMINATED"\n', { mode: 0o755 });
@@ -120,7 +120,7 @@ describe('the script of the hook, where the check cannot complete,', () => {
     expect(call(script, PREPARE, broken)).toMatchObject({ code, stdout: '' });
   });
 
-  it('gives up on a domain that does not come, with warn and with enforce', () => {
+  it('stops waiting for a domain that does not arrive, with warn and with enforce', () => {
     for (const [hook, code] of [
       ['warn', 0],
       ['enforce', 1],
@@ -146,7 +146,7 @@ describe('the script of the hook, where the check cannot complete,', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  it('ends what takes too long, and passes with warn', () => {
+  it('ends a check that takes too long, and starts the domain with warn', () => {
     const { script } = install({}, ['--limit', '1']);
     const slow = join(temporaryFolder(), 'node');
     writeFileSync(slow, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
@@ -154,7 +154,7 @@ describe('the script of the hook, where the check cannot complete,', () => {
     expect(call(script, PREPARE, broken)).toMatchObject({ code: 0, stdout: '' });
   });
 
-  it('refuses with enforce where the policy cannot be read, and not with warn', () => {
+  it('refuses with enforce if the policy cannot be read, and not with warn', () => {
     for (const [hook, code] of [
       ['enforce', 1],
       ['warn', 0],

@@ -12,17 +12,17 @@ export const sample = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xm
   (device) => (/bus='0x00' slot='0x10'/.test(device) ? '' : device),
 );
 export const converted = vsmmu(['rewrite', '--topology', 'samples/hosts/host-a.json'], sample).stdout;
-/** What the sample's devices are behind, as a folder that is a host's /sys; it is removed with all temporary folders. */
+/** The /sys of the sample's host, in a temporary folder, which is removed with all the others. */
 export const sysfs = ((): string => {
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
   spawnSync('tar', ['xzf', join(REPOSITORY, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);
   return join(folder, 'sys');
 })();
 
-/** A broken domain, whatever QEMU is installed: a placed device without iommufd. */
+/** A domain that is broken for every QEMU: a placed device without iommufd. */
 export const broken = converted.replace("<driver iommufd='yes'/>", '');
 
-/** The tests give the same results whatever libvirt and QEMU this machine has. */
+/** Makes the results independent of the libvirt and QEMU on this machine. */
 export const TARGET = ['--libvirt', '12.8.0', '--qemu', '11.1.0'];
 
 export interface Installed {
@@ -32,7 +32,7 @@ export interface Installed {
   readonly log: string;
 }
 
-/** The hook in a folder of its own. */
+/** Installs the hook in a new folder. */
 export function install(policy: object = {}, options: readonly string[] = []): Installed {
   const folder = temporaryFolder();
   const [policyFile, log] = [join(folder, 'policy.json'), join(folder, 'hook.log')];
@@ -55,14 +55,14 @@ export function install(policy: object = {}, options: readonly string[] = []): I
   return { folder, script: join(folder, 'qemu.d/vsmmu'), policy: policyFile, log };
 }
 
-/** Calls the script as libvirt does: with that environment, and the domain on its standard input. */
+/** Calls the script as libvirt does: with its environment, and the domain on standard input. */
 export function call(script: string, args: readonly string[], input: string | Uint8Array = ''): Run {
   const env = { LC_ALL: 'C', PATH: process.env.PATH ?? '', HOME: '/root' };
   const { status, stdout, stderr } = spawnSync(script, args, { input, env, cwd: '/', encoding: 'utf8' });
   return { code: status, stdout, stderr };
 }
 
-/** A program that dies by a signal. */
+/** A program that a signal ends. */
 export const KILLED = join(tmpdir(), `vsmmu-test-killed-${process.pid}`);
 
 export const PREPARE = ['vm', 'prepare', 'begin', '-'];

@@ -29,9 +29,9 @@ describe('the script of the hook', () => {
     ['release', 'begin'],
     ['', ''],
     ['$(exit 1)', 'begin'],
-  ])('answers %s %s with nothing and 0, and starts no program', (operation, sub) => {
+  ])('prints nothing for %s %s, exits with 0, and starts no program', (operation, sub) => {
     const { script } = install({ hook: 'enforce', convertOnStop: true });
-    // Without a PATH it finds none but those it names: Node and vsmmu, which are not there any more.
+    // Without a PATH it finds only the programs that it names: Node and vsmmu, which are removed.
     const gone = readFileSync(script, 'utf8').replace(/^(node|vsmmu)=.*/gm, "$1='/nowhere'");
     writeFileSync(script, gone);
     const { status, stdout, stderr } = spawnSync(script, ['vm', operation, sub, '-'], {
@@ -42,14 +42,14 @@ describe('the script of the hook', () => {
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
-  it('passes a domain without anything of ours before it starts Node', () => {
+  it('passes a domain without host devices and SMMUs before it starts Node', () => {
     const { script } = install({ hook: 'enforce' });
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/nowhere'"));
     expect(call(script, PREPARE, '<domain><name>vm</name></domain>').code).toBe(0);
     expect(call(script, PREPARE, sample).code).toBe(1);
   });
 
-  it('refuses a broken domain with enforce, in a line, and passes it with warn', () => {
+  it('refuses a broken domain with enforce, in one line, and passes it with warn', () => {
     const refused = call(install({ hook: 'enforce' }).script, PREPARE, broken);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^vsmmu: "vm": device-without-iommufd: [^\n]*\n$/);
@@ -60,7 +60,7 @@ describe('the script of the hook', () => {
     expect(statSync(warning.log).mode & 0o777).toBe(0o600);
   });
 
-  it('refuses a domain whose devices are not in place with enforce, and says what to run, by UUID', () => {
+  it('refuses an unconverted domain with enforce, and prints the command to run, with the UUID', () => {
     const { script } = install({ hook: 'enforce' });
     const refused = call(script, PREPARE, sample);
     const uuid = /<uuid>(.*)<\/uuid>/.exec(sample)?.[1];
@@ -70,20 +70,20 @@ describe('the script of the hook', () => {
     });
   });
 
-  it('passes a domain that cannot be placed at all, and logs why', () => {
+  it('passes a domain that cannot be converted, and logs the reason', () => {
     const { script, log } = install({ hook: 'enforce' });
     expect(call(script, PREPARE, sample.replace('<acpi/>', '')).code).toBe(0);
     expect(readFileSync(log, 'utf8')).toContain('domain-without-acpi');
   });
 
-  it('passes a converted domain without a word', () => {
+  it('passes a converted domain without output', () => {
     const { script, log } = install({ hook: 'enforce' });
     expect(call(script, PREPARE, converted)).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(existsSync(log)).toBe(false);
   });
 
   it.each(['$(touch oops)', '--help', '-', '12', 'install', 'two\nlines', "it's", ''])(
-    'takes %j for a name and nothing else',
+    'treats %j as the name of a domain and nothing else',
     (name) => {
       const { script } = install({ hook: 'enforce' });
       const { code, stderr } = call(script, [name, 'prepare', 'begin', '-'], broken);
@@ -92,11 +92,11 @@ describe('the script of the hook', () => {
       expect(stderr).toContain(JSON.stringify(name));
     },
   );
-  it('has what a conversion at a stop says in its log, and nothing of it on its own outputs', async () => {
+  it('writes the output of a conversion at a stop to its log, and not to its own outputs', async () => {
     const { script, log } = install({ convertOnStop: true });
     const programs = temporaryFolder();
     writeFileSync(join(programs, 'virsh'), '#!/bin/sh\necho "error: failed to connect" >&2\nexit 1\n', { mode: 0o755 });
-    // Where systemd runs, it starts the conversion.
+    // If systemd runs, it starts the conversion.
     const apart = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n';
     writeFileSync(join(programs, 'systemd-run'), apart, { mode: 0o755 });
     const env = { ...process.env, PATH: `${programs}:${process.env.PATH}` };
@@ -113,7 +113,7 @@ describe('the script of the hook', () => {
     expect(existsSync(log)).toBe(false);
   });
 
-  it('writes its log through no link', () => {
+  it('does not write its log through a link', () => {
     const installed = install({});
     const target = join(installed.folder, 'target');
     symlinkSync(target, installed.log);
@@ -132,7 +132,7 @@ describe('hook run', () => {
     },
   );
 
-  it('answers operations that are none of its own with 0', () => {
+  it('exits with 0 for operations that it does not handle', () => {
     expect(vsmmu(['hook', 'run', '--', 'vm', 'reconnect', 'begin', '-'], 'nonsense')).toEqual({
       code: 0,
       stdout: '',
@@ -140,14 +140,14 @@ describe('hook run', () => {
     });
   });
 
-  it('gives up on a domain that does not come', () => {
+  it('stops waiting for a domain that does not arrive', () => {
     const line = `sleep 2 | ${process.execPath} bin/vsmmu hook run --limit 1 -- vm prepare begin -; exit $?`;
     const { status, stderr } = spawnSync('sh', ['-c', line], { cwd: REPOSITORY, encoding: 'utf8' });
     expect(status).toBe(0);
     expect(stderr).toBe('vsmmu: "vm" could not be checked: it took longer than 1 s\n');
   });
 
-  it('reads no more of an endless domain than what may be one', () => {
+  it('stops reading an endless domain at the size limit', () => {
     const line = `(echo '<domain><hostdev/>'; yes) | ${process.execPath} bin/vsmmu hook run --limit 30 -- vm prepare begin -`;
     const { stderr } = spawnSync('sh', ['-c', line], { cwd: REPOSITORY, encoding: 'utf8' });
     expect(stderr).toContain('the document has more than 16 MiB');
@@ -157,7 +157,7 @@ describe('hook run', () => {
 const vsmmuStatus = (folder: string): Run => vsmmu(['hook', 'status', '--dir', folder]);
 
 describe('hook install', () => {
-  it('changes nothing the second time, shows its state, and goes without a trace', () => {
+  it('changes nothing the second time, shows its state, and is uninstalled without a trace', () => {
     const { folder, script, policy, log } = install({ convertOnStop: true });
     const { mtimeMs } = statSync(script);
     const again = ['--dir', folder, '--policy', policy, '--log', log, '--sysfs', sysfs, '--state', folder, ...TARGET];
@@ -175,13 +175,13 @@ describe('hook install', () => {
     expect(vsmmu(['hook', 'uninstall', '--dir', folder]).code).toBe(0);
   });
 
-  it('shows what it was installed with before what the policy says', () => {
+  it('shows the installed mode rather than that of the policy', () => {
     const { folder } = install({ hook: 'warn' }, ['--hook', 'enforce', '--convert-on-stop']);
     const { stdout } = vsmmu(['hook', 'status', '--json', '--dir', folder]);
     expect(JSON.parse(stdout)).toMatchObject({ mode: 'enforce', convertOnStop: true });
   });
 
-  it('says what keeps it from running', () => {
+  it('reports what prevents it from running', () => {
     const { folder, script } = install();
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/no/where'"));
     expect(vsmmu(['hook', 'status', '--dir', folder])).toMatchObject({
@@ -190,13 +190,13 @@ describe('hook install', () => {
     });
   });
 
-  it('checks for the libvirt that it was installed for', () => {
+  it('checks domains for the libvirt that it was installed for', () => {
     const { script, log } = install({ hook: 'enforce' }, ['--libvirt', '11.3.0']);
     expect(call(script, PREPARE, sample).code).toBe(0);
     expect(readFileSync(log, 'utf8')).toContain('target-without-acceleration');
   });
 
-  it('says that the program does not run, whatever keeps it from that', () => {
+  it('reports that the program does not run, whatever the cause', () => {
     const { folder, script } = install();
     const bin = join(folder, 'bin');
     const vsmmu = join(bin, 'vsmmu');
@@ -215,7 +215,7 @@ describe('hook install', () => {
     }
   });
 
-  it('says that the script does not run, whatever keeps it from that', () => {
+  it('reports that the script does not run, whatever the cause', () => {
     const { folder, script } = install();
     const text = readFileSync(script, 'utf8');
     for (const [changed, why] of [
@@ -235,7 +235,7 @@ describe('hook install', () => {
     expect(vsmmuStatus(folder)).toMatchObject({ code: 0, stdout: expect.not.stringContaining('BROKEN') });
   });
 
-  it('warns where another user may change what libvirt would run as root', () => {
+  it('warns if another user can change a file that libvirt would run as root', () => {
     const folder = temporaryFolder();
     chmodSync(folder, 0o777);
     const { code, stderr } = vsmmu(['hook', 'install', '--dir', folder]);
@@ -247,7 +247,7 @@ describe('hook install', () => {
     expect(JSON.parse(stdout).diagnostics).toMatchObject([{ code: 'hook-exposed' }]);
   });
 
-  it('warns where another user may change the policy, or make one', () => {
+  it('warns if another user can change or create the policy', () => {
     const folder = temporaryFolder();
     const open = join(folder, 'open');
     mkdirSync(open);
@@ -271,7 +271,7 @@ describe('hook install', () => {
     'dist/vsmmu.cjs',
     'dist/batch-worker.cjs',
     'package.json',
-  ])('warns where another user may change %s', (file) => {
+  ])('warns if another user can change %s', (file) => {
     const { folder, script } = install();
     const copy = temporaryFolder();
     for (const part of ['bin', 'dist', 'package.json'])
@@ -281,7 +281,7 @@ describe('hook install', () => {
     expect(vsmmuStatus(folder).stderr).toContain(`users other than root may change ${join(copy, file)};`);
   });
 
-  it('says where the policy asks for another mode than the one that is installed', () => {
+  it('reports that the policy has another mode than the installed one', () => {
     const { folder, policy } = install({ hook: 'warn' });
     expect(vsmmuStatus(folder).stderr).not.toContain('hook-differs');
     writeFileSync(policy, '{"hook": "enforce"}');
@@ -292,7 +292,7 @@ describe('hook install', () => {
     );
   });
 
-  it('never writes over somebody else’s hook, nor takes it out', () => {
+  it('never overwrites or removes a hook that vsmmu did not write', () => {
     const { folder, script } = install();
     const theirs = '#!/bin/sh\nexit 0\n';
     writeFileSync(script, theirs);
@@ -303,7 +303,7 @@ describe('hook install', () => {
     expect(readFileSync(script, 'utf8')).toBe(theirs);
   });
 
-  it('keeps paths with quotes and spaces in them whole', () => {
+  it('quotes paths with quotes and spaces', () => {
     const folder = temporaryFolder();
     const log = join(folder, "it's a $(log)");
     vsmmu(['hook', 'install', '--dir', folder, '--log', log, '--sysfs', sysfs]);

@@ -7,7 +7,7 @@ import { vsmmu } from './run.js';
 const FIRST = '0000:11:00.0';
 const SECOND = '0000:81:00.0';
 
-/** The captured host with Generic Initiators, its two GPUs with the ids of GB200's, and as many nodes as that has for them. */
+/** The captured host with Generic Initiators, changed so that its two GPUs have the device IDs and nodes of a GB200. */
 function graceHost(initiators: string): string {
   return changedHost((at) => {
     for (const bdf of [FIRST, SECOND]) {
@@ -21,17 +21,17 @@ function graceHost(initiators: string): string {
 const content = `<numatune><memnode cellid='0' mode='strict' nodeset='1'/></numatune>
   <cpu><numa><cell id='0' cpus='0' memory='1024'/></numa></cpu>`;
 
-describe('a GPU whose Generic Initiators are told by its place among the others of the host', () => {
+describe('a GPU whose Generic Initiators follow from its order among the GPUs of the host', () => {
   const sys = graceHost('2-15');
 
-  it('has the first nodes where it is the first', () => {
+  it('has the first nodes if it is the first', () => {
     const { code, stdout } = vsmmu(['plan', '--json', '--sysfs', sys], domainOf([FIRST], content));
     expect(code).toBe(0);
     const { plan } = JSON.parse(stdout) as { plan: { numa: { initiators: { hostNode: number }[] } } };
     expect(plan.numa.initiators.map(({ hostNode }) => hostNode)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it('has none left where the host has too few for both, though the domain has just the second', () => {
+  it('has no nodes left if the host has too few for both, even if the domain has only the second GPU', () => {
     const { code, stdout, stderr } = vsmmu(['rewrite', '--sysfs', sys], domainOf([SECOND], content));
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain(

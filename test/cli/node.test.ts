@@ -9,7 +9,7 @@ import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
 /** The programs that a user or another program starts. */
 const PROGRAMS = ['vsmmu', 'onDefineDomain'];
 
-/** Makes a Node that says that it is another version. */
+/** Makes a fake Node that reports another version. */
 function nodeOfVersion(version: string): string {
   const folder = temporaryFolder();
   const preload = join(folder, 'version.cjs');
@@ -19,7 +19,7 @@ function nodeOfVersion(version: string): string {
   return node;
 }
 
-/** Runs a program where the Node of the PATH is of another version. */
+/** Runs a program with a Node of another version in PATH. */
 function startAs(version: string, program: string) {
   const env = { PATH: `${dirname(nodeOfVersion(version))}:/usr/bin:/bin` };
   return spawnSync(join(REPOSITORY, 'bin', program), ['--version'], { encoding: 'utf8', env });
@@ -49,7 +49,7 @@ describe('the programs', () => {
   it.each([
     ['warn', 0],
     ['enforce', 1],
-  ])('are an incomplete check for libvirt’s hook when Node is too old: with %s it exits with %i', (mode, code) => {
+  ])('are an incomplete check for the hook of libvirt if Node is too old: with %s it exits with %i', (mode, code) => {
     const folder = temporaryFolder();
     const node = nodeOfVersion('18.20.4');
     expect(vsmmu(['hook', 'install', '--dir', folder, '--log', '', '--hook', mode]).code).toBe(0);
@@ -60,11 +60,11 @@ describe('the programs', () => {
     expect(run.stderr).toMatch(/^vsmmu needs Node\.js 20\.19 or newer; this is 18\.20\.4\n/);
   });
 
-  it('need the Node that the package needs', () => {
+  it('need the same Node version as the package', () => {
     expect(pkg.engines.node).toBe('>=20.19.0');
   });
 
-  it('start nothing that another Node has compiled: all of dist is text', () => {
+  it('contain no code that a particular Node has compiled: all files of dist are text', () => {
     const files = readdirSync(join(REPOSITORY, 'dist'), { withFileTypes: true, recursive: true });
     const binary = files.filter(
       (entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).includes(0),

@@ -11,7 +11,7 @@ import { REPOSITORY, type Run, temporaryFolder } from './run.js';
 const execute = promisify(execFile);
 
 const domain = readFileSync(join(REPOSITORY, 'samples/kubevirt/domain.xml'), 'utf8');
-/** Its devices, on a host that was captured: behind two SMMUs. */
+/** The domain with devices of the captured host, behind two SMMUs. */
 const here = domain
   .replace('domain="0x0009" bus="0x01"', 'domain="0x0000" bus="0x91"')
   .replace('bus="0x01" slot="0x00" function="0x2"', 'bus="0x31" slot="0x10" function="0x2"');
@@ -28,12 +28,12 @@ let folder = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
   await execute('tar', ['xzf', join(REPOSITORY, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);
-  // As the image has it: a link in a folder of the PATH.
+  // As in the image: a link in a folder of the PATH.
   symlinkSync(join(REPOSITORY, 'bin/onDefineDomain'), join(folder, 'onDefineDomain'));
   return () => rmSync(folder, { recursive: true });
 });
 
-/** Runs it as KubeVirt's sidecar-shim does: found by its name in PATH, no shell, nothing on standard input. */
+/** Runs the hook as KubeVirt's sidecar-shim does: found by name in PATH, without a shell, with an empty standard input. */
 async function onDefineDomain(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
   const { PATH = '' } = process.env;
   const settings = { PATH: `${folder}:${PATH}`, VSMMU_SYSFS: join(folder, 'sys'), VSMMU_POLICY: '/nowhere', ...env };
@@ -50,7 +50,7 @@ const run = (annotations: Record<string, unknown> = {}, xml = here, env: NodeJS.
   onDefineDomain(['--vmi', vmi(annotations), '--domain', xml], env);
 
 describe('onDefineDomain', () => {
-  it('prints the domain with its devices in place, and nothing else of it changed', async () => {
+  it('prints the converted domain, in which nothing else is changed', async () => {
     const { code, stdout, stderr } = await run();
     expect(code).toBe(0);
     expect(stdout).toContain('<iommu model="smmuv3"><driver pciBus="9" accel="on"/></iommu>');
@@ -59,7 +59,7 @@ describe('onDefineDomain', () => {
     expect(stderr).toMatch(/^default\/gh200-vmi:1:1: note: acceleration-cost: /m);
   });
 
-  it('takes the policy of the container, and key by key that of the virtual machine', async () => {
+  it('uses the policy of the container, and overrides single keys by that of the virtual machine', async () => {
     const file = join(temporaryFolder(), 'policy.json');
     writeFileSync(file, '{"ats": "on", "oas": 44}');
     const { stdout } = await run({ 'vsmmu.io/policy': '{"oas": 48}' }, here, { VSMMU_POLICY: file });
@@ -71,24 +71,27 @@ describe('onDefineDomain', () => {
     [{ 'vsmmu.io/libvirt': 'kubevirt' }, {}, 'ssidSize'],
     [{}, { VSMMU_LIBVIRT: 'kubevirt' }, 'ssidSize'],
     [{ 'vsmmu.io/libvirt': '12.8.0' }, { VSMMU_LIBVIRT: 'kubevirt' }, 'ssidsize'],
-  ])('spells as the libvirt of the cluster does: with %j and %j, %s', async (annotations, env, spelling) => {
-    const { stdout } = await run({ ...annotations, 'vsmmu.io/policy': '{"ssidsize": 8}' }, here, env);
-    expect(stdout).toContain(` ${spelling}="8"`);
-  });
+  ])(
+    'uses the attribute name of the libvirt of the cluster: with %j and %j, %s',
+    async (annotations, env, spelling) => {
+      const { stdout } = await run({ ...annotations, 'vsmmu.io/policy': '{"ssidsize": 8}' }, here, env);
+      expect(stdout).toContain(` ${spelling}="8"`);
+    },
+  );
 
-  it('obeys no variable that changes what Node does', async () => {
+  it('ignores environment variables that change the behaviour of Node', async () => {
     const { code, stdout } = await run({}, here, { NODE_OPTIONS: '--require=/nowhere.cjs' });
     expect([code, stdout.includes('<driver pciBus="9" accel="on"/>')]).toEqual([0, true]);
   });
 
-  it('gives a domain that is none of ours back as it came', async () => {
+  it('prints a domain that needs no change as it is', async () => {
     const other = here.replace('aarch64', 'x86_64').replace('machine="virt"', 'machine="q35"');
     expect(await run({}, other)).toMatchObject({ code: 0, stdout: other });
     const none = here.replaceAll(/<hostdev.*?<\/hostdev>/g, '');
     expect(await run({}, none)).toMatchObject({ code: 0, stdout: none });
   });
 
-  it('gives what it printed back as it is', async () => {
+  it('prints its own output unchanged when it gets it as input', async () => {
     const { stdout } = await run();
     expect(await run({}, stdout)).toMatchObject({ code: 0, stdout });
   });
@@ -103,34 +106,34 @@ describe('onDefineDomain', () => {
       2,
       /^default\/gh200-vmi:1:\d+: error: xml-/,
     ],
-    ['no JSON', ['--vmi', '{"metadata"', '--domain', here], 2, /--vmi.*: error: vmi-invalid/],
-    ['JSON of something else', ['--vmi', '[1]', '--domain', here], 2, /vmi-invalid/],
-    ['annotations that are none', ['--vmi', '{"metadata":{"annotations":7}}', '--domain', here], 2, /vmi-invalid/],
+    ['an invalid JSON document', ['--vmi', '{"metadata"', '--domain', here], 2, /--vmi.*: error: vmi-invalid/],
+    ['a JSON document of another kind', ['--vmi', '[1]', '--domain', here], 2, /vmi-invalid/],
+    ['invalid annotations', ['--vmi', '{"metadata":{"annotations":7}}', '--domain', here], 2, /vmi-invalid/],
     [
-      'a policy that is none',
+      'an invalid policy',
       ['--vmi', vmi({ 'vsmmu.io/policy': '{"sparePorts": "many"}' }), '--domain', here],
       2,
       /^vsmmu\.io\/policy: error: policy-invalid/,
     ],
     [
-      'a policy that is no text',
+      'a policy that is not text',
       ['--vmi', vmi({ 'vsmmu.io/policy': { ats: 'on' } }), '--domain', here],
       2,
       /vmi-invalid/,
     ],
     [
-      'an unknown libvirt',
+      'an invalid libvirt version',
       ['--vmi', vmi({ 'vsmmu.io/libvirt': '../../etc' }), '--domain', here],
       2,
       /usage: vsmmu\.io\/libvirt/,
     ],
     [
-      'a device that is not here',
+      'a device that the host does not have',
       ['--vmi', vmi(), '--domain', domain],
       1,
       /^default\/gh200-vmi:1:\d+: error: device-missing/,
     ],
-  ])('starts no virtual machine with %s, and prints nothing', async (_, args, code, says) => {
+  ])('fails with %s, and prints nothing', async (_, args, code, says) => {
     const result = await onDefineDomain(args);
     expect(result).toMatchObject({ code, stdout: '' });
     expect(result.stderr).toMatch(says);
@@ -165,14 +168,14 @@ describe('onDefineDomain', () => {
     expect(new Set(lines).size).toBe(lines.length);
   });
 
-  it.each(['$(id)', '--help', '12', 'two\nlines'])('takes a virtual machine called %j for one', async (name) => {
+  it.each(['$(id)', '--help', '12', 'two\nlines'])('accepts a virtual machine called %j', async (name) => {
     const machine = JSON.stringify({ metadata: { name } });
     const result = await onDefineDomain(['--vmi', machine, '--domain', here]);
     expect(result.code).toBe(0);
     expect(result.stderr.split('\n').filter((line) => line !== '' && !/: (note|warning): /.test(line))).toEqual([]);
   });
 
-  it('answers the sample of a virtual machine on the sample of its host', async () => {
+  it('converts the sample virtual machine on its sample host', async () => {
     const yaml = readFileSync(join(REPOSITORY, 'samples/kubevirt/vmi.yaml'), 'utf8');
     const policy = /vsmmu\.io\/policy: '(.*)'/.exec(yaml)?.[1];
     const libvirt = /vsmmu\.io\/libvirt: (.*)/.exec(yaml)?.[1];
@@ -187,7 +190,7 @@ describe('onDefineDomain', () => {
     expect(stderr).not.toMatch(/: (error|warning): /);
     const { iommus, hostDevices, numa } = parseDomain(stdout);
     expect(iommus.map(({ values }) => values.accel)).toEqual(['on', 'on']);
-    // A cell for the guest's memory, and one for each Generic Initiator of the GPU.
+    // One cell for the guest's memory, and one per Generic Initiator of the GPU.
     expect(numa.cells.map(({ memory }) => memory > 0)).toEqual([true, ...Array(8).fill(false)]);
     expect(hostDevices.map(({ bdf, nodeset }) => [bdf, nodeset])).toEqual([
       ['0009:01:00.0', '1-8'],

@@ -11,25 +11,25 @@ const COMMANDS: readonly (readonly [title: string, ...args: string[]])[] = [
 ];
 
 describe.each(COMMANDS)('the picture of vsmmu %s', (_, ...command) => {
-  it('goes to the file of --svg, and nothing to standard output', () => {
+  it('is written to the file of --svg, and nothing to standard output', () => {
     const file = join(temporaryFolder(), 'picture.svg');
     expect(vsmmu([...command, '--svg', file])).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(readFileSync(file, 'utf8')).toMatch(/^<svg [\s\S]*0009:01:00\.0[\s\S]*<\/svg>\n$/);
   });
 
-  it('goes to standard output with --svg -', () => {
+  it('is written to standard output with --svg -', () => {
     expect(vsmmu([...command, '--svg', '-'])).toMatchObject({ code: 0, stderr: '' });
     expect(vsmmu([...command, '--svg', '-']).stdout).toMatch(/^<svg /);
   });
 
-  it('takes the place of the one that was there', () => {
+  it('replaces an existing file', () => {
     const file = join(temporaryFolder(), 'picture.svg');
     writeFileSync(file, '<?xml version="1.0"?>\n<svg/>\n');
     expect(vsmmu([...command, '--svg', file]).code).toBe(0);
     expect(readFileSync(file, 'utf8')).toContain('vsmmu-picture');
   });
 
-  it('goes to the file beside the document of --json', () => {
+  it('is written to the file, and the JSON document to standard output', () => {
     const file = join(temporaryFolder(), 'picture.svg');
     const { stdout } = vsmmu([...command, '--json', '--svg', file]);
     expect(JSON.parse(stdout)).toHaveProperty('changed');
@@ -40,12 +40,12 @@ describe.each(COMMANDS)('the picture of vsmmu %s', (_, ...command) => {
     expect(vsmmu([...command, '--format', 'dot']).stdout).toMatch(/^digraph "/);
   });
 
-  it('is text with --format text, as without', () => {
+  it('is text with --format text and by default', () => {
     expect(vsmmu([...command, '--format', 'text'])).toEqual(vsmmu(command));
   });
 
   it.each<[title: string, args: string[], says: RegExp]>([
-    ['a format that there is not', ['--format', 'pdf'], /--format takes text or dot, not pdf/],
+    ['an unknown format', ['--format', 'pdf'], /--format takes text or dot, not pdf/],
     ['--json and --format dot', ['--json', '--format', 'dot'], /exclude each other/],
     ['--json and --svg -', ['--json', '--svg', '-'], /exclude each other/],
     ['--svg and --format', ['--svg', 'x', '--format', 'dot'], /exclude each other/],
@@ -56,12 +56,12 @@ describe.each(COMMANDS)('the picture of vsmmu %s', (_, ...command) => {
     expect(stderr).toMatch(says);
   });
 
-  it('is an outside error where the folder is not there', () => {
+  it('is an environment error if the folder does not exist', () => {
     expect(vsmmu([...command, '--svg', '/nowhere/at/all.svg'])).toMatchObject({ code: 3, stdout: '' });
   });
 });
 
-it('--svg followed by the domain does not write over the domain', () => {
+it('does not overwrite the domain if --svg is followed by the domain', () => {
   const file = join(temporaryFolder(), 'vm.xml');
   const xml = readFileSync(join(REPOSITORY, DOMAIN), 'utf8');
   writeFileSync(file, xml);

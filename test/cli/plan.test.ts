@@ -14,7 +14,7 @@ const SAMPLES = [
   ['x86-vm', 'x86'],
 ] as const;
 
-/** What `vsmmu plan` prints for a sample. */
+/** Returns the output of `vsmmu plan` for a sample. */
 function planned(domain: string, host: string, ...options: string[]): string {
   const where = ['--topology', `samples/hosts/${host}.json`, `samples/domains/${domain}.xml`];
   const { code, stdout } = vsmmu(['plan', '--quiet', ...options, ...where]);
@@ -22,7 +22,7 @@ function planned(domain: string, host: string, ...options: string[]): string {
   return stdout;
 }
 
-/** The lines of a section. */
+/** Returns the lines of a section. */
 function section(text: string, title: string): string[] {
   const lines = text.split('\n');
   const start = lines.indexOf(title);
@@ -32,13 +32,13 @@ function section(text: string, title: string): string[] {
 }
 
 describe('vsmmu plan', () => {
-  it.each(SAMPLES)('fits 80 columns, without colour: %s on %s', (domain, host) => {
+  it.each(SAMPLES)('prints at most 80 columns, without colour: %s on %s', (domain, host) => {
     const text = planned(domain, host, '--guest', '--mirror-switches');
     expect(text.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
     expect(text).not.toContain('\u001b');
   });
 
-  it('says why a device stays behind no vSMMU', () => {
+  it('prints why a device is not behind a vSMMU', () => {
     expect(section(planned('dense-vm', 'dense'), 'Behind no vSMMU')).toEqual([
       '  0006:02:00.0  Ethernet  0000:10:00.0  shares IOMMU group 22',
       '  0006:02:00.1  Ethernet  0000:11:00.0  shares IOMMU group 22',
@@ -51,17 +51,17 @@ describe('vsmmu plan', () => {
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(256);
   });
 
-  it('names the NICs that udev will call otherwise', () => {
+  it('lists the NICs that udev will rename', () => {
     const noticed = section(planned('ml-train', 'host-a'), 'What the guest will notice');
     expect(noticed).toContain('    0000:31:10.2  enp3s0 -> enp239s0');
   });
 
-  it('says what the domain can no longer do, if anything is accelerated', () => {
+  it('lists what the domain can no longer do, if any device is accelerated', () => {
     expect(section(planned('ml-train', 'host-a'), 'No longer possible').join(' ')).toContain('live migration');
     expect(planned('virtio-only', 'gh200')).toBe('virtio-only: no host devices; nothing is to be done.\n');
   });
 
-  it('says so where libvirt is still to choose addresses', () => {
+  it('says so if libvirt has yet to choose addresses', () => {
     const file = join(temporaryFolder(), 'vm.xml');
     const xml = readFileSync('samples/domains/ml-train.xml', 'utf8');
     writeFileSync(file, xml.replace(/(<rng[\s\S]*?)<address [^>]*\/>/, '$1'));

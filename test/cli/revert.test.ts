@@ -15,7 +15,7 @@ function fileOf(xml: string): string {
 }
 
 describe('revert', () => {
-  it('prints what rewrite was given, from standard input too, and needs no host', () => {
+  it('prints the input of rewrite, also from standard input, and needs no host', () => {
     expect(vsmmu(['revert', fileOf(after)])).toEqual({ code: 0, stdout: before, stderr: '' });
     expect(vsmmu(['revert'], after)).toEqual({ code: 0, stdout: before, stderr: '' });
   });
@@ -33,13 +33,13 @@ describe('revert', () => {
     expect(document).toEqual({ changed: true, diagnostics: [], xml: before });
   });
 
-  it('changes nothing where nothing is of vsmmu, and says so', () => {
+  it('changes nothing if vsmmu added nothing, and says so', () => {
     const run = vsmmu(['revert', SAMPLE]);
     expect(run).toMatchObject({ code: 0, stdout: before });
     expect(run.stderr).toMatch(/^samples\/domains\/ml-train.xml:1:1: note: revert-nothing: /);
   });
 
-  it('refuses expander buses that no record tells of, and touches no file, unless forced', () => {
+  it('refuses expander buses that no record lists, and writes no file, unless --force is given', () => {
     const file = fileOf(after.replace(/<vsmmu:placement[\s\S]*<\/vsmmu:placement>/, ''));
     const text = readFileSync(file, 'utf8');
     const run = vsmmu(['revert', '-i', '--backup', '.vsmmu', file]);
@@ -51,14 +51,14 @@ describe('revert', () => {
     expect(readFileSync(file, 'utf8')).not.toMatch(/expander|iommu model/);
   });
 
-  it('takes warnings for errors with --strict, and writes nothing', () => {
+  it('treats warnings as errors with --strict, and writes nothing', () => {
     const xml = after.replace(/<vsmmu:placement[\s\S]*<\/vsmmu:placement>/, '');
     expect(vsmmu(['revert', '--force', '--strict'], xml)).toMatchObject({ code: 1, stdout: '' });
   });
 });
 
 describe('rewrite --relayout', () => {
-  it('plans a rewritten domain as the one that it was', () => {
+  it('plans a rewritten domain like the original', () => {
     const policy = ['--grouping', 'device', '--spare-ports', '1'];
     const fresh = vsmmu(['rewrite', ...HOST, ...policy, SAMPLE]).stdout;
     expect(vsmmu(['rewrite', ...HOST, ...policy, '--relayout'], after)).toMatchObject({ code: 0, stdout: fresh });
@@ -74,7 +74,7 @@ describe('rewrite --relayout', () => {
     expect(option.stdout).not.toBe(after);
   });
 
-  it('refuses rather than leave a slot without function 0 where the record is lost', () => {
+  it('refuses rather than leave a slot without function 0 if the record is lost', () => {
     const host = ['--topology', 'samples/hosts/gb200.json'];
     const { code, stdout, stderr } = vsmmu(['rewrite', ...host, '--relayout', 'test/fixtures/kubevirt/relayout/2.xml']);
     expect(stderr).not.toMatch(/warning: slot-without-function-zero/);
@@ -82,13 +82,13 @@ describe('rewrite --relayout', () => {
     else expect(vsmmu(['check', ...host], stdout).stderr).not.toContain('slot-without-function-zero');
   });
 
-  it('is a switch of plan as well', () => {
+  it('is also an option of plan', () => {
     const plan = (args: string[], xml: string) => JSON.parse(vsmmu(['plan', '--json', ...HOST, ...args], xml).stdout);
     expect(plan(['--relayout'], after)).toMatchObject({ changed: false, plan: plan([], before).plan });
     expect(plan(['--relayout', '--bus-window', '12'], after).changed).toBe(true);
   });
 
-  it('tells of a record that is not to be believed', () => {
+  it('reports an invalid record', () => {
     const broken = after.replace(' digest="', ' digest="x');
     expect(vsmmu(['rewrite', ...HOST], broken)).toMatchObject({ code: 0, stdout: broken });
     expect(vsmmu(['rewrite', ...HOST], broken).stderr).toMatch(/<stdin>:\d+:\d+: warning: metadata-invalid: /);

@@ -22,7 +22,7 @@ const SAMPLE = 'samples/domains/ml-train.xml';
 const before = readFileSync(join(REPOSITORY, SAMPLE), 'utf8');
 const after = vsmmu(['rewrite', ...HOST, SAMPLE]).stdout;
 
-/** A copy of the sample in a folder of its own. */
+/** Copies the sample into a new temporary folder. */
 function copyOfSample(name = 'vm.xml'): string {
   const file = join(temporaryFolder(), name);
   writeFileSync(file, before);
@@ -35,22 +35,22 @@ describe('rewrite', () => {
     expect(after).not.toBe(before);
   });
 
-  it('reads standard input where no domain is named, or -', () => {
+  it('reads standard input if the operand is missing or -', () => {
     expect(vsmmu(['rewrite', ...HOST], before)).toMatchObject({ code: 0, stdout: after });
     expect(vsmmu(['rewrite', ...HOST, '-'], before)).toMatchObject({ code: 0, stdout: after });
   });
 
-  it('calls standard input <stdin> in what it says', () => {
+  it('calls standard input <stdin> in messages', () => {
     expect(vsmmu(['rewrite', ...HOST], before).stderr).toMatch(/^<stdin>:\d+:\d+: warning: /m);
   });
 
-  it('writes to the file of --output and leaves standard output alone', () => {
+  it('writes to the file of --output and not to standard output', () => {
     const output = join(temporaryFolder(), 'new.xml');
     expect(vsmmu(['rewrite', ...HOST, '-o', output, SAMPLE])).toMatchObject({ code: 0, stdout: '' });
     expect(readFileSync(output, 'utf8')).toBe(after);
   });
 
-  it('writes back with --in-place, keeping mode and owner, and leaves nothing beside the file', () => {
+  it('overwrites the file with --in-place, keeps mode and owner, and leaves no other file', () => {
     const file = copyOfSample();
     chmodSync(file, 0o640);
     chownSync(file, 1, 2);
@@ -61,7 +61,7 @@ describe('rewrite', () => {
     expect(readdirSync(join(file, '..'))).toEqual(['vm.xml']);
   });
 
-  it('numbers a backup whose name is taken, and says so', () => {
+  it('numbers a backup if its name is in use, and reports the name', () => {
     const file = copyOfSample();
     writeFileSync(`${file}.orig`, 'of before');
     const { code, stderr } = vsmmu(['rewrite', ...HOST, '-i', '--backup', '.orig', file]);
@@ -79,7 +79,7 @@ describe('rewrite', () => {
     expect(statSync(`${file}.orig`).mode & 0o777).toBe(0o600);
   });
 
-  it('does not touch a file that needs no change, nor back it up', () => {
+  it('does not write or back up a file that needs no change', () => {
     const file = join(temporaryFolder(), 'vm.xml');
     writeFileSync(file, after);
     const { ino } = statSync(file);
@@ -88,20 +88,20 @@ describe('rewrite', () => {
     expect(existsSync(`${file}.orig`)).toBe(false);
   });
 
-  it('prints a unified diff with --diff, which makes the one of the other', () => {
+  it('prints a unified diff with --diff, which turns the input into the output', () => {
     const { stdout } = vsmmu(['rewrite', ...HOST, '--diff', SAMPLE]);
     expect(stdout.startsWith(`--- ${SAMPLE}\n+++ ${SAMPLE}\n@@ `)).toBe(true);
     expect(applyPatch(before, stdout)).toBe(after);
   });
 
-  it('masks passwords in a diff, and only there', () => {
+  it('masks passwords in a diff, but not in the domain', () => {
     const secret = before.replace('  </devices>', "    <graphics type='vnc' passwd='hunter2'/>\n  </devices>");
     const { stdout } = vsmmu(['rewrite', ...HOST, '--diff', '-'], secret);
     expect(stdout).toContain(`<graphics type='vnc' passwd='***'/>`);
     expect(vsmmu(['rewrite', ...HOST, '-'], secret).stdout).toContain("passwd='hunter2'");
   });
 
-  it('prints one JSON document with --json: what changed, the findings, the domain', () => {
+  it('prints one JSON document with --json: the changes, the diagnostics, the domain', () => {
     const { stdout } = vsmmu(['rewrite', ...HOST, '--json', SAMPLE]);
     const document = JSON.parse(stdout);
     expect(document).toMatchObject({ changed: true, xml: after });
@@ -109,7 +109,7 @@ describe('rewrite', () => {
     expect(JSON.parse(vsmmu(['rewrite', ...HOST, '--json', '-'], after).stdout)).toMatchObject({ changed: false });
   });
 
-  it('says nothing but errors with --quiet, and where devices move with --verbose', () => {
+  it('prints only errors with --quiet, and also the moves of devices with --verbose', () => {
     expect(vsmmu(['rewrite', ...HOST, '--quiet', SAMPLE]).stderr).toBe('');
     expect(vsmmu(['rewrite', ...HOST, SAMPLE]).stderr).not.toContain('device-moved');
     expect(vsmmu(['rewrite', ...HOST, '--verbose', SAMPLE]).stderr).toContain(
@@ -117,20 +117,20 @@ describe('rewrite', () => {
     );
   });
 
-  it('takes warnings for errors with --strict, and writes nothing', () => {
+  it('treats warnings as errors with --strict, and writes nothing', () => {
     const run = vsmmu(['rewrite', ...HOST, '--strict', SAMPLE]);
     expect(run).toMatchObject({ code: 1, stdout: '' });
     expect(run.stderr).toMatch(/error: group-shared:/);
   });
 
-  it('refuses with --strict a device whose expander bus could be put on no NUMA cell', () => {
+  it('refuses with --strict a device whose expander bus has no matching NUMA cell', () => {
     const domain = join(REPOSITORY, 'test/golden/numa-unbound/domain.xml');
     const run = vsmmu(['rewrite', '--topology', 'samples/hosts/gb200.json', '--strict', domain]);
     expect(run).toMatchObject({ code: 1, stdout: '' });
     expect(run.stderr).toMatch(/error: numa-cell-unknown:/);
   });
 
-  it('warns once where the libvirt installed here would drop what it writes, unless another is named', () => {
+  it('warns once if the installed libvirt would drop what it writes, unless --libvirt names another', () => {
     const old = temporaryFolder();
     const iommu = '<define name="iommu"><attribute name="model"/></define>';
     for (const file of ['domaincommon.rng', 'basictypes.rng']) writeFileSync(join(old, file), iommu);
@@ -144,7 +144,7 @@ describe('rewrite', () => {
     expect(run('samples/domains/x86-vm.xml').stderr).not.toContain('libvirt-too-old');
   });
 
-  it('leaves a file alone that it cannot write back', () => {
+  it('does not change a file that it cannot replace', () => {
     const file = copyOfSample();
     mkdirSync(join(file, '..', 'folder'));
     const run = vsmmu(['rewrite', ...HOST, '-o', join(file, '..', 'folder'), file]);
@@ -152,7 +152,7 @@ describe('rewrite', () => {
     expect(run.stderr).toMatch(/folder: error: file-unwritable: /);
   });
 
-  it('writes into a pipe that --output names, and leaves it a pipe', () => {
+  it('writes into a pipe that --output names, and does not replace it', () => {
     const pipe = join(temporaryFolder(), 'pipe');
     spawnSync('mkfifo', [pipe]);
     const line = `cat "$1" & "$0" bin/vsmmu rewrite --quiet --topology samples/hosts/host-a.json -o "$1" ${SAMPLE}; wait`;
@@ -161,7 +161,7 @@ describe('rewrite', () => {
     expect(statSync(pipe).isFIFO()).toBe(true);
   });
 
-  it('makes the file that a link leads to', () => {
+  it('creates the target of a dangling link', () => {
     const link = join(temporaryFolder(), 'link.xml');
     symlinkSync('target.xml', link);
     expect(vsmmu(['rewrite', ...HOST, '-o', link, SAMPLE]).code).toBe(0);
@@ -169,7 +169,7 @@ describe('rewrite', () => {
     expect(readFileSync(join(link, '..', 'target.xml'), 'utf8')).toBe(after);
   });
 
-  it('says in one line that standard output cannot be written', () => {
+  it('reports in one line that standard output cannot be written', () => {
     const line = `"$0" bin/vsmmu rewrite --quiet --topology samples/hosts/host-a.json ${SAMPLE} > /dev/full`;
     const { status, stderr } = spawnSync('sh', ['-c', line, process.execPath], { cwd: REPOSITORY, encoding: 'utf8' });
     expect({ status, stderr }).toEqual({
@@ -178,7 +178,7 @@ describe('rewrite', () => {
     });
   });
 
-  it('says in one line that standard output is closed, where it has something to print', () => {
+  it('reports in one line that standard output is closed, if it has output', () => {
     const run = (options: string) =>
       spawnSync(
         'sh',
@@ -197,7 +197,7 @@ describe('rewrite', () => {
     expect(readFileSync(file, 'utf8')).toBe(after);
   });
 
-  it('takes a /dev/null that is open for reading, too, for an output and not for a closed one', () => {
+  it('does not treat a /dev/null that is open for reading as a closed standard output', () => {
     const { status, stderr } = spawnSync('bin/vsmmu', ['rewrite', '--quiet', ...HOST, SAMPLE], {
       cwd: REPOSITORY,
       encoding: 'utf8',
@@ -207,7 +207,7 @@ describe('rewrite', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  it('ends quietly when whoever reads its output stops reading', () => {
+  it('ends quietly when the reader of its output closes the pipe', () => {
     const file = join(temporaryFolder(), 'long.xml');
     writeFileSync(file, before.replace('<devices>', `<!--${'x'.repeat(4_000_000)}--><devices>`));
     const line = `"$0" bin/vsmmu rewrite --quiet --topology samples/hosts/host-a.json "$1" | head -c 10`;

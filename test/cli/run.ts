@@ -6,19 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 
-/** The top of the repository; commands run there, so that paths in what they say are short. */
+/** The root of the repository. Commands run there, so that paths in messages are short. */
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What a run of the tool gave. */
+/** The result of a run of the tool. */
 export interface Run {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** What a program is given, beside its arguments. */
+/** Input of a program other than its arguments. */
 export interface Given {
-  /** On standard input: a text or bytes. */
+  /** Text or bytes for standard input. */
   readonly input?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -32,7 +32,7 @@ export function vsmmu(
   return runProgram('vsmmu', args, { input, env: { ...environment(), ...variables } });
 }
 
-/** Starts a program of `bin/` as a process: for what only a process has, such as signals and its time to start. */
+/** Starts a program of `bin/` as a process, for tests that need one: signals, start-up time. */
 export function startProgram(name: string, args: readonly string[], { input = '', env }: Given = {}): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(REPOSITORY, 'bin', name), ...args], {
     cwd: REPOSITORY,
@@ -49,11 +49,11 @@ function environment(): NodeJS.ProcessEnv {
   return { ...process.env, LC_ALL: 'C.UTF-8', CI: 'true' };
 }
 
-/** The thread in which programs run, and how it answers. */
+/** The thread in which programs run, and its shared state. */
 interface Runner {
   readonly worker: Worker;
   readonly answers: MessagePort;
-  /** 1 where there is an answer. */
+  /** 1 if there is an answer. */
   readonly state: Int32Array;
 }
 
@@ -65,7 +65,7 @@ interface Answer {
   readonly ended: boolean;
 }
 
-/** How long a program may take: a limit for what hangs. */
+/** Time limit of a program, in case it hangs. */
 const LIMIT_MS = 120_000;
 
 let runner: Runner | undefined;
@@ -100,15 +100,15 @@ export function runProgram(name: string, args: readonly string[], { input = '', 
   return { code: answer.code, stdout: stdout ?? '', stderr: stderr ?? '' };
 }
 
-/** A folder of its own for a test, gone when it ends. */
+/** Makes a temporary folder for a test, which is removed when the test ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
-  // What a test killed may still add a file.
+  // A process that a test killed may still add a file.
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   return folder;
 }
 
-/** Runs `bin/vsmmu` on a terminal; gives what it showed. `keys` are typed as soon as a text is on it. */
+/** Runs `bin/vsmmu` on a terminal and returns its output. `keys` are typed as soon as the terminal shows a given text. */
 export async function vsmmuAtTerminal(
   args: readonly string[],
   {

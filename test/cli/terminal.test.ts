@@ -7,7 +7,7 @@ const HOST = ['--topology', 'samples/hosts/host-a.json'];
 const SAMPLE = 'samples/domains/ml-train.xml';
 const sample = readFileSync(join(REPOSITORY, SAMPLE), 'utf8');
 
-/** A domain with a name and a comment that a terminal would act on. */
+/** A domain whose name and comment contain control characters for terminals. */
 function hostileDomain(): string {
   const file = join(temporaryFolder(), 'vm.xml');
   const name = 'x\u009b31m\u202ey';
@@ -18,7 +18,7 @@ function hostileDomain(): string {
   return file;
 }
 
-/** A text without the colours that vsmmu itself prints. */
+/** Removes the colours that vsmmu itself prints. */
 const withoutColours = (text: string) => text.replaceAll(new RegExp(`${'\u001b'}\\[(?:[12]|22|3[1-6]|39)m`, 'g'), '');
 
 describe('on a terminal', () => {
@@ -36,7 +36,7 @@ describe('on a terminal', () => {
     expect(shown).toMatch(/\\u009b|&#x9b;/);
   });
 
-  it('diagnostics come after the diff, and their severities are coloured', async () => {
+  it('diagnostics follow the diff, and their severities are coloured', async () => {
     const { shown } = await vsmmuAtTerminal(['rewrite', '--diff', ...HOST, SAMPLE]);
     expect(shown.indexOf('group-shared')).toBeGreaterThan(shown.lastIndexOf('</domain>'));
     expect(shown).toContain('\u001b[1m\u001b[33mwarning:\u001b[39m\u001b[22m group-shared');
@@ -61,22 +61,22 @@ describe('on a terminal', () => {
 });
 
 describe.each(['rewrite', 'check', 'plan', 'revert'])('%s on a terminal', (command) => {
-  it('says that it reads standard input', async () => {
+  it('reports that it reads standard input', async () => {
     const { shown } = await vsmmuAtTerminal([command], { keys: { after: 'standard input', type: '<x/>\n\u0004' } });
     expect(shown).toContain('vsmmu: reading the domain from standard input; Ctrl-D ends it\n');
     expect(shown).toContain('<stdin>:1:1: ');
   });
 });
 
-describe('into a pipe', () => {
-  it('a domain and its diff are byte for byte', () => {
+describe('in a pipe', () => {
+  it('a domain and its diff are unchanged byte for byte', () => {
     const file = hostileDomain();
     expect(vsmmu(['rewrite', ...HOST, file]).stdout).toContain('<name>x\u009b31m\u202ey</name>');
     expect(vsmmu(['rewrite', '--diff', ...HOST, file]).stdout).not.toContain('\\u009b');
   });
 });
 
-describe('in a locale of ASCII', () => {
+describe('in an ASCII locale', () => {
   const ascii = (args: readonly string[], environment: NodeJS.ProcessEnv) =>
     vsmmu(args, '', { LC_ALL: '', LC_CTYPE: '', LANG: '', ...environment }).stdout;
   const topology = ['topology', '--topology', 'samples/hosts/gb200.json'];
@@ -91,13 +91,13 @@ describe('in a locale of ASCII', () => {
   });
 
   it.each<NodeJS.ProcessEnv>([{ LC_ALL: 'en_US.utf8', LANG: 'C' }, { LC_CTYPE: 'C.UTF-8', LANG: 'C' }, {}])(
-    'it is UTF-8 elsewhere: %o',
+    'the output is UTF-8 in other locales: %o',
     (environment) => {
       expect(ascii(topology, environment)).toContain('\n├─ 0005:02:00.0  VGA');
     },
   );
 
-  it('a document of JSON means the same', () => {
+  it('a JSON document has the same meaning', () => {
     const args = ['plan', '--json', ...HOST, '-'];
     const named = sample.replace(/<name>.*<\/name>/, '<name>Müller 🚀</name>');
     const [plain, coded] = ['C.UTF-8', 'C'].map((LC_ALL) => vsmmu(args, named, { LC_ALL }).stdout);
@@ -105,7 +105,7 @@ describe('in a locale of ASCII', () => {
     expect(JSON.parse(coded ?? '')).toEqual(JSON.parse(plain ?? ''));
   });
 
-  it('XML is byte for byte', () => {
+  it('XML is unchanged byte for byte', () => {
     const named = sample.replace(/<name>.*<\/name>/, '<name>Müller</name>');
     expect(vsmmu(['rewrite', ...HOST, '-'], named, { LC_ALL: 'C' }).stdout).toContain('<name>Müller</name>');
   });

@@ -9,15 +9,15 @@ const SAMPLE = 'samples/domains/ml-train.xml';
 describe('the command line', () => {
   it.each<[title: string, args: string[], says: RegExp]>([
     ['no command', [], /give a command/],
-    ['a command that there is not, with the nearest', ['rewrit'], /there is no command rewrit; did you mean rewrite\?/],
-    ['a command that is like none', ['frobnicate'], /there is no command frobnicate; see vsmmu --help/],
+    ['an unknown command, with the nearest one', ['rewrit'], /there is no command rewrit; did you mean rewrite\?/],
+    ['an unknown command without a similar one', ['frobnicate'], /there is no command frobnicate; see vsmmu --help/],
     [
-      'an option that there is not, with the nearest',
+      'an unknown option, with the nearest one',
       ['rewrite', '--spare-port', '2'],
       /no option --spare-port; did you mean --spare-ports\?/,
     ],
     ['an option of another command', ['topology', '--diff'], /no option --diff/],
-    ['a short option that there is not', ['rewrite', '-x'], /no option -x/],
+    ['an unknown short option', ['rewrite', '-x'], /no option -x/],
     ['an option without its value', ['rewrite', '--policy'], /policy/],
     ['a switch with a value', ['rewrite', '--diff=yes', SAMPLE], /diff/],
     ['two domains', ['rewrite', 'a.xml', 'b.xml'], /one domain at a time/],
@@ -48,21 +48,25 @@ describe('the command line', () => {
     ['--sysfs and --topology', ['rewrite', '--sysfs', '/sys', '--topology', 'x', 'vm.xml'], /exclude each other/],
     ['--quiet and --verbose', ['rewrite', '--quiet', '--verbose', 'vm.xml'], /exclude each other/],
     [
-      'a policy value that is none of its key',
+      'a policy value that its key does not allow',
       ['rewrite', '--grouping', 'socket', SAMPLE],
       /--grouping takes smmu, device, not socket/,
     ],
     [
-      'a number that is none',
+      'an invalid number',
       ['rewrite', '--spare-ports', '1.5', SAMPLE],
       /--spare-ports takes a number from 0 to 32, not 1\.5/,
     ],
     [
-      'a size of another range',
+      'a number out of range',
       ['rewrite', '--ssidsize', '21', SAMPLE],
       /--ssidsize takes auto or a number from 0 to 20, not 21/,
     ],
-    ['a bypass that is no address', ['rewrite', '--bypass', 'gpu', SAMPLE], /--bypass takes PCI addresses .*, not gpu/],
+    [
+      'a --bypass that is not an address',
+      ['rewrite', '--bypass', 'gpu', SAMPLE],
+      /--bypass takes PCI addresses .*, not gpu/,
+    ],
   ])('is refused with one line and exit code 2: %s', (_, args, says) => {
     const run = vsmmu(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });
@@ -70,7 +74,7 @@ describe('the command line', () => {
     expect(run.stderr).toMatch(says);
   });
 
-  it.each(['true', '12', '--help', 'install', '$(id)'])('takes a file called %s for a file', (name) => {
+  it.each(['true', '12', '--help', 'install', '$(id)'])('treats the operand %s as a file', (name) => {
     const run = vsmmu(['rewrite', '--diff', '--', name]);
     expect(run).toMatchObject({
       code: 3,
@@ -79,11 +83,11 @@ describe('the command line', () => {
     });
   });
 
-  it('lets no switch swallow the file after it', () => {
+  it('does not use the file after a switch as its value', () => {
     expect(vsmmu(['rewrite', '--diff', 'true']).stderr).toMatch(/^true: error: file-unreadable/);
   });
 
-  it('lets the last of two values win', () => {
+  it('uses the last of two values of an option', () => {
     const twice = ['--spare-ports', '7', '--spare-ports', '1'];
     const { stdout } = vsmmu([
       'plan',
@@ -96,7 +100,7 @@ describe('the command line', () => {
     expect(JSON.parse(stdout).plan.expanderBuses.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([2, 2, 2]);
   });
 
-  it('takes several --bypass, and several addresses in one', () => {
+  it('accepts several --bypass options, and several addresses in one', () => {
     const bypass = ['--bypass', '0009:01:00.0', '--bypass', '0006:01:00.0,0000:01:00.2'];
     const { stdout } = vsmmu([
       'plan',
@@ -109,7 +113,7 @@ describe('the command line', () => {
     expect(JSON.parse(stdout)).toMatchObject({ changed: false, plan: { expanderBuses: [] } });
   });
 
-  it('lets options win over the policy file', () => {
+  it('uses options rather than the policy file', () => {
     const policy = ['--policy', 'samples/policies/hotplug.json', '--spare-ports', '0'];
     const { stdout } = vsmmu([
       'plan',
@@ -123,14 +127,14 @@ describe('the command line', () => {
   });
 
   it.each<[title: string, text: string, says: RegExp]>([
-    ['that is no JSON', '{', /policy-invalid: not JSON/],
+    ['that is not JSON', '{', /policy-invalid: not JSON/],
     [
-      'with a key that there is not',
+      'with an unknown key',
       '{"spareports": 1}',
       /policy-invalid: \/: must not have "spareports"; did you mean "sparePorts"\?/,
     ],
     ['with a value of another type', '{"sparePorts": "2"}', /policy-invalid: \/sparePorts: must be integer/],
-    ['with an address that is none', '{"bypass": ["0000:31:10.2", "31:10"]}', /policy-invalid: \/bypass\/1: /],
+    ['with an invalid address', '{"bypass": ["0000:31:10.2", "31:10"]}', /policy-invalid: \/bypass\/1: /],
   ])('refuses a policy %s', (_, text, says) => {
     const file = join(temporaryFolder(), 'policy.json');
     writeFileSync(file, text);
@@ -150,7 +154,7 @@ describe('the command line', () => {
     });
   });
 
-  it.each(['-', 'file'])('refuses a domain of a byte more than 16 MiB: %s', (operand) => {
+  it.each(['-', 'file'])('refuses a domain of 16 MiB and one byte: %s', (operand) => {
     const file = join(temporaryFolder(), 'vm.xml');
     const domain = readFileSync(join(REPOSITORY, SAMPLE), 'utf8');
     writeFileSync(file, domain + ' '.repeat(16 * 2 ** 20 + 1 - domain.length));
@@ -161,7 +165,7 @@ describe('the command line', () => {
     expect(stderr).toContain('the document has more than 16 MiB');
   });
 
-  it('reads no more of an endless standard input than what may be a domain', () => {
+  it('stops reading an endless standard input at the size limit', () => {
     const line = 'yes "<domain>" | "$0" bin/vsmmu check --topology samples/hosts/host-a.json -';
     const options = { cwd: REPOSITORY, encoding: 'utf8', timeout: 60_000 } as const;
     const { status, stderr } = spawnSync('sh', ['-c', line, process.execPath], options);
@@ -169,7 +173,7 @@ describe('the command line', () => {
     expect(stderr).toContain('the document has more than 16 MiB');
   });
 
-  it('refuses a snapshot that does not fit its schema, with the path in it', () => {
+  it('refuses a snapshot that does not conform to its schema, with the JSON path', () => {
     const file = join(temporaryFolder(), 'host.json');
     writeFileSync(
       file,
@@ -190,7 +194,7 @@ describe('the command line', () => {
     }
   });
 
-  it.each(['hook', 'batch'])('prints help for the commands of %s, internal ones left out', (group) => {
+  it.each(['hook', 'batch'])('prints help for the commands of %s, without internal commands', (group) => {
     const { code, stdout, stderr } = vsmmu([group, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const listed = [...(stdout.split('Examples:')[0] ?? '').matchAll(/^ {2}vsmmu (\S+ \S+)/gm)].map(
@@ -222,11 +226,11 @@ describe('the command line', () => {
       ['hook', '--help'],
     ],
     [['version'], ['--version']],
-  ])('takes %j as %j', (words, options) => {
+  ])('treats %j as %j', (words, options) => {
     expect(vsmmu(words)).toEqual(vsmmu(options));
   });
 
-  it('takes the addresses of devices as libvirt names them', () => {
+  it('accepts device addresses in the form of libvirt', () => {
     const as = (bypass: string) =>
       vsmmu([
         'plan',
@@ -257,7 +261,7 @@ describe('the command line', () => {
     expect(vsmmu(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it('takes a snapshot that it printed itself', () => {
+  it('accepts a snapshot that it printed itself', () => {
     const file = join(temporaryFolder(), 'host.json');
     writeFileSync(file, vsmmu(['topology', '--json', '--topology', 'samples/hosts/host-a.json']).stdout);
     const again = vsmmu(['rewrite', '--topology', file, SAMPLE]).stdout;

@@ -12,7 +12,7 @@ const live = started(defined).replace(/<uuid>.*<\/uuid>/, `<uuid>${vm.uuid}</uui
 const report = reportOf(parseDomain(live));
 const HOST = ['--topology', 'samples/hosts/gh200.json', '--libvirt', '12.8', '--qemu', '11.1'];
 
-/** libvirt with this domain, in this state. */
+/** Starts a recorded libvirt that has the domain in this state. */
 function start(state = 'running'): RecordedVirsh {
   const virsh = withRecordedVirsh(() => live);
   virsh.answer(`domstate ${vm.uuid}`, `${state}\n\n`);
@@ -23,7 +23,7 @@ const verify = (input: string, ...args: readonly string[]): Run =>
   vsmmu(['verify', ...HOST, '--guest-report', '-', ...args, 'vm'], input);
 
 describe('vsmmu verify', () => {
-  it('says what is as it should be, and ends with 0', () => {
+  it('lists the checks that pass, and exits with 0', () => {
     const virsh = start();
     const { code, stdout, stderr } = verify(report);
     expect(stderr).toBe('');
@@ -34,7 +34,7 @@ describe('vsmmu verify', () => {
     expect(virsh.asked().join('\n'), 'no monitor, no agent').not.toMatch(/qemu-/);
   });
 
-  it('says what fails, with its code and what to do, and ends with 1', () => {
+  it('lists the checks that fail, with code and remedy, and exits with 1', () => {
     start();
     const { code, stdout } = verify(report.replaceAll('DMA-FQ', 'identity'));
     expect(stdout).toMatch(/translates for each device +: FAIL\n/);
@@ -59,25 +59,25 @@ describe('vsmmu verify', () => {
     });
   });
 
-  it('takes warnings for errors with --strict', () => {
+  it('treats warnings as errors with --strict', () => {
     start();
-    // No QEMU runs here.
+    // There is no running QEMU in this test.
     expect(verify(report, '--strict')).toMatchObject({ code: 1, stdout: expect.stringContaining('qemu-not-found') });
   });
 
-  it('prints only what fails with --quiet', () => {
+  it('prints only failed checks with --quiet', () => {
     start();
     expect(verify(report, '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
-  it('refuses a domain that does not run', () => {
+  it('refuses a domain that is not running', () => {
     start('shut off');
     const { code, stderr } = verify(report);
     expect(stderr).toMatch(/^vm: error: domain-not-running: vm is not running \(shut off\)/);
     expect(code).toBe(1);
   });
 
-  it('says that the guest was not asked, where libvirt cannot', () => {
+  it('reports that the guest could not be queried if libvirt cannot run a guest agent command', () => {
     start();
     const { code, stdout } = vsmmu(['verify', ...HOST, 'vm']);
     expect(stdout.replace(/\s+/g, ' ')).toMatch(/its own report : WARN the guest was not asked: .*--guest-script/);
@@ -87,7 +87,7 @@ describe('vsmmu verify', () => {
   it.each([
     ['a report that was cut off', report.slice(0, 200), /^vm: error: guest-report-invalid: .*cut off/],
     ['something else', 'Permission denied\n', /^vm: error: guest-report-invalid: .*first line/],
-  ])('takes no verdict from %s', (_, text, says) => {
+  ])('gives no verdict for %s', (_, text, says) => {
     start();
     const { code, stdout, stderr } = verify(text);
     expect(stdout).toBe('');
@@ -103,16 +103,16 @@ describe('vsmmu verify', () => {
     expect(vsmmu(['verify', ...HOST, '--guest-report', `${file}.gone`, 'vm']).code).toBe(3);
   });
 
-  it('prints the script for guests, and needs no libvirt for that', () => {
+  it('prints the script for guests without libvirt', () => {
     expect(vsmmu(['verify', '--guest-script'])).toEqual({ code: 0, stdout: GUEST_SCRIPT, stderr: '' });
   });
 
   it.each([
     ['no domain', [], /give the name or the UUID of a domain/],
     ['two domains', ['vm', 'vm2'], /one domain at a time/],
-    ['a domain for the script', ['--guest-script', 'vm'], /takes no domain/],
+    ['a domain and --guest-script', ['--guest-script', 'vm'], /takes no domain/],
     ['a remote libvirt without its topology', ['--connect', 'qemu+ssh://host/system', 'vm'], /on another machine/],
-  ])('is not called with %s', (_, args, says) => {
+  ])('refuses %s', (_, args, says) => {
     const { code, stderr } = vsmmu(['verify', ...args]);
     expect(stderr).toMatch(says);
     expect(code).toBe(2);

@@ -38,11 +38,11 @@ describe('a BDF', () => {
     expect(parseBdf(text)).toBe(bdf);
   });
 
-  it('is written with as many digits of the domain as it needs', () => {
+  it('is written with as many digits of the PCI domain as necessary', () => {
     expect(formatBdf({ domain: 0x10000, bus: 1, slot: 0x1f, function: 7 })).toBe('10000:01:1f.7');
   });
 
-  it('comes by number, not by text', () => {
+  it('is sorted by number, not by text', () => {
     const sorted = ['10000:00:00.0', 'ffff:00:00.0', '0000:01:00.1', '0000:01:00.0'] as Bdf[];
     expect(sorted.sort(compareBdf)).toEqual(['0000:01:00.0', '0000:01:00.1', 'ffff:00:00.0', '10000:00:00.0']);
   });

@@ -39,7 +39,7 @@ interface Refusal {
   readonly options?: readonly string[];
 }
 
-/** Runs `vsmmu rewrite -i` on a file of its own. */
+/** Runs `vsmmu rewrite -i` on a new file. */
 function rewriteInPlace(input: string | Buffer, options: readonly string[]) {
   const file = join(folder, 'domain.xml');
   writeFileSync(file, input);
@@ -145,7 +145,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   },
 };
 
-describe('rewrite in place refuses, in one line, and touches nothing:', () => {
+describe('rewrite in place refuses, in one line, and writes nothing:', () => {
   it.each(Object.entries(refusals))('%s', (_title, { input, code, says, options = HOST_A }) => {
     const { status, stdout, lines, after } = rewriteInPlace(input, options);
     expect(lines).toEqual([expect.stringContaining(says)]);
@@ -156,8 +156,8 @@ describe('rewrite in place refuses, in one line, and touches nothing:', () => {
   });
 });
 
-describe('rewrite in place takes', () => {
-  it('an octal slot and a source without a domain', () => {
+describe('rewrite in place accepts', () => {
+  it('an octal slot and a source without a PCI domain', () => {
     const input = domain(hostdev("bus='0x91'", "<address type='pci' slot='010'/>"));
     const { status, stdout, after } = rewriteInPlace(input, HOST_A);
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });

@@ -11,7 +11,7 @@ const hostdev = (source: string, rest = ''): string =>
 const controller = (attributes: string, children = ''): string =>
   `<controller type='pci' ${attributes}>${children}</controller>`;
 
-/** The findings of a domain that is refused, each as `line:column code: message`. */
+/** The diagnostics of a refused domain, each as `line:column code: message`. */
 function complaints(xml: string): string[] {
   try {
     parseDomain(xml);
@@ -27,16 +27,16 @@ function complaints(xml: string): string[] {
 describe('the source address of a host device', () => {
   it.each([
     [
-      'is lower case with a domain of four digits',
+      'is lower case with a PCI domain of four digits',
       "domain='0x0000' bus='0xC1' slot='0x00' function='0x0'",
       '0000:c1:00.0',
     ],
-    ['has domain 0 where none is given', "bus='0x31' slot='0x10' function='0x2'", '0000:31:10.2'],
-    ['takes a domain of five digits', "domain='0x10000' bus='0x01' slot='0x00' function='0x0'", '10000:01:00.0'],
-    ['is in C base 0: 010 is 8', "bus='010' slot='010' function='01'", '0000:08:08.1'],
-    ['is in C base 0: decimal without a prefix', "bus='49' slot='16' function='2'", '0000:31:10.2'],
-    ['takes 0X, too', "bus='0X1F' slot='0' function='0'", '0000:1f:00.0'],
-    ['is 0 in every part that is not given', "bus='1'", '0000:01:00.0'],
+    ['has PCI domain 0 by default', "bus='0x31' slot='0x10' function='0x2'", '0000:31:10.2'],
+    ['may have a PCI domain of five digits', "domain='0x10000' bus='0x01' slot='0x00' function='0x0'", '10000:01:00.0'],
+    ['is parsed with C base 0: 010 is 8', "bus='010' slot='010' function='01'", '0000:08:08.1'],
+    ['is parsed with C base 0: decimal without a prefix', "bus='49' slot='16' function='2'", '0000:31:10.2'],
+    ['may have the prefix 0X', "bus='0X1F' slot='0' function='0'", '0000:1f:00.0'],
+    ['is 0 in every missing part', "bus='1'", '0000:01:00.0'],
   ])('%s', (_title, source, bdf) => {
     expect(parseDomain(domainOf(hostdev(source))).hostDevices.map((d) => d.bdf)).toEqual([bdf]);
   });
@@ -50,7 +50,7 @@ describe('the source address of a host device', () => {
     ['a sign', "bus='-1'", "bus='-1' is not a PCI bus"],
     ['nothing', "bus=''", "bus='' is not a PCI bus"],
     ['hexadecimal without its prefix', "bus='1f'", "bus='1f' is not a PCI bus"],
-  ])('is refused with its place: %s', (_title, source, message) => {
+  ])('is refused with its location: %s', (_title, source, message) => {
     expect(complaints(domainOf(hostdev(source)))).toEqual([`3:46 address-invalid: ${message}`]);
   });
 });
@@ -62,7 +62,7 @@ describe('a guest address', () => {
   });
 });
 
-describe('what there may be one of only', () => {
+describe('a duplicate is refused:', () => {
   it.each([
     [
       'a controller index',
@@ -70,7 +70,7 @@ describe('what there may be one of only', () => {
       '4:1 controller-index-duplicate: PCI controller index 1 is already used in line 3',
     ],
     [
-      'a guest address, however it is written',
+      'a guest address, whatever its spelling',
       [
         hostdev("bus='1'", "<address type='pci' bus='0x08' slot='0x00' function='0x0'/>"),
         "<rng model='virtio'><address type='pci' bus='010'/></rng>",
@@ -86,7 +86,7 @@ describe('what there may be one of only', () => {
       '4:1 guest-address-duplicate: guest address 00:01.0 is already used in line 3',
     ],
     [
-      'a host device, be it a hostdev or an interface',
+      'a host device, as a hostdev or an interface',
       [hostdev("bus='0x31'"), "<interface type='hostdev'><source><address type='pci' bus='49'/></source></interface>"],
       '4:1 host-device-duplicate: host device 0000:31:00.0 is already in the domain, in line 3',
     ],
@@ -94,14 +94,14 @@ describe('what there may be one of only', () => {
     expect(complaints(domainOf(...devices))).toEqual([complaint]);
   });
 
-  it('is told of everything at once', () => {
+  it('all duplicates are reported together', () => {
     const twice = [hostdev("bus='1'"), hostdev("bus='1'"), hostdev("bus='2'"), hostdev("bus='2'")];
     expect(complaints(domainOf(...twice))).toHaveLength(2);
   });
 });
 
 describe('a controller', () => {
-  it('without an index gets the lowest that is free, as libvirt gives it', () => {
+  it('without an index gets the lowest free one, as in libvirt', () => {
     const domain = parseDomain(
       domainOf(
         controller("model='pcie-root-port'"),
@@ -113,7 +113,7 @@ describe('a controller', () => {
     expect(domain.controllers.map((c) => c.index)).toEqual([2, 0, 1, 3]);
   });
 
-  it('without an index gets 0 only once, where each makes a root bus (pseries)', () => {
+  it('without an index gets 0 only once, also if each makes a root bus (pseries)', () => {
     const domain = parseDomain(domainOf(controller("model='pci-root'"), controller("model='pci-root'")));
     expect(domain.controllers.map((c) => c.index)).toEqual([0, 1]);
   });
@@ -133,7 +133,7 @@ describe('a device', () => {
 
   it.each([
     ['no address', ''],
-    ['an address with nothing in it', "<address type='pci'/>"],
+    ['an empty address', "<address type='pci'/>"],
     ["another function of the host bridge's slot", "<address type='pci' bus='0x00' slot='0x00' function='0x1'/>"],
     ['an address of zeros', "<address type='pci' domain='0x0000' bus='0x00' slot='0x00' function='0x0'/>"],
   ])('with %s awaits one', (_title, address) => {
@@ -141,7 +141,7 @@ describe('a device', () => {
     expect(device).toMatchObject({ address: undefined, awaitsAddress: true, unassigned: false });
   });
 
-  it('that libvirt prints twice, as a serial port and as its console, is one', () => {
+  it('that libvirt prints twice, as a serial port and as its console, is one device', () => {
     const address = "<address type='pci' bus='0' slot='4'/>";
     const { otherDevices } = parseDomain(
       domainOf(
@@ -152,7 +152,7 @@ describe('a device', () => {
     expect(otherDevices.map(({ name }) => name)).toEqual(['serial']);
   });
 
-  it('with an unassigned address is held, and awaits none', () => {
+  it('with an unassigned address is not given to the guest, and awaits no address', () => {
     const [device] = only(hostdev("bus='1'", "<address type='unassigned'/>")).hostDevices;
     expect(device).toMatchObject({ address: undefined, awaitsAddress: false, unassigned: true });
   });
@@ -187,9 +187,9 @@ describe('a device', () => {
     ['SCSI for a disk', "<disk><target dev='sda' bus='scsi'/></disk>", 1],
     ['USB for a tablet', "<input type='tablet' bus='usb'/>", 1],
     ['serial for an agent', "<channel type='unix'><target type='virtio' name='agent'/></channel>", 1],
-    ['none that is there', "<controller type='scsi'/><disk><target dev='sda' bus='scsi'/></disk>", 0],
+    ['none that exists already', "<controller type='scsi'/><disk><target dev='sda' bus='scsi'/></disk>", 0],
     ['none for virtio', "<disk><target dev='vda' bus='virtio'/></disk>", 0],
-  ])('brings controllers that libvirt adds: %s', (_title, xml, count) => {
+  ])('makes libvirt add controllers: %s', (_title, xml, count) => {
     expect(only(xml).impliedControllers).toBe(count);
   });
 
@@ -200,7 +200,7 @@ describe('a device', () => {
 });
 
 describe('an SMMU', () => {
-  it('is of the machine, or of a bus by its index', () => {
+  it('belongs to the whole machine, or to a bus by its index', () => {
     const { iommus } = parseDomain(
       domainOf("<iommu model='smmuv3'/>", "<iommu model='smmuv3'><driver pciBus='0x0a' accel='on' oas='44'/></iommu>"),
     );
@@ -210,20 +210,20 @@ describe('an SMMU', () => {
     ]);
   });
 
-  it('takes the spelling of patched libvirts for ssidsize', () => {
+  it('accepts the name of patched libvirts for ssidsize', () => {
     const { iommus } = parseDomain(domainOf("<iommu model='smmuv3'><driver pciBus='1' ssidSize='20'/></iommu>"));
     expect(iommus[0]?.values).toEqual({ ssidsize: '20' });
   });
 });
 
 describe('arguments for QEMU', () => {
-  it('are read whatever their prefix is', () => {
+  it('are read with any prefix', () => {
     const xml =
       "<domain xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:commandline><q:arg value='-device'/></q:commandline></domain>";
     expect(parseDomain(xml).commandline.map((a) => a.value)).toEqual(['-device']);
   });
 
-  it('are none in another namespace', () => {
+  it('are ignored in another namespace', () => {
     const xml = "<domain xmlns:q='urn:other'><q:commandline><q:arg value='-device'/></q:commandline></domain>";
     expect(parseDomain(xml).commandline).toEqual([]);
   });

@@ -15,7 +15,7 @@ describe('a list of nodes or CPUs', () => {
     expect(parseNodeset(text)).toEqual(numbers);
   });
 
-  it.for(['', '3-1', 'a', '0,,1', '-1', '0-99999'])('%j is none', (text) => {
+  it.for(['', '3-1', 'a', '0,,1', '-1', '0-99999'])('%j is not a list', (text) => {
     expect(parseNodeset(text)).toBeUndefined();
   });
 
@@ -29,7 +29,7 @@ describe('a list of nodes or CPUs', () => {
 });
 
 describe('the NUMA cells of a domain', () => {
-  it('have their place for a number where they give none, and their memory in KiB', () => {
+  it('have their position as the default id, and their memory in KiB', () => {
     const { cells } = numaOf(
       "<cpu><numa><cell cpus='0-1' memory='1' unit='GiB'/><cell memory='0'/><cell id='2' cpus='2' memory='5'/></numa></cpu>",
     );
@@ -40,7 +40,7 @@ describe('the NUMA cells of a domain', () => {
     ]);
   });
 
-  it('say how far others are', () => {
+  it('have distances to others', () => {
     const { cells } = numaOf(
       "<cpu><numa><cell memory='1'><distances><sibling id='0' value='10'/><sibling id='1' value='40'/></distances></cell></numa></cpu>",
     );
@@ -50,7 +50,7 @@ describe('the NUMA cells of a domain', () => {
     ]);
   });
 
-  it('are bound by numatune and pinned by cputune, a vCPU without a pin by the cpuset of all', () => {
+  it('are bound by numatune and pinned by cputune, or by the cpuset for vCPUs without a pin', () => {
     const numa = numaOf(`<vcpu cpuset='4-7'>4</vcpu><memory unit='MiB'>2</memory>
       <cputune><vcpupin vcpu='1' cpuset='2'/></cputune>
       <numatune><memory nodeset='0-1'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>`);
@@ -84,7 +84,7 @@ describe('pcihole64', () => {
     expect(holeOf(content)?.size).toBe(size);
   });
 
-  it('that is no size is refused', () => {
+  it('that is not a size is refused', () => {
     expect(() => holeOf('<pcihole64>much</pcihole64>')).toThrow("<pcihole64> 'much' is not a size");
   });
 });

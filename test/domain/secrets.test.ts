@@ -3,7 +3,7 @@ import { maskSecrets } from '../../src/domain/secrets.js';
 
 const QEMU = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
 
-describe('a domain that is shown', () => {
+describe('a printed domain', () => {
   it.each<[what: string, xml: string, shown: string]>([
     ['passwd of graphics', `<graphics passwd='x&amp;y'/>`, `<graphics passwd='***'/>`],
     ['passwd of graphics in double quotes', `<graphics passwd="x'y"/>`, `<graphics passwd="***"/>`],
@@ -41,11 +41,11 @@ describe('a domain that is shown', () => {
     expect(maskSecrets(`<d ${QEMU}>${xml}</d>`)).toBe(`<d ${QEMU}>${shown}</d>`);
   });
 
-  it('has the same lines, whatever a secret spans', () => {
+  it('has the same lines, also if a secret spans several', () => {
     expect(maskSecrets(`<d><x passwd='a\nb'/>\n</d>`)).toBe(`<d><x passwd='***\n'/>\n</d>`);
   });
 
-  it('keeps what is no secret', () => {
+  it('keeps values that are not secrets', () => {
     const xml = `<d ${QEMU}><qemu:env name='LANG' value='C'/><qemu:arg value='-device'/><qemu:arg value='a,id=b'/><auth username='me'><secret type='ceph' usage='u'/></auth><title>io.systemd.credential:x=b</title><entry>a=b<x>password=c</x></entry></d>`;
     expect(maskSecrets(xml)).toBe(xml);
   });

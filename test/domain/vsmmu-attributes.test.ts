@@ -48,7 +48,7 @@ describe('the schemas have every attribute of the table', () => {
     expect(properties.dialect.enum).toEqual(VSMMU_DIALECTS);
   });
 
-  it('in the policy and the profiles, those that they choose', () => {
+  it('in the policy and the profiles, the attributes that they can set', () => {
     expect(keys(schema('policy').properties)).toEqual(expect.arrayContaining([...CHOSEN_ATTRIBUTES]));
     const profile = schema('profiles').definitions.Profile;
     expect(keys(profile.properties.values.properties)).toEqual(CHOSEN_ATTRIBUTES);
@@ -59,7 +59,7 @@ describe('the schemas have every attribute of the table', () => {
     expect(keys(schema('topology').definitions.SmmuFeatures.properties)).toEqual(features);
   });
 
-  it('in the record, in every spelling', () => {
+  it('in the record, under every name', () => {
     expect(JSON.stringify(schema('metadata'))).toContain(
       VSMMU_ATTRIBUTES.flatMap(spellingsOf)
         .map((name) => `"${name}":{"$ref":"#/definitions/Value"}`)

@@ -12,7 +12,7 @@ import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/plan/policy.js';
 import { applyChange, arbitraryCase, arbitraryStory } from '../plan/arbitrary.js';
 
-/** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
+/** Number of random cases per property; `VSMMU_RUNS` sets another. */
 const RUNS = Number(process.env.VSMMU_RUNS ?? 200);
 
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
@@ -31,7 +31,7 @@ function unlessRefused<T>(run: () => T): T | undefined {
   }
 }
 
-/** Edits by hand, beside adding and removing devices. */
+/** Manual edits other than adding and removing devices. */
 const byHand: fc.Arbitrary<(xml: string) => string> = fc
   .record({ bus: fc.nat(40), index: fc.nat(3), kind: fc.constantFrom('on a port', 'port', 'port on bus', 'no alias') })
   .map(({ bus, index, kind }) => (xml: string) => {
@@ -58,31 +58,31 @@ function inventory(domain: Domain): string[] {
   ].sort();
 }
 
-/** Lists the buses of the SMMUs, sorted: one whose neighbour is gone has no place any more. */
+/** Lists the buses of the SMMUs, sorted: without its neighbour, an SMMU has no definite position in the document. */
 function buses(domain: Domain): string[] {
   return domain.iommus.map((i) => String(i.pciBus)).sort();
 }
 
-/** Controllers that addresses name and that are not there. */
+/** Indexes of missing controllers that addresses refer to. */
 function missing(domain: Domain): number[] {
   const present = new Set<number>([0, ...domain.controllers.map((c) => c.index)]);
   const occupants = [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices];
   return occupants.flatMap(({ address }) => (address && !present.has(address.bus) ? [address.bus] : []));
 }
 
-/** Indexes below the highest in use that no controller has. */
+/** Unused indexes below the highest one in use. */
 function gaps(domain: Domain): number[] {
   const present = new Set<number>(domain.controllers.map((c) => c.index));
   const { highestIndex } = new PciTree(domain);
   return Array.from({ length: highestIndex }, (_, i) => i + 1).filter((index) => !present.has(index));
 }
 
-describe('a rewritten domain that somebody edited', () => {
-  it('is reverted to one without anything of vsmmu, with every other edit, and without a new gap', () => {
+describe('a rewritten domain that a user edited', () => {
+  it('is reverted to a domain without elements of vsmmu, with every other edit, and without a new gap in the indexes', () => {
     let reverted = 0;
     fc.assert(
       fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
-        // Members of a group shift which devices `applyChange` picks.
+        // Group members change which devices `applyChange` picks.
         fc.pre(!policy.completeGroups);
         const first = rewritten(xml, host, policy);
         fc.pre(first !== undefined && first !== xml);
@@ -99,7 +99,7 @@ describe('a rewritten domain that somebody edited', () => {
         );
         const known = [...gaps(before), ...gaps(parseDomain(xml))];
         expect(gaps(after).filter((index) => !known.includes(index))).toEqual([]);
-        // Where the digest fits, a device may get back the address that it had on a controller that was missing before, too.
+        // If the digest matches, a device may also get back an address on a controller that was missing in the input.
         const lost = [...missing(before), ...missing(parseDomain(xml))];
         expect(missing(after).filter((bus) => !lost.includes(bus))).toEqual([]);
       }),
@@ -108,7 +108,7 @@ describe('a rewritten domain that somebody edited', () => {
     expect(reverted).toBeGreaterThan(RUNS / 2);
   }, 600_000);
 
-  it('is reverted so if expander buses made by hand were planned anew, too', () => {
+  it('is reverted in the same way if rewrite --relayout replaced hand-made expander buses', () => {
     let reverted = 0;
     fc.assert(
       fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
@@ -126,7 +126,7 @@ describe('a rewritten domain that somebody edited', () => {
         reverted++;
         const after = parseDomain(out.xml);
         expect(out.xml).not.toContain('urn:vsmmu');
-        // A controller added by hand may have an index that one of the expander buses had.
+        // A controller that the user added may have the former index of an expander bus.
         const devices = addedByHand(edited).replace(/<controller .*<\/controller>/, '');
         const expected = parseDomain(applyChange(xml, host, change).replace('</devices>', devices));
         expect(inventory(after)).toEqual(inventory(expected));
@@ -140,7 +140,7 @@ describe('a rewritten domain that somebody edited', () => {
     expect(reverted).toBeGreaterThan(RUNS / 4);
   }, 600_000);
 
-  it('is planned from nothing as the domain before it, if nobody edited it', () => {
+  it('gets the same plan from --relayout as the original domain, if the user did not edit it', () => {
     fc.assert(
       fc.property(arbitraryCase, ({ xml, host, policy }) => {
         const first = rewritten(xml, host, policy);
@@ -154,7 +154,7 @@ describe('a rewritten domain that somebody edited', () => {
   }, 600_000);
 });
 
-/** Returns what the edit by hand added at the end of `<devices>`, without its address. */
+/** Returns the element that the manual edit added at the end of `<devices>`, without its address. */
 function addedByHand(edited: string): string {
   const added = /(<rng [^\n]*<\/rng>|<controller [^\n]*<\/controller>)?<\/devices>/.exec(edited)?.[0] ?? '</devices>';
   return added.replace(/<address[^>]*>/, '');

@@ -9,7 +9,7 @@ import { hostWith } from '../plan/example.js';
 /** Four host devices: two behind the first SMMU, one behind the second, one behind none. */
 export const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 0 }, 4: { smmu: null } });
 
-/** A domain that may be rewritten, with these elements below its `pcie-root`. */
+/** A domain that vsmmu can rewrite, with these elements after its `pcie-root`. */
 export const domain = (...devices: string[]): string => `<domain type='kvm'>
   <name>vm</name>
   <os><type arch='aarch64' machine='virt'>hvm</type></os>
@@ -47,7 +47,7 @@ function attributes({ name, attributes: given }: XmlElement): string[] {
   return [...parts, values.get('multifunction') ?? ''];
 }
 
-/** What rewriting it for that host gives. */
+/** Returns the domain rewritten for `host`. */
 export function rewritten(xml: string, policy: Partial<Policy> = {}): string {
   const read = parseDomain(xml);
   return rewrite(read, plan(read, host, { ...DEFAULT_POLICY, ...policy }).plan);

@@ -23,12 +23,12 @@ import { printElement } from '../../src/xml/print.js';
 import { at, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
 import { complaint } from '../xml/libxml2.js';
 
-/** How many records are forged; `VSMMU_RUNS=100000` hunts for longer. */
+/** Number of forged records; `VSMMU_RUNS` sets another, such as 100000. */
 const RUNS = Number(process.env.VSMMU_RUNS ?? 1000);
 
 const QEMU = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
 
-/** A domain with something of everything that a record must not reach. */
+/** A domain with one element of each kind that a record must not change. */
 const ORIGINAL = `<domain type='kvm' ${QEMU}>
   <name>vm</name>
   <metadata>
@@ -77,7 +77,7 @@ const address = fc.oneof(
       return `${hex(bus)}:${hex(slot)}.${func}${several ? ' multifunction' : ''}`;
     }),
 );
-/** Values that the domain has, so that a change is believed, and others. */
+/** Values that the domain has, which make a change credible, and other values. */
 const DOMAIN = parseDomain(REWRITTEN);
 const RECORD = readRecord(DOMAIN).elements[0] as XmlElement;
 const { controllers, hostDevices, otherDevices } = DOMAIN;
@@ -121,7 +121,7 @@ const added = fc.record(
   },
   { requiredKeys: [] },
 );
-/** Elements of the domain and of a forger, plain ones and others. */
+/** Elements of the domain and elements that a forger would add. */
 const foreign = [
   ...[
     "<disk type='file'/>",
@@ -168,7 +168,7 @@ const piece = fc.oneof(
 );
 const edit = fc.record({
   at: fc.double({ min: 0, max: 1, noNaN: true }),
-  /** Whether it begins or ends at a tag or a quote, where an edit of text may stay XML. */
+  /** Whether it begins and ends at a tag or a quote, so that the edited text may still be XML. */
   snaps: fc.boolean(),
   cut: fc.oneof(fc.nat(4), fc.nat(200)),
   put: fc.oneof(fc.constant(''), piece),
@@ -220,7 +220,7 @@ function forged({ edits, ...meaning }: Forgery): string {
   return REWRITTEN.slice(0, RECORD.start) + printed + REWRITTEN.slice(RECORD.end);
 }
 
-/** Lists what vsmmu must not touch: all but the elements that it adds, removes or writes values in. */
+/** Lists everything that vsmmu must not change: all elements except those that it adds, removes or sets values in. */
 function untouchable(xml: string): string[] {
   const { root } = parseXml(xml);
   const isManaged = (e: XmlElement): boolean => {
@@ -246,7 +246,7 @@ function untouchable(xml: string): string[] {
 
 const ALLOWED = untouchable(REWRITTEN);
 
-/** Checks the result of a command for a forged record: the domain as it must be, or a refusal. */
+/** Runs a command on a domain with a forged record: it refuses, or keeps everything that vsmmu must not change. */
 function judge(make: () => string): 'refused' | 'kept' {
   let xml: string;
   try {
@@ -264,7 +264,7 @@ function judge(make: () => string): 'refused' | 'kept' {
 }
 
 describe('a forged record', () => {
-  it('makes revert change nothing that vsmmu does not manage', () => {
+  it('cannot make revert change anything that vsmmu does not manage', () => {
     let kept = 0;
     fc.assert(
       fc.property(forgery, (record) => {
@@ -277,7 +277,7 @@ describe('a forged record', () => {
     expect(kept).toBeGreaterThan(RUNS / 4);
   }, 3_600_000);
 
-  it('makes rewrite, and rewrite --relayout, change nothing that vsmmu does not manage', () => {
+  it('cannot make rewrite or rewrite --relayout change anything that vsmmu does not manage', () => {
     fc.assert(
       fc.property(forgery, fc.boolean(), (record, relayout) => {
         const xml = forged(record);

@@ -11,17 +11,17 @@ const codes = ({ diagnostics, left }: Reverted) => [...diagnostics, ...left].map
 
 const PLAIN = domain(port(1), port(2), hostdev(1, at(1)), hostdev(2, at(2)));
 
-describe('the text before comes back byte for byte', () => {
+describe('revert restores the original text byte for byte:', () => {
   const namespace = 'http://libvirt.org/schemas/domain/qemu/1.0';
   it.each<[title: string, xml: string, policy?: Partial<Policy>]>([
-    ['from one line', PLAIN.replaceAll(/\n\s*/g, '')],
+    ['on one line', PLAIN.replaceAll(/\n\s*/g, '')],
     ['with white space before </devices>', PLAIN.replace('  </devices>', ' \t\n\n \t</devices>')],
     [
-      'where pcie-root has no index, as virt-install writes it',
+      'if pcie-root has no index, as virt-install writes it',
       PLAIN.replace(" index='0' model='pcie-root'", " model='pcie-root'"),
     ],
     [
-      "where QEMU's namespace is declared further in",
+      "if QEMU's namespace is declared on an inner element",
       PLAIN.replace(
         '</domain>',
         `  <q:commandline xmlns:q='${namespace}'><q:arg value='-s'/></q:commandline>\n</domain>`,
@@ -29,7 +29,7 @@ describe('the text before comes back byte for byte', () => {
       { sparePorts: 1, spareMemory: '64G' },
     ],
     [
-      "where the namespace of the record is in somebody's text",
+      'if a title contains the namespace of the record',
       PLAIN.replace('<os>', '<title>urn:vsmmu:domain:1 digest="0000000000000000"</title><os>'),
     ],
   ])('%s', (_title, xml, policy) => {
@@ -39,8 +39,8 @@ describe('the text before comes back byte for byte', () => {
   });
 });
 
-describe('after other edits', () => {
-  it('nothing is left of a device that was on one line and was removed, whether the domain was rewritten again or not', () => {
+describe('revert after other edits', () => {
+  it('leaves nothing of a removed device that was on one line, whether the domain was rewritten again or not', () => {
     const gone = rewritten(PLAIN).replace(/ *<hostdev(?:(?!<hostdev)[\s\S])*bus='2'\/><\/source>.*<\/hostdev>\n/, '');
     const expected = meaning(domain(port(1), port(2), hostdev(1, at(1))));
     expect(meaning(reverted(gone).xml)).toEqual(expected);
@@ -50,7 +50,7 @@ describe('after other edits', () => {
     expect(codes(reverted(again))).toEqual([]);
   });
 
-  it('a port of pcie.0 that a device used for a time stays, without the alias of vsmmu', () => {
+  it('keeps a port of pcie.0 that a device used in the meantime, without the alias of vsmmu', () => {
     const first = rewritten(domain(hostdev(1), hostdev(2)));
     const [guard] = parseDomain(first).controllers.filter(({ alias }) => alias?.startsWith('ua-vsmmu-root-port-'));
     const used = rewritten(first.replace('  </devices>', `  ${rng(at(guard?.index ?? 0))}\n  </devices>`), {
@@ -62,7 +62,7 @@ describe('after other edits', () => {
     expect(parseDomain(out.xml).controllers.map((c) => c.index)).toEqual([0, guard?.index]);
   });
 
-  it('a device whose source was edited has no address on a controller that is gone', () => {
+  it('leaves no address on a removed controller to a device whose source was edited', () => {
     const edited = rewritten(PLAIN).replace("<source><address bus='2'/>", "<source><address bus='4'/>");
     const out = reverted(edited);
     expect(codes(out)).toEqual(['address-dropped']);
@@ -72,14 +72,14 @@ describe('after other edits', () => {
     ]);
   });
 
-  it('a device does not get back an address on a controller that somebody removed', () => {
+  it('does not restore an address on a controller that a user removed', () => {
     const edited = rewritten(PLAIN).replace(/ *<controller type='pci' index='2' .*\n/, '');
     const out = reverted(edited);
     expect(codes(out)).toEqual(['address-dropped']);
     expect(parseDomain(out.xml).hostDevices.map((d) => d.address?.bus)).toEqual([1, undefined]);
   });
 
-  it('a controller with an alias of vsmmu that no record lists is left, and that is an error', () => {
+  it('keeps a controller with an alias of vsmmu that no record lists, with an error', () => {
     const first = rewritten(PLAIN);
     const lost = first.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
     const again = rewritten(lost, { ats: 'on' });
@@ -89,7 +89,7 @@ describe('after other edits', () => {
     expect(out.left[0]).toMatchObject({ severity: 'error', message: expect.stringContaining('controllers 3-6') });
   });
 
-  it('NUMA cells stay where others follow, and that is an error, also after another rewrite', () => {
+  it('keeps NUMA cells that others follow, with an error, also after another rewrite', () => {
     const cell = (id: number, rest: string) => `<cell id='${id}' ${rest} memory='1024' unit='KiB'/>`;
     const cells = `<cpu><numa>${cell(0, "cpus='0'")}</numa></cpu>`;
     const record = '<v:changed device="0000:01:00.0" address="01:00.0 to 04:00.0"/><v:added cells="1"/>';
@@ -108,15 +108,15 @@ describe('after other edits', () => {
   });
 });
 
-describe('a record that cannot be read', () => {
+describe('an unreadable record', () => {
   const broken = rewritten(PLAIN).replace(' to 04:00.0', '');
 
-  it('is not replaced by a record that knows less: rewrite refuses', () => {
+  it('makes rewrite refuse rather than replace it by an incomplete record', () => {
     expect(rewritten(broken), 'if nothing has to change').toBe(broken);
     expect(() => rewritten(broken, { ats: 'on' })).toThrow(RefusedError);
   });
 
-  it('does not stop --force, which removes what has aliases of vsmmu', () => {
+  it('does not stop --force, which removes elements with aliases of vsmmu', () => {
     expect(() => reverted(broken)).toThrow(RefusedError);
     const { xml } = revert(parseDomain(broken), { force: true });
     expect(xml).not.toMatch(/vsmmu|iommu/);
@@ -144,7 +144,7 @@ describe('a large record', () => {
         ),
     ],
   ])(
-    '%s is read in the time that its size takes',
+    '%s is read in time proportional to its size',
     (_title, enlarge) => {
       const xml = enlarge(rewritten(PLAIN));
       expect(xml.length).toBeGreaterThan(400_000);

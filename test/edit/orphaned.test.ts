@@ -19,7 +19,7 @@ function rewritten(xml: string, host: Host, policy: Partial<Policy> = {}): strin
   return rewrite(domain, plan(domain, host, { ...DEFAULT_POLICY, ...policy }, { ours: managedDevicesOf(domain) }).plan);
 }
 
-/** The domain without the host device of an address. */
+/** The domain without the host device at this address. */
 function without(xml: string, bdf: string): string {
   const device = parseDomain(xml).hostDevices.find((each) => each.bdf === bdf);
   if (!device) throw new Error(`no ${bdf}`);
@@ -36,7 +36,7 @@ const hostA = readTopology(read('test/golden/group-not-viable/host.json'), 'host
 const pair = read('test/golden/complete-groups/domain.xml');
 
 describe('an element that was added for a device that has left the domain', () => {
-  it.for(GPUS)('is removed as far as it comes last, and the record forgets it: the cells of %s', (gpu) => {
+  it.for(GPUS)('is removed from the domain and the record if no other cell follows it: the cells of %s', (gpu) => {
     const left = without(withCells, gpu);
     const after = rewritten(left, gb200);
     const ids = parseDomain(after).numa.cells.map(({ id }) => id);
@@ -71,12 +71,12 @@ describe('an element that was added for a device that has left the domain', () =
     expect(revert(parseDomain(after)).xml).toBe(without(pair, device?.bdf ?? ''));
   });
 
-  it('stays while its device is there, whatever the policy says now', () => {
+  it('stays while the domain has its device, whatever the current policy', () => {
     const both = rewritten(pair, hostA, { completeGroups: true });
     expect(rewritten(both, hostA, { completeGroups: false })).toBe(both);
   });
 
-  it('stays if the record does not list it, since somebody wrote it', () => {
+  it('stays if the record does not list it, since a user wrote it', () => {
     const both = rewritten(pair, hostA, { completeGroups: true });
     const byHand = both.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
     const [device] = parseDomain(both).hostDevices.filter(({ unassigned }) => !unassigned);

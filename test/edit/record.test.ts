@@ -18,7 +18,7 @@ const record = (content: string, attributes = DIGESTS): string =>
   `<v:placement xmlns:v="urn:vsmmu:domain:1" ${attributes}>${content}</v:placement>`;
 
 describe('the record in <metadata>', () => {
-  it('is read whatever its prefix', () => {
+  it('is read with any prefix', () => {
     const content = [
       '<v:changed device="0000:01:00.0" address="03:00.0 to 0b:00.0" iommufd="none to yes"/>',
       '<v:added controllers="3-6" cells="2"/>',
@@ -42,7 +42,7 @@ describe('the record in <metadata>', () => {
     });
   });
 
-  it('is absent if there is none, and elements of other namespaces are not taken for one', () => {
+  it('is absent if there is none, and elements of other namespaces are ignored', () => {
     expect(readRecord(parseDomain(domain('<a:b xmlns:a="urn:a"/>')))).toEqual({
       elements: [],
       record: undefined,
@@ -55,15 +55,15 @@ describe('the record in <metadata>', () => {
     ['with an invalid digest', record('', 'digest="x" former="fedcba9876543210"')],
     ['with an unknown element', record('<v:surprise/>')],
     ['with an unknown attribute', record('', `${DIGESTS} more="1"`)],
-    ['twice', record('') + record('')],
-    ['with two lists of what was added', record('<v:added cells="1"/><v:added cells="2"/>')],
+    ['if there are two', record('') + record('')],
+    ['with two lists of additions', record('<v:added cells="1"/><v:added cells="2"/>')],
     ['with an invalid device', record('<v:changed device="../hostdev" iommufd="none to yes"/>')],
     ['with an invalid change', record('<v:changed device="0000:01:00.0" address="03:00.0"/>')],
     ['with an invalid address', record('<v:changed device="0000:01:00.0" address="3 to 0b:00.0"/>')],
-    ['that would change what vsmmu never changes', record('<v:changed device="0000:01:00.0" source="/a to /b"/>')],
+    ['with a change that vsmmu never makes', record('<v:changed device="0000:01:00.0" source="/a to /b"/>')],
     ['with an invalid list', record('<v:added controllers="all"/>')],
     ['with an invalid offset', record('<v:text at="-1" cut="1"/>')],
-  ])('is not believed %s', (_title, metadata) => {
+  ])('is rejected %s', (_title, metadata) => {
     const found = readRecord(parseDomain(domain(metadata)));
     expect(found.record).toBeUndefined();
     expect(found.diagnostics.map((d) => [d.code, d.location?.line])).toEqual([['metadata-invalid', 3]]);

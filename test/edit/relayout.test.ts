@@ -35,17 +35,17 @@ const remove = (xml: string, bus: number) =>
 
 const ONE = domain(port(1), port(2), hostdev(1, at(1)));
 
-describe('a domain that was rewritten', () => {
-  it('is planned from nothing as the domain before it', () => {
+describe('a rewritten domain', () => {
+  it('gets the same plan from --relayout as the original domain', () => {
     const policy: Partial<Policy> = { grouping: 'device', sparePorts: 1 };
     expect(relaidOut(rewritten(ONE), policy)).toEqual({ xml: rewritten(ONE, policy), codes: [] });
   });
 
-  it('stays as it is where it is as it would be planned', () => {
+  it('is not changed by --relayout if it has the planned layout already', () => {
     expect(relaidOut(rewritten(ONE)).xml).toBe(rewritten(ONE));
   });
 
-  it('takes a further device on the expander bus that it has, where that has bus numbers left', () => {
+  it('gets another device on its existing expander bus if that has free bus numbers', () => {
     const more = add(rewritten(ONE, { busWindow: 9 }), hostdev(3));
     const [expanderBus, ...others] = plan(parseDomain(more), host, DEFAULT_POLICY).plan.expanderBuses;
     expect(others).toEqual([]);
@@ -55,7 +55,7 @@ describe('a domain that was rewritten', () => {
     expect(meaning(revert(parseDomain(after)).xml)).toEqual(meaning(add(ONE, hostdev(3))));
   });
 
-  it('gets a further expander bus with a further device where it has none left, and one when relaid out', () => {
+  it('gets a second expander bus for another device if no bus number is free, and a single one after --relayout', () => {
     const more = add(rewritten(ONE, { busWindow: 0 }), hostdev(3));
     expect(parseDomain(rewritten(more)).iommus).toHaveLength(2);
     const { xml, codes } = relaidOut(more);
@@ -64,7 +64,7 @@ describe('a domain that was rewritten', () => {
     expect(rewritten(xml)).toBe(xml);
   });
 
-  it('loses the vSMMU of an expander bus that lost its last device, and keeps its ports for another', () => {
+  it('loses the vSMMU of an expander bus without devices, and keeps its ports for another device', () => {
     const two = add(rewritten(add(ONE, hostdev(2, at(2)))), '');
     const less = remove(two, 2);
     const after = parseDomain(rewritten(less));
@@ -76,23 +76,23 @@ describe('a domain that was rewritten', () => {
     expect(again.controllers.length).toBe(7);
   });
 
-  it('is cleared of an expander bus that lost its last device when relaid out', () => {
+  it('loses an expander bus without devices after --relayout', () => {
     const less = remove(rewritten(add(ONE, hostdev(2, at(2)))), 2);
     expect(meaning(withoutRecord(relaidOut(less).xml))).toEqual(meaning(withoutRecord(rewritten(ONE))));
   });
 });
 
-describe('a domain that was made by hand', () => {
+describe('a domain with expander buses made by hand', () => {
   const HAND_MADE = domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2));
 
-  it('keeps the expander bus that is right, and gets what is missing', () => {
+  it('keeps a valid expander bus, and gets the missing parts', () => {
     const after = rewritten(HAND_MADE);
     expect(parseDomain(after).controllers.map((c) => c.busNr)).toEqual([undefined, undefined, 240, undefined]);
     expect(parseDomain(after).hostDevices[0]?.iommufd).toBe('yes');
     expect(revert(parseDomain(after)).xml).toBe(HAND_MADE);
   });
 
-  it('is relaid out, and comes back', () => {
+  it('is replaced by --relayout, and restored by revert', () => {
     const { xml, codes } = relaidOut(HAND_MADE);
     expect(codes).toEqual([]);
     expect(revert(parseDomain(xml)).xml).toBe(HAND_MADE);
@@ -106,13 +106,13 @@ describe('a domain that was made by hand', () => {
     expect(after.controllers.at(-1)?.alias).toBe('ua-vsmmu-port-3');
   });
 
-  it('comes back where somebody gave a device another place since, but for that', () => {
+  it('is restored by revert except the address of a device that a user moved afterwards', () => {
     const two = domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), rng(at(1)));
     const moved = (xml: string) => xml.replace(/(<rng[\s\S]*?)bus='[^']*' slot='[^']*'/, "$1bus='0' slot='20'");
     expect(meaning(revert(parseDomain(moved(relaidOut(two).xml))).xml)).toEqual(meaning(moved(two)));
   });
 
-  it('does not come back where its place is taken since, and says so', () => {
+  it('is not restored, with a diagnostic, if another device uses its address by then', () => {
     const { xml } = relaidOut(
       domain(port(1), expander(2, 240).replace("slot='2'", "slot='9'"), port(3, at(2)), hostdev(1, at(3)), vsmmu(2)),
     );
@@ -125,22 +125,22 @@ describe('a domain that was made by hand', () => {
     expect(hostDevices.map((d) => d.address)).toEqual([undefined]);
   });
 
-  it('is planned anew with the expander bus that rewriting it kept', () => {
+  it('is replaced by --relayout also after a rewrite that kept its expander bus', () => {
     expect(relaidOut(rewritten(HAND_MADE)).xml).toBe(relaidOut(HAND_MADE).xml);
   });
 
-  it('stays as it is where it was planned anew before', () => {
+  it('is not changed by a second --relayout', () => {
     const { xml } = relaidOut(HAND_MADE);
     expect(relaidOut(xml).xml).toBe(xml);
   });
 
-  it('reports no former address of a host device that is taken: the plan that follows says where the device goes', () => {
+  it('gets no report about a former address that is in use: the plan says where the device goes', () => {
     const taken = rewritten(ONE).replace('</devices>', `  ${rng(at(1))}\n  </devices>`);
     expect(revert(parseDomain(taken)).diagnostics.map((d) => d.code)).toEqual(['address-dropped']);
     expect(relaidOut(taken).codes).toEqual([]);
   });
 
-  it('is refused where its bus numbers are too narrow, as libvirt makes them, and relaid out', () => {
+  it('is refused if its bus numbers, as libvirt assigns them, are too few, and accepted with --relayout', () => {
     const narrow = domain(
       ...[port(1), expander(2, 254), port(3, at(2)), port(4, at(2, 1)), expander(5, 252), port(6, at(5))],
       ...[hostdev(1, at(3)), hostdev(3, at(4)), hostdev(2, at(6)), vsmmu(2), vsmmu(5)],
@@ -150,7 +150,7 @@ describe('a domain that was made by hand', () => {
     expect(after.controllers.flatMap((c) => c.busNr ?? [])).toEqual([238, 247]);
   });
 
-  it('is told what moves to a port of pcie.0 although its document is one line', () => {
+  it('gets a note about each device that moves to a port of pcie.0, even if its document is one line', () => {
     const line = domain(port(1), expander(2, 240), port(3, at(2)), rng(at(2, 5)), hostdev(1, at(3)), vsmmu(2));
     const { xml, codes } = relaidOut(line.replaceAll(/\n\s*/g, ''));
     expect(codes).toEqual(['relayout-moved']);
@@ -158,7 +158,7 @@ describe('a domain that was made by hand', () => {
     expect(revert(parseDomain(xml)).xml).toBe(line.replaceAll(/\n\s*/g, ''));
   });
 
-  it('keeps what is on an expander bus without a vSMMU', () => {
+  it('keeps devices on an expander bus without a vSMMU', () => {
     const numa = domain(port(1), expander(2, 200), port(3, at(2)), rng(at(3)), hostdev(1, at(1)));
     const after = parseDomain(relaidOut(rewritten(numa)).xml);
     expect(after.otherDevices.map((d) => d.address?.bus)).toEqual([3]);
@@ -166,14 +166,14 @@ describe('a domain that was made by hand', () => {
   });
 });
 
-describe('an SMMU of the whole machine', () => {
+describe('an SMMU for the whole machine', () => {
   const machine = "<iommu model='smmuv3'/>";
 
   it.each([
     ['before the others', domain(machine, port(1), hostdev(1, at(1)))],
     ['after the devices', domain(port(1), hostdev(1, at(1)), machine)],
     ['beside an expander bus', domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), machine)],
-  ])('comes to serve pcie.0 alone, and back: %s', (_title, before) => {
+  ])('is limited to pcie.0 by rewrite, and restored by revert: %s', (_title, before) => {
     const after = rewritten(before);
     expect(
       parseDomain(after)
@@ -184,7 +184,7 @@ describe('an SMMU of the whole machine', () => {
     expect(revert(parseDomain(after)).xml).toBe(before);
   });
 
-  it('is as it was when the domain is relaid out with another answer', () => {
+  it('is restored if --relayout leads to another result', () => {
     const before = domain(port(1), port(2), hostdev(1, at(1)), hostdev(4, at(2)), machine);
     expect(refusal(() => rewritten(before))).toEqual(['iommu-conflict']);
     const dropped = rewritten(before, { emulatedIommu: 'drop' });
@@ -194,19 +194,19 @@ describe('an SMMU of the whole machine', () => {
   });
 });
 
-describe('what nobody may have beside it', () => {
+describe('conflicts with a vSMMU:', () => {
   it.each([
     ['another model', "<iommu model='intel'/>", 'iommu-conflict'],
     ['an accelerated SMMU of pcie.0', vsmmu(0), 'iommu-conflict'],
     ['an SMMU that names a root port', vsmmu(1), 'iommu-conflict'],
-    ['an SMMU that names nothing', vsmmu(9), 'iommu-conflict'],
-  ])('%s is an error, relaid out too', (_title, device, code) => {
+    ['an SMMU that names a missing controller', vsmmu(9), 'iommu-conflict'],
+  ])('%s is an error, also with --relayout', (_title, device, code) => {
     const xml = domain(port(1), hostdev(1, at(1)), device);
     expect(refusal(() => rewritten(xml))).toContain(code);
     expect(refusal(() => relaidOut(xml))).toContain(code);
   });
 
-  it('arguments of QEMU by hand are an error, unless they are to be ignored', () => {
+  it('PCI devices in <qemu:commandline> are an error, unless the policy ignores them', () => {
     const xml = domain(port(1), hostdev(1, at(1))).replace(
       '</domain>',
       "  <q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg value='-device'/><q:arg value='pxb-pcie,bus_nr=9'/></q:commandline>\n</domain>",

@@ -13,10 +13,10 @@ import type { Policy } from '../../src/plan/policy.js';
 import { applyChange, arbitraryCase, arbitraryPolicy, arbitraryStory } from '../plan/arbitrary.js';
 import { meaning } from './example.js';
 
-/** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
+/** Number of random cases per property; `VSMMU_RUNS` sets another. */
 const RUNS = Number(process.env.VSMMU_RUNS ?? 300);
 
-/** What rewriting gives, or undefined where the domain is refused. */
+/** Returns the rewritten domain, or undefined if it is refused. */
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
   return unlessRefused(() => {
     const domain = parseDomain(xml);
@@ -33,21 +33,21 @@ function unlessRefused<T>(run: () => T): T | undefined {
   }
 }
 
-/** What reverting gives of a domain whose expander buses were all there before, too: that has no record, so it stays. */
+/** Returns the reverted domain. A domain that keeps its own expander buses has no record and is not changed. */
 function reverted(xml: string): string {
   return xml.includes('urn:vsmmu:domain:1') ? revert(parseDomain(xml)).xml : xml;
 }
 
-/** Elements on lines of their own, so that a difference can be read. */
+/** Puts each element on its own line, so that a difference is readable. */
 function lines(xml: string): string {
   return xml.replaceAll('><', '>\n<');
 }
 
-/** What a domain says, in an order of its own, without these addresses and those that name a controller that is not there. */
+/** The meaning of a domain, sorted, without these addresses and without addresses on missing controllers. */
 function sorted(xml: string, without: readonly string[]): string[] {
   const present = new Set(parseDomain(xml).controllers.map((c) => `bus=${c.index}`));
   const isMissing = (line: string) => {
-    // Such an address is none.
+    // libvirt treats such an address as missing.
     if (line.startsWith('<address domain=0 bus=0 slot=0 ')) return true;
     if (without.some((address) => line.startsWith(address))) return true;
     const [, bus] = /^<address domain=\d+ (bus=\d+) /.exec(line) ?? [];
@@ -59,7 +59,7 @@ function sorted(xml: string, without: readonly string[]): string[] {
     .sort();
 }
 
-/** Other layouts of a text that an editor may leave: all the same XML. */
+/** Other text layouts of the same XML, as an editor may write them. */
 const manner: fc.Arbitrary<(xml: string) => string> = fc.constantFrom(
   (xml: string) => xml,
   (xml: string) => xml.replace(/\r?\n[ \t]*/g, ''),
@@ -72,7 +72,7 @@ const manner: fc.Arbitrary<(xml: string) => string> = fc.constantFrom(
 );
 
 describe('revert', () => {
-  it('gives back what was rewritten, byte for byte', () => {
+  it('restores a rewritten domain byte for byte', () => {
     let changed = 0;
     fc.assert(
       fc.property(arbitraryCase, manner, ({ xml, host, policy }, write) => {
@@ -87,7 +87,7 @@ describe('revert', () => {
     expect(changed).toBeGreaterThan(RUNS / 10);
   }, 600_000);
 
-  it('gives back the first of several, whatever the policies of the others', () => {
+  it('restores the original of several rewrites, whatever their policies', () => {
     const policies = arbitraryCase.chain((given) => fc.tuple(fc.constant(given), arbitraryPolicy(given.host)));
     fc.assert(
       fc.property(policies, manner, ([{ xml, host, policy }, other], write) => {
@@ -102,7 +102,7 @@ describe('revert', () => {
     );
   }, 600_000);
 
-  it('gives back what was planned from nothing, with the expander buses that somebody made by hand', () => {
+  it('restores a domain after --relayout, with its hand-made expander buses', () => {
     let unrecorded = 0;
     fc.assert(
       fc.property(arbitraryCase, manner, ({ xml, host, policy }, write) => {
@@ -121,18 +121,18 @@ describe('revert', () => {
     expect(unrecorded).toBeGreaterThan(RUNS / 10);
   }, 600_000);
 
-  it('keeps the devices that came and went in between', () => {
+  it('keeps later additions and removals of devices', () => {
     fc.assert(
       fc.property(arbitraryStory, ({ change, host, ...given }) => {
-        // A group member counts as a device of the domain: the change would be to other devices with it and without.
+        // A group member counts as a device of the domain, so that the change would affect other devices with it than without.
         fc.pre(!given.policy.completeGroups && !change.policy.completeGroups);
         const first = rewritten(given.xml, host, given.policy);
         fc.pre(first !== undefined && first !== given.xml);
         const second = rewritten(applyChange(first, host, change), host, change.policy);
         fc.pre(second !== undefined);
-        // What was taken out between two devices that are gone has no place of its own any more.
+        // An element that was removed between two devices that are gone has no definite position any more.
         const expected = applyChange(given.xml, host, change);
-        // A device that vsmmu moved does not go back to a slot without function 0.
+        // A device that vsmmu moved does not return to a slot without function 0.
         const lonely = lonelyFunctions(expected);
         expect(sorted(reverted(second), lonely)).toEqual(sorted(expected, lonely));
       }),

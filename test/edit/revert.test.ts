@@ -10,12 +10,12 @@ function reverted(xml: string, options: RevertOptions = {}): { xml: string; code
   return { xml: out, codes: diagnostics.map((d) => d.code) };
 }
 
-it('gives back a domain with an <address> directly in <devices>, which libvirt ignores', () => {
+it('revert restores a domain with an <address> directly in <devices>, which libvirt ignores', () => {
   const before = domain("<address type='pci' bus='0x03' slot='0x00'/>", hostdev(1));
   expect(reverted(rewritten(before)).xml).toBe(before);
 });
 
-/** A line with the addresses in it spelled as `at` spells them. */
+/** A line with its addresses written as `at` writes them. */
 function canonical(line: string): string {
   return line.replace(/<address type='pci'([^>]*)\/>/g, (_, given: string) => {
     const part = (name: string) => Number(new RegExp(`${name}='([^']*)'`).exec(given)?.[1] ?? 0);
@@ -23,7 +23,7 @@ function canonical(line: string): string {
   });
 }
 
-/** What an edit of the rewritten domain leaves behind once it is reverted, as far as it is not what there was before. */
+/** Rewrites, edits and reverts a domain. Returns the lines that differ from the original, and the diagnostics. */
 function afterEdit(
   before: string,
   edit: (xml: string) => string,
@@ -37,25 +37,25 @@ function afterEdit(
 
 const PLAIN = domain(port(1), hostdev(1, at(1)), rng(at(0, 2)));
 
-describe('a domain that was rewritten', () => {
+describe('a rewritten domain', () => {
   it.each<[title: string, devices: string[], policy?: Partial<Policy>]>([
     ['with a device that had no address', [port(1), hostdev(1)]],
-    ['with a device whose address had nothing in it', [port(1), hostdev(1, "<address type='pci'/>")]],
-    ['with numbers in every base', [port(8), hostdev(1, "<address type='pci' bus='010' slot='0x0' function='0'/>")]],
+    ['with a device whose address was empty', [port(1), hostdev(1, "<address type='pci'/>")]],
+    ['with numbers in several bases', [port(8), hostdev(1, "<address type='pci' bus='010' slot='0x0' function='0'/>")]],
     ['with a driver of its own', [port(1), hostdev(1, `<driver name='vfio' iommufd='no'/>${at(1)}`)]],
     [
-      'with devices that part, and one that gets function 0',
+      'with functions of a slot that are separated, one of which gets function 0',
       [port(1), hostdev(1, at(1)), hostdev(4, at(1, 0, 1)), rng(at(1, 0, 2))],
     ],
     ['with an SMMU for the whole machine', [port(1), "<iommu model='smmuv3' />", hostdev(1, at(1))]],
     [
-      'with an SMMU for the whole machine that had to go',
+      'with an SMMU for the whole machine that was removed',
       [port(1), port(2), "<iommu   model='smmuv3'></iommu>", hostdev(1, at(1)), hostdev(4, at(2))],
       { emulatedIommu: 'drop' },
     ],
     ['with spare ports', [port(1), hostdev(1, at(1))], { sparePorts: 2 }],
     [
-      'with an expander bus that was there before',
+      'with an existing expander bus',
       [
         port(1),
         expander(2, 200),
@@ -66,23 +66,23 @@ describe('a domain that was rewritten', () => {
       ],
     ],
     [
-      'with a vSMMU in the spelling of patched libvirts',
+      'with a vSMMU as patched libvirts write it',
       [
         ...[port(1), expander(2, 200), port(3, at(2)), hostdev(1, at(3))],
         '<iommu model="smmuv3"><driver pciBus="2"  ssidSize="8" accel="on"/></iommu>',
       ],
       { ssidsize: 9 },
     ],
-    ['with memory kept for spare ports', [port(1), hostdev(1, at(1))], { sparePorts: 1, spareMemory: '64G' }],
-    ['with iommufd for all of it', [port(1), hostdev(1, at(1))], { iommufd: 'domain' }],
-  ])('%s comes back', (_title, devices, policy) => {
+    ['with memory that spare ports reserve', [port(1), hostdev(1, at(1))], { sparePorts: 1, spareMemory: '64G' }],
+    ['with iommufd for the whole domain', [port(1), hostdev(1, at(1))], { iommufd: 'domain' }],
+  ])('%s is restored', (_title, devices, policy) => {
     const before = domain(...devices);
     const after = rewritten(before, policy);
     expect(after).not.toBe(before);
     expect(reverted(after)).toEqual({ xml: before, codes: [] });
   });
 
-  it('comes back from the last of several runs, each with another device and policy', () => {
+  it('is restored after several runs, each with another device and policy', () => {
     const first = rewritten(PLAIN);
     const more = first.replace('  </devices>', `  ${hostdev(2)}\n  </devices>`);
     const second = rewritten(more, { ats: 'on', sparePorts: 0 });
@@ -93,7 +93,7 @@ describe('a domain that was rewritten', () => {
     );
   });
 
-  it('is told of with one element, one line for each device', () => {
+  it('has one record, with one line per device', () => {
     const printed = (bus: number) => `<address type='pci' domain='0x0000' bus='0x0${bus}' slot='0x00' function='0x0'/>`;
     const xml = rewritten(domain(port(1), port(2), hostdev(1, printed(1)), hostdev(2, printed(2))));
     const [record = ''] = /<vsmmu:placement[\s\S]*<\/vsmmu:placement>/.exec(xml) ?? [];
@@ -106,7 +106,7 @@ describe('a domain that was rewritten', () => {
     ]);
   });
 
-  it('keeps the metadata of others', () => {
+  it('keeps the metadata of other programs', () => {
     const before = PLAIN.replace('<os>', '<metadata><a:b xmlns:a="urn:a"/></metadata>\n  <os>');
     expect(reverted(rewritten(before)).xml).toBe(before);
     const more = (xml: string) => xml.replace('</metadata>', '<c:d xmlns:c="urn:c"/></metadata>');
@@ -117,13 +117,13 @@ describe('a domain that was rewritten', () => {
   });
 });
 
-describe('after an edit by hand', () => {
-  it('what else changed is kept', () => {
+describe('revert after an edit by hand', () => {
+  it('keeps other changes', () => {
     const edit = (xml: string) => xml.replace("<rng model='virtio'>", "<rng model='virtio-transitional'>");
     expect(afterEdit(PLAIN, edit)).toMatchObject({ added: [expect.stringContaining('transitional')], codes: [] });
   });
 
-  it('a device that is gone stays gone', () => {
+  it('does not restore a removed device', () => {
     expect(afterEdit(PLAIN, (xml) => xml.replace(/ *<hostdev[\s\S]*<\/hostdev>\n/, ''))).toEqual({
       added: [],
       lost: [expect.stringContaining('<hostdev')],
@@ -131,26 +131,26 @@ describe('after an edit by hand', () => {
     });
   });
 
-  it('a device that was moved elsewhere stays there', () => {
+  it('does not move a device that the user moved', () => {
     const move = (xml: string) => xml.replace(/(<source><address bus='1'\/><\/source>)<address[^>]*>/, `$1${at(0, 9)}`);
     expect(afterEdit(PLAIN, move)).toMatchObject({ added: [expect.stringContaining(at(0, 9))], codes: [] });
   });
 
-  it('a device that was put on a port of ours loses its address', () => {
+  it('drops the address of a device that the user put on a port that vsmmu added', () => {
     const put = (xml: string) => xml.replace('  </devices>', `  ${hostdev(3, at(3, 0, 1))}\n  </devices>`);
     const { added, codes } = afterEdit(PLAIN, put);
     expect(added).toEqual([`  ${hostdev(3)}`]);
     expect(codes).toEqual(['address-dropped']);
   });
 
-  it('a device whose place another has now loses its address', () => {
+  it('drops the address of a device if another device uses its former address', () => {
     const take = (xml: string) => xml.replace('  </devices>', `  ${rng(at(1))}\n  </devices>`);
     const { added, codes } = afterEdit(PLAIN, take);
     expect(added).toEqual([`    ${hostdev(1)}`, `  ${rng(at(1))}`]);
     expect(codes).toEqual(['address-dropped']);
   });
 
-  it('a function does not go back to a slot whose function 0 has been detached', () => {
+  it('does not return a function to a slot whose function 0 has been detached', () => {
     const first = at(1).replace("function='0'", "function='0' multifunction='on'");
     const before = domain(port(1), hostdev(1, first), hostdev(2, at(1, 0, 1)), rng(at(0, 2)));
     const { added, codes } = afterEdit(before, (xml) =>
@@ -160,7 +160,7 @@ describe('after an edit by hand', () => {
     expect(codes).toEqual(['address-dropped']);
   });
 
-  it('nor to one whose function 0 vsmmu never moved', () => {
+  it('does not return a function to a slot whose detached function 0 vsmmu never moved', () => {
     const first = at(1).replace("function='0'", "function='0' multifunction='on'");
     const before = domain(port(1), hostdev(4, first), hostdev(1, at(1, 0, 1)), rng(at(0, 2)));
     const { added, codes } = afterEdit(before, (xml) =>
@@ -170,7 +170,7 @@ describe('after an edit by hand', () => {
     expect(codes).toEqual(['address-dropped']);
   });
 
-  it('a port that was put on an expander bus of ours is left to libvirt, and its device stays on it', () => {
+  it('drops the address of a port that the user put on an expander bus of vsmmu, and keeps its device', () => {
     const put = (xml: string) =>
       xml.replace('  </devices>', `  ${port(4, at(2, 5))}\n    ${hostdev(3, at(4))}\n  </devices>`);
     const { added, codes } = afterEdit(PLAIN, (xml) => put(xml));
@@ -178,7 +178,7 @@ describe('after an edit by hand', () => {
     expect(codes).toEqual(['address-dropped', 'revert-port-left']);
   });
 
-  it('no gap is left below a controller that came after ours', () => {
+  it('leaves no gap below a controller that was added after those of vsmmu', () => {
     const put = (xml: string) => xml.replace('  </devices>', `  ${port(4, at(0, 9))}\n    ${rng(at(4))}\n  </devices>`);
     const { added, codes } = afterEdit(PLAIN, put);
     expect(codes).toEqual(['revert-port-left']);
@@ -187,24 +187,24 @@ describe('after an edit by hand', () => {
     expect(after.controllers.filter((c) => c.alias).length).toBe(0);
   });
 
-  it('a driver that got more keeps that', () => {
+  it('keeps an attribute that the user added to <driver>', () => {
     const more = (xml: string) => xml.replace("<driver iommufd='yes'/>", "<driver name='vfio' iommufd='yes'/>");
     const { added } = afterEdit(PLAIN, more);
     expect(added).toEqual([expect.stringContaining("<driver name='vfio'/>")]);
   });
 
-  it('an SMMU that was put in for ours goes with the bridge', () => {
+  it('removes an SMMU that replaced the one of vsmmu, together with its expander bus', () => {
     const mine = "<iommu model='smmuv3'><driver pciBus='2' accel='on' ats='off'/></iommu>";
     const { added, codes } = afterEdit(PLAIN, (xml) => xml.replace(/<iommu[\s\S]*<\/iommu>/, mine));
     expect({ added, codes }).toEqual({ added: [], codes: [] });
   });
 });
 
-describe('a namespace that was declared for us', () => {
+describe('a namespace that vsmmu declared', () => {
   const policy: Partial<Policy> = { sparePorts: 1, spareMemory: '64G' };
   const qemu = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
 
-  it('stays where somebody uses it now', () => {
+  it('stays if another element uses it', () => {
     const after = rewritten(PLAIN, policy);
     expect(after).toContain(qemu);
     const used = after.replace(
@@ -221,15 +221,15 @@ describe('a namespace that was declared for us', () => {
 describe('a domain without a record', () => {
   const foreign = rewritten(PLAIN).replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
 
-  it('stays as it is where nothing in it is of vsmmu', () => {
+  it('is not changed if vsmmu added nothing to it', () => {
     expect(reverted(PLAIN)).toEqual({ xml: PLAIN, codes: ['revert-nothing'] });
   });
 
-  it('is refused where it has bridges', () => {
+  it('is refused if it has expander buses', () => {
     expect(() => reverted(foreign)).toThrow('no record of what was there before');
   });
 
-  it('loses the expander buses by force, and its devices their addresses', () => {
+  it('loses its expander buses with --force, and its devices lose their addresses', () => {
     const { xml, codes } = reverted(foreign, { force: true });
     expect(codes).toEqual(['address-dropped']);
     const after = parseDomain(xml);
@@ -239,7 +239,7 @@ describe('a domain without a record', () => {
     expect(after.otherDevices.map((d) => d.address?.slot)).toEqual([2]);
   });
 
-  it('loses by force what of ours can be told without a record: iommufd of its devices, memory of its ports', () => {
+  it('loses with --force also the other changes of vsmmu: iommufd of its devices, memory of its ports', () => {
     const before = domain(
       port(1),
       port(5),
@@ -253,7 +253,7 @@ describe('a domain without a record', () => {
     expect(xml).toContain("<driver name='vfio' iommufd='yes'/>");
   });
 
-  it('loses by force the expander buses that somebody made by hand, and only those with an accelerated vSMMU', () => {
+  it('loses with --force hand-made expander buses too, but only those with an accelerated vSMMU', () => {
     const xml = domain(
       ...[expander(1, 200), port(2, at(1)), expander(3, 100), port(4, at(3)), hostdev(1, at(2)), rng(at(4))],
       "<iommu model='smmuv3'><driver pciBus='1' accel='on'/></iommu>",
@@ -275,12 +275,12 @@ describe('a domain without a record', () => {
 describe('a root port that vsmmu added to pcie.0', () => {
   const BARE = domain(hostdev(1));
   const attached = (index: number) => rewritten(BARE).replace('  </devices>', `  ${rng(at(index))}\n  </devices>`);
-  /** The indexes of the root ports of `pcie.0` that keep the ports behind vSMMUs free. */
+  /** The root ports that vsmmu adds to `pcie.0` so that libvirt does not use the ports behind vSMMUs. */
   const guards = parseDomain(rewritten(BARE)).controllers.filter(({ alias }) =>
     alias?.startsWith('ua-vsmmu-root-port'),
   );
 
-  it('stays while a device that came later is on it, which keeps its address', () => {
+  it('stays while a device that was added later is on it, which keeps its address', () => {
     const [guard] = guards;
     const { controllers, otherDevices } = parseDomain(reverted(attached(guard?.index ?? -1)).xml);
     expect(controllers.map(({ index }) => index)).toContain(guard?.index);
@@ -288,20 +288,20 @@ describe('a root port that vsmmu added to pcie.0', () => {
     expect(controllers.map(({ model }) => model)).not.toContain('pcie-expander-bus');
   });
 
-  it('is the domain’s own from then on: nothing of vsmmu is left', () => {
+  it('then belongs to the domain: nothing of vsmmu is left', () => {
     const out = revert(parseDomain(attached(guards[0]?.index ?? -1)));
     expect(out.left).toEqual([]);
     expect(out.xml).not.toContain('vsmmu');
   });
 
-  it('is the domain’s own too where the domain was converted again in between', () => {
+  it('also belongs to the domain if that was converted again in the meantime', () => {
     const again = rewritten(attached(guards[0]?.index ?? -1).replace('  </devices>', `  ${hostdev(2)}\n  </devices>`));
     const out = revert(parseDomain(again));
     expect(out.left).toEqual([]);
     expect(out.xml).not.toContain('vsmmu');
   });
 
-  it('goes when nothing is on it', () => {
+  it('is removed if no device is on it', () => {
     expect(guards.length).toBeGreaterThan(0);
     expect(reverted(rewritten(BARE)).xml).toBe(BARE);
   });

@@ -22,7 +22,7 @@ function rewritten(xml: string, policy: Partial<Policy> = {}): string {
   return rewrite(read, plan(read, host, { ...DEFAULT_POLICY, ...policy }).plan);
 }
 
-/** Without what is written down in `<metadata>`, which has tests of its own. */
+/** Removes the record in `<metadata>`, which has its own tests. */
 function withoutRecord(xml: string): string {
   return xml.replace(/ *<metadata>[\s\S]*<\/metadata>\n/, '');
 }
@@ -33,7 +33,7 @@ const HOSTDEV = `    <hostdev mode='subsystem' type='pci' managed='yes'>
       </source>
     </hostdev>`;
 
-/** The lines of the output that are not in the input, in order. */
+/** The lines of the rewritten text that are not in the input, in order. */
 function added(xml: string, policy: Partial<Policy> = {}): string[] {
   const before = xml.split('\n');
   return withoutRecord(rewritten(xml, policy))
@@ -42,32 +42,32 @@ function added(xml: string, policy: Partial<Policy> = {}): string[] {
     .map((line) => line.trim());
 }
 
-describe('the text that comes out', () => {
-  it('is the text that went in where nothing is to change', () => {
+describe('the rewritten text', () => {
+  it('equals the input if nothing changes', () => {
     const odd = `<?xml version="1.0"?>\n<!-- a --><domain\ttype = "kvm"><os><type arch='x86_64'>hvm</type></os></domain>\n\n`;
     expect(rewritten(odd)).toBe(odd);
   });
 
-  it('ends every line as the document does', () => {
+  it('has the line ends of the document', () => {
     const out = rewritten(domain(HOSTDEV).replaceAll('\n', '\r\n'));
     expect(out.split('\r\n').length).toBeGreaterThan(20);
     expect(out.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
   });
 
-  it('keeps comments, CDATA, instructions and entities where they are', () => {
+  it('keeps comments, CDATA, processing instructions and entities in place', () => {
     const kept = ['<!-- <hostdev/> -->', '<?keep this?>', "<note a='&lt;&#x41;'><![CDATA[ ]] > <x> ]]></note>"];
     const xml = domain(`    ${kept.join('\n    ')}\n${HOSTDEV}`);
     const lines = withoutRecord(rewritten(xml)).split('\n');
     expect(kept.map((line) => lines.indexOf(`    ${line}`))).toEqual([4, 5, 6]);
   });
 
-  it('stays on one line where the document is one', () => {
+  it('stays on one line if the document is one line', () => {
     const out = rewritten(domain(HOSTDEV).replaceAll(/\n\s*/g, ''));
     expect(out).not.toContain('\n');
     expect(out).toContain("<driver iommufd='yes'/><source>");
   });
 
-  it('has new controllers after the last PCI controller, and new SMMUs at the end or after the last', () => {
+  it('has new controllers after the last PCI controller, and new SMMUs after the last SMMU or at the end', () => {
     const xml = domain(
       `    <controller type='pci' index='0' model='pcie-root'/>
 ${HOSTDEV}
@@ -90,7 +90,7 @@ ${HOSTDEV}
   });
 });
 
-it('a virtio IOMMU stays after the new SMMUs, as QEMU wants it', () => {
+it('a virtio IOMMU stays after the new SMMUs, as QEMU requires', () => {
   const xml = domain(`    <controller type='pci' index='0' model='pcie-root'/>
 ${HOSTDEV}
     <iommu model='virtio'/>`);
@@ -103,30 +103,26 @@ describe('a placed device', () => {
     `    <hostdev mode='subsystem' type='pci'>\n      ${inner}\n      <source>\n        <address bus='1'/>\n      </source>\n    </hostdev>`;
 
   it.each([
-    ['with a driver keeps what that has', "<driver name='vfio'/>", "<driver name='vfio' iommufd='yes'/>"],
-    ['has its no turned into yes', "<driver iommufd='no' name='vfio'/>", "<driver iommufd='yes' name='vfio'/>"],
-    ['with double quotes keeps them', '<driver iommufd="no"/>', '<driver iommufd="yes"/>'],
-    [
-      'with children in its driver keeps them',
-      "<driver><x a='1'/></driver>",
-      "<driver iommufd='yes'><x a='1'/></driver>",
-    ],
+    ['with a <driver> keeps its attributes', "<driver name='vfio'/>", "<driver name='vfio' iommufd='yes'/>"],
+    ['gets iommufd="yes" instead of "no"', "<driver iommufd='no' name='vfio'/>", "<driver iommufd='yes' name='vfio'/>"],
+    ['keeps the double quotes of its <driver>', '<driver iommufd="no"/>', '<driver iommufd="yes"/>'],
+    ['keeps the children of its <driver>', "<driver><x a='1'/></driver>", "<driver iommufd='yes'><x a='1'/></driver>"],
   ])('%s', (_title, before, after) => {
     expect(added(domain(device(before)))).toContain(after);
   });
 
-  it('that has what it needs is not touched', () => {
+  it('is not changed if it needs nothing', () => {
     const once = rewritten(domain(HOSTDEV));
     expect(rewritten(once)).toBe(once);
   });
 
-  it('keeps the parts of its address that say the same already', () => {
+  it('keeps the attributes of its address whose values do not change', () => {
     const address = "<address type='pci' bus='0x09' slot='00' function='0x0'/>";
     const [edited] = added(domain(device(address))).filter((line) => line.includes("slot='00'"));
     expect(edited).toBe("<address type='pci' bus='0x0c' slot='00' function='0x0' domain='0x0000'/>");
   });
 
-  it('has bus 010 changed to 10, since that is 8', () => {
+  it('on bus 010 gets bus 10, since libvirt reads 010 as 8', () => {
     const xml = domain(
       `    <controller type='pci' index='8' model='pcie-root-port'/>
 ${device("<address type='pci' bus='010'/>")}`,
@@ -135,7 +131,7 @@ ${device("<address type='pci' bus='010'/>")}`,
   });
 });
 
-describe('a vSMMU that is there', () => {
+describe('an existing vSMMU', () => {
   const expanderBus = (driver: string): string =>
     domain(
       `    <controller type='pci' index='1' model='pcie-expander-bus'>
@@ -158,10 +154,10 @@ describe('a vSMMU that is there', () => {
     );
 
   it.each<[title: string, driver: string, policy: Partial<Policy>, after: string[]]>([
-    ['is left as it is where it is right', "<driver pciBus='1' accel='on'/>", {}, []],
+    ['is left unchanged if it is valid', "<driver pciBus='1' accel='on'/>", {}, []],
     ['is accelerated', "<driver pciBus='1'/>", {}, ["<driver pciBus='1' accel='on'/>"]],
-    ['is accelerated where it was not', "<driver pciBus='1' accel='off'/>", {}, ["<driver pciBus='1' accel='on'/>"]],
-    ['keeps the values that nobody asks for', "<driver pciBus='1' accel='on' oas='44'/>", {}, []],
+    ['is accelerated if accel was off', "<driver pciBus='1' accel='off'/>", {}, ["<driver pciBus='1' accel='on'/>"]],
+    ['keeps values that the policy does not set', "<driver pciBus='1' accel='on' oas='44'/>", {}, []],
     [
       'gets the values of the policy',
       "<driver pciBus='1' accel='on' oas='44'/>",

@@ -11,7 +11,7 @@ const controller = (index: number, model: string, address: string): string =>
   `<controller type='pci' index='${index}' model='${model}'>${address}</controller>`;
 
 describe('the tree of a guest', () => {
-  it('is drawn as lspci draws it, several root buses on a stem', () => {
+  it('is drawn as lspci draws it, with several root buses on a stem', () => {
     const domain = domainWith(
       root,
       port(1),
@@ -29,17 +29,17 @@ describe('the tree of a guest', () => {
 `);
   });
 
-  it('has one root bus without a stem', () => {
+  it('has no stem for a single root bus', () => {
     expect(draw(domainWith(root, rng(at(0, 1))))).toBe(`-[0000:00]-+-00.0  QEMU PCIe Host bridge
            \\-01.0  <rng>
 `);
   });
 
-  it('leaves out an expander bus with nothing on it, as lspci does', () => {
+  it('leaves out an empty expander bus, as lspci does', () => {
     expect(draw(domainWith(root, expander(1, 240)))).not.toContain('[0000:f0]');
   });
 
-  it('says which buses are below a switch, and draws them in its column', () => {
+  it('shows the buses below a switch, and draws them in its column', () => {
     const domain = domainWith(
       root,
       expander(1, 240),
@@ -57,7 +57,7 @@ describe('the tree of a guest', () => {
     ]);
   });
 
-  it('is of the host bridge alone, for a domain without devices', () => {
+  it('has only the host bridge for a domain without devices', () => {
     const domain = parseDomain('<domain><devices/></domain>');
     expect(draw(domain)).toBe('-[0000:00]---00.0  QEMU PCIe Host bridge\n');
   });

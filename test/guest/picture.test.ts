@@ -14,7 +14,7 @@ import { domainWith, hostdev, hostWith } from '../plan/example.js';
 
 const sample = (path: string) => readFileSync(new URL(`../../samples/${path}`, import.meta.url), 'utf8');
 
-/** A sample domain, placed on its host. */
+/** Plans a sample domain for its host. */
 function placed(domainName: string, hostName: string, policy: Partial<Policy> = {}) {
   const host = readTopology(sample(`hosts/${hostName}.json`), hostName);
   const domain = parseDomain(sample(`domains/${domainName}.xml`));
@@ -32,7 +32,7 @@ const dense = placed('dense-vm', 'dense');
 const picture = drawPlan(...dense);
 
 describe('the picture of a plan', () => {
-  it('is in samples/, as it is drawn today', () => {
+  it('is up to date in samples/', () => {
     expect(picture).toBe(sample('pictures/dense-vm.svg'));
   });
 
@@ -44,7 +44,7 @@ describe('the picture of a plan', () => {
     expect(wanted.filter((text) => text === undefined || !shown.includes(text))).toEqual([]);
   });
 
-  it('has one line for each device, dashed for those that stay', () => {
+  it('has one line per device, dashed for devices that stay on pcie.0', () => {
     const dashed = edges(picture).filter((edge) => edge.children.some((e) => e.attribute('stroke-dasharray')));
     expect([edges(picture).length, dashed.length]).toEqual([20, 3]);
   });
@@ -57,18 +57,18 @@ describe('the picture of a plan', () => {
     for (const column of [smmus, expanderBuses]) expect(column).toEqual(column.toSorted((a, b) => a - b));
   });
 
-  it('says how many devices of an SMMU are not of the domain', () => {
+  it('shows how many devices of an SMMU the domain does not have', () => {
     expect(texts(picture).map(({ text }) => text)).toContain('and 2 more, not of this domain');
   });
 
-  it('shows free ports, and switches with what is below them', async () => {
+  it('shows free ports, and switches with the devices below them', async () => {
     const svg = drawPlan(...placed('dense-vm', 'dense', { sparePorts: 1, mirrorSwitches: true }));
     const shown = texts(svg).map(({ text }) => text.trim());
     expect(shown.filter((text) => text === 'free')).toHaveLength(5);
     expect(shown.filter((text) => text.includes('switch'))).toHaveLength(3);
   });
 
-  it('says of a guest without a host device that it has none', async () => {
+  it('says that a guest has no host device', async () => {
     const svg = drawPlan(...placed('virtio-only', 'gh200'));
     expect(texts(svg).map(({ text }) => text)).toContain('no host device');
   });
@@ -78,7 +78,7 @@ describe('the picture of a plan', () => {
     expect(texts(svg).map(({ text }) => text)).toContain('not here');
   });
 
-  it('needs neither name nor prediction', async () => {
+  it('can be drawn without name and prediction', async () => {
     const [made, host] = dense;
     const shown = texts(drawPlan(made, host)).map(({ text }) => text);
     expect(shown).toContain('Guest');
@@ -99,7 +99,7 @@ describe('the picture of a host', () => {
     expect(box).toContain('0006:02:00.1');
   });
 
-  it('has the first line of a box in the colour of its frame, as DOT', () => {
+  it('has the first line of a box in the colour of its frame, in DOT', () => {
     const dot = topologyDot(readTopology(sample('hosts/host-a.json'), 'host-a'));
     const boxes = dot.split('\n').filter((line) => line.startsWith('  "smmu3.') && line.includes('[label='));
     expect(boxes.length).toBeGreaterThan(1);
@@ -111,7 +111,7 @@ describe('the picture of a host', () => {
     }
   });
 
-  it('can be of a host with nothing in it', async () => {
+  it('can be drawn for an empty host', async () => {
     expect(texts(drawTopology(hostWith(0, {}))).map(({ text }) => text)).toContain('No SMMUv3');
   });
 });
@@ -121,14 +121,14 @@ describe('pictures on a page', () => {
     expect(elements(parseXml(picture).root).filter((e) => e.attribute('id') !== undefined)).toEqual([]);
   });
 
-  it('have rules for themselves alone in their style', () => {
+  it('have styles that apply only to themselves', () => {
     const [style] = all(picture, 'style');
     const selectors = [...(style?.text ?? '').replace(/@media[^{]*\{/, '').matchAll(/([^{}]+)\{[^{}]*\}/g)];
     expect(selectors.length).toBeGreaterThan(10);
     expect(selectors.filter(([, selector = '']) => !selector.trim().startsWith('.vsmmu-picture'))).toEqual([]);
   });
 
-  it('have no colour without one for dark pages', () => {
+  it('have a dark variant of each colour', () => {
     const used = elements(parseXml(picture).root).flatMap((e) => [e.attribute('fill'), e.attribute('stroke')]);
     const rules = darkRules('x');
     const colours = new Set(used.filter((each) => each !== undefined && each !== 'none'));
@@ -141,20 +141,20 @@ describe('pictures on a page', () => {
   });
 });
 
-describe("somebody else's words", () => {
+describe('untrusted text in a picture', () => {
   const evil = `"><script>alert('$(id)')</script>&amp;\\N\\"]]> -- ümläut\n\u0007\u009b31m\u202e`;
   const host = hostWith(1, { 1: { smmu: 0 } });
   const { plan: made } = plan(domainWith("<controller type='pci' index='0' model='pcie-root'/>", hostdev(1)), host, {
     ...DEFAULT_POLICY,
     profile: 'none',
   });
-  // A plan may have been stored, and values of a vSMMU come from the domain.
+  // A plan may come from a file, and values of a vSMMU come from the domain.
   const stored = {
     ...made,
     expanderBuses: made.expanderBuses.map((expanderBus) => ({ ...expanderBus, vsmmu: { oas: '"x"<b>' } })),
   };
 
-  it('are text in the picture and nothing else', async () => {
+  it('appears only as text', async () => {
     const svg = drawPlan(stored, host, { name: evil });
     expect(all(svg, 'script')).toEqual([]);
     const shown = texts(svg).map(({ text }) => text);
@@ -162,7 +162,7 @@ describe("somebody else's words", () => {
     expect(shown).toContain('vSMMU oas="x"<b>');
   });
 
-  it('end no string of the DOT', () => {
+  it('cannot end a string in DOT', () => {
     expect(planDot(stored, host, { name: evil }).split('\n')[0]).toBe(
       `digraph "Host devices and vSMMUs of \\"><script>alert('$(id)')</script>&amp;\\\\N\\\\\\"]]> -- ümläut\\\\u000a\\\\u0007\\\\u009b31m\\\\u202e" {`,
     );

@@ -34,10 +34,10 @@ const series = [
   vsmmu(5),
 ];
 
-describe('a guest with three bridges', () => {
+describe('a guest with three expander buses', () => {
   const view = predict(...series);
 
-  it('has its devices on the buses that firmware numbers', () => {
+  it('has its devices on the bus numbers that firmware assigns', () => {
     expect(view.functions.map((f) => `${f.address} ${f.host ?? f.element} ${f.bus ?? '-'} ${f.vsmmu ?? '-'}`)).toEqual([
       '0000:00:01.0 controller 1 -',
       '0000:00:02.0 controller - -',
@@ -51,7 +51,7 @@ describe('a guest with three bridges', () => {
     ]);
   });
 
-  it('has an IORT that maps the buses in use to their vSMMUs, and all others to the ITS', () => {
+  it('has an IORT that maps the buses in use to their vSMMUs, and all other buses to the ITS', () => {
     const ranges = view.iort.map(
       ({ first, last, target }) => `${first.toString(16)}+${(last - first).toString(16)} ${target}`,
     );
@@ -66,7 +66,7 @@ describe('a guest with three bridges', () => {
     ]);
   });
 
-  it('is all that there is to see', () => {
+  it('is described completely', () => {
     expect(view.complete).toBe(true);
   });
 });
@@ -91,7 +91,7 @@ describe('buses', () => {
     ]);
   });
 
-  it('are mapped by functions of one slot, too', () => {
+  it('are numbered also below functions of one slot', () => {
     const { vsmmus } = predict(
       controller(0, 'pcie-root'),
       expander(1, 1, 240),
@@ -107,30 +107,30 @@ describe('an SMMU without a bus of its own', () => {
   const root = controller(0, 'pcie-root');
   const machine = "<iommu model='smmuv3'/>";
   it.each([
-    ['is of pcie.0 where it comes first', [root, machine], [0]],
-    ['is none where it comes later', [root, expander(1, 1, 240), vsmmu(1), machine], [1]],
+    ['belongs to pcie.0 if it comes first', [root, machine], [0]],
+    ['is ignored if it comes later', [root, expander(1, 1, 240), vsmmu(1), machine], [1]],
   ])('%s', (_, devices, buses) => {
     expect(predict(...devices).vsmmus.map(({ controllerIndex }) => controllerIndex)).toEqual(buses);
   });
 });
 
-describe('a guest of which libvirt is still to choose something', () => {
+describe('a guest with values that libvirt has yet to choose', () => {
   const root = controller(0, 'pcie-root');
   it.each([
     ['a device without an address', [root, hostdev('0x10')]],
     ['a controller without an address', [root, controller(1, 'pcie-root-port')]],
     ['a gap in the indexes', [root, port(2, 0, 1)]],
     ['a controller that a device needs', [root, "<disk><target dev='sda' bus='scsi'/></disk>"]],
-  ])('is not complete: %s', (_title, devices) => {
+  ])('has an incomplete prediction: %s', (_title, devices) => {
     expect(predict(...devices).complete).toBe(false);
   });
 });
 
 describe('a guest with an SMMU for pcie.0', () => {
   it.each([
-    ['of its own', "<iommu model='smmuv3'><driver pciBus='0'/></iommu>"],
-    ['and the machine', "<iommu model='smmuv3'/>"],
-  ])('has what is there behind it: %s', (_title, iommu) => {
+    ['a vSMMU of pcie.0', "<iommu model='smmuv3'><driver pciBus='0'/></iommu>"],
+    ['an SMMU for the whole machine', "<iommu model='smmuv3'/>"],
+  ])('has the devices of pcie.0 behind it: %s', (_title, iommu) => {
     const { functions, iort } = predict(controller(0, 'pcie-root'), port(1, 0, 1), iommu);
     expect(functions.map((f) => f.vsmmu)).toEqual([0]);
     expect(iort[0]).toEqual({ first: 0, last: 0x1ff, target: 0 });

@@ -5,11 +5,11 @@ import { GUEST_SCRIPT } from '../../src/generated/guest-script.js';
 import { readGuestReport } from '../../src/guest/report.js';
 import { bdf, unpackHost } from '../host/fixture.js';
 
-/** The shells that guests have; those that are not installed here are run in the guests of the lab. */
+/** Shells of guests. Those that are not installed here run in the guests of the lab. */
 const SHELLS = [['dash'], ['bash', '--posix'], ['busybox', 'sh']];
 const shells = SHELLS.filter(([program = '']) => spawnSync(program, ['-c', 'true']).error === undefined);
 
-/** What the script prints on a machine with this /sys. */
+/** Returns the output of the script on a machine with this /sys. */
 function reportOf(sysfs: string, [program = '', ...args]: readonly string[]): string {
   const script = GUEST_SCRIPT.replaceAll(' /sys/', ` ${sysfs}/`);
   const { stdout, stderr, status } = spawnSync(program, [...args, '-s'], { input: script, encoding: 'utf8' });
@@ -21,7 +21,7 @@ function reportOf(sysfs: string, [program = '', ...args]: readonly string[]): st
 describe('the script for guests', () => {
   const sysfs = unpackHost('host-a');
 
-  it.each(shells)('reports what %s finds in /sys', (...shell) => {
+  it.each(shells)('reports the content of /sys in %s', (...shell) => {
     const { smmus, devices, nodes } = readGuestReport(reportOf(sysfs, shell));
     expect(smmus).toHaveLength(5);
     expect(smmus[1]).toEqual({ name: 'smmu3.0x000000000c020000', device: 'arm-smmu-v3.1.auto' });
@@ -41,7 +41,7 @@ describe('the script for guests', () => {
     expect(nodes.map(({ distances }) => distances.length)).toEqual(nodes.map(() => nodes.length));
   });
 
-  it('is printed for a shell to read', () => {
+  it('is printed by vsmmu verify --guest-script', () => {
     expect(GUEST_SCRIPT.startsWith('#!/bin/sh\n')).toBe(true);
     expect(GUEST_SCRIPT).not.toContain('\r');
   });
@@ -59,12 +59,12 @@ describe('a report of a guest', () => {
     expect(report.devices.size).toBe(1);
   });
 
-  it('has no log where the guest could not read it', () => {
+  it('has no log if the guest could not read it', () => {
     expect(readGuestReport(text()).log).toBeUndefined();
     expect(readGuestReport(text('log')).log).toEqual([]);
   });
 
-  it('has a log in which nothing acts on a terminal', () => {
+  it('has a log without control characters', () => {
     expect(readGuestReport(text('log', 'log \u001b[2J\u202eevil')).log).toEqual(['\\u001b[2J\\u202eevil']);
   });
 
@@ -78,7 +78,7 @@ describe('a report of a guest', () => {
     ['an SMMU twice', text(SMMU, SMMU)],
     ['two kernels', text('kernel 6.1', 'kernel 6.2')],
     ['a node twice', text('node 0 cpus=0 distances=10', 'node 0 cpus=0 distances=10')],
-    ['an address that is none', text(PCI.replace('ef:00', 'xx:00'))],
+    ['an invalid address', text(PCI.replace('ef:00', 'xx:00'))],
     ['a device without ids', text('pci 0000:ef:00.0 node=0')],
     ['an unknown property', text(`${PCI} colour=red`)],
     ['a property of every object', text(`${PCI} constructor=x`)],

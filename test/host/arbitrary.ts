@@ -6,7 +6,7 @@ import { Host } from '../../src/host/host.js';
 const GIB = 2 ** 30;
 const MAX_ENDPOINTS = 40;
 
-/** What hangs below one root port. */
+/** The devices below one root port. */
 interface Slot {
   /** Which root complex it is in; each but the last has an SMMU. */
   readonly complex: number;
@@ -32,7 +32,7 @@ interface Spec {
   readonly slots: readonly Slot[];
   readonly cpuNodes: number;
   readonly initiators: number;
-  /** What each SMMU is known to do. */
+  /** The known features of each SMMU. */
   readonly features: readonly (SmmuFeatures | undefined)[];
   readonly distance: number;
 }
@@ -65,7 +65,7 @@ const spec: fc.Arbitrary<Spec> = fc.integer({ min: 1, max: 16 }).chain((smmus) =
     groupWithoutSmmu: fc.boolean(),
     slots: fc.array(slot(smmus + 1), { maxLength: MAX_ENDPOINTS, size: 'max' }),
     cpuNodes: fc.integer({ min: 1, max: 2 }),
-    // Eight for each of two Grace GPUs, and some that are nobody's.
+    // Eight for each of two Grace GPUs, and others that belong to no GPU.
     initiators: fc.constantFrom(0, 1, 4, 16, 17),
     features: fc.array(features, { minLength: smmus, maxLength: smmus }),
     distance: fc.integer({ min: 11, max: 254 }),

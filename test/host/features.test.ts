@@ -6,22 +6,22 @@ import { scanHost } from '../../src/host/scan.js';
 import { readTopology, serializeTopology } from '../../src/host/snapshot.js';
 import { changedHost } from './fixture.js';
 
-/** A host of whose firmware sysfs tells nothing. */
+/** A host whose sysfs shows nothing of the firmware. */
 const sys = changedHost(() => undefined);
 
-/** What the kernel of host-a says of one of its SMMUs, by its place. */
+/** A kernel log line of host-a about its SMMU with index `n`. */
 const probed = (n: number, words: string): string => `arm-smmu-v3 arm-smmu-v3.${n}.auto: ${words}`;
 
-/** What is known of each SMMU. */
+/** The known features of each SMMU. */
 const features = (log: readonly string[], folder = sys) =>
   scanHost(folder, undefined, () => log).smmus.map((smmu) => smmu.features);
 
-describe('what an SMMU can do', () => {
-  it('is not asked where no log is given', () => {
+describe('the features of an SMMU', () => {
+  it('are not read if no log is given', () => {
     expect(scanHost(sys).smmus.some((smmu) => 'features' in smmu)).toBe(false);
   });
 
-  it('is left out where nothing tells', () => {
+  it('are left out if they are unknown', () => {
     expect(scanHost(sys, undefined, () => ['Linux version 7.2.0']).smmus.some((smmu) => 'features' in smmu)).toBe(
       false,
     );
@@ -35,12 +35,12 @@ describe('what an SMMU can do', () => {
     expect(features([probed(1, words)])).toEqual([undefined, found, undefined, undefined, undefined]);
   });
 
-  it('is what the driver said last', () => {
+  it('are those in the last message of the driver', () => {
     const log = [probed(0, 'oas 44-bit (features 0x0)'), probed(0, 'oas 48-bit (features 0x20)')];
     expect(features(log)[0]).toMatchObject({ oas: 48, ats: true });
   });
 
-  it('has command queues where the driver found some, and none where firmware describes none', () => {
+  it('include command queues if the driver found some, and not if firmware describes none', () => {
     const without = changedHost((at) => mkdirSync(at('bus/acpi/devices/PNP0A08:00'), { recursive: true }));
     const log = [probed(2, 'found companion CMDQV device: NVDA200C:00')];
     expect(features(log, without).map((found) => found?.cmdqv)).toEqual([false, false, true, false, false]);
@@ -54,7 +54,7 @@ describe('what an SMMU can do', () => {
     ]);
   });
 
-  it('is in a snapshot, and in the words of the topology', () => {
+  it('are in a snapshot and in the output of topology', () => {
     const host = scanHost(sys, undefined, () => [probed(0, 'oas 44-bit (features 0x20)')]);
     expect(readTopology(serializeTopology(host), 'host.json').topology).toEqual(host.topology);
     expect(renderTopology(host)).toContain(
@@ -64,7 +64,7 @@ describe('what an SMMU can do', () => {
 });
 
 describe("this machine's kernel log", () => {
-  it('is a list of lines without level and time, or empty where it may not be read', () => {
+  it('is a list of lines without level and time, or empty if it cannot be read', () => {
     expect(KERNEL_LOG().filter((line) => /^\d+,\d+,\d+,/.test(line) || line.includes('\n'))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { findEndlessParents } from '../../src/host/parents.js';
 import { hostWith } from '../plan/example.js';
 
-/** A device with so many bridges above it, from the device up or from the top down. */
+/** A device with this number of bridges above it, added from the device up or from the top down. */
 function chain(bridges: number, topDown: boolean): string | undefined {
   const [model] = hostWith(1, { 1: { smmu: 0 } }).endpoints;
   if (!model) throw new Error('no device');
@@ -17,8 +17,11 @@ function chain(bridges: number, topDown: boolean): string | undefined {
 }
 
 describe('the bridges above a device', () => {
-  it.each([true, false])('are as many as a PCI domain has buses but one, at most: from the top down %s', (topDown) => {
-    expect(chain(255, topDown)).toBeUndefined();
-    expect(chain(256, topDown)).toBe('0001:00:00.0');
-  });
+  it.each([true, false])(
+    'are at most the number of buses in a PCI domain minus one: from the top down %s',
+    (topDown) => {
+      expect(chain(255, topDown)).toBeUndefined();
+      expect(chain(256, topDown)).toBe('0001:00:00.0');
+    },
+  );
 });

@@ -32,16 +32,20 @@ describe('the resources of a device', () => {
       { size: 32, kind: 'io', bits: 32, prefetchable: false },
     ],
     [
-      'memory that found no place',
+      'memory without an address',
       '0x0000000000000000 0x0000000fffffffff 0x000000002014220c',
       { size: 64 * 2 ** 30, kind: 'memory', bits: 64, prefetchable: true },
     ],
-    ['what is neither memory nor I/O', '0x0000000000001000 0x0000000000001fff 0x0000000000000400', undefined],
+    [
+      'a resource that is neither memory nor I/O',
+      '0x0000000000001000 0x0000000000001fff 0x0000000000000400',
+      undefined,
+    ],
   ])('have %s', (_, line, bar) => {
     expect(parseBars(`${EMPTY}\n${line}\n${EMPTY}`, fail)).toEqual(bar ? [{ index: 1, ...bar }] : []);
   });
 
-  it('end with the sixth BAR: the ROM and the windows of virtual functions are no BARs', () => {
+  it('end with the sixth BAR: the ROM and the windows of virtual functions are not BARs', () => {
     const rom = '0x0000000011640000 0x000000001167ffff 0x0000000000046200';
     expect(parseBars([...Array(6).fill(EMPTY), rom].join('\n'), fail)).toEqual([]);
   });
@@ -57,12 +61,12 @@ describe('a name in sysfs', () => {
   });
 
   it.each(['pci0000:00', '11:00.0', '0000:11:00.8', '0000:11:20.0', '000F:11:00.0', '00000:11:00.0', 'NVDA200C:00'])(
-    'is no address: %s',
+    'is not an address: %s',
     (name) => expect(bdfOfName(name)).toBeUndefined(),
   );
 });
 
-describe('a list of the kernel', () => {
+describe('a list of numbers from the kernel', () => {
   it.each<[text: string, numbers: number[]]>([
     ['0', [0]],
     ['0-3', [0, 1, 2, 3]],

@@ -29,16 +29,16 @@ function sources(xml: string): string[] {
 }
 
 describe('the sample hosts', () => {
-  it.each(list('hosts'))('%s is a snapshot, in order', (name) => {
+  it.each(list('hosts'))('%s is a valid snapshot', (name) => {
     const raw: unknown = JSON.parse(read(`hosts/${name}`));
     expect(host(name).topology).toEqual(raw);
   });
 
-  it('host-a.json is what a scan of the captured host gives', () => {
+  it('host-a.json equals a scan of the captured host', () => {
     expect(host('host-a.json').topology).toEqual(scanHost(unpackHost('host-a')).topology);
   });
 
-  it('gb200.json has four GPUs and four NICs, each behind an SMMU of its own, and eight initiators a GPU', () => {
+  it('gb200.json has four GPUs and four NICs, each behind its own SMMU, and eight initiators per GPU', () => {
     const gb200 = host('gb200.json');
     const gpus = ['0008:01:00.0', '0009:01:00.0', '0018:01:00.0', '0019:01:00.0'];
     const nics = ['0000:03:00.0', '0002:03:00.0', '0010:03:00.0', '0012:03:00.0'];
@@ -55,14 +55,14 @@ describe('the sample domains', () => {
     expect(used.filter((address) => !host(name).device(bdf(address)))).toEqual([]);
   });
 
-  it('are all for a host but the one without host devices', () => {
+  it('are all for a host, except the one without host devices', () => {
     expect(list('domains').filter((name) => !(name in HOST_OF))).toEqual(['virtio-only.xml']);
     expect(sources(read('domains/virtio-only.xml'))).toEqual([]);
   });
 });
 
 describe('the sample policies', () => {
-  it.each(list('policies'))('%s fits its schema', (name) => {
+  it.each(list('policies'))('%s conforms to its schema', (name) => {
     expect(isPolicy(JSON.parse(read(`policies/${name}`))), JSON.stringify(isPolicy.errors)).toBe(true);
   });
 });

@@ -18,7 +18,7 @@ describe('a scan of the whole host', () => {
     expect(bdfs(host.topology.devices)).toEqual(readdirSync(join(unpackHost('host-a'), 'bus/pci/devices')).sort());
   });
 
-  it('tells what is behind which SMMU', () => {
+  it('finds the SMMU of each device', () => {
     expect(SMMU.map((name) => bdfs(host.endpointsBehind(name)))).toEqual([
       ['0000:11:00.0', '0000:11:00.1', '0000:12:00.0'],
       ['0000:31:00.0', '0000:31:10.0', '0000:31:10.2', '0000:31:10.4'],
@@ -56,7 +56,7 @@ describe('a scan of the whole host', () => {
     expect(bdfs(host.groupMates(deviceOf(host, '0000:11:00.1')))).toEqual(['0000:11:00.0']);
   });
 
-  it('counts the port that an endpoint shares its group with', () => {
+  it('includes the port that an endpoint shares its group with', () => {
     expect(deviceOf(host, '0000:52:00.0')).toMatchObject({ group: 10, bridge: true });
     expect(deviceOf(host, '0000:53:00.0')).toMatchObject({ group: 10, bridge: false });
     expect(bdfs(host.groupMates(deviceOf(host, '0000:53:00.0')))).toEqual(['0000:52:00.0']);
@@ -73,7 +73,7 @@ describe('a scan of the whole host', () => {
     expect(deviceOf(scanHost(sys), '0000:91:00.0')).not.toHaveProperty('directRegions');
   });
 
-  it('reads how many bits of address the CPUs have, where it knows them', () => {
+  it('reads the number of address bits of known CPUs', () => {
     const withMidr = (midr: string) =>
       scanHost(
         changedHost((at) => {
@@ -81,7 +81,7 @@ describe('a scan of the whole host', () => {
           writeFileSync(at('devices/system/cpu/cpu0/regs/identification/midr_el1'), `${midr}\n`);
         }),
       ).addressBits;
-    // Neoverse V2 as in Grace, Cortex-A72, and one that nobody knows.
+    // Neoverse V2 as in Grace, Cortex-A72, and an unknown CPU.
     expect(['0x00000000410fd4f0', '0x00000000410fd083', '0x00000000ff0f1230'].map(withMidr)).toEqual([
       48,
       44,
@@ -90,7 +90,7 @@ describe('a scan of the whole host', () => {
     expect(host.addressBits).toBeUndefined();
   });
 
-  it('reads the bits of address from /proc/cpuinfo where sysfs has no identification registers', () => {
+  it('reads the number of address bits from /proc/cpuinfo if sysfs has no identification registers', () => {
     const cpu = (implementer: string, part: string) =>
       `processor\t: 0\nBogoMIPS\t: 2000.00\nCPU implementer\t: ${implementer}\nCPU architecture: 8\nCPU part\t: ${part}\n\n`;
     const withCpuinfo = (text: string) =>
@@ -104,7 +104,7 @@ describe('a scan of the whole host', () => {
     expect(cpuinfos.map(withCpuinfo)).toEqual([48, 44, undefined]);
   });
 
-  it('finds the conventional device that has a group with its bridge, and the one that the kernel gave none', () => {
+  it('finds the conventional device that shares its group with its bridge, and the one without a group', () => {
     expect(deviceOf(host, '0000:71:00.0')).toMatchObject({ group: 14, bridge: true });
     expect(deviceOf(host, '0000:72:01.0')).toMatchObject({ group: 14, smmu: SMMU[3], parent: '0000:71:00.0' });
     expect(deviceOf(host, '0000:72:02.0')).toMatchObject({ group: null, smmu: null, parent: '0000:71:00.0' });
@@ -163,7 +163,7 @@ describe('a scan of the whole host', () => {
     expect([host.distance(0, 1), host.distance(3, 2), host.distance(0, 4)]).toEqual([40, 11, undefined]);
   });
 
-  it('takes the node of an SMMU from its devices where firmware names none', () => {
+  it('takes the node of an SMMU from its devices if firmware names none', () => {
     expect(SMMU.map((name) => host.smmuNode(name))).toEqual([0, 0, 0, 1, 1]);
   });
 });
@@ -177,14 +177,14 @@ describe('a scan for one domain', () => {
     ...['0000:50:00.0', '0000:51:00.0', '0000:52:00.0', '0000:53:00.0'],
   ];
 
-  it('has its devices, their group mates and the bridges above both, as the whole scan has them', () => {
+  it('has its devices, their group members and the bridges above both, as in the whole scan', () => {
     const whole = scanHost(unpackHost('host-a'));
     expect(scanHost(unpackHost('host-a'), only).topology.devices).toEqual(
       needed.map((address) => deviceOf(whole, address)),
     );
   });
 
-  it('has every SMMU and every node, but for the size of their memory', () => {
+  it('has every SMMU and every node, except the size of their memory', () => {
     const whole = scanHost(unpackHost('host-a')).topology;
     const scanned = scanHost(unpackHost('host-a'), only).topology;
     expect(scanned.smmus).toEqual(whole.smmus);

@@ -11,7 +11,7 @@ import { unpackHost } from './fixture.js';
 
 const hostA = scanHost(unpackHost('host-a'));
 
-/** The one complaint about a text that is no topology. */
+/** The only diagnostic for a text that is not a topology. */
 function complaint(text: string): { code: string; message: string; file?: string; location?: unknown } {
   try {
     readTopology(text, 'host.json');
@@ -22,7 +22,7 @@ function complaint(text: string): { code: string; message: string; file?: string
   throw new Error('it was taken');
 }
 
-/** Host A's snapshot after a change that makes it wrong. */
+/** Host A's snapshot after a change that makes it invalid. */
 function changed(change: (topology: Mutable<Topology>) => void): string {
   const topology = structuredClone(hostA.topology) as Mutable<Topology>;
   change(topology);
@@ -39,11 +39,11 @@ const at = <T>(list: readonly T[], index: number): T => {
 type Mutable<T> = T extends string | number ? T : { -readonly [Key in keyof T]: Mutable<T[Key]> };
 
 describe('a snapshot', () => {
-  it('is read as the host that was written', () => {
+  it('is read as the same host', () => {
     expect(readTopology(serializeTopology(hostA), 'host.json').topology).toEqual(hostA.topology);
   });
 
-  it('is read as the host that was written, whatever the host', () => {
+  it('is read as the same host, for random hosts', () => {
     fc.assert(
       fc.property(arbitraryHost, (host) => {
         expect(readTopology(serializeTopology(host), 'host.json').topology).toEqual(host.topology);
@@ -51,7 +51,7 @@ describe('a snapshot', () => {
     );
   });
 
-  it('means the same in any order of its lists', () => {
+  it('has the same meaning in any order of its lists', () => {
     fc.assert(
       fc.property(arbitraryHost, (host) => {
         const { smmus, devices, nodes } = host.topology;
@@ -66,7 +66,7 @@ describe('a snapshot', () => {
     );
   });
 
-  it('is taken out of the document that --json prints', () => {
+  it('is found in the document that --json prints', () => {
     const document = JSON.stringify({ changed: false, diagnostics: [], topology: hostA.topology });
     expect(readTopology(document, 'host.json').topology).toEqual(hostA.topology);
   });
@@ -78,16 +78,16 @@ describe('a snapshot', () => {
 
   it.each<[title: string, text: string, message: string]>([
     ['an empty file', '', 'not JSON: Unexpected end of JSON input'],
-    ['a text that is no JSON', 'smmus: []', "not JSON: Unexpected token 's'"],
+    ['a text that is not JSON', 'smmus: []', "not JSON: Unexpected token 's'"],
     ['another document', '{"plan": {}}', '/: must have "version"'],
     ['a list', '[]', '/: must be object'],
-    ['a version to come', '{"version":2,"smmus":[],"devices":[],"nodes":[]}', '/version: must be 1, not 2'],
+    ['a future version', '{"version":2,"smmus":[],"devices":[],"nodes":[]}', '/version: must be 1, not 2'],
     ['a document with a broken topology', '{"topology": {}}', '/topology: must have "version"'],
   ])('refuses %s', (_, text, message) => {
     expect(complaint(text)).toMatchObject({ code: 'topology-invalid', file: 'host.json', message });
   });
 
-  it('tells the line where JSON ends to be JSON', () => {
+  it('is refused with the line of the first JSON error', () => {
     expect(complaint('{\n  "version": 1\n  "smmus": []\n}')).toMatchObject({
       message: "not JSON: Expected ',' or '}' after property value",
       location: { line: 3, column: 3 },
@@ -96,7 +96,7 @@ describe('a snapshot', () => {
 
   it.each<[title: string, change: (topology: Mutable<Topology>) => void, message: RegExp]>([
     [
-      'an address that is none',
+      'an invalid address',
       (t) => (at(t.devices, 3).bdf = '0000:00:20.0' as Bdf),
       /^\/devices\/3\/bdf: must match pattern .*, not "0000:00:20.0"$/,
     ],
@@ -106,18 +106,18 @@ describe('a snapshot', () => {
       /^\/devices\/3\/bdf: must match pattern/,
     ],
     [
-      'an address with a longer domain than it needs',
+      'an address with superfluous digits in the PCI domain',
       (t) => (at(t.devices, 3).bdf = '00000:00:00.0' as Bdf),
       /^\/devices\/3\/bdf: must match pattern/,
     ],
-    ['an SMMU that is no SMMUv3', (t) => (at(t.smmus, 0).name = 'dmar0'), /^\/smmus\/0\/name: must match pattern/],
+    ['an SMMU that is not an SMMUv3', (t) => (at(t.smmus, 0).name = 'dmar0'), /^\/smmus\/0\/name: must match pattern/],
     [
-      'a property that it does not know',
+      'an unknown property',
       (t) => Object.assign(at(t.devices, 0), { speed: 5 }),
       /^\/devices\/0: must not have "speed"$/,
     ],
     [
-      'a property that is missing',
+      'a missing property',
       (t) => Reflect.deleteProperty(at(t.devices, 0), 'group'),
       /^\/devices\/0: must have "group"$/,
     ],
@@ -131,12 +131,12 @@ describe('a snapshot', () => {
     ['an SMMU twice', (t) => t.smmus.push(at(t.smmus, 0)), /^\/smmus\/5\/name: smmu3.0x000000000c000000 occurs twice$/],
     ['a node twice', (t) => t.nodes.push(at(t.nodes, 1)), /^\/nodes\/4\/id: 1 occurs twice$/],
     [
-      'a device behind an SMMU that is not there',
+      'a device behind a missing SMMU',
       (t) => (at(t.devices, 7).smmu = 'smmu3.0x1'),
       /^\/devices\/7\/smmu: "smmu3.0x1" is not among the smmus$/,
     ],
     [
-      'a device below a bridge that is not there',
+      'a device below a missing bridge',
       (t) => (at(t.devices, 9).parent = '0000:aa:00.0' as Bdf),
       /^\/devices\/9\/parent: 0000:aa:00.0 is not among the devices as a bridge$/,
     ],
@@ -156,7 +156,7 @@ describe('a snapshot', () => {
       /^\/devices\/10\/smmu: 0000:11:00.0 is in IOMMU group 2, too, and behind smmu3.0x000000000c000000$/,
     ],
     [
-      'distances to fewer nodes than there are',
+      'distances to only some of the nodes',
       (t) => at(t.nodes, 2).distances.pop(),
       /^\/nodes\/2\/distances: must have 4 items, one for each node$/,
     ],
@@ -164,7 +164,7 @@ describe('a snapshot', () => {
     expect(complaint(changed(change)).message).toMatch(message);
   });
 
-  it('is refused as a whole or read: no text makes it fail otherwise', () => {
+  it('is read or refused with a diagnostic, whatever its text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
         expect(() => readTopology(text, 'host.json')).toThrow(DiagnosedError);

@@ -28,8 +28,8 @@ function toPipe(path: string): void {
   spawnSync('mkfifo', [path]);
 }
 
-describe('other hosts', () => {
-  it('has no SMMU where the IOMMUs are of another kind', () => {
+describe('a scan of another host', () => {
+  it('finds no SMMU if the IOMMUs are of another kind', () => {
     const sys = changedHost((at) => {
       for (const [index, name] of SMMU.entries()) renameSync(at(`class/iommu/${name}`), at(`class/iommu/dmar${index}`));
       relink(at(`${NIC}/iommu`), '../../../virtual/iommu/dmar0');
@@ -39,7 +39,7 @@ describe('other hosts', () => {
     expect(deviceOf(host, '0000:11:00.0')).toMatchObject({ smmu: null, group: 2 });
   });
 
-  it('has no SMMU and no node where the kernel knows neither', () => {
+  it('finds no SMMU and no node if the kernel knows neither', () => {
     const sys = changedHost((at) => {
       rmSync(at('class'), { recursive: true });
       rmSync(at('devices/system'), { recursive: true });
@@ -49,14 +49,14 @@ describe('other hosts', () => {
     expect([host.smmus, host.nodes, deviceOf(host, '0000:11:00.0').node]).toEqual([[], [], null]);
   });
 
-  it('has the node that firmware gives an SMMU', () => {
+  it('finds the node that firmware gives to an SMMU', () => {
     const sys = changedHost((at) => writeFileSync(at('devices/platform/arm-smmu-v3.0.auto/numa_node'), '1\n'));
     const host = scanHost(sys);
     expect(host.smmus[0]).toEqual({ name: SMMU[0], node: 1 });
     expect(host.smmuNode(SMMU[0] ?? '')).toBe(1);
   });
 
-  it('has PCI domains of five digits, after all of four', () => {
+  it('sorts PCI domains of five digits after those of four', () => {
     const sys = changedHost((at) => {
       const address = '10000:e1:00.0';
       renameSync(at(BIG), at(`devices/pci0000:90/0000:90:01.0/${address}`));
@@ -71,7 +71,7 @@ describe('other hosts', () => {
     ['a variant of vfio-pci', 'nvgrace_gpu_vfio_pci', false, true],
     ['a driver that offers the device to vfio', 'nvidia', true, true],
     ['any other driver', 'mlx5_core', false, false],
-  ])('tells whether vfio holds a device: %s', (_, driver, folder, vfio) => {
+  ])('finds whether a VFIO driver is bound to a device: %s', (_, driver, folder, vfio) => {
     const sys = changedHost((at) => {
       relink(at(`${BIG}/driver`), `../../../../bus/pci/drivers/${driver}`);
       if (folder) mkdirSync(at(`${BIG}/vfio-dev/vfio0`), { recursive: true });
@@ -79,27 +79,27 @@ describe('other hosts', () => {
     expect(deviceOf(scanHost(sys), '0000:92:00.0')).toMatchObject({ driver, vfio });
   });
 
-  it('knows Generic Initiators by what they lack where the kernel does not name them', () => {
+  it('recognizes Generic Initiators by missing CPUs and memory if the kernel does not name them', () => {
     const sys = changedHost((at) => rmSync(at('devices/system/node/has_generic_initiator')));
     expect(scanHost(sys).nodes.map((node) => node.initiator)).toEqual([false, false, true, true]);
   });
 
   it.each<[title: string, link: string]>([
     ['by its name', '0000:92:00.0'],
-    ['by where it leads', 'device'],
-  ])('knows the device that a link in a node names %s', (_, link) => {
+    ['by its target', 'device'],
+  ])('finds the device that a link in a node names %s', (_, link) => {
     const sys = changedHost((at) => symlinkSync(`../../../../${BIG}`, at(`devices/system/node/node3/${link}`)));
     expect(scanHost(sys).nodes.map((node) => node.device)).toEqual([null, null, null, '0000:92:00.0']);
   });
 });
 
-describe('what goes away during a scan', () => {
-  it('is left out when its link leads nowhere any more', () => {
+describe('a device that disappears during a scan', () => {
+  it('is left out if its link is dangling', () => {
     const sys = changedHost((at) => rmSync(at(BIG), { recursive: true }));
     expect(bdfs(scanHost(sys).endpointsBehind(SMMU[4] ?? ''))).toEqual(['0000:91:00.0']);
   });
 
-  it('takes along what hangs below it', () => {
+  it('is left out with the devices below it', () => {
     const sys = changedHost((at) => rmSync(at('bus/pci/devices/0000:51:00.0')));
     const host = scanHost(sys);
     expect(host.device(bdf('0000:52:00.0'))).toBeUndefined();
@@ -107,10 +107,10 @@ describe('what goes away during a scan', () => {
   });
 });
 
-describe('a folder that is no sysfs', () => {
+describe('a folder that is not a sysfs', () => {
   it.each<[title: string, sysfs: string]>([
-    ['one that is not there', join(tmpdir(), 'vsmmu-nowhere')],
-    ['one of something else', tmpdir()],
+    ['a missing folder', join(tmpdir(), 'vsmmu-nowhere')],
+    ['another folder', tmpdir()],
     ['a file', process.execPath],
   ])('is refused: %s', (_, sysfs) => {
     for (const scan of [() => scanHost(sysfs), () => scanHost(sysfs, new Set([bdf('0000:11:00.0')]))]) {
@@ -143,25 +143,25 @@ describe('a folder that is no sysfs', () => {
       /is below itself/,
     ],
     [
-      'a list of CPUs that is none',
+      'an invalid list of CPUs',
       (at) => writeFileSync(at('devices/system/node/node0/cpulist'), '0-99999999999\n'),
       'devices/system/node/node0/cpulist',
       /is not a list of CPUs/,
     ],
     [
-      'an id that is none',
+      'an invalid ID',
       (at) => writeFileSync(at(`${NIC}/device`), '10d3\n'),
       `${NIC}/device`,
       /is not an id of 4 digits/,
     ],
     [
-      'a node that is none',
+      'an invalid node',
       (at) => writeFileSync(at(`${NIC}/numa_node`), 'zero\n'),
       `${NIC}/numa_node`,
       /is not a node number/,
     ],
     [
-      'resources that are none',
+      'invalid resources',
       (at) => writeFileSync(at(`${NIC}/resource`), 'BAR 0\n'),
       `${NIC}/resource`,
       /has a line that is not `start end flags`/,
@@ -173,7 +173,7 @@ describe('a folder that is no sysfs', () => {
       /is not a link to a group number/,
     ],
     [
-      'a device that is no link',
+      'a device that is not a link',
       (at) => toFolder(at('bus/pci/devices/0000:11:00.0')),
       'bus/pci/devices/0000:11:00.0',
       /is not a link/,
@@ -191,7 +191,7 @@ describe('a folder that is no sysfs', () => {
       /leads out of the tree/,
     ],
     [
-      'a list of nodes that is none',
+      'an invalid list of nodes',
       (at) => writeFileSync(at('devices/system/node/online'), 'all\n'),
       'devices/system/node/online',
       /is not a list of nodes/,
@@ -208,7 +208,7 @@ describe('a folder that is no sysfs', () => {
       'devices/system/node/node1/meminfo',
       /has no MemTotal/,
     ],
-  ])('is named by the file that is wrong: %s', (_, change, path, what) => {
+  ])('is refused with the path of the wrong file: %s', (_, change, path, what) => {
     const sys = changedHost(change);
     const { code, file, message } = complaint(() => scanHost(sys));
     expect(code).toBe('sysfs-unreadable');

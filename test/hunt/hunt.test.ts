@@ -25,7 +25,7 @@ const hunt = new Hunt(
 );
 
 // `npx tsx test/hunt/hunt.ts` tries 200 000.
-it('accepts or refuses 600 inputs that were changed at random, and never crashes', () => {
+it('vsmmu accepts or refuses 600 randomly changed inputs, and never crashes', () => {
   for (let seed = 1; seed <= 600; seed++) {
     const random = randomFrom(seed);
     const kind = KINDS[Math.floor(random() * KINDS.length)] ?? 'domain';

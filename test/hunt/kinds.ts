@@ -25,7 +25,7 @@ import { readPolicy } from '../../src/plan/policy.js';
 import { complaint } from '../xml/libxml2.js';
 import { mutate } from './mutate.js';
 
-/** What is mutated; domains more often than the others. */
+/** Kinds of input to change; domains more often than the others. */
 export const KINDS = [
   'domain',
   'domain',
@@ -44,7 +44,7 @@ export interface Prey {
   readonly what: string;
 }
 
-/** What is mutated. */
+/** The inputs to change. */
 export interface Bases {
   readonly domains: readonly string[];
   readonly hosts: readonly string[];

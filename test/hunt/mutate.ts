@@ -11,7 +11,7 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** What parsers and rules stumble over. */
+/** Text fragments that are difficult for parsers and rules. */
 const TOKENS = [
   ...[
     '<',

@@ -20,14 +20,14 @@ import { isDraft } from '../../src/io/draft.js';
 import { backUpFile, createFile, replaceFile } from '../../src/io/replace.js';
 import { REPOSITORY, temporaryFolder, vsmmu } from '../cli/run.js';
 
-/** Another user: nobody. */
+/** The user ID of `nobody`. */
 const USER = 65534;
 
 const SAMPLE = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8');
 const HOST = ['--topology', 'samples/hosts/host-a.json'];
 const SECRET = '<domain>the secret of root</domain>';
 
-/** A folder of root's with a file for root alone, and a folder of another user with a domain. */
+/** A folder of root with a file readable by root only, and a folder of another user with a domain. */
 let rootsFolder: string;
 let rootsFile: string;
 let usersFolder: string;
@@ -48,7 +48,7 @@ beforeEach(() => {
   chownSync(usersFolder, USER, USER);
 });
 
-/** A link of the other user. */
+/** Makes a link as the other user. */
 function usersLink(target: string, link: string): void {
   symlinkSync(target, link);
   lchownSync(link, USER, USER);
@@ -60,7 +60,7 @@ function expectRootsFileUntouched(): void {
   expect(statSync(rootsFile)).toMatchObject({ uid: 0, gid: 0, mode: 0o100600 });
 }
 
-/** Does something while the other user runs a shell script over and over in the folder. */
+/** Runs `action` while the other user runs a shell script repeatedly in the folder. */
 async function underAttack(script: string, action: () => Promise<void>): Promise<void> {
   const loop = `while :; do ${script}; done 2>/dev/null`;
   const attacker = spawn('sh', ['-c', loop, 'sh', rootsFolder], {
@@ -68,7 +68,7 @@ async function underAttack(script: string, action: () => Promise<void>): Promise
     uid: USER,
     gid: USER,
     stdio: 'ignore',
-    // A process group of its own: what the shell has started ends with it.
+    // A separate process group, so that programs that the shell started end with it.
     detached: true,
   });
   await once(attacker, 'spawn');
@@ -80,17 +80,17 @@ async function underAttack(script: string, action: () => Promise<void>): Promise
   }
 }
 
-/** Whatever the attacker gets in the way of, root's file is what counts. */
+/** Ignores errors that the attacker causes: only root's file is checked. */
 async function attempt(action: () => unknown): Promise<void> {
   try {
     await action();
   } catch {
-    // A refusal is as good as a success.
+    // A refusal is also correct.
   }
 }
 
-describe('root, in a folder of another user', () => {
-  it('writes no backup through a link', () => {
+describe('vsmmu as root in a folder of another user', () => {
+  it('does not write a backup through a link', () => {
     usersLink(rootsFile, join(usersFolder, 'vm.xml.orig'));
     const run = vsmmu(['rewrite', '-i', '--backup', '.orig', ...HOST, usersFile]);
     expect(run.code).toBe(0);
@@ -111,7 +111,7 @@ describe('root, in a folder of another user', () => {
       'b',
     ],
     ['to a device', () => usersLink('/dev/full', join(usersFolder, 'out.xml')), 'out.xml'],
-  ])('follows no link of that user %s', (_, prepare, out) => {
+  ])('does not follow a link of that user %s', (_, prepare, out) => {
     prepare();
     const run = vsmmu(['rewrite', '-o', join(usersFolder, out), ...HOST, usersFile]);
     expect(run).toMatchObject({ code: 3, stdout: '' });
@@ -163,7 +163,7 @@ describe('root, in a folder of another user', () => {
     expectRootsFileUntouched();
   });
 
-  it('writes into the folder that it opened, wherever that is moved, and whatever is in its place then', async () => {
+  it('writes into the folder that it opened, even if that is moved and replaced', async () => {
     mkdirSync(join(usersFolder, 'dir'));
     const writing = replaceFile(join(usersFolder, 'dir/vm.xml'), 'new');
     renameSync(join(usersFolder, 'dir'), join(usersFolder, 'moved'));
@@ -173,7 +173,7 @@ describe('root, in a folder of another user', () => {
     expectRootsFileUntouched();
   });
 
-  it('gives away no file of root that a link leads to in place of the temporary file', async () => {
+  it('does not change the owner of a file of root if a link to it replaces the temporary file', async () => {
     const writing = replaceFile(usersFile, 'new');
     const [temporary = ''] = readdirSync(usersFolder).filter(isDraft);
     rmSync(join(usersFolder, temporary));
@@ -182,7 +182,7 @@ describe('root, in a folder of another user', () => {
     expectRootsFileUntouched();
   });
 
-  it('gives away nothing that it read through a link which has become a file since', () => {
+  it('does not disclose a file that it read through a link which was then replaced by a file', () => {
     const [stolen, mine] = [Buffer.from(SECRET), readFileSync(usersFile)];
     expect(() => backUpFile(usersFile, '.orig', stolen)).toThrow('changed in the meantime');
     expect(readdirSync(usersFolder)).toEqual(['vm.xml']);

@@ -40,7 +40,7 @@ describe('hasAttributes', () => {
     expect(await hasAttributes(top)).toBe(true);
   });
 
-  it('finds one whatever pieces the answer of tar comes in', async () => {
+  it('finds one even if the output of tar arrives in pieces', async () => {
     const tar = temporaryFolder();
     const script = "#!/bin/sh\nprintf -- '-rw-r'; sleep 0.2; printf -- '--r--+ a/b\\n'\n";
     writeFileSync(join(tar, 'tar'), script, { mode: 0o755 });
@@ -50,7 +50,7 @@ describe('hasAttributes', () => {
     expect(await hasAttributes(folder().top)).toBe(false);
   });
 
-  it('is true where it cannot be found out', async () => {
+  it('is true if it cannot be determined', async () => {
     expect(await hasAttributes(join(folder().top, 'none'))).toBe(true);
     process.env.PATH = temporaryFolder();
     expect(await hasAttributes(folder().top)).toBe(true);

@@ -22,33 +22,33 @@ describe('a file below a folder', () => {
     expect([bytes.toString(), mode]).toEqual(['content', 0o640]);
   });
 
-  it('is read where the folder itself is a symbolic link', () => {
+  it('is read if the folder itself is a symbolic link', () => {
     const { folder } = folders();
     symlinkSync(folder, `${folder}-link`);
     expect(readBelow(`${folder}-link`, 'a/vm.xml').bytes.toString()).toBe('content');
   });
 
-  it('is read only as far as it takes to see that it is too large', () => {
+  it('is read only up to the size limit', () => {
     expect(readBelow(folders().folder, 'a/vm.xml', 6).bytes).toHaveLength(7);
   });
 
   it.each([
     ['the file', 'a/vm.xml', 'secret/vm.xml', 'ELOOP'],
     ['its folder', 'a', 'secret', 'ENOTDIR'],
-  ])('is not read where %s has become a symbolic link', (_, name, target, code) => {
+  ])('is not read if %s has become a symbolic link', (_, name, target, code) => {
     const { folder } = folders();
     renameSync(join(folder, name), `${folder}-moved`);
     symlinkSync(join(folder, '..', target), join(folder, name));
     expect(() => readBelow(folder, 'a/vm.xml')).toThrow(expect.objectContaining({ code }));
   });
 
-  it('is not read where it has become a pipe, which does not block', () => {
+  it('is not read if it has become a pipe, and does not block', () => {
     const { folder } = folders();
     spawnSync('mkfifo', [join(folder, 'pipe.xml')]);
     expect(() => readBelow(folder, 'pipe.xml')).toThrow('it is not a regular file');
   });
 
-  it('is not read where it has become a device', () => {
+  it('is not read if it has become a device', () => {
     expect(() => readBelow('/dev', 'zero')).toThrow('it is not a regular file');
   });
 });

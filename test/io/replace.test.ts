@@ -37,7 +37,7 @@ afterEach(() => {
 });
 
 describe('replaceFile', () => {
-  it('gives the file the mode that is asked for, whatever the umask', async () => {
+  it('gives the file the requested mode, whatever the umask', async () => {
     const file = join(temporaryFolder(), 'vm.xml');
     process.umask(0o077);
     await replaceFile(file, 'new', { mode: 0o664 });
@@ -45,7 +45,7 @@ describe('replaceFile', () => {
     expect(readdirSync(join(file, '..'))).toEqual(['vm.xml']);
   });
 
-  it('makes another file, so that a reader of the old one has it complete, and leaves nothing beside it', async () => {
+  it('makes a new file, so that a reader of the old one sees it completely, and leaves no other file', async () => {
     const file = fileWith('old');
     const { ino } = statSync(file);
     expect(await replaceFile(file, 'new')).toEqual([]);
@@ -78,7 +78,7 @@ describe('replaceFile', () => {
     expect(attributesOf(file)).toEqual(given);
   });
 
-  it('warns with the name of the file where they cannot be kept, and writes it', async () => {
+  it('warns with the name of the file if they cannot be kept, and writes it', async () => {
     const file = fileWith('old', 0o640);
     process.env.PATH = temporaryFolder();
     const [first, ...more] = await replaceFile(file, 'new');
@@ -94,7 +94,7 @@ describe('replaceFile', () => {
     expect(await replaceFile(file, 'new', { attributes: false })).toEqual([]);
   });
 
-  it('warns where only root could keep the owner, and drops what would be set-user-ID of another user', async () => {
+  it('warns if only root could keep the owner, and drops a set-user-ID bit for another user', async () => {
     const file = fileWith('old');
     chownSync(file, 1, 2);
     chmodSync(file, 0o4755);
@@ -107,7 +107,7 @@ describe('replaceFile', () => {
     expect(modeOf(file)).toBe(0o755);
   });
 
-  it('gives a new file the mode 0666 less the umask, or the one that is asked for', async () => {
+  it('gives a new file the mode 0666 minus the umask, or the requested mode', async () => {
     const folder = temporaryFolder();
     process.umask(0o027);
     await replaceFile(join(folder, 'a'), 'new');
@@ -122,7 +122,7 @@ describe('replaceFile', () => {
     expect(text(file)).toBe('new');
   });
 
-  it('leaves a file as it is that contains something else than expected', async () => {
+  it('does not change a file with unexpected content', async () => {
     const file = fileWith('edited');
     const wanted = replaceFile(file, 'new', { expected: Buffer.from('old') });
     await expect(wanted).rejects.toMatchObject({ diagnostics: [{ code: 'domain-edited', file }] });
@@ -131,7 +131,7 @@ describe('replaceFile', () => {
     expect(text(file)).toBe('new');
   });
 
-  it('leaves nothing behind where a file cannot be written to the end', () => {
+  it('leaves nothing behind if a file cannot be written completely', () => {
     const folder = temporaryFolder();
     const code = `
       const { replaceFile } = await import('./src/io/replace.ts');
@@ -143,7 +143,7 @@ describe('replaceFile', () => {
     expect({ stdout, stderr }).toEqual({ stdout: 'EFBIG []\n', stderr: '' });
   });
 
-  it('writes into a device, and leaves it a device', async () => {
+  it('writes into a device, and does not replace it', async () => {
     await replaceFile('/dev/null', 'new');
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
   });
@@ -166,7 +166,7 @@ describe('replaceFile', () => {
     expect(readlinkSync(join(folder, 'vm.xml'))).toBe('real/vm.xml');
   });
 
-  it('follows links round a circle no more than 40 times', async () => {
+  it('follows a circle of links at most 40 times', async () => {
     const folder = temporaryFolder();
     symlinkSync('b', join(folder, 'a'));
     symlinkSync('a', join(folder, 'b'));
@@ -174,7 +174,7 @@ describe('replaceFile', () => {
   });
 
   it.each([
-    ['a file in a folder that is not there', 'none/vm.xml', 'ENOENT'],
+    ['a file in a missing folder', 'none/vm.xml', 'ENOENT'],
     ['a file below a file', 'vm.xml/vm.xml', 'ENOTDIR'],
     ['a folder', '.', 'EISDIR'],
   ])('refuses %s, and leaves no descriptor open', async (_, path, code) => {
@@ -186,7 +186,7 @@ describe('replaceFile', () => {
     expect(text(file)).toBe('old');
   });
 
-  it('calls its temporary files by names that are recognized, and by nothing else', () => {
+  it('uses recognizable names for its temporary files, and no others', () => {
     expect(['.vsmmu-abcdefgh_-345678', '.vsmmu-x', 'vm.xml', '.vm.xml.vsmmu'].map(isDraft)).toEqual([
       true,
       false,
@@ -202,14 +202,17 @@ describe('writing to a descriptor', () => {
   const write = (to: string) =>
     `"$0" --import tsx -e 'const { replaceFile } = await import("./src/io/replace.ts"); await replaceFile("${to}", "new\\n")'`;
 
-  it.each(['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'])('goes on where %s is, and loses nothing of a log', (to) => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, 'log'), 'old\n');
-    expect(run(`${write(to)} >> "$1/log"`, folder).stderr).toBe('');
-    expect(text(join(folder, 'log'))).toBe('old\nnew\n');
-  });
+  it.each(['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'])(
+    'appends at the position of %s, and loses no part of a log',
+    (to) => {
+      const folder = temporaryFolder();
+      writeFileSync(join(folder, 'log'), 'old\n');
+      expect(run(`${write(to)} >> "$1/log"`, folder).stderr).toBe('');
+      expect(text(join(folder, 'log'))).toBe('old\nnew\n');
+    },
+  );
 
-  it.each(['/dev/stdout', '/dev/fd/1'])('writes into the pipe that %s is', (to) => {
+  it.each(['/dev/stdout', '/dev/fd/1'])('writes into %s if that is a pipe', (to) => {
     expect(run(`${write(to)} | cat`, '').stdout).toBe('new\n');
   });
 
@@ -221,7 +224,7 @@ describe('writing to a descriptor', () => {
 });
 
 describe('createFile', () => {
-  it('makes a file for its owner alone, and overwrites none', () => {
+  it('makes a file readable by its owner only, and overwrites none', () => {
     const file = join(temporaryFolder(), 'vm.xml');
     createFile(file, 'first', 0o600);
     expect(() => createFile(file, 'second', 0o600)).toThrow('EEXIST');
@@ -230,7 +233,7 @@ describe('createFile', () => {
 });
 
 describe('backUpFile', () => {
-  it('numbers the second and the third backup, and leaves the first as it is', () => {
+  it('numbers the second and the third backup, and does not change the first', () => {
     const file = fileWith('1');
     const names = ['1', '2', '3'].map((content) => {
       writeFileSync(file, content);
@@ -249,14 +252,14 @@ describe('backUpFile', () => {
     expect(attributesOf(`${file}.orig`)).toEqual(GIVEN);
   });
 
-  it('takes a name at which there is a link for taken', () => {
+  it('treats a name with a link as in use', () => {
     const file = fileWith('old');
     symlinkSync('elsewhere', `${file}.orig`);
     expect(backUpFile(file, '.orig', Buffer.from('old')).file).toBe(`${file}.orig.~1~`);
     expect(lstatSync(`${file}.orig`).isSymbolicLink()).toBe(true);
   });
 
-  it('keeps nothing of a file that was changed in the meantime', () => {
+  it('makes no backup of a file that was changed in the meantime', () => {
     const file = fileWith('edited');
     expect(() => backUpFile(file, '.orig', Buffer.from('old'))).toThrow('changed in the meantime');
     expect(readdirSync(join(file, '..'))).toEqual(['vm.xml']);

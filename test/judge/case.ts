@@ -13,7 +13,7 @@ import { type Guest, guestOf } from './reader.js';
 import { needless } from './refusals.js';
 import { isAccelerated, isBehindVsmmu, type PlanView, placeable, RULES } from './rules.js';
 
-/** What became of a case, and what the judge found. */
+/** The result of a case, with the faults found. */
 export interface Verdict {
   readonly findings: readonly string[];
   /** How many conversions changed the domain, and how many were refused. */

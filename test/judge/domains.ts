@@ -12,7 +12,7 @@ interface Made {
   readonly unassigned?: boolean;
 }
 
-/** A domain's XML as somebody could have written it, or libvirt printed. */
+/** Makes a random domain's XML as a user could write it, or as libvirt prints it. */
 export function randomDomain(random: Random, host: Topology): string {
   const endpoints = host.devices.filter(({ bridge }) => !bridge);
   const many = random.chance(0.1) ? random.int(8, 24) : random.int(0, 7);

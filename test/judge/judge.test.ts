@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { judge } from './case.js';
 
-/** A share of the judge's cases; README.md of test/ says how to run all. */
+/** Some of the judge's cases; test/README.md says how to run all. */
 const CASES = 200;
 
 describe('an independent judge', () => {
-  it('finds nothing in what becomes of random domains on random hosts', () => {
+  it('finds no fault in the results for random domains on random hosts', () => {
     const verdicts = Array.from({ length: CASES }, (_, number) => ({ number, ...judge(number) }));
     expect(verdicts.flatMap(({ number, findings }) => findings.map((each) => `case ${number}: ${each}`))).toEqual([]);
     expect(verdicts.filter(({ converted }) => converted > 0).length).toBeGreaterThan(CASES / 3);

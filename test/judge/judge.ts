@@ -1,4 +1,4 @@
-/** `npx tsx test/judge/judge.ts [COUNT] [FIRST]`: runs so many cases, 10 000 unless told otherwise, and prints what is found. */
+/** `npx tsx test/judge/judge.ts [COUNT] [FIRST]`: runs COUNT cases (default 10 000), and prints the faults found. */
 import { judge } from './case.js';
 
 const [count = 10_000, first = 0] = process.argv.slice(2).map(Number);

@@ -1,7 +1,7 @@
 import type { Random } from './random.js';
 import { type Controller, type Guest, guestOf } from './reader.js';
 
-/** What libvirt (12.8) does with a domain, as far as vsmmu counts on it. */
+/** Simulates what libvirt (12.8) does with a domain, as far as vsmmu relies on it. */
 
 /** The controllers with one slot below them. */
 export const isPort = ({ model }: Controller): boolean =>
@@ -95,7 +95,7 @@ export function hostdevOf(bdf: string, alias: string): string {
   return `    <hostdev mode='subsystem' type='pci' managed='yes'>${source}<alias name='${alias}'/></hostdev>`;
 }
 
-/** A domain after some days with somebody who attaches and detaches devices. */
+/** Attaches and detaches random devices of a domain. */
 export function livedIn(xml: string, endpoints: readonly string[], random: Random): string {
   const { devices } = guestOf(xml);
   const hostDevices = devices.filter(({ bdf, alias }) => bdf !== undefined && alias !== undefined);
@@ -107,7 +107,7 @@ export function livedIn(xml: string, endpoints: readonly string[], random: Rando
   const others = endpoints.filter((bdf) => !present.has(bdf));
   for (const [n, bdf] of random.some(others, random.int(0, Math.min(2, others.length))).entries()) {
     const element = hostdevOf(bdf, `ua-d${100 + n}`);
-    // Somebody edits the file, or libvirt attaches it.
+    // The user edits the file, or libvirt attaches the device.
     text = random.chance(0.5) ? attach(text, element) : text.replace('</devices>', `${element}\n  </devices>`);
   }
   for (let n = random.int(0, 2); n > 0; n--) {

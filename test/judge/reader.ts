@@ -48,7 +48,7 @@ export interface Cell {
   readonly memory: number;
 }
 
-/** What the judge knows of a domain: nothing of it comes from vsmmu's own code. */
+/** A domain as the judge reads it, without code of vsmmu. */
 export interface Guest {
   readonly root: Element;
   readonly controllers: ReadonlyMap<number, Controller>;

@@ -39,7 +39,7 @@ describe('the rules of the judge', () => {
     ['slot-without-function-zero', 'addresses'],
     ['vsmmu-value-beyond-host', 'smmus'],
     ['vsmmus-exhausted', 'smmus'],
-  ])('see what is wrong with %s', (name, rule) => {
+  ])('find the error in %s', (name, rule) => {
     expect(broken('broken', name)).toContain(rule);
     expect(broken('mended', name)).not.toContain(rule);
   });

@@ -10,7 +10,7 @@ export interface PlanView {
   readonly policy: Policy;
 }
 
-/** What is wrong with a domain, in words; empty for nothing. */
+/** Returns the faults of a domain, as sentences. */
 export type Rule = (scene: PlanView) => string[];
 
 export const isAccelerated = ({ guest: { smmus } }: PlanView, bus: number): boolean =>

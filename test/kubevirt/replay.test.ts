@@ -42,14 +42,14 @@ function recording(name: string): Recording {
   return { inputs: calls.sort().map(text), host: new Host(topology), vmi: JSON.stringify(machine.vmi), sysfs };
 }
 
-/** Answers a call, as KubeVirt's sidecar-shim has it answered. */
+/** Answers a call in the same way as with KubeVirt's sidecar-shim. */
 async function answer({ vmi, sysfs }: Recording, xml: string): Promise<string> {
   const env = { ...process.env, VSMMU_SYSFS: sysfs, VSMMU_POLICY: '/nowhere' };
   const { stdout } = await execute(join(REPOSITORY, 'bin/onDefineDomain'), ['--vmi', vmi, '--domain', xml], { env });
   return stdout;
 }
 
-/** What vsmmu decides of a domain, whatever libvirt and KubeVirt add to it: not the numbers of buses and controllers. */
+/** The decisions of vsmmu for a domain, which do not depend on libvirt and KubeVirt: no bus numbers and controller indexes. */
 function decisions(domain: Domain, host: Host): object {
   const tree = new PciTree(domain);
   const busOf = (bus: number) => domain.controllers.find(({ index }) => index === bus);
@@ -75,7 +75,7 @@ describe.each(readdirSync(FIXTURES))('KubeVirt starting %s', (name) => {
     expect(check(last, recorded.host).filter(({ severity }) => severity === 'error')).toEqual([]);
   });
 
-  it('gets its own domain back where it asks again with an answer', async () => {
+  it('gets an answer back unchanged if it sends it again', async () => {
     const recorded = recording(name);
     const last = await answer(recorded, recorded.inputs.at(-1) ?? '');
     expect(await answer(recorded, last)).toBe(last);

@@ -28,7 +28,7 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 });
 
-describe('libvirt takes what the tool writes', () => {
+describe('libvirt accepts the output of vsmmu', () => {
   it.for(titled([...sampleCases(), ...goldenCases(), ...special, ...random.flat()]))(
     '%s',
     async ([, each], { task }) => {
@@ -46,12 +46,12 @@ describe('libvirt takes what the tool writes', () => {
   );
 });
 
-/** The name by which QEMU knows the bus that a controller makes: its alias, or libvirt's own. */
+/** The name in QEMU of the bus of a controller: its alias, or libvirt's default. */
 function busName(controller: ExpanderBus | Port): string {
   return controller.alias ?? `pci.${controller.controllerIndex}`;
 }
 
-/** Expander buses with the ports on them, and SMMUs, as sentences in the order of bus numbers; what is below a port is where its devices are. */
+/** Expander buses with their ports, and SMMUs, as sentences in the order of bus numbers, without the devices. */
 function bridgesOf(plan: Plan): string[] {
   return plan.expanderBuses
     .toSorted((a, b) => a.busNr - b.busNr)
@@ -65,7 +65,7 @@ function bridgesOf(plan: Plan): string[] {
 }
 
 function bridgesIn(layout: PciLayout): string[] {
-  // An expander bus without an SMMU is the user's own; one of ours that lacks its SMMU is missed on the other side.
+  // An expander bus without an SMMU belongs to the user; if vsmmu's lacks its SMMU, the lists differ.
   return layout.expanderBuses
     .filter(({ id }) => layout.smmus.some((smmu) => smmu.expanderBus === id))
     .toSorted((a, b) => a.busNr - b.busNr)
@@ -76,7 +76,7 @@ function bridgesIn(layout: PciLayout): string[] {
     });
 }
 
-/** Where each host device is and whether it has an iommufd backend, as sentences, in the order of addresses. */
+/** The address of each host device and whether it has an iommufd backend, as sentences, in the order of addresses. */
 function devicesOf(plan: Plan): string[] {
   const ports = plan.expanderBuses.flatMap((expanderBus) => [...expanderBus.ports]);
   const nameOf = (index: number): string => {

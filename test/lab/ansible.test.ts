@@ -33,7 +33,7 @@ beforeAll(async () => {
     const connection = await connect(host.lab, 'qemu:///system');
     connections.push(connection);
     for (let i = 0; i < count; i++) {
-      // The last has no host device: nothing is to be done for it.
+      // The last domain has no host device, so there is nothing to do for it.
       const devices = i + 1 < count ? hostdev('31:10.2') : '';
       await connection.call('define', domainXml({ name: `vm-${i}`, devices }), { validate: false });
     }
@@ -73,7 +73,7 @@ vsmmu_options=["--force-tcg", "--libvirt", "12.8", "--qemu", "11.1"]
 `;
 }
 
-/** Runs playbooks of the sample as its users do. */
+/** Runs playbooks of the sample as users do. */
 async function play(...args: readonly string[]): Promise<Result> {
   const env = {
     PATH: '/usr/bin:/bin',
@@ -86,21 +86,21 @@ async function play(...args: readonly string[]): Promise<Result> {
   return await run(['ansible-playbook', '-i', join(folder, 'inventory.ini'), ...args], { cwd: playbooks, env });
 }
 
-/** How many tasks each host says to have changed something. */
+/** The number of changed tasks per host, from the recap. */
 function changed({ stdout }: Result): number[] {
   const recap = stdout.matchAll(/^host\d +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=0 /gm);
   return [...recap].map(([, count]) => Number(count));
 }
 
-describe('the Ansible role, on two hosts', () => {
-  it('shows in check mode what would change, installs the tool and changes no domain', async () => {
+describe('the Ansible role on two hosts', () => {
+  it('shows the changes in check mode, installs vsmmu and changes no domain', async () => {
     const result = await play('convert.yml', join(folder, 'facts.yml'), '--check', '--diff');
     expect(result.code, result.stdout + result.stderr).toBe(0);
     expect(result.stdout.match(/^\+ +<driver pciBus='\d+' accel='on'\/>$/gm)).toHaveLength(5);
     expect(await dumps()).toEqual(before);
   });
 
-  it('installs the package of the host, which has its man pages and no hook', async () => {
+  it('installs the package for the host, with man pages and without a hook', async () => {
     for (const { jail } of hosts) {
       expect(await jail.output(['dpkg-query', '--show', 'vsmmu'])).toBe(`vsmmu\t${release().version}\n`);
       await jail.output(['test', '-e', '/usr/share/man/man1/vsmmu.1.gz']);
@@ -108,12 +108,12 @@ describe('the Ansible role, on two hosts', () => {
     }
   });
 
-  it('says which package is missing for the host', async () => {
+  it('reports which package is missing for the host', async () => {
     const result = await play('convert.yml', '--extra-vars', 'vsmmu_packages=/nowhere');
     expect(result.stdout).toMatch(/\/nowhere has no vsmmu_\*_(amd64|arm64)\.deb: npm run package makes it/);
   });
 
-  it('leaves a tool on the host that tells its topology by ssh, as --ssh-topology asks', async () => {
+  it('installs a vsmmu on the host that prints its topology over ssh, for --ssh-topology', async () => {
     const [host] = hosts;
     const ssh = `#!/bin/sh\nexec /usr/bin/ssh -i ${folder}/id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "$@"\n`;
     mkdirSync(join(folder, 'bin'));
@@ -139,14 +139,14 @@ describe('the Ansible role, on two hosts', () => {
     expect(accelerated).toEqual([3, 2]);
   });
 
-  it('changes nothing the second time, and says so', async () => {
+  it('changes nothing the second time, and reports that', async () => {
     const after = await dumps();
     expect(changed(await play('convert.yml'))).toEqual([0, 0]);
     expect(changed(await play('convert.yml', '--check', '--diff'))).toEqual([0, 0]);
     expect(await dumps()).toEqual(after);
   });
 
-  it('rolls the domains back, byte for byte', async () => {
+  it('restores the domains byte for byte', async () => {
     const result = await play('rollback.yml');
     expect(result.code, result.stdout + result.stderr).toBe(0);
     expect(changed(result)).toEqual([1, 1]);
@@ -154,7 +154,7 @@ describe('the Ansible role, on two hosts', () => {
     expect(changed(await play('rollback.yml'))).toEqual([0, 0]);
   });
 
-  it('warns about a domain that it cannot convert, or fails if asked to', async () => {
+  it('warns about a domain that it cannot convert, or fails if configured to', async () => {
     const missing = domainXml({ name: 'without-device', devices: hostdev('7e:00.0') });
     await connections[0]?.call('define', missing, { validate: false });
     const options = ['convert.yml', '--check', '--limit', 'host1'];

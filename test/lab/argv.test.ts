@@ -18,19 +18,19 @@ describe('the command line that libvirt makes', () => {
     expect(shellWords(`a 'b c' d\\ e "f \\"g\\"" ''`)).toEqual(['a', 'b c', 'd e', 'f "g"', '']);
   });
 
-  it('loses its environment and its program’s name', () => {
+  it('is read without its environment and program name', () => {
     expect(parseArgv(line).slice(0, 2)).toEqual([
       { name: '-name', value: 'guest=a,debug-threads=on' },
       { name: '-S', value: undefined },
     ]);
   });
 
-  it('has properties as JSON or with commas, of which a doubled one stands for itself', () => {
+  it('has properties as JSON or comma-separated, with a doubled comma for a comma', () => {
     expect(parseProperties('nvme,serial=a,,b,bus=x', 'driver')).toEqual({ driver: 'nvme', serial: 'a,b', bus: 'x' });
     expect(parseProperties('{"driver":"nvme"}', 'driver')).toEqual({ driver: 'nvme' });
   });
 
-  it('tells expander buses, SMMUs, ports and host devices', () => {
+  it('shows expander buses, SMMUs, ports and host devices', () => {
     const layout = pciLayout(parseArgv(line));
     expect(layout).toEqual({
       expanderBuses: [{ id: 'pci.10', busNr: 252, numaNode: undefined }],
@@ -41,7 +41,7 @@ describe('the command line that libvirt makes', () => {
     expect(addrText(0, 1)).toBe('0x0.0x1');
   });
 
-  it('boots without the hardware once host devices are emulated, and the SMMU is QEMU’s own', () => {
+  it('boots without the hardware if QEMU emulates the host devices and the SMMU', () => {
     const machine = emulatedMachine(parseArgv(line));
     expect(machine).not.toContain('-S');
     expect(machine.join(' ')).not.toMatch(/vfio|iommufd|accel":|ssidsize|pflash|hugepages/);

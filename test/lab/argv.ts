@@ -1,17 +1,17 @@
-/** The command line that libvirt makes for QEMU (`virsh domxml-to-native qemu-argv`): reading it, and what is in it. */
+/** Reads the command line that libvirt makes for QEMU (`virsh domxml-to-native qemu-argv`). */
 
-/** One option of QEMU's with its value; some have none. */
+/** An option of QEMU with its value, if it has one. */
 export interface QemuOption {
   /** With its dash: `-device`. */
   readonly name: string;
   readonly value: string | undefined;
 }
 
-/** A `-device`, whichever of QEMU's two syntaxes it came in. Every value is text but in JSON's own types. */
+/** A `-device`, from either of QEMU's two syntaxes. Values are text, except those of other JSON types. */
 export type QemuDevice = Readonly<Record<string, unknown>> & { readonly driver: string };
 
 /**
- * What matters of a command line to a plan. A bus is named as QEMU is told to: by the controller's alias, which is
+ * The parts of a command line that a plan determines. A bus has its name in QEMU: the controller's alias, which is
  * `pci.N` (N: its index) unless the domain gives it one.
  */
 export interface PciLayout {
@@ -28,7 +28,7 @@ export interface PciLayout {
     readonly chassis: number;
   }[];
   readonly hostDevices: readonly {
-    /** Which of the domain's hostdevs it is, from 0. With iommufd its host address is not in the command line (libvirt 12.8). */
+    /** Index of the domain's hostdev, from 0. With iommufd the command line has no host address (libvirt 12.8). */
     readonly index: number;
     readonly host: string | undefined;
     readonly bus: string;
@@ -38,7 +38,7 @@ export interface PciLayout {
   }[];
 }
 
-/** The words of a line as a POSIX shell sees them; libvirt quotes with single quotes and backslashes only. */
+/** Splits a line into words as a POSIX shell does; libvirt quotes with single quotes and backslashes only. */
 export function shellWords(line: string): string[] {
   const words: string[] = [];
   let word = '';
@@ -59,7 +59,7 @@ export function shellWords(line: string): string[] {
   return words;
 }
 
-/** Options of a command line, the environment and the program's name left out. */
+/** Returns the options of a command line, without the environment and the program's name. */
 export function parseArgv(line: string): QemuOption[] {
   const words = shellWords(line.trim());
   const first = words.findIndex((word) => word.startsWith('-'));
@@ -72,7 +72,7 @@ export function parseArgv(line: string): QemuOption[] {
   return options;
 }
 
-/** Reads JSON, or `driver,key=value,…` (in which a comma is doubled to stand for itself). */
+/** Reads JSON, or `driver,key=value,…` (in which a doubled comma stands for a comma). */
 export function parseProperties(value: string, firstKey: string): Record<string, unknown> {
   if (value.startsWith('{')) return JSON.parse(value) as Record<string, unknown>;
   const parts = value.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','));
@@ -85,14 +85,14 @@ export function parseProperties(value: string, firstKey: string): Record<string,
   );
 }
 
-/** The `-device` that an option is, or undefined for any other option. */
+/** Returns the device of a `-device` option, or undefined for any other option. */
 export function deviceOf(option: QemuOption): QemuDevice | undefined {
   if (option.name !== '-device' || option.value === undefined) return undefined;
   const properties = parseProperties(option.value, 'driver');
   return { ...properties, driver: String(properties.driver) };
 }
 
-/** Takes out of a command line what a plan says about. Positions count `-device`s from 0. */
+/** Returns the parts of a command line that a plan determines. Positions count `-device`s from 0. */
 export function pciLayout(options: readonly QemuOption[]): PciLayout {
   const devices = options.flatMap((option) => deviceOf(option) ?? []);
   const text = (value: unknown): string => (value === undefined ? '' : String(value));

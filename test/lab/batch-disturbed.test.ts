@@ -12,7 +12,7 @@ import { virsh } from './trial.js';
 let lab: Lab;
 let libvirt: RemoteConnection;
 let tool: Tool;
-/** Every domain as it was defined: 40 that can be converted. */
+/** Every domain as it was defined; 40 of them can be converted. */
 let before: ReadonlyMap<string, string>;
 
 const NAMES = Array.from({ length: 40 }, (_, i) => `vm-${String(i + 1).padStart(2, '0')}`);
@@ -41,7 +41,7 @@ beforeEach(async () => {
 
 const batch = (...args: readonly string[]): Promise<Result> => tool.run(['batch', ...args]);
 
-/** Runs a batch, and does something as soon as it has told of five domains. */
+/** Runs a batch, and calls `disturb` as soon as it has reported five domains. */
 async function disturbed(args: readonly string[], disturb: () => Promise<unknown>): Promise<Result> {
   const [program = '', ...rest] = lab.jail.argv([
     'sh',
@@ -85,7 +85,7 @@ describe('a run that is disturbed', () => {
     expect(count(stdout, 'converted')).toBe(40);
   });
 
-  it('reports a domain that somebody removed, and goes on', async () => {
+  it('reports a domain that was removed, and continues', async () => {
     const uuid = await uuidOf(LAST);
     const { code, stdout } = await disturbed([...CONVERT, ...STATE], () => virsh(lab, ['undefine', '--nvram', uuid]));
     expect(code).toBe(1);
@@ -94,7 +94,7 @@ describe('a run that is disturbed', () => {
     expect(await virsh(lab, ['list', '--all', '--uuid'])).not.toContain(uuid);
   });
 
-  it('converts what somebody made of a domain before its turn', async () => {
+  it('converts a domain as it was edited before its turn', async () => {
     const edited = (before.get(LAST) ?? '').replace('</name>', '</name>\n  <title>edited</title>');
     const { code, stdout } = await disturbed([...CONVERT, ...STATE], () =>
       libvirt.call('define', edited, { validate: false }),
@@ -110,7 +110,7 @@ describe('a run that is disturbed', () => {
     expect(restored).not.toContain('accel');
   });
 
-  it('keeps what was edited since when it is rolled back, says so, and gives it up with --force', async () => {
+  it('keeps later edits on rollback and reports them, and discards them with --force', async () => {
     await batch(...CONVERT, ...STATE);
     const converted = (await dumpAll(libvirt)).get(LAST) ?? '';
     const edited = converted.replace('</name>', '</name>\n  <title>edited</title>');
@@ -124,7 +124,7 @@ describe('a run that is disturbed', () => {
     expect(await dumpAll(libvirt)).toEqual(before);
   });
 
-  it('ends after the domain in hand at Ctrl-C, says how to go on, and goes on', async () => {
+  it('stops at Ctrl-C after the current domain, prints the command to resume, and can be resumed', async () => {
     const interrupted = await disturbed([...CONVERT, ...STATE], () =>
       lab.run(['sh', '-c', 'kill -INT $(cat /tmp/pid)']),
     );
@@ -139,18 +139,18 @@ describe('a run that is disturbed', () => {
     expect(count(resumed.stdout, 'converted')).toBe(40 - done);
   });
 
-  it('ends after the first domain that fails, with --fail-fast', async () => {
-    // Late in the run: on a busy machine it takes a while to be gone.
+  it('stops after the first domain that fails with --fail-fast', async () => {
+    // A domain late in the list: on a busy machine, removing it takes a while.
     const uuid = await uuidOf('vm-35');
     const { code, stdout } = await disturbed([...CONVERT, ...STATE, '--fail-fast'], () =>
       virsh(lab, ['undefine', '--nvram', uuid]),
     );
     expect(code).toBe(1);
-    // The next was in hand already.
+    // The next domain was already in progress.
     expect(stdout.trimEnd().split('\n').slice(-2).join('\n')).toMatch(/^failed +vm-35 /m);
   });
 
-  it('keeps others away until what it asked of libvirt is over, though it was killed', async () => {
+  it('keeps its lock until its last request to libvirt ends, even if it was killed', async () => {
     let killed: Result | undefined;
     const first = await disturbed([...CONVERT, ...STATE], async () => {
       await lab.run(['sh', '-c', 'kill -STOP $(cat /run/libvirtd.pid); sleep 0.5; kill -KILL $(cat /tmp/pid)']);
@@ -163,7 +163,7 @@ describe('a run that is disturbed', () => {
     expect(await dumpAll(libvirt)).toEqual(before);
   });
 
-  it('waits for another that is at work, unless it is told not to', async () => {
+  it('waits for another running batch, unless an option forbids it', async () => {
     let impatient: Result | undefined;
     let patient: Promise<Result> | undefined;
     const first = await disturbed([...CONVERT, ...STATE], async () => {
@@ -181,7 +181,7 @@ describe('a run that is disturbed', () => {
 });
 
 describe('a state folder on a full disk', () => {
-  /** A file system of so many KiB for the state, as long as `body` runs. */
+  /** Provides a state folder on a file system of `kib` KiB while `body` runs. */
   async function withSmallDisk(kib: number, body: (state: string[]) => Promise<void>): Promise<void> {
     await lab.jail.output(['mkdir', '-p', '/tmp/small']);
     await lab.jail.output(['mount', '-t', 'tmpfs', '-o', `size=${kib}k`, 'tmpfs', '/tmp/small']);
@@ -193,7 +193,7 @@ describe('a state folder on a full disk', () => {
     }
   }
 
-  it('has the domains that could not be written down reported and left as they are', async () => {
+  it('makes the batch report and skip the domains that it could not record', async () => {
     await withSmallDisk(160, async (state) => {
       const run = await batch(...CONVERT, ...state);
       expect(run.code).toBe(1);
@@ -212,7 +212,7 @@ describe('a state folder on a full disk', () => {
     });
   });
 
-  it('is an error of its own where not even a run can be begun', async () => {
+  it('is an error with its own code if not even a run can begin', async () => {
     await withSmallDisk(12, async (state) => {
       const run = await batch(...CONVERT, ...state);
       expect(run).toMatchObject({ code: 3, stdout: '' });
@@ -222,10 +222,10 @@ describe('a state folder on a full disk', () => {
 });
 
 describe('a domain with saved memory', () => {
-  it('is skipped with the reason, unless it is asked for', async () => {
+  it('is skipped with the reason, unless an option includes it', async () => {
     const [saved, snapshotted] = [await uuidOf('vm-01'), await uuidOf('vm-02')];
     for (const [name, uuid] of Object.entries({ 'vm-01': saved, 'vm-02': snapshotted })) {
-      // With a host device none starts here.
+      // A domain with a host device cannot start here.
       const bare = (before.get(name) ?? '').replace(/<hostdev[\s\S]*<\/hostdev>/, '');
       await libvirt.call('define', bare, { validate: false });
       await virsh(lab, ['start', '--paused', uuid]);
@@ -249,8 +249,8 @@ describe('a domain with saved memory', () => {
   });
 });
 
-describe('libvirtd that went for good', () => {
-  it('ends the run with exit code 3, to be gone on with', async () => {
+describe('a libvirtd that does not come back', () => {
+  it('ends the run with exit code 3, and the run can be resumed', async () => {
     const { code, stderr } = await disturbed([...CONVERT, ...STATE], () =>
       lab.run(['sh', '-c', 'kill -KILL "$(cat /run/libvirtd.pid)"; rm -f /run/libvirtd.pid']),
     );

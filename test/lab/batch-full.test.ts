@@ -8,7 +8,7 @@ let lab: Lab;
 let tool: Tool;
 
 const COUNT = 40;
-/** 4 KiB each as they are, 8 KiB converted. */
+/** A domain of 4 KiB, which has 8 KiB when it is converted. */
 const XML = domainXml({ name: 'vm', devices: hostdev('31:10.2') });
 const OPTIONS = ['--sysfs', '/tmp/host/sys', '--force-tcg', '--state', '/tmp/state', '--apply', '--json'];
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]());
 beforeEach(() => lab.jail.output(['rm', '-rf', '/tmp/state']));
 
-/** A file system of so many KiB, as long as `body` runs. */
+/** Mounts a file system of `kib` KiB while `body` runs. */
 async function withSmallDisk(kib: number, body: () => Promise<void>): Promise<void> {
   await lab.jail.output(['mount', '-t', 'tmpfs', '-o', `size=${kib}k`, 'tmpfs', '/tmp/small']);
   try {
@@ -44,7 +44,7 @@ async function told(...args: readonly string[]): Promise<WithDiagnostics> {
   return { ...(JSON.parse(stdout) as Omit<WithDiagnostics, 'code'>), code };
 }
 
-/** Every file in a folder by its name, hidden ones too. */
+/** Every file in a folder by its name, including hidden ones. */
 async function filesOf(folder: string): Promise<ReadonlyMap<string, string>> {
   const names = (await lab.jail.output(['find', folder, '-type', 'f', '-printf', '%P\\n'])).split('\n').slice(0, -1);
   const files = new Map<string, string>();
@@ -53,7 +53,7 @@ async function filesOf(folder: string): Promise<ReadonlyMap<string, string>> {
 }
 
 describe('a folder on a full disk', () => {
-  it('has the results that fit, whole, and the others when the run is resumed', async () => {
+  it('gets the results that fit, complete, and the others when the run is resumed', async () => {
     await withSmallDisk(120, async () => {
       const run = await told('convert', '--dir', '/tmp/in', '--out', '/tmp/small/out', ...OPTIONS);
       expect(run.code).toBe(1);
@@ -79,7 +79,7 @@ describe('a folder on a full disk', () => {
     });
   });
 
-  it('keeps the files that cannot be replaced as they are, and has them converted when the run is resumed', async () => {
+  it('keeps files unchanged that cannot be replaced, and they are converted when the run is resumed', async () => {
     await withSmallDisk(4 * COUNT + 60, async () => {
       await lab.jail.output(['cp', '-r', '/tmp/in', '/tmp/small/in']);
       const run = await told('convert', '--dir', '/tmp/small/in', '--in-place', ...OPTIONS);

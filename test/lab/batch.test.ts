@@ -10,7 +10,7 @@ let tool: Tool;
 let fleet: Fleet;
 /** Every domain as it was defined. */
 let before: ReadonlyMap<string, string>;
-/** Every domain as one run that nobody disturbed leaves it. */
+/** Every domain after one undisturbed run. */
 let after: ReadonlyMap<string, string>;
 
 beforeAll(async () => {
@@ -42,7 +42,7 @@ async function told(...args: readonly string[]): Promise<WithDiagnostics & { rea
   return { ...(JSON.parse(stdout) as WithDiagnostics), code };
 }
 
-/** The runs that are kept, the oldest first. */
+/** The recorded runs, the oldest first. */
 async function runs(): Promise<readonly { readonly run: string; readonly ended: string | null }[]> {
   const { code, stdout, stderr } = await batch('list', '--json', ...STATE);
   expect(code, stderr).toBe(0);
@@ -58,10 +58,10 @@ async function journalOf(run: string): Promise<readonly { readonly event: string
     .map((line) => JSON.parse(line));
 }
 
-/** Numbers from 0 to 1, the same in every run; VSMMU_LAB_SEED has others made. */
+/** Numbers from 0 to 1, the same in every run; VSMMU_LAB_SEED changes them. */
 function randomNumbers(): () => number {
   let state = Number(process.env.VSMMU_LAB_SEED ?? 20_260_101) >>> 0;
-  // Numerical Recipes' linear congruential generator: nothing depends on how good it is.
+  // The linear congruential generator of Numerical Recipes: its quality does not matter here.
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
@@ -72,7 +72,7 @@ const namesOf = (told: WithDiagnostics, verdict: string): string[] =>
   told.domains.flatMap((each) => (each.verdict === verdict ? [each.name] : [])).sort();
 
 describe('a fleet of 300 domains', () => {
-  it('is told what would happen to each, and nothing happens', async () => {
+  it('is reported in a dry run, and not changed', async () => {
     expect(before.size).toBe(300);
     const dry = await told('convert', ...WHOLE);
     expect(dry).toMatchObject({ code: 1, changed: true, run: null });
@@ -80,7 +80,7 @@ describe('a fleet of 300 domains', () => {
     expect(await dumpAll(libvirt)).toEqual(before);
   });
 
-  it('is converted, every domain that can be', async () => {
+  it('is converted, except the domains that cannot be', async () => {
     const run = await told('convert', ...WHOLE, '--apply');
     expect(run).toMatchObject({ code: 1, changed: true });
     expect(namesOf(run, 'converted')).toEqual([...fleet.convertible].sort());
@@ -95,20 +95,20 @@ describe('a fleet of 300 domains', () => {
     for (const name of fleet.withPassword) expect(after.get(name), name).toContain(`passwd='${PASSWORD}'`);
   });
 
-  it('is left alone by a second run', async () => {
+  it('is not changed by a second run', async () => {
     const again = await told('convert', ...WHOLE, '--apply');
     expect(again).toMatchObject({ code: 1, changed: false });
     expect(again.totals).toEqual({ unchanged: 240, 'not-applicable': 40, refused: 20 });
     expect(await dumpAll(libvirt)).toEqual(after);
   });
 
-  it('gets back what it was, byte for byte', async () => {
+  it('is restored byte for byte by a rollback', async () => {
     const back = await told('rollback', ...STATE);
     expect(back).toMatchObject({ code: 0, changed: true, totals: { restored: 240 } });
     expect(await dumpAll(libvirt)).toEqual(before);
   });
 
-  it('is not brought back twice', async () => {
+  it('is not rolled back twice', async () => {
     expect(await told('rollback', ...STATE)).toMatchObject({ code: 0, changed: false, totals: { unchanged: 240 } });
   });
 });
@@ -116,14 +116,14 @@ describe('a fleet of 300 domains', () => {
 describe('a run that is killed at any instant', () => {
   const KILLS = 100;
 
-  it(`loses no domain and does none twice, ${KILLS} times`, async () => {
+  it(`loses no domain and converts none twice, ${KILLS} times`, async () => {
     const random = randomNumbers();
     let kills = 0;
     const start = performance.now();
     await told('convert', ...WHOLE, '--apply');
     const seconds = (performance.now() - start) / 1000;
     await told('rollback', ...STATE);
-    // Long enough to get somewhere, on a machine that is busy too, and short enough for several kills in a run.
+    // Long enough for progress, also on a busy machine, and short enough for several kills in a run.
     const delay = () => seconds * (0.05 + 0.4 * random());
     while (kills < KILLS) {
       await batch('prune', '--keep', '0', ...STATE);
@@ -140,7 +140,7 @@ describe('a run that is killed at any instant', () => {
     }
   }, 900_000);
 
-  /** Runs a command, and another after each time that it was killed, until one ends by itself. @returns how often that was */
+  /** Runs a command, and another one after each kill, until one ends by itself. @returns the number of kills */
   async function untilDone(
     first: readonly string[],
     next: readonly string[],
@@ -156,9 +156,9 @@ describe('a run that is killed at any instant', () => {
         return kills;
       }
       const newest = (await runs()).at(-1);
-      // Killed after the last entry: there is nothing to go on with.
+      // Killed after the last entry: there is nothing to resume.
       if (next[0] === 'resume' && newest && newest.ended !== null) return kills + 1;
-      // Killed before there was a run: it is begun anew.
+      // Killed before the run began: start it again.
       args = newest ? next : first;
     }
   }

@@ -1,4 +1,4 @@
-/** The folder outside the repository that the lab keeps its root file systems in, and the lock on it. */
+/** The folder outside the repository for the lab's root file systems, and its lock. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Boots a described host and brings back the parts of its /sys that a fixture needs. */
+/** Boots a described host and copies the parts of its /sys that a fixture needs. */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,11 +15,11 @@ import { rootPath } from './rootfs.js';
 
 const initrd = '/run/host.cpio.gz';
 
-/** A host's boot, its orders and the copying: 30 s on two idle cores; the largest described one takes a minute. */
+/** Limit for boot, commands and copying, which take 30 s on two idle cores; the largest host takes a minute. */
 const limitSeconds = 400;
 
 /**
- * Boots the host and gives a gzipped tar of `sys/`, `dmesg.txt`, `proc/version` and `dev/listing`, in the order of names.
+ * Boots the host and returns a gzipped tar of `sys/`, `dmesg.txt`, `proc/version` and `dev/listing`, in the order of names.
  * Throws LabError if the host does not come up, or an order of the description could not be followed.
  */
 export async function captureHost(lab: Lab, host: HostDescription): Promise<Buffer> {
@@ -34,7 +34,7 @@ export async function captureHost(lab: Lab, host: HostDescription): Promise<Buff
   return await repack(Buffer.from(archive, 'base64'));
 }
 
-/** The same archive with names in order and no times, so that capturing again gives a diff of what differs. */
+/** Sorts the archive by name and removes times, so that a new capture differs only in content. */
 async function repack(archive: Buffer): Promise<Buffer> {
   const folder = temporaryFolder();
   try {

@@ -1,5 +1,5 @@
 /**
- * The domains that the lab tries: the samples, the fixture, and random domains for the captured hosts, the same ones in
+ * The domains that the lab tests: the samples, the fixture, and random domains for the captured hosts, the same in
  * every run.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -13,12 +13,12 @@ import { type Endpoint, endpointsOf, type ToolOptions } from './vsmmu.js';
 
 export interface Case {
   readonly title: string;
-  /** For QEMU's own emulation, not yet rewritten. */
+  /** For emulation by QEMU, not yet rewritten. */
   readonly xml: string;
   readonly options: ToolOptions;
 }
 
-/** The cases as rows of a table of tests, by their titles. */
+/** The cases as rows for `it.for`, with their titles. */
 export function titled(cases: readonly Case[]): (readonly [string, Case])[] {
   return cases.map((each) => [each.title, each] as const);
 }
@@ -40,7 +40,7 @@ const explicit = ['--ats', 'off', '--ril', 'on', '--ssidsize', '0', '--oas', '44
 
 /** The example of the QEMU series that brought per-bus SMMUs: three of them, one device, bus numbers 0xe5, 0xee, 0xf7. */
 export function seriesExample(): Case {
-  // A domain of its own beside the sample: another name, and an identity that libvirt chooses.
+  // Distinct from the sample: another name, and a UUID that libvirt chooses.
   const sample = asTcg(read('samples/domains/qemu-series.xml'));
   const xml = sample.replace(/<name>.*<\/name>/, '<name>three-bridges</name>').replace(/\s*<uuid>.*<\/uuid>/, '');
   const host = ['--topology', at('samples/hosts/three-smmus.json')];
@@ -86,7 +86,7 @@ const golden: readonly string[] = [
   'two-smmus',
 ];
 
-/** The golden files' domains, with what libvirt wants of a domain beside what a reader is to judge. */
+/** The domains of the golden files, completed with the elements that libvirt requires. */
 export function goldenCases(): Case[] {
   return golden.map((name) => {
     const folder = `test/golden/${name}`;
@@ -124,7 +124,7 @@ export class CapturedHosts implements Disposable {
   }
 }
 
-/** What is told to the tool; each needs nothing of the domain but an address for every device, which libvirt gives. */
+/** Options of `vsmmu`. All of them work for every domain whose devices have addresses, which libvirt assigns. */
 const optionSets: readonly ToolOptions[] = [
   [],
   ['--spare-ports', '1'],
@@ -133,7 +133,7 @@ const optionSets: readonly ToolOptions[] = [
   ['--expander-buses', 'all', ...explicit],
 ];
 
-/** The same domains in every run; VSMMU_LAB_SEED has others made. */
+/** The same domains in every run; VSMMU_LAB_SEED changes them. */
 const seed = Number(process.env.VSMMU_LAB_SEED ?? 20_260_101);
 
 const port = (index: number, bus = 0): string => {
@@ -143,13 +143,13 @@ const port = (index: number, bus = 0): string => {
 const randomIn = (bus: number): string =>
   `<rng model='virtio'><backend model='random'>/dev/urandom</backend><address type='pci' domain='0x0000' bus='0x0${bus}' slot='0x00' function='0x0'/></rng>`;
 
-/** What else a user's PCI tree may have; each part has the controllers from index 2 on to itself. */
+/** Other parts of a user's PCI tree. Each is used alone, with controllers from index 2. */
 const furniture: readonly string[] = [
   '',
   // A conventional device, for which libvirt adds a PCIe-to-PCI bridge.
   "<watchdog model='i6300esb' action='none'/>",
   "<controller type='scsi' model='virtio-scsi'/><controller type='virtio-serial'/>",
-  // An expander bus of the user's own, with a device and without an SMMU.
+  // An expander bus of the user, with a device and without an SMMU.
   `<controller type='pci' index='2' model='pcie-expander-bus'><target busNr='100'/></controller>${port(3, 2)}${randomIn(3)}`,
   // A PCIe switch with a device below it.
   [
@@ -161,7 +161,7 @@ const furniture: readonly string[] = [
   ].join(''),
 ];
 
-/** `count` random domains for one captured host. They have the host's devices, emulated ones, and multifunction slots. */
+/** Makes `count` random domains for one captured host, with its devices, emulated devices, and multifunction slots. */
 export async function randomCases(hosts: CapturedHosts, host: string, count: number): Promise<Case[]> {
   const sysfs = await hosts.sysfs(host);
   const endpoints = (await endpointsOf(sysfs)).filter(({ group, smmu }) => group !== null && smmu !== null);
@@ -195,7 +195,7 @@ const plain: Omit<RandomDomain, 'devices'> = {
   iommufd: '',
 };
 
-/** Domains that random ones are not likely to be: as large as it gets, and one that has an SMMU for everything already. */
+/** Domains that are unlikely among random ones: the largest possible, and one with an SMMU for the whole machine. */
 export async function specialCases(hosts: CapturedHosts): Promise<Case[]> {
   const all = async (host: string): Promise<Case> => {
     const sysfs = await hosts.sysfs(host);

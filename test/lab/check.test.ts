@@ -8,8 +8,8 @@ import { Lab } from './lab.js';
 import { commandLine, definedAs } from './trial.js';
 
 /**
- * What `vsmmu check` calls wrong, in the hands of those who have to cope with it: each broken sample is refused, or the guest
- * does not survive it, and the mended one is taken. What takes acceleration to be seen cannot be seen here.
+ * Tests the errors of `vsmmu check` with libvirt, QEMU and a guest: each broken sample is refused or its guest fails,
+ * and the corrected sample is accepted. Errors that need acceleration cannot be tested here.
  */
 let lab: Lab;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ function sample(kind: Kind, name: string): string {
   return asTcg(readFileSync(fileURLToPath(new URL(`../../samples/${kind}/${name}.xml`, import.meta.url)), 'utf8'));
 }
 
-/** The words of a refusal, or what comes of it. */
+/** The message of a refusal, or the result of the step. */
 async function outcome<T>(step: Promise<T>): Promise<T | string> {
   return await step.catch((error: Error) => error.message);
 }
@@ -33,7 +33,7 @@ async function machineOf(kind: Kind, name: string): Promise<string[]> {
   return emulatedMachine(options);
 }
 
-/** `starts`, or what QEMU says to libvirt's command line without the hardware. */
+/** Returns `starts`, or the error of QEMU for libvirt's command line without the hardware. */
 async function start(kind: Kind, name: string): Promise<string> {
   const console = ['-nodefaults', '-display', 'none', '-S', '-monitor', 'stdio'];
   const argv = ['qemu-system-aarch64', ...console, ...(await machineOf(kind, name))];
@@ -41,7 +41,7 @@ async function start(kind: Kind, name: string): Promise<string> {
   return code === 0 ? 'starts' : refusal(stderr);
 }
 
-describe('libvirt refuses to define', () => {
+describe('libvirt refuses to define the domain:', () => {
   it.each([
     ['slot-invalid', /slot must be <= 0/],
     ['controller-index-duplicate', /Multiple 'pci' controllers with index '3'/],
@@ -57,7 +57,7 @@ describe('libvirt refuses to define', () => {
   });
 });
 
-describe('libvirt defines it, and cannot start', () => {
+describe('libvirt defines the domain, and cannot start it:', () => {
   it.each([
     ['iommu-conflict-no-controller', /Could not find a suitable controller/],
     ['driver-unsupported', /QEMU does not support device assignment mode 'kvm'/],
@@ -67,7 +67,7 @@ describe('libvirt defines it, and cannot start', () => {
   });
 });
 
-describe('libvirt defines it, and QEMU does not start', () => {
+describe('libvirt defines the domain, and QEMU does not start:', () => {
   it.each([
     ['iommu-conflict-same-bus', /An iommu is already attached to this bus/],
     ['iommu-conflict-root-port', /SMMU should be attached to a default PCIe root complex/],
@@ -89,8 +89,8 @@ describe('libvirt defines it, and QEMU does not start', () => {
   });
 });
 
-// Boots take their time on one core each.
-describe.concurrent('QEMU starts it, and the guest does not get through', () => {
+// Each boot takes a while on one core.
+describe.concurrent('QEMU starts the domain, and the guest fails:', () => {
   it.each(['bus-window-too-small', 'bus-window-too-small-last', 'bus-window-too-small-root'])(
     '%s: its kernel panics',
     async (name) => {
@@ -102,7 +102,7 @@ describe.concurrent('QEMU starts it, and the guest does not get through', () => 
     },
   );
 
-  it('slot-without-function-zero: it does not see the device', async () => {
+  it('slot-without-function-zero: the guest does not see the device', async () => {
     const seen = async (kind: Kind) => {
       const { devices } = await bootGuest(lab, await machineOf(kind, 'slot-without-function-zero'));
       return devices.map(({ bdf }) => bdf).filter((bdf) => bdf.startsWith('0000:fb:'));
@@ -112,7 +112,7 @@ describe.concurrent('QEMU starts it, and the guest does not get through', () => 
   });
 });
 
-it('libvirt gives a spare port behind a vSMMU to an emulated device: spare-port-exposed', async () => {
+it('spare-port-exposed: libvirt puts an emulated device on a spare port behind a vSMMU', async () => {
   const portOf = async (kind: Kind) => {
     const dump = await definedAs(lab, sample(kind, 'spare-port-exposed'));
     return [...dump.matchAll(/<rng[\s\S]*?bus='(0x\w+)'/g)].map(([, bus]) => Number(bus));

@@ -1,4 +1,4 @@
-/** `npm run lab -- COMMAND`: the lab by hand. Only this file prints to a person and chooses exit codes. */
+/** `npm run lab -- COMMAND`: manual use of the lab. Only this file prints for users and chooses exit codes. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-/** Files of libvirt's that differ from Debian's in the lab's root. */
+/** libvirt's configuration files in the lab's root that differ from Debian's. */
 
 /**
  * A libvirtd in a chroot, as root, without cgroups, security drivers or namespaces of its own
@@ -13,12 +13,12 @@ remember_owner = 0
 stdio_handler = "file"
 `;
 
-/** Nobody but root is in the lab, and polkit is not. */
+/** The lab has only the user root, and no polkit. */
 const libvirtdConf = `auth_unix_ro = "none"
 auth_unix_rw = "none"
 `;
 
-/** Path in the root → content. */
+/** Content by path in the root. */
 export const configFiles: Readonly<Record<string, string>> = {
   '/etc/libvirt/qemu.conf': qemuConf,
   '/etc/libvirt/libvirtd.conf': libvirtdConf,

@@ -1,4 +1,4 @@
-/** A connection in the lab, to be used from outside: a line of JSON, `[method, …arguments]`, is answered by one. */
+/** Runs a connection in the lab for a caller outside: each line of JSON, `[method, …arguments]`, gets a line as answer. */
 import { createInterface } from 'node:readline';
 import { DiagnosedError } from '../../src/diagnostics/errors.js';
 import { Connection } from '../../src/libvirt/connection.js';

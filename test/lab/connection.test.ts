@@ -16,7 +16,7 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 });
 
-/** Whoever made these wanted to see what becomes of them. */
+/** Names that are hard to quote. */
 const awkward = [
   '12',
   '--help',
@@ -32,7 +32,7 @@ const awkward = [
 ];
 
 describe('a domain', () => {
-  it.for(awkward)('called %j is found by its name, among all, and dumped by its UUID', async (name) => {
+  it.for(awkward)('called %j is found by name, is listed, and is dumped by UUID', async (name) => {
     expect(await libvirt.call('define', domainXml({ name }))).toBeNull();
     const { uuid } = (await libvirt.call('find', name)) as DomainEntry;
     expect((await libvirt.call('find', uuid.toUpperCase())) as DomainEntry).toEqual({ uuid, name });
@@ -48,18 +48,18 @@ describe('a domain', () => {
     await virsh(lab, ['undefine', '--nvram', uuid]);
   });
 
-  it('that is not there is an error of whoever named it', async () => {
+  it('that does not exist is a usage error', async () => {
     expect(await libvirt.call('find', 'nobody')).toMatchObject({ error: 'InputError', codes: ['domain-unknown'] });
   });
 
-  it('is what libvirt’s own dump says, to the byte', async () => {
+  it('is dumped byte for byte as virsh dumps it', async () => {
     await libvirt.call('define', domainXml({ name: 'bytes', metadata: '<x:y xmlns:x="urn:x">ü 𝄞 &#x7f;</x:y>' }));
     const { uuid } = (await libvirt.call('find', 'bytes')) as DomainEntry;
     const dump = await virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid]);
     expect(await libvirt.call('dumpXml', uuid, { inactive: true, security: true })).toBe(dump);
   });
 
-  it('keeps its password where it is dumped with it and defined again', async () => {
+  it('keeps its password if it is dumped with it and defined again', async () => {
     const graphics = `<graphics type='vnc' passwd='s3cret'/>`;
     await libvirt.call('define', domainXml({ name: 'secret', devices: graphics }));
     const { uuid } = (await libvirt.call('find', 'secret')) as DomainEntry;
@@ -68,14 +68,14 @@ describe('a domain', () => {
     expect(await virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid])).toContain("passwd='s3cret'");
   });
 
-  it('that libvirt refuses is told in its words, without our temporary file', async () => {
+  it('that libvirt refuses gives its message, without the name of a temporary file', async () => {
     const answer = (await libvirt.call('define', domainXml({ devices: '<gizmo/>' }))) as Failure;
     expect(answer).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-refused'] });
     expect(answer.message).toMatch(/^virsh define: .*against schema/);
     expect(answer.message).not.toMatch(/\/tmp|\n/);
   });
 
-  it('that runs, is saved, or has a snapshot with memory says so', async () => {
+  it('is reported as running, saved, or with a snapshot with memory', async () => {
     await libvirt.call('define', domainXml({ name: 'state' }));
     const { uuid } = (await libvirt.call('find', 'state')) as DomainEntry;
     const entry = async () => ((await libvirt.call('list')) as DomainEntry[]).find((d) => d.uuid === uuid);
@@ -109,26 +109,26 @@ async function signalLibvirtd(signal: string): Promise<void> {
 }
 
 describe('a connection', () => {
-  it('answers calls that are made at one time, each with its own answer', async () => {
+  it('returns the right result to each of several simultaneous calls', async () => {
     const uri = 'qemu:///system';
     await using many = await connect(lab, uri);
     const answers = await Promise.all([many.call('uri'), many.call('find', 'nobody'), many.call('uri')]);
     expect(answers).toEqual([uri, expect.objectContaining({ error: 'InputError' }), uri]);
   });
 
-  it('goes on when libvirtd is restarted', async () => {
+  it('continues when libvirtd is restarted', async () => {
     await libvirt.call('define', domainXml({ name: 'again' }));
     await restartLibvirtd(lab);
     expect(await libvirt.call('find', 'again')).toMatchObject({ name: 'again' });
   });
 
-  it('goes on when its virsh is killed', async () => {
+  it('continues when its virsh is killed', async () => {
     await libvirt.call('uri');
     await killVirsh();
     expect(await libvirt.call('uri')).toBe('qemu:///system');
   });
 
-  it('waits for a libvirtd that is away, and then says so', async () => {
+  it('waits for a libvirtd that is gone, and then reports it', async () => {
     await using short = await connect(lab, 'qemu:///system', { awaySeconds: 1 });
     await short.call('uri');
     await signalLibvirtd('KILL');
@@ -140,7 +140,7 @@ describe('a connection', () => {
     expect(await short.call('uri')).toBe('qemu:///system');
   });
 
-  it('does not wait for one that never was there', async () => {
+  it('does not wait for a libvirtd that never existed', async () => {
     await using none = await connect(lab, 'qemu+unix:///system?socket=/nowhere', { awaySeconds: 3600 });
     const answer = (await none.call('list')) as Failure;
     expect(answer).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-unreachable'] });
@@ -148,7 +148,7 @@ describe('a connection', () => {
     expect(answer.message).not.toContain('/dev/null');
   });
 
-  it('gives up on a libvirtd that does not answer in time', async () => {
+  it('stops waiting for a libvirtd that does not answer in time', async () => {
     await using short = await connect(lab, 'qemu:///system', { limitSeconds: 1 });
     await short.call('uri');
     await signalLibvirtd('STOP');

@@ -1,10 +1,10 @@
-/** How much was really tried: tests count on their task, and the last line of a run has the sums. */
+/** Counts the work of a run: each test counts on its task, and the last line of a run has the sums. */
 import type { TestModule } from 'vitest/node';
 
 export interface Counts {
   /** Domains that `virsh define --validate` accepted after rewriting. */
   readonly defined?: number;
-  /** Command lines of libvirt's held against a plan. */
+  /** Command lines of libvirt that were compared with a plan. */
   readonly compared?: number;
   /** Guests that booted and reported. */
   readonly booted?: number;

@@ -1,4 +1,4 @@
-/** A cpio archive in the `newc` format, which Linux takes as an initramfs (Documentation/driver-api/early-userspace). */
+/** A cpio archive in the `newc` format, which Linux accepts as an initramfs (Documentation/driver-api/early-userspace). */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -7,7 +7,7 @@ export type CpioEntry =
   | { readonly path: string; readonly kind: 'file'; readonly data: Uint8Array; readonly executable: boolean }
   | { readonly path: string; readonly kind: 'link'; readonly target: string };
 
-/** Packs the entries; a folder must come before what is in it. Paths are relative to /. */
+/** Packs the entries; a folder must precede its content. Paths are relative to /. */
 export function packCpio(entries: readonly CpioEntry[]): Buffer {
   const parts: Buffer[] = [];
   entries.forEach((entry, index) => {
@@ -18,7 +18,7 @@ export function packCpio(entries: readonly CpioEntry[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** The files, links and folders below `folder`, as entries below `prefix` (`''` for /). */
+/** Returns the files, links and folders below `folder`, as entries below `prefix` (`''` for /). */
 export async function readEntries(folder: string, prefix: string): Promise<CpioEntry[]> {
   const entries: CpioEntry[] = [];
   for (const found of await readdir(folder, { withFileTypes: true })) {

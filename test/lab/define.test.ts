@@ -19,7 +19,7 @@ afterAll(() => lab[Symbol.asyncDispose]());
 const state = ['--state', '/tmp/state'];
 const dump = (uuid: string): Promise<string> => virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid]);
 
-/** The sample, defined under a name and with a password; gone when `body` ends. */
+/** Defines the sample with a name and a password while `body` runs. */
 async function withDomain<T>(name: string, body: (uuid: string) => Promise<T>): Promise<T> {
   const uuid = randomUUID();
   const xml = (ml?.xml ?? '')
@@ -46,7 +46,7 @@ describe('--connect', () => {
     });
   });
 
-  it('calls a domain by its name in what it says, whichever way it was named', async () => {
+  it('uses the name of a domain in messages, also if the operand is a UUID', async () => {
     await withDomain('named', async (uuid) => {
       const { code, stderr } = await tool.run(['plan', ...tool.here, uuid.toUpperCase()]);
       expect(code).toBe(0);
@@ -54,7 +54,7 @@ describe('--connect', () => {
     });
   });
 
-  it('is suggested where a file is missing and libvirt has a domain of its name', async () => {
+  it('is suggested if a file is missing and libvirt has a domain of that name', async () => {
     await withDomain('suggested', async () => {
       const line = 'no such file or directory; libvirt has a domain of this name: add --connect qemu:///system\n';
       const { code, stderr } = await tool.run(['rewrite', 'suggested']);
@@ -65,7 +65,7 @@ describe('--connect', () => {
     });
   });
 
-  it('gives the device to be plugged in', async () => {
+  it('makes attach print the device to plug in', async () => {
     await withDomain('plugged', async (uuid) => {
       await tool.run(['rewrite', '--define', '--yes', ...state, '--spare-ports', '1', ...tool.here, uuid]);
       const [connect, uri] = ['--connect', 'qemu:///system'];
@@ -83,7 +83,7 @@ const atTerminal = (name: string, answer: () => string | Promise<string>) => {
 };
 
 describe('--define', () => {
-  it('stores the domain, keeps its password, and revert brings back what was there to the byte', async ({ task }) => {
+  it('stores the domain and keeps its password, and revert restores it byte for byte', async ({ task }) => {
     await withDomain('stored', async (uuid) => {
       const before = await dump(uuid);
       const rewritten = await tool.run(['rewrite', '--define', '--yes', '--diff', ...state, ...tool.here, 'stored']);
@@ -106,7 +106,7 @@ describe('--define', () => {
     });
   });
 
-  it('shows and asks on a terminal, and takes anything but yes for no', async () => {
+  it('shows the change and asks on a terminal, and treats any answer except yes as no', async () => {
     await withDomain('asked', async (uuid) => {
       const before = await dump(uuid);
       const no = await atTerminal('asked', () => '\n');
@@ -120,7 +120,7 @@ describe('--define', () => {
     });
   });
 
-  it('does nothing without a terminal and without --yes', async () => {
+  it('changes nothing without a terminal and without --yes', async () => {
     await withDomain('unasked', async (uuid) => {
       const before = await dump(uuid);
       const { code, stderr } = await tool.run(['rewrite', '--define', '--quiet', ...state, ...tool.here, 'unasked']);
@@ -129,7 +129,7 @@ describe('--define', () => {
     });
   });
 
-  it('keeps what somebody else defined while it asked', async () => {
+  it('keeps a definition that was made while it asked', async () => {
     await withDomain('edited', async (uuid) => {
       const { code, shown } = await atTerminal('edited', async () => {
         await virsh(lab, ['desc', uuid, '--title', 'mine', '--config']);
@@ -143,7 +143,7 @@ describe('--define', () => {
     });
   });
 
-  it('says of a domain that runs that its next start is another, and leaves it running', async () => {
+  it('reports that changes to a running domain take effect at its next start, and leaves it running', async () => {
     const uuid = await define(lab, (ml?.xml ?? '').replace(/<devices>[\s\S]*<\/devices>/, '<devices/>'));
     try {
       await virsh(lab, ['start', '--paused', uuid]);

@@ -20,7 +20,7 @@ describe('a described host', () => {
     expect(() => parseDescription(text, 'h.json')).toThrow(message);
   });
 
-  it('becomes a machine whose ports have a slot number each, and orders by those', () => {
+  it('becomes a machine with a slot number per port, and commands that use these numbers', () => {
     const devices = [
       { kind: 'nic', functions: 2, vfio: true },
       { kind: 'sriov-nic', vfs: 3 },

@@ -1,58 +1,58 @@
 /** The description of a host that `capture-host` boots: a JSON file in test/lab/hosts. */
 import { LabError } from './process.js';
 
-/** A device of the host; what a kind is in QEMU, host-machine.ts says. */
+/** A device of the host. host-machine.ts maps kinds to QEMU devices. */
 export interface DescribedDevice {
   /**
    * `nvme`, `nic` (e1000e), `sriov-nic` (igb), `memory` (pci-testdev with a large BAR), `switch` (PCIe), `pci-bridge`
    * (PCIe to conventional PCI), `pci-nic` (conventional, for below a pci-bridge), or `empty`: a port with nothing in it.
    */
   readonly kind: 'nvme' | 'nic' | 'sriov-nic' | 'memory' | 'switch' | 'pci-bridge' | 'pci-nic' | 'empty';
-  /** By which a NUMA node names the device that is its Generic Initiator. */
+  /** Name by which a NUMA node refers to the device that is its Generic Initiator. */
   readonly name?: string;
-  /** Functions in its slot, 1 to 8. A `nic`'s have no ACS and share a group; Linux knows that a `sriov-nic`'s are apart. */
+  /** Functions in its slot, 1 to 8. Those of a `nic` have no ACS and share a group; Linux isolates those of a `sriov-nic`. */
   readonly functions?: number;
-  /** Virtual functions to switch on, of a `sriov-nic`. */
+  /** Number of virtual functions to enable, for a `sriov-nic`. */
   readonly vfs?: number;
   /** Size of the 64-bit prefetchable BAR of `memory`, as QEMU writes it: `64G`. */
   readonly bar?: string;
-  /** Binds every function of the slot to vfio-pci; without it the kernel's own driver has it. */
+  /** Binds every function of the slot to vfio-pci; by default the kernel's own driver is bound. */
   readonly vfio?: boolean;
-  /** Puts it into a root port without ACS. */
+  /** Puts the device into a root port without ACS. */
   readonly noAcs?: boolean;
-  /** What is below a `switch` (each behind a downstream port, without ACS) or a `pci-bridge`. */
+  /** Devices below a `switch` (each behind a downstream port without ACS) or a `pci-bridge`. */
   readonly below?: readonly DescribedDevice[];
 }
 
 export interface DescribedComplex {
-  /** Number of its root bus, two hexadecimal digits; what is below takes the numbers after it. */
+  /** Number of its root bus, two hexadecimal digits; buses below it get the following numbers. */
   readonly bus: string;
-  /** Whether an SMMUv3 is in front of it. */
+  /** Whether it is behind an SMMUv3. */
   readonly smmu: boolean;
   readonly node?: number;
-  /** Each is in a root port of its own. */
+  /** Devices, each in its own root port. */
   readonly devices: readonly DescribedDevice[];
 }
 
 export interface DescribedNode {
   readonly cpus?: number;
-  /** MiB. */
+  /** Memory in MiB. */
   readonly memory?: number;
   /** The name of the device whose Generic Initiator the node is. */
   readonly initiator?: string;
 }
 
 export interface HostDescription {
-  /** What the host is for, in a sentence. */
+  /** Purpose of the host, in a sentence. */
   readonly about: string;
-  /** Without any, the host is one node with one CPU. */
+  /** NUMA nodes. By default the host has one node with one CPU. */
   readonly nodes?: readonly DescribedNode[];
-  /** Node to node, a row for each. */
+  /** Distances between nodes, a row per node. */
   readonly distances?: readonly (readonly number[])[];
   readonly complexes: readonly DescribedComplex[];
-  /** Devices on the root bus 00, behind no SMMU: each in a slot from 10 (hexadecimal) on. */
+  /** Devices on root bus 00, behind no SMMU, in slots from 10 (hexadecimal). */
   readonly integrated?: readonly DescribedDevice[];
-  /** Room for 64-bit BARs, as QEMU's `highmem-mmio-size` writes it; QEMU's own is 512G. */
+  /** Space for 64-bit BARs, as a value of QEMU's `highmem-mmio-size`; the default is 512G. */
   readonly mmio?: string;
 }
 
@@ -61,7 +61,7 @@ const deviceKeys = ['kind', 'name', 'functions', 'vfs', 'bar', 'vfio', 'noAcs', 
 const complexKeys = ['bus', 'smmu', 'node', 'devices'];
 const hostKeys = ['about', 'nodes', 'distances', 'complexes', 'integrated', 'mmio'];
 
-/** Reads a description. Throws LabError that names what is wrong, and where. */
+/** Reads a description. Throws LabError that names the error and its location. */
 export function parseDescription(text: string, file: string): HostDescription {
   let value: unknown;
   try {

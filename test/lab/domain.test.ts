@@ -5,7 +5,7 @@ import { asTcg, forCommandLine, hostAddresses, pciAddresses } from './domain.js'
 const xml = readFileSync(new URL('../fixtures/domain-a.xml', import.meta.url), 'utf8');
 
 describe('concessions to the lab', () => {
-  it('change the domain’s type and its CPU, and nothing else', () => {
+  it('change only the type and the CPU of the domain', () => {
     const lines = xml.split('\n');
     const changed = asTcg(xml).split('\n');
     expect(changed.filter((line, index) => line !== lines[index])).toEqual([
@@ -14,7 +14,7 @@ describe('concessions to the lab', () => {
     ]);
   });
 
-  it('keep the cells of a CPU that has some', () => {
+  it('keep the NUMA cells of the CPU', () => {
     const cpu =
       "<cpu mode='host-passthrough' check='none'>\n<topology sockets='2'/>\n<numa><cell id='0'/></numa></cpu>";
     expect(asTcg(cpu)).toBe(
@@ -22,7 +22,7 @@ describe('concessions to the lab', () => {
     );
   });
 
-  it('make a hostdev of an interface that is a host device, in its place', () => {
+  it('replace an interface that is a host device by a hostdev at its position', () => {
     const changed = forCommandLine(xml);
     expect(hostAddresses(changed)).toEqual([
       '0000:31:10.2',

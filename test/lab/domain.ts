@@ -1,10 +1,10 @@
-/** Concessions that a domain makes to the lab, on XML as libvirt prints it (`dumpxml`: single quotes, one element a line). */
+/** Changes that the lab needs in a domain, on XML as libvirt prints it (`dumpxml`: single quotes, one element per line). */
 import { guestFolder } from './guest-files.js';
 
-/** A file that the lab has anyway, as content of disks that nobody reads. */
+/** An existing file of the lab, as content of disks that no guest reads. */
 const anyFile = `${guestFolder}/vmlinuz`;
 
-/** No KVM for Arm here: the type is `qemu`, and the CPU one that QEMU can emulate. */
+/** Changes the type to `qemu` and the CPU to one that QEMU can emulate, since the lab has no KVM for Arm. */
 export function asTcg(xml: string): string {
   return xml
     .replace(/(<domain\b[^>]*\btype=)(['"])(?:kvm|hvf)\2/, '$1$2qemu$2')
@@ -18,8 +18,8 @@ export function asTcg(xml: string): string {
 }
 
 /**
- * The form of which libvirt can make a command line here. An interface that is a host device fails in `domxml-to-native`
- * (libvirt 12.8: it makes a tap device of every interface first), so it becomes the hostdev that it is. Memory is bound
+ * Returns a domain that libvirt can turn into a command line here. An interface that is a host device fails in `domxml-to-native`
+ * (libvirt 12.8: it makes a tap device for every interface first), so it becomes a hostdev. Memory is bound
  * to no node of the host, which may have fewer; the guest does not see that.
  */
 export function forCommandLine(xml: string): string {
@@ -33,7 +33,7 @@ export function forCommandLine(xml: string): string {
     });
 }
 
-/** Host addresses (`dddd:bb:ss.f`) of a domain's PCI hostdevs, in its order, which is how libvirt numbers them. */
+/** Host addresses (`dddd:bb:ss.f`) of a domain's PCI hostdevs, in document order, in which libvirt numbers them. */
 export function hostAddresses(xml: string): string[] {
   const hostdevs = xml.matchAll(/<hostdev\b[^>]*type='pci'[^>]*>[\s\S]*?<source>\s*<address ([^>]*)\/>/g);
   return [...hostdevs].map(([, attributes = '']) => {
@@ -45,15 +45,15 @@ export function hostAddresses(xml: string): string[] {
   });
 }
 
-/** The guest's PCI addresses in a domain, as text: the number in the document, and the address's own attributes. */
+/** The guest PCI addresses in a domain, as text: the position in the document, and the attributes of the address. */
 export function pciAddresses(xml: string): string[] {
   const addresses = xml.replace(/<source>[\s\S]*?<\/source>/g, '').matchAll(/<address type='pci' ([^>]*)\/>/g);
   return [...addresses].map(([, attributes = ''], index) => `${index}: ${attributes.trim()}`);
 }
 
 /**
- * A domain that starts without the host's hardware: host devices are emulated network cards at the same addresses, the
- * SMMUs are QEMU's own, storage and networks need nothing of the host.
+ * Returns a domain that starts without the host's hardware: host devices become emulated network cards at the same addresses,
+ * QEMU emulates the SMMUs, and storage and networks need nothing from the host.
  */
 export function withEmulatedDevices(xml: string): string {
   return forCommandLine(xml)

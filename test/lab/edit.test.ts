@@ -1,4 +1,4 @@
-/** `vsmmu edit` as virsh's editor, on definitions and on what must stay as it is. */
+/** `vsmmu edit` as virsh's editor, on definitions and on other documents, which it must not change. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleCases } from './cases.js';
 import { domainXml } from './facts/fact.js';
@@ -23,19 +23,19 @@ afterAll(() => lab[Symbol.asyncDispose]());
 
 const dump = (uuid: string): Promise<string> => virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid]);
 
-/** Runs one of virsh's edit commands with us as its editor, and the user's own editor a line of a shell. */
+/** Runs an edit command of virsh with `vsmmu edit` as its editor, and a shell command as the user's editor. */
 async function edit(args: readonly string[], own: string, options = ''): Promise<Result> {
   await lab.jail.put('/tmp/own-editor', `${own}\n`);
   return await lab.virsh(args, { env: { EDITOR: `${editor} ${options}`, VSMMU_EDITOR: 'sh /tmp/own-editor' } });
 }
 
-/** What an editor of a shell's does to add a description, of which every root that virsh edits has one. */
+/** A shell command that adds a description, which every root element that virsh edits may have. */
 const describing = (root: string): string => `sed -i 's,^<${root}[^>]*>,&<description>mine</description>,' "$1"`;
 
 const hostdev = `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0x91' slot='0' function='0'/></source></hostdev>`;
 const padding = `<description>${'.'.repeat(hostdev.length)}</description>`;
 
-/** A program for Node: puts a device into a saved state, whose length stays (libvirt 12.8: a header, then the XML). */
+/** A Node program that puts a device into a saved state without changing its length (libvirt 12.8: a header, then the XML). */
 const addHostdev = `
 const { readFileSync, writeFileSync } = require('node:fs');
 const [, , file, padding, hostdev] = process.argv;
@@ -57,7 +57,7 @@ async function withSample(body: (uuid: string) => Promise<void>): Promise<void> 
 }
 
 describe('virsh edit', () => {
-  it('converts a domain, keeps its password, and says what was done', async ({ task }) => {
+  it('converts a domain, keeps its password, and reports the changes', async ({ task }) => {
     await withSample(async (uuid) => {
       const { code, stderr } = await edit(['edit', uuid], '', '--no-editor');
       expect(code).toBe(0);
@@ -69,7 +69,7 @@ describe('virsh edit', () => {
     });
   });
 
-  it('converts a domain, and takes what the user makes of it in the editor', async ({ task }) => {
+  it('converts a domain, and defines it as the user edits it', async ({ task }) => {
     await withSample(async (uuid) => {
       const { code } = await edit(['edit', uuid], `grep -q "<iommu model" "$1" && ${describing('domain')}`);
       expect(code).toBe(0);
@@ -81,7 +81,7 @@ describe('virsh edit', () => {
     });
   });
 
-  it('changes nothing when the user’s editor fails', async () => {
+  it('changes nothing if the editor of the user fails', async () => {
     await withSample(async (uuid) => {
       const before = await dump(uuid);
       expect((await edit(['edit', uuid], 'exit 1')).code).not.toBe(0);
@@ -89,7 +89,7 @@ describe('virsh edit', () => {
     });
   });
 
-  it('changes nothing of a domain that cannot be placed, unless the user at the terminal wants to edit it', async () => {
+  it('does not change a domain that cannot be converted, unless the user at the terminal wants to edit it', async () => {
     const missing = `<hostdev mode='subsystem' type='pci'><source><address domain='0' bus='0x7e' slot='0' function='0'/></source></hostdev>`;
     const uuid = await define(lab, domainXml({ name: 'nowhere', devices: missing }));
     const before = await dump(uuid);
@@ -110,7 +110,7 @@ describe('virsh edit', () => {
   });
 });
 
-describe('what is no definition comes out as the user’s editor leaves it:', () => {
+describe('a document that is not a domain definition is stored as the editor of the user leaves it:', () => {
   const image = '/var/lib/libvirt/qemu/edited.save';
 
   it('save-image-edit and managedsave-edit', async ({ task }) => {
@@ -138,8 +138,8 @@ describe('what is no definition comes out as the user’s editor leaves it:', ()
     task.meta.lab = { defined: 1, restored: 2 };
   });
 
-  it('managedsave-edit of a domain with a host device that could be placed', async ({ task }) => {
-    // A guest with one does not run here: the device is put into the saved state, in the place of a description as long.
+  it('managedsave-edit of a domain with a host device that could be converted', async ({ task }) => {
+    // A guest with a host device does not run here: the device replaces a description of the same length in the saved state.
     const uuid = await define(lab, domainXml({ name: 'saved-with' }).replace('<metadata>', `${padding}<metadata>`));
     await virsh(lab, ['start', '--paused', uuid]);
     await virsh(lab, ['managedsave', uuid]);

@@ -1,16 +1,16 @@
 /**
- * The same machine without the hardware: libvirt's command line with an emulated endpoint in each host device's place and
+ * The same machine without the hardware: libvirt's command line with an emulated endpoint instead of each host device and
  * no acceleration. Buses, slots, functions, expander buses and SMMUs stay exactly as they were.
  */
 import { deviceOf, parseProperties, type QemuDevice, type QemuOption } from './argv.js';
 
-/** What only a host's SMMU can give an arm-smmuv3 (QEMU 11.1; `-device arm-smmuv3,help`). */
+/** Properties of an arm-smmuv3 that need an SMMU of the host (QEMU 11.1; `-device arm-smmuv3,help`). */
 const accelerated = ['accel', 'ats', 'ril', 'ssidsize', 'oas', 'cmdqv'];
 
-/** Objects that describe the machine; any other stands for something of the host's, or of libvirt's. */
+/** Objects that describe the machine; all others refer to resources of the host or of libvirt. */
 const keptObjects = /^(memory-backend-\w+|acpi-generic-initiator|acpi-generic-port|rng-\w+|iothread)$/;
 
-/** Options that a guest that only looks at its PCI bus does as well without, and the lab's host cannot give. */
+/** Options that the lab cannot provide, and that a guest does not need to read its PCI bus. */
 const dropped = new Set([
   ...[
     '-S',
@@ -29,18 +29,18 @@ const dropped = new Set([
   ...['-append', '-nodefaults', '-no-reboot', '-boot', '-name'],
 ]);
 
-/** Devices whose backend went with a dropped option. None of them is on a PCI bus. */
+/** Devices whose backend was in a dropped option. None of them is on a PCI bus. */
 const droppedDevices = /^(tpm-|hda-|virtio-9p|vhost-)/;
 
-/** A guest that reports what it sees needs no more than this; libvirt's own sizes may not fit this machine. */
+/** Memory that suffices for a guest that reports its hardware; libvirt's sizes may not fit this machine. */
 const memoryLimitBytes = 2 * 1024 ** 3;
 
-/** What the guest shows as the subsystem's vendor and device of a stand-in; the device is its number, from 1. */
+/** Subsystem vendor of a stand-in in the guest; its subsystem device is its number, from 1. */
 export const standInVendor = '1af4';
 
 /**
- * The bootable variant of a command line, as arguments for QEMU; kernel, firmware and console are the caller's.
- * The guest tells the stand-ins of host devices apart by their subsystem ids: the n-th `vfio-pci` has device id n.
+ * The bootable variant of a command line, as arguments for QEMU; the caller adds kernel, firmware and console.
+ * The guest distinguishes the stand-ins of host devices by their subsystem IDs: the n-th `vfio-pci` has device ID n.
  */
 export function emulatedMachine(options: readonly QemuOption[]): string[] {
   const sizes = smaller(options);
@@ -87,7 +87,7 @@ function emulated(option: QemuOption, sizes: Sizes, count: () => number): QemuOp
   }
 }
 
-/** A host device becomes a network card without a network, in the same place: an endpoint that needs nothing from the host. */
+/** Turns a host device into a network card at the same address, which needs nothing from the host. */
 function emulatedDevice(device: QemuDevice, count: () => number): QemuDevice | undefined {
   if (droppedDevices.test(device.driver)) return undefined;
   const only = (test: (key: string) => boolean) =>
@@ -101,7 +101,7 @@ function emulatedDevice(device: QemuDevice, count: () => number): QemuDevice | u
   return { driver: 'e1000e', romfile: '', ...identity, ...location };
 }
 
-/** Storage becomes a disk of zeros under the same name; a format on top of it becomes `raw`. */
+/** Turns storage into a disk of zeros with the same name; a format on top of it becomes `raw`. */
 function emptyDisk(block: Record<string, unknown>): QemuOption[] {
   const node = block['node-name'];
   if (String(node).includes('pflash')) return [];
@@ -110,18 +110,18 @@ function emptyDisk(block: Record<string, unknown>): QemuOption[] {
   return [{ name: '-blockdev', value: JSON.stringify({ ...lower, 'node-name': node }) }];
 }
 
-/** Memory that is only there in name: no huge pages, no policy for host nodes, and less of it. */
+/** Reduces a memory object: no huge pages, no policy for host nodes, and less memory. */
 function shrunk(object: Record<string, unknown>, scale: number): Record<string, unknown> {
   if (!String(object['qom-type']).startsWith('memory-backend-')) return object;
   return { 'qom-type': 'memory-backend-ram', id: object.id, size: Number(object.size) / scale };
 }
 
-/** How much smaller than libvirt's the machine is. */
+/** Reductions of the machine compared with libvirt's. */
 interface Sizes {
   /** The power of two that memory is divided by so that it fits. */
   readonly memoryScale: number;
   readonly cpus: number;
-  /** Every NUMA node with CPUs gets one, in order. */
+  /** Assigns one CPU to each NUMA node with CPUs, in order. */
   readonly nextCpu: () => number;
 }
 
@@ -136,7 +136,7 @@ function smaller(options: readonly QemuOption[]): Sizes {
   };
 }
 
-/** Bytes of `-m`'s value, which libvirt gives as `size=4194304k[,slots=…]`. */
+/** Bytes in the value of `-m`, which libvirt writes as `size=4194304k[,slots=…]`. */
 function bytesOf(value: string): number {
   const match = /(?:size=)?(\d+)([kMG]?)/.exec(value);
   const unit = { k: 1024, M: 1024 ** 2, G: 1024 ** 3, '': 1024 ** 2 }[match?.[2] ?? ''] ?? 1;

@@ -1,4 +1,4 @@
-/** The standalone executable for this machine, as `npm run package` builds it: what the lab and the bench run. */
+/** The standalone executable for this machine, as `npm run package` builds it, for the lab and the benchmark. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ownArchitecture } from '../../bin/build/bun.js';
@@ -8,12 +8,12 @@ import { LabError } from './process.js';
 
 const folder = join(REPOSITORY, 'executable');
 
-/** Builds it from the sources: three seconds, and the first time a download. */
+/** Builds the executable: takes three seconds, and downloads Bun the first time. */
 export function buildOwnExecutable(): string {
   return buildExecutable(ownArchitecture(), folder).path;
 }
 
-/** Its path. Throws LabError where nobody built it. */
+/** Returns its path. Throws LabError if it has not been built. */
 export function ownExecutable(): string {
   const path = join(folder, 'vsmmu');
   if (!existsSync(path)) throw new LabError('the executable is not built: npm run test:lab builds it');

@@ -1,6 +1,6 @@
 /**
- * `npm run test:facts`: repeats what the code rests on, and says which of it changed. A changed fact is a warning, exit
- * code 0: Debian unstable moves, and whether our output still works is what `npm run test:lab` asks.
+ * `npm run test:facts`: repeats the observations that the code relies on, and reports changes. A changed fact is a warning
+ * with exit code 0: Debian unstable changes, and `npm run test:lab` tests whether the output of vsmmu still works.
  */
 import type { Fact } from './facts/fact.js';
 import { guestFacts } from './facts/guest.js';
@@ -17,7 +17,7 @@ const chapters: readonly (readonly [string, readonly Fact[]])[] = [
   ['the guest', guestFacts],
 ];
 
-/** What is seen; a refusal is something seen. */
+/** Returns the observation; a refusal is also an observation. */
 async function look(lab: Lab, fact: Fact): Promise<string> {
   try {
     return await fact.see(lab);

@@ -1,13 +1,13 @@
-/** Three hundred domains on a lab's libvirtd, of every kind that an operator has, for the host that `Tool` is told to be on. */
+/** Defines 300 domains of all kinds that operators have on a lab's libvirtd, for the host of `Tool`. */
 import { asUuid } from '../../src/libvirt/connection.js';
 import { domainXml } from './facts/fact.js';
 import type { Lab } from './lab.js';
 import type { RemoteConnection } from './tool.js';
 import { virsh } from './trial.js';
 
-/** What a fleet's domains are to be to the tool. */
+/** The expected result of a batch for the domains of a fleet. */
 export interface Fleet {
-  /** Names of domains that are converted, 30 of the kinds below among them. */
+  /** Names of domains that are converted, including 30 of the kinds below. */
   readonly convertible: readonly string[];
   readonly running: readonly string[];
   readonly withPassword: readonly string[];
@@ -19,7 +19,7 @@ export interface Fleet {
 /** Devices of the captured host that can be behind a vSMMU: each alone in its group. */
 const DEVICES = ['12:00.0', '31:10.0', '31:10.2', '31:10.4', '91:00.0', '92:00.0'];
 
-/** Names that libvirt takes and that nobody should pass to a shell, a file system or an option parser. */
+/** Names that libvirt accepts and that are dangerous for a shell, a file system or an option parser. */
 const AWKWARD = [
   '12',
   '--help',
@@ -35,7 +35,7 @@ const AWKWARD = [
 
 export const PASSWORD = 's3cret';
 
-/** Defines the fleet, 300 domains; ten of them run, paused. */
+/** Defines the 300 domains of the fleet; ten of them are running, paused. */
 export async function defineFleet(lab: Lab, libvirt: RemoteConnection): Promise<Fleet> {
   const define = async (name: string, devices: string): Promise<string> => {
     const answer = await libvirt.call('define', domainXml({ name, devices }), { validate: false });
@@ -52,7 +52,7 @@ export async function defineFleet(lab: Lab, libvirt: RemoteConnection): Promise<
   for (const name of withPassword) await define(name, `<graphics type='vnc' passwd='${PASSWORD}'/>${hostdevs(1, 3)}`);
   const running = names(10, 'running');
   for (const name of running) {
-    // A domain with a host device does not start here: it gets that while it runs, for its next start.
+    // A domain with a host device does not start here: it gets the device for its next start while it runs.
     await define(name, '');
     const { uuid } = (await libvirt.call('find', name)) as { uuid: string };
     await virsh(lab, ['start', '--paused', uuid]);

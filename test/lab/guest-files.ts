@@ -1,12 +1,12 @@
 /**
- * What a guest is made of: Debian's arm64 kernel, busybox and lspci, fetched by apt (which checks their signatures) and
- * unpacked in the root's /srv/guest. Nothing of them is installed.
+ * The programs of a guest: Debian's arm64 kernel, busybox and lspci, fetched by apt (which checks their signatures) and
+ * unpacked in the root's /srv/guest. None of them is installed.
  */
 
-/** Where it all is in the root: `vmlinuz`, `tree/` (the unpacked packages) and `modules/` (in the order to load them). */
+/** Folder in the root with `vmlinuz`, `tree/` (the unpacked packages) and `modules/` (in the order to load them). */
 export const guestFolder = '/srv/guest';
 
-/** The kernel's packages are found from this one: which of them holds the image has changed between releases. */
+/** The package from which the kernel's packages are found: the one with the image differs between releases. */
 const kernelPackage = 'linux-image-arm64:arm64';
 const kernelPart = /^linux-(image|binary|modules)-\S+:arm64$/;
 
@@ -28,10 +28,10 @@ const programs = [
 /** Drivers that a described host loads; the guest's console, PCI and SMMUv3 are built into Debian's kernel. */
 const drivers = ['vfio-pci', 'igb', 'nvme', 'e1000e', 'e1000'];
 
-/** What decides the folder's content. */
+/** Everything that determines the content of the folder. */
 export const guestRecipe = { kernelPackage, programs, drivers };
 
-/** Fetches and unpacks it all; `step` runs a program in the root for its effect, `output` for what it prints. */
+/** Fetches and unpacks everything; `step` runs a program in the root, `output` also returns its standard output. */
 export async function fetchGuest(
   step: (argv: readonly string[]) => Promise<void>,
   output: (argv: readonly string[]) => Promise<string>,

@@ -17,7 +17,7 @@ const counts: readonly (readonly [string, number])[] = [
   ['generic-initiators', 3],
 ];
 const special = await specialCases(hosts);
-/** Domains that are converted by a rule that is easily got wrong: a second expander bus, a disk that goes back to pcie.0, … */
+/** Domains that need error-prone rules: a second expander bus, a disk that moves back to pcie.0, … */
 const golden = goldenCases().filter(({ title }) =>
   [
     'bus-window-of-policy',
@@ -38,7 +38,7 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 });
 
-describe('a guest sees what the plan says', () => {
+describe('a guest sees the hardware that the plan predicts', () => {
   it.concurrent.for(titled([...sampleCases(), ...golden, ...special, ...random.flat()]))(
     '%s',
     async ([, each], { task }) => {

@@ -1,4 +1,4 @@
-/** Boots an arm64 Linux under TCG and reads what it sees: the PCI tree, its SMMUs, NUMA nodes and the IORT. */
+/** Boots an arm64 Linux under TCG and reads its PCI tree, SMMUs, NUMA nodes and IORT. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,46 +16,46 @@ export interface GuestDevice {
   readonly bdf: string;
   /** The PCI bridge above it; undefined on a root bus. */
   readonly parent: string | undefined;
-  /** The root bus it hangs from, `dddd:bb`. */
+  /** Its root bus, `dddd:bb`. */
   readonly root: string;
-  /** Four hexadecimal digits each, and six. */
+  /** Vendor and device have four hexadecimal digits, the class six. */
   readonly vendor: string;
   readonly device: string;
   readonly class: string;
   /** Vendor and device of its subsystem, `vvvv:dddd`. */
   readonly subsystem: string;
-  /** Of a PCI bridge: the number of the bus below it, two hexadecimal digits. */
+  /** For a PCI bridge: the number of the bus below it, two hexadecimal digits. */
   readonly secondary: string | undefined;
-  /** -1 where the kernel knows none. */
+  /** -1 if the kernel knows none. */
   readonly numaNode: number;
-  /** The kernel's name of the SMMU it is behind, and its IOMMU group's number; undefined for none. */
+  /** The kernel's name of its SMMU, and the number of its IOMMU group; undefined if it has none. */
   readonly smmu: string | undefined;
   readonly group: string | undefined;
 }
 
 export interface GuestView {
   readonly devices: readonly GuestDevice[];
-  /** The kernel's names of the SMMUv3s, sorted, which is by address: the order in which QEMU made them. */
+  /** The kernel's names of the SMMUv3s, sorted by address, which is the order in which QEMU made them. */
   readonly smmus: readonly string[];
   readonly numa: readonly { readonly node: number; readonly cpus: string; readonly distances: readonly number[] }[];
   /** Undefined in a guest without the table. */
   readonly iort: Iort | undefined;
-  /** Memory BARs without a place, `0000:01:00.0 BAR 2`. */
+  /** Memory BARs without an address, `0000:01:00.0 BAR 2`. */
   readonly unplaced: readonly string[];
-  /** What `lspci -tv` prints. */
+  /** The output of `lspci -tv`. */
   readonly lspci: string;
-  /** The table of its devices in AML, where the kernel's command line has the word `dsdt`. */
+  /** The DSDT in AML, if the kernel's command line has the word `dsdt`. */
   readonly dsdt: Buffer | undefined;
 }
 
-/** Where a lab keeps the initramfs that it boots guests with, in the lab. */
+/** Path in the lab of the initramfs for guests. */
 const guestInitrd = '/run/guest.cpio.gz';
 
 /** The firmware of Debian's qemu-efi-aarch64: guests need ACPI for the IORT, and ACPI needs it. */
 const firmware = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd';
 
 /**
- * What every boot adds to a machine: `panic=-1` and `-no-reboot` end a guest that cannot go on. `words` are for its
+ * Arguments that every boot adds to a machine: `panic=-1` and `-no-reboot` end a guest that fails. `words` are for its
  * guest/init, on the kernel's command line.
  */
 export function bootArguments(initrd: string, words = ''): string[] {
@@ -77,13 +77,13 @@ const prepared = new WeakMap<Lab, Promise<void>>();
 
 /**
  * Boots a guest with the machine and devices of `machine` (arguments of qemu-system-aarch64, no kernel, no console) and
- * gives what it saw. Throws LabError when it says nothing whole: QEMU's refusal, the kernel's panic, or the limit.
+ * returns its report. Throws LabError if the report is incomplete: QEMU's refusal, the kernel's panic, or the limit.
  */
 export async function bootGuest(lab: Lab, machine: readonly string[], limitSeconds = 240): Promise<GuestView> {
   return parseView(await bootConsole(lab, machine, limitSeconds));
 }
 
-/** As `bootGuest`, but gives all that the console said. */
+/** Like `bootGuest`, but returns the whole console output. */
 export async function bootConsole(
   lab: Lab,
   machine: readonly string[],
@@ -94,7 +94,7 @@ export async function bootConsole(
   return await boot(lab, [...machine, ...bootArguments(initrd, words)], limitSeconds);
 }
 
-/** Where the initramfs is in the lab, put there once. */
+/** Copies the initramfs into the lab once, and returns its path there. */
 export async function prepareInitrd(lab: Lab): Promise<string> {
   let making = prepared.get(lab);
   if (making === undefined) {
@@ -105,7 +105,7 @@ export async function prepareInitrd(lab: Lab): Promise<string> {
   return guestInitrd;
 }
 
-/** Runs QEMU to its end and gives its console. Throws LabError with the line that tells why it did not get there. */
+/** Runs QEMU to its end and returns the console output. Throws LabError with the line that says why it failed. */
 export async function boot(lab: Lab, argv: readonly string[], limitSeconds: number): Promise<string> {
   try {
     const { code, stdout, stderr } = await lab.run(['qemu-system-aarch64', ...argv], { limitSeconds });
@@ -117,7 +117,7 @@ export async function boot(lab: Lab, argv: readonly string[], limitSeconds: numb
   }
 }
 
-/** Reads the JSON lines of guest/report out of a console. Throws LabError when the last of them is not there. */
+/** Reads the JSON lines of guest/report from a console. Throws LabError if the last of them is missing. */
 export function parseView(console: string): GuestView {
   const lines = console.split(/\r?\n/).flatMap((text) => parseLine(text));
   if (!lines.some((line) => line.end === true))
@@ -137,7 +137,7 @@ export function parseView(console: string): GuestView {
   };
 }
 
-/** A line of guest/report; which keys are there tells what it is about. */
+/** A line of guest/report; its keys determine its kind. */
 interface Line {
   readonly pci?: string;
   readonly vendor?: string;
@@ -159,7 +159,7 @@ interface Line {
 }
 
 function parseLine(text: string): Line[] {
-  // Firmware leaves control sequences in front of the first line.
+  // Firmware leaves control sequences before the first line.
   const start = text.search(/\{"(pci|smmu|numa|iort|unplaced|lspci|dsdt|end)":/);
   if (start < 0) return [];
   try {
@@ -186,7 +186,7 @@ function toDevice(line: Line): GuestDevice {
   };
 }
 
-/** The line of QEMU's that says why it refused: the first that is no warning. */
+/** QEMU's line with the reason of a refusal: the first that is not a warning. */
 export function refusal(stderr: string): string {
   const lines = stderr.trim().split('\n');
   return (lines.find((line) => !line.includes('warning:')) ?? lines.at(-1) ?? '').trim();
@@ -197,11 +197,11 @@ export function whyItStopped(console: string): string {
   const lines = console.split(/\r?\n/).filter((line) => line.trim() !== '');
   const reason =
     lines.find((line) => /Kernel panic|Unable to handle|Oops/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
-  // Firmware leaves control sequences in front of it.
+  // Firmware leaves control sequences before it.
   return reason.replace(/^.*\d[thlHJm](?=\[ *\d+\.\d+\])/, '').trim();
 }
 
-/** The initramfs of a guest: busybox, lspci and what it needs, and what is in guest/. */
+/** The initramfs of a guest: busybox, lspci with its libraries, and the files of guest/. */
 export async function guestArchive(): Promise<Buffer> {
   const own = ['init', 'report'].map(async (path): Promise<CpioEntry> => {
     const data = await readFile(fileURLToPath(new URL(`./guest/${path}`, import.meta.url)));

@@ -1,5 +1,5 @@
 /**
- * A process to be ended from outside: starts a lab and a guest in it, and prints the process ids, as the machine sees
+ * A process for tests to kill: starts a lab and a guest in it, and prints the process IDs, as the machine sees
  * them, of the jail's first process, its libvirtd and its QEMU.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { Lab } from './lab.js';
 const lab = await Lab.start();
 void bootConsole(lab, ['-M', 'virt', '-cpu', 'cortex-a72', '-m', '512M', '-S']);
 
-/** Processes of one name (the first 15 letters: proc(5), comm) in the jail's pid namespace. */
+/** Processes with this name (the first 15 letters: proc(5), comm) in the jail's PID namespace. */
 function inJail(name: string): string[] {
   const namespace = readlinkSync(`/proc/${lab.jail.pid}/ns/pid`);
   return readdirSync('/proc').filter((pid) => {

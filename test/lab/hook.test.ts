@@ -29,7 +29,7 @@ beforeEach(async () => {
   await lab.run(['rm', '-f', log]);
 });
 
-/** Writes the policy, and its mode into the script as the installation does; some tests take away what that needs. */
+/** Writes the policy, and its mode into the script as the installation does, which some tests make impossible. */
 async function policy(keys: { readonly hook?: 'warn' | 'enforce'; readonly convertOnStop?: boolean }): Promise<void> {
   await lab.jail.put(policyFile, JSON.stringify(keys));
   await lab.run(['sed', '-i', `s/^mode=.*/mode='${keys.hook ?? 'warn'}'/`, script]);
@@ -38,10 +38,10 @@ async function policy(keys: { readonly hook?: 'warn' | 'enforce'; readonly conve
 const logged = async (): Promise<string> => (await lab.run(['cat', log])).stdout;
 const state = async (uuid: string): Promise<string> => (await virsh(lab, ['domstate', uuid])).trim();
 
-/** A host device of the host that the hook is told of, behind an SMMU of its own. */
+/** A device of the hook's host, behind its own SMMU. */
 const hostdev = `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0x91' slot='0' function='0'/></source></hostdev>`;
 
-/** Two ports below an expander bus with two bus numbers: QEMU starts it, and the guest's kernel panics. */
+/** Two ports below an expander bus with two bus numbers: QEMU starts the domain, and the guest's kernel panics. */
 const tooSmall =
   bridgeXml(1, 254) +
   [2, 3]
@@ -51,7 +51,7 @@ const tooSmall =
     )
     .join('');
 
-/** Defines a domain, and ends and undefines it when `body` does. */
+/** Defines a domain, runs `body`, and ends and undefines the domain. */
 async function withDomain(name: string, devices: string, body: (uuid: string) => Promise<void>): Promise<void> {
   const uuid = randomUUID();
   const xml = domainXml({ name, devices }).replace('<metadata>', `<uuid>${uuid}</uuid><metadata>`);
@@ -67,9 +67,9 @@ async function withDomain(name: string, devices: string, body: (uuid: string) =>
 
 const start = (uuid: string): Promise<Result> => lab.virsh(['start', '--paused', uuid]);
 
-describe('a start that is not right for the host', () => {
+describe('the start of a domain that is wrong for the host', () => {
   it.for(['plain', '$(touch oops); `id`', '--help', '12'])(
-    'is refused by enforce, with what to run in virsh’s error, of a domain called %s',
+    'is refused by enforce, with the command to run in the error of virsh, for a domain called %s',
     async (name) => {
       await policy({ hook: 'enforce' });
       await withDomain(name, hostdev, async (uuid) => {
@@ -82,7 +82,7 @@ describe('a start that is not right for the host', () => {
     },
   );
 
-  it('is refused by enforce and passes with warn, which logs it for root alone', async () => {
+  it('is refused by enforce and allowed by warn, which logs it readable by root only', async () => {
     await withDomain('small', tooSmall, async (uuid) => {
       await policy({ hook: 'enforce' });
       const refused = await start(uuid);
@@ -98,11 +98,11 @@ describe('a start that is not right for the host', () => {
     });
   });
 
-  it('passes with enforce once it is converted, as far as we are asked', async () => {
+  it('is allowed by enforce once the domain is converted', async () => {
     await policy({ hook: 'enforce' });
     await withDomain('converted', hostdev, async (uuid) => {
       await tool.run(['rewrite', '--define', '--yes', '--state', '/tmp/state', ...tool.here, uuid]);
-      // It cannot start here for want of the device; that is QEMU's word, and none of ours.
+      // It cannot start here because the device is missing: this error is QEMU's, not vsmmu's.
       expect((await start(uuid)).stderr).not.toContain('vsmmu:');
     });
   });
@@ -123,7 +123,7 @@ describe('with the hook in place', () => {
     });
   });
 
-  it('two hundred starts at a time are all answered, each with its own answer', async () => {
+  it('two hundred simultaneous starts all get the right answer', async () => {
     await policy({ hook: 'enforce' });
     const uuids = Array.from({ length: 200 }, () => randomUUID());
     await lab.run(['mkdir', '-p', '/tmp/many']);
@@ -156,7 +156,7 @@ describe('with the hook in place', () => {
 });
 
 describe('a guest that runs', () => {
-  /** Each is a way in which the hook fails; it is undone by what it gives. */
+  /** Ways in which the hook fails, each with a command that restores it. */
   const tool = '/tmp/vsmmu/bin/vsmmu';
   const inItsPlace = (line: string): string =>
     `mv ${tool} /tmp/kept && printf '#!/bin/sh\\n${line}\\n' > ${tool} && chmod 755 ${tool}`;
@@ -171,7 +171,7 @@ describe('a guest that runs', () => {
     ],
   ];
 
-  it.for(failures)('lives on when libvirtd is killed and started again while %s', async ([, how, undo]) => {
+  it.for(failures)('keeps running if libvirtd is killed and restarted while %s', async ([, how, undo]) => {
     await policy({ hook: 'enforce', convertOnStop: true });
     await withDomain('alive', '', async (uuid) => {
       await virsh(lab, ['start', '--paused', uuid]);
@@ -180,7 +180,7 @@ describe('a guest that runs', () => {
         const pid = (await lab.jail.output(['cat', '/run/libvirtd.pid'])).trim();
         await lab.jail.output(['sh', '-c', 'kill -9 "$1"; while [ -e "/proc/$1" ]; do sleep 0.05; done', 'sh', pid]);
         await lab.jail.output(['libvirtd', '--daemon']);
-        // It comes back to its guests after it answers: a guest that the hook kills is gone within this.
+        // libvirtd reconnects to its guests after it answers: a guest that the hook kills is gone within this time.
         for (let looks = 0; looks < 10; looks++) {
           expect(await state(uuid)).toBe('paused');
           await new Promise((resolve) => setTimeout(resolve, 100));
@@ -191,7 +191,7 @@ describe('a guest that runs', () => {
     });
   });
 
-  it.for(failures)('may be started with warn, and may not with enforce, while %s', async ([, how, undo]) => {
+  it.for(failures)('can be started with warn, and not with enforce, while %s', async ([, how, undo]) => {
     await withDomain('begun', tooSmall, async (uuid) => {
       await lab.jail.output(['sh', '-c', how]);
       try {
@@ -211,7 +211,7 @@ describe('a guest that runs', () => {
 describe('convertOnStop', () => {
   const dump = (uuid: string): Promise<string> => virsh(lab, ['dumpxml', '--inactive', uuid]);
 
-  it('converts a domain that needs it when it stops, and as it is then it starts', async ({ task }) => {
+  it('converts a domain that needs it when it stops, and the result starts', async ({ task }) => {
     await policy({ convertOnStop: true });
     await withDomain('stopped', '', async (uuid) => {
       await virsh(lab, ['start', '--paused', uuid]);
@@ -221,7 +221,7 @@ describe('convertOnStop', () => {
       const runs = await tool.run(['batch', 'list', '--state', '/tmp/state']);
       expect(runs.stdout).not.toBe('');
 
-      // Without the hardware: the same places with emulated devices in them.
+      // Without the hardware: the same addresses with emulated devices.
       const emulated = withEmulatedDevices(await dump(uuid)).replace(/<uuid>.*?<\/uuid>|<name>.*?<\/name>/g, '');
       const twin = await define(lab, emulated.replace('<metadata>', '<name>stopped-twin</name><metadata>'));
       expect((await start(twin)).code).toBe(0);
@@ -231,9 +231,9 @@ describe('convertOnStop', () => {
     });
   });
 
-  it('has systemd start the conversion where there is one, with nothing of the domain but its UUID', async () => {
+  it('starts the conversion by systemd if it runs, and passes only the UUID of the domain', async () => {
     await policy({ convertOnStop: true });
-    // No systemd runs in a jail: what it would be told is kept, and done.
+    // No systemd runs in a jail: a script records its arguments and runs the command.
     const told = '/tmp/systemd-run.told';
     const standIn = `#!/bin/sh\nfor word; do printf '%s\\n' "$word"; done >${told}\nshift 4\nexec setsid "$@"\n`;
     await lab.jail.put('/tmp/systemd-run', standIn);
@@ -259,7 +259,7 @@ describe('convertOnStop', () => {
     }
   });
 
-  it('leaves one that needs nothing, and its journal', async () => {
+  it('does not change a domain that needs nothing, and keeps no run', async () => {
     await policy({ convertOnStop: true });
     const runs = async () => (await tool.run(['batch', 'list', '--json', '--state', '/tmp/state'])).stdout;
     const before = await runs();
@@ -276,7 +276,7 @@ describe('convertOnStop', () => {
     });
   });
 
-  it('does nothing where policy does not say so', async () => {
+  it('does nothing if it is not in the policy', async () => {
     await withDomain('left', '', async (uuid) => {
       await virsh(lab, ['start', '--paused', uuid]);
       await virsh(lab, ['attach-device', uuid, '/dev/stdin', '--config'], hostdev);

@@ -1,13 +1,13 @@
-/** A described host as QEMU's arguments, and as orders for the kernel that runs on it. */
+/** Turns a described host into QEMU's arguments and commands for its kernel. */
 import type { DescribedComplex, DescribedDevice, HostDescription } from './description.js';
 
 export interface HostMachine {
   readonly arguments: readonly string[];
-  /** A line each for guest/host-init: `vfs SLOT COUNT` and `vfio SLOT FUNCTION`, a slot being a port's slot number. */
+  /** Lines for guest/host-init: `vfs SLOT COUNT` and `vfio SLOT FUNCTION`; SLOT is the slot number of a port. */
   readonly orders: readonly string[];
 }
 
-/** What kind of machine a description becomes. */
+/** The kind of machine to make from a description. */
 export interface MachineKind {
   /** Properties of `-M virt` and of each `-device arm-smmuv3` and `-device nvme`, with a comma before each. */
   readonly machine: string;
@@ -16,10 +16,10 @@ export interface MachineKind {
   readonly cpu: string;
 }
 
-/** One that only shows its /sys. */
+/** A machine that only shows its /sys. */
 export const plainMachine: MachineKind = { machine: '', smmu: '', nvme: () => '', cpu: 'cortex-a72' };
 
-/** MiB of a host that says nothing of memory. */
+/** Default memory of a host in MiB. */
 const defaultMemory = 2048;
 
 /** Makes the machine. Ports, and so chassis and slot numbers, count from 1 in the description's order. */
@@ -72,7 +72,7 @@ class MachineBuilder {
     this.device(`pxb-pcie,id=${id},bus=pcie.0,bus_nr=${Number.parseInt(complex.bus, 16)}${node}`);
     if (complex.smmu) this.device(`arm-smmuv3,primary-bus=${id},id=smmu${index}${this.kind.smmu}`);
     complex.devices.forEach((device) => {
-      // Intel's old port has no ACS capability, QEMU's own has one (QEMU 11.1).
+      // Intel's old port has no ACS capability; QEMU's pcie-root-port has one (QEMU 11.1).
       this.inPort(device.noAcs ? 'ioh3420' : 'pcie-root-port', id, device);
     });
   }
@@ -86,7 +86,7 @@ class MachineBuilder {
     for (let fn = 0; device.vfio === true && fn < (device.functions ?? 1); fn++) this.orders.push(`vfio ${slot} ${fn}`);
   }
 
-  /** The device's functions in one slot of a bus, the highest first: QEMU wants function 0 last. */
+  /** The device's functions in one slot of a bus, the highest first: QEMU requires function 0 to be last. */
   functions(device: DescribedDevice, bus: string, slot: number): void {
     if (device.kind === 'empty') return;
     const count = device.functions ?? 1;
@@ -105,7 +105,7 @@ class MachineBuilder {
       case 'nic':
         return 'e1000e,romfile=';
       case 'sriov-nic':
-        // With ARI, which igb has, Linux finds function 1 only if function 0 says so.
+        // With ARI, which igb has, Linux finds function 1 only if function 0 announces it.
         return `igb,romfile=${(device.functions ?? 1) > 1 ? ',x-pcie-ari-nextfn-1=on' : ''}`;
       case 'pci-nic':
         return 'e1000,romfile=';

@@ -14,12 +14,12 @@ afterAll(() => lab[Symbol.asyncDispose]());
 const [ml] = sampleCases();
 if (!ml) throw new Error('there is no sample');
 
-/** A virtual function of host-a that the sample domain does not have, behind an SMMU that it has an expander bus for. */
+/** A virtual function of host-a that the sample domain lacks; the domain has an expander bus for its SMMU. */
 const NEW = '0000:31:10.4';
 const spare = ['--spare-ports', '2', '--spare-memory', '128G'];
 
-describe('spare ports that keep memory free', () => {
-  it('are taken by libvirt as they are written, and reach QEMU', async ({ task }) => {
+describe('spare ports that reserve memory', () => {
+  it('are accepted by libvirt unchanged, and reach QEMU', async ({ task }) => {
     const dump = await definedAs(lab, await rewrite(await definedAs(lab, ml.xml), [...ml.options, ...spare]));
     expect(await rewrite(dump, [...ml.options, ...spare]), 'the second run changes nothing').toBe(dump);
     const ports = [...dump.matchAll(/<qemu:device alias='(ua-vsmmu-port-\d+)'>/g)].map(([, alias]) => alias);
@@ -35,7 +35,9 @@ describe('spare ports that keep memory free', () => {
 });
 
 describe('a device to be plugged in', () => {
-  it('is taken by virsh attach-device and detach-device for the next start, where the tool says', async ({ task }) => {
+  it('is accepted by virsh attach-device and detach-device for the next start, at the address from vsmmu attach', async ({
+    task,
+  }) => {
     const uuid = await define(lab, await rewrite(await definedAs(lab, ml.xml), [...ml.options, ...spare]));
     const before = await virsh(lab, ['dumpxml', '--inactive', uuid]);
     const device = await attach(before, NEW, ml.options);
@@ -52,7 +54,9 @@ describe('a device to be plugged in', () => {
     task.meta.lab = { defined: 1 };
   });
 
-  it('finds its port free in the running guest: an emulated one in its place is taken and let go', async ({ task }) => {
+  it('has a free port in the running guest: an emulated device at its address is attached and detached', async ({
+    task,
+  }) => {
     const rewritten = await definedAs(lab, await rewrite(await definedAs(lab, ml.xml), [...ml.options, ...spare]));
     const [address] = /<address type='pci'[^>]*>/.exec(await attach(rewritten, NEW, ml.options)) ?? [];
     const uuid = await define(lab, withEmulatedDevices(rewritten));
@@ -69,7 +73,7 @@ describe('a device to be plugged in', () => {
   });
 });
 
-it('a disk that is attached after a host device was detached gets a port of pcie.0', async ({ task }) => {
+it('does not leave its port to a disk when it is detached: the disk gets a port of pcie.0', async ({ task }) => {
   const original = await definedAs(lab, ml.xml);
   const uuid = await define(lab, await rewrite(original, ml.options));
   const before = await virsh(lab, ['dumpxml', '--inactive', uuid]);

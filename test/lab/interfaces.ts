@@ -1,5 +1,5 @@
 /**
- * Where a domain's interfaces are. `domxml-to-native` forgets it: it gives each the free port with the lowest index, which
+ * The addresses of a domain's interfaces. `domxml-to-native` drops them: it gives each the free port with the lowest index, which
  * may be one below an expander bus, while a start keeps its address (libvirt 12.8).
  */
 import { addrText, deviceOf, type QemuOption } from './argv.js';
@@ -10,7 +10,7 @@ interface Location {
   readonly multifunction: boolean;
 }
 
-/** The command line with each network card back in the place that the domain gives it. */
+/** Returns the command line with each network card at its address in the domain. */
 export function withInterfacesInPlace(options: readonly QemuOption[], xml: string): QemuOption[] {
   const places = interfacePlaces(xml);
   return options.map((option) => {
@@ -25,7 +25,7 @@ export function withInterfacesInPlace(options: readonly QemuOption[], xml: strin
   });
 }
 
-/** By MAC address. */
+/** The addresses of interfaces by MAC address. */
 function interfacePlaces(xml: string): Map<string, Location> {
   const aliases = controllerAliases(xml);
   const places = new Map<string, Location>();
@@ -44,7 +44,7 @@ function interfacePlaces(xml: string): Map<string, Location> {
   return places;
 }
 
-/** The aliases of PCI controllers that have one of the user's, by index. */
+/** User aliases of PCI controllers, by index. */
 function controllerAliases(xml: string): Map<number, string> {
   const controllers = xml.matchAll(/<controller type='pci' index='(\d+)'[^>/]*>([\s\S]*?)<\/controller>/g);
   return new Map(

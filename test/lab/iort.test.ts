@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatMapping, parseIort } from './iort.js';
 
-/** As QEMU 11.1 made it for bus numbers 229, 238 and 247, an endpoint behind a port of the last two. */
+/** The table of QEMU 11.1 for bus numbers 229, 238 and 247, with an endpoint behind a port of the last two. */
 const table = Buffer.from(
   'SU9SVAACAAAFZ0JPQ0hTIEJYUEMgICAgAQAAAEJYUEMBAAAABQAAADAAAAAAAAAAABgAAQAAAAAAAAAAAAAAAAEAAAAAAAAABFgABAEAAAABAAAARAAA' +
     'AAAAAAwAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAACQAAAAkQAAAJMAAACSAAAAAAAAAAAAAAAAAAAA//8AAAAAAAAwAAAAAAAAAARYAAQCAAAAAQAAAEQA' +
@@ -13,7 +13,7 @@ const table = Buffer.from(
 );
 
 describe('the IORT', () => {
-  it('has an SMMU for each expander bus, and the rest goes straight to the ITS', () => {
+  it('has an SMMU for each expander bus, and maps all other IDs to the ITS', () => {
     const { smmus, mappings } = parseIort(table);
     expect(smmus).toEqual([0x0c000000n, 0x0c020000n, 0x0c040000n]);
     expect(mappings.map(formatMapping)).toEqual([
@@ -27,7 +27,7 @@ describe('the IORT', () => {
     ]);
   });
 
-  it('is not read out of another table, or a part of one', () => {
+  it('is not read from another table or a truncated one', () => {
     expect(() => parseIort(Buffer.from('FACP'.padEnd(64)))).toThrow('no IORT');
     expect(() => parseIort(table.subarray(0, 100))).toThrow(RangeError);
   });

@@ -1,20 +1,20 @@
 /**
- * The IORT, the ACPI table in which firmware tells an Arm system which device is behind which SMMU
- * (Arm DEN 0049, "IO Remapping Table"). Only what the lab compares is read.
+ * The IORT, the ACPI table that describes which device is behind which SMMU on an Arm system
+ * (Arm DEN 0049, "IO Remapping Table"). Only the parts that the lab compares are read.
  */
 
 /** A range of PCI requester ids that a root complex maps: `first` to `last`, both inclusive, 16 bits (bus << 8 | slot << 3 | function). */
 export interface IdMapping {
   readonly first: number;
   readonly last: number;
-  /** Base address of the SMMUv3 the range goes to; undefined for one that goes straight to the ITS. */
+  /** Base address of the SMMUv3 of the range; undefined if it maps to the ITS. */
   readonly smmu: bigint | undefined;
 }
 
 export interface Iort {
   /** Base addresses of the SMMUv3s, in the order of the table. */
   readonly smmus: readonly bigint[];
-  /** What the root complexes map, in the order of the table. */
+  /** The mappings of the root complexes, in the order of the table. */
   readonly mappings: readonly IdMapping[];
 }
 
@@ -25,7 +25,7 @@ const smmuV3 = 4;
 const smmuBase = 16;
 const mappingBytes = 20;
 
-/** Reads the raw table. Throws RangeError when it is cut off, Error when it is no IORT. */
+/** Reads the raw table. Throws RangeError if it is truncated, Error if it is not an IORT. */
 export function parseIort(table: Buffer): Iort {
   if (table.toString('latin1', 0, 4) !== 'IORT') throw new Error('the table is no IORT');
   const count = table.readUInt32LE(36);
@@ -41,7 +41,7 @@ export function parseIort(table: Buffer): Iort {
   return { smmus: [...bases.values()], mappings: complexes.flatMap((node) => mappingsOf(node, bases)) };
 }
 
-/** The id mappings of one node: input base, number of ids minus one, output base, offset of the node they go to, flags. */
+/** The ID mappings of one node: input base, number of IDs minus one, output base, offset of the target node, flags. */
 function mappingsOf(node: Buffer, smmuAt: ReadonlyMap<number, bigint>): IdMapping[] {
   const count = node.readUInt32LE(8);
   const start = node.readUInt32LE(12);
@@ -52,13 +52,13 @@ function mappingsOf(node: Buffer, smmuAt: ReadonlyMap<number, bigint>): IdMappin
   });
 }
 
-/** One mapping as it is written in the lab's reports: `ee00+1ff→smmu3.0x000000000c020000`. */
+/** Formats a mapping for the lab's reports: `ee00+1ff→smmu3.0x000000000c020000`. */
 export function formatMapping({ first, last, smmu }: IdMapping): string {
   const target = smmu === undefined ? 'ITS' : smmuName(smmu);
   return `${hex(first, 4)}+${hex(last - first, 3)}→${target}`;
 }
 
-/** The name that Linux gives an SMMUv3 by its base address (drivers/iommu/arm/arm-smmu-v3). */
+/** The name in Linux of the SMMUv3 with this base address (drivers/iommu/arm/arm-smmu-v3). */
 export function smmuName(base: bigint): string {
   return `smmu3.0x${base.toString(16).padStart(16, '0')}`;
 }

@@ -9,14 +9,14 @@ const holder = fileURLToPath(new URL('./holder.ts', import.meta.url));
 const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
 const tsx = ['--import', 'tsx'];
 
-/** Waits until the kernel is done with a process. */
+/** Waits until a process has ended. */
 async function gone(pid: number): Promise<void> {
   while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-describe('the lab is taken down', () => {
+describe('the lab ends', () => {
   it.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)(
-    'after %s to whoever started it, with a guest that is booting',
+    'after %s to the process that started it, with a booting guest',
     async (signal) => {
       const mounts = readFileSync('/proc/mounts', 'utf8');
       const child = spawn(process.execPath, [...tsx, holder], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -37,8 +37,8 @@ describe('the lab is taken down', () => {
   );
 });
 
-describe('the lab says what it lacks', () => {
-  it('in one line, without root, and fails', async () => {
+describe('the lab reports missing requirements', () => {
+  it('in one line and fails, if it is not run as root', async () => {
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const { code, stdout, stderr } = await run([...nobody, process.execPath, ...tsx, cli, 'status']);
     expect({ code, stdout, stderr }).toEqual({ code: 3, stdout: '', stderr: 'lab: the lab needs root\n' });

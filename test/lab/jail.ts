@@ -1,6 +1,6 @@
 /**
- * A place of its own for programs: a root folder with its own mounts, processes and network. The kernel takes all of it
- * down when its first process ends, and that one ends when we close its input, or die, however we die.
+ * An isolated environment for programs: a root folder with its own mounts, processes and network. The kernel ends all of it
+ * when its first process ends, which happens when this process closes its input or ends in any way.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -9,20 +9,20 @@ import { fileURLToPath } from 'node:url';
 import { lockFile } from './cache.js';
 import { LabError, output, type Result, type RunOptions, run } from './process.js';
 
-/** `readonly`: a finished root, with tmpfs where libvirt writes. `machine`: the machine's own /, its network too. */
+/** `readonly`: a finished root, with tmpfs where libvirt writes. `machine`: the machine's own / and network. */
 export type JailMode = 'writable' | 'readonly' | 'machine';
 
-/** Folders of the machine's that a jail has besides its root. */
+/** Folders of the machine that a jail has besides its root. */
 export interface JailFolders {
-  /** Is /mnt in the jail. */
+  /** Mounted as /mnt in the jail. */
   readonly shared?: string;
-  /** Takes what is written to the root, on the machine's disk; the root itself stays as it is. */
+  /** Folder on the machine's disk for writes to the root, which itself is not changed. */
   readonly overlay?: string;
 }
 
 const script = fileURLToPath(new URL('./jail.sh', import.meta.url));
 
-/** What a program in a jail gets as environment: nothing of ours. */
+/** The environment of a program in a jail: nothing is inherited from this process. */
 const environment = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
@@ -31,10 +31,10 @@ const environment = {
   TERM: process.env.TERM ?? 'dumb',
 };
 
-/** Programs of the machine that the lab cannot do without, and the Debian package each is in. */
+/** Programs of the machine that the lab needs, and their Debian packages. */
 const needed = { debootstrap: 'debootstrap', unshare: 'util-linux', nsenter: 'util-linux', flock: 'util-linux' };
 
-/** Throws LabError with one line that says what this machine lacks, if it lacks anything. */
+/** Throws LabError with one line that lists missing requirements of this machine, if any. */
 export function requireMachine(): void {
   if (!existsSync('/etc/debian_version')) throw new LabError('the lab needs a Debian machine');
   if (process.getuid?.() !== 0) throw new LabError('the lab needs root');
@@ -62,7 +62,7 @@ export class Jail implements AsyncDisposable {
     return new Jail(await ready(holder), holder);
   }
 
-  /** Makes a jail that outlives this process, and has a share in the lock on the cache; `kill` ends it. */
+  /** Makes a jail that outlives this process and holds the lock of the cache shared; `kill` ends it. */
   static async openDetached(root: string, mode: JailMode, folders: JailFolders = {}): Promise<Jail> {
     const holder = start(root, mode, folders, 'ignore', ['flock', '--shared', lockFile()]);
     const jail = new Jail(await ready(holder), undefined);
@@ -72,12 +72,12 @@ export class Jail implements AsyncDisposable {
     return jail;
   }
 
-  /** The jail that `openDetached` of another process made. */
+  /** Returns the jail that `openDetached` of another process made. */
   static join(pid: number): Jail {
     return new Jail(pid, undefined);
   }
 
-  /** Runs a program in the jail. With `limitSeconds` the program itself is killed, in the jail, and the run throws. */
+  /** Runs a program in the jail. After `limitSeconds` the program in the jail is killed, and the call throws. */
   async run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
     const { limitSeconds, ...rest } = options;
     const bounded = limitSeconds === undefined ? argv : ['timeout', '-s', 'KILL', String(limitSeconds), ...argv];
@@ -88,12 +88,12 @@ export class Jail implements AsyncDisposable {
     return result;
   }
 
-  /** Runs a program in the jail and gives its standard output; a bad exit code is a LabError. */
+  /** Runs a program in the jail and returns its standard output; any exit code except 0 is a LabError. */
   async output(argv: readonly string[], options: RunOptions = {}): Promise<string> {
     return await output(this.enter(argv), { ...options, env: { ...environment, ...options.env } });
   }
 
-  /** Writes a file in the jail; the folder must be there. */
+  /** Writes a file in the jail; its folder must exist. */
   async put(path: string, content: string | Uint8Array): Promise<void> {
     await this.output(['dd', 'status=none', `of=${path}`], { input: content });
   }
@@ -103,7 +103,7 @@ export class Jail implements AsyncDisposable {
     try {
       process.kill(this.pid, 'SIGKILL');
     } catch {
-      return; // It was gone already.
+      return; // It had ended already.
     }
     while (existsSync(`/proc/${this.pid}`)) await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -116,7 +116,7 @@ export class Jail implements AsyncDisposable {
     await closed;
   }
 
-  /** The command line with which the machine runs a program in the jail, for those who do not wait for its end. */
+  /** The command line that runs a program in the jail, for callers that do not wait for its end. */
   argv(argv: readonly string[]): string[] {
     const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
     return ['env', '-i', ...settings, ...this.enter(argv)];
@@ -128,7 +128,7 @@ export class Jail implements AsyncDisposable {
   }
 }
 
-/** A program in a jail that had to be killed; what it had said by then is in `result`. */
+/** A program in a jail was killed after its limit; `result` has its output until then. */
 export class JailTimeout extends LabError {
   constructor(
     message: string,
@@ -149,7 +149,7 @@ function start(
   const lasting = input === 'pipe' ? 'input' : 'killed';
   const init = ['sh', script, root, mode, lasting, shared, overlay];
   const argv = [...through, 'unshare', ...namespaces, '--fork', '--kill-child', '--propagation', 'private', ...init];
-  // A session of its own, so that Ctrl-C reaches us and not the jail: we take it down.
+  // A separate session, so that Ctrl-C reaches this process and not the jail: this process ends it.
   return spawn('/usr/bin/env', argv, { detached: true, stdio: [input, 'pipe', 'pipe'], env: environment });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Lives of the judge's domains on a real libvirt: defined, converted, something attached and detached, converted again, taken
- * back. `VSMMU_JUDGED_LIVES` says how many.
+ * Converts the judge's domains on a real libvirt, attaches and detaches devices, converts them again and reverts them.
+ * `VSMMU_JUDGED_LIVES` sets the number of domains.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { convertXml } from '../../src/batch/conversion.js';
@@ -22,7 +22,7 @@ import { Lab } from './lab.js';
 import { define, undefine, virsh } from './trial.js';
 
 const LIVES = Number(process.env.VSMMU_JUDGED_LIVES ?? 20);
-/** Numbers that the unit tests do not have. */
+/** Numbers of cases that the unit tests do not use. */
 const FIRST = 1_000_000;
 
 let lab: Lab;
@@ -33,7 +33,7 @@ afterAll(() => lab[Symbol.asyncDispose]());
 
 const RNG = "<rng model='virtio'><backend model='random'>/dev/urandom</backend><alias name='ua-d200'/></rng>";
 
-/** One domain's life; what is wrong in it. Undefined where the domain has no device to place. */
+/** Runs all steps for one domain. Returns the faults, or undefined if the domain has no device to place. */
 async function live(number: number): Promise<string[] | undefined> {
   const random = new Random(FIRST + number);
   const host = randomHost(random);
@@ -105,7 +105,7 @@ class Life {
   }
 }
 
-it(`${LIVES} domains stay right from their definition to their reversal`, async ({ task }) => {
+it(`${LIVES} domains stay valid from definition to revert`, async ({ task }) => {
   const lived: string[] = [];
   let wrong: string[] = [];
   for (let number = 0; lived.length < LIVES; number++) {

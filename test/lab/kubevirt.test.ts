@@ -27,14 +27,14 @@ const domain = asTcg(readFileSync(new URL('../../samples/kubevirt/domain.xml', i
   .replace('domain="0x0009" bus="0x01"', 'domain="0x0000" bus="0x91"')
   .replace('bus="0x01" slot="0x00" function="0x2"', 'bus="0x31" slot="0x10" function="0x2"');
 
-it('a domain of KubeVirt’s is taken by libvirt as onDefineDomain prints it, with what the cluster’s libvirt calls ssidsize', async ({
+it('libvirt accepts a KubeVirt domain as onDefineDomain prints it, with the name of the cluster’s libvirt for ssidsize', async ({
   task,
 }) => {
   const vmi = JSON.stringify({ metadata: { name: 'vm', annotations: { 'vsmmu.io/policy': '{"ssidsize": 8}' } } });
   const env = { PATH: '/tmp:/usr/bin:/bin', VSMMU_SYSFS: sysfs, VSMMU_FORCE_TCG: '1' };
   const { code, stdout } = await lab.run(['onDefineDomain', '--vmi', vmi, '--domain', domain], { env });
   expect(code).toBe(0);
-  // Not held against the schema: KubeVirt does not, and the empty elements that it writes do not fit.
+  // Not validated against the schema: KubeVirt does not do that, and writes empty elements that are invalid.
   await virsh(lab, ['define', '/dev/stdin'], stdout);
   const uuid = (await virsh(lab, ['domuuid', 'default_gh200-vmi'])).trim();
   const dump = await virsh(lab, ['dumpxml', '--inactive', uuid]);
@@ -50,7 +50,7 @@ it('a domain of KubeVirt’s is taken by libvirt as onDefineDomain prints it, wi
 const FIXTURES = new URL('../fixtures/kubevirt/', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, FIXTURES), 'utf8');
 
-it.each(readdirSync(FIXTURES))('QEMU starts what KubeVirt defines in the last call for %s', async (name) => {
+it.each(readdirSync(FIXTURES))('QEMU starts the domain that KubeVirt defines in the last call for %s', async (name) => {
   const machine: Machine = JSON.parse(read(`${name}/machine.json`));
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
   writeSysfs(hostOf(machine), folder);

@@ -1,17 +1,17 @@
 /**
- * A libvirtd of its own, for as long as somebody needs one: the finished root read-only in a jail, with what libvirt
- * writes in memory. Several can run side by side.
+ * A separate libvirtd for tests: the finished root, read-only in a jail, with the files that libvirt
+ * writes in memory. Several can run at the same time.
  */
 import { Jail } from './jail.js';
 import { LabError, type Result, type RunOptions } from './process.js';
 import { openRoot, type Root } from './rootfs.js';
 
-/** Progress goes to the person, never into a result. */
+/** Prints progress on standard error, never into a result. */
 export function sayOnStderr(line: string): void {
   process.stderr.write(`lab: ${line}\n`);
 }
 
-/** How long libvirtd may take to answer for the first time. It needs less than two seconds on an idle machine. */
+/** Limit for the first answer of libvirtd, which takes less than two seconds on an idle machine. */
 const startLimitSeconds = 60;
 
 export class Lab implements AsyncDisposable {
@@ -20,7 +20,7 @@ export class Lab implements AsyncDisposable {
     readonly jail: Jail,
   ) {}
 
-  /** Makes the root if need be and starts a libvirtd in it. Throws LabError. */
+  /** Makes the root if necessary and starts a libvirtd in it. Throws LabError. */
   static async start(say: (line: string) => void = sayOnStderr): Promise<Lab> {
     const root = await openRoot(say);
     const jail = await Jail.open(root.path, 'readonly');
@@ -34,7 +34,7 @@ export class Lab implements AsyncDisposable {
     return lab;
   }
 
-  /** As `start`, but it goes on when this process ends; `jail.kill()` ends it. */
+  /** Like `start`, but the lab outlives this process; `jail.kill()` ends it. */
   static async startDetached(say: (line: string) => void = sayOnStderr): Promise<Lab> {
     const root = await openRoot(say);
     const jail = await Jail.openDetached(root.path, 'readonly');
@@ -67,7 +67,7 @@ async function startLibvirtd(jail: Jail): Promise<void> {
   if (answer.code !== 0) throw new LabError(`libvirtd does not answer: ${answer.stderr.trim()}`);
 }
 
-/** Ends the lab's libvirtd, its guests left running, and starts another. */
+/** Ends the lab's libvirtd, without its guests, and starts another. */
 export async function restartLibvirtd(lab: Lab): Promise<void> {
   const pid = (await lab.jail.output(['cat', '/run/libvirtd.pid'])).trim();
   await lab.jail.output(['sh', '-c', 'kill "$1"; while [ -e "/proc/$1" ]; do sleep 0.05; done', 'sh', pid], {
@@ -82,7 +82,7 @@ export interface Versions {
   readonly debian: string;
 }
 
-/** The versions of what runs in the lab, as the programs say them. */
+/** The versions of the programs in the lab, as they print them. */
 export async function versions(lab: Lab): Promise<Versions> {
   const libvirt = await lab.jail.output(['libvirtd', '--version']);
   const qemu = await lab.jail.output(['qemu-system-aarch64', '--version']);

@@ -1,6 +1,6 @@
 /**
  * `npm run test:libvirt-domains`: `vsmmu check --no-host` over every domain of libvirt's own test suite, from the source
- * package of a Debian release. A domain that libvirt's tests take for valid, and that has no SMMU of a bus, is to have no error.
+ * package of a Debian release. A domain that libvirt's tests accept, and that has no SMMU of a bus, must have no error.
  */
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { LabError, output } from './process.js';
 
 const DOMAINS = 'tests/qemuxmlconfdata';
 
-/** Gets a file through the machine's own apt; with a sum, a file that has another is refused. */
+/** Downloads a file with the machine's own apt. If a checksum is given, the file must have it. */
 async function download(address: string, file: string, sum?: string): Promise<void> {
   const checked = sum === undefined ? [] : [`SHA256:${sum}`];
   await output([
@@ -28,7 +28,7 @@ async function download(address: string, file: string, sum?: string): Promise<vo
   ]);
 }
 
-/** The pristine source of libvirt in a suite, by the archive's index of sources: its version, address and sum. */
+/** Finds the original source of libvirt in a suite in the archive's index: version, address and checksum. */
 async function findSource(mirror: string, suite: string, folder: string) {
   const index = join(folder, 'Sources.xz');
   await download(`${mirror}/dists/${suite}/main/source/Sources.xz`, index);
@@ -41,7 +41,7 @@ async function findSource(mirror: string, suite: string, folder: string) {
   return { version, address: `${mirror}/${location}/${name}`, sum };
 }
 
-/** What a check says of one domain; what keeps it from being read is a finding, too. */
+/** Returns the diagnostics of a check of one domain, including errors in reading it. */
 function findings(xml: Uint8Array): { found: readonly Diagnostic[]; vsmmus: boolean } {
   try {
     const domain = readDomain(xml);
@@ -71,7 +71,7 @@ async function main(suite: string): Promise<number> {
 async function judge(folder: string, version: string): Promise<number> {
   const names = await readdir(folder);
   const domains = names.filter((name) => name.endsWith('.xml'));
-  // NAME.xml is refused where NAME.….err says with which words, and no NAME.….args has the command line that it makes.
+  // libvirt refuses NAME.xml if NAME.….err has the error message, and no NAME.….args has a command line.
   const stems = (suffix: string) => new Set(names.filter((n) => n.endsWith(suffix)).map((n) => n.split('.')[0] ?? ''));
   const [refused, started] = [stems('.err'), stems('.args')];
   let invalid = 0;

@@ -8,10 +8,10 @@ import { LabError } from './process.js';
 import { definedAs } from './trial.js';
 import { revert, rewrite } from './vsmmu.js';
 
-/** How many lives there are; `VSMMU_LIVES=200` takes twenty minutes. */
+/** Number of domains; `VSMMU_LIVES=200` takes twenty minutes. */
 const LIVES = Number(process.env.VSMMU_LIVES ?? 12);
 
-/** What somebody does to a domain between two runs. */
+/** An edit of a domain between two runs. */
 type Event =
   | { readonly kind: 'detach' | 'attach back' | 'move'; readonly which: number }
   | { readonly kind: 'add' | 'describe' | 'reindent' }
@@ -44,49 +44,52 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 });
 
-describe('a domain that lives on after it was rewritten', () => {
+describe('a domain that is edited and rewritten several times', () => {
   const cases = sampleCases().filter(({ title }) => !title.includes('switches'));
   const rows = lives.map((events, i) => [i + 1, events, cases[i % cases.length]] as const);
 
-  it.for(rows)('is reverted to what it would be without vsmmu: life %i', async ([, events, each], { task }) => {
-    if (!each) throw new TypeError('no case');
-    const original = await definedAs(lab, each.xml);
-    let plain = original;
-    let lived = await definedAs(lab, await rewrite(original, each.options));
-    let isEdited = false;
-    // A device that is attached again is where libvirt put it then.
-    const stayed = new Set<string>(parseDomain(original).hostDevices.map(({ bdf }) => bdf));
-    let defined = 2;
-    for (const happening of events) {
-      if (happening.kind === 'rewrite') {
-        const next = await rewritten(lived, [...each.options, ...happening.options]);
-        if (next === lived) continue;
-        lived = await definedAs(lab, next);
-        defined++;
-      } else {
-        plain = await definedAs(lab, happens(plain, original, happening));
-        const present = parseDomain(plain).hostDevices;
-        for (const bdf of stayed) if (!present.some((each) => each.bdf === bdf)) stayed.delete(bdf);
-        lived = await definedAs(lab, happens(lived, original, happening));
-        isEdited ||= happening.kind !== 'reindent';
-        defined += 2;
+  it.for(rows)(
+    'is reverted to the domain that it would be without vsmmu: domain %i',
+    async ([, events, each], { task }) => {
+      if (!each) throw new TypeError('no case');
+      const original = await definedAs(lab, each.xml);
+      let plain = original;
+      let lived = await definedAs(lab, await rewrite(original, each.options));
+      let isEdited = false;
+      // A device that is attached again has a new address from libvirt.
+      const stayed = new Set<string>(parseDomain(original).hostDevices.map(({ bdf }) => bdf));
+      let defined = 2;
+      for (const happening of events) {
+        if (happening.kind === 'rewrite') {
+          const next = await rewritten(lived, [...each.options, ...happening.options]);
+          if (next === lived) continue;
+          lived = await definedAs(lab, next);
+          defined++;
+        } else {
+          plain = await definedAs(lab, happens(plain, original, happening));
+          const present = parseDomain(plain).hostDevices;
+          for (const bdf of stayed) if (!present.some((each) => each.bdf === bdf)) stayed.delete(bdf);
+          lived = await definedAs(lab, happens(lived, original, happening));
+          isEdited ||= happening.kind !== 'reindent';
+          defined += 2;
+        }
       }
-    }
-    const reverted = await revert(lived);
-    task.meta.lab = { defined: defined + 1 };
-    if (!isEdited) expect(reverted).toBe(original);
-    expect(reverted).not.toContain('vsmmu');
-    const back = await definedAs(lab, reverted);
-    expect(inventory(back), 'no other edit is lost').toEqual(inventory(plain));
-    const domain = parseDomain(reverted);
-    const awaiting = [...domain.hostDevices, ...domain.otherDevices].filter((device) => device.awaitsAddress).length;
-    const added = parseDomain(back).controllers.length - domain.controllers.length;
-    expect(added, 'libvirt fills no gap').toBeLessThanOrEqual(awaiting);
-    expectFormerAddresses(domain, parseDomain(original), stayed);
-  });
+      const reverted = await revert(lived);
+      task.meta.lab = { defined: defined + 1 };
+      if (!isEdited) expect(reverted).toBe(original);
+      expect(reverted).not.toContain('vsmmu');
+      const back = await definedAs(lab, reverted);
+      expect(inventory(back), 'no other edit is lost').toEqual(inventory(plain));
+      const domain = parseDomain(reverted);
+      const awaiting = [...domain.hostDevices, ...domain.otherDevices].filter((device) => device.awaitsAddress).length;
+      const added = parseDomain(back).controllers.length - domain.controllers.length;
+      expect(added, 'libvirt fills no gap').toBeLessThanOrEqual(awaiting);
+      expectFormerAddresses(domain, parseDomain(original), stayed);
+    },
+  );
 });
 
-/** What rewriting gives; the domain itself where it is refused, as an expander bus without room is. */
+/** Returns the rewritten domain, or the domain itself if it is refused, for example an expander bus without room. */
 async function rewritten(xml: string, options: readonly string[]): Promise<string> {
   try {
     return await rewrite(xml, options);
@@ -112,7 +115,7 @@ function happens(xml: string, original: string, happening: Exclude<Event, { kind
       return add(xml, element.replace(/<address type='pci' [^>]*\/>(?=\s*<\/(hostdev|interface)>)/, ''));
     }
     case 'move': {
-      // To a slot of pcie.0 of its own, beyond all that libvirt would choose.
+      // To a separate slot of pcie.0, beyond those that libvirt would choose.
       const address = otherDevices.find(({ name }) => name === 'rng')?.element.child('address');
       const to = "<address type='pci' domain='0x0000' bus='0x00' slot='0x1e' function='0x0'/>";
       return address ? xml.slice(0, address.start) + to + xml.slice(address.end) : xml;
@@ -130,7 +133,7 @@ function add(xml: string, element: string): string {
   return xml.replace('</devices>', `${element}</devices>`);
 }
 
-/** What a domain has, without PCI addresses and PCI controllers: an order of its own for devices of a kind. */
+/** The devices of a domain, sorted by kind, without PCI addresses and PCI controllers. */
 function inventory(xml: string): string[] {
   const lines = (element: XmlElement): string[] => {
     const isPlace =
@@ -147,7 +150,7 @@ function inventory(xml: string): string[] {
   return lines(parseXml(xml).root).join('\n').split('\n');
 }
 
-/** Each device that stayed all the time is where it was, unless something else is there now. */
+/** Expects each device that was never detached at its former address, unless another device is there. */
 function expectFormerAddresses(reverted: Domain, original: Domain, stayed: ReadonlySet<string>): void {
   const taken = new Set(
     [...reverted.hostDevices, ...reverted.otherDevices].flatMap(({ address }) =>

@@ -14,7 +14,7 @@ describe('the mirror', () => {
     expect(archiveAddress(address)).toBe(archive);
   });
 
-  it('is found in deb822 sources that are enabled and have binaries', () => {
+  it('is found in enabled deb822 sources with binary packages', () => {
     const text = [
       'Types: deb deb-src\n# a comment\nURIs: http://a.example/debian\n http://b.example/debian\nSuites: sid\n',
       'Types: deb-src\nURIs: http://c.example/debian\n',

@@ -1,17 +1,17 @@
 /**
- * Where Debian's packages come from on this machine: its own apt configuration says (mirror, proxies, certificates,
- * whether an index's date counts), so the lab names no host of its own.
+ * The source of Debian's packages on this machine, from its own apt configuration (mirror, proxies, certificates,
+ * whether the date of an index counts), so that the lab contains no host name.
  */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError, output } from './process.js';
 
-/** The suite the lab is made of: the newest libvirt and QEMU that Debian has. */
+/** The suite of the lab, with the newest libvirt and QEMU in Debian. */
 export const suite = 'unstable';
 
 export interface Mirror {
-  /** Base address of the archive, as it stands in a sources file: `<scheme>://<host>/debian`. */
+  /** Base address of the archive, as in a sources file: `<scheme>://<host>/debian`. */
   readonly uri: string;
   /** The key ring that debootstrap checks the archive's signature against. */
   readonly keyring: string;
@@ -19,10 +19,10 @@ export interface Mirror {
   readonly aptConf: string;
 }
 
-/** Sections of the tree of settings that describe this machine's index files, not how to reach a mirror. */
+/** Settings that describe this machine's index files, not the access to a mirror. */
 const notAboutReaching = /^Acquire::(IndexTargets|Changelogs|CompressionTypes|cdrom)\b/;
 
-/** Reads the machine's apt configuration. Throws LabError when it names no Debian archive. */
+/** Reads the machine's apt configuration. Throws LabError if it contains no Debian archive. */
 export async function findMirror(): Promise<Mirror> {
   const dump = (await output(['apt-config', 'dump'])).split('\n');
   const uri = (await sources()).map(archiveAddress).find((found) => found !== undefined);
@@ -34,8 +34,8 @@ export async function findMirror(): Promise<Mirror> {
 }
 
 /**
- * The archive that one `deb` address of a sources file stands for, or undefined if it is not Debian's main archive.
- * A frozen snapshot (`…/archive/debian/20250520T000000Z`) has its own `unstable`, which is taken as it is.
+ * Returns the archive of a `deb` address in a sources file, or undefined if it is not Debian's main archive.
+ * A frozen snapshot (`…/archive/debian/20250520T000000Z`) has its own `unstable`, which is used unchanged.
  */
 export function archiveAddress(address: string): string | undefined {
   const trimmed = address.replace(/\/+$/, '');

@@ -10,7 +10,7 @@ import { Lab } from './lab.js';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Ports of each expander bus, and the BARs behind each port, one in each function of its slot. */
+/** Number of expander buses and ports, and the BARs behind each port, one per function of its slot. */
 interface Guest {
   readonly title: string;
   readonly expanderBuses: number;
@@ -38,7 +38,7 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 });
 
-describe('all BARs have a place in the pcihole64 that is planned', () => {
+describe('all BARs fit into the planned pcihole64', () => {
   it.for(guests.map((guest) => [guest.title, guest] as const))('%s', async ([, guest], { task }) => {
     const view = await bootGuest(lab, machine(guest));
     task.meta.lab = { booted: 1 };
@@ -46,7 +46,7 @@ describe('all BARs have a place in the pcihole64 that is planned', () => {
   });
 });
 
-/** The window that the planner gives such a guest, in KiB; the default where it asks for none. */
+/** The window of the plan for such a guest, in KiB; the default if the plan has none. */
 function windowOf({ expanderBuses, ports, bars }: Guest): number {
   const devices: GuestBars[] = [];
   for (let expanderBus = 0; expanderBus < expanderBuses; expanderBus++) {
@@ -81,7 +81,7 @@ function machine(guest: Guest): string[] {
       }
     }
   }
-  // An emulated device takes of the same space.
+  // An emulated device uses the same space.
   words.push('-device pcie-root-port,id=virtio,bus=pcie.0,chassis=99 -device virtio-rng-pci,bus=virtio');
   return words.join(' ').split(' ');
 }

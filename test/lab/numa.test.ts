@@ -10,7 +10,7 @@ import { commandLine, tryDomain } from './trial.js';
 import { rewrite } from './vsmmu.js';
 
 const samples = sampleCases().filter(({ title }) => /^g[bh]200-vm/.test(title));
-/** The one that has no NUMA cells of its own. */
+/** The sample without NUMA cells. */
 const created = sampleCases()
   .filter(({ title }) => title.startsWith('arm-server-vm'))
   .map(
@@ -20,7 +20,7 @@ const created = sampleCases()
       options: [...each.options, '--numa', 'create'],
     }),
   );
-/** GPUs beyond the first taken out: what is left has few enough cells for the guest's kernel. */
+/** The samples with only one GPU, so that the guest's kernel supports the number of cells. */
 const oneGpu = samples
   .filter(({ title }) => title.startsWith('gb200'))
   .map(
@@ -43,7 +43,7 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 });
 
-describe('a guest has the NUMA nodes, distances and places for BARs that the plan says', () => {
+describe('a guest has the NUMA nodes, distances and BAR addresses of the plan', () => {
   it.for(cases)('%s', async ([, each], { task }) => {
     const { plan, dump } = await tryDomain(lab, each);
     expect(await rewrite(dump, each.options), 'the second run changes nothing').toBe(dump);
@@ -70,14 +70,14 @@ function machine(options: readonly QemuOption[]): string[] {
   return value.split(',').filter((part) => part.startsWith('highmem-mmio-size='));
 }
 
-/** The most nodes that Debian's arm64 kernel has room for (Linux 7.2, `CONFIG_NODES_SHIFT=4`); it drops those beyond. */
+/** Maximum of nodes in Debian's arm64 kernel (Linux 7.2, `CONFIG_NODES_SHIFT=4`), which drops further nodes. */
 const guestNodes = 16;
 
-/** Which cells are how far from each other; the guest numbers Generic Initiators as it meets them, so their order says nothing. */
+/** Distances between cells. The guest numbers Generic Initiators as it finds them, so their order is not compared. */
 interface Distances {
   /** Between cells with CPUs, in order. */
   readonly processors: readonly (readonly number[])[];
-  /** Of each other cell: to those with CPUs, and to all others, sorted. */
+  /** For each other cell: its distances to cells with CPUs, and to all others, sorted. */
   readonly initiators: readonly string[];
 }
 
@@ -86,7 +86,7 @@ function distances(view: GuestView): Distances {
   return describeDistances(nodes.map(({ cpus, distances: row }) => ({ cpus: cpus !== '', row })));
 }
 
-/** The same as the domain says it. */
+/** The distances in the domain. */
 function distancesOf(xml: string): Distances {
   const { cells } = parseDomain(xml).numa;
   return describeDistances(
@@ -109,7 +109,7 @@ function describeDistances(nodes: readonly { readonly cpus: boolean; readonly ro
   };
 }
 
-/** The node of what is behind each expander bus; of expander buses whose devices differ, several. */
+/** The node of the devices behind each expander bus, or several nodes if they differ. */
 function bridgeNodes(view: GuestView, { expanderBuses }: Plan): (readonly [number, ...number[]])[] {
   return expanderBuses.map(({ busNr }) => {
     const root = `0000:${busNr.toString(16).padStart(2, '0')}`;

@@ -17,10 +17,10 @@ afterAll(() => lab[Symbol.asyncDispose]());
 
 const samples = new Map(sampleCases().map((each) => [each.title, each]));
 const topology = (file: string) => ['--topology', fileURLToPath(new URL(`../../${file}`, import.meta.url))];
-/** host-a, a host driver holding one of two functions that share a group. */
+/** host-a with a host driver bound to one of two functions that share a group. */
 const held = topology('test/golden/group-not-viable/host.json');
 
-/** host-a with ACS in its switch: each port has a group of its own. */
+/** host-a with ACS in its switch: each port has its own group. */
 function withAcs(): string[] {
   const host = JSON.parse(readFileSync(topology('samples/hosts/host-a.json')[1] ?? '', 'utf8'));
   for (const device of host.devices) if (/^0000:52:0[01]\.0$/.test(device.bdf)) device.group += 1000;
@@ -35,9 +35,9 @@ function sample(title: string) {
   return found;
 }
 
-describe('libvirt takes, and prints where the tool puts it', () => {
+describe('libvirt accepts, and prints at the same position,', () => {
   it.each(['ml-train on host-a', 'gh200-vm on gh200', 'arm-server-vm on arm-server'])(
-    'iommufd for the whole domain, which each device then has: %s',
+    'iommufd for the whole domain, which applies to each device: %s',
     async (title) => {
       const { xml, options } = sample(title);
       const how = [...options, '--iommufd', 'domain'];
@@ -50,7 +50,7 @@ describe('libvirt takes, and prints where the tool puts it', () => {
     },
   );
 
-  it('the other endpoints of a group, of which QEMU gets none', async () => {
+  it('the other endpoints of a group, which QEMU does not get', async () => {
     const { xml } = sample('ml-train on host-a');
     // Only one of the two functions that share a group.
     const alone = xml.replace(
@@ -69,9 +69,9 @@ describe('libvirt takes, and prints where the tool puts it', () => {
     expect(one.layout.hostDevices).toEqual(other.layout.hostDevices);
   });
 
-  it('a switch for devices that are below one on the host', async () => {
+  it('a switch for devices that are below a switch on the host', async () => {
     const { xml } = sample('ml-train on host-a');
-    // Two devices below a switch of the host in the place of two that are not.
+    // Replaces two devices by two that are below a switch of the host.
     const from = [/bus='0x31' slot='0x10' function='0x2'/, /bus='0x91' slot='0x00' function='0x0'/];
     const below = xml
       .replace(from[0] ?? '', "bus='0x53' slot='0x00' function='0x0'")

@@ -1,7 +1,7 @@
 /**
- * Plugs devices into a running guest that keeps what firmware gave its PCI bridges, as one with an accelerated vSMMU does:
- * QEMU tells it so in its ACPI tables (function 5 of a host bridge's _DSM answers 0; QEMU 11.1), which without KVM takes a
- * table of our own.
+ * Plugs devices into a running guest that keeps the firmware's PCI bridge windows, as with an accelerated vSMMU:
+ * QEMU's ACPI tables request that (function 5 of a host bridge's _DSM returns 0; QEMU 11.1), which without KVM needs a
+ * patched table.
  */
 import { moduleEntries } from './capture.js';
 import { packCpio } from './cpio.js';
@@ -12,8 +12,8 @@ import { LabError } from './process.js';
 const limitSeconds = 240;
 
 /**
- * Boots a guest, plugs a device in (what QEMU's `device_add` takes), and gives what the guest sees then. Throws LabError
- * as `bootGuest` does.
+ * Boots a guest, plugs in a device (an argument of QEMU's `device_add`), and returns what the guest sees then. Throws LabError
+ * like `bootGuest`.
  */
 export async function plugIntoGuest(lab: Lab, machine: readonly string[], device: string): Promise<GuestView> {
   const { dsdt } = parseView(await bootConsole(lab, machine, limitSeconds, 'dsdt'));
@@ -28,7 +28,7 @@ export async function plugIntoGuest(lab: Lab, machine: readonly string[], device
   const own: Readonly<Record<string, string>> = { '-serial': `file:${console}`, '-monitor': 'stdio' };
   const words = bootArguments(initrd, 'plug');
   const argv = words.map((word, i) => own[words[i - 1] ?? ''] ?? word);
-  // QEMU's monitor reads what the shell writes once the guest says that it is ready.
+  // The shell writes to QEMU's monitor once the guest reports that it is ready.
   const script = [
     '{ until grep -q ready "$0"/console 2>/dev/null; do sleep 0.2; done; echo "device_add $1"; }',
     '{ shift; exec "$@"; }',
@@ -41,28 +41,28 @@ export async function plugIntoGuest(lab: Lab, machine: readonly string[], device
   return parseView(await lab.jail.output(['cat', console]));
 }
 
-/** AML of what QEMU's _DSM gives for a function that it does not know: `Return (Buffer (One) { 0x00 })`. */
+/** AML of the result of QEMU's _DSM for an unknown function: `Return (Buffer (One) { 0x00 })`. */
 const UNKNOWN = Buffer.from([0xa4, 0x11, 0x03, 0x01, 0x00]);
 
-/** `Return (Zero)`, as long as that. */
+/** `Return (Zero)`, padded to the same length. */
 const ZERO = Buffer.from([0xa4, 0x00, 0xa3, 0xa3, 0xa3]);
 
 /** Offsets in the header of a table (ACPI 6.5, 5.2.6). */
 const CHECKSUM = 9;
 const OEM_REVISION = 24;
 
-/** A DSDT whose host bridges say that what firmware configured is to be kept. */
+/** A DSDT whose host bridges request that the firmware's configuration is kept. */
 function keepingFirmwareConfiguration(dsdt: Buffer): Buffer {
   const table = Buffer.from(dsdt);
   for (let at = table.indexOf(UNKNOWN); at >= 0; at = table.indexOf(UNKNOWN, at)) ZERO.copy(table, at);
-  // Linux takes a newer one only.
+  // Linux accepts only a newer table.
   table.writeUInt32LE(table.readUInt32LE(OEM_REVISION) + 1, OEM_REVISION);
   table[CHECKSUM] = 0;
   table[CHECKSUM] = -table.reduce((sum, byte) => sum + byte, 0) & 0xff;
   return table;
 }
 
-/** What goes before an initramfs: a table in the place of firmware's (acpi/initrd_table_override), and drivers. */
+/** An archive to put before an initramfs: a table that replaces the firmware's (acpi/initrd_table_override), and drivers. */
 async function tableArchive(dsdt: Buffer): Promise<Buffer> {
   const folders = ['kernel', 'kernel/firmware', 'kernel/firmware/acpi'];
   return packCpio([

@@ -1,6 +1,6 @@
 /**
- * What the tool predicts of a guest, held against what a guest saw. Both become sentences, one for each PCI function and
- * each range of the IORT: two lists of text compare exactly, and a difference reads by itself.
+ * Compares vsmmu's prediction of a guest with the report of a guest. Both become sentences, one per PCI function and
+ * range of the IORT, so that the two lists can be compared exactly and a difference is readable.
  */
 import { parseDomain } from '../../src/domain/domain.js';
 import { drawTree } from '../../src/guest/lspci.js';
@@ -11,12 +11,12 @@ import { standInVendor } from './emulated.js';
 import type { GuestDevice, GuestView } from './guest.js';
 import { smmuName } from './iort.js';
 
-/** The kernel's name of the vSMMU in a place: QEMU's virt machine puts them one after the other, 128 KiB apart. */
+/** The kernel's name of the vSMMU at a position: QEMU's virt machine puts them one after the other, 128 KiB apart. */
 function nameOf(location: number): string {
   return smmuName(0x0c000000n + BigInt(location) * 0x20000n);
 }
 
-/** What the guest must see. */
+/** The predicted sentences. */
 export function predictedSight({ functions, vsmmus, iort }: Prediction): string[] {
   return [
     `${vsmmus.length} SMMUs`,
@@ -28,8 +28,8 @@ export function predictedSight({ functions, vsmmus, iort }: Prediction): string[
 }
 
 /**
- * What the guest saw. A host device is told by its stand-in's number; `hosts` are the host addresses in the order of the
- * domain's hostdevs. The host bridge of pcie.0, which is in every guest, is left out.
+ * The sentences for a guest. A host device is recognized by its stand-in's number; `hosts` are the host addresses in the
+ * order of the domain's hostdevs. The host bridge of pcie.0, which is in every guest, is left out.
  */
 export function observedSight(view: GuestView, layout: PciLayout, hosts: readonly string[]): string[] {
   const hostOf = ({ subsystem, device }: GuestDevice): string | null => {
@@ -41,7 +41,7 @@ export function observedSight(view: GuestView, layout: PciLayout, hosts: readonl
   return sightOf(view, hostOf);
 }
 
-/** What the guest saw, where `hostOf` tells which host device a device of its is; null: an emulated one. */
+/** The sentences for a guest; `hostOf` returns the host device of a guest device, or null for an emulated one. */
 export function sightOf(view: GuestView, hostOf: (device: GuestDevice) => string | null): string[] {
   return [
     `${view.smmus.length} SMMUs`,
@@ -72,12 +72,12 @@ export function observedNodes(view: GuestView, layout: PciLayout): string[] {
     .sort();
 }
 
-/** A PCI tree as `lspci -tv` draws it, without the names of the devices: the guest's, or the predicted one. */
+/** Removes the names of devices from a PCI tree as `lspci -tv` draws it, of the guest or predicted. */
 export function treeOf(drawing: string): string {
   return drawing.trimEnd().replace(/(\.[0-7]) {2}.*$/gm, '$1');
 }
 
-/** The tree that is predicted for a domain. */
+/** The predicted tree of a domain. */
 export function predictedTree(prediction: Prediction, xml: string): string {
   const noHost = new Host({ version: 1, smmus: [], devices: [], nodes: [] });
   return treeOf(drawTree(prediction, parseDomain(xml), noHost));
@@ -97,7 +97,7 @@ function range(first: number, last: number, target: string): string {
   return `ids ${first.toString(16).padStart(4, '0')}–${last.toString(16).padStart(4, '0')} to ${target}`;
 }
 
-/** `0x2.0x1` as a guest writes it: `02.1`. */
+/** Converts `0x2.0x1` to the form in a guest: `02.1`. */
 function slotAndFunction(addr: string): string {
   const [slot = '0', fn = '0'] = addr.replaceAll('0x', '').split('.');
   return `${slot.padStart(2, '0')}.${fn}`;

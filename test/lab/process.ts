@@ -1,9 +1,9 @@
 /**
- * Starting other programs: the lab is mostly that. A program is an argument vector, never a line for a shell.
+ * Starts other programs. A program is an argument vector, never a line for a shell.
  */
 import { spawn } from 'node:child_process';
 
-/** What the person at the keyboard can mend: one clear line, no stack. */
+/** An error that the user can correct: one line, without a stack trace. */
 export class LabError extends Error {
   override readonly name = 'LabError';
 }
@@ -23,13 +23,13 @@ export interface RunOptions {
   readonly limitSeconds?: number;
   /** The program gets this terminal instead of pipes; stdout and stderr come back empty. */
   readonly terminal?: boolean;
-  /** Kills the program when it fires. */
+  /** Kills the program when it is aborted. */
   readonly signal?: AbortSignal;
 }
 
 const signalCodes: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGKILL: 137, SIGTERM: 143 };
 
-/** Runs `argv` to its end. Throws LabError only if it cannot be started or takes too long; a bad exit code is a result. */
+/** Runs `argv` to its end. Throws LabError only if it cannot be started or takes too long, not for its exit code. */
 export function run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
   const [file, ...args] = argv;
   if (file === undefined) throw new LabError('nothing to run');
@@ -70,13 +70,13 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
         );
       } else resolve(result);
     });
-    // A program that ends without reading its input is judged by its exit code, not by our broken pipe.
+    // If a program ends without reading its input, its exit code counts, not the broken pipe.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
 }
 
-/** Runs `argv` and gives its standard output; any exit code but 0 is a LabError with the last thing it said. */
+/** Runs `argv` and returns its standard output; any exit code except 0 is a LabError with its last line. */
 export async function output(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(argv, options);
   if (result.code !== 0) {

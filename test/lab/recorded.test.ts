@@ -1,4 +1,4 @@
-/** The recording of virsh that the tests without the lab use, held against the real one. */
+/** Compares the recording of virsh, which tests without the lab use, with the real virsh. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DOMAINS, RECORDED } from '../libvirt/recorded-virsh.js';
 import { domainXml } from './facts/fact.js';
@@ -25,9 +25,9 @@ const lines = (text: string): string[] =>
     .sort();
 
 describe('virsh', () => {
-  it.for(Object.entries(RECORDED))('prints for %s what is recorded', async ([command, output]) => {
+  it.for(Object.entries(RECORDED))('prints the recorded output for %s', async ([command, output]) => {
     const { stdout } = await lab.run(['virsh', '--quiet', '--connect', 'qemu:///system'], { input: `${command}\n` });
-    // Other tests leave domains; virsh repeats what it is asked behind its prompt.
+    // Other tests leave domains; virsh repeats commands behind its prompt.
     const isOurs = (line: string) => DOMAINS.some(({ uuid }) => line.startsWith(uuid));
     const ours = lines(stdout).filter((line) => (command === 'uri' ? !line.startsWith('virsh # ') : isOurs(line)));
     expect(ours).toEqual(lines(output));

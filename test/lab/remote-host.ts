@@ -1,6 +1,6 @@
 /**
- * A machine as Ansible knows them: an sshd on loopback, Python, dpkg, and a libvirt. It is this machine in namespaces of its
- * own, where nothing that is written stays, beside a lab whose libvirtd it takes for its own.
+ * A managed machine for Ansible: an sshd on loopback, Python, dpkg, and a libvirt. It is this machine in separate
+ * namespaces, which discard all writes, with the libvirtd of a lab.
  */
 
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { Lab } from './lab.js';
 import { output } from './process.js';
 import { rootPath } from './rootfs.js';
 
-/** What a host writes is in memory: its packages, its state, and where daemons have their sockets. */
+/** Keeps the writes of a host in memory: its packages, its state, and the sockets of daemons. */
 const mounts = `mount -t tmpfs -o mode=755 tmpfs /mnt
 for folder in usr etc var; do
   mkdir -p /mnt/$folder/upper /mnt/$folder/work
@@ -21,7 +21,7 @@ done
 for folder in /usr/local/bin /run; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
 mkdir -p /run/sshd /run/libvirt`;
 
-/** The lab's virsh, by the lab's loader and libraries: this machine may have none. */
+/** Runs the lab's virsh with the lab's loader and libraries, since this machine may have none. */
 function virshScript(): string {
   const root = rootPath();
   const libraries = `${root}/usr/lib/x86_64-linux-gnu`;
@@ -35,7 +35,7 @@ export class RemoteHost implements AsyncDisposable {
     readonly lab: Lab,
     readonly jail: Jail,
     private readonly relay: Server,
-    /** Where its sshd listens, on loopback. */
+    /** Port of its sshd on loopback. */
     readonly port: number,
   ) {}
 
@@ -68,7 +68,7 @@ export class RemoteHost implements AsyncDisposable {
   }
 }
 
-/** Makes the keys of hosts and of who may log in to them. */
+/** Makes the keys of hosts and of their users. */
 export async function makeKeys(folder: string): Promise<void> {
   requirePrograms({ sshd: 'openssh-server', ssh: 'openssh-client', 'ansible-playbook': 'ansible-core' });
   for (const name of ['id', 'host']) {

@@ -17,10 +17,10 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 });
 
-describe('what libvirt stored and printed in between', () => {
+describe('a rewritten domain as libvirt stores and prints it', () => {
   const plain = titled([...sampleCases(), ...random, ...sampleCases().slice(0, 2).map(withMachineSmmu)]);
 
-  it.for(plain)('is reverted to what it printed before: %s', async ([, each], { task }) => {
+  it.for(plain)('is reverted to the former output of libvirt: %s', async ([, each], { task }) => {
     const original = await definedAs(lab, each.xml);
     const rewritten = await rewrite(original, each.options);
     expect(await revert(rewritten), 'without libvirt').toBe(original);
@@ -31,7 +31,7 @@ describe('what libvirt stored and printed in between', () => {
   });
 
   it.for(titled(sampleCases()))(
-    'and was in another hand before, is reverted to what libvirt makes the same of: %s',
+    'is reverted to equivalent XML if the original was written differently: %s',
     async ([, each], { task }) => {
       const original = await definedAs(lab, each.xml);
       const dump = await definedAs(lab, await rewrite(inAnotherHand(original), each.options));
@@ -41,7 +41,7 @@ describe('what libvirt stored and printed in between', () => {
   );
 
   it.for(titled(sampleCases()))(
-    'and got devices in between, is reverted to what libvirt changes no more: %s',
+    'is reverted to a domain that libvirt does not change, if devices were added in between: %s',
     async ([, each], { task }) => {
       const original = await definedAs(lab, each.xml);
       const more = Array.from(
@@ -53,7 +53,7 @@ describe('what libvirt stored and printed in between', () => {
       const reverted = await revert(dump);
       task.meta.lab = { defined: 3 };
       expect(reverted).not.toMatch(/vsmmu/);
-      // Where what came has taken the old place of a host device, libvirt chooses a new one, on a port more if it must.
+      // If a new device has the former address of a host device, libvirt chooses a new address, on another port if necessary.
       const awaiting = parseDomain(reverted).hostDevices.filter((device) => device.awaitsAddress).length;
       const added = controllers(await definedAs(lab, reverted)).length - controllers(reverted).length;
       expect(added, 'libvirt fills no gap').toBeLessThanOrEqual(awaiting);
@@ -61,7 +61,7 @@ describe('what libvirt stored and printed in between', () => {
   );
 
   it.for(titled(sampleCases()))(
-    'is reverted to expander buses made by hand that were planned anew: %s',
+    'is reverted to the hand-made expander buses that --relayout replaced: %s',
     async ([, each], { task }) => {
       const original = await definedAs(lab, await withBridgesByHand(each));
       const options = [...each.options, '--relayout'];
@@ -69,7 +69,7 @@ describe('what libvirt stored and printed in between', () => {
       expect(await revert(relaid), 'without libvirt').toBe(original);
       const dump = await definedAs(lab, relaid);
       expect(await revert(dump)).toBe(original);
-      // In another hand, and with less said, and with a device that gets its place from libvirt.
+      // Written differently and with fewer attributes, and with a device that gets its address from libvirt.
       const [, bus, slot, func] =
         /<source>\s*<address [^>]*bus='0x(..)' slot='0x(..)' function='0x(.)'/.exec(original) ?? [];
       const bypassing = [...options, '--bypass', `0000:${bus}:${slot}.${func}`];
@@ -80,7 +80,7 @@ describe('what libvirt stored and printed in between', () => {
     },
   );
 
-  it('is a domain that libvirt takes, where it had no addresses before', async ({ task }) => {
+  it('is reverted to a domain that libvirt accepts, if the original had no addresses', async ({ task }) => {
     const { xml, options } = sampleCases()[0] as Case;
     const bare = xml
       .replace(/ *<address type='pci'[^>]*\/>\n/g, '')
@@ -94,12 +94,12 @@ describe('what libvirt stored and printed in between', () => {
   });
 });
 
-describe('a domain that somebody changed after us', () => {
+describe('a domain that a user changed after a rewrite', () => {
   const [{ xml, options }] = sampleCases() as [Case];
-  /** A virtual function beside one that the sample has. */
+  /** A virtual function next to one that the sample has. */
   const more = `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x31' slot='0x10' function='0x4'/></source></hostdev>`;
 
-  it('has a further expander bus where one is full, one fewer once it is laid out anew, and libvirt takes both', async ({
+  it('gets a second expander bus if one is full, and a single one after --relayout, and libvirt accepts both', async ({
     task,
   }) => {
     const narrow = [...options, '--bus-window', '2'];
@@ -117,7 +117,7 @@ describe('a domain that somebody changed after us', () => {
     task.meta.lab = { defined: 3 };
   });
 
-  it('and took out our record, is reverted by force to one that libvirt takes', async ({ task }) => {
+  it('is reverted with --force to one that libvirt accepts, if the record was removed', async ({ task }) => {
     const spare = [...options, '--spare-ports', '1'];
     const dump = await definedAs(lab, await rewrite(await definedAs(lab, xml), spare));
     const foreign = dump.replace(/ *<vsmmu:placement[\s\S]*<\/vsmmu:placement>\n/, '');
@@ -139,7 +139,7 @@ function withMachineSmmu({ title, xml, options }: Case): Case {
   };
 }
 
-/** The domain of a case as somebody made expander buses in it by hand, and put an emulated device on one, where QEMU refuses it. */
+/** The domain of a case with hand-made expander buses, one of which has an emulated device, which QEMU refuses. */
 async function withBridgesByHand({ xml, options }: Case): Promise<string> {
   const rewritten = await rewrite(xml, [...options, '--spare-ports', '1']);
   const hasExpanderBus = rewritten
@@ -154,7 +154,7 @@ async function withBridgesByHand({ xml, options }: Case): Promise<string> {
   return hasExpanderBus.replace(/(<rng [\s\S]*?<address [^>]*bus=')[^']*/, `$1${spare}`);
 }
 
-/** The same domain with ports and expander buses of which libvirt knows the rest itself. */
+/** The same domain without the attributes of ports and expander buses that libvirt adds itself. */
 function sayingLess(xml: string): string {
   return xml
     .replace(/\s*<model name='(pxb-pcie|pcie-root-port|x3130-upstream|xio3130-downstream)'\/>/g, '')
@@ -168,7 +168,7 @@ function controllers(xml: string): string[] {
     .sort();
 }
 
-/** The same domain as no libvirt would print it. */
+/** The same domain in a form that libvirt does not print. */
 function inAnotherHand(xml: string): string {
   return xml
     .replaceAll("'", '"')

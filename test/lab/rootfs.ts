@@ -1,6 +1,6 @@
 /**
- * The lab's root file system: Debian unstable with libvirt, QEMU and, in /srv/guest, what a guest is made of.
- * It is made once for a recipe, whole or not at all, and never written to afterwards.
+ * The lab's root file system: Debian unstable with libvirt, QEMU and, in /srv/guest, the programs of a guest.
+ * It is made once per recipe, completely or not at all, and never written to afterwards.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -27,23 +27,23 @@ const packages = [
   'xz-utils',
 ];
 
-/** Everything that decides what the root holds, but for the mirror it comes from: a change makes a new root. */
+/** Everything that determines the content of the root, except the mirror: a change makes a new root. */
 const recipe = JSON.stringify({ suite, packages, configFiles, guest: guestRecipe, layout: 1 });
 const key = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
 
 export interface Root {
-  /** The root file system, on the machine. */
+  /** Path of the root file system on the machine. */
   readonly path: string;
-  /** Lets the next user make a new root. */
+  /** Releases the lock, so that another process can make a new root. */
   release(): Promise<void>;
 }
 
-/** Where the root of today's recipe is, or will be. */
+/** Path of the root of the current recipe, whether or not it exists. */
 export function rootPath(): string {
   return join(cacheFolder(), `root-${key}`);
 }
 
-/** The root, made first if it is not there; `say` gets a line for what takes long. Throws LabError. */
+/** Opens the root, and makes it if necessary; `say` gets a line for each slow step. Throws LabError. */
 export async function openRoot(say: (line: string) => void): Promise<Root> {
   requireMachine();
   const path = rootPath();
@@ -96,14 +96,14 @@ async function make(path: string, say: (line: string) => void): Promise<void> {
   await rename(unfinished, path);
 }
 
-/** The machine's way to the mirror, and no daemon started by a package's installation. */
+/** Configures apt as on the machine, and prevents that the installation of packages starts daemons. */
 async function writeConfig(root: string, mirror: Mirror): Promise<void> {
   await mkdir(join(root, 'etc/apt/apt.conf.d'), { recursive: true });
   await writeFile(join(root, 'etc/apt/apt.conf.d/00machine'), mirror.aptConf);
   await writeFile(join(root, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 });
 }
 
-/** Removes roots of other recipes and unfinished ones. The caller has the lock to itself, so nothing of them is in use. */
+/** Removes roots of other recipes and unfinished ones. The caller holds the exclusive lock, so none is in use. */
 async function removeOthers(): Promise<void> {
   for (const name of await readdir(cacheFolder())) {
     if (name.startsWith('root-')) await rm(join(cacheFolder(), name), { recursive: true, force: true });

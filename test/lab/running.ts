@@ -1,25 +1,25 @@
-/** The lab that `up` leaves running, from one command to the next. */
+/** The lab that `up` leaves running for later commands. */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from './cache.js';
 
 interface Running {
-  /** First process of its jail. */
+  /** Process ID of the first process of its jail. */
   readonly pid: number;
-  /** When that process began, in clock ticks since boot (proc(5), stat): a number that comes twice is no lab of ours. */
+  /** Start time of that process in clock ticks since boot (proc(5), stat), which detects a reused process ID. */
   readonly started: string;
 }
 
-/** Where it is written down; the emulated host (test/accel) has a record of its own. */
+/** Path of the record; the emulated host (test/accel) has its own. */
 const recordPath = (name = 'running.json'): string => join(cacheFolder(), name);
 
-/** Remembers a lab by the first process of its jail. */
+/** Records a lab by the first process of its jail. */
 export function remember(pid: number, record?: string): void {
   const running: Running = { pid, started: startOf(pid) ?? '' };
   writeFileSync(recordPath(record), `${JSON.stringify(running)}\n`);
 }
 
-/** The first process of the lab that is running, if one is. */
+/** Returns the first process of the running lab, if there is one. */
 export function runningPid(record?: string): number | undefined {
   if (!existsSync(recordPath(record))) return undefined;
   const { pid, started } = JSON.parse(readFileSync(recordPath(record), 'utf8')) as Running;

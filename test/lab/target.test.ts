@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab[Symbol.asyncDispose]());
 
-it('the libvirt and the QEMU of the lab, asked what they can do, can do what today’s upstream can', async () => {
+it('the libvirt and QEMU of the lab have the capabilities of the current upstream', async () => {
   const installed: Installed = {
     schema: () => lab.jail.output(['cat', ...SCHEMA_FILES]),
     smmuHelp: () => lab.jail.output(['qemu-system-aarch64', '-M', 'virt', '-device', 'arm-smmuv3,help']),

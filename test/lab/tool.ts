@@ -1,4 +1,4 @@
-/** Programs of ours inside a lab: there they find libvirt, and libvirt them. */
+/** Runs vsmmu inside a lab, with access to its libvirt. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
@@ -12,13 +12,13 @@ import { output, type Result, type RunOptions } from './process.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Where the tool is in a lab, and the host that it is told to be on. */
+/** Folder of vsmmu in a lab, and the host that it uses. */
 const folder = '/tmp/vsmmu';
 export const sysfs = '/tmp/host/sys';
 
 /** The standalone executable in a lab, with a captured host's /sys beside it. */
 export class Tool {
-  /** What every command needs here: no KVM, another host, a folder that can be written. */
+  /** Options that every command needs here: no KVM, a captured host. */
   readonly here = ['--connect', 'qemu:///system', '--sysfs', sysfs, '--force-tcg'];
   readonly path = `${folder}/bin/vsmmu`;
 
@@ -37,7 +37,7 @@ export class Tool {
     return this.lab.run([this.path, ...args], options);
   }
 
-  /** Runs a line of a shell on a terminal, with a person at it who answers the first prompt. */
+  /** Runs a shell command on a terminal, and answers its first prompt. */
   async atTerminal(
     line: string,
     { prompt, answer, env = {} }: { prompt: RegExp; answer: () => string | Promise<string>; env?: NodeJS.ProcessEnv },
@@ -72,13 +72,13 @@ async function unpack(lab: Lab, archive: readonly string[], target: string): Pro
   }
 }
 
-/** A connection of ours to the lab's libvirt, which lives in the lab. */
+/** A connection of vsmmu to the lab's libvirt, which runs in the lab. */
 export interface RemoteConnection extends AsyncDisposable {
-  /** Calls a method of it: its answer, or `{error, codes, message}`. */
+  /** Calls a method of the connection. Returns its result, or `{error, codes, message}`. */
   call(method: string, ...args: readonly unknown[]): Promise<unknown>;
 }
 
-/** What a call gives that fails. */
+/** The result of a failed call. */
 export interface Failure {
   readonly error: string;
   readonly codes: readonly string[];

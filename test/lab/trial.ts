@@ -1,4 +1,4 @@
-/** One domain's way through libvirt: given as a user has it, rewritten, defined, read back, made a command line of. */
+/** Tests one domain with libvirt: defines it, rewrites it, defines the result, and makes its command line. */
 import type { Plan } from '../../src/generated/plan.js';
 import type { GuestView as Prediction } from '../../src/guest/predict.js';
 import { type PciLayout, parseArgv, pciLayout, type QemuOption } from './argv.js';
@@ -10,19 +10,19 @@ import { LabError } from './process.js';
 import { planOf, rewrite } from './vsmmu.js';
 
 export interface Trial {
-  /** As libvirt printed it before. */
+  /** The dump of libvirt before the rewrite. */
   readonly original: string;
   readonly plan: Plan;
   readonly prediction: Prediction;
-  /** As the tool wrote it. */
+  /** The output of vsmmu. */
   readonly rewritten: string;
-  /** As libvirt prints that. */
+  /** The dump of libvirt after it defined that output. */
   readonly dump: string;
 }
 
 /**
- * Defines the case's domain, so that it is a user's own, rewrites what libvirt prints of it, and defines the result with
- * `--validate`. Leaves no domain behind. Throws LabError with the words of who refused.
+ * Defines the case's domain, rewrites its dump, and defines the result with
+ * `--validate`. Leaves no domain behind. Throws LabError with the message of a refusal.
  */
 export async function tryDomain(lab: Lab, { xml, options }: Case): Promise<Trial> {
   const original = await definedAs(lab, xml);
@@ -32,7 +32,7 @@ export async function tryDomain(lab: Lab, { xml, options }: Case): Promise<Trial
   return { original, plan, prediction, rewritten, dump };
 }
 
-/** What libvirt prints of a domain once it is defined; it is undefined again. */
+/** Returns the dump of a domain after libvirt defined it, and undefines it again. */
 export async function definedAs(lab: Lab, xml: string): Promise<string> {
   const uuid = await define(lab, xml);
   const dump = await virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid]);
@@ -40,7 +40,7 @@ export async function definedAs(lab: Lab, xml: string): Promise<string> {
   return dump;
 }
 
-/** Defines a domain and gives its UUID. */
+/** Defines a domain and returns its UUID. */
 export async function define(lab: Lab, xml: string): Promise<string> {
   await virsh(lab, ['define', '--validate', '/dev/stdin'], xml);
   const name = /<name>([^<]*)<\/name>/.exec(xml)?.[1] ?? '';
@@ -58,7 +58,7 @@ export async function commandLine(lab: Lab, xml: string): Promise<{ options: Qem
   return { options, layout: pciLayout(options) };
 }
 
-/** Runs virsh and gives what it prints. Throws LabError with its first words when it fails. */
+/** Runs virsh and returns its output. Throws LabError with its first line if it fails. */
 export async function virsh(lab: Lab, args: readonly string[], input?: string): Promise<string> {
   const { code, stdout, stderr } = await lab.virsh(args, input === undefined ? {} : { input });
   if (code !== 0) throw new LabError(`virsh ${args[0]}: ${stderr.trim().replaceAll('\n', '; ')}`);

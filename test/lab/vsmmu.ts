@@ -1,28 +1,28 @@
-/** The tool itself, run as its users run it: the standalone executable. */
+/** Runs vsmmu as users do: the standalone executable. */
 import type { Plan } from '../../src/generated/plan.js';
 import type { GuestView as Prediction } from '../../src/guest/predict.js';
 import { ownExecutable } from './executable.js';
 import { LabError, run } from './process.js';
 
-/** Where the tool finds the host and what it is told: `['--sysfs', DIR, '--spare-ports', '2']`. */
+/** Options of vsmmu, such as `['--sysfs', DIR, '--spare-ports', '2']`. */
 export type ToolOptions = readonly string[];
 
-/** `vsmmu rewrite`: the domain as it comes out. Throws LabError with the tool's own line when it refuses. */
+/** `vsmmu rewrite`: returns the rewritten domain. Throws LabError with the message of a refusal. */
 export async function rewrite(xml: string, options: ToolOptions): Promise<string> {
   return await vsmmu(['rewrite', '--force-tcg', '--quiet', ...options], xml);
 }
 
-/** `vsmmu revert`: the domain as it was. */
+/** `vsmmu revert`: returns the reverted domain. */
 export async function revert(xml: string, options: ToolOptions = []): Promise<string> {
   return await vsmmu(['revert', '--quiet', ...options], xml);
 }
 
-/** `vsmmu attach`: the device to be plugged in. */
+/** `vsmmu attach`: returns the device to plug in. */
 export async function attach(xml: string, bdf: string, options: ToolOptions): Promise<string> {
   return await vsmmu(['attach', '--quiet', ...options, '-', bdf], xml);
 }
 
-/** `vsmmu plan --json` of the same: the plan, and the guest that comes of it. */
+/** `vsmmu plan --json`: returns the plan and the predicted guest. */
 export async function planOf(xml: string, options: ToolOptions): Promise<{ plan: Plan; guest: Prediction }> {
   const json = await vsmmu(['plan', '--json', '--force-tcg', '--quiet', ...options], xml);
   return JSON.parse(json) as { plan: Plan; guest: Prediction };

@@ -1,4 +1,4 @@
-/** What a connection makes of virsh's answers, and how it starts virsh. */
+/** How a connection reads the output of virsh, and how it starts virsh. */
 import { chmodSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -12,7 +12,7 @@ const [vm, vm2, , one] = DOMAINS;
 const start = (): RecordedVirsh => withRecordedVirsh(({ name }) => `<domain>${name}</domain>\n`);
 
 describe('the list of domains', () => {
-  it('has them by their names, all shut off and persistent', async () => {
+  it('has their names, all shut off and persistent', async () => {
     start();
     await using libvirt = openLibvirt(URI);
     const list = await libvirt.list();
@@ -27,7 +27,7 @@ describe('the list of domains', () => {
     ['state paused', '--state-paused', { state: 'paused' }],
     ['a managed save', '--all --with-managed-save', { managedSave: true }],
     ['snapshots', '--all --with-snapshot', { snapshots: true }],
-  ])('gives %s to that domain alone', async (_, filter, expected) => {
+  ])('gives %s to the right domain only', async (_, filter, expected) => {
     start().answer(`list --uuid ${filter}`, `${vm2.uuid}\n`);
     await using libvirt = openLibvirt(URI);
     const list = await libvirt.list();
@@ -35,7 +35,7 @@ describe('the list of domains', () => {
     expect(list.find(({ uuid }) => uuid === vm.uuid)).not.toMatchObject(expected);
   });
 
-  it('calls every further state other, and a domain that is not defined not persistent', async () => {
+  it('has the state other for all further states, and marks undefined domains as not persistent', async () => {
     const virsh = start();
     for (const filter of ['--state-shutoff', '--persistent']) virsh.answer(`list --uuid --all ${filter}`, '\n');
     await using libvirt = openLibvirt(URI);
@@ -56,7 +56,7 @@ describe('a command', () => {
     expect(virsh.asked()).toEqual([`dumpxml ${vm.uuid}${flags}`]);
   });
 
-  it('defines without libvirt’s schema where that is asked for', async () => {
+  it('defines without the schema of libvirt on request', async () => {
     const virsh = start();
     await using libvirt = openLibvirt(URI);
     await libvirt.define('<domain/>', { validate: false });
@@ -64,7 +64,7 @@ describe('a command', () => {
     expect(virsh.asked()[0]).toMatch(/^define \/proc\//);
   });
 
-  it('lists the snapshots with memory, a name per line', async () => {
+  it('lists the snapshots with memory, one name per line', async () => {
     start().answer(`snapshot-list ${one.uuid} --active --name`, 'before update\nlater\n\n');
     await using libvirt = openLibvirt(URI);
     expect(await libvirt.snapshotsWithMemory(one.uuid as never)).toEqual(['before update', 'later']);
@@ -82,7 +82,7 @@ describe('a command', () => {
     });
   });
 
-  it('that virsh cannot note in its history succeeds', async () => {
+  it('succeeds if virsh cannot write it to its history', async () => {
     start().complain('uri', "error: Failed to create '/dev/null/libvirt/virsh': Not a directory");
     await using libvirt = openLibvirt(URI);
     expect(await libvirt.uri()).toBe(URI);
@@ -97,7 +97,7 @@ describe('a command', () => {
     expect(virsh.asked()).toEqual(['uri', 'uri', 'uri']);
   });
 
-  it('fails where libvirtd stays away for longer than it may', async () => {
+  it('fails if libvirtd does not return in time', async () => {
     const virsh = start();
     await using libvirt = openLibvirt(URI, { awaySeconds: 0.3 });
     await libvirt.uri();
@@ -110,7 +110,7 @@ describe('a command', () => {
     expect(virsh.asked().length).toBeGreaterThan(2);
   });
 
-  it('fails at once where libvirtd never answered', async () => {
+  it('fails at once if libvirtd never answered', async () => {
     const virsh = start();
     virsh.complain('uri', 'error: failed to connect to the hypervisor');
     await using libvirt = openLibvirt(URI);
@@ -118,7 +118,7 @@ describe('a command', () => {
     expect(virsh.asked()).toEqual(['uri']);
   });
 
-  it('waits for those before it', async () => {
+  it('waits for earlier commands', async () => {
     const virsh = start();
     await using libvirt = openLibvirt(URI);
     const [uri, xml, list] = await Promise.all([libvirt.uri(), libvirt.dumpXml(vm.uuid as never), libvirt.list()]);
@@ -126,7 +126,7 @@ describe('a command', () => {
     expect(virsh.asked()).toHaveLength(2 + Object.keys(RECORDED).length - 1);
   });
 
-  it('has its words whole, whatever is in them', async () => {
+  it('keeps its arguments intact, whatever characters they contain', async () => {
     const recorded = start();
     recorded.answer("list it's a; uri", 'an answer\n');
     const virsh = new Virsh(URI);
@@ -145,7 +145,7 @@ describe('a command', () => {
     await vi.waitFor(() => expect(() => process.kill(pid(), 0)).toThrow(), 10_000);
   });
 
-  it('goes on after a word that it cannot take', async () => {
+  it('can follow one with an invalid argument', async () => {
     start();
     const virsh = new Virsh(URI);
     const limitSeconds = 0.1;
@@ -169,7 +169,7 @@ function withScript(script: string): string {
   return folder;
 }
 
-/** What a connection says of a virsh that ends. */
+/** Returns the error of a connection whose virsh ends. */
 async function lastWords(uri: string, script: string, held?: number): Promise<{ message: string; folder: string }> {
   const folder = withScript(script);
   await using libvirt = openLibvirt(uri, { held });
@@ -212,7 +212,7 @@ describe('virsh is started', () => {
     expect(message).toBe(`${URI}: alive`);
   });
 
-  it('with the open file that it is to hold', async () => {
+  it('with the open file that it must hold', async () => {
     const file = join(temporaryFolder(), 'lock');
     const { message } = await lastWords(
       URI,
@@ -227,18 +227,18 @@ describe('a virsh that ends', () => {
   it.each([
     [126, /^qemu:\/\/\/system: virsh cannot be started/],
     [127, /^qemu:\/\/\/system: virsh is not installed$/],
-  ])('with %i was not started', async (code, message) => {
+  ])('with code %i was not started', async (code, message) => {
     expect((await lastWords(URI, `exit ${code}`)).message).toMatch(message);
   });
 
   it.each([
     ['exit 3', '3'],
     ['kill -KILL $$', 'SIGKILL'],
-  ])('without a word, by %s, is said to have ended', async (script, how) => {
+  ])('without a message, by %s, is reported as ended', async (script, how) => {
     expect((await lastWords(URI, script)).message).toBe(`${URI}: virsh ended (${how})`);
   });
 
-  it('with the connection is gone', async () => {
+  it('with its connection leaves no process', async () => {
     const folder = withScript('echo $$ >pid; exec sleep 600');
     const libvirt = openLibvirt(URI);
     const answer = libvirt.uri().catch((error) => error.diagnostics[0].message);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Editing, editingOf } from '../../src/libvirt/caller.js';
 
-describe('what virsh edits', () => {
+describe('the kind of document that virsh edits', () => {
   it.each<[commandLine: string[], editing: Editing]>([
     [['virsh', 'edit', 'vm'], 'definition'],
     [['/usr/bin/virsh', '-c', 'qemu:///system', '--debug', '0', '-q', 'edit', 'save-image-edit'], 'definition'],
@@ -20,7 +20,7 @@ describe('what virsh edits', () => {
     [['sh', '-c', 'virsh edit vm'], 'file'],
     [['vim', 'virsh'], 'file'],
     [[], 'file'],
-  ])('is told by its command line: %j is for a %s', (argv, editing) => {
+  ])('follows from its command line: %j is for a %s', (argv, editing) => {
     expect(editingOf(argv)).toBe(editing);
   });
 });

@@ -1,4 +1,4 @@
-/** What becomes of a virsh that is not as it should be; test/lab has the real one, with a real libvirtd. */
+/** Connections with a faulty virsh. test/lab uses the real one, with a real libvirtd. */
 import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { asUuid, type DomainUuid, openLibvirt } from '../../src/libvirt/connection.js';
 import { temporaryFolder } from '../cli/run.js';
 
-/** Puts a program called virsh first in PATH until the test ends; undefined: takes every PATH away. */
+/** Puts a fake virsh first in PATH until the test ends; undefined: empties PATH. */
 function withVirsh(script: string | undefined): void {
   const { PATH = '' } = process.env;
   onTestFinished(() => {
@@ -26,13 +26,13 @@ const unreachable = (message: RegExp) => ({
 });
 
 describe('a connection', () => {
-  it('says that there is no virsh', async () => {
+  it('reports a missing virsh', async () => {
     withVirsh(undefined);
     await using libvirt = openLibvirt('qemu:///system');
     await expect(libvirt.list()).rejects.toMatchObject(unreachable(/^qemu:\/\/\/system: virsh is not installed$/));
   });
 
-  it('says that there is a virsh that cannot be executed', async () => {
+  it('reports a virsh that cannot be executed', async () => {
     withVirsh(undefined);
     writeFileSync(join(process.env.PATH ?? '', 'virsh'), '#!/bin/sh\n', { mode: 0o644 });
     await using libvirt = openLibvirt('qemu:///system');
@@ -41,7 +41,7 @@ describe('a connection', () => {
     );
   });
 
-  it('says why virsh could not connect, in its words', async () => {
+  it('reports why virsh could not connect, with its message', async () => {
     withVirsh('echo "error: failed to connect to the hypervisor" >&2; echo "error: no such socket" >&2; exit 1');
     await using libvirt = openLibvirt('qemu:///system');
     await expect(libvirt.uri()).rejects.toMatchObject(
@@ -49,19 +49,19 @@ describe('a connection', () => {
     );
   });
 
-  it('gives up on a virsh that never answers', async () => {
+  it('stops waiting for a virsh that never answers', async () => {
     withVirsh('exec sleep 60');
     await using libvirt = openLibvirt('qemu:///system', { limitSeconds: 0.2 });
     await expect(libvirt.uri()).rejects.toMatchObject(unreachable(/virsh uri took longer than 0\.2 s$/));
   });
 
-  it('gives up on one that says the same for ever', async () => {
+  it('stops a virsh that prints the same text endlessly', async () => {
     withVirsh('exec yes');
     await using libvirt = openLibvirt('qemu:///system', { limitSeconds: 0.2 });
     await expect(libvirt.uri()).rejects.toMatchObject(unreachable(/took longer/));
   });
 
-  it('fails what is asked after its end', async () => {
+  it('fails requests after its end', async () => {
     withVirsh('exec sleep 60');
     const libvirt = openLibvirt('qemu:///system');
     await libvirt.close();
@@ -69,7 +69,7 @@ describe('a connection', () => {
   });
 
   it.each(['', 'vm', '--help', '; quit', "12' --x", '00000000-0000-0000-0000-00000000000g'])(
-    'takes nothing but a UUID for one: %j',
+    'refuses a value that is not a UUID: %j',
     async (text) => {
       withVirsh('exec sleep 60');
       await using libvirt = openLibvirt('qemu:///system');
@@ -78,7 +78,7 @@ describe('a connection', () => {
     },
   );
 
-  it('leaves no file of a domain that it could not define', async () => {
+  it('leaves no temporary file of a domain that it could not define', async () => {
     withVirsh('exit 1');
     const temporary = (): string[] => readdirSync(tmpdir()).filter((name) => /^vsmmu-[0-9a-f]{24}$/.test(name));
     const before = temporary();

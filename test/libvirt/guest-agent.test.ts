@@ -6,7 +6,7 @@ import { runInGuest } from '../../src/libvirt/guest-agent.js';
 const UUID = '00000000-0000-4000-8000-000000000001' as DomainUuid;
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
-/** An agent that gives these answers, one after the other; a real one is asked on the emulated host (test/accel). */
+/** A fake agent with these answers, in order. test/accel uses a real one on the emulated host. */
 function agent(...answers: readonly unknown[]) {
   const asked: Record<string, unknown>[] = [];
   const askAgent = async (_: DomainUuid, command: object): Promise<unknown> => {
@@ -17,7 +17,7 @@ function agent(...answers: readonly unknown[]) {
 }
 
 describe('a script for a guest', () => {
-  it('goes to a shell on standard input, and is waited for', async () => {
+  it('is passed to a shell on standard input, and runs to its end', async () => {
     const guest = agent(
       { return: { pid: 42 } },
       { return: { exited: false } },
@@ -36,11 +36,11 @@ describe('a script for a guest', () => {
   });
 
   it.each([
-    ['no object', [null]],
+    ['a value that is not an object', [null]],
     ['no pid', [{ return: {} }]],
-    ['a pid that is no number', [{ return: { pid: '1; reboot' } }]],
-    ['output that is no text', [{ return: { pid: 1 } }, { return: { exited: true, 'out-data': { length: 9 } } }]],
-  ])('fails where the agent answers with %s', async (_, answers) => {
+    ['a pid that is not a number', [{ return: { pid: '1; reboot' } }]],
+    ['output that is not text', [{ return: { pid: 1 } }, { return: { exited: true, 'out-data': { length: 9 } } }]],
+  ])('fails if the agent answers with %s', async (_, answers) => {
     await expect(runInGuest(agent(...answers), UUID, '')).rejects.toThrow(EnvironmentError);
   });
 });

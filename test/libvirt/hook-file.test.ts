@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { exposedPart, hookScript } from '../../src/libvirt/hook-file.js';
 import { REPOSITORY, type Run, temporaryFolder } from '../cli/run.js';
 
-/** Runs `vsmmu hook install` where libvirt is of a version. */
+/** Runs `vsmmu hook install` for a version of libvirt. */
 function install(version: string, folder: string): Run {
   const bin = temporaryFolder();
   writeFileSync(join(bin, 'virsh'), `#!/bin/sh\necho ${version}\n`);
@@ -16,13 +16,13 @@ function install(version: string, folder: string): Run {
   return { code: status, stdout, stderr };
 }
 
-describe('what others than root may change', () => {
-  it('is none of the system’s files, nor what is not there', () => {
+describe('a file that other users than root can change', () => {
+  it('is not a system file, nor a missing file', () => {
     expect(exposedPart('/etc/passwd')).toBeUndefined();
     expect(exposedPart('/no/where')).toBeUndefined();
   });
 
-  it('is a file that all may write to, and one below such a folder', () => {
+  it('is a file that all users can write, or one below such a folder', () => {
     const folder = temporaryFolder();
     const file = join(folder, 'file');
     writeFileSync(file, '');
@@ -39,20 +39,20 @@ describe('the hook’s script', () => {
     ['12.8.0', 'qemu.d/vsmmu'],
     ['6.4.0', 'qemu'],
     ['5.10.0', 'qemu'],
-  ])('goes, for libvirt %s, to %s', (version, location) => {
+  ])('is installed for libvirt %s as %s', (version, location) => {
     const folder = temporaryFolder();
     expect(install(version, folder).code).toBe(0);
     expect(existsSync(join(folder, location))).toBe(true);
   });
 
-  it('is not written over the only one that an old libvirt takes', () => {
+  it('does not overwrite the only hook that an old libvirt runs', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'qemu'), '#!/bin/sh\nexit 0\n');
     expect(install('6.4.0', folder)).toMatchObject({ code: 1, stderr: expect.stringContaining('hook-foreign') });
     expect(readFileSync(join(folder, 'qemu'), 'utf8')).toBe('#!/bin/sh\nexit 0\n');
   });
 
-  it('has its values as words of a shell, whatever is in them', () => {
+  it('has its values quoted for the shell, whatever they contain', () => {
     const odd = `/it's a "$(touch oops)" \`id\` \\ path`;
     const settings = {
       node: odd,

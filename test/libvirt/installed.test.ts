@@ -3,7 +3,7 @@ import { EnvironmentError, InputError } from '../../src/diagnostics/errors.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import { askTarget, type Installed, readHelp, readSchema, withMachines } from '../../src/libvirt/installed.js';
 
-/** libvirt's schema, as far as it is asked; virtio's options come after, with an `ats` of their own. */
+/** The parts of libvirt's schema that vsmmu reads; virtio's options follow, with their own `ats`. */
 function schema(attributes: readonly string[], more = ''): string {
   const said = attributes.map(
     (name) => `<optional><attribute name="${name}"><ref name="virOnOff"/></attribute></optional>`,
@@ -25,8 +25,8 @@ const machine = (rng: string | undefined, help: string | undefined, machines?: s
   machineHelp: async () => machines,
 });
 
-describe('what the installed libvirt can say is in its schema', () => {
-  it('all of it', () => {
+describe('the attributes that the installed libvirt supports are read from its schema:', () => {
+  it('all attributes', () => {
     const more = '<define name="iommufd"><element name="iommufd"><empty/></element></define><attribute name="iommufd">';
     expect(readSchema(schema(NEW, more))).toEqual({
       name: 'the installed libvirt',
@@ -37,7 +37,7 @@ describe('what the installed libvirt can say is in its schema', () => {
     });
   });
 
-  it('nothing of it, where it says the same words of other devices', () => {
+  it('no attribute, if the same names belong to other devices', () => {
     const { vsmmu, deviceIommufd, domainIommufd } = readSchema(schema(['pciBus']));
     expect({ vsmmu, deviceIommufd, domainIommufd }).toEqual({
       vsmmu: new Set(),
@@ -46,37 +46,37 @@ describe('what the installed libvirt can say is in its schema', () => {
     });
   });
 
-  it('in the spelling of a patched one', () => {
+  it('under the names of a patched libvirt', () => {
     const { vsmmu, dialect } = readSchema(schema(['accel', 'ssidSize']));
     expect([[...vsmmu], dialect]).toEqual([['accel', 'ssidsize'], 'camelCase']);
   });
 });
 
-describe('what the installed QEMU can do is in its help', () => {
-  it('a property a line', () => expect(readHelp(HELP).vsmmu).toEqual(new Set(['accel', 'ats', 'ssidsize'])));
+describe('the properties that the installed QEMU supports are read from its help:', () => {
+  it('one property per line', () => expect(readHelp(HELP).vsmmu).toEqual(new Set(['accel', 'ats', 'ssidsize'])));
 
-  it('nothing, where it has no such device', () => {
+  it('nothing, if it has no such device', () => {
     expect(readHelp("qemu-system-aarch64: Device 'arm-smmuv3' not found").vsmmu).toEqual(new Set());
   });
 });
 
-describe('who is asked', () => {
-  it('nobody, for versions', async () => {
+describe('the software that vsmmu queries is', () => {
+  it('none, if versions are given', async () => {
     const target = await askTarget({ libvirt: '12.1', qemu: '10.2' }, machine(undefined, undefined));
     expect([target.libvirt.name, target.qemu.name]).toEqual(['libvirt 12.1', 'QEMU 10.2']);
   });
 
-  it('the machine, for here', async () => {
+  it('that on this machine, for here', async () => {
     const target = await askTarget({ libvirt: 'here', qemu: 'here' }, machine(schema(NEW), HELP));
     expect([target.libvirt.name, target.qemu.name]).toEqual(['the installed libvirt', 'the installed QEMU']);
   });
 
-  it.each(['libvirt', 'qemu'])('an outside error says what to install where there is no %s', async (which) => {
+  it.each(['libvirt', 'qemu'])('reported with the package to install if %s is missing', async (which) => {
     const asked = { libvirt: undefined, qemu: undefined, [which]: 'here' };
     await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(EnvironmentError);
   });
 
-  it.each(['12', 'there', ''])('nothing but a version or here is taken: %j', async (text) => {
+  it.each(['12', 'there', ''])('refused if the value is not a version or here: %j', async (text) => {
     const asked = { libvirt: text, qemu: undefined };
     await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(InputError);
   });
@@ -92,12 +92,12 @@ none                 empty machine
   const machinesOf = async (help: string | undefined) =>
     (await withMachines(UPSTREAM, machine(undefined, undefined, help))).qemu.machines;
 
-  it('are in its help, a line each', async () => {
+  it('are read from its help, one per line', async () => {
     expect(await machinesOf(MACHINES)).toEqual(new Set(['virt-11.1', 'virt', 'virt-10.0', 'none']));
   });
 
   it.each([undefined, '', 'qemu-system-aarch64: cannot open shared object file\n'])(
-    'are not known from %j',
+    'are unknown from %j',
     async (help) => {
       expect(await machinesOf(help)).toBeUndefined();
     },

@@ -15,7 +15,7 @@ describe('a domain of the local libvirt', () => {
     expect(await hasDomain(URI, name)).toBe(expected);
   });
 
-  it('is not looked for without virsh', async () => {
+  it('is not searched without virsh', async () => {
     const { PATH } = process.env;
     onTestFinished(() => {
       process.env.PATH = PATH;

@@ -67,23 +67,23 @@ while IFS= read -r line; do
 done
 `;
 
-/** The virsh of a test. */
+/** A fake virsh with recorded output. */
 export interface RecordedVirsh {
-  /** What was asked, a command a line. */
+  /** The commands that it got, one per line. */
   asked(): readonly string[];
   /** The arguments of each start. */
   started(): readonly string[];
   /** The XML that was defined. */
   defined(): string | undefined;
-  /** Changes a domain, at once or after it was read once more. */
+  /** Changes a domain, now or after the next read. */
   put(uuid: string, xml: string, when?: 'now' | 'later'): void;
-  /** Has it print a line on standard error before its answer to a command. */
+  /** Makes it print a line on standard error before its output for a command. */
   complain(command: string, line: string, when?: 'always' | 'once'): void;
-  /** Changes what it answers to a command. */
+  /** Changes its output for a command. */
   answer(command: string, output: string): void;
 }
 
-/** Puts it first in PATH until the test ends. @param xmlOf the definition of each domain */
+/** Puts the fake virsh first in PATH until the test ends. @param xmlOf the definition of each domain */
 export function withRecordedVirsh(xmlOf: (domain: (typeof DOMAINS)[number]) => string): RecordedVirsh {
   const folder = temporaryFolder();
   mkdirSync(folder, { recursive: true });

@@ -8,7 +8,7 @@ describe('a libvirt URI', () => {
     ['test:///default', false],
     ['qemu+ssh://host/system', true],
     ['qemu+tls://root@host:16514/system', true],
-  ])('%s is of another machine: %s', (uri, remote) => {
+  ])('%s belongs to another machine: %s', (uri, remote) => {
     expect(isRemote(uri)).toBe(remote);
   });
 
@@ -16,7 +16,7 @@ describe('a libvirt URI', () => {
     ['qemu+ssh://host/system', { host: 'host', user: undefined, port: undefined }],
     ['qemu+ssh://root@host.example:2222/system', { host: 'host.example', user: 'root', port: '2222' }],
     ['qemu+ssh://[fe80::1]/system', { host: 'fe80::1', user: undefined, port: undefined }],
-  ])('%s tells whom to ask by ssh', (uri, target) => {
+  ])('%s contains the target for ssh', (uri, target) => {
     expect(sshTarget(uri)).toEqual(target);
   });
 
@@ -27,7 +27,7 @@ describe('a libvirt URI', () => {
     'qemu+ssh://host;id/system',
     'qemu+ssh://a b/system',
     'qemu:///system',
-  ])('%s gives ssh nothing to run', (uri) => {
+  ])('%s is not passed to ssh', (uri) => {
     expect(() => sshTarget(uri)).toThrow(/names no host to ask/);
   });
 });

@@ -72,8 +72,8 @@ function start(options: readonly string[] = ['--reuid=nobody', '--clear-groups']
   return existsSync(join(cache, 'vsmmu')) ? readdirSync(join(cache, 'vsmmu')) : [];
 }
 
-describe('the compiled code that Node 22 keeps', () => {
-  it('is in the cache of the user, by the version of Node', () => {
+describe('the compile cache of Node 22', () => {
+  it('is in the cache folder of the user, by the version of Node', () => {
     expect(start()).toEqual([expect.stringMatching(`^v${VERSION}-.*-${NOBODY}$`)]);
     expect(start()).toHaveLength(1);
   });
@@ -89,13 +89,13 @@ describe('the compiled code that Node 22 keeps', () => {
     ['the folder in it is of another user', () => inCache((path) => makeFolder(path, 0o755, 0))],
     ['the folder in it is a link', () => inCache((path) => symlinkSync(elsewhere, path))],
     ['the cache is read-only', () => makeFolder(cache, 0o500)],
-  ])('is not kept where %s', (_, prepare) => {
+  ])('is not used if %s', (_, prepare) => {
     prepare();
     expect(start()).toEqual([]);
     expect(readdirSync(home)).toEqual(['.cache']);
   });
 
-  it.each(['/nowhere', '/proc', ''])('does without a home: %j', (HOME) => {
+  it.each(['/nowhere', '/proc', ''])('is not used without a home folder: %j', (HOME) => {
     expect(start(undefined, HOME)).toEqual([]);
   });
 });

@@ -45,7 +45,7 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
     expect(exists(root, HOOK)).toBe(false);
   });
 
-  it('is upgraded, and keeps the policy and an enabled hook as the administrator left them', () => {
+  it('is upgraded, and keeps the policy and an enabled hook of the administrator', () => {
     writeFileSync(join(root.path, 'etc/vsmmu/policy.json'), '{ "sparePorts": 1 }\n');
     root.output('vsmmu', 'hook', 'install', '--quiet', '--hook', 'enforce', '--limit', '7');
     const script = join(root.path, HOOK);
@@ -59,7 +59,7 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
     expect(root.output('vsmmu', 'hook', 'status')).toMatch(/^script .*\nvsmmu +\/usr\/bin\/vsmmu\n/);
   });
 
-  it('answers libvirt through the hook, whatever the environment tells the runtime', () => {
+  it('answers libvirt through the hook, whatever the environment', () => {
     const domain = 'usr/share/vsmmu/samples/domains/virtio-only.xml';
     const start = `BUN_OPTIONS=--version BUN_BE_BUN=1 ${HOOK} vm prepare begin - < /${domain}`;
     expect(root.run('sh', '-c', start)).toEqual({ code: 0, stdout: '', stderr: '' });
@@ -70,14 +70,14 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
     expect(stderr).toMatch(/^vsmmu: "vm" could not be checked: .*sys/);
   });
 
-  it('answers KubeVirt through onDefineDomain, which passes on what is documented and nothing for the runtime', () => {
+  it('answers KubeVirt through onDefineDomain, which passes on only documented variables', () => {
     const call = ['/usr/libexec/vsmmu/onDefineDomain', '--vmi', '{"metadata":{"name":"vm"}}', '--domain', '<domain/>'];
     const answer = root.run('env', 'BUN_BE_BUN=1', 'BUN_OPTIONS=--version', 'VSMMU_LIBVIRT=none', ...call);
     expect(answer).toMatchObject({ code: 2, stdout: '' });
     expect(answer.stderr).toMatch(/^vm:.*VSMMU_LIBVIRT take kubevirt or a version such as 12\.8\.0, not none/);
   });
 
-  it('installs the executable with nothing taken out of it', () => {
+  it('installs the unmodified executable', () => {
     const installed = root.output('sha256sum', '/usr/bin/vsmmu').split(' ')[0];
     expect(installed).toBe(output(['/usr/bin/sha256sum', executable()]).split(' ')[0]);
   });
@@ -116,7 +116,7 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
 });
 
 describe('the packages', () => {
-  it.each([/_amd64\.deb$/, /_arm64\.deb$/])('have no error of lintian: %s', (pattern) => {
+  it.each([/_amd64\.deb$/, /_arm64\.deb$/])('have no lintian errors: %s', (pattern) => {
     const { stdout } = run(['lintian', '--allow-root', packageFile(pattern)], { env: { PATH: '/usr/bin:/bin' } });
     expect(stdout).not.toMatch(/^E:/m);
   });

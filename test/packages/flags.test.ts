@@ -144,7 +144,7 @@ console.log(numberOfDFGCompiles(add) > 0, sum > 0);`;
     expect(readFileSync(ordered.path).equals(readFileSync(program.path))).toBe(false);
   });
 
-  it('are all tried here', () => {
+  it('are all tested here', () => {
     expect(tried.sort()).toEqual([...COMPILE_OPTIONS].sort());
   });
 });

@@ -12,7 +12,7 @@ const pages = manPages(new Date('2026-01-02T00:00:00Z'));
 for (const [name, page] of Object.entries(pages)) writeFileSync(join(folder, name), page);
 
 describe('the man pages', () => {
-  it.each(Object.keys(pages))('have no warning of mandoc: %s', (name) => {
+  it.each(Object.keys(pages))('have no mandoc warnings: %s', (name) => {
     const { stdout } = run(['mandoc', '-T', 'lint', '-W', 'warning', join(folder, name)], {
       env: { PATH: '/usr/bin' },
     });
@@ -27,7 +27,7 @@ describe('the man pages', () => {
 });
 
 describe('the units of samples/systemd', () => {
-  it('have no fault that systemd-analyze verify finds', () => {
+  it('pass systemd-analyze verify', () => {
     const units = ['vsmmu-check.service', 'vsmmu-check.path', 'vsmmu-check.timer'];
     for (const unit of units) {
       const text = readFileSync(join(REPOSITORY, 'samples/systemd', unit), 'utf8');

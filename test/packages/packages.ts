@@ -1,4 +1,4 @@
-/** What `npm run package` made, and programs to try it with. */
+/** Finds the results of `npm run package`, and runs programs to test them. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { ownArchitecture } from '../../bin/build/bun.js';
 import { REPOSITORY } from '../../bin/build/repository.js';
 
-/** What a program printed and how it ended. */
+/** The output of a program and its exit code. */
 export interface Run {
   readonly code: number | null;
   readonly stdout: string;

@@ -10,7 +10,7 @@ const cases = readdirSync(GOLDEN, { withFileTypes: true }).flatMap((entry) =>
   entry.isDirectory() ? [entry.name] : [],
 );
 
-/** What a golden run prints, and what it says with its exit code. */
+/** The expected standard output, standard error and exit code of a golden case. */
 function golden(name: string): {
   readonly command: readonly string[];
   readonly report: string;
@@ -41,7 +41,7 @@ describe.each([
   ['the standalone executable', () => [executable()]],
   ['the npm package, installed offline', () => [process.execPath, npmProgram]],
 ])('%s', (_, program) => {
-  it.each(cases)('prints what the golden run has: %s', (name) => {
+  it.each(cases)('prints the golden output: %s', (name) => {
     const { command, report, stdout } = golden(name);
     const { code, stdout: printed, stderr } = run([...program(), ...command]);
     expect({ report: `${stderr}exit code ${code}\n`, stdout: printed }).toEqual({ report, stdout });
@@ -50,12 +50,12 @@ describe.each([
 
 describe.each([
   ['the standalone executable', () => executable()],
-  ['the npm package, started by its own first line', () => npmProgram],
+  ['the npm package, started by its shebang', () => npmProgram],
 ])('%s', (_, program) => {
   const sample = 'rewrite --quiet --topology samples/hosts/host-a.json samples/domains/ml-train.xml';
   const withNode = { env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` } };
 
-  it('says that standard output is closed', () => {
+  it('reports that standard output is closed', () => {
     const { code, stderr } = run(['/bin/sh', '-c', `"$0" ${sample} >&-`, program()], withNode);
     expect({ code, stderr }).toEqual({
       code: 3,
@@ -104,7 +104,7 @@ describe('the standalone executable', () => {
     ['bunfig.toml', 'preload = ["./other.js"]\n[run]\nbun = true\n'],
     ['package.json', '{"name":"other","type":"commonjs","imports":{"node:fs":"./other.js"}}'],
     ['tsconfig.json', '{"compilerOptions":{"paths":{"node:fs":["./other.js"]}}}'],
-  ])('does not obey %s of the folder it is started in', (file, content) => {
+  ])('ignores %s of its working directory', (file, content) => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, file), content);
     writeFileSync(join(folder, 'other.js'), "process.stdout.write('other'); process.exit(7);\n");
@@ -112,7 +112,7 @@ describe('the standalone executable', () => {
     expect(run([executable(), ...absolute], { cwd: folder })).toEqual(run([executable(), ...absolute]));
   });
 
-  it('needs no newer glibc than 2.17', () => {
+  it('needs at most glibc 2.17', () => {
     const versions = [
       ...output(['objdump', '-T', executable()], { env: { PATH: '/usr/bin:/bin' } }).matchAll(/GLIBC_2\.(\d+)/g),
     ];

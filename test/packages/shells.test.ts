@@ -53,7 +53,7 @@ describe('completion', () => {
     expect(values).toEqual(expected);
   });
 
-  it('in zsh: loads without a word, and is registered', () => {
+  it('in zsh: loads without output, and is registered', () => {
     const script =
       'autoload -Uz compinit; compinit -u -d $HOME/dump; eval "$(vsmmu completion zsh)"; print -r -- $_comps[vsmmu]';
     expect(inShell('zsh', script).trim()).toBe('_vsmmu');

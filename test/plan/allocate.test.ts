@@ -14,7 +14,7 @@ describe('a controller index', () => {
     ['is 1 in a domain without controllers', [], 1],
     ['follows the highest index', [port(1), port(7)], 8],
     ['follows the highest bus in use', [port(1), rng(at(9))], 10],
-    ['fills no gap', [port(1), port(3)], 4],
+    ['does not fill a gap below it', [port(1), port(3)], 4],
   ])('%s', (_title, devices, index) => {
     const give = allocator(...devices);
     expect([give.index(), give.index()]).toEqual([index, index + 1]);
@@ -22,7 +22,7 @@ describe('a controller index', () => {
 });
 
 describe('a slot', () => {
-  it('is the lowest that is free; slot 0 of pcie.0 is never', () => {
+  it('is the lowest free one; slot 0 of pcie.0 is never used', () => {
     const give = allocator(port(1, at(0, 1)), rng(at(0, 3)), expander(5, 200), hostdev(1, at(5, 0)));
     expect([give.slot(ROOT_BUS), give.slot(ROOT_BUS), give.slot(ROOT_BUS)]).toEqual([2, 4, 6]);
     expect([give.slot(5 as ControllerIndex), give.slot(6 as ControllerIndex)]).toEqual([1, 0]);
@@ -30,7 +30,7 @@ describe('a slot', () => {
 });
 
 describe('root ports', () => {
-  it('are packed eight to a slot, and the first function says so', () => {
+  it('are packed eight per slot, and function 0 has multifunction="on"', () => {
     const places = allocator(port(1, at(0, 1))).packedRootSlots(9);
     const written = places.map(({ address, multifunction }) => {
       return `${address.slot}.${address.function}${multifunction ? ' multifunction' : ''}`;
@@ -44,18 +44,23 @@ describe('a chassis', () => {
 
   it.each([
     ['is the index', 4, [port(1), port(2), port(3)], 4],
-    ['is another where a port has that number', 4, [port(1, at(0, 1), 4), port(2), port(3)], 255],
-    ['comes from the top, where no port will get its index', 4, [port(1, at(0, 1), 4), port(2, at(0, 2), 255)], 254],
+    ['is another number if a port has that number already', 4, [port(1, at(0, 1), 4), port(2), port(3)], 255],
+    [
+      'is chosen downwards from 255, where it equals no controller index',
+      4,
+      [port(1, at(0, 1), 4), port(2, at(0, 2), 255)],
+      254,
+    ],
   ])('%s', (_title, index, devices, chassis) => {
     expect(chassisOf(index, ...devices)).toBe(chassis);
   });
 
-  it('is not the index of a port that has none yet: libvirt gives it that', () => {
+  it('is not the index of a port without a chassis, because libvirt will use that index as its chassis', () => {
     const bare = `<controller type='pci' index='2' model='pcie-root-port'/>`;
     expect(chassisOf(2, port(1), bare)).toBe(255);
   });
 
-  it('is given once', () => {
+  it('is assigned once', () => {
     const give = allocator();
     expect([give.chassis(1 as ControllerIndex), give.chassis(1 as ControllerIndex)]).toEqual([1, 255]);
   });

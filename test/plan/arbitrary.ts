@@ -5,7 +5,7 @@ import type { Host } from '../../src/host/host.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 import { arbitraryHost } from '../host/arbitrary.js';
 
-/** Where a device is in the guest before anything is planned. */
+/** The position of a device in the input. */
 type Placement =
   | 'nowhere'
   | 'empty-address'
@@ -19,12 +19,12 @@ type Placement =
   | 'missing';
 
 interface HostDeviceSpec {
-  /** Which endpoint of the host, counted round. */
+  /** Index of an endpoint of the host, modulo their number. */
   readonly pick: number;
   readonly element: 'hostdev' | 'interface';
   readonly placement: Placement | 'unassigned';
   readonly driver: 'none' | 'name' | 'iommufd' | 'no-iommufd';
-  /** Whether function 0 of a shared slot is given away, so that the others have none but it. */
+  /** Whether another device takes function 0 of a shared slot. */
   readonly takesFunctionZero: boolean;
 }
 
@@ -34,11 +34,11 @@ interface EmulatedSpec {
 }
 
 interface ExpanderSpec {
-  /** Without an SMMU; with one by hand; with one as an earlier run would have made it. */
+  /** Without an SMMU; with an SMMU that a user added; as an earlier run of vsmmu would have written it, in use or idle. */
   readonly kind: 'numa' | 'hand-made' | 'ours' | 'ours-idle';
   readonly smmu: number;
   readonly ports: number;
-  /** Bus numbers left free above what it has now, or none given at all. */
+  /** Free bus numbers above the current ones; `unnumbered`: the expander bus has no `busNr`. */
   readonly room: number | 'unnumbered';
   readonly values: 'none' | 'off' | 'accel' | 'all';
 }
@@ -47,16 +47,16 @@ interface Style {
   readonly quote: "'" | '"';
   readonly indent: string;
   readonly lineEnd: '\n' | '\r\n';
-  /** How numbers of addresses are written. */
+  /** Whether numbers in addresses are written in octal. */
   readonly octal: boolean;
 }
 
 interface DomainSpec {
   readonly style: Style;
-  /** `none`: as KubeVirt makes them, without controllers and addresses. */
+  /** `none`: without controllers and addresses, as KubeVirt writes domains. */
   readonly controllers: 'some' | 'none';
   readonly ports: number;
-  /** Indexes left out before a port. */
+  /** Numbers of controller indexes to skip before each port. */
   readonly gaps: readonly number[];
   readonly portAddresses: 'packed' | 'own-slots' | 'none';
   readonly chassis: 'index' | 'shifted' | 'none';
@@ -66,18 +66,18 @@ interface DomainSpec {
   readonly hostDevices: readonly HostDeviceSpec[];
   readonly emulated: readonly EmulatedSpec[];
   readonly machineIommu: 'none' | 'machine-wide' | 'pcie.0';
-  /** No cells; a `<numa>` without any; one or two, bound to a node of the host each. */
+  /** No `<numa>`; an empty `<numa>`; one or two cells, each bound to a node of the host. */
   readonly numa: 'none' | 'empty' | 1 | 2;
-  /** Whether QEMU gets an expander bus by hand. */
+  /** Whether `<qemu:commandline>` adds an expander bus. */
   readonly commandline: boolean;
 }
 
-/** A domain, the host that it is for, and a policy. */
+/** A domain, its host and a policy. */
 export interface Case {
   readonly host: Host;
   readonly xml: string;
   readonly policy: Policy;
-  /** The libvirt and the QEMU that it is for. */
+  /** The libvirt and the QEMU that will run the domain. */
   readonly target: Target;
 }
 
@@ -158,14 +158,14 @@ const domain: fc.Arbitrary<DomainSpec> = fc.record({
   commandline: fc.oneof({ weight: 15, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
-/** Today's upstream; patched libvirts of before, with their spelling; a QEMU without command queues. */
+/** Today's upstream; older patched libvirts with other attribute names; a QEMU without command queues. */
 const target: fc.Arbitrary<Target> = often<Target>(
   UPSTREAM,
   { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, dialect: 'camelCase' } },
   { ...UPSTREAM, qemu: qemuOfVersion('11.0') },
 );
 
-/** Policies over all keys; half of them give every value that a vSMMU without a device needs. */
+/** Policies with random values for all keys. Half of them have every value that a vSMMU without a device needs. */
 export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
   const bdfs = host.endpoints.map(({ bdf }) => bdf);
   const values = fc.oneof(
@@ -202,25 +202,25 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
     .map(([keys, given]) => ({ ...DEFAULT_POLICY, ...keys, ...given }) as Policy);
 }
 
-/** Random domains on random hosts, by random policies. */
+/** Random domains on random hosts with random policies. */
 export const arbitraryCase: fc.Arbitrary<Case> = arbitraryHost.chain((host) =>
   fc
     .tuple(domain, arbitraryPolicy(host), target)
     .map(([spec, policy, to]) => ({ host, policy, target: to, xml: new DomainWriter(spec, host).write() })),
 );
 
-/** What somebody does to a domain between two runs. */
+/** An edit of a domain between two runs. */
 export interface Change {
-  /** Whether each of its host devices goes, by turns. */
+  /** Per host device, in rotation: whether it is removed. */
   readonly removed: readonly boolean[];
-  /** Endpoints of the host that come without an address, counted round. */
+  /** Endpoints of the host to add without an address: indexes, modulo their number. */
   readonly added: readonly number[];
-  /** Emulated devices that come without an address. */
+  /** Number of emulated devices to add without an address. */
   readonly disks: number;
   readonly policy: Policy;
 }
 
-/** A case, and what is done to the domain after it was rewritten once. */
+/** A case, and an edit of the domain after its first rewrite. */
 export const arbitraryStory: fc.Arbitrary<Case & { readonly change: Change }> = arbitraryCase.chain((first) =>
   fc
     .record({
@@ -232,7 +232,7 @@ export const arbitraryStory: fc.Arbitrary<Case & { readonly change: Change }> = 
     .map((change) => ({ ...first, change })),
 );
 
-/** Carries out a change on a domain's text. */
+/** Applies a change to a domain's text. */
 export function applyChange(xml: string, host: Host, { removed, added, disks }: Change): string {
   let n = 0;
   const less = xml.replace(/[ \t]*<hostdev [\s\S]*?<\/hostdev>\r?\n/g, (whole) =>
@@ -266,7 +266,7 @@ interface Slot {
   readonly slot: number;
 }
 
-/** Writes the domain that a spec describes: what is in it is what libvirt would take, right for QEMU or not. */
+/** Writes the domain that a spec describes. libvirt accepts the domain; QEMU may not. */
 class DomainWriter {
   readonly #spec: DomainSpec;
   readonly #host: Host;
@@ -277,7 +277,7 @@ class DomainWriter {
     numa: [],
     'pci-bridge': [],
   };
-  /** Functions taken, by slot. */
+  /** Functions in use, by slot. */
   readonly #functions = new Map<string, Set<number>>();
   readonly #shareable: Slot[] = [];
   readonly #portSlots: Slot[] = [];
@@ -329,7 +329,7 @@ class DomainWriter {
     return this.#lines.map((line) => line + this.#spec.style.lineEnd).join('');
   }
 
-  /** Each cell's memory is of one node of the host. */
+  /** Binds the memory of each cell to one node of the host. */
   #bindCells(): void {
     const { numa } = this.#spec;
     this.#open('numatune', {});
@@ -497,7 +497,7 @@ class DomainWriter {
       case 'beside-port':
         return this.#withRoom(this.#portSlots);
       case 'missing':
-        // A bus that no controller makes: libvirt adds it.
+        // No controller provides this bus: libvirt adds one.
         return { bus: Math.min(200, this.#nextIndex + 4) + this.#nextMissing++, slot: 0 };
       default:
         return undefined;
@@ -508,7 +508,7 @@ class DomainWriter {
     return slots.findLast(({ bus, slot }) => (this.#functions.get(`${bus}:${slot}`)?.size ?? 0) < 8);
   }
 
-  /** The lowest function that is free; with `leaveZero` not 0, which the next one may take. */
+  /** Returns the lowest free function. With `leaveZero`, function 0 stays free for a later device. */
   #take(at: Slot, leaveZero = false): Address {
     const key = `${at.bus}:${at.slot}`;
     const taken = this.#functions.get(key) ?? new Set();

@@ -18,7 +18,7 @@ const hostWith = (spec: Partial<DeviceSpec> = {}, ...more: readonly DeviceSpec[]
 
 const rootPort = `    <controller type='pci' index='1' model='pcie-root-port'><address type='pci' bus='0' slot='1'/></controller>\n`;
 
-/** A domain as it runs: rewritten with this policy. */
+/** A running domain, which was rewritten with this policy. */
 function running(policy: Partial<Policy>, devices = hostdev(THERE), host = hostWith()): string {
   const xml = domainXml(rootPort + devices);
   return rewrite(parseDomain(xml), planned(xml, host, policy).plan);
@@ -35,7 +35,7 @@ function attach(xml: string, host: Host, policy: Partial<Policy> = {}, bdf = NEW
 
 const bar32 = (size: number): Bar => ({ index: 0, size, kind: 'memory', bits: 32, prefetchable: false });
 
-describe('a device is plugged in', () => {
+describe('attach puts a device', () => {
   it('on the free port with the lowest index behind the vSMMU of its own SMMU', () => {
     const xml = running({ sparePorts: 2 });
     const [, spare] = [
@@ -50,21 +50,21 @@ describe('a device is plugged in', () => {
     });
   });
 
-  it('without asking for iommufd where all host devices have it', () => {
+  it('without an iommufd attribute if the domain has iommufd for all host devices', () => {
     expect(attach(running({ sparePorts: 1, iommufd: 'domain' }), hostWith())).toMatchObject({ iommufd: false });
   });
 
-  it('without 64-bit prefetchable BARs on any port that keeps memory, since firmware keeps 2 MiB of the other kind', () => {
+  it('without 64-bit prefetchable BARs on any port that reserves memory, since firmware reserves 2 MiB of the other memory', () => {
     const host = hostWith({ bars: [bar32(2 ** 20), { ...bar32(2 ** 20), index: 1 }] });
     expect(attach(running({ sparePorts: 1 }), host)).toMatchObject({ bdf: NEW });
   });
 
-  it('on no port that keeps none: Linux would take the memory of its neighbours', () => {
+  it('on no port that reserves no memory: Linux would take memory from neighbouring devices', () => {
     const xml = running({ sparePorts: 1, spareMemory: 0 });
     expect(attach(xml, hostWith())).toContain('rewrite it with --spare-ports 1 --spare-memory 1M');
   });
 
-  it('with large BARs on the port that keeps least of those that keep enough', () => {
+  it('with large BARs on the port with the smallest sufficient reserve', () => {
     const xml = running({ sparePorts: 2, spareMemory: '256G' });
     const second = xml.replace("value='274877906944'", "value='68719476736'");
     const [first, other] = [xml, second].map((text) => attach(text, hostWith({ bars: [bar64(64 * GIB)] })));
@@ -76,17 +76,17 @@ describe('a device is plugged in', () => {
   });
 });
 
-describe('a device is not plugged in, and the message says why and what to do:', () => {
+describe('attach refuses a device, and the message says why and what to do:', () => {
   const spare = { sparePorts: 1 } as const;
   const port = { bdf: '0000:01:00.1', group: 2, bridge: true };
 
   it.each<[string, Host, Partial<Policy>, string]>([
     ['the host does not have it', hostOf(1, [{ bdf: THERE }]), spare, 'is not on this host'],
     ['it is a PCI bridge', hostWith({ bridge: true }), spare, 'it is a PCI bridge'],
-    ['it is in no group', hostWith({ group: null }), spare, 'is in no IOMMU group'],
+    ['it is in no IOMMU group', hostWith({ group: null }), spare, 'is in no IOMMU group'],
     ['it is behind no SMMU', hostWith({ smmu: null }), spare, 'it is behind no SMMU; attach it without an address'],
     [
-      'it is not alone in its group',
+      'it shares its IOMMU group',
       hostWith({}, port),
       spare,
       'its IOMMU group 2 also has the bridge 0000:01:00.1; 0000:01:00.1 has no ACS',
@@ -104,19 +104,19 @@ describe('a device is not plugged in, and the message says why and what to do:',
       `the expander bus of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 --spare-memory 1M and restart it`,
     ],
     [
-      'no port keeps memory for its BAR',
+      'no port reserves enough memory for its BAR',
       hostWith({ bars: [bar64(128 * GIB)] }),
       spare,
       'it needs 128G of 64-bit prefetchable memory, and no free port reserves more than 1M; rewrite it with --spare-ports 1 --spare-memory 128G',
     ],
     [
-      'no port keeps enough memory for its BARs, rounded up together',
+      'no port reserves enough memory for the rounded sum of its BARs',
       hostWith({ bars: [bar64(64 * GIB), { ...bar64(GIB), index: 2 }] }),
       { ...spare, spareMemory: '64G' },
       'it needs 128G of 64-bit prefetchable memory, and no free port reserves more than 64G',
     ],
     [
-      'its other memory fits nowhere',
+      'its memory that is not 64-bit prefetchable fits behind no port',
       hostWith({ bars: [bar32(2 ** 24)] }),
       spare,
       'add it to the domain before the guest starts',
@@ -125,11 +125,11 @@ describe('a device is not plugged in, and the message says why and what to do:',
     expect(attach(running(policy), host)).toEqual(expect.stringContaining(expected));
   });
 
-  it('it is in the domain already', () => {
+  it('the domain has it already', () => {
     expect(attach(running(spare), hostWith(), {}, THERE)).toContain('the domain has it already');
   });
 
-  it('the policy leaves it out', () => {
+  it('the bypass list of the policy contains it', () => {
     expect(attach(running(spare), hostWith(), { bypass: [NEW as Bdf] })).toContain('on the bypass list of the policy');
   });
 

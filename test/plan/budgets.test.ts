@@ -4,7 +4,7 @@ import { type DeviceSpec, domainXml, hostdev, hostOf, refusals } from './build.j
 
 const VALUES: Partial<Policy> = { ats: 'off', ril: 'on', ssidsize: 0, oas: 44, cmdqv: 'off' };
 
-/** So many devices, each in a host slot of its own, dealt out to the SMMUs in turn. */
+/** `count` devices, each in its own slot of the host, distributed over the SMMUs in turn. */
 function devices(count: number, smmus: number): DeviceSpec[] {
   return Array.from({ length: count }, (_, n) => ({
     bdf: `0000:${(1 + n).toString(16).padStart(2, '0')}:00.0`,
@@ -23,8 +23,8 @@ const rootPorts = (count: number, first = 1): string =>
     return `    <controller type='pci' index='${first + n}' model='pcie-root-port'><address type='pci' bus='0' slot='${slot}' function='${func}'/></controller>\n`;
   }).join('');
 
-describe('what does not suffice is told with its sum, its takers and what would save some', () => {
-  it('bus numbers, for spare ports: the most of them that would fit', () => {
+describe('the message about an exhausted resource lists the sum, the consumers and a way to save, for', () => {
+  it('bus numbers used by spare ports: the largest number of spare ports that fits', () => {
     const found = refused(8, devices(8, 8), { sparePorts: 31 });
     expect(found.find(({ code }) => code === 'bus-numbers-exhausted')).toMatchObject({
       code: 'bus-numbers-exhausted',
@@ -35,19 +35,19 @@ describe('what does not suffice is told with its sum, its takers and what would 
     });
   });
 
-  it('bus numbers, for wide windows: the widest that would fit', () => {
+  it('bus numbers used by wide windows: the widest window that fits', () => {
     const [only] = refused(4, devices(4, 4), { busWindow: 70 });
     expect(only).toMatchObject({ code: 'bus-numbers-exhausted', hint: '--bus-window 62 saves 32, which is enough' });
   });
 
-  it('bus numbers, for an expander bus a device: what one expander bus an SMMU would save, enough or not', () => {
+  it('bus numbers used by one expander bus per device: how many one expander bus per SMMU saves, enough or not', () => {
     const hints = refused(4, devices(126, 4), { grouping: 'device' }).map(({ code, hint }) => [code, hint]);
     expect(hints).toContainEqual(['bus-numbers-exhausted', '--grouping smmu saves 122, which is enough']);
     expect(hints).toContainEqual(['slots-exhausted', '--grouping smmu saves 122, which is enough']);
     expect(hints).toContainEqual(['vsmmus-exhausted', '--grouping smmu saves 122, which is enough']);
   });
 
-  it('bus numbers, for functions of one host device: what one guest slot for them would save', () => {
+  it('bus numbers used by functions of one host device: how many a shared guest slot saves', () => {
     const specs = devices(16, 16).flatMap(({ bdf, smmu = 0 }) =>
       Array.from({ length: 8 }, (_, f) => ({ bdf: bdf.replace(/0$/, String(f)), smmu })),
     );
@@ -60,7 +60,7 @@ describe('what does not suffice is told with its sum, its takers and what would 
     });
   });
 
-  it('controller indexes, which a high one in the domain uses up', () => {
+  it('controller indexes, if the domain has a controller with a high index', () => {
     const controller = rootPorts(1, 250);
     const found = refused(3, devices(3, 3), { sparePorts: 1 }, controller).find(({ code }) => code.includes('index'));
     expect(found).toMatchObject({
@@ -95,7 +95,7 @@ describe('what does not suffice is told with its sum, its takers and what would 
     ]);
   });
 
-  it('nothing is told where all of it suffices', () => {
+  it('nothing, if every resource suffices', () => {
     expect(refused(16, devices(40, 16), { sparePorts: 1 })).toEqual([]);
   });
 });

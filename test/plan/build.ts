@@ -7,7 +7,7 @@ import { Host } from '../../src/host/host.js';
 import { type Planned, type PlanOptions, plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 
-/** A host device for a test: what is not said is as a device of its own group behind the first SMMU has it. */
+/** A host device for a test. By default it is alone in its IOMMU group, behind the first SMMU. */
 export interface DeviceSpec {
   readonly bdf: string;
   readonly smmu?: number | null;
@@ -22,7 +22,7 @@ export interface DeviceSpec {
 
 export const smmuName = (n: number): string => `smmu3.0x${(0x10000000 + n * 0x1000000).toString(16).padStart(16, '0')}`;
 
-/** A host with so many SMMUs and these devices. */
+/** A host with this number of SMMUs and these devices. */
 export function hostOf(smmus: number, devices: readonly DeviceSpec[]): Host {
   return new Host({
     version: 1,
@@ -50,12 +50,12 @@ export function hostOf(smmus: number, devices: readonly DeviceSpec[]): Host {
   });
 }
 
-/** A 64-bit prefetchable BAR of so many bytes. */
+/** A 64-bit prefetchable BAR of this size in bytes. */
 export function bar64(size: number): Bar {
   return { index: 0, size, kind: 'memory', bits: 64, prefetchable: true };
 }
 
-/** The `<hostdev>` of a host device; `inner` goes before its source, `after` behind it. */
+/** The `<hostdev>` of a host device; `inner` goes before its `<source>`, `after` behind it. */
 export function hostdev(bdf: string, inner = '', after = ''): string {
   const [, domain, bus, slot, func] = /^(\w+):(\w+):(\w+)\.(\d)$/.exec(bdf) ?? [];
   return `    <hostdev mode='subsystem' type='pci' managed='yes'>
@@ -84,7 +84,7 @@ ${devices}  </devices>
 `;
 }
 
-/** A plan, or the findings that refused it. */
+/** A plan, or the diagnostics that refuse it. */
 export function tryPlan(
   xml: string,
   host: Host,
@@ -99,7 +99,7 @@ export function tryPlan(
   }
 }
 
-/** The findings that refuse a plan: those that are errors. */
+/** The errors that refuse a plan. */
 export function refusals(
   xml: string,
   host: Host,
@@ -110,7 +110,7 @@ export function refusals(
   return 'plan' in result ? [] : result.filter(({ severity }) => severity === 'error');
 }
 
-/** A plan that is known to be possible. */
+/** The plan for a domain; throws if it is refused. */
 export function planned(xml: string, host: Host, policy: Partial<Policy> = {}, options: PlanOptions = {}): Planned {
   const result = tryPlan(xml, host, policy, options);
   if ('plan' in result) return result;

@@ -16,7 +16,7 @@ function assign(requests: readonly WindowRequest[], devices: readonly string[] =
   return assignIn(new PciTree(domainWith(...devices)), requests, { buses, libvirt });
 }
 
-/** The bus numbers, with the windows in the order of the requests. */
+/** Assigns bus numbers; the windows are in the order of the requests. */
 function assignIn(tree: PciTree, requests: readonly WindowRequest[], root: RootDemand, window?: number | 'auto') {
   const numbers = assignBusNumbers(tree, requests, root, window);
   return { ...numbers, windows: requests.map((request) => numbers.windows.get(request)) };
@@ -31,9 +31,9 @@ const repeat = (count: number, request: WindowRequest) => Array.from({ length: c
 
 describe('new expander buses', () => {
   it.each([
-    ['one with a port takes the two topmost numbers', [fresh(2)], [254]],
-    ['one without a port starts at 254, since busNr ends there', [fresh(1)], [254]],
-    ['the last is topmost', [fresh(3), fresh(2), fresh(4)], [247, 250, 252]],
+    ['one with a port gets the two highest numbers', [fresh(2)], [254]],
+    ['one without a port starts at 254, the highest busNr', [fresh(1)], [254]],
+    ['the last one has the highest numbers', [fresh(3), fresh(2), fresh(4)], [247, 250, 252]],
     ['sixteen with a port each', repeat(16, fresh(2)), Array.from({ length: 16 }, (_, i) => 224 + 2 * i)],
   ])('%s', (_title, requests, numbers) => {
     const assigned = assign(requests);
@@ -42,19 +42,19 @@ describe('new expander buses', () => {
   });
 
   it.each<[title: string, requests: WindowRequest[], window: number | 'auto', numbers: number[]]>([
-    ['have the window that was asked for', repeat(3, fresh(2)), 9, [229, 238, 247]],
-    ['have what they need where the window is less', [fresh(5)], 2, [251]],
-    ['have nine by default', repeat(3, fresh(2)), 'auto', [229, 238, 247]],
-    ['have what they need by default where that is more', [fresh(12), fresh(2)], 'auto', [235, 247]],
-    ['have fewer by default where nine do not fit', repeat(30, fresh(2)), 'auto', nthOf(30, 8)],
-    ['have what they need by default where no more fits', repeat(124, fresh(2)), 'auto', nthOf(124, 2)],
+    ['have the requested window', repeat(3, fresh(2)), 9, [229, 238, 247]],
+    ['have what they need if the window is smaller', [fresh(5)], 2, [251]],
+    ['have a window of nine by default', repeat(3, fresh(2)), 'auto', [229, 238, 247]],
+    ['have what they need by default if that is more', [fresh(12), fresh(2)], 'auto', [235, 247]],
+    ['have smaller windows by default if nine do not fit', repeat(30, fresh(2)), 'auto', nthOf(30, 8)],
+    ['have what they need by default if no more fits', repeat(124, fresh(2)), 'auto', nthOf(124, 2)],
   ])('%s', (_title, requests, window, numbers) => {
     const { windows, fits } = assignIn(new PciTree(domainWith()), requests, { buses: 0, libvirt: 0 }, window);
     expect(windows.map((each) => each?.busNr)).toEqual(numbers);
     expect(fits).toBe(true);
   });
 
-  it('leave the numbers above one that is there to it', () => {
+  it('leave the numbers above an existing expander bus to that one', () => {
     const tree = new PciTree(domainWith(expander(1, 200), port(2, at(1)), expander(3, 254)));
     const { windows } = assignIn(tree, [kept(1, 2), fresh(2)], { buses: 0, libvirt: 0 }, 'auto');
     expect(windows).toEqual([
@@ -64,9 +64,9 @@ describe('new expander buses', () => {
   });
 
   it.each([
-    ['below one that is there', [expander(9, 254)], [252]],
-    ['between two, where there is room', [expander(8, 100), expander(9, 200)], [254]],
-    ['below two that leave one number free', [expander(8, 252), expander(9, 255 - 1)], [250]],
+    ['below an existing one', [expander(9, 254)], [252]],
+    ['above two existing ones, if there is room', [expander(8, 100), expander(9, 200)], [254]],
+    ['below two existing ones that leave one number free', [expander(8, 252), expander(9, 255 - 1)], [250]],
     [
       'in a gap of the right size',
       [expander(7, 249), expander(8, 252), port(10, at(8)), expander(9, 254), port(11, at(9))],
@@ -79,23 +79,23 @@ describe('new expander buses', () => {
   });
 });
 
-describe('what pcie.0 needs below the lowest expander bus', () => {
+describe('the number of buses of pcie.0, below the lowest expander bus,', () => {
   // 256 = 1 for pcie.0, 4 in reserve, 200 for an expander bus, and 51 more.
   it.each([
-    ['fits to the last number', 51, 0, true],
-    ['is one too many', 52, 0, false],
-    ['counts the ports that libvirt adds', 26, 25, true],
-    ['counts them to the last', 26, 26, false],
+    ['may use the last free number', 51, 0, true],
+    ['may not exceed the free numbers by one', 52, 0, false],
+    ['includes the ports that libvirt adds', 26, 25, true],
+    ['includes the last port that libvirt adds', 26, 26, false],
   ])('%s', (_title, buses, libvirt, fits) => {
     expect(assign([fresh(200)], [], buses, libvirt).fits).toBe(fits);
   });
 
-  it('needs no reserve where no expander bus is new', () => {
+  it('needs no reserve if no expander bus is new', () => {
     expect(assign([kept(1, 1)], [expander(1, 20)], 19).fits).toBe(true);
     expect(assign([kept(1, 1)], [expander(1, 20)], 20).fits).toBe(false);
   });
 
-  it('is told with who takes how many', () => {
+  it('is reported with the count of each consumer', () => {
     const { ledger } = assign([fresh(100), fresh(100), fresh(100)], [], 5, 3);
     expect(ledger.map(({ consumer, count }) => `${count} ${consumer}`)).toEqual([
       '1 pcie.0 itself',
@@ -109,19 +109,19 @@ describe('what pcie.0 needs below the lowest expander bus', () => {
   });
 });
 
-describe('an expander bus that is there', () => {
+describe('an existing expander bus', () => {
   it('keeps its number', () => {
     const assigned = assign([kept(1, 2), fresh(2)], [expander(1, 100), port(2, at(1))]);
     expect(first(assigned)).toEqual([100, 254]);
   });
 
   it.each([
-    ['up to the next', [expander(1, 100), expander(2, 102)], 2, []],
-    ['not over the next', [expander(1, 100), expander(2, 102)], 3, ['bus-window-too-small']],
+    ['up to the next expander bus', [expander(1, 100), expander(2, 102)], 2, []],
+    ['not beyond the next expander bus', [expander(1, 100), expander(2, 102)], 3, ['bus-window-too-small']],
     ['up to 255', [expander(1, 254)], 2, []],
-    ['not over 255', [expander(1, 254)], 3, ['bus-window-too-small']],
+    ['not beyond 255', [expander(1, 254)], 3, ['bus-window-too-small']],
     [
-      'not with the number of another',
+      'not if another one has its number',
       [expander(1, 100), expander(2, 100)],
       1,
       ['bus-window-too-small', 'bus-window-too-small'],
@@ -130,13 +130,13 @@ describe('an expander bus that is there', () => {
     expect(codes(assign([kept(1, needed)], devices))).toEqual(expected);
   });
 
-  it('is held to its window when nobody asks for it, too', () => {
+  it('may not exceed its window even if the plan does not use it', () => {
     expect(codes(assign([], [expander(1, 254), port(2, at(1)), port(3, at(1, 1))]))).toEqual(['bus-window-too-small']);
   });
 });
 
 describe('an expander bus without a number', () => {
-  it('will get the lowest minus 2, after the new ones have theirs', () => {
+  it('will get the lowest number minus 2 from libvirt, after the new ones have numbers', () => {
     const assigned = assign([kept(1, 2), fresh(4), kept(2, 1)], [expander(2, undefined), expander(1, undefined)]);
     expect(first(assigned)).toEqual([250, 252, 248]);
     expect(codes(assigned)).toEqual([]);

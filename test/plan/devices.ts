@@ -1,6 +1,6 @@
 import type { Bar, PciDevice } from '../../src/generated/topology.js';
 
-/** A device of a host with nothing special about it but what is given. */
+/** A device of a host, with default values for what is not given. */
 export function pciDevice(given: Partial<PciDevice>): PciDevice {
   return {
     bdf: '0000:01:00.0' as PciDevice['bdf'],
@@ -20,7 +20,7 @@ export function pciDevice(given: Partial<PciDevice>): PciDevice {
   };
 }
 
-/** A 64-bit prefetchable memory BAR of so many bytes. */
+/** A 64-bit prefetchable memory BAR of this size in bytes. */
 export function largeBar(size: number, index = 0): Bar {
   return { index, size, kind: 'memory', bits: 64, prefetchable: true };
 }

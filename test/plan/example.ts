@@ -2,7 +2,7 @@ import { type Domain, parseDomain } from '../../src/domain/domain.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 
-/** Domains and hosts written by hand, as short as a test's title. */
+/** Short functions that write domains and hosts for tests. */
 
 /** An aarch64 domain with these devices. */
 export function domainWith(...devices: string[]): Domain {
@@ -31,7 +31,7 @@ export const expander = (index: number, busNr: number | undefined, alias = ''): 
   return `<controller type='pci' index='${index}' model='pcie-expander-bus'>${target}${name}${at(0, index)}</controller>`;
 };
 
-/** A host device, by the bus that it has on the host. */
+/** A host device, by its bus number on the host. */
 export const hostdev = (bus: number, rest = ''): string =>
   `<hostdev mode='subsystem' type='pci'><source><address bus='${bus}'/></source>${rest}</hostdev>`;
 
@@ -42,7 +42,7 @@ export const rng = (address = ''): string => `<rng model='virtio'>${address}</rn
 export const vsmmu = (bus: number, values = "accel='on'"): string =>
   `<iommu model='smmuv3'><driver pciBus='${bus}' ${values}/></iommu>`;
 
-/** What there is to say of a device of a host; the rest is usual. */
+/** Properties of a host device that differ from the defaults. */
 export interface Known {
   readonly smmu: number | null;
   readonly group?: number | null;
@@ -51,7 +51,7 @@ export interface Known {
 
 export const smmuName = (n: number): string => `smmu3.0x${(0xc000000 + n * 0x20000).toString(16).padStart(16, '0')}`;
 
-/** A host with so many SMMUs, and a device on each bus that is named; its group is its bus unless told otherwise. */
+/** A host with this number of SMMUs and a device on each given bus. By default the group number is the bus number. */
 export function hostWith(smmus: number, devices: Readonly<Record<number, Known>>): Host {
   return new Host({
     version: 1,

@@ -19,16 +19,16 @@ function hostWithMate(driver: string | null): ReturnType<typeof hostOf> {
 
 const codes = (found: readonly { readonly code: string }[]): string[] => found.map(({ code }) => code);
 
-describe('a group whose other endpoint the domain does not have', () => {
+describe('a group with an endpoint that the domain does not have', () => {
   it.each(['vfio-pci', 'nvgrace_gpu_vfio_pci', 'mlx5_vfio_pci', 'hisi-acc-vfio-pci', 'pds_vfio_pci'])(
-    'is taken where %s holds it; the port above holds nothing back',
+    'is accepted if its driver is %s, whatever the driver of the port above',
     (driver) => {
       const { diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver));
       expect(codes(diagnostics)).not.toContain('group-not-viable');
     },
   );
 
-  it.each(['igb', 'snd_hda_intel', 'pci-stub'])('is warned of where %s holds it', (driver) => {
+  it.each(['igb', 'snd_hda_intel', 'pci-stub'])('gives a warning if its driver is %s', (driver) => {
     const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver));
     expect(diagnostics).toContainEqual(
       expect.objectContaining({ code: 'group-not-viable', message: expect.stringContaining(`${MATE} (${driver})`) }),
@@ -37,20 +37,20 @@ describe('a group whose other endpoint the domain does not have', () => {
   });
 });
 
-/** What the device that vsmmu adds has beside its source. */
+/** Elements of the device that vsmmu adds, except its source. */
 const ADDED = "<alias name='ua-vsmmu-group-0000-31-00-1'/>\n      <address type='unassigned'/>";
 
 describe('with completeGroups', () => {
   const policy = { completeGroups: true };
 
-  it('the domain gets it, unassigned, where a host driver holds it', () => {
+  it('the domain gets the endpoint, unassigned, if a host driver is bound to it', () => {
     const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate('igb'), policy);
     expect(plan.groupMembers).toEqual([MATE]);
     expect(codes(diagnostics)).toContain('group-completed');
     expect(codes(diagnostics)).not.toContain('group-not-viable');
   });
 
-  it('it stands after the last <hostdev>, and the second run changes nothing', () => {
+  it('the endpoint comes after the last <hostdev>, and a second run changes nothing', () => {
     const domain = parseDomain(domainXml(`${hostdev(DEVICE)}    <memballoon model='none'/>\n`));
     const host = hostWithMate('igb');
     const text = rewrite(domain, planned(domain.document.text, host, policy).plan);
@@ -62,7 +62,7 @@ ${hostdev(MATE, '', ADDED)}    <memballoon model='none'/>
     expect(rewrite(parseDomain(text), again)).toBe(text);
   });
 
-  it('it stands before what libvirt prints after hostdevs, where the domain has none', () => {
+  it('the endpoint comes before the elements that libvirt prints after hostdevs, if the domain has no <hostdev>', () => {
     const source = hostdev(DEVICE)
       .replaceAll('hostdev', 'interface')
       .replace(/<interface[^>]*>/, "<interface type='hostdev'>");
@@ -71,29 +71,29 @@ ${hostdev(MATE, '', ADDED)}    <memballoon model='none'/>
     expect(text).toContain(`${hostdev(MATE, '', ADDED)}    <memballoon model='none'/>\n`);
   });
 
-  it.each(['vfio-pci', null])('the domain does not get what VFIO accepts as it is: held by %s', (driver) => {
+  it.each(['vfio-pci', null])('the domain does not get an endpoint that VFIO accepts as it is: driver %s', (driver) => {
     const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(driver), policy);
     expect(plan.changed).toBe(false);
     expect(codes(diagnostics)).toEqual(['group-shared']);
   });
 
-  it('what the domain has already, unassigned, is not added again', () => {
+  it('an unassigned endpoint that the domain has already is not added again', () => {
     const xml = domainXml(hostdev(DEVICE) + hostdev(MATE, '', "<address type='unassigned'/>"));
     expect(planned(xml, hostWithMate('igb'), policy).plan.groupMembers).toEqual([]);
   });
 });
 
-describe('a group that cannot be assigned', () => {
+describe('a group that VFIO cannot assign', () => {
   const errors = (host: ReturnType<typeof hostOf>, policy = {}) =>
     refusals(domainXml(hostdev(DEVICE)), host, policy).map(({ code }) => code);
 
-  it('has a reserved region of type direct, wherever the device would be', () => {
+  it('is one with a reserved region of type direct, wherever the device would be placed', () => {
     const host = hostOf(1, [{ bdf: DEVICE, directRegions: ['0x81000000-0x81ffffff'] }]);
     expect(errors(host)).toEqual(['group-direct-region']);
     expect(errors(host, { bypass: [DEVICE] })).toEqual(['group-direct-region']);
   });
 
-  it('is not needed by a device that is held for the guest', () => {
+  it('is no error for an unassigned device', () => {
     const host = hostOf(1, [{ bdf: DEVICE, directRegions: ['0x81000000-0x81ffffff'] }]);
     const xml = domainXml(hostdev(DEVICE, '', "<address type='unassigned'/>"));
     expect(refusals(xml, host)).toEqual([]);
@@ -105,7 +105,7 @@ it('a PCI bridge as host device is refused', () => {
   expect(refusals(domainXml(hostdev(DEVICE)), host).map(({ code }) => code)).toEqual(['device-bridge']);
 });
 
-it('a device that shares its group with a bridge stays, and the warning names the port without ACS', () => {
+it('a device that shares its group with a bridge stays on pcie.0, and the warning names the port without ACS', () => {
   const { plan, diagnostics } = planned(domainXml(hostdev(DEVICE)), hostWithMate(null));
   expect(plan.changed).toBe(false);
   expect(diagnostics.map(({ message, hint }) => `${message}; ${hint}`)).toEqual([

@@ -10,15 +10,15 @@ import { type Planned, plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 import { pciDevice } from './devices.js';
 
-/** A node of a small host. */
+/** A NUMA node of a small host. */
 export interface NodeSpec {
   readonly cpus?: string;
-  /** It is a Generic Initiator's; of this device, where the host says so. */
+  /** Whether it is the node of a Generic Initiator, and of which `device` if the host links one to it. */
   readonly initiator?: boolean;
   readonly device?: string;
 }
 
-/** Devices by address, each behind an SMMU of its own. */
+/** A host with devices by address, each behind its own SMMU. */
 export function hostOf(
   devices: Readonly<Record<string, Partial<PciDevice>>>,
   nodes: readonly NodeSpec[],
@@ -63,19 +63,19 @@ ${controllers}${hostdevs.join('')}  </devices>
 `;
 }
 
-/** What became of a domain. */
+/** The plan and the rewritten domain. */
 export interface Outcome extends Planned {
   readonly xml: string;
 }
 
-/** Plans and rewrites. */
+/** Plans and rewrites a domain. */
 export function location(xml: string, host: Host, policy: Partial<Policy> = {}): Outcome {
   const domain = parseDomain(xml);
   const planned = plan(domain, host, { ...DEFAULT_POLICY, ...policy });
   return { ...planned, xml: rewrite(domain, planned.plan) };
 }
 
-/** The errors that a domain is refused with; none where it is not. */
+/** The errors for which a domain is refused; empty if it is accepted. */
 export function refusals(xml: string, host: Host, policy: Partial<Policy> = {}): readonly Diagnostic[] {
   try {
     location(xml, host, policy);

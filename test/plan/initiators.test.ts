@@ -13,7 +13,7 @@ const initiators = (device?: string, count = 8): NodeSpec[] =>
   Array.from({ length: count }, () => ({ initiator: true, ...(device && { device }) }));
 
 const devices = { [NIC]: { node: 0 }, [FIRST]: { ...grace, node: 0 }, [SECOND]: { ...grace, node: 1 } };
-/** Each pair of nodes at a distance of its own. */
+/** A different distance for each pair of nodes. */
 const apart = (from: number, to: number): number => (from === to ? 10 : 20 + from + to);
 const inOrder = hostOf(devices, [...sockets, ...initiators(), ...initiators()], apart);
 const linked = hostOf(devices, [...sockets, ...initiators(SECOND), ...initiators(FIRST)], apart);
@@ -32,8 +32,8 @@ describe('the Generic Initiators of a device', () => {
   });
 
   it.for([
-    ['in order where the host links none to a device', inOrder, [10, 11, 12, 13, 14, 15, 16, 17]],
-    ['as the host links them', linked, [2, 3, 4, 5, 6, 7, 8, 9]],
+    ['in order, if the host links no node to a device', inOrder, [10, 11, 12, 13, 14, 15, 16, 17]],
+    ['the nodes that the host links to the device', linked, [2, 3, 4, 5, 6, 7, 8, 9]],
   ] as const)('stand for nodes of the host: %s', ([, host, nodes]) => {
     const { plan } = location(domainOf([SECOND], guest), host);
     expect(plan.numa.initiators.map(({ hostNode }) => hostNode)).toEqual(nodes);
@@ -41,20 +41,20 @@ describe('the Generic Initiators of a device', () => {
 
   it.for<[string, string[], Partial<Policy>]>([
     ['a device whose platform has none', [NIC], {}],
-    ['a device that stays behind no vSMMU', [FIRST], { bypass: [FIRST as PciDevice['bdf']] }],
+    ['a device that is not behind a vSMMU', [FIRST], { bypass: [FIRST as PciDevice['bdf']] }],
     ['initiators: "none"', [FIRST], { initiators: 'none' }],
     ['profile: "none"', [FIRST], { profile: 'none' }],
   ])('are left out for %s', ([, given, policy]) => {
     expect(location(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
   });
 
-  it('stay where a device has some by hand', () => {
+  it('stay if a user has written them', () => {
     const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi nodeset='1'/>");
     const { plan } = location(xml, inOrder);
     expect([plan.devices[0]?.nodeset, plan.numa]).toEqual(['1', { created: null, initiators: [], distances: [] }]);
   });
 
-  it('stay when a second device comes, which gets cells after them', () => {
+  it('stay when a second device is added, whose cells come after them', () => {
     const first = location(domainOf([FIRST], guest), inOrder).xml;
     const hostdev = domainOf([SECOND]).match(/ {4}<hostdev[\s\S]*<\/hostdev>\n/)?.[0] ?? '';
     const both = first.replace('    <iommu', `${hostdev}    <iommu`);
@@ -65,7 +65,7 @@ describe('the Generic Initiators of a device', () => {
     expect(among.map(({ value }) => value)).toEqual([apart(2, 17)]);
   });
 
-  it('keep an acpi-index that is there', () => {
+  it('keep an existing acpi-index', () => {
     const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi index='7'/>");
     expect(location(xml, inOrder).xml).toContain("<acpi index='7' nodeset='2-9'/>");
   });
@@ -77,14 +77,14 @@ describe('the Generic Initiators of a device', () => {
     expect(plan.numa.distances).toHaveLength(81);
   });
 
-  it('are left out with a warning where the guest has no cells', () => {
+  it('are left out with a warning if the guest has no cells', () => {
     const { plan, diagnostics } = location(domainOf([FIRST]), inOrder);
     expect(plan.numa.initiators).toEqual([]);
     const warnings = diagnostics.filter((d) => d.severity === 'warning').map((d) => d.code);
     expect(warnings).toEqual(expect.arrayContaining(['initiators-left-out']));
   });
 
-  it('are made once: the second run changes nothing', () => {
+  it('are added once: a second run changes nothing', () => {
     for (const host of [inOrder, linked]) {
       const { xml } = location(domainOf([FIRST, NIC, SECOND], guest), host);
       expect(location(xml, host).xml).toBe(xml);
@@ -97,13 +97,13 @@ describe('distances', () => {
     location(domainOf([FIRST], content), host).plan.numa.distances.find((d) => d.cell === from && d.sibling === to)
       ?.value;
 
-  it('are those between the nodes that cells stand for, both ways, and 10 for a cell itself', () => {
+  it('are those between the host nodes of the cells, in both directions, and 10 for a cell to itself', () => {
     const { distances } = location(domainOf([FIRST], guest), inOrder).plan.numa;
     expect(distances).toHaveLength(100);
     for (const { cell, sibling, value: found } of distances) expect(found).toBe(apart(cell, sibling));
   });
 
-  it('follow the map from host to guest', () => {
+  it('follow the mapping from host nodes to cells', () => {
     const swapped = guest.replace(/nodeset='(\d)'/g, (_, node) => `nodeset='${1 - Number(node)}'`);
     expect(value(inOrder, 0, 2, swapped)).toBe(apart(1, 2));
   });
@@ -113,7 +113,7 @@ describe('distances', () => {
     expect([value(close, 2, 2), value(close, 2, 3), value(close, 0, 2)]).toEqual([10, 11, 11]);
   });
 
-  it('that the domain gives stay', () => {
+  it('that the domain has already stay', () => {
     const given = guest.replace(
       "memory='1024'/>",
       "memory='1024'><distances><sibling id='0' value='10'/><sibling id='1' value='77'/></distances></cell>",
@@ -125,7 +125,7 @@ describe('distances', () => {
     expect(plan.numa.distances).toHaveLength(98);
   });
 
-  it('leave out cells without memory that stand for no node', () => {
+  it('leave out cells without memory that have no host node', () => {
     const { plan } = location(domainOf([FIRST], only.replace('</numa>', "<cell memory='0'/></numa>")), inOrder);
     expect(plan.devices[0]?.nodeset).toBe('2-9');
     expect(plan.numa.distances).toHaveLength(81);
@@ -144,45 +144,39 @@ describe('a domain is refused', () => {
   const crowded = hostOf(crowd, [...sockets, ...Array.from({ length: 16 }, () => initiators()).flat()]);
 
   it.for<[string, Host, readonly string[], string, string]>([
+    ['if the host links nodes to only some of the devices', partly, [FIRST, SECOND], guest, 'initiator-nodes-partial'],
     [
-      'where the host links nodes to some of the devices only',
-      partly,
-      [FIRST, SECOND],
-      guest,
-      'initiator-nodes-partial',
-    ],
-    [
-      'where the host links fewer nodes to a device than its platform has',
+      'if the host links fewer nodes to a device than its platform has',
       seven,
       [FIRST],
       guest,
       'initiator-nodes-partial',
     ],
-    ['where the host has too few nodes', few, [SECOND], guest, 'initiator-nodes-missing'],
-    ['where the host has none', hostOf(devices, sockets), [FIRST], guest, 'initiator-nodes-missing'],
+    ['if the host has too few nodes', few, [SECOND], guest, 'initiator-nodes-missing'],
+    ['if the host has no such node', hostOf(devices, sockets), [FIRST], guest, 'initiator-nodes-missing'],
     [
-      'where a cell with memory stands for no known node',
+      'if the host node of a cell with memory is unknown',
       inOrder,
       [FIRST],
       guest.replace("'1'/></numatune>", "'0-1'/></numatune>"),
       'numa-node-unknown',
     ],
     [
-      'where two cells stand for one node',
+      'if two cells have the same host node',
       inOrder,
       [FIRST],
       guest.replace("nodeset='1'", "nodeset='0'"),
       'numa-node-shared',
     ],
-    ['where the host does not say a distance', unknown, [FIRST], guest, 'numa-distance-missing'],
+    ['if the host does not report a distance', unknown, [FIRST], guest, 'numa-distance-missing'],
     [
-      'where a cell is bound to a node that the host does not have',
+      'if a cell is bound to a node that the host does not have',
       inOrder,
       [FIRST],
       only.replace("nodeset='0'", "nodeset='99'"),
       'numa-distance-missing',
     ],
-    ['with more cells than QEMU has room for', crowded, Object.keys(crowd), guest, 'numa-cells-exhausted'],
+    ['if it has more cells than QEMU supports', crowded, Object.keys(crowd), guest, 'numa-cells-exhausted'],
   ])('%s', ([, host, given, content, code]) => {
     expect([...new Set(refusals(domainOf(given, content), host).map((d) => d.code))]).toEqual([code]);
     expect(refusals(domainOf(given, content), host, { initiators: 'none' })).toEqual([]);
@@ -190,7 +184,7 @@ describe('a domain is refused', () => {
 });
 
 describe('an <acpi nodeset>', () => {
-  it('whose cells are not there is given anew, with cells and distances', () => {
+  it('whose cells are missing is replaced, with new cells and distances', () => {
     const whole = location(domainOf([FIRST, SECOND], guest), inOrder);
     const stale = domainOf([FIRST, SECOND], guest).replace(/<\/source>/g, "</source><acpi nodeset='40-47'/>");
     const { plan, xml } = location(stale, inOrder);
@@ -199,7 +193,7 @@ describe('an <acpi nodeset>', () => {
     expect(location(xml, inOrder).xml).toBe(xml);
   });
 
-  it('that names a cell that is not there is refused for a device whose platform has none', () => {
+  it('that names a missing cell is refused for a device whose platform has no Generic Initiators', () => {
     const xml = domainOf([NIC], guest).replace('</source>', "</source><acpi nodeset='1-3'/>");
     expect(refusals(xml, inOrder).map(({ message }) => message)).toEqual([
       `the Generic Initiators of ${NIC} are in NUMA cells 2-3, which the guest does not have`,
@@ -207,11 +201,11 @@ describe('an <acpi nodeset>', () => {
   });
 });
 
-describe('the whole host is needed', () => {
+describe('the plan needs all devices of the host', () => {
   it.for<[string, string, Host, boolean]>([
-    ['for a device whose nodes are told by order', FIRST, inOrder, true],
-    ['not for one that the host links nodes to', FIRST, linked, false],
-    ['not for one whose platform has none', NIC, inOrder, false],
+    ['for a device whose nodes are found by order', FIRST, inOrder, true],
+    ['not for a device that the host links nodes to', FIRST, linked, false],
+    ['not for a device whose platform has no Generic Initiators', NIC, inOrder, false],
   ])('%s', ([, bdf, host, needed]) => {
     expect(needsWholeHost(parseDomain(domainOf([bdf])).hostDevices, host, DEFAULT_POLICY)).toBe(needed);
   });

@@ -5,8 +5,8 @@ import type { Policy } from '../../src/plan/policy.js';
 import { type PlainElement, plainTree } from '../xml/libxml2.js';
 
 /**
- * A judge of rewritten domains. It reads both texts again, with libxml2, and computes everything by itself: nothing of
- * the planner is called here, so that a mistake of the planner's is not one of the judge's, too.
+ * Checks rewritten domains independently of the planner. It reads both texts with libxml2 and does not call the planner,
+ * so that it does not share the planner's mistakes.
  */
 
 interface Where {
@@ -27,7 +27,7 @@ interface Controller {
 interface Device {
   readonly element: PlainElement;
   readonly at: Where | undefined;
-  /** The host device that it is. */
+  /** The address of the host device; undefined for an emulated device. */
   readonly bdf: string | undefined;
   readonly unassigned: boolean;
   readonly iommufd: string | undefined;
@@ -38,18 +38,18 @@ interface Iommu {
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** A domain as the judge reads it. */
+/** A domain as the checks read it. */
 export interface Reading {
   readonly controllers: readonly Controller[];
   readonly devices: readonly Device[];
   readonly iommus: readonly Iommu[];
-  /** Whether host devices have iommufd where they do not say otherwise. */
+  /** The default of `iommufd` for host devices of the domain. */
   readonly iommufd: string | undefined;
-  /** The numbers of its NUMA cells, in their order. */
+  /** The ids of its NUMA cells, in document order. */
   readonly cells: readonly number[];
 }
 
-/** C's base 0. */
+/** Parses a number as C's `strtol` with base 0. */
 function number(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   return /^0[0-7]+$/.test(text) ? Number(`0o${text.slice(1)}`) : Number(text);
@@ -122,7 +122,7 @@ const nameOf = ({ bus, slot, func }: Where) => `${bus}:${slot}.${func}`;
 const isExpander = ({ model }: Controller) => model === 'pcie-expander-bus';
 const isPort = ({ model }: Controller) => model === 'pcie-root-port' || model === 'pcie-switch-downstream-port';
 
-/** The expander bus that a bus is below, or 0 for `pcie.0`, where libvirt puts what is not there. */
+/** Returns the expander bus above a bus, or 0 for `pcie.0`. libvirt adds a missing controller to `pcie.0`. */
 function rootOf(bus: number, { controllers }: Reading): number {
   let index = bus;
   for (let depth = 0; depth < 300; depth++) {
@@ -134,7 +134,7 @@ function rootOf(bus: number, { controllers }: Reading): number {
   return 0;
 }
 
-/** Devices and controllers for which libvirt will look for a place. */
+/** Counts devices and controllers to which libvirt will assign an address. */
 function homeless({ devices }: Reading): number {
   const wants = ({ element, at, bdf, unassigned }: Device) => {
     if (at || unassigned) return false;
@@ -155,7 +155,7 @@ const highestIndex = ({ controllers, devices }: Reading): number =>
 const occupied = ({ controllers, devices }: Reading): Where[] =>
   [...controllers, ...devices].flatMap(({ at }) => (at ? [at] : []));
 
-/** What is wrong with an output by itself: what QEMU or the guest would fail on. */
+/** Lists the errors of an output by itself, on which QEMU or the guest would fail. */
 export function wrongWith(output: Reading, host: Host, target: Target = UPSTREAM): string[] {
   return [
     ...wrongNumbers(output),
@@ -187,7 +187,7 @@ function wrongBusNumbers(output: Reading): string[] {
   const numbered = expanders.flatMap(({ index, busNr }) =>
     busNr === undefined ? [] : [{ index, first: busNr, needs: 1 + below(index) }],
   );
-  // What has no number gets the lowest in use minus 2, by index (libvirt 12.8).
+  // An expander bus without a number gets the lowest number in use minus 2, in the order of indexes (libvirt 12.8).
   for (const { index, busNr } of expanders.toSorted((a, b) => a.index - b.index)) {
     if (busNr !== undefined) continue;
     numbered.push({ index, first: Math.min(256, ...numbered.map((w) => w.first)) - 2, needs: 1 + below(index) });
@@ -207,7 +207,7 @@ function wrongBusNumbers(output: Reading): string[] {
   return wrong;
 }
 
-/** libvirt takes no gap in the numbers of cells, QEMU no Generic Initiator of a cell that is not there. */
+/** libvirt refuses gaps in the ids of cells; QEMU refuses a Generic Initiator with a missing cell. */
 function wrongCells({ cells, devices }: Reading): string[] {
   const nodesets = devices.flatMap(({ element }) => child(element, 'acpi')?.attributes.nodeset ?? []);
   const named = nodesets.flatMap((set) => {
@@ -279,7 +279,7 @@ function wrongBehindVsmmus(output: Reading, host: Host, { qemu }: Target): strin
   return wrong;
 }
 
-/** What is wrong with an output as an answer to an input: what moved that must not, what was numbered wrongly. */
+/** Lists the errors of an output compared with its input: wrong moves and wrong numbers. */
 export function wrongChanges(before: Reading, after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
   const gone: readonly string[] = plan.orphaned.groupMembers;
   const left = { ...before, devices: before.devices.filter(({ bdf }) => !gone.includes(bdf ?? '')) };
@@ -295,7 +295,7 @@ export function wrongChanges(before: Reading, after: Reading, plan: Plan, host: 
 function wrongNewControllers(before: Reading, after: Reading): string[] {
   const wrong: string[] = [];
   const old = before.controllers;
-  // A pcie-root that nobody wrote is there all the same; it is written where it is to say its pcihole64.
+  // A pcie-root exists even if the input does not contain it. The output contains it if it needs a pcihole64.
   const fresh = after.controllers.filter((c) => c.model !== 'pcie-root' && !old.some((o) => o.index === c.index));
   const indexes = fresh.map((c) => c.index).sort((a, b) => a - b);
   const first = highestIndex(before) + 1;
@@ -312,7 +312,7 @@ function wrongNewControllers(before: Reading, after: Reading): string[] {
       wrong.push(`controller ${was.index} is another`);
     } else if (was.busNr !== undefined && is.busNr !== was.busNr) wrong.push(`busNr of ${was.index} changed`);
   }
-  // A port without a chassis gets its index (libvirt 12.8), and so do those that fill gaps.
+  // libvirt uses the index of a port as its chassis if it has none (libvirt 12.8), also for ports that fill gaps.
   const chassisOf = (reading: Reading) => {
     const ports = reading.controllers.filter(isPort);
     const known = new Set(reading.controllers.map((c) => c.index));
@@ -325,7 +325,7 @@ function wrongNewControllers(before: Reading, after: Reading): string[] {
   return wrong;
 }
 
-/** Emulated devices and controllers stay, but for a function that becomes 0, and for what is behind an accelerated vSMMU. */
+/** Emulated devices and controllers stay, except a function that becomes 0 and devices behind an accelerated vSMMU. */
 function wrongMoves(before: Reading, after: Reading, groupMembers: readonly string[]): string[] {
   const wrong: string[] = [];
   const hadZero = new Set(occupied(before).flatMap((w) => (w.func === 0 ? [`${w.bus}:${w.slot}`] : [])));
@@ -371,7 +371,7 @@ function wrongSlots(before: Reading, after: Reading): string[] {
     if (!functions.includes(0) && (had === undefined || had.includes(0)))
       wrong.push(`slot ${slot} lost its function 0`);
   }
-  // By name, not by place: members of a device's group come and go with it.
+  // By host address, not by position: members of a device's group are added and removed with it.
   const wasAt = (bdf: string) => before.devices.find((d) => d.bdf === bdf)?.at;
   for (const { bdf, at } of after.devices) {
     if (bdf === undefined || !at) continue;
@@ -381,7 +381,7 @@ function wrongSlots(before: Reading, after: Reading): string[] {
     const stayed = was && was.bus === at.bus && was.slot === at.slot;
     if (!stayed && !(bus && isPort(bus) && at.slot === 0)) wrong.push(`${bdf} moved to ${nameOf(at)}, on no port`);
   }
-  // Functions of one slot that go to one SMMU stay together, with their numbers.
+  // Functions of one slot whose SMMU is the same stay together, with their function numbers.
   for (const [i, a] of after.devices.entries()) {
     for (const b of after.devices.slice(i + 1)) {
       const [fromA, fromB] = [wasAt(a.bdf ?? ''), wasAt(b.bdf ?? '')];
@@ -393,7 +393,7 @@ function wrongSlots(before: Reading, after: Reading): string[] {
       if (same && fromA.func < fromB.func !== a.at.func < b.at.func) wrong.push(`${a.bdf} and ${b.bdf} changed order`);
     }
   }
-  // More than one function in a slot: function 0 says so.
+  // If a slot has more than one function, function 0 has multifunction="on".
   for (const { at, element } of after.devices) {
     if (at?.func !== 0 || (old.get(`${at.bus}:${at.slot}`)?.length ?? 0) > 1) continue;
     const others = occupied(after).filter((w) => w.bus === at.bus && w.slot === at.slot).length;
@@ -403,7 +403,7 @@ function wrongSlots(before: Reading, after: Reading): string[] {
   return wrong;
 }
 
-/** With `completeGroups`, everything that a host driver holds in the group of a given device is in the domain. */
+/** With `completeGroups`, the domain has every endpoint in the group of its devices that is bound to a host driver. */
 function incompleteGroups(all: readonly Device[], host: Host, policy: Policy): string[] {
   if (!policy.completeGroups) return [];
   const has = new Set(all.map((d) => d.bdf));
@@ -414,7 +414,7 @@ function incompleteGroups(all: readonly Device[], host: Host, policy: Policy): s
   return held.flatMap(({ bdf }) => (has.has(bdf) ? [] : [`${bdf} is held by a host driver and not in the domain`]));
 }
 
-/** The plan says of each device what the output does, and what host and policy ask for. */
+/** Checks the verdict of the plan for each device against the output, the host and the policy. */
 function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): string[] {
   const wrong: string[] = [];
   const groupMembers: readonly string[] = plan.groupMembers;
@@ -474,7 +474,7 @@ function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): 
   return wrong;
 }
 
-/** Ports behind vSMMUs that libvirt would give to something else than a host device of that SMMU. */
+/** Ports behind vSMMUs on which libvirt would put anything but a host device of that SMMU. */
 function exposedPorts(before: Reading, after: Reading, policy: Policy): string[] {
   const free = (reading: Reading) => {
     const used = new Set(occupied(reading).map((w) => w.bus));
@@ -498,7 +498,7 @@ function exposedPorts(before: Reading, after: Reading, policy: Policy): string[]
   return wrong;
 }
 
-/** Lines of the input that no rule touches and that are not in the output, in order. */
+/** Lines of the input that no rule changes and that are missing in the output, in order. */
 export function lostLines(input: string, output: string): string[] {
   const touched = /<(?:domain|address|driver|\/?iommu|pcihole64|qemu:property|\/?vsmmu:\w+)\b/;
   const lines = output.split('\n');

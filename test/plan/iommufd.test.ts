@@ -6,7 +6,7 @@ import { domainXml, hostdev, hostOf, planned } from './build.js';
 
 const DOMAIN: Partial<Policy> = { iommufd: 'domain' };
 const [A, B, C] = ['0000:01:00.0', '0000:02:00.0', '0000:02:00.1'] as const;
-/** A device alone in its group, and two that share one and so stay on pcie.0. */
+/** A device alone in its group, and two devices that share a group and therefore stay on pcie.0. */
 const host = hostOf(1, [
   { bdf: A, group: 1 },
   { bdf: B, group: 2 },
@@ -24,29 +24,29 @@ function run(xml: string, policy: Partial<Policy> = {}) {
 const drivers = (text: string): string[] => text.match(/<driver [^>]*iommufd[^>]*>/g) ?? [];
 
 describe('iommufd', () => {
-  it('is given to each placed device, and to no other', () => {
+  it('is added to each placed device, and to no other device', () => {
     const { text } = run(domainXml([A, B, C].map((bdf) => hostdev(bdf)).join('')));
     expect(drivers(text)).toEqual(["<driver iommufd='yes'/>"]);
     expect(text).not.toContain('<iommufd');
   });
 
-  it('joins what a <driver> says already', () => {
+  it('is added to an existing <driver>', () => {
     const { text } = run(domainXml(hostdev(A, "<driver name='vfio' model='nvgrace_gpu_vfio_pci'/>")));
     expect(drivers(text)).toEqual(["<driver name='vfio' model='nvgrace_gpu_vfio_pci' iommufd='yes'/>"]);
   });
 
-  it('is inherited where the domain has it for all', () => {
+  it('is inherited if the domain has it for all devices', () => {
     const { text } = run(domainXml(hostdev(A), "  <iommufd enabled='yes' fdgroup='x'/>\n"));
     expect(drivers(text)).toEqual([]);
     expect(text).toContain("  <iommufd enabled='yes' fdgroup='x'/>\n");
   });
 
-  it("is not inherited where the domain says 'no' for all", () => {
+  it("is not inherited if the domain has 'no' for all devices", () => {
     const { text } = run(domainXml(hostdev(A), "  <iommufd enabled='no'/>\n"));
     expect(drivers(text)).toEqual(["<driver iommufd='yes'/>"]);
   });
 
-  it("is switched on where a placed device says 'no', with a warning, whatever the domain says for all", () => {
+  it("is switched on for a placed device with 'no', with a warning, whatever the default of the domain", () => {
     const { text, warnings } = run(domainXml(hostdev(A, "<driver iommufd='no'/>"), "  <iommufd enabled='yes'/>\n"));
     expect(drivers(text)).toEqual(["<driver iommufd='yes'/>"]);
     expect(warnings).toEqual([`${A} has iommufd='no', which becomes 'yes': an accelerated vSMMU needs it`]);
@@ -54,7 +54,7 @@ describe('iommufd', () => {
 });
 
 describe('iommufd of devices that stay on pcie.0', () => {
-  it('becomes one kind for all of a group, where one has it and another not', () => {
+  it('becomes the same for all devices of a group if only some have it', () => {
     const { text, warnings } = run(domainXml(hostdev(B, "<driver iommufd='yes'/>") + hostdev(C)));
     expect(drivers(text)).toEqual(["<driver iommufd='yes'/>", "<driver iommufd='yes'/>"]);
     expect(warnings).toEqual([]);
@@ -62,7 +62,7 @@ describe('iommufd of devices that stay on pcie.0', () => {
 });
 
 describe('iommufd: "domain"', () => {
-  it('says it once, before <os>, where libvirt prints it', () => {
+  it('adds one <iommufd>, before <os>, where libvirt prints it', () => {
     const { text, warnings } = run(domainXml([A, B, C].map((bdf) => hostdev(bdf)).join('')), DOMAIN);
     expect(drivers(text)).toEqual([]);
     expect(text).toContain("</memory>\n  <iommufd enabled='yes'/>\n  <os>");
@@ -84,13 +84,13 @@ describe('iommufd: "domain"', () => {
     expect(warnings).toEqual([`${B} has iommufd='no', which becomes 'yes': a device of its IOMMU group has iommufd`]);
   });
 
-  it("leaves a group on pcie.0 alone in which every device says 'no'", () => {
+  it("does not change a group on pcie.0 in which every device has 'no'", () => {
     const no = "<driver iommufd='no'/>";
     const { text } = run(domainXml(hostdev(A) + hostdev(B, no) + hostdev(C, no)), DOMAIN);
     expect(drivers(text)).toEqual([no, no]);
   });
 
-  it('changes nothing for a domain without a device to place', () => {
+  it('changes nothing in a domain without a device to place', () => {
     const { text } = run(domainXml(hostdev(B) + hostdev(C)), DOMAIN);
     expect(text).not.toContain('iommufd');
   });

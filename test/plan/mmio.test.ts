@@ -10,7 +10,7 @@ import { largeBar, pciDevice } from './devices.js';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Bytes of 64-bit prefetchable BARs, and how many such devices, each below an expander bus of its own. */
+/** A number of equal devices, each below its own expander bus, and the sizes of their 64-bit prefetchable BARs in bytes. */
 interface Guest {
   readonly count: number;
   readonly bars: readonly number[];
@@ -18,7 +18,7 @@ interface Guest {
   readonly hole?: string;
   readonly addressBits?: number;
   readonly policy?: Partial<Policy>;
-  /** How many of them are behind a vSMMU; all, unless said. */
+  /** Number of devices behind a vSMMU; by default all. */
   readonly placed?: number;
 }
 
@@ -51,9 +51,12 @@ it.for([
   [2, [1024 * GIB, 16 * MIB], 4096],
   [3, [512 * GIB, 16 * MIB], 4096],
   [2, [1024 * GIB], 4096],
-] as const)('%i devices with BARs of %o bytes get as much as EDK2 needs and not twice that', ([count, bars, gib]) => {
-  expect(size({ count, bars, addressBits: 48 })).toBe(gib);
-});
+] as const)(
+  '%i devices with BARs of %o bytes get the space that EDK2 needs, not twice as much',
+  ([count, bars, gib]) => {
+    expect(size({ count, bars, addressBits: 48 })).toBe(gib);
+  },
+);
 
 it.for([
   [undefined, undefined],
@@ -69,7 +72,7 @@ it('a GPU of a known platform without a large BAR is reported', () => {
   expect(planned({ count: 1, bars: [], ids: grace, policy: { profile: 'none' } }).diagnostics).toEqual([]);
 });
 
-describe("KubeVirt's table of pcihole64 for GPUs with 16 GiB BARs comes out, in TiB", () => {
+describe("pcihole64 for GPUs with 16 GiB BARs equals KubeVirt's table, in TiB", () => {
   it.for([
     [1, grace, 1],
     [2, grace, 2],
@@ -83,41 +86,41 @@ describe("KubeVirt's table of pcihole64 for GPUs with 16 GiB BARs comes out, in 
 
 describe('the space for 64-bit BARs', () => {
   it.for<[string, Guest, number | undefined]>([
-    ['stays at the default of 512 GiB where that suffices', { count: 3, bars: [128 * GIB] }, undefined],
+    ['stays at the default of 512 GiB if that suffices', { count: 3, bars: [128 * GIB] }, undefined],
     ['grows when the margin no longer fits', { count: 4, bars: [128 * GIB] }, 1024],
     ['has room for windows that are a multiple of their largest BAR', { count: 3, bars: [128 * GIB, 32 * MIB] }, 1024],
-    ['is not touched for devices without such BARs', { count: 8, bars: [] }, undefined],
+    ['is not changed for devices without such BARs', { count: 8, bars: [] }, undefined],
     [
-      'counts what the BARs take where that is more than the platform asks',
+      'is computed from the BARs if they need more than the minimum of the platform',
       { count: 1, ids: grace, bars: [1024 * GIB] },
       2048,
     ],
     ['has room for the BARs of devices behind no vSMMU', { count: 6, bars: [128 * GIB], placed: 1 }, 1024],
-    ['asks the minimum for devices behind a vSMMU', { count: 4, bars: [GIB], ids: grace, placed: 1 }, 1024],
-    ['is not touched where no device is behind one', { count: 6, bars: [128 * GIB], placed: 0 }, undefined],
     [
-      'asks no minimum without profiles',
+      'has the minimum of the platform for devices behind a vSMMU',
+      { count: 4, bars: [GIB], ids: grace, placed: 1 },
+      1024,
+    ],
+    ['is not changed if no device is behind a vSMMU', { count: 6, bars: [128 * GIB], placed: 0 }, undefined],
+    [
+      'has no minimum without profiles',
       { count: 4, ids: grace, bars: [16 * GIB], policy: { profile: 'none' } },
       undefined,
     ],
     [
-      'grows from what the domain says',
+      'grows from the value in the domain',
       { count: 1, ids: grace, bars: [GIB], hole: "<pcihole64 unit='GiB'>512</pcihole64>" },
       1024,
     ],
     ['never shrinks', { count: 1, ids: grace, bars: [GIB], hole: "<pcihole64 unit='TiB'>4</pcihole64>" }, undefined],
     [
-      'becomes a power of two, which QEMU asks for',
+      'becomes a power of two, which QEMU requires',
       { count: 1, ids: grace, bars: [GIB], hole: "<pcihole64 unit='TiB'>3</pcihole64>" },
       4096,
     ],
-    [
-      'becomes 512 GiB where the domain says less',
-      { count: 1, bars: [GIB], hole: '<pcihole64>1048576</pcihole64>' },
-      512,
-    ],
-    ['is the upper half of 44 bits at most', { count: 16, bars: [256 * GIB] }, 8192],
-    ['is more with 48-bit addresses', { count: 16, bars: [512 * GIB], addressBits: 48 }, 16384],
+    ['becomes 512 GiB if the domain has less', { count: 1, bars: [GIB], hole: '<pcihole64>1048576</pcihole64>' }, 512],
+    ['is at most the upper half of a 44-bit address space', { count: 16, bars: [256 * GIB] }, 8192],
+    ['may be larger with 48-bit addresses', { count: 16, bars: [512 * GIB], addressBits: 48 }, 16384],
   ])('%s', ([, guest, gib]) => {
     expect(size(guest)).toBe(gib);
     expect(planned(guest).diagnostics).toEqual([]);
@@ -128,27 +131,27 @@ describe('the space for 64-bit BARs', () => {
     ['beyond 44 bits', { count: 16, bars: [512 * GIB] }, 'pcihole64-exhausted'],
     ['beyond 44 bits', { count: 16, bars: [512 * GIB], addressBits: 44 }, 'pcihole64-exhausted'],
     ['beyond 48 bits', { count: 32, bars: [4096 * GIB], addressBits: 48 }, 'pcihole64-exhausted'],
-  ])('%s is refused where devices need it', ([, guest, code]) => {
+  ])('%s is refused if devices need it', ([, guest, code]) => {
     const { change, diagnostics } = planned(guest);
     expect(change).toBeNull();
     expect(diagnostics.map((d) => d.code)).toEqual([code]);
   });
 
-  it('may be switched off where no device needs it', () => {
+  it('may be switched off if no device needs it', () => {
     expect(planned({ count: 1, bars: [], hole: '<pcihole64>0</pcihole64>' })).toEqual({
       change: null,
       diagnostics: [],
     });
   });
 
-  it('says what it was, as it was written', () => {
+  it('has its former value in the plan, as it was written', () => {
     const was = (hole: string) => planned({ count: 1, ids: grace, bars: [GIB], hole }).change?.before;
     expect(was('')).toBeNull();
     expect(was("<pcihole64 unit='gb'> 600 </pcihole64>")).toEqual({ text: '600', unit: 'gb' });
     expect(was('<pcihole64>536870912</pcihole64>')).toEqual({ text: '536870912', unit: null });
   });
 
-  it('holds the BARs of functions in one slot in one window', () => {
+  it('has one window for the BARs of all functions in a slot', () => {
     const devices = [128 * GIB, 32 * MIB].map((bar): GuestBars => {
       const device = pciDevice({ bars: [largeBar(bar)] });
       return {

@@ -21,54 +21,58 @@ const codes = (content: string, given = host) =>
 
 describe('an expander bus is put on', () => {
   it.for<[string, string, (number | null)[]]>([
-    ["the cell that memnode binds to its devices' node", cells(2) + tune(memnode(0, '0') + memnode(1, '1')), [0, 1]],
     [
-      'the cell that memnode binds to it, whatever its number',
+      'the cell that memnode binds to the node of its devices',
+      cells(2) + tune(memnode(0, '0') + memnode(1, '1')),
+      [0, 1],
+    ],
+    [
+      'the cell that memnode binds to that node, whatever its id',
       cells(2) + tune(memnode(0, '1') + memnode(1, '0')),
       [1, 0],
     ],
-    ['the one cell, where all memory is on that node', cells(1) + tune("<memory nodeset='1'/>"), [null, 0]],
+    ['the only cell, if all memory is on that node', cells(1) + tune("<memory nodeset='1'/>"), [null, 0]],
     ['the cell whose vCPUs are pinned to the node', cells(2) + pins('0-3', '4,6'), [0, 1]],
     [
-      'the cell that memnode says, though its vCPUs are pinned elsewhere',
+      'the cell that memnode binds to the node, although its vCPUs are pinned elsewhere',
       cells(2) + pins('0', '4') + tune(memnode(0, '1') + memnode(1, '0')),
       [1, 0],
     ],
     [
-      'the pinned cell, where all memory may be anywhere',
+      'the pinned cell, if the memory may be on any node',
       cells(2) + pins('0', '4') + tune("<memory nodeset='0-1'/>"),
       [0, 1],
     ],
-    ['the cell that the cpuset of all vCPUs is on', `${cells(1)}<vcpu cpuset='5-6'>1</vcpu>`, [null, 0]],
-    ['no cell, where the guest has none', '', [null, null]],
-    ['no cell, where nothing binds them', cells(2), [null, null]],
+    ['the cell whose node has the cpuset of all vCPUs', `${cells(1)}<vcpu cpuset='5-6'>1</vcpu>`, [null, 0]],
+    ['no cell, if the guest has none', '', [null, null]],
+    ['no cell, if nothing binds the cells to nodes', cells(2), [null, null]],
     [
-      'the pinned cell, where memnode names several nodes',
+      'the pinned cell, if memnode names several nodes',
       cells(2) + pins('0', '4') + tune(memnode(0, '0-1') + memnode(1, '0,1')),
       [0, 1],
     ],
     [
-      'the pinned cell, where all memory is on one node',
+      'the pinned cell, if all memory is on one node',
       cells(2) + pins('0', '4') + tune("<memory nodeset='0'/>"),
       [0, 1],
     ],
-    ['no cell, where vCPUs are pinned to CPUs of two nodes', cells(1) + pins('3-4'), [null, null]],
+    ['no cell, if vCPUs are pinned to CPUs of two nodes', cells(1) + pins('3-4'), [null, null]],
     [
-      'no cell, where only some vCPUs are pinned',
+      'no cell, if only some vCPUs are pinned',
       `<cpu><numa><cell cpus='0-1' memory='1'/></numa></cpu>${pins('0')}`,
       [null, null],
     ],
-    ['no cell, where two cells are on that node', cells(2) + tune("<memory nodeset='0'/>"), [null, null]],
+    ['no cell, if two cells are on that node', cells(2) + tune("<memory nodeset='0'/>"), [null, null]],
   ])('%s', ([, content, wanted]) => {
     expect(nodes(content)).toEqual(wanted);
   });
 
-  it("no cell, with a warning, where one is there but none for its devices' node", () => {
+  it('no cell, with a warning, if no cell of the guest is on the node of its devices', () => {
     expect(codes(cells(1) + tune(memnode(0, '1')))).toContain('numa-cell-unknown');
     expect(codes('')).not.toContain('numa-cell-unknown');
   });
 
-  it("the cell of the SMMU's node where its devices have none", () => {
+  it('the cell of the node of its SMMU if its devices have no node', () => {
     const given = hostOf({ [GPU]: { node: null }, [NIC]: { node: null } }, twoSockets);
     const named = hostOf({ [GPU]: {}, [NIC]: {} }, twoSockets);
     for (const [i, smmu] of named.topology.smmus.entries()) Object.assign(smmu, { node: 1 - i });
@@ -78,7 +82,7 @@ describe('an expander bus is put on', () => {
     expect(codes(content, given)).toContain('numa-cell-unknown');
   });
 
-  it('the first cell, where the host has one node with CPUs', () => {
+  it('the first cell, if the host has one node with CPUs', () => {
     const sole: NodeSpec[] = [{ cpus: '0-7' }, { cpus: '' }];
     const given = hostOf({ [GPU]: { node: null }, [NIC]: { node: 0 } }, sole);
     expect(nodes(cells(2), given)).toEqual([0, 0]);
@@ -86,7 +90,7 @@ describe('an expander bus is put on', () => {
   });
 });
 
-describe('an expander bus that is there already', () => {
+describe('an existing expander bus', () => {
   const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
   const first = location(domainOf([GPU, NIC], content), host).xml;
 
@@ -94,7 +98,7 @@ describe('an expander bus that is there already', () => {
     expect(location(first, host).xml).toBe(first);
   });
 
-  it('gets its cell where it names none, and nothing else changes', () => {
+  it('gets its cell if it has none, and nothing else changes', () => {
     const without = first.replace(/<target busNr='247'>\s*<node>1<\/node>\s*<\/target>/, "<target busNr='247'/>");
     const { plan, xml } = location(without, host);
     expect(plan.expanderBuses.map(({ node, nodeBefore }) => [node, nodeBefore])).toEqual([
@@ -104,7 +108,7 @@ describe('an expander bus that is there already', () => {
     expect(xml).toBe(first);
   });
 
-  it('keeps another cell than it would get, with a warning', () => {
+  it('keeps a cell that differs from the one that it would get, with a warning', () => {
     const other = first.replace('<node>1</node>', '<node>0</node>');
     const { xml, diagnostics } = location(other, host);
     expect(xml).toBe(other);
@@ -117,10 +121,10 @@ describe('numa: "create"', () => {
   const bound = tune("<memory mode='strict' nodeset='1'/>");
 
   it.for([
-    ['to a <cpu> that has none', "<cpu mode='host-passthrough' check='none'/>", 'numa'],
-    ['in a <cpu> of its own', '', 'cpu'],
-    ['to a <numa> that is empty', '<cpu><numa/></cpu>', 'cell'],
-  ] as const)('adds a cell of all CPUs and memory, %s', ([, cpu, outermost]) => {
+    ['to a <cpu> without <numa>', "<cpu mode='host-passthrough' check='none'/>", 'numa'],
+    ['in a new <cpu>', '', 'cpu'],
+    ['to an empty <numa>', '<cpu><numa/></cpu>', 'cell'],
+  ] as const)('adds a cell with all CPUs and memory %s', ([, cpu, outermost]) => {
     const { plan, xml } = location(domainOf([GPU, NIC], size + bound + cpu), host, { numa: 'create' });
     expect(plan.numa.created).toEqual({ cell: 0, cpus: '0-7', memory: 4 * 2 ** 20, outermost });
     expect(plan.expanderBuses.map(({ node }) => node)).toEqual([null, 0]);
@@ -128,11 +132,11 @@ describe('numa: "create"', () => {
     expect(location(xml, host, { numa: 'create' }).xml).toBe(xml);
   });
 
-  it('leaves a guest that has cells as it is', () => {
+  it('does not change a guest that has cells', () => {
     expect(location(domainOf([GPU], size + bound + cells(1)), host, { numa: 'create' }).plan.numa.created).toBeNull();
   });
 
-  it('leaves a guest as it is that gets no bridge', () => {
+  it('does not change a guest that gets no expander bus', () => {
     const xml = domainOf([GPU], size + bound);
     expect(location(xml, host, { numa: 'create', bypass: [GPU as never] }).xml).toBe(xml);
   });

@@ -10,7 +10,7 @@ import { at, domainWith, expander, hostdev, hostWith, port, rng, smmuName, vsmmu
 const ALL_VALUES = { ats: 'off', ril: 'on', ssidsize: 0, oas: 48, cmdqv: 'off' } as const;
 const GIVEN = "accel='on' cmdqv='off' ats='off' ril='on' ssidsize='0' oas='48'";
 
-/** A host with a device on bus 1 + n behind each SMMU n. */
+/** A host whose SMMU n has a device on bus 1 + n. */
 const hostOf = (smmus: number): Host =>
   hostWith(smmus, Object.fromEntries(Array.from({ length: smmus }, (_, n) => [1 + n, { smmu: n }])));
 
@@ -32,10 +32,10 @@ const all = { expanderBuses: 'all', ...ALL_VALUES } as const;
 
 describe('vSMMUs', () => {
   it.each([
-    ['sixteen are the most', [hostdev(1)], 16, []],
-    ['seventeen are one too many', [hostdev(1)], 17, ['vsmmus-exhausted']],
-    ["pcie.0's own counts", [hostdev(1), "<iommu model='smmuv3'/>"], 16, ['vsmmus-exhausted']],
-    ['one that serves nobody counts', [expander(1, 100), vsmmu(1, GIVEN), hostdev(1)], 16, ['vsmmus-exhausted']],
+    ['may be sixteen', [hostdev(1)], 16, []],
+    ['may not be seventeen', [hostdev(1)], 17, ['vsmmus-exhausted']],
+    ['include the SMMU of pcie.0', [hostdev(1), "<iommu model='smmuv3'/>"], 16, ['vsmmus-exhausted']],
+    ['include one without devices', [expander(1, 100), vsmmu(1, GIVEN), hostdev(1)], 16, ['vsmmus-exhausted']],
   ])('%s', (_title, devices, smmus, expected) => {
     expect(errors(domainWith(...devices), hostOf(smmus), all)).toEqual(expected);
   });
@@ -44,14 +44,14 @@ describe('vSMMUs', () => {
 describe('an expander bus with a vSMMU', () => {
   const host = hostOf(2);
 
-  it('is the expander bus of the SMMU that most of its devices are behind', () => {
+  it('belongs to the SMMU that most of its devices are behind', () => {
     const domain = domainWith(expander(1, 200), port(2, at(1)), port(3, at(1, 1)), hostdev(2, at(2)), vsmmu(1));
     expect(made(domain, host).expanderBuses.map((b) => [b.smmu, b.kept, b.controllerIndex])).toEqual([
       [smmuName(1), true, 1],
     ]);
   });
 
-  it('is the expander bus of the SMMU that our alias names', () => {
+  it('belongs to the SMMU in the alias that vsmmu gave it', () => {
     const domain = domainWith(expander(1, 200, 'ua-vsmmu-smmu-c020000-1'), port(2, at(1)), hostdev(2));
     const [expanderBus, ...others] = made(domain, host).expanderBuses;
     expect(expanderBus).toMatchObject({ smmu: smmuName(1), kept: true, vsmmuChange: 'add' });
@@ -59,25 +59,25 @@ describe('an expander bus with a vSMMU', () => {
     expect(others).toEqual([]);
   });
 
-  it('loses its vSMMU when its last device goes, and keeps its ports', () => {
+  it('loses its vSMMU when its last device leaves, and keeps its ports', () => {
     const alias = 'ua-vsmmu-smmu-c020000-1';
     const domain = domainWith(expander(1, 200, alias), port(2, at(1)), vsmmu(1), port(3), hostdev(1, at(3)));
     const [, idle] = made(domain, host).expanderBuses;
     expect(idle).toMatchObject({ smmu: smmuName(1), vsmmuChange: 'remove', vsmmu: {} });
   });
 
-  it('keeps its vSMMU for hot-plug when all its values are given', () => {
+  it('keeps its vSMMU for hot-plug if the domain has all its values', () => {
     const alias = 'ua-vsmmu-smmu-c020000-1';
     const domain = domainWith(expander(1, 200, alias), vsmmu(1, GIVEN), hostdev(1));
     expect(made(domain, host).expanderBuses.map((b) => b.vsmmuChange)).toEqual(['add', 'none']);
   });
 
-  it('is refused when nothing tells whose it is and its values are not given', () => {
+  it('is refused if its SMMU is unknown and its values are missing', () => {
     expect(errors(domainWith(expander(1, 200), vsmmu(1), hostdev(1)), host)).toEqual(['vsmmu-values-missing']);
     expect(errors(domainWith(expander(1, 200), vsmmu(1, GIVEN), hostdev(1)), host)).toEqual([]);
   });
 
-  it('gives an emulated device back to pcie.0, with a note, to a port of its own', () => {
+  it('does not keep an emulated device, which moves to its own port on pcie.0, with a note', () => {
     const parts = [port(4), expander(1, 200), port(2, at(1)), port(3, at(1, 1)), hostdev(1, at(2)), vsmmu(1)];
     const domain = domainWith(...parts, rng(at(3)));
     expect(made(domain, host).renumbered).toEqual([
@@ -95,7 +95,7 @@ describe('an expander bus with a vSMMU', () => {
     });
   });
 
-  it('does not count the new port of such a device among the free ones that libvirt finds for others', () => {
+  it('does not keep an emulated device, whose new port does not count as free for other devices', () => {
     const parts = [expander(1, 200), port(2, at(1)), hostdev(1, at(2)), vsmmu(1), rng(at(2, 0, 1))];
     const added = (...more: readonly string[]) =>
       made(domainWith(...parts, ...more), host).busNumbers.find(({ consumer }) => consumer.includes('libvirt'))
@@ -103,7 +103,7 @@ describe('an expander bus with a vSMMU', () => {
     expect([added(rng('')), added(rng(''), rng(''))]).toEqual([added() + 1, added() + 2]);
   });
 
-  it('gives a device the port that an emulated one leaves', () => {
+  it('gives a host device the port that an emulated device leaves', () => {
     const domain = domainWith(port(3), expander(1, 200), port(2, at(1)), vsmmu(1, GIVEN), rng(at(2)), hostdev(1));
     const named = domainWith(
       port(3),
@@ -117,7 +117,7 @@ describe('an expander bus with a vSMMU', () => {
     expect(made(named, host).devices.map(({ to }) => to?.bus)).toEqual([2]);
   });
 
-  it('parts a slot that an emulated device and a host device share', () => {
+  it('separates an emulated device and a host device that share a slot', () => {
     const domain = domainWith(port(3), expander(1, 200), port(2, at(1)), vsmmu(1), rng(at(2)), hostdev(1, at(2, 0, 1)));
     expect(made(domain, host)).toMatchObject({
       renumbered: [
@@ -127,7 +127,7 @@ describe('an expander bus with a vSMMU', () => {
     });
   });
 
-  it('that is full stays, and a device gets a further one for its SMMU, with a note', () => {
+  it('stays if it is full, and a device gets a second expander bus for the same SMMU, with a note', () => {
     const two = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 } });
     const full = [expander(1, 254), port(2, at(1)), vsmmu(1), hostdev(1, `<driver iommufd='yes'/>${at(2)}`)];
     const domain = domainWith(...full, hostdev(2));
@@ -147,7 +147,7 @@ describe('an expander bus with a vSMMU', () => {
     });
   });
 
-  it('takes as many devices as it has room for', () => {
+  it('accepts as many devices as it has room for', () => {
     const three = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 }, 3: { smmu: 0 } });
     const domain = domainWith(expander(1, 253), port(2, at(1)), vsmmu(1), hostdev(1, at(2)), hostdev(2), hostdev(3));
     const { expanderBuses } = made(domain, three);
@@ -157,18 +157,18 @@ describe('an expander bus with a vSMMU', () => {
     ]);
   });
 
-  it('is left alone with an emulated device where QEMU emulates the SMMU, too', () => {
+  it('stays unchanged with an emulated device and an SMMU that QEMU emulates', () => {
     const domain = domainWith(expander(1, 200), port(2, at(1)), rng(at(2)), vsmmu(1, ''), hostdev(1));
     expect(made(domain, host).expanderBuses.map((b) => b.kept)).toEqual([false]);
   });
 
-  it('is an expander bus like any other once it is ours, idle, and has an emulated device', () => {
+  it('stays unchanged if vsmmu added it and it has only an emulated device', () => {
     const alias = 'ua-vsmmu-smmu-c000000-1';
     const domain = domainWith(expander(1, 200, alias), port(2, at(1)), rng(at(2)), hostdev(1));
     expect(made(domain, host).expanderBuses.map((b) => [b.kept, b.controllerIndex])).toEqual([[false, 4]]);
   });
 
-  it('gives back what is behind no SMMU', () => {
+  it('does not keep a device that is behind no SMMU on the host', () => {
     const mixed = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: null } });
     const ports = [port(4), expander(1, 200), port(2, at(1)), port(3, at(1, 1))];
     const domain = domainWith(...ports, hostdev(1, at(2)), hostdev(2, at(3)), vsmmu(1));
@@ -178,7 +178,7 @@ describe('an expander bus with a vSMMU', () => {
     ]);
   });
 
-  it('swaps devices with another by the ports that each leaves', () => {
+  it('swaps devices with another expander bus, each on the port that the other device leaves', () => {
     const expanderBuses = [expander(1, 200, 'ua-vsmmu-smmu-c000000-1'), expander(2, 210, 'ua-vsmmu-smmu-c020000-2')];
     const domain = domainWith(...expanderBuses, port(3, at(1)), port(4, at(2)), hostdev(1, at(4)), hostdev(2, at(3)));
     const { devices, expanderBuses: planned } = made(domain, host);
@@ -187,12 +187,12 @@ describe('an expander bus with a vSMMU', () => {
   });
 });
 
-describe('an SMMU for every SMMU of the host', () => {
+describe('a vSMMU for every SMMU of the host', () => {
   it.each(Object.keys(ALL_VALUES))('is refused without %s', (key) => {
     expect(errors(domainWith(hostdev(1)), hostOf(2), { ...all, [key]: 'auto' })).toEqual(['vsmmu-values-missing']);
   });
 
-  it('is not the one that a hand-made expander bus had before its devices left', () => {
+  it('is a new one if the devices of a hand-made expander bus left it', () => {
     const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1, group: 9 }, 3: { smmu: 1, group: 9 } });
     const domain = domainWith(
       expander(1, 200),
@@ -211,7 +211,7 @@ describe('spare ports', () => {
   const host = hostOf(1);
   const placed = (...more: string[]) => domainWith(port(1), hostdev(1, at(1)), ...more);
 
-  it('and the port of a device have as many free ports on pcie.0 before them', () => {
+  it('come after the same number of free ports on pcie.0, as does the port of a device', () => {
     const { rootPorts, expanderBuses } = made(placed(), host, { sparePorts: 3 });
     // The port that the device leaves is the fourth.
     expect(rootPorts.map((p) => p.controllerIndex)).toEqual([2, 3, 4]);
@@ -223,15 +223,15 @@ describe('spare ports', () => {
     ]);
   });
 
-  it('need no more of them than are missing', () => {
+  it('need only as many new ports on pcie.0 as are missing', () => {
     expect(made(placed(port(2), port(3), port(4)), host, { sparePorts: 3 }).rootPorts).toEqual([]);
   });
 
-  it('need one more for each device without an address, which libvirt puts there', () => {
+  it('need one more port on pcie.0 per device without an address, where libvirt puts it', () => {
     expect(made(placed(rng()), host, { sparePorts: 1 }).rootPorts).toHaveLength(2);
   });
 
-  it('can be asked for once more after one was used', () => {
+  it('are added again in another run after one was used', () => {
     const two = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 } });
     const how = { sparePorts: 1 };
     const domain = domainWith(port(1), hostdev(1, at(1)));
@@ -241,7 +241,7 @@ describe('spare ports', () => {
     expect(expanderBuses.map((b) => b.ports.map(({ devices }) => devices.length))).toEqual([[1, 1, 0]]);
   });
 
-  it('that are there are refused when a device without an address would get them', () => {
+  it('are an error if libvirt would put a device without an address on them', () => {
     const expanderBus = [expander(2, 200), port(3, at(2)), port(4, at(2, 1)), hostdev(1, at(3)), vsmmu(2)];
     expect(errors(domainWith(...expanderBus, rng()), host)).toEqual(['spare-port-exposed']);
     expect(errors(domainWith(port(1), ...expanderBus, rng()), host)).toEqual([]);
@@ -249,7 +249,7 @@ describe('spare ports', () => {
   });
 });
 
-describe('what runs out besides bus numbers', () => {
+describe('resources besides bus numbers that can be exhausted:', () => {
   it('controller indexes', () => {
     expect(errors(domainWith(hostdev(1), rng(at(253))), hostOf(1))).toEqual(
       expect.arrayContaining(['bus-numbers-exhausted']),
@@ -266,14 +266,14 @@ describe('what runs out besides bus numbers', () => {
     expect(errors(domainWith(...full, hostdev(1), rng()), hostOf(1))).toEqual(['slots-exhausted']);
   });
 
-  it('slots of an expander bus: the SMMU gets a further one', () => {
+  it('slots of an expander bus, whose SMMU gets a second expander bus', () => {
     const host = hostWith(1, Object.fromEntries(Array.from({ length: 33 }, (_, n) => [1 + n, { smmu: 0 }])));
     const devices = Array.from({ length: 33 }, (_, n) => hostdev(1 + n));
     expect(made(domainWith(...devices), host).expanderBuses.map(({ ports }) => ports.length)).toEqual([32, 1]);
   });
 });
 
-describe('a domain that is not ours to change', () => {
+describe('a domain that vsmmu does not change', () => {
   it.each([
     ['of another architecture', "arch='x86_64' machine='q35'", 'domain-not-aarch64'],
     ['of another machine', "arch='aarch64' machine='raspi4b'", 'domain-not-virt'],
@@ -284,7 +284,7 @@ describe('a domain that is not ours to change', () => {
     expect(empty).toMatchObject({ changed: false, expanderBuses: [], rootPorts: [] });
   });
 
-  it('is still refused where the host has no SMMU and the domain would need one', () => {
+  it('is still refused if the host has no SMMU and the domain would need one', () => {
     expect(errors(domainWith(hostdev(1)), hostWith(0, { 1: { smmu: null } }))).toEqual(['host-without-smmu']);
   });
 });

@@ -30,7 +30,7 @@ const cell = fc.record({
 const scene = fc.record({
   devices: fc.array(device, { minLength: 1, maxLength: 5 }),
   cells: fc.array(cell, { maxLength: 3 }),
-  /** Whether the host says whose its Generic Initiators are. */
+  /** Whether the host links its Generic Initiators to devices. */
   linked: fc.boolean(),
   distance: fc.integer({ min: 10, max: 255 }),
   hole: fc.constantFrom('', "<pcihole64 unit='GiB'>512</pcihole64>", "<pcihole64 unit='TB'>3</pcihole64>"),
@@ -81,8 +81,8 @@ function placed(made: PlanView): ReturnType<typeof location> | undefined {
   }
 }
 
-describe('whatever the devices, the cells and what binds them', () => {
-  it('the domain is refused, or is done with after one run', () => {
+describe('whatever the devices, the cells and their bindings', () => {
+  it('the domain is refused, or a second run changes nothing', () => {
     let done = 0;
     fc.assert(
       fc.property(scene, (made) => {
@@ -95,7 +95,7 @@ describe('whatever the devices, the cells and what binds them', () => {
     expect(done).toBeGreaterThan(20);
   });
 
-  it('the domain comes back as it was, byte for byte', () => {
+  it('revert restores the domain byte for byte', () => {
     let changed = 0;
     fc.assert(
       fc.property(scene, (made) => {
@@ -108,7 +108,7 @@ describe('whatever the devices, the cells and what binds them', () => {
     expect(changed).toBeGreaterThan(20);
   });
 
-  it('the plan fits its schema', () => {
+  it('the plan conforms to its schema', () => {
     fc.assert(
       fc.property(scene, (made) => {
         const result = placed(made);
@@ -118,7 +118,7 @@ describe('whatever the devices, the cells and what binds them', () => {
     );
   });
 
-  it('every cell has an id of its own, in order, and every distance is one that libvirt takes', () => {
+  it('every cell has a unique id, in order, and libvirt accepts every distance', () => {
     fc.assert(
       fc.property(scene, (made) => {
         const result = placed(made);
@@ -135,7 +135,7 @@ describe('whatever the devices, the cells and what binds them', () => {
     );
   });
 
-  it('no two devices share a cell for their Generic Initiators, and no expander bus names one', () => {
+  it('no two devices share the cell of a Generic Initiator, and no expander bus has such a cell', () => {
     fc.assert(
       fc.property(scene, (made) => {
         const result = placed(made);

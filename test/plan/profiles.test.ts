@@ -8,7 +8,7 @@ import data from '../../src/plan/profiles.json' with { type: 'json' };
 import { type ValueRequest, vsmmuValues } from '../../src/plan/vsmmu.js';
 import { pciDevice } from './devices.js';
 
-/** The values of a vSMMU with these devices behind it, for today's upstream. */
+/** The values of a vSMMU with these devices, for today's upstream libvirt and QEMU. */
 function valuesFor(
   devices: ValueRequest['devices'],
   policy: Partial<Policy> = {},
@@ -18,11 +18,11 @@ function valuesFor(
 }
 
 describe('the profiles of known platforms', () => {
-  it('fit their schema', () => {
+  it('conform to their schema', () => {
     expect(validate(data), JSON.stringify(validate.errors)).toBe(true);
   });
 
-  it('have each device once', () => {
+  it('contain each device once', () => {
     const devices = PROFILES.flatMap((profile) => profile.devices);
     expect(new Set(devices).size).toBe(devices.length);
   });
@@ -38,7 +38,7 @@ describe('the profiles of known platforms', () => {
     expect(profileOf(pciDevice({ vendor: '0x10de', device: device ?? '' }))?.name).toBe(name);
   });
 
-  it('have values that QEMU takes', () => {
+  it('have values that QEMU accepts', () => {
     for (const { devices } of PROFILES) {
       const [vendor = '', device = ''] = devices[0]?.split(':') ?? [];
       expect(invalidValues(valuesFor([pciDevice({ vendor, device })]))).toEqual([]);
@@ -54,7 +54,7 @@ describe('the values of a vSMMU', () => {
     expect(valuesFor([pciDevice({}), grace])).toEqual(profile);
   });
 
-  it('come from the policy before the profile', () => {
+  it('come from the policy rather than the profile', () => {
     expect(valuesFor([grace], { ssidsize: 8, cmdqv: 'on' })).toEqual({
       ...profile,
       ssidsize: '8',
@@ -62,11 +62,11 @@ describe('the values of a vSMMU', () => {
     });
   });
 
-  it('come from no profile where the policy says so', () => {
+  it('come from no profile if the policy has profile: "none"', () => {
     expect(valuesFor([grace], { profile: 'none' })).toEqual({ accel: 'on' });
   });
 
-  it('leave out what a profile wants and the host is known not to have, not what the policy names', () => {
+  it('leave out features of a profile that the host is known to lack, but not features that the policy names', () => {
     const features = { ats: false, oas: 44, ssidsize: 20 };
     expect(valuesFor([grace], {}, features)).toEqual({ accel: 'on', ril: 'off', ssidsize: '20' });
     expect(valuesFor([grace], { ats: 'on' }, features)).toEqual({ accel: 'on', ats: 'on', ril: 'off', ssidsize: '20' });

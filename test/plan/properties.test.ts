@@ -10,7 +10,7 @@ import { plan } from '../../src/plan/plan.js';
 import { applyChange, arbitraryCase, arbitraryStory, type Case } from './arbitrary.js';
 import { lostLines, readDomain, wrongChanges, wrongWith } from './invariants.js';
 
-/** How often each property is tried; `VSMMU_RUNS` hunts for longer. */
+/** Number of random cases per property; `VSMMU_RUNS` sets another. */
 const RUNS = Number(process.env.VSMMU_RUNS ?? 800);
 
 interface Result {
@@ -19,7 +19,7 @@ interface Result {
   readonly codes: readonly string[];
 }
 
-/** What a run gives, or undefined where the domain is refused. */
+/** Returns the result of a run, or undefined if the domain is refused. */
 function run({ xml, host, policy, target }: Case): Result | undefined {
   try {
     const domain = parseDomain(xml);
@@ -32,7 +32,7 @@ function run({ xml, host, policy, target }: Case): Result | undefined {
   }
 }
 
-/** Everything that must hold of a result, as sentences about what does not. */
+/** Checks everything that must hold for a result. Returns a sentence per violation. */
 function faults(given: Case, result: Result): string[] {
   const [before, after] = [readDomain(given.xml), readDomain(result.xml)];
   if (result.plan.changed !== (result.xml !== given.xml)) return ['plan.changed is not whether the text changed'];
@@ -41,9 +41,9 @@ function faults(given: Case, result: Result): string[] {
   const again = run({ ...given, xml: result.xml });
   const wrongBefore = wrongWith(before, given.host, given.target);
   return [
-    // What was wrong before is reported, not refused, where it is not for vsmmu to correct.
+    // An error of the input that vsmmu does not correct is reported, not refused.
     ...wrongWith(after, given.host, given.target).filter((fault) => !wrongBefore.some((old) => isNoWorse(fault, old))),
-    // Where there is no room for guards, a warning says so.
+    // If there is no room for guards, there is a warning.
     ...wrongChanges(before, after, result.plan, given.host, given.policy).filter(
       (fault) => !(fault.includes('free ports guard') && result.codes.includes('spare-port-unguarded')),
     ),
@@ -54,7 +54,7 @@ function faults(given: Case, result: Result): string[] {
   ];
 }
 
-/** Whether a fault was there before, or is a lack of bus numbers that was as large or larger. */
+/** Whether the input had the fault already, or lacked at least as many bus numbers. */
 function isNoWorse(fault: string, before: string): boolean {
   const lack = (sentence: string) => /^(.*) needs (\d+) bus numbers and has (\d+)$/.exec(sentence);
   const [now, then] = [lack(fault), lack(before)];
@@ -62,7 +62,7 @@ function isNoWorse(fault: string, before: string): boolean {
   return now[1] === then[1] && Number(now[2]) - Number(now[3]) <= Number(then[2]) - Number(then[3]);
 }
 
-/** A domain's text without what the plan takes out for devices that have left, and without empty lines. */
+/** A domain's text without the elements that the plan removes for devices that have left, and without empty lines. */
 function withoutLeftovers(xml: string, { orphaned }: Plan): string {
   const { hostDevices, numa } = parseDomain(xml);
   const cells = new Set<number>(orphaned.cells);
@@ -84,7 +84,7 @@ function withoutLeftovers(xml: string, { orphaned }: Plan): string {
 }
 
 describe('whatever the domain, the host and the policy', () => {
-  it('the domain is refused, or what comes out works on that host', () => {
+  it('the domain is refused, or the result works on that host', () => {
     let changed = 0;
     fc.assert(
       fc.property(arbitraryCase, (given) => {
@@ -97,7 +97,7 @@ describe('whatever the domain, the host and the policy', () => {
     expect(changed).toBeGreaterThan(RUNS / 10);
   }, 600_000);
 
-  it('so it is once more when devices came and went and the policy is another', () => {
+  it('the same holds for a second run after devices were added and removed, with another policy', () => {
     let changed = 0;
     fc.assert(
       fc.property(arbitraryStory, ({ change, ...given }) => {

@@ -20,8 +20,8 @@ function write(text: string, how: Partial<Policy> = policy): string {
 
 const reserves = (text: string): string[] => text.match(/<[^<]*pref64-reserve[^>]*>/g) ?? [];
 
-describe('memory that spare ports keep free', () => {
-  it('is said in <qemu:override>, by the alias of the port, its namespace on the root', () => {
+describe('memory that spare ports reserve', () => {
+  it('is set in <qemu:override>, by the alias of the port, with the namespace on the root element', () => {
     const text = write(xml);
     const [, alias] = /\n {2}<qemu:override>\n {4}<qemu:device alias='([^']*)'>/.exec(text) ?? [];
     expect(text).toMatch(`<domain type='kvm' xmlns:qemu='${QEMU}'>`);
@@ -42,7 +42,7 @@ describe('memory that spare ports keep free', () => {
     expect(ports[1]?.alias).toBe(alias);
   });
 
-  it('is not asked for without spare ports', () => {
+  it('is not reserved without spare ports', () => {
     expect(reserves(write(xml, { spareMemory: '1G' }))).toEqual([]);
   });
 
@@ -55,7 +55,7 @@ describe('memory that spare ports keep free', () => {
     expect(reserves(write(xml, { sparePorts: 1, spareMemory }))).toEqual([expect.stringContaining(`value='${bytes}'`)]);
   });
 
-  it('is given to spare ports that are there, grows in place, and never shrinks', () => {
+  it('is reserved on existing spare ports, grows in place, and never shrinks', () => {
     const before = write(xml, { sparePorts: 1 });
     const small = write(before, { sparePorts: 1, spareMemory: '1G' });
     const large = write(small);
@@ -65,7 +65,7 @@ describe('memory that spare ports keep free', () => {
     expect(write(large, { sparePorts: 1, spareMemory: '1G' })).toBe(large);
   });
 
-  it('joins what the domain overrides already, in its prefix', () => {
+  it('is added to the existing overrides of the domain, with their prefix', () => {
     const override = `<q:override><q:device alias='video0'><q:frontend><q:property name='x' type='bool' value='true'/></q:frontend></q:device></q:override>`;
     const text = write(
       xml
@@ -77,7 +77,7 @@ describe('memory that spare ports keep free', () => {
     expect(text.match(/override>/g)).toHaveLength(2);
   });
 
-  it('takes another prefix where qemu is taken', () => {
+  it('uses another prefix if qemu is bound to another namespace', () => {
     const text = write(xml.replace("<domain type='kvm'>", "<domain type='kvm' xmlns:qemu='urn:x'>"));
     expect(text).toContain(`<domain type='kvm' xmlns:qemu='urn:x' xmlns:qemu1='${QEMU}'>`);
     expect(text).toContain('<qemu1:override>');
@@ -102,7 +102,7 @@ describe('memory that spare ports keep free', () => {
   });
 });
 
-describe('sizes of QEMU', () => {
+describe('parseQemuSize reads a size', () => {
   it.each([
     ['137438953472', 2 ** 37],
     ['128G', 2 ** 37],

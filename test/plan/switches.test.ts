@@ -39,7 +39,7 @@ function portsOf(bdfs: readonly string[], how = {}) {
 }
 
 describe('devices below one switch of the host', () => {
-  it('get a switch on their expander bus, a downstream port each, and bus numbers for it; others get a root port', () => {
+  it('get a switch on their expander bus, a downstream port each, and bus numbers for it; other devices get a root port', () => {
     expect(portsOf(all)).toEqual({
       ports: [
         [6, 'root-port', 5, 0, '0000:08:00.0'],
@@ -53,13 +53,13 @@ describe('devices below one switch of the host', () => {
     });
   });
 
-  it('get root ports where the policy does not ask for a switch', () => {
+  it('get root ports if the policy does not ask for a switch', () => {
     expect(portsOf(all, { mirrorSwitches: false }).ports?.map(([, model]) => model)).toEqual(
       Array(4).fill('root-port'),
     );
   });
 
-  it('are near to nobody where there is only one', () => {
+  it('get no switch if there is only one', () => {
     expect(portsOf(['0000:03:00.0', '0000:08:00.0']).ports?.map(([, model]) => model)).toEqual([
       'root-port',
       'root-port',
@@ -73,14 +73,14 @@ describe('devices below one switch of the host', () => {
     );
   });
 
-  it('stay there in the second run, whoever joins them; spare ports are root ports and keep memory free', () => {
+  it('stay on the switch in a second run, whatever other devices join; spare ports are root ports and reserve memory', () => {
     const how = { ...policy, sparePorts: 1, spareMemory: '1G', busWindow: 0 };
     const xml = xmlOf(all.slice(0, 2));
     const once = rewrite(parseDomain(xml), planned(xml, host, how).plan);
     expect(planned(once, host, how).plan.changed).toBe(false);
     expect(once.match(/pref64-reserve/g)).toHaveLength(1);
     const joined = once.replace('    <iommu', `${hostdev('0000:05:00.0')}    <iommu`);
-    // It takes the spare port, since the expander bus has no bus number left for a port of the switch.
+    // The device gets the spare port, since the expander bus has no bus number left for a port of the switch.
     const { plan, diagnostics } = planned(joined, host, { ...policy, busWindow: 0 });
     const devices = plan.devices.filter(({ from, to }) => from && to).map(({ from, to }) => [from, to]);
     expect(devices).toHaveLength(2);
@@ -93,7 +93,7 @@ describe('devices below one switch of the host', () => {
     expect(planned(twice, host, policy).plan.changed).toBe(false);
   });
 
-  it('are joined there by one that comes later, where the expander bus has a bus number for its port', () => {
+  it('are joined by a device that is added later, if the expander bus has a bus number for its port', () => {
     const how = { ...policy, busWindow: 8 };
     const xml = xmlOf(all.slice(0, 2));
     const once = rewrite(parseDomain(xml), planned(xml, host, how).plan);
@@ -107,7 +107,7 @@ describe('devices below one switch of the host', () => {
     expect(planned(twice, host, how).plan.changed).toBe(false);
   });
 
-  it('take the downstream port of one that left, before a new one', () => {
+  it('use the downstream port of a device that left rather than a new port', () => {
     const xml = xmlOf(all.slice(0, 3));
     const once = rewrite(parseDomain(xml), planned(xml, host, policy).plan);
     const [gone = ''] = /<hostdev(?:(?!<\/hostdev>)[\s\S])*bus='0x04'[\s\S]*?<\/hostdev>/.exec(once) ?? [];
@@ -120,7 +120,7 @@ describe('devices below one switch of the host', () => {
     expect(plan.devices.find((d) => d.bdf === '0000:04:00.0')?.to?.bus).toBe(8);
   });
 
-  it('are not moved off their ports to a switch by one that comes: a note says that --relayout would', () => {
+  it('do not move from root ports to a switch when another device is added: a note says that --relayout moves them', () => {
     const xml = xmlOf(all.slice(0, 1));
     const once = rewrite(parseDomain(xml), planned(xml, host, { ...policy, busWindow: 8 }).plan);
     const joined = once.replace('    <iommu', `${hostdev('0000:04:00.0')}    <iommu`);
@@ -131,7 +131,7 @@ describe('devices below one switch of the host', () => {
     );
   });
 
-  it('stay on root ports where they are more than a switch has slots, with a note', () => {
+  it('stay on root ports if they are more than a switch has slots, with a note', () => {
     const many = Array.from({ length: 33 }, (_, n) => n);
     const ports = many.map((n) => `0000:02:${(n % 32).toString(16).padStart(2, '0')}.${n >> 5}`);
     const devices = many.map((n) => `0000:${(n + 3).toString(16).padStart(2, '0')}:00.0`);

@@ -14,7 +14,7 @@ const of = (libvirt: string, qemu: string): Target => ({
   qemu: qemuOfVersion(qemu),
 });
 
-/** A libvirt that KubeVirt pins: patched, with its own spelling. */
+/** A patched libvirt as KubeVirt pins it, with its own attribute name. */
 const PATCHED: Target = {
   libvirt: { ...libvirtOfVersion('12.7'), name: 'a patched libvirt', dialect: 'camelCase' },
   qemu: UPSTREAM.qemu,
@@ -36,7 +36,7 @@ describe('a target that cannot accelerate is refused, with what to install', () 
     ]);
   });
 
-  it('with domain-wide iommufd, too, where libvirt cannot say that', () => {
+  it('also with domain-wide iommufd, if libvirt does not support that', () => {
     const target = { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, domainIommufd: false } };
     expect(refusals(xml, host, { iommufd: 'domain' }, { target })).toMatchObject([
       { code: 'target-without-acceleration', hint: 'give --iommufd device' },
@@ -51,17 +51,17 @@ describe('a target that cannot accelerate is refused, with what to install', () 
     expect(refusals(xml, host, {}, { target: of(libvirt, qemu) })).toEqual([]);
   });
 
-  it('a domain that nobody has to change is not', () => {
+  it('a domain that needs no change is not refused', () => {
     const other = xml.replace('aarch64', 'x86_64');
     expect(refusals(other, host, {}, { target: of('1.0', '1.0') })).toEqual([]);
   });
 });
 
-describe('a value that the target has no word for', () => {
+describe('a value that the target does not support', () => {
   const target = of('12.7', '11.0');
   const grace = (policy: Partial<Policy>) => refusals(xml, host, policy, { target });
 
-  it('is an error where the policy asks for it', () => {
+  it('is an error if the policy asks for it', () => {
     expect(grace({ cmdqv: 'on' })).toMatchObject([
       { code: 'target-value-unsupported', message: expect.stringContaining('QEMU 11.0 does not support cmdqv') },
     ]);
@@ -75,12 +75,12 @@ describe('a value that the target has no word for', () => {
   });
 });
 
-describe('ssidsize is written as the target spells it, however it is spelled', () => {
+describe('ssidsize gets the attribute name of the target, whatever name the domain has', () => {
   const policy = { ssidsize: 8 } as const;
   const write = (text: string, target: Target): string =>
     rewrite(parseDomain(text), planned(text, host, policy, { target }).plan);
 
-  it('as upstream, in a new vSMMU and in one that a patched libvirt wrote', () => {
+  it('the name of upstream, in a new vSMMU and in one that a patched libvirt wrote', () => {
     const patched = write(xml, PATCHED);
     expect(patched).toContain("<driver pciBus='2' accel='on' ssidSize='8'/>");
     const upstream = write(patched, UPSTREAM);
@@ -89,7 +89,7 @@ describe('ssidsize is written as the target spells it, however it is spelled', (
     expect(write(upstream, PATCHED)).toBe(patched);
   });
 
-  it('once, where it stands in both ways', () => {
+  it('once, if the domain has it under both names', () => {
     const both = write(xml, UPSTREAM).replace("ssidsize='8'", "ssidsize='8' ssidSize='4'");
     expect(write(both, UPSTREAM)).toBe(write(xml, UPSTREAM));
   });

@@ -27,32 +27,32 @@ function judge(devices: readonly string[], policy: Partial<Policy> = {}) {
 
 describe('a device', () => {
   it.each<[title: string, devices: string[], verdict: string, told: string[], policy?: Partial<Policy>]>([
-    ['goes behind the SMMU that it is behind on the host', [hostdev(1)], smmuName(0), []],
-    ['stays when it is behind none', [hostdev(3)], 'device-without-smmu', ['note device-without-smmu']],
-    ['stays when it is in no group', [hostdev(4)], 'device-without-group', ['warning device-without-group']],
+    ['gets a vSMMU for the SMMU that it is behind on the host', [hostdev(1)], smmuName(0), []],
+    ['stays on pcie.0 if it is behind no SMMU', [hostdev(3)], 'device-without-smmu', ['note device-without-smmu']],
     [
-      'stays when it is not given to the guest',
-      [hostdev(1, UNASSIGNED)],
-      'device-unassigned',
-      ['note device-unassigned'],
+      'stays on pcie.0 if it is in no IOMMU group',
+      [hostdev(4)],
+      'device-without-group',
+      ['warning device-without-group'],
     ],
+    ['stays if it is unassigned', [hostdev(1, UNASSIGNED)], 'device-unassigned', ['note device-unassigned']],
     [
-      'stays when the policy says so',
+      'stays on pcie.0 if it is on the bypass list',
       [hostdev(1)],
       'device-bypassed',
       ['note device-bypassed'],
       { bypass: ['0000:01:00.0' as Bdf] },
     ],
-    ['is an error when the host has none', [hostdev(99)], 'device-missing', ['error device-missing']],
+    ['is an error if the host does not have it', [hostdev(99)], 'device-missing', ['error device-missing']],
   ])('%s', (_title, devices, verdict, told, policy) => {
     expect(judge(devices, policy)).toEqual({ verdicts: [verdict], told });
   });
 
-  it('is judged by itself', () => {
+  it('gets its own verdict, whatever the others get', () => {
     expect(judge([hostdev(2), hostdev(1)]).verdicts).toEqual([smmuName(1), smmuName(0)]);
   });
 
-  it('is told of when it is a mediated one', () => {
+  it('is reported if it is a mediated device', () => {
     const { told } = judge(["<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source/></hostdev>"]);
     expect(told).toEqual(['note device-mediated']);
   });
@@ -61,32 +61,32 @@ describe('a device', () => {
 describe('devices of one group', () => {
   const both = [hostdev(5), hostdev(6)];
 
-  it('stay together', () => {
+  it('stay together on pcie.0', () => {
     expect(judge(both)).toEqual({ verdicts: ['group-shared', 'group-shared'], told: ['warning group-shared'] });
   });
 
-  it('are refused where the policy wants that', () => {
+  it('are refused if the policy has groupMates: "error"', () => {
     expect(judge(both, { groupMates: 'error' }).told).toEqual(['error group-shared']);
   });
 
-  it('stay when only one of them is given to the guest', () => {
+  it('stay on pcie.0 if one of them is unassigned', () => {
     expect(judge([hostdev(5), hostdev(6, UNASSIGNED)])).toEqual({
       verdicts: ['group-shared', 'device-unassigned'],
       told: ['note device-unassigned', 'warning group-shared'],
     });
   });
 
-  it('stay together when one of them is on the bypass list', () => {
+  it('stay together if one of them is on the bypass list', () => {
     const { verdicts } = judge(both, { bypass: ['0000:05:00.0' as Bdf] });
     expect(verdicts).toEqual(['device-bypassed', 'group-shared']);
   });
 
-  it('are no matter when all of them stay', () => {
+  it('are not reported if all of them are on the bypass list', () => {
     const bypass = ['0000:05:00.0', '0000:06:00.0'] as Bdf[];
     expect(judge(both, { bypass, groupMates: 'error' }).told).toEqual(['note device-bypassed', 'note device-bypassed']);
   });
 
-  it('stay when a host driver holds one that the domain does not have, which VFIO refuses', () => {
+  it('stay with a warning if the domain lacks one that is bound to a host driver, which VFIO refuses', () => {
     expect(judge([hostdev(7)])).toEqual({
       verdicts: ['group-shared'],
       told: ['warning group-shared', 'warning group-not-viable'],
@@ -94,7 +94,7 @@ describe('devices of one group', () => {
     expect(judge([hostdev(5)]).told).toEqual(['warning group-shared']);
   });
 
-  it('are not warned of for a holder when that one is in the domain, for libvirt to bind', () => {
+  it('give no warning about a host driver if its device is in the domain, since libvirt rebinds it', () => {
     expect(judge([hostdev(7), hostdev(8, UNASSIGNED)]).told).toEqual([
       'note device-unassigned',
       'warning group-shared',

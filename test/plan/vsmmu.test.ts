@@ -3,14 +3,14 @@ import { DEFAULT_POLICY } from '../../src/plan/policy.js';
 import { hasValues, namesValues } from '../../src/plan/vsmmu.js';
 import { domainWith, expander } from './example.js';
 
-describe('what is held against what the host has', () => {
-  it.each(['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const)('is a vSMMU with %s alone', (name) => {
+describe('the values that are checked against the features of the host', () => {
+  it.each(['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const)('include a vSMMU with only %s', (name) => {
     const vsmmu = (values: string) => `<iommu model='smmuv3'><driver pciBus='1' accel='on'${values}/></iommu>`;
     expect(hasValues(domainWith(expander(1, 240), vsmmu(` ${name}='on'`)))).toBe(true);
     expect(hasValues(domainWith(expander(1, 240), vsmmu('')))).toBe(false);
   });
 
-  it('is a policy with one value alone', () => {
+  it('include a policy with only one value', () => {
     expect(namesValues(DEFAULT_POLICY)).toBe(false);
     expect(namesValues({ ...DEFAULT_POLICY, oas: 48 })).toBe(true);
   });

@@ -1,4 +1,4 @@
-/** What a real guest with three accelerated vSMMUs showed: libvirt 12.8, QEMU 11.1, Linux 7.2 on the emulated host of test/accel. */
+/** The recording of a guest with three accelerated vSMMUs: libvirt 12.8, QEMU 11.1, Linux 7.2 on the host of test/accel. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
@@ -33,13 +33,13 @@ const evidence: Evidence = {
 };
 
 describe('a real guest', () => {
-  it('passes whole', () => {
+  it('passes all checks', () => {
     const checks = verify(evidence);
     expect(checks.filter((check) => gradeOf(check) !== 'pass')).toEqual([]);
     expect(checks).toHaveLength(19);
   });
 
-  it('has four devices behind three vSMMUs, each where it was predicted', () => {
+  it('has four devices behind three vSMMUs, each at its predicted address', () => {
     const found = Object.fromEntries(verify(evidence).map(({ of, title, found }) => [`${of}: ${title}`, found]));
     expect(found).toMatchObject({
       'Domain: that each device is behind its vSMMU': '4 of 4 devices',

@@ -14,7 +14,7 @@ const report = reportOf(parseDomain(started(defined)));
 const lines = report.split('\n');
 const evidence = evidenceOf();
 
-/** What a guest may put anywhere: other lines, control characters, large numbers, nothing, or much. */
+/** Text that a guest may put anywhere: other lines, control characters, large numbers, nothing, or long text. */
 const piece = fc.oneof(
   fc.constantFrom(...lines),
   fc.constantFrom(
@@ -35,7 +35,7 @@ const piece = fc.oneof(
 );
 const change = fc.record({ at: fc.nat(report.length), remove: fc.nat(30), insert: piece, whole: fc.boolean() });
 
-/** The report with pieces of it replaced, within a line or by whole lines. */
+/** The report with parts replaced, within a line or by whole lines. */
 function mutate(changes: readonly { at: number; remove: number; insert: string; whole: boolean }[]): string {
   return changes.reduce((text, { at, remove, insert, whole }) => {
     const start = whole ? text.lastIndexOf('\n', at) + 1 : Math.min(at, text.length);
@@ -54,7 +54,7 @@ function read(text: string): GuestReport | undefined {
 }
 
 it(
-  'a report with anything in it crashes nothing, and nothing of it acts on a terminal',
+  'a report with arbitrary text causes no crash, and none of its control characters reach a terminal',
   () => {
     let taken = 0;
     fc.assert(

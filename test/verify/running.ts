@@ -1,4 +1,4 @@
-/** A running domain as libvirt, QEMU and a guest show it, made from a sample; the lab has real ones. */
+/** A simulated running domain, with the output of libvirt, QEMU and a guest, made from a sample. test/accel has real ones. */
 import { readFileSync } from 'node:fs';
 import { convert } from '../../src/convert.js';
 import { EXPANDER_MODELS, ROOT_MODELS } from '../../src/domain/controller.js';
@@ -19,10 +19,10 @@ const sample = (path: string): string => readFileSync(`${REPOSITORY}/samples/${p
 
 export const host: Host = readTopology(sample('hosts/gh200.json'), 'gh200.json');
 
-/** The sample, converted: what is defined, and what starts. */
+/** The converted sample, which is defined and started. */
 export const defined: string = convert(parseDomain(sample('domains/gh200-vm.xml')), host).xml;
 
-/** A definition as libvirt shows it while it runs: each device has an alias. */
+/** The XML of a running domain, in which libvirt gives each device an alias. */
 export function started(xml: string): string {
   let [hostdevs, smmus] = [0, 0];
   return xml
@@ -68,7 +68,7 @@ export function argvOf(live: Domain): string[] {
 
 const smmuName = (n: number): string => `smmu3.0x${(0xc000000 + n * 0x20000).toString(16).padStart(16, '0')}`;
 
-/** What the script reports in its guest, run by root. */
+/** The report of the script in the guest, run as root. */
 export function reportOf(live: Domain): string {
   const { functions, vsmmus } = predictGuest(live);
   const { cells } = live.numa;
@@ -99,7 +99,7 @@ export function reportOf(live: Domain): string {
   ].join('\n');
 }
 
-/** What is otherwise than in a healthy guest. */
+/** Differences from a healthy guest. */
 export interface Changes {
   readonly live?: (xml: string) => string;
   readonly next?: (xml: string) => string;
@@ -111,7 +111,7 @@ export interface Changes {
 
 const same = <T>(value: T): T => value;
 
-/** All that is gathered of it. The command line and the report are those of the domain as it was started. */
+/** All data about the running domain. The command line and the report are those of the domain as it was started. */
 export function evidenceOf({
   live = same,
   next = same,
@@ -137,7 +137,7 @@ export function evidenceOf({
   };
 }
 
-/** What does not pass: the line, and the codes on it. */
+/** The failed checks, with their codes. */
 export function wrongIn(changes: Changes): Record<string, string[]> {
   const checks = verify(evidenceOf(changes));
   const wrong = checks.filter((check) => gradeOf(check) !== 'pass');
@@ -146,12 +146,12 @@ export function wrongIn(changes: Changes): Record<string, string[]> {
   );
 }
 
-/** Where the guest sees its host devices. */
+/** The addresses of the host devices in the guest. */
 export const addressesOfGuest: Readonly<Record<string, string>> = Object.fromEntries(
   guestAddresses(predictGuest(parseDomain(started(defined)))),
 );
 
-/** What QEMU's monitor answers about it. @param moved gives the number of a bus that QEMU has instead */
+/** The answers of QEMU's monitor. @param moved returns the bus number that QEMU has instead of the given one */
 export function monitorOf(moved: (bus: number) => number = same): MonitorAnswers {
   const live = parseDomain(started(defined));
   const devices = live.hostDevices.map((device) => {

@@ -8,7 +8,7 @@ const GPU = '0009:01:00.0';
 const NVME = '0006:01:00.0';
 const { [GPU]: gpu = '', [NVME]: nvme = '' } = addressesOfGuest;
 
-/** The hosts that became of the sample. */
+/** The hosts of the sample. */
 const changedHost = (change: (topology: Topology) => Partial<Topology>): Host =>
   readTopology(JSON.stringify({ ...host.topology, ...change(host.topology) }), 'changed.json');
 const withDevice = (bdf: string, change: Partial<PciDevice>): Host =>
@@ -41,7 +41,7 @@ const hostLog = (...texts: readonly string[]) => ({
 });
 const AT_START = qemuLog('-device \'{"driver":"arm-smmuv3","cmdqv":"auto"}\'', 'char device redirected');
 
-/** Each is one thing that is otherwise, with the lines that then do not pass. */
+/** Single differences, each with the checks that fail. */
 const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonly<Record<string, string[]>>])[] = [
   ['nothing', {}, {}],
 
@@ -343,18 +343,18 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   ],
 ];
 
-describe('verify finds what is wrong, at its line and at no other', () => {
+describe('verify reports an error in the right check only:', () => {
   it.each(CASES)('%s', (_, changes, wrong) => {
     expect(wrongIn(changes)).toEqual(wrong);
   });
 
-  it('a device that nobody placed', () => {
+  it('verify fails for a device that is not placed', () => {
     const unplaced = (xml: string) => xml.replace(/<iommu [\s\S]*?<\/iommu>/g, '');
     const { 'Domain: that each device is behind its vSMMU': codes } = wrongIn({ live: unplaced });
     expect(codes).toEqual(['device-not-nested', 'device-not-nested', 'device-not-nested']);
   });
 
-  it('is asked about a running domain: it is not the one that is defined', () => {
+  it('verify checks the running domain, not its definition', () => {
     expect(started(defined)).not.toBe(defined);
   });
 });

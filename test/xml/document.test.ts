@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseXml } from '../../src/xml/document.js';
 
 describe('an element', () => {
-  it('gives attributes decoded and normalised', () => {
+  it('returns attributes decoded and normalised', () => {
     const { root } = parseXml(`<a b='&lt;&#10;&quot;' c = "\t\r\n'&#x1F600;" />`);
     expect(root.attribute('b')).toBe('<\n"');
     expect(root.attribute('c')).toBe(`  '\u{1F600}`);
@@ -10,12 +10,12 @@ describe('an element', () => {
     expect(root.attributes.map(({ name }) => name)).toEqual(['b', 'c']);
   });
 
-  it("gives its own character data, without comments and without its descendants'", () => {
+  it('returns its own character data, without comments and without that of its descendants', () => {
     const { root } = parseXml('<a>x<!-- < --> &amp;\r\n<b>no</b><![CDATA[<&amp;\r\n]]><?p ]]?>&#13;<c/>y</a>');
     expect(root.text).toBe('x &\n<&amp;\n\ry');
   });
 
-  it('finds children of a name in no namespace', () => {
+  it('finds children by name that are in no namespace', () => {
     const { root } = parseXml('<a xmlns:p="urn:p"><b xmlns="urn:q" n="0"/><p:b n="1"/><b n="2"/><c/><b n="3"/></a>');
     expect(root.child('b')?.attribute('n')).toBe('2');
     expect(root.childrenNamed('b').map((b) => b.attribute('n'))).toEqual(['2', '3']);
@@ -29,7 +29,7 @@ describe('an element', () => {
     expect(element?.parent?.parent).toBeUndefined();
   });
 
-  it('knows its offsets, with CRLF and characters beyond the first plane before it', () => {
+  it('knows its offsets after CRLF and characters outside the BMP', () => {
     const text = '\uFEFF<a>\r\n\u{1F600}\r\n<b c="d">\r\n</b ></a>';
     const { root } = parseXml(text);
     const [b] = root.children;
@@ -38,14 +38,14 @@ describe('an element', () => {
   });
 });
 
-it('places count lines and columns from 1, a byte order mark not counted', () => {
+it('location counts lines and columns from 1, without the byte order mark', () => {
   const document = parseXml('\uFEFF<a>\r\n  <b/>\n</a>');
   expect(document.location(document.root.start)).toEqual({ line: 1, column: 1 });
   expect(document.location(document.root.child('b')?.start ?? 0)).toEqual({ line: 2, column: 3 });
   expect(document.location(document.text.length)).toEqual({ line: 3, column: 5 });
 });
 
-it('finds the line and column of any offset of a long text, in any order', () => {
+it('location finds the line and column of any offset of a long text, in any order', () => {
   const text = `\uFEFF<a><!--${'\n'.repeat(1500)}${'x'.repeat(3000)}\n${'y\r\n'.repeat(1000)}--></a>`;
   const document = parseXml(text);
   const offsets = Array.from({ length: 80 }, (_, i) => (i * 7919) % text.length);

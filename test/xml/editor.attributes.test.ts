@@ -5,21 +5,21 @@ import type { XmlEditor } from '../../src/xml/editor.js';
 describe('an attribute', () => {
   it.each<[title: string, text: string, edits: (editor: XmlEditor, a: XmlElement) => void, result: string]>([
     [
-      'a value keeps its place and its quotes',
+      'keeps its position and its quotes when its value changes',
       `<a b="1"  c='2'/>`,
       (e, a) => e.setAttribute(a, 'b', '3'),
       `<a b="3"  c='2'/>`,
     ],
-    ['an empty value is filled', `<a b=''/>`, (e, a) => e.setAttribute(a, 'b', '3'), `<a b='3'/>`],
-    ['a value is emptied', `<a b='3'/>`, (e, a) => e.setAttribute(a, 'b', ''), `<a b=''/>`],
+    ['with an empty value gets a value', `<a b=''/>`, (e, a) => e.setAttribute(a, 'b', '3'), `<a b='3'/>`],
+    ['gets an empty value', `<a b='3'/>`, (e, a) => e.setAttribute(a, 'b', ''), `<a b=''/>`],
     [
-      'the same value, written otherwise, is left as it is written',
+      'keeps its spelling if the new value is the same',
       `<a b='&#65;'/>`,
       (e, a) => e.setAttribute(a, 'b', 'A'),
       `<a b='&#65;'/>`,
     ],
     [
-      'the last value counts',
+      'gets the last of several values',
       `<a b='1'/>`,
       (e, a) => {
         e.setAttribute(a, 'b', '2');
@@ -34,7 +34,7 @@ describe('an attribute', () => {
       `<a b="1" x="2" ><c d='e' f='g' h='i'/></a>`,
     ],
     [
-      'a new one without a neighbour takes the quotes of the document',
+      'without a neighbour gets the quotes of the document',
       `<a><b c="d"/></a>`,
       (e, a) => e.setAttribute(a, 'x', '2'),
       `<a x="2"><b c="d"/></a>`,
@@ -46,7 +46,7 @@ describe('an attribute', () => {
       `<a x='2' />`,
     ],
     [
-      'several new ones stand in the order of the calls',
+      'is added in the order of the calls',
       '<a/>',
       (e, a) => {
         e.setAttribute(a, 'y', '1');
@@ -55,13 +55,13 @@ describe('an attribute', () => {
       `<a y='1' x='2'/>`,
     ],
     [
-      'one goes with the white space before it',
+      'is removed with the white space before it',
       `<a b='1'\n   c='2' d='3'/>`,
       (e, a) => e.removeAttribute(a, 'c'),
       `<a b='1' d='3'/>`,
     ],
     [
-      'all go',
+      'is removed with all others',
       `<a b='1' c='2'  ></a>`,
       (e, a) => {
         e.removeAttribute(a, 'b');
@@ -70,7 +70,7 @@ describe('an attribute', () => {
       '<a  ></a>',
     ],
     [
-      'one goes and another comes',
+      'is removed while another is added',
       `<a b='1' c='2'/>`,
       (e, a) => {
         e.removeAttribute(a, 'c');
@@ -78,9 +78,9 @@ describe('an attribute', () => {
       },
       `<a b='1' d='3'/>`,
     ],
-    ['one that is not there cannot go', '<a/>', (e, a) => e.removeAttribute(a, 'b'), '<a/>'],
+    ['that does not exist is not removed', '<a/>', (e, a) => e.removeAttribute(a, 'b'), '<a/>'],
     [
-      'characters that XML does not allow between such quotes are escaped',
+      'gets characters escaped that XML does not allow between its quotes',
       `<a b="" c=''/>`,
       (e, a) => {
         e.setAttribute(a, 'b', `<'">&\t\n`);

@@ -9,7 +9,7 @@ const PORT: NewElement = {
 };
 const NEW: NewElement = { name: 'new' };
 
-/** The text after edits; `find` gives the first element of a name. */
+/** Returns the text after edits; `find` returns the first element of a name. */
 function edited(text: string, edits: (editor: XmlEditor, find: (name: string) => XmlElement) => void): string {
   const document = parseXml(text);
   const editor = document.edit();
@@ -31,7 +31,7 @@ function search(element: XmlElement, name: string): XmlElement | undefined {
 }
 
 describe('a new child', () => {
-  it('goes last, on lines of its own, indented as its siblings are', () => {
+  it('is added last, on its own lines, indented like its siblings', () => {
     const text = `<domain>\n\t<devices>\n\t\t<disk/>\n\t\t<!-- the end -->\n\t</devices>\n</domain>\n`;
     expect(edited(text, (editor, find) => editor.append(find('devices'), PORT))).toBe(
       `<domain>\n\t<devices>\n\t\t<disk/>\n\t\t<!-- the end -->\n\t\t<controller type='pci'>\n\t\t\t<model name='pcie-root-port'/>\n\t\t\t<target/>\n\t\t</controller>\n\t</devices>\n</domain>\n`,
@@ -41,16 +41,20 @@ describe('a new child', () => {
   it.each([
     ['a self-closing element', '<a>\n    <b c="d" />\n</a>', '<a>\n    <b c="d">\n        <new/>\n    </b>\n</a>'],
     ['an empty element', '<a>\n    <b></b>\n</a>', '<a>\n    <b>\n        <new/>\n    </b>\n</a>'],
-    ['an element of white space', '<a>\n    <b>\n    </b>\n</a>', '<a>\n    <b>\n        <new/>\n    </b>\n</a>'],
     [
-      'an element that ends behind its last child',
+      'an element with only white space',
+      '<a>\n    <b>\n    </b>\n</a>',
+      '<a>\n    <b>\n        <new/>\n    </b>\n</a>',
+    ],
+    [
+      'an element that ends on the line of its last child',
       '<a>\n <b>\n  <c/></b>\n</a>',
       '<a>\n <b>\n  <c/>\n  <new/>\n </b>\n</a>',
     ],
     ['an element whose children share a line', '<a>\n <b><c/> <d/></b>\n</a>', '<a>\n <b><c/> <d/><new/></b>\n</a>'],
-    ['an element of text', '<a>\n <b>text\n </b>\n</a>', '<a>\n <b>text\n <new/></b>\n</a>'],
+    ['an element with text', '<a>\n <b>text\n </b>\n</a>', '<a>\n <b>text\n <new/></b>\n</a>'],
     [
-      'an element of a document on one line',
+      'an element of a one-line document',
       '<?xml version="1.0"?>\n<a><b/></a>\n',
       '<?xml version="1.0"?>\n<a><b><new/></b></a>\n',
     ],
@@ -63,13 +67,13 @@ describe('a new child', () => {
     expect(edited(text, (editor, find) => editor.append(find('b'), NEW))).toBe(result);
   });
 
-  it('of the root takes two spaces where none can be seen', () => {
+  it('of the root is indented by two spaces if the document has no indentation', () => {
     expect(edited('<a>\n</a>', (editor, find) => editor.append(find('a'), PORT))).toBe(
       `<a>\n  <controller type='pci'>\n    <model name='pcie-root-port'/>\n    <target/>\n  </controller>\n</a>`,
     );
   });
 
-  it('ends its lines as the document does', () => {
+  it('has the line ends of the document', () => {
     expect(
       edited('<a>\r\n  <b/>\r\n</a>\r\n', (editor, find) => {
         editor.append(find('a'), NEW);
@@ -78,7 +82,7 @@ describe('a new child', () => {
     ).toBe('<a>\r\n  <b>\r\n    <new/>\r\n  </b>\r\n  <new/>\r\n</a>\r\n');
   });
 
-  it('escapes text and values so that they read back', () => {
+  it('has its text and values escaped', () => {
     const added = { name: 'new', attributes: [['b', `'"<`]] as const, text: 'x < y && ]]>\r' };
     const text = edited('<a/>', (editor, find) => editor.append(find('a'), added));
     expect(text).toBe(`<a><new b='&apos;"&lt;'>x &lt; y &amp;&amp; ]]&gt;&#13;</new></a>`);
@@ -93,22 +97,22 @@ describe('a new sibling', () => {
 
   it.each<[title: string, edits: (editor: XmlEditor, find: (name: string) => XmlElement) => void, result: string]>([
     [
-      'before, below the comments that stand above',
+      'goes before an element, below the comments above it',
       (e, find) => e.insertBefore(find('b'), NEW),
       '<a>\n  <!-- first -->\n  <new/>\n  <b/> <!-- of b --> \n\n  <c/>\n</a>\n',
     ],
     [
-      'before, below an empty line',
+      'goes before an element, below an empty line',
       (e, find) => e.insertBefore(find('c'), NEW),
       '<a>\n  <!-- first -->\n  <b/> <!-- of b --> \n\n  <new/>\n  <c/>\n</a>\n',
     ],
     [
-      'after, behind the comment on the line',
+      'goes after an element, behind the comment on its line',
       (e, find) => e.insertAfter(find('b'), NEW),
       '<a>\n  <!-- first -->\n  <b/> <!-- of b -->\n  <new/> \n\n  <c/>\n</a>\n',
     ],
     [
-      'several in the order of the calls',
+      'goes in the order of the calls if there are several',
       (e, find) => {
         e.insertAfter(find('b'), { name: 'n1' });
         e.insertBefore(find('c'), { name: 'n3' });
@@ -123,7 +127,7 @@ describe('a new sibling', () => {
     expect(edited(TEXT, edits)).toBe(result);
   });
 
-  it('stays on the line in a document on one line', () => {
+  it('stays on the line of a one-line document', () => {
     expect(
       edited('<a><b/><c/></a>', (e, find) => {
         e.insertBefore(find('c'), { name: 'n2' });
@@ -134,20 +138,20 @@ describe('a new sibling', () => {
   });
 });
 
-describe('what goes', () => {
+describe('a removed element', () => {
   it.each([
-    ['with its lines', '<a>\n  <b>\n    <c/>\n  </b>\n  <d/>\n</a>', '<a>\n  <d/>\n</a>'],
-    ['with its lines of CRLF', '<a>\r\n  <b/>\r\n  <d/>\r\n</a>', '<a>\r\n  <d/>\r\n</a>'],
-    ['but not the white space behind it', '<a>\n  <b/>  \n  <d/>\n</a>', '<a>  \n  <d/>\n</a>'],
-    ['but not the comment behind it', '<a>\n  <b/> <!-- c -->\n</a>', '<a>\n   <!-- c -->\n</a>'],
-    ['but not what shares its line', '<a>\n  <b/><d/>\n</a>', '<a>\n  <d/>\n</a>'],
-    ['but no white space of text', '<a>\n  <b/>\n  text</a>', '<a>\n  \n  text</a>'],
-    ['the last one too', '<a>\n  <b/>\n</a>', '<a>\n</a>'],
+    ['takes its lines with it', '<a>\n  <b>\n    <c/>\n  </b>\n  <d/>\n</a>', '<a>\n  <d/>\n</a>'],
+    ['takes its CRLF lines with it', '<a>\r\n  <b/>\r\n  <d/>\r\n</a>', '<a>\r\n  <d/>\r\n</a>'],
+    ['leaves the white space behind it', '<a>\n  <b/>  \n  <d/>\n</a>', '<a>  \n  <d/>\n</a>'],
+    ['leaves the comment behind it', '<a>\n  <b/> <!-- c -->\n</a>', '<a>\n   <!-- c -->\n</a>'],
+    ['leaves other elements on its line', '<a>\n  <b/><d/>\n</a>', '<a>\n  <d/>\n</a>'],
+    ['leaves white space that belongs to text', '<a>\n  <b/>\n  text</a>', '<a>\n  \n  text</a>'],
+    ['takes its line with it if it is the last child', '<a>\n  <b/>\n</a>', '<a>\n</a>'],
   ])('%s', (_, text, result) => {
     expect(edited(text, (editor, find) => editor.remove(find('b')))).toBe(result);
   });
 
-  it('leaves what was put beside it', () => {
+  it('leaves elements that were added beside it', () => {
     expect(
       edited('<a>\n  <b/>\n</a>', (e, find) => {
         e.insertBefore(find('b'), { name: 'n1' });
@@ -177,7 +181,7 @@ describe('what goes', () => {
     ['<a><b><!-- --><c/></b></a>', '<a><b><!-- --></b></a>'],
     ['<a><b><c/><d/></b></a>', '<a><b><d/></b></a>'],
     ["<a><b d=''><c/></b></a>", "<a><b d=''/></a>"],
-  ])('takes along what is empty without it, and no text: %s', (text, result) => {
+  ])('takes its parent with it if that becomes empty, but no text: %s', (text, result) => {
     const after = edited(text, (editor, find) => {
       editor.remove(find('c'));
       editor.whenEmpty(find('b'), 'remove');
@@ -185,7 +189,7 @@ describe('what goes', () => {
     expect(after).toBe(result);
   });
 
-  it('is replaced in its place', () => {
+  it('is replaced at its position', () => {
     expect(edited('<a>\n  <b c="d">\n    <e/>\n  </b> <!-- b -->\n</a>', (e, find) => e.replace(find('b'), PORT))).toBe(
       '<a>\n  <controller type="pci">\n    <model name="pcie-root-port"/>\n    <target/>\n  </controller> <!-- b -->\n</a>',
     );
@@ -193,7 +197,7 @@ describe('what goes', () => {
 });
 
 describe('an editor', () => {
-  it('makes no edit of the text when no value changes', () => {
+  it('does not edit the text if no value changes', () => {
     const document = parseXml("<a b='1'><c/></a>");
     const editor = document.edit();
     editor.setAttribute(document.root, 'b', '2');
@@ -203,7 +207,7 @@ describe('an editor', () => {
     expect(editor.toString()).toBe(document.text);
   });
 
-  it('takes further edits after its text was read', () => {
+  it('accepts further edits after its text was read', () => {
     const document = parseXml('<a/>');
     const editor = document.edit();
     editor.append(document.root, { name: 'b' });
@@ -234,12 +238,12 @@ describe('an editor', () => {
       'has a character that XML cannot represent',
     ],
     [
-      'half a character',
+      'a lone surrogate',
       (e, a) => e.append(a, { name: 'b', text: '\uD800' }),
       'has a character that XML cannot represent',
     ],
     ['a sibling of the root', (e, a) => e.insertAfter(a, NEW), '<a> is the root'],
-    ['the root to go', (e, a) => e.remove(a), '<a> is the root'],
+    ['to remove the root', (e, a) => e.remove(a), '<a> is the root'],
     ['an element of another document', (e) => e.append(parseXml('<b/>').root, NEW), '<b> is of another document'],
   ])('refuses %s', (_, edits, message) => {
     const document = parseXml('<a/>');

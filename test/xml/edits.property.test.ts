@@ -54,7 +54,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
 
 const isDeclaration = (attribute: string) => /^xmlns(:|$)/.test(attribute);
 
-/** Asks the editor for an edit. Returns false where the element has no such attribute or cannot go. */
+/** Requests an edit from the editor. Returns false if the element has no such attribute or cannot be removed. */
 function ask(editor: XmlEditor, elements: readonly XmlElement[], edit: Edit): boolean {
   const element = elements[edit.nth % elements.length];
   if (element === undefined) return false;
@@ -105,7 +105,7 @@ function modelOf({ name: tag, attributes = [], children = [], text = '' }: NewEl
 class EditedModel {
   private readonly elements: ModelElement[];
   private readonly parents = new Map<ModelElement, ModelElement>();
-  /** What stands in an element's place; undefined: nothing does. */
+  /** The replacement of an element; undefined if it was removed. */
   private readonly instead = new Map<ModelElement, ModelElement | undefined>();
   private readonly addedAfter = new Map<ModelElement, number>();
   /** The attributes before the first edit: edits count those. */
@@ -197,8 +197,8 @@ function elementsIn(element: XmlElement): XmlElement[] {
 
 it.each([
   ['laid out in lines', tidyModels],
-  ['with white space where it falls', wildModels],
-])('edits of a document %s make the document that the same edits of a tree make', { timeout: 60_000 }, (_, models) => {
+  ['with white space at random positions', wildModels],
+])('edits of a document %s have the same result as edits of its tree', { timeout: 60_000 }, (_, models) => {
   fc.assert(
     fc.property(models, fc.array(edit, { minLength: 1, maxLength: 6 }), (model, edits) => {
       const text = print(model);
@@ -212,14 +212,14 @@ it.each([
       expect(skeleton(result)).toBe(skeleton(edited.print()));
       if (!edits.some(({ kind }) => kind === 'remove' || kind === 'replace'))
         expect(comments(result)).toEqual(comments(text));
-      // What was edited can be read and edited again.
+      // The edited text can be parsed and edited again.
       expect(parseXml(result).edit().toString()).toBe(result);
     }),
     { numRuns: 1500 },
   );
 });
 
-it('an insertion changes no line that was there, in a document laid out in lines', { timeout: 60_000 }, () => {
+it('an insertion changes no existing line in a document laid out in lines', { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(tidyModels, fc.nat(30), newElement, fc.boolean(), (model, nth, added, before) => {
       const text = print(model);

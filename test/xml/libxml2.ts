@@ -25,7 +25,7 @@ export function complaint(text: string): string | undefined {
   }
 }
 
-/** A document in Canonical XML 1.0, as libxml2 makes it, comments left out. */
+/** Returns a document as Canonical XML 1.0 from libxml2, without comments. */
 export function canonical(text: string): string {
   const document = XmlDocument.fromBuffer(Buffer.from(text));
   try {
@@ -39,9 +39,9 @@ export function canonical(text: string): string {
 export interface PlainElement {
   readonly name: string;
   readonly namespace: string;
-  /** Without namespace declarations, by name. */
+  /** Attributes by name, without namespace declarations. */
   readonly attributes: Readonly<Record<string, string>>;
-  /** Character data and CDATA sections of its own. */
+  /** Its own character data and CDATA sections. */
   readonly text: string;
   readonly children: readonly PlainElement[];
 }
@@ -58,7 +58,7 @@ export function plain(element: ParsedElement): PlainElement {
   };
 }
 
-/** The elements of a document, as libxml2 sees them. */
+/** The elements of a document as libxml2 reads them. */
 export function plainTree(text: string): PlainElement {
   const document = XmlDocument.fromBuffer(Buffer.from(text), { option: ParseOption.XML_PARSE_NOERROR });
   try {
@@ -85,7 +85,7 @@ function plainOf(element: XmlElement): PlainElement {
   };
 }
 
-/** Without U+FEFF, which libxml2-wasm loses at the start of a string. */
+/** Removes U+FEFF, which libxml2-wasm drops at the start of a string. */
 function unmarked(value: string): string {
   return value.replaceAll('\uFEFF', '');
 }

@@ -3,9 +3,9 @@ import { parseXml } from '../../src/xml/document.js';
 import { complaint } from './libxml2.js';
 import { messageOf, refusal } from './refusal.js';
 
-describe("libxml2's limits hold here", () => {
+describe("libxml2's limits apply", () => {
   it.each<[title: string, text: string]>([
-    ['elements nested as deep as it takes', '<a>'.repeat(256) + '</a>'.repeat(256)],
+    ['elements at the maximum depth', '<a>'.repeat(256) + '</a>'.repeat(256)],
     ['a name of 50 000 bytes', `<${'a'.repeat(50_000)}/>`],
   ])('up to %s', (_, text) => {
     expect(complaint(text), 'libxml2').toBeUndefined();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** A document as a test makes it up, apart from all code under test. Raw strings stand in the text as they are. */
+/** A generated document, independent of the code under test. Strings are raw XML text. */
 export interface Model {
   readonly head: string;
   readonly root: ModelElement;
@@ -21,15 +21,15 @@ export interface ModelAttribute {
   readonly name: string;
   raw: string;
   readonly quote: string;
-  /** White space before it. */
+  /** White space before the attribute. */
   readonly lead: string;
   readonly equals: string;
 }
 
-/** An element, or text, a comment, a CDATA section, a processing instruction as it stands. */
+/** An element, or the raw text of character data, a comment, a CDATA section or a processing instruction. */
 export type ModelNode = ModelElement | string;
 
-/** The text of a model. */
+/** Returns the text of a model. */
 export function print({ head, root, tail }: Model): string {
   return head + printElement(root) + tail;
 }
@@ -93,7 +93,7 @@ const word = fc.oneof(
 );
 const legal = (text: string) => text.replace(/[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '');
 const words = fc.array(word, { maxLength: 5 }).map((parts) => parts.map(escapeStray).join(''));
-/** Text that has no ]]> in it, nor makes one with the text that follows. */
+/** Text that contains no ]]>, also together with the text that follows. */
 const text = words.map((raw) => raw.replace(/\]+>/g, ']').replace(/\]$/, '] '));
 const comment = words.map((raw) => `<!--${legal(raw).replace(/-/g, '')}-->`);
 const section = words.map((raw) => `<![CDATA[${raw.replaceAll(']]>', ']]')}]]>`);
@@ -107,7 +107,7 @@ function escapeStray(raw: string): string {
   return /^&[#\w]+;$/.test(raw) ? raw : legal(raw).replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
-/** An element whose prefixes are not yet chosen: they depend on what is declared around it. */
+/** An element whose prefixes are not yet chosen: they depend on the declarations around it. */
 interface Draft {
   readonly local: string;
   readonly prefix: number;
@@ -176,7 +176,7 @@ const head = fc
   )
   .map((parts) => parts.join(''));
 
-/** Any document at all: white space where it falls. */
+/** Arbitrary documents with white space at random positions. */
 export const wildModels: fc.Arbitrary<Model> = fc.record({ head, root: element, tail: misc }).map(settle);
 
 /** Documents laid out in lines, as people and libvirt write them, with text in some of the elements. */
@@ -224,7 +224,7 @@ function choosePrefixes(draft: Draft, outer: readonly string[]): ModelElement {
   };
 }
 
-/** Puts each child on a line of its own where there is no text among them; a comment may stay behind the child before it. */
+/** Puts each child on its own line if there is no text among them; a comment may stay on the line of the child before it. */
 function layOut(element: ModelElement, lineEnd: string, unit: string, indent = ''): void {
   const { children } = element;
   for (const child of children) if (typeof child !== 'string') layOut(child, lineEnd, unit, indent + unit);

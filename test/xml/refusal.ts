@@ -2,7 +2,7 @@ import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { InputError } from '../../src/diagnostics/errors.js';
 import { parseXml } from '../../src/xml/document.js';
 
-/** What the input is refused for; an Error where it is not. */
+/** Returns the diagnostic for which the input is refused. Throws an Error if it is accepted. */
 export function refusal(input: string | Uint8Array): Diagnostic {
   try {
     parseXml(input);
@@ -13,7 +13,7 @@ export function refusal(input: string | Uint8Array): Diagnostic {
   throw new Error('it was accepted');
 }
 
-/** The same as `line:column: message`. */
+/** Returns the refusal as `line:column: message`. */
 export function messageOf(input: string | Uint8Array): string {
   const { location, message } = refusal(input);
   return `${location?.line}:${location?.column}: ${message}`;

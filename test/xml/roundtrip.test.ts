@@ -11,7 +11,7 @@ function descendants(element: XmlElement): XmlElement[] {
   return [element, ...element.children.flatMap(descendants)];
 }
 
-/** Every prefix and default namespace that holds outside an element. */
+/** Every prefix and default namespace in scope around an element. */
 function declarationsAround(element: XmlElement): string {
   const declared = new Map<string, string>();
   for (let at = element.parent; at !== undefined; at = at.parent) {
@@ -23,7 +23,7 @@ function declarationsAround(element: XmlElement): string {
 }
 
 describe('any well-formed document', { timeout: 60_000 }, () => {
-  it('is accepted, by libxml2 too, and comes back byte for byte', () => {
+  it('is accepted, by libxml2 too, and is reproduced byte for byte', () => {
     fc.assert(
       fc.property(documents, (text) => {
         expect(complaint(text)).toBeUndefined();
@@ -38,7 +38,7 @@ describe('any well-formed document', { timeout: 60_000 }, () => {
     );
   });
 
-  it('has the elements, namespaces, attributes and text that libxml2 sees in it', () => {
+  it('has the elements, namespaces, attributes and text that libxml2 reads', () => {
     fc.assert(
       fc.property(documents, (text) => {
         expect(plain(parseXml(text).root)).toEqual(plainTree(text));
@@ -47,7 +47,7 @@ describe('any well-formed document', { timeout: 60_000 }, () => {
     );
   });
 
-  it('has each element where its offsets say', () => {
+  it('has each element at its offsets', () => {
     fc.assert(
       fc.property(documents, (text) => {
         for (const element of descendants(parseXml(text).root)) {
@@ -70,7 +70,7 @@ describe('any well-formed document', { timeout: 60_000 }, () => {
     );
   });
 
-  it('has each line and column where counting says', () => {
+  it('has the correct line and column for each offset', () => {
     fc.assert(
       fc.property(documents, fc.nat(), (text, anywhere) => {
         const offset = anywhere % (text.length + 1);
@@ -91,9 +91,12 @@ describe('any well-formed document', { timeout: 60_000 }, () => {
 const repository = new URL('../../', import.meta.url);
 const samples = readdirSync(new URL('samples/domains/', repository)).map((name) => `samples/domains/${name}`);
 
-it.each(['test/fixtures/domain-a.xml', ...samples])('reads %s as libxml2 does, and gives it back', (path) => {
-  const bytes = readFileSync(new URL(path, repository));
-  const document = parseXml(bytes);
-  expect(plain(document.root)).toEqual(plainTree(bytes.toString()));
-  expect(Buffer.from(document.edit().toString()).equals(bytes)).toBe(true);
-});
+it.each(['test/fixtures/domain-a.xml', ...samples])(
+  'the parser reads %s as libxml2 does, and reproduces it',
+  (path) => {
+    const bytes = readFileSync(new URL(path, repository));
+    const document = parseXml(bytes);
+    expect(plain(document.root)).toEqual(plainTree(bytes.toString()));
+    expect(Buffer.from(document.edit().toString()).equals(bytes)).toBe(true);
+  },
+);

@@ -5,7 +5,7 @@ import { parseXml, type XmlDocument } from '../../src/xml/document.js';
 import { complaint, plain, plainTree } from './libxml2.js';
 import { print, wildModels } from './model.js';
 
-/** What tends to go wrong where it is put. */
+/** Text fragments that often make a document invalid. */
 const TOKENS = [
   ...'<|>|&|"|=|/|/>|</|?>|<?|--|-->|<!--|]]>|<![CDATA[|<!|:| |0|-|.|·|é|\u{1F600}|xml|version'.split('|'),
   ..."'|\n|\r|\t|\0|\u0001|\uFFFE|\uFFFF|\uFEFF|\u0085|\u00A0|\u2028|\u1680|\u007F".split('|'),
@@ -18,7 +18,7 @@ const TOKENS = [
   ...'<!-- -->|<!---->|<!--->|<!-- -- -->|<!-- --->|<![CDATA[]]>|<![CDATA[ ]]|<!DOCTYPE a>|<!doctype a>'.split('|'),
 ];
 
-/** How much damage is tried; a long hunt asks for more. */
+/** Number of damaged documents; `XML_FUZZ_RUNS` sets another. */
 const RUNS = Number(process.env.XML_FUZZ_RUNS ?? 5000);
 
 const location = fc.nat({ max: 1_000_000 });
@@ -75,7 +75,7 @@ const damaged = fc
   .tuple(wildModels.map(print), fc.array(damage, { minLength: 1, maxLength: 3 }))
   .map(([text, damages]) => damages.reduce(apply, text));
 
-/** The document; undefined if it is refused. An error that is not a diagnostic fails the test. */
+/** Returns the document; undefined if it is refused. An error that is not a diagnostic fails the test. */
 function accept(text: string): XmlDocument | undefined {
   try {
     return parseXml(text);
@@ -88,7 +88,9 @@ function accept(text: string): XmlDocument | undefined {
   }
 }
 
-it('accepts nothing that libxml2 refuses, and reads the same elements', { timeout: 60_000 + 20 * RUNS }, () => {
+it('the parser accepts nothing that libxml2 refuses, and reads the same elements', {
+  timeout: 60_000 + 20 * RUNS,
+}, () => {
   const seen = { accepted: 0, refused: 0, refusedAlone: 0 };
   fc.assert(
     fc.property(damaged, (text) => {
@@ -105,7 +107,7 @@ it('accepts nothing that libxml2 refuses, and reads the same elements', { timeou
     { numRuns: RUNS },
   );
   if (RUNS > 5000) console.log(seen);
-  // The damage has to produce enough of both kinds. Only DOCTYPEs, other encodings and some colons may be refused here alone.
+  // Enough documents of both kinds must occur. Only DOCTYPEs, other encodings and some colons may be refused only by vsmmu.
   expect(seen.accepted).toBeGreaterThan(RUNS / 20);
   expect(seen.refused).toBeGreaterThan(RUNS / 4);
   expect(seen.refusedAlone).toBeLessThan(RUNS / 200);

@@ -65,7 +65,7 @@ async function put({ path, content }) {
   return {};
 }
 
-/** Waits for words in a file that somebody writes; gives the whole file, and whether they came. */
+/** Waits for words in a file that another program writes. Returns the whole file, and whether it has the words. */
 async function waitFor({ file, words, limitSeconds = 120 }) {
   const end = Date.now() + limitSeconds * 1000;
   for (;;) {
@@ -113,7 +113,7 @@ let pending = '';
 
 function next() {
   read(port, chunk, 0, chunk.length, null, (error, count) => {
-    // Nobody at the other end: the port reads as ended until somebody connects.
+    // No client is connected: the port reads as ended until one connects.
     if (error || count === 0) return void setTimeout(next, 100);
     pending += chunk.toString('utf8', 0, count);
     const lines = pending.split('\n');

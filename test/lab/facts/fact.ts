@@ -1,21 +1,21 @@
-/** A fact about QEMU, libvirt or Linux that the code rests on, and how to see whether it still is one. */
+/** A fact about QEMU, libvirt or Linux that the code relies on, and a way to test it. */
 import { refusal } from '../guest.js';
 import type { Lab } from '../lab.js';
 import { definedAs } from '../trial.js';
 
 export interface Fact {
-  /** What holds, as a sentence. */
+  /** The fact, as a sentence. */
   readonly title: string;
-  /** Repeats it; gives what was seen. What it throws is what was seen, too. */
+  /** Repeats the observation and returns it. The message of a thrown error is also an observation. */
   readonly see: (lab: Lab) => Promise<string>;
-  /** What is seen when the fact holds. */
+  /** The observation if the fact holds. */
   readonly expected: string | RegExp;
 }
 
-/** The machine that the facts are seen on, as words of a command line. */
+/** The machine for the facts, as command line arguments. */
 export const virt = '-M virt,gic-version=3,acpi=on -cpu cortex-a72';
 
-/** Starts QEMU with a paused machine and ends it: the line it refuses with, or `starts`. */
+/** Starts QEMU with a paused machine and ends it. Returns the line of its refusal, or `starts`. */
 export async function qemuSays(lab: Lab, words: string): Promise<string> {
   const console = ['-nodefaults', '-display', 'none', '-S', '-monitor', 'stdio'];
   const argv = ['qemu-system-aarch64', ...console, ...words.split(/\s+/)];
@@ -23,7 +23,7 @@ export async function qemuSays(lab: Lab, words: string): Promise<string> {
   return code === 0 ? 'starts' : refusal(stderr);
 }
 
-/** Parts of a domain that a fact sets; everything else is the least that libvirt takes. */
+/** Parts of a domain that a fact sets; everything else is the minimum that libvirt accepts. */
 export interface Parts {
   readonly name?: string;
   readonly machine?: string;
@@ -47,18 +47,18 @@ export function domainXml({
 <devices><emulator>/usr/bin/qemu-system-aarch64</emulator>${devices}<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>`;
 }
 
-/** An expander bus and, in the same breath, its SMMU. */
+/** An expander bus and its SMMU. */
 export function bridgeXml(index: number, busNr: number, driver = ''): string {
   const bus = `<controller type='pci' index='${index}' model='pcie-expander-bus'><target busNr='${busNr}'/></controller>`;
   return `${bus}<iommu model='smmuv3'><driver pciBus='${index}'${driver}/></iommu>`;
 }
 
-/** What libvirt prints of a domain that it defines; its refusal is thrown. */
+/** Defines a domain and returns its dump from libvirt. Throws the refusal. */
 export async function dumpOf(lab: Lab, parts: Parts): Promise<string> {
   return await definedAs(lab, domainXml(parts));
 }
 
-/** Every match of `pattern`'s first group, in order, with commas between. */
+/** Joins all matches of the first group of `pattern`, in order, with commas. */
 export function all(text: string, pattern: RegExp): string {
   return [...text.matchAll(pattern)].map((match) => match[1] ?? '').join(', ');
 }

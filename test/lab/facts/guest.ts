@@ -1,4 +1,4 @@
-/** What a guest makes of bus numbers, ports and windows: each fact is a boot. */
+/** Facts about bus numbers, ports and windows in a guest: each needs a boot. */
 import { bootGuest } from '../guest.js';
 import { formatMapping } from '../iort.js';
 import type { Lab } from '../lab.js';
@@ -6,7 +6,7 @@ import { plugIntoGuest } from '../plug.js';
 import { LabError } from '../process.js';
 import { type Fact, virt } from './fact.js';
 
-/** Boots with these words; a guest that does not get to its end gives its own last words. */
+/** Boots with these arguments. Returns the last console output of a guest that fails. */
 async function panics(lab: Lab, words: string): Promise<string> {
   try {
     await bootGuest(lab, `${virt} -m 1G ${words}`.split(/\s+/));
@@ -49,7 +49,7 @@ async function unevenBars(lab: Lab, window: string): Promise<string> {
   return unplaced.length === 0 ? 'all have a place' : `no place: ${unplaced.join(', ')}`;
 }
 
-/** An expander bus with an empty port of these properties and an NVMe in use; what is plugged into the port. */
+/** Boots an expander bus with an empty port with these properties and an NVMe drive in use, and plugs a device into the port. */
 async function plugged(lab: Lab, properties: string, device: string): Promise<string> {
   const first = `-device pcie-root-port,id=r1,bus=p,chassis=1${properties}`;
   const disk = '-drive if=none,id=disk,driver=null-co,size=1M -device nvme,serial=a,drive=disk,bus=r3';

@@ -1,4 +1,4 @@
-/** What libvirt does with the qemu hook's answers, and virsh with an editor's. Each changes files of the lab's libvirtd only. */
+/** Facts about libvirt's qemu hook and virsh's editor. They change only files of the lab's libvirtd. */
 import { pciAddresses } from '../domain.js';
 import { type Lab, restartLibvirtd } from '../lab.js';
 import { define, undefine, virsh } from '../trial.js';
@@ -7,7 +7,7 @@ import { domainXml, type Fact } from './fact.js';
 const hookFile = '/etc/libvirt/hooks/qemu';
 const image = '/var/lib/libvirt/qemu/fact.save';
 
-/** Runs `body` with the given shell lines as the qemu hook of a libvirtd that was started with it, and takes it away. */
+/** Installs the shell lines as libvirt's qemu hook, restarts libvirtd, runs `body`, and removes the hook. */
 async function withHook<T>(lab: Lab, lines: string, body: () => Promise<T>): Promise<T> {
   await lab.jail.output(['mkdir', '-p', '/etc/libvirt/hooks']);
   await lab.jail.put(hookFile, `#!/bin/sh\n${lines}\n`);
@@ -21,7 +21,7 @@ async function withHook<T>(lab: Lab, lines: string, body: () => Promise<T>): Pro
   }
 }
 
-/** Defines a domain, runs `body` with its UUID, and ends and undefines it whatever happens. */
+/** Defines a domain, runs `body` with its UUID, and always ends and undefines the domain. */
 async function withDomain<T>(lab: Lab, body: (uuid: string) => Promise<T>): Promise<T> {
   const uuid = await define(lab, domainXml({ name: 'hooked' }));
   try {
@@ -36,7 +36,7 @@ async function state(lab: Lab, uuid: string): Promise<string> {
   return (await virsh(lab, ['domstate', uuid])).trim();
 }
 
-/** `virsh edit` with this editor, and whether the domain's title is there afterwards. */
+/** Runs `virsh edit` with this editor, and returns whether the domain has the title afterwards. */
 async function edited(lab: Lab, editor: string): Promise<string> {
   return await withDomain(lab, async (uuid) => {
     const { code } = await lab.virsh(['edit', uuid], { env: { EDITOR: editor } });
@@ -127,7 +127,7 @@ export const hookFacts: readonly Fact[] = [
   },
 ];
 
-/** `shut off` once the domain is, or its state after fifty looks: libvirtd comes back to its guests after it answers. */
+/** Polls up to fifty times for `shut off`, and returns the state: libvirtd reconnects to guests after it answers. */
 async function settled(lab: Lab, uuid: string): Promise<string> {
   let seen = await state(lab, uuid);
   for (let looks = 0; seen !== 'shut off' && looks < 50; looks++) {

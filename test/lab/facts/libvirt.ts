@@ -1,4 +1,4 @@
-/** What libvirt takes, refuses, fills in and drops. */
+/** Facts about what libvirt accepts, refuses, adds and drops. */
 import { pciAddresses } from '../domain.js';
 import type { Lab } from '../lab.js';
 import { commandLine, define, undefine, virsh } from '../trial.js';
@@ -13,7 +13,7 @@ const slot = (bus: string, rest = "slot='0x00' function='0x0'"): string =>
 const rng = (address = ''): string =>
   `<rng model='virtio'><backend model='random'>/dev/urandom</backend>${address}</rng>`;
 
-/** `accepted`, or the words of libvirt's refusal. */
+/** Returns `accepted`, or the message of libvirt's refusal. */
 async function defines(lab: Lab, xml: string, options: readonly string[] = ['--validate']): Promise<string> {
   const { code, stderr } = await lab.virsh(['define', ...options, '/dev/stdin'], { input: xml });
   if (code !== 0) return stderr.trim().split('\n').at(-1) ?? '';
@@ -22,7 +22,7 @@ async function defines(lab: Lab, xml: string, options: readonly string[] = ['--v
   return 'accepted';
 }
 
-/** The command line's `-device`s of one driver, as `key=value` of the keys that matter. */
+/** The `-device` options of one driver in the command line, as `key=value` for these keys. */
 async function devicesOf(lab: Lab, parts: Parts, driver: string, keys: readonly string[]): Promise<string> {
   const { options } = await commandLine(lab, domainXml(parts));
   return options
@@ -237,7 +237,7 @@ export const libvirtFacts: readonly Fact[] = [
   },
 ];
 
-/** Why no command line could be made of a device. */
+/** The error of libvirt when it makes a command line for a device. */
 async function commandLineError(lab: Lab, device: string): Promise<string> {
   const { code, stderr } = await lab.virsh(['domxml-to-native', 'qemu-argv', '/dev/stdin'], {
     input: domainXml({ devices: device }),

@@ -1,4 +1,4 @@
-/** What QEMU accepts and refuses at start, without the hardware. */
+/** Facts about what QEMU accepts and refuses at start, without the hardware. */
 import { type Fact, qemuSays, virt } from './fact.js';
 
 const expanderBus = '-device pxb-pcie,id=p,bus_nr=247,bus=pcie.0';
