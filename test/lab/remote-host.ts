@@ -76,6 +76,7 @@ export async function makeKeys(folder: string): Promise<void> {
   }
 }
 
+/** Returns the configuration of sshd. HOME is not root's: a shell would run its ~/.bashrc at each command. */
 function sshdConfig(keys: string, port: number): string {
   return `ListenAddress 127.0.0.1:${port}
 HostKey ${keys}/host
@@ -85,7 +86,7 @@ PermitRootLogin prohibit-password
 StrictModes no
 UsePAM no
 PidFile none
-SetEnv PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+SetEnv PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run
 Subsystem sftp internal-sftp
 `;
 }
