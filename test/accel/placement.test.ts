@@ -140,6 +140,10 @@ describe('a guest with accelerated vSMMUs', () => {
       await guest.run(
         `for i in $(seq 60); do grep -q '^first' /sys/class/nvme/*/serial || exit 0; sleep 0.5; done; exit 1`,
       );
+      // libvirt removes the device from the running definition a moment after the guest has released it.
+      await host.script(
+        `for i in $(seq 60); do virsh --quiet dumpxml plug | grep -q '<hostdev' || exit 0; sleep 0.5; done; exit 1`,
+      );
       const detached = { 'Domain: for devices detached since its start': ['device-unplugged'] };
       expect(await wrongIn(host, 'plug')).toEqual(detached);
       proves(task, 'vsmmu verify warns of a device that was detached since the start, and of nothing else');
