@@ -21,9 +21,9 @@ export function resultDiagnostics(
   if (errors.length === 0) return [];
   const had = after === before ? errors : check(before, host, options);
   const known = new Map(had.map((found) => [keyOf(found), found]));
-  const told = new Set(reported.map(keyOf));
+  const inPlan = new Set(reported.map(keyOf));
   return errors.flatMap((found): readonly Diagnostic[] => {
-    if (told.has(keyOf(found))) return [];
+    if (inPlan.has(keyOf(found))) return [];
     const { location: _, ...bare } = found;
     const earlier = known.get(keyOf(found));
     return [earlier ? { ...earlier, severity: 'warning' } : bare];

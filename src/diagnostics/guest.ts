@@ -127,7 +127,7 @@ export const guestLogError = define('guest-log-error', {
   message: (a: { line: string }) => `the kernel of the guest reports an error: ${quoted(a.line)}`,
   hint: "compare with QEMU's log: what fails there fails here",
   meaning: "the guest's kernel logged an error of an SMMU, or that a driver could not use a host device",
-  why: `"CMD_SYNC timeout" and events such as C_BAD_STREAMID mean that a vSMMU does not do what the guest tells it; every device
+  why: `"CMD_SYNC timeout" and events such as C_BAD_STREAMID mean that a vSMMU does not carry out the guest's commands; every device
     behind it is affected. "probe with driver … failed" means that a device does not respond.`,
   remedy: `Correct what the other checks report, and restart the domain.`,
   example: `dmesg | grep -E 'arm-smmu-v3|probe with driver'`,

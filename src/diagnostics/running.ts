@@ -9,7 +9,7 @@ export const domainNotRunning = define('domain-not-running', {
   severity: 'error',
   message: (a: { domain: string; state: string }) =>
     `${a.domain} is not running (${a.state}): there is no guest to verify`,
-  hint: 'start it; vsmmu check tells whether its definition is right',
+  hint: 'start it; to check its definition, use vsmmu check',
   meaning: '`verify` was asked about a domain that does not run',
   why: `verify compares a running guest with the plan. A domain that is shut off has no guest.`,
   remedy: `Start the domain, wait until its drivers are loaded, and run verify again.`,
@@ -168,7 +168,7 @@ export const qemuInvalidationFailed = define('qemu-invalidation-failed', {
   message: (a: { line: string }) => `QEMU could not pass the guest's invalidations on: ${quoted(a.line)}`,
   hint: 'devices may use stale translations: restart the domain, and report this to QEMU',
   meaning: 'QEMU logged that the host refused an invalidation of the guest; devices may use stale translations',
-  why: `The guest changes its page tables and tells its vSMMU, which passes this on to the physical SMMU. If that fails, a
+  why: `The guest changes its page tables and notifies its vSMMU, which passes this on to the physical SMMU. If that fails, a
     device can reach memory that the guest has given to something else.`,
   remedy: `Restart the domain. If it happens again, report it with versions of QEMU and of the host's kernel.`,
   example: `grep IOMMU_HWPT_INVALIDATE /var/log/libvirt/qemu/vm.log`,

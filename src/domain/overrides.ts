@@ -5,7 +5,7 @@ import { parseNumber } from './number.js';
 export const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
 
 /**
- * The QEMU property of a root port that tells firmware how many bytes of 64-bit prefetchable memory to reserve behind it.
+ * The QEMU property of a root port for the bytes of 64-bit prefetchable memory that firmware reserves behind it.
  */
 export const RESERVE_PROPERTY = 'pref64-reserve';
 

@@ -77,7 +77,7 @@ export async function place(host: AccelHost, domain: DomainOptions, options: rea
 }
 
 /**
- * What tells a device from another of its kind, on the host as in a guest: an NVMe drive's serial number, a NIC's MAC
+ * What identifies a device among others of its kind, on the host as in a guest: an NVMe drive's serial number, a NIC's MAC
  * address. That of a VF is another every time; no domain has more than one.
  */
 const identities = `for device in /sys/bus/pci/devices/*; do

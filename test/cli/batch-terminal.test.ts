@@ -24,17 +24,17 @@ const lines = ({ shown }: { readonly shown: string }, word: string): number =>
 describe('batch on a terminal', () => {
   it('shows a progress bar below the table, which has the verdict of each domain in a dry run', () => {
     const here = sandbox(THREE);
-    const told = atTerminal(here, ...convert(here));
-    expect(told.code).toBe(1);
-    expect(told.shown).toMatch(/3\/3 {2}\d+ domains\/s, \S+ left/);
-    expect([lines(told, 'convert'), lines(told, 'refused')]).toEqual([2, 1]);
+    const output = atTerminal(here, ...convert(here));
+    expect(output.code).toBe(1);
+    expect(output.shown).toMatch(/3\/3 {2}\d+ domains\/s, \S+ left/);
+    expect([lines(output, 'convert'), lines(output, 'refused')]).toEqual([2, 1]);
   });
 
   it('lists only failures with --apply', () => {
     const here = sandbox(THREE);
-    const told = atTerminal(here, ...convert(here), '--in-place', '--apply');
-    expect([lines(told, 'converted'), lines(told, 'refused')]).toEqual([0, 1]);
-    expect(told.shown).toContain('3 domains: 2 converted, 1 refused');
+    const output = atTerminal(here, ...convert(here), '--in-place', '--apply');
+    expect([lines(output, 'converted'), lines(output, 'refused')]).toEqual([0, 1]);
+    expect(output.shown).toContain('3 domains: 2 converted, 1 refused');
   });
 
   it('does not overwrite or cut off any line of the table', () => {

@@ -3,7 +3,7 @@
  *
  *     npx tsx test/hunt/hunt.ts [COUNT [SEED]]
  *
- * COUNT inputs (200 000 unless told) are made by random changes of domains, records, snapshots, policies and sysfs trees. What
+ * COUNT inputs (default: 200 000) are made by random changes of domains, records, snapshots, policies and sysfs trees. What
  * is found is printed with the seed that makes it again.
  */
 import { execFileSync } from 'node:child_process';

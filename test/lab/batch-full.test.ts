@@ -33,15 +33,15 @@ async function withSmallDisk(kib: number, body: () => Promise<void>): Promise<vo
   }
 }
 
-interface WithDiagnostics {
+interface BatchReport {
   readonly code: number | null;
   readonly totals: Readonly<Record<string, number>>;
   readonly domains: readonly { readonly id: string; readonly verdict: string; readonly why: string | null }[];
 }
 
-async function told(...args: readonly string[]): Promise<WithDiagnostics> {
+async function batchReport(...args: readonly string[]): Promise<BatchReport> {
   const { code, stdout } = await tool.run(['batch', ...args]);
-  return { ...(JSON.parse(stdout) as Omit<WithDiagnostics, 'code'>), code };
+  return { ...(JSON.parse(stdout) as Omit<BatchReport, 'code'>), code };
 }
 
 /** Every file in a folder by its name, including hidden ones. */
@@ -55,7 +55,7 @@ async function filesOf(folder: string): Promise<ReadonlyMap<string, string>> {
 describe('a folder on a full disk', () => {
   it('gets the results that fit, complete, and the others when the run is resumed', async () => {
     await withSmallDisk(120, async () => {
-      const run = await told('convert', '--dir', '/tmp/in', '--out', '/tmp/small/out', ...OPTIONS);
+      const run = await batchReport('convert', '--dir', '/tmp/in', '--out', '/tmp/small/out', ...OPTIONS);
       expect(run.code).toBe(1);
       const { written = 0, failed } = run.totals;
       expect(written).toBeGreaterThan(0);
@@ -69,7 +69,7 @@ describe('a folder on a full disk', () => {
       );
 
       await lab.jail.output(['mount', '-o', 'remount,size=10m', '/tmp/small']);
-      expect(await told('resume', '--state', '/tmp/state', '--json')).toMatchObject({
+      expect(await batchReport('resume', '--state', '/tmp/state', '--json')).toMatchObject({
         code: 0,
         totals: { written: COUNT },
       });
@@ -82,7 +82,7 @@ describe('a folder on a full disk', () => {
   it('keeps files unchanged that cannot be replaced, and they are converted when the run is resumed', async () => {
     await withSmallDisk(4 * COUNT + 60, async () => {
       await lab.jail.output(['cp', '-r', '/tmp/in', '/tmp/small/in']);
-      const run = await told('convert', '--dir', '/tmp/small/in', '--in-place', ...OPTIONS);
+      const run = await batchReport('convert', '--dir', '/tmp/small/in', '--in-place', ...OPTIONS);
       expect(run.code).toBe(1);
       const { converted = 0, failed } = run.totals;
       expect(converted).toBeGreaterThan(0);
@@ -93,12 +93,12 @@ describe('a folder on a full disk', () => {
       expect(new Set(files.values()).size, 'each is as it was, or whole').toBe(2);
 
       await lab.jail.output(['mount', '-o', 'remount,size=10m', '/tmp/small']);
-      expect(await told('resume', '--state', '/tmp/state', '--json')).toMatchObject({
+      expect(await batchReport('resume', '--state', '/tmp/state', '--json')).toMatchObject({
         code: 0,
         totals: { converted: COUNT },
       });
       expect(new Set((await filesOf('/tmp/small/in')).values()).size).toBe(1);
-      expect(await told('rollback', '--state', '/tmp/state', '--json')).toMatchObject({ code: 0 });
+      expect(await batchReport('rollback', '--state', '/tmp/state', '--json')).toMatchObject({ code: 0 });
       expect(new Set((await filesOf('/tmp/small/in')).values())).toEqual(new Set([XML]));
     });
   });

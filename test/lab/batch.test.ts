@@ -28,7 +28,7 @@ afterAll(async () => {
 const STATE = ['--state', '/tmp/state'];
 const WHOLE = ['--all', '--sysfs', '/tmp/host/sys', '--force-tcg', ...STATE];
 
-interface WithDiagnostics {
+interface BatchReport {
   readonly run: string | null;
   readonly changed: boolean;
   readonly totals: Readonly<Record<string, number>>;
@@ -37,9 +37,9 @@ interface WithDiagnostics {
 
 const batch = (...args: readonly string[]): Promise<Result> => tool.run(['batch', ...args]);
 
-async function told(...args: readonly string[]): Promise<WithDiagnostics & { readonly code: number }> {
+async function batchReport(...args: readonly string[]): Promise<BatchReport & { readonly code: number }> {
   const { code, stdout } = await batch(...args, '--json');
-  return { ...(JSON.parse(stdout) as WithDiagnostics), code };
+  return { ...(JSON.parse(stdout) as BatchReport), code };
 }
 
 /** The recorded runs, the oldest first. */
@@ -68,20 +68,20 @@ function randomNumbers(): () => number {
   };
 }
 
-const namesOf = (told: WithDiagnostics, verdict: string): string[] =>
-  told.domains.flatMap((each) => (each.verdict === verdict ? [each.name] : [])).sort();
+const namesOf = (report: BatchReport, verdict: string): string[] =>
+  report.domains.flatMap((each) => (each.verdict === verdict ? [each.name] : [])).sort();
 
 describe('a fleet of 300 domains', () => {
   it('is reported in a dry run, and not changed', async () => {
     expect(before.size).toBe(300);
-    const dry = await told('convert', ...WHOLE);
+    const dry = await batchReport('convert', ...WHOLE);
     expect(dry).toMatchObject({ code: 1, changed: true, run: null });
     expect(dry.totals).toEqual({ convert: 240, 'not-applicable': 40, refused: 20 });
     expect(await dumpAll(libvirt)).toEqual(before);
   });
 
   it('is converted, except the domains that cannot be', async () => {
-    const run = await told('convert', ...WHOLE, '--apply');
+    const run = await batchReport('convert', ...WHOLE, '--apply');
     expect(run).toMatchObject({ code: 1, changed: true });
     expect(namesOf(run, 'converted')).toEqual([...fleet.convertible].sort());
     expect(namesOf(run, 'not-applicable')).toEqual([...fleet.notOurs].sort());
@@ -96,20 +96,24 @@ describe('a fleet of 300 domains', () => {
   });
 
   it('is not changed by a second run', async () => {
-    const again = await told('convert', ...WHOLE, '--apply');
+    const again = await batchReport('convert', ...WHOLE, '--apply');
     expect(again).toMatchObject({ code: 1, changed: false });
     expect(again.totals).toEqual({ unchanged: 240, 'not-applicable': 40, refused: 20 });
     expect(await dumpAll(libvirt)).toEqual(after);
   });
 
   it('is restored byte for byte by a rollback', async () => {
-    const back = await told('rollback', ...STATE);
+    const back = await batchReport('rollback', ...STATE);
     expect(back).toMatchObject({ code: 0, changed: true, totals: { restored: 240 } });
     expect(await dumpAll(libvirt)).toEqual(before);
   });
 
   it('is not rolled back twice', async () => {
-    expect(await told('rollback', ...STATE)).toMatchObject({ code: 0, changed: false, totals: { unchanged: 240 } });
+    expect(await batchReport('rollback', ...STATE)).toMatchObject({
+      code: 0,
+      changed: false,
+      totals: { unchanged: 240 },
+    });
   });
 });
 
@@ -120,9 +124,9 @@ describe('a run that is killed at any instant', () => {
     const random = randomNumbers();
     let kills = 0;
     const start = performance.now();
-    await told('convert', ...WHOLE, '--apply');
+    await batchReport('convert', ...WHOLE, '--apply');
     const seconds = (performance.now() - start) / 1000;
-    await told('rollback', ...STATE);
+    await batchReport('rollback', ...STATE);
     // Long enough for progress, also on a busy machine, and short enough for several kills in a run.
     const delay = () => seconds * (0.05 + 0.4 * random());
     while (kills < KILLS) {

@@ -234,8 +234,8 @@ describe('convertOnStop', () => {
   it('starts the conversion by systemd if it runs, and passes only the UUID of the domain', async () => {
     await policy({ convertOnStop: true });
     // No systemd runs in a jail: a script records its arguments and runs the command.
-    const told = '/tmp/systemd-run.told';
-    const standIn = `#!/bin/sh\nfor word; do printf '%s\\n' "$word"; done >${told}\nshift 4\nexec setsid "$@"\n`;
+    const received = '/tmp/systemd-run.arguments';
+    const standIn = `#!/bin/sh\nfor word; do printf '%s\\n' "$word"; done >${received}\nshift 4\nexec setsid "$@"\n`;
     await lab.jail.put('/tmp/systemd-run', standIn);
     await lab.jail.output(['chmod', '755', '/tmp/systemd-run']);
     await lab.jail.output(['mkdir', '-p', '/run/systemd/system']);
@@ -246,7 +246,7 @@ describe('convertOnStop', () => {
         await virsh(lab, ['attach-device', uuid, '/dev/stdin', '--config'], hostdev);
         await virsh(lab, ['destroy', uuid]);
         await expect.poll(() => dump(uuid), { timeout: 60_000, interval: 200 }).toContain("<iommu model='smmuv3'>");
-        const words = (await lab.jail.output(['cat', told])).trim().split('\n');
+        const words = (await lab.jail.output(['cat', received])).trim().split('\n');
         const files = ['--policy', policyFile, '--sysfs', sysfs, '--state', '/tmp/state'];
         expect(words).toEqual([
           ...['--no-block', '--quiet', '--collect', '--'],

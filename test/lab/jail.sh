@@ -66,7 +66,7 @@ else
   stay='while :; do sleep 3600; done'
 fi
 
-# Its id is told last, from the new root: whoever enters gets the root that this process has at that moment.
+# Its process id is printed last, from the new root: whoever enters gets the root that this process has at that moment.
 if [ "$mode" = machine ]; then
   echo "$pid"
   eval "$stay"

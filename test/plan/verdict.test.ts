@@ -21,12 +21,12 @@ function judge(devices: readonly string[], policy: Partial<Policy> = {}) {
   const { of, diagnostics } = judgeDevices(domainWith(...devices), host, { ...DEFAULT_POLICY, ...policy });
   return {
     verdicts: [...of.values()].map((v) => (v.smmu === undefined ? v.reason : v.smmu)),
-    told: diagnostics.map((d) => `${d.severity} ${d.code}`),
+    reported: diagnostics.map((d) => `${d.severity} ${d.code}`),
   };
 }
 
 describe('a device', () => {
-  it.each<[title: string, devices: string[], verdict: string, told: string[], policy?: Partial<Policy>]>([
+  it.each<[title: string, devices: string[], verdict: string, reported: string[], policy?: Partial<Policy>]>([
     ['gets a vSMMU for the SMMU that it is behind on the host', [hostdev(1)], smmuName(0), []],
     ['stays on pcie.0 if it is behind no SMMU', [hostdev(3)], 'device-without-smmu', ['note device-without-smmu']],
     [
@@ -44,8 +44,8 @@ describe('a device', () => {
       { bypass: ['0000:01:00.0' as Bdf] },
     ],
     ['is an error if the host does not have it', [hostdev(99)], 'device-missing', ['error device-missing']],
-  ])('%s', (_title, devices, verdict, told, policy) => {
-    expect(judge(devices, policy)).toEqual({ verdicts: [verdict], told });
+  ])('%s', (_title, devices, verdict, reported, policy) => {
+    expect(judge(devices, policy)).toEqual({ verdicts: [verdict], reported });
   });
 
   it('gets its own verdict, whatever the others get', () => {
@@ -53,8 +53,8 @@ describe('a device', () => {
   });
 
   it('is reported if it is a mediated device', () => {
-    const { told } = judge(["<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source/></hostdev>"]);
-    expect(told).toEqual(['note device-mediated']);
+    const { reported } = judge(["<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source/></hostdev>"]);
+    expect(reported).toEqual(['note device-mediated']);
   });
 });
 
@@ -62,17 +62,17 @@ describe('devices of one group', () => {
   const both = [hostdev(5), hostdev(6)];
 
   it('stay together on pcie.0', () => {
-    expect(judge(both)).toEqual({ verdicts: ['group-shared', 'group-shared'], told: ['warning group-shared'] });
+    expect(judge(both)).toEqual({ verdicts: ['group-shared', 'group-shared'], reported: ['warning group-shared'] });
   });
 
   it('are refused if the policy has groupMates: "error"', () => {
-    expect(judge(both, { groupMates: 'error' }).told).toEqual(['error group-shared']);
+    expect(judge(both, { groupMates: 'error' }).reported).toEqual(['error group-shared']);
   });
 
   it('stay on pcie.0 if one of them is unassigned', () => {
     expect(judge([hostdev(5), hostdev(6, UNASSIGNED)])).toEqual({
       verdicts: ['group-shared', 'device-unassigned'],
-      told: ['note device-unassigned', 'warning group-shared'],
+      reported: ['note device-unassigned', 'warning group-shared'],
     });
   });
 
@@ -83,19 +83,22 @@ describe('devices of one group', () => {
 
   it('are not reported if all of them are on the bypass list', () => {
     const bypass = ['0000:05:00.0', '0000:06:00.0'] as Bdf[];
-    expect(judge(both, { bypass, groupMates: 'error' }).told).toEqual(['note device-bypassed', 'note device-bypassed']);
+    expect(judge(both, { bypass, groupMates: 'error' }).reported).toEqual([
+      'note device-bypassed',
+      'note device-bypassed',
+    ]);
   });
 
   it('stay with a warning if the domain lacks one that is bound to a host driver, which VFIO refuses', () => {
     expect(judge([hostdev(7)])).toEqual({
       verdicts: ['group-shared'],
-      told: ['warning group-shared', 'warning group-not-viable'],
+      reported: ['warning group-shared', 'warning group-not-viable'],
     });
-    expect(judge([hostdev(5)]).told).toEqual(['warning group-shared']);
+    expect(judge([hostdev(5)]).reported).toEqual(['warning group-shared']);
   });
 
   it('give no warning about a host driver if its device is in the domain, since libvirt rebinds it', () => {
-    expect(judge([hostdev(7), hostdev(8, UNASSIGNED)]).told).toEqual([
+    expect(judge([hostdev(7), hostdev(8, UNASSIGNED)]).reported).toEqual([
       'note device-unassigned',
       'warning group-shared',
     ]);

@@ -35,7 +35,7 @@ export const command: Command = {
   details: [
     'The editor is VSMMU_EDITOR, or else VISUAL or EDITOR unless that is vsmmu edit itself, or else sensible-editor or vi. A comment at the top lists the changes; it is removed when you save. The edited domain is checked again.',
     'A domain that cannot be converted is left unchanged. On a terminal you can edit it anyway; in a script virsh changes nothing.',
-    "Other XML that virsh edits (saved states, snapshots, networks) goes to your editor unchanged. The same holds for commands typed into virsh's own shell, where edit cannot be told from managedsave-edit.",
+    "Other XML that virsh edits (saved states, snapshots, networks) goes to your editor unchanged. The same holds for commands typed into virsh's own shell, where vsmmu cannot distinguish edit from managedsave-edit.",
   ],
   options: {
     'no-editor': flag('convert the domain and open no editor'),
