@@ -1,6 +1,6 @@
 /** The generated documents: the reference of policy keys, from their schema, and of diagnostics, from `src/diagnostics/`. */
 import { BY_FILE } from '../src/diagnostics/codes.js';
-import { policyKeys } from '../src/plan/policy.js';
+import { policyKeys } from '../src/policy/policy.js';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
@@ -21,7 +21,7 @@ The TypeScript types of \`src/generated/\` are made from these JSON Schemas (\`n
 | [policy](policy.schema.json) | the policy file, see below |
 | [topology](topology.schema.json) | the snapshot of a host: \`vsmmu topology --json\` writes it, \`--topology\` reads it |
 | [plan](plan.schema.json) | the plan that \`vsmmu plan --json\` prints |
-| [profiles](profiles.schema.json) | the defaults of known platforms, \`src/plan/profiles.json\` |
+| [profiles](profiles.schema.json) | the defaults of known platforms, \`src/policy/profiles.json\` |
 | [metadata](metadata.schema.json) | the record in a domain's \`<metadata>\`, which \`vsmmu revert\` reads |
 | [journal](journal.schema.json) | a line of the journal of a batch |
 

@@ -10,7 +10,7 @@ import type { Plan } from './generated/plan.js';
 import type { Host } from './host/host.js';
 import { whyNotApplicable } from './plan/applicable.js';
 import { type Planned, type PlanOptions, plan } from './plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from './plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from './policy/policy.js';
 
 /** How a domain is converted. */
 export interface ConvertSettings {

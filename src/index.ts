@@ -24,4 +24,4 @@ export { readTopology } from './host/snapshot.js';
 export { type Attachment, planAttachment } from './plan/attach.js';
 export type { ManagedDevices } from './plan/orphaned.js';
 export { type Planned, type PlanOptions, plan } from './plan/plan.js';
-export { DEFAULT_POLICY, type Policy, readPolicy } from './plan/policy.js';
+export { DEFAULT_POLICY, type Policy, readPolicy } from './policy/policy.js';

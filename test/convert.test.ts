@@ -6,7 +6,7 @@ import type { Diagnostic } from '../src/diagnostics/diagnostic.js';
 import { RefusedError } from '../src/diagnostics/errors.js';
 import { parseDomain } from '../src/domain/domain.js';
 import { readTopology } from '../src/host/snapshot.js';
-import { policyWithDefaults } from '../src/plan/policy.js';
+import { policyWithDefaults } from '../src/policy/policy.js';
 import { REPOSITORY } from './cli/run.js';
 
 const sample = (path: string): string => readFileSync(join(REPOSITORY, 'samples', path), 'utf8');

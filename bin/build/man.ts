@@ -8,7 +8,7 @@ import type { OptionSpec } from '../../src/cli/options.js';
 import { explain } from '../../src/cli/render/explanation.js';
 import { CODES, type DiagnosticCode } from '../../src/diagnostics/codes.js';
 import { COMMANDS } from '../../src/generated/commands.js';
-import { policyKeys } from '../../src/plan/policy.js';
+import { policyKeys } from '../../src/policy/policy.js';
 
 /** Pages by file name: `vsmmu-rewrite.1`. */
 export type ManPages = Readonly<Record<string, string>>;

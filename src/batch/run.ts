@@ -2,7 +2,7 @@ import type { ConvertSettings } from '../convert.js';
 import type { FolderSource, LibvirtSource } from '../generated/journal.js';
 import { NO_HOST } from '../host/host.js';
 import { type DomainEntry, openLibvirt } from '../libvirt/connection.js';
-import { type Policy, policyWithDefaults } from '../plan/policy.js';
+import { type Policy, policyWithDefaults } from '../policy/policy.js';
 import type { Batch } from './batch.js';
 import { gone } from './change.js';
 import { convertFolder } from './folder.js';

@@ -8,8 +8,8 @@ import { scanHost } from '../host/scan.js';
 import { readTopology } from '../host/snapshot.js';
 import { isVirtMachine } from '../plan/applicable.js';
 import { needsWholeHost } from '../plan/initiators.js';
-import type { Policy } from '../plan/policy.js';
 import { hasValues } from '../plan/vsmmu.js';
+import type { Policy } from '../policy/policy.js';
 import { readTextFile } from './io/files.js';
 import { isSet, type OptionValues, value } from './options.js';
 

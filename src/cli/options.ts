@@ -1,6 +1,6 @@
 import { InputError } from '../diagnostics/errors.js';
 import { usage } from '../diagnostics/usage.js';
-import { DEFAULT_POLICY, type Policy, policyKeys, readPolicy, withOption } from '../plan/policy.js';
+import { DEFAULT_POLICY, type Policy, policyKeys, readPolicy, withOption } from '../policy/policy.js';
 import { readExisting, readTextFile } from './io/files.js';
 
 /** The options of a command line, by name in kebab case. */

@@ -11,7 +11,7 @@ import { targetWithoutAcceleration } from '../diagnostics/vsmmu.js';
 import type { Domain } from '../domain/domain.js';
 import { LIBVIRT_SINCE, type Target } from '../domain/target.js';
 import { infoOf } from '../domain/vsmmu-attributes.js';
-import type { Policy } from './policy.js';
+import type { Policy } from '../policy/policy.js';
 
 /** Returns whether a domain is for a machine that can have vSMMUs: QEMU's `virt` for `aarch64`. */
 export function isVirtMachine(domain: Domain): boolean {

@@ -11,10 +11,10 @@ import { CHOSEN_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { PciDevice } from '../generated/topology.js';
 import { isLargeBar } from '../host/bars.js';
 import type { Host } from '../host/host.js';
+import type { Policy } from '../policy/policy.js';
 import { whyNotApplicable } from './applicable.js';
 import { roomAbove } from './bus-numbers.js';
 import { readCurrentTopology } from './expander-buses.js';
-import type { Policy } from './policy.js';
 import { bytesNeeded } from './spare-memory.js';
 import { portsWithoutAcs } from './verdict.js';
 

@@ -12,9 +12,9 @@ import { type CellId, cellId, formatNodeset, type HostNode, hostNode, parseNodes
 import type { InitiatorCell } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
+import type { Policy } from '../policy/policy.js';
+import { profileOf } from '../policy/profiles.js';
 import type { CellMap } from './numa.js';
-import type { Policy } from './policy.js';
-import { profileOf } from './profiles.js';
 
 /** The maximum number of NUMA nodes that QEMU gives a guest (11.1, `MAX_NODES`). */
 const MAX_CELLS = 128;

@@ -4,7 +4,7 @@ import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
-import type { Policy } from './policy.js';
+import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
 import { groupsOf, type Verdicts } from './verdict.js';
 

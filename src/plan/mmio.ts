@@ -8,8 +8,8 @@ import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 import { isLargeBar } from '../host/bars.js';
-import type { Policy } from './policy.js';
-import { profileOf } from './profiles.js';
+import type { Policy } from '../policy/policy.js';
+import { profileOf } from '../policy/profiles.js';
 
 /** The default size of the space for 64-bit BARs of QEMU's `virt` machine, which is also its minimum (11.1). */
 export const DEFAULT_HOLE = kib(512 * 2 ** 20);

@@ -14,7 +14,7 @@ import type { CreatedCell } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
 import { parseList } from '../host/numa.js';
-import type { Policy } from './policy.js';
+import type { Policy } from '../policy/policy.js';
 
 /** The guest's cells, including a new one, and the host node that each cell stands for. */
 export interface CellMap {

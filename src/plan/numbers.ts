@@ -2,10 +2,10 @@ import { busNumbersExhausted, vsmmusExhausted } from '../diagnostics/expander-bu
 import { MAX_VSMMUS } from '../domain/iommu.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry, Plan } from '../generated/plan.js';
+import type { Policy } from '../policy/policy.js';
 import { type Budget, budget, overruns, portBudgets, type Saving } from './budgets.js';
 import { assignBusNumbers, BUS_NUMBERS, type Window, type WindowRequest } from './bus-numbers.js';
 import { type CurrentTopology, requestExpanderBuses } from './expander-buses.js';
-import type { Policy } from './policy.js';
 import { type ExpanderBusLayout, type PortDemand, type PortPlan, planPorts } from './ports.js';
 import { findSavings, mergeFunctions } from './savings.js';
 import type { PlanContext, StageResult } from './stage.js';

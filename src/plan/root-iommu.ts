@@ -2,7 +2,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { iommuConflict } from '../diagnostics/vsmmu.js';
 import type { Iommu } from '../domain/iommu.js';
 import type { Plan } from '../generated/plan.js';
-import type { Policy } from './policy.js';
+import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
 import type { Verdicts } from './verdict.js';
 

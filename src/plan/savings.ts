@@ -1,7 +1,7 @@
 import type { Bdf } from '../domain/address.js';
 import { groupBy } from '../group-by.js';
+import type { Policy } from '../policy/policy.js';
 import type { Budget, Saving } from './budgets.js';
-import type { Policy } from './policy.js';
 import type { SlotMove } from './slots.js';
 
 /** Plans with another policy and, if requested, with all functions of a host device in one guest slot; returns the budgets. */

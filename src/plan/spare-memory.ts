@@ -1,7 +1,7 @@
 import { parseQemuSize } from '../domain/overrides.js';
 import type { PciDevice } from '../generated/topology.js';
 import { isLargeBar } from '../host/bars.js';
-import type { Policy } from './policy.js';
+import type { Policy } from '../policy/policy.js';
 
 /**
  * Returns how many bytes each spare port reserves by policy: a power of two, as the window for one BAR must be. EDK2 also

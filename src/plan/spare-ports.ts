@@ -3,9 +3,9 @@ import { sparePortExposed, sparePortsLeftOut, sparePortUnguarded } from '../diag
 import type { ControllerIndex } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import type { Occupant } from '../domain/pci-tree.js';
+import type { Policy } from '../policy/policy.js';
 import type { ExpanderBusRequest } from './expander-buses.js';
 import type { PortAssignment } from './mirror.js';
-import type { Policy } from './policy.js';
 
 /** Returns how many devices libvirt will choose an address for, without those that leave their slot. */
 export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> = new Set()): number {

@@ -4,7 +4,7 @@ import type { Domain } from '../domain/domain.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Target } from '../domain/target.js';
 import type { Host } from '../host/host.js';
-import type { Policy } from './policy.js';
+import type { Policy } from '../policy/policy.js';
 
 /** The input of every stage of a plan. */
 export interface PlanContext {

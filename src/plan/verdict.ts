@@ -16,7 +16,7 @@ import type { Domain } from '../domain/domain.js';
 import type { PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 import type { Host } from '../host/host.js';
-import type { Policy } from './policy.js';
+import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
 
 /** The decision on a placeable device: behind the vSMMU of its SMMU, or not behind a vSMMU, with the reason. */

@@ -14,8 +14,8 @@ import {
 } from '../domain/vsmmu-attributes.js';
 import type { ExpanderBus } from '../generated/plan.js';
 import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
-import type { Policy } from './policy.js';
-import { profileOfAny } from './profiles.js';
+import type { Policy } from '../policy/policy.js';
+import { profileOfAny } from '../policy/profiles.js';
 
 /** Returns whether a policy sets any value of a vSMMU, which must then be compared with the host. */
 export function namesValues(policy: Policy): boolean {

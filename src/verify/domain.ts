@@ -12,7 +12,7 @@ import { managedDevicesOf } from '../edit/undo/record.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
-import type { Policy } from '../plan/policy.js';
+import type { Policy } from '../policy/policy.js';
 import { type Check, count, gradeOf } from './check.js';
 import { aliasOf, detachedDevices, detachedIds, type QemuMachine } from './command-line.js';
 

@@ -8,7 +8,7 @@ import { libvirtUnreachable } from '../../src/diagnostics/libvirt.js';
 import { usage } from '../../src/diagnostics/usage.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import { readTopology } from '../../src/host/snapshot.js';
-import { policyWithDefaults } from '../../src/plan/policy.js';
+import { policyWithDefaults } from '../../src/policy/policy.js';
 import { HOST, text } from '../cli/batch-sandbox.js';
 
 const host = readTopology(readFileSync(HOST, 'utf8'), HOST);

@@ -5,7 +5,7 @@
  */
 import { revert } from '../../src/edit/undo/revert.js';
 import { check, DEFAULT_POLICY, DiagnosedError, parseDomain, plan, readTopology, rewrite } from '../../src/index.js';
-import { readPolicy } from '../../src/plan/policy.js';
+import { readPolicy } from '../../src/policy/policy.js';
 
 /** A kind of input with its size, and the call to measure. */
 interface Shape {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { check } from '../../src/check/check.js';
 import { resultDiagnostics } from '../../src/check/result.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY } from '../../src/policy/policy.js';
 import { at, domainWith, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
 
 const HOST = hostWith(1, { 1: { smmu: 0 } });

@@ -2,7 +2,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import { parseNumber } from '../../src/domain/number.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
 import { hostWith } from '../plan/example.js';
 

@@ -16,7 +16,7 @@ import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
 import { restore } from '../../src/edit/undo/restore.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
 import type { NewElement } from '../../src/xml/editor.js';
 import { printElement } from '../../src/xml/print.js';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/diagnostics/errors.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { type Reverted, revert } from '../../src/edit/undo/revert.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { at, hostdev, port, rng } from '../plan/example.js';
 import { domain, meaning, rewritten } from './example.js';
 

@@ -8,7 +8,7 @@ import { revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { REPOSITORY } from '../cli/run.js';
 
 const read = (file: string): string => readFileSync(join(REPOSITORY, file), 'utf8');

@@ -5,7 +5,7 @@ import { rewrite } from '../../src/edit/rewrite.js';
 import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { at, expander, hostdev, port, rng, vsmmu } from '../plan/example.js';
 import { domain, host, meaning, rewritten } from './example.js';
 

@@ -9,7 +9,7 @@ import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
 import { expanderBuses, revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { applyChange, arbitraryCase, arbitraryPolicy, arbitraryStory } from '../plan/arbitrary.js';
 import { meaning } from './example.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { type RevertOptions, revert } from '../../src/edit/undo/revert.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { at, expander, hostdev, port, rng } from '../plan/example.js';
 import { domain, meaning, rewritten } from './example.js';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { hostWith } from '../plan/example.js';
 
 const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: null } });

@@ -8,7 +8,7 @@ import { predictGuest } from '../../src/guest/predict.js';
 import { drawTopology, topologyDot } from '../../src/guest/topology-picture.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
 import { domainWith, hostdev, hostWith } from '../plan/example.js';
 

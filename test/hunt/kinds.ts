@@ -21,7 +21,7 @@ import {
   rewrite,
   scanHost,
 } from '../../src/index.js';
-import { readPolicy } from '../../src/plan/policy.js';
+import { readPolicy } from '../../src/policy/policy.js';
 import { complaint } from '../xml/libxml2.js';
 import { mutate } from './mutate.js';
 

@@ -2,7 +2,7 @@ import { type Conversion, convertXml } from '../../src/batch/conversion.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import type { Topology } from '../../src/generated/topology.js';
 import { Host, parseDomain, revert } from '../../src/index.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { randomDomain } from './domains.js';
 import { essence } from './essence.js';
 import { randomHost } from './hosts.js';

@@ -1,6 +1,6 @@
 import type { Bdf } from '../../src/domain/address.js';
 import type { Topology } from '../../src/generated/topology.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import type { Random } from './random.js';
 
 /** A policy; most of it is left alone most of the time. */

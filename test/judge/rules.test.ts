@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Topology } from '../../src/generated/topology.js';
-import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY } from '../../src/policy/policy.js';
 import { REPOSITORY } from '../cli/run.js';
 import { guestOf } from './reader.js';
 import { RULES } from './rules.js';

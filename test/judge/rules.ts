@@ -1,5 +1,5 @@
 import type { PciDevice, Topology } from '../../src/generated/topology.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { isPort, rootOf } from './libvirt.js';
 import type { Address, Controller, Device, Guest } from './reader.js';
 

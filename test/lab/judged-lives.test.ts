@@ -7,7 +7,7 @@ import { convertXml } from '../../src/batch/conversion.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import type { Topology } from '../../src/generated/topology.js';
 import { Host, parseDomain, revert } from '../../src/index.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { broken } from '../judge/case.js';
 import { randomDomain } from '../judge/domains.js';
 import { randomHost } from '../judge/hosts.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ControllerIndex } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import { type GuestBars, planPciHole64 } from '../../src/plan/mmio.js';
-import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY } from '../../src/policy/policy.js';
 import { largeBar, pciDevice } from '../plan/devices.js';
 import { bootGuest } from './guest.js';
 import { Lab } from './lab.js';

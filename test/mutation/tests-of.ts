@@ -21,6 +21,7 @@ const GROUPS: readonly (readonly [file: RegExp, ...groups: readonly string[]])[]
   [/^src\/domain\//, 'test/domain test/cli/check', 'test/golden test/plan test/check'],
   [/^src\/host\//, 'test/host test/cli/doctor', 'test/golden test/plan'],
   [/^src\/guest\//, 'test/guest test/cli/picture test/cli/plan', 'test/golden'],
+  [/^src\/policy\//, 'test/policy test/cli/usage', 'test/golden test/plan'],
   [/^src\/plan\/undo\//, 'test/edit', 'test/golden test/cli/revert'],
   [/^src\/plan\//, 'test/plan', 'test/golden test/cli/usage'],
   [/^src\/check\//, 'test/check test/cli/check', 'test/golden'],

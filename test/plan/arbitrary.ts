@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { qemuOfVersion, type Target, UPSTREAM } from '../../src/domain/target.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { arbitraryHost } from '../host/arbitrary.js';
 
 /** The position of a device in the input. */

@@ -6,7 +6,7 @@ import { rewrite } from '../../src/edit/rewrite.js';
 import type { Bar } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { type Attachment, planAttachment } from '../../src/plan/attach.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { bar64, type DeviceSpec, domainXml, hostdev, hostOf, planned, smmuName } from './build.js';
 
 const THERE = '0000:01:00.0';

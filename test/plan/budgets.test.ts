@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { type DeviceSpec, domainXml, hostdev, hostOf, refusals } from './build.js';
 
 const VALUES: Partial<Policy> = { ats: 'off', ril: 'on', ssidsize: 0, oas: 44, cmdqv: 'off' };

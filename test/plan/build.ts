@@ -5,7 +5,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import type { Bar, PciDevice } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import { type Planned, type PlanOptions, plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 
 /** A host device for a test. By default it is alone in its IOMMU group, behind the first SMMU. */
 export interface DeviceSpec {

@@ -7,7 +7,7 @@ import { rewrite } from '../../src/edit/rewrite.js';
 import type { NumaNode, PciDevice } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import { type Planned, plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { pciDevice } from './devices.js';
 
 /** A NUMA node of a small host. */

@@ -3,7 +3,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { needsWholeHost } from '../../src/plan/initiators.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { domainOf, hostOf, list, location, type NodeSpec, refusals } from './guest.js';
 
 const grace = { vendor: '0x10de', device: '0x2941' } satisfies Partial<PciDevice>;

@@ -1,7 +1,7 @@
 import { type Target, UPSTREAM } from '../../src/domain/target.js';
 import type { Plan } from '../../src/generated/plan.js';
 import type { Host } from '../../src/host/host.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { type PlainElement, plainTree } from '../xml/libxml2.js';
 
 /**

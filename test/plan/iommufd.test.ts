@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { domainXml, hostdev, hostOf, planned } from './build.js';
 
 const DOMAIN: Partial<Policy> = { iommufd: 'domain' };

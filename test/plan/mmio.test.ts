@@ -4,7 +4,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import type { ExpanderBus } from '../../src/generated/plan.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import { type GuestBars, type PciHolePlan, planPciHole64 } from '../../src/plan/mmio.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { largeBar, pciDevice } from './devices.js';
 
 const MIB = 2 ** 20;

@@ -4,7 +4,7 @@ import { type Domain, parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { at, domainWith, expander, hostdev, hostWith, port, rng, smmuName, vsmmu } from './example.js';
 
 const ALL_VALUES = { ats: 'off', ril: 'on', ssidsize: 0, oas: 48, cmdqv: 'off' } as const;

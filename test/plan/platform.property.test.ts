@@ -5,7 +5,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import { revert } from '../../src/edit/undo/revert.js';
 import { validate } from '../../src/generated/plan.validate.js';
 import type { PciDevice } from '../../src/generated/topology.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { largeBar } from './devices.js';
 import { domainOf, hostOf, list, location, type NodeSpec } from './guest.js';
 

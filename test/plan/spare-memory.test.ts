@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { parseQemuSize } from '../../src/domain/overrides.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import type { Policy } from '../../src/plan/policy.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { domainXml, hostdev, hostOf, planned } from './build.js';
 
 const BDF = '0000:01:00.0';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Bdf } from '../../src/domain/address.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
 import { judgeDevices } from '../../src/plan/verdict.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { domainWith, hostdev, hostWith, smmuName } from './example.js';
 
 const host = hostWith(2, {

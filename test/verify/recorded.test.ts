@@ -5,7 +5,7 @@ import { parseDomain } from '../../src/domain/domain.js';
 import { readGuestReport } from '../../src/guest/report.js';
 import type { LogRecord } from '../../src/host/kernel-log.js';
 import { readTopology } from '../../src/host/snapshot.js';
-import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY } from '../../src/policy/policy.js';
 import { gradeOf } from '../../src/verify/check.js';
 import { readCommandLine } from '../../src/verify/command-line.js';
 import { planRunning } from '../../src/verify/domain.js';

@@ -7,7 +7,7 @@ import { guestAddresses, predictGuest } from '../../src/guest/predict.js';
 import { readGuestReport } from '../../src/guest/report.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
-import { DEFAULT_POLICY } from '../../src/plan/policy.js';
+import { DEFAULT_POLICY } from '../../src/policy/policy.js';
 import { gradeOf } from '../../src/verify/check.js';
 import { aliasOf, readCommandLine } from '../../src/verify/command-line.js';
 import { planRunning } from '../../src/verify/domain.js';

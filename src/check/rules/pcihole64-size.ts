@@ -3,7 +3,7 @@ import { reserveOf } from '../../domain/overrides.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { formatKib, type KiB } from '../../domain/size.js';
 import { DEFAULT_HOLE, type GuestBars, planPciHole64 } from '../../plan/mmio.js';
-import { DEFAULT_POLICY } from '../../plan/policy.js';
+import { DEFAULT_POLICY } from '../../policy/policy.js';
 import type { Inspection, Rule } from '../inspection.js';
 
 /** Firmware silently leaves out a BAR if the space is too small for it or lies beyond the address space. */

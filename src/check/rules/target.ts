@@ -4,7 +4,7 @@ import { targetValueUnsupported as diagnostic } from '../../diagnostics/vsmmu.js
 import { supports } from '../../domain/target.js';
 import { spellingOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
 import { whyNoTarget } from '../../plan/applicable.js';
-import { DEFAULT_POLICY } from '../../plan/policy.js';
+import { DEFAULT_POLICY } from '../../policy/policy.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /** The usual QEMU binaries. Nothing is known about any other emulator that a domain names. */

@@ -7,7 +7,7 @@ import { usage } from '../../diagnostics/usage.js';
 import { hasOwnExpanderBus } from '../../domain/alias.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../../domain/target.js';
 import { parseJson } from '../../json.js';
-import { DEFAULT_POLICY, type Policy, readPolicy } from '../../plan/policy.js';
+import { DEFAULT_POLICY, type Policy, readPolicy } from '../../policy/policy.js';
 import type { Command } from '../command.js';
 import { exitCodeOf } from '../exit-code.js';
 import { readExisting } from '../io/files.js';

@@ -6,7 +6,7 @@ import type { Domain } from '../../domain/domain.js';
 import type { Target } from '../../domain/target.js';
 import type { Host } from '../../host/host.js';
 import { whyNotApplicable } from '../../plan/applicable.js';
-import type { Policy } from '../../plan/policy.js';
+import type { Policy } from '../../policy/policy.js';
 
 /** The hook's verdict on a domain that is about to start. */
 export interface HookVerdict {

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { UPSTREAM } from '../../src/domain/target.js';
 import { invalidValues } from '../../src/domain/vsmmu-attributes.js';
 import { validate } from '../../src/generated/profiles.validate.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/plan/policy.js';
-import { PROFILES, profileOf } from '../../src/plan/profiles.js';
-import data from '../../src/plan/profiles.json' with { type: 'json' };
 import { type ValueRequest, vsmmuValues } from '../../src/plan/vsmmu.js';
-import { pciDevice } from './devices.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
+import { PROFILES, profileOf } from '../../src/policy/profiles.js';
+import data from '../../src/policy/profiles.json' with { type: 'json' };
+import { pciDevice } from '../plan/devices.js';
 
 /** The values of a vSMMU with these devices, for today's upstream libvirt and QEMU. */
 function valuesFor(
