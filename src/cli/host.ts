@@ -2,6 +2,7 @@ import { InputError } from '../diagnostics/errors.js';
 import { usage } from '../diagnostics/usage.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
+import { withDataDirect } from '../host/data-direct.js';
 import type { Host } from '../host/host.js';
 import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
 import { scanHost } from '../host/scan.js';
@@ -19,13 +20,19 @@ export interface HostPart {
   readonly devices?: ReadonlySet<Bdf>;
   /** Also reads the kernel log, which shows what the SMMUs support. */
   readonly features?: boolean;
+  /** Also finds the NICs of DMA functions in other PCI segments (Data Direct). */
+  readonly dataDirect?: boolean;
 }
 
 /** Reads the host of a command line: the snapshot of `--topology`, else sysfs. A snapshot is always read as a whole. */
-export function readHost(options: OptionValues, { devices, features = false }: HostPart = {}): Host {
+export function readHost(
+  options: OptionValues,
+  { devices, features = false, dataDirect = false }: HostPart = {},
+): Host {
   const file = value(options, 'topology');
   if (file !== undefined) return readTopology(readTextFile(file), file);
-  return scanHost(sysfsOf(options), devices, features ? kernelLogOf(options) : undefined);
+  const host = scanHost(sysfsOf(options), devices, features ? kernelLogOf(options) : undefined);
+  return dataDirect ? withDataDirect(host, sysfsOf(options)) : host;
 }
 
 /** Reads the part of the host that a conversion needs: for most policies, only the domain's devices. */

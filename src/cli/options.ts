@@ -97,6 +97,11 @@ export const PICTURE_OPTIONS: Options = {
   }),
 };
 
+/** The option for how near devices are to each other. */
+export const LOCALITY_OPTIONS: Options = {
+  locality: flag("also print how near GPUs, NICs and NVMe drives are to each other, in nvidia-smi topo's words"),
+};
+
 /** Options that select the libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Options = {
   libvirt: text('the libvirt that the result is for: a version, or here for the installed one', {

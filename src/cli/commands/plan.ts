@@ -1,4 +1,5 @@
 import { parseDomain } from '../../domain/domain.js';
+import { guestLocality } from '../../guest/locality.js';
 import { predictGuest } from '../../guest/predict.js';
 import type { Command } from '../command.js';
 import { print } from '../io/terminal.js';
@@ -8,6 +9,7 @@ import {
   flag,
   HOST_OPTIONS,
   isSet,
+  LOCALITY_OPTIONS,
   type OptionValues,
   OUTPUT_OPTIONS,
   PICTURE_OPTIONS,
@@ -17,6 +19,7 @@ import {
 import { checkPicture, deliverPicture, wantsPicture } from '../picture.js';
 import { place } from '../place.js';
 import { renderGuest } from '../render/guest.js';
+import { renderGuestLocality } from '../render/locality.js';
 import { renderPlan } from '../render/plan.js';
 import { printJson, report } from '../report.js';
 
@@ -29,6 +32,7 @@ export const command: Command = {
     ...policyOptions(),
     ...TARGET_OPTIONS,
     guest: flag('also print what the guest will see: its lspci -tv and the ID ranges of its IORT'),
+    ...LOCALITY_OPTIONS,
     ...PICTURE_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
@@ -55,11 +59,16 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     const picture = { dot: () => planDot(plan, host, details), svg: () => drawPlan(plan, host, details) };
     if (await deliverPicture(picture, options)) return;
   }
+  const former = parseDomain(before);
+  const view = { name: after.name, host, before: predictGuest(former), after: guest };
+  const locality = isSet(options, 'locality')
+    ? guestLocality(host, { domain: former, view: view.before }, { domain: after, view: guest })
+    : undefined;
   if (isSet(options, 'json')) {
-    printJson({ changed, diagnostics, plan, guest });
+    printJson({ changed, diagnostics, plan, guest, ...(locality && { locality }) });
     return;
   }
-  const view = { name: after.name, host, before: predictGuest(parseDomain(before)), after: guest };
   print(renderPlan(plan, view));
   if (isSet(options, 'guest')) print(renderGuest(guest, after, host));
+  if (locality) print(renderGuestLocality(locality));
 }

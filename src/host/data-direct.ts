@@ -1,0 +1,88 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Bdf } from '../domain/address.js';
+import type { PciDevice } from '../generated/topology.js';
+import { groupBy } from '../group-by.js';
+import { Host } from './host.js';
+import { isDataDirect } from './locality.js';
+import { PCI_DEVICES } from './pci.js';
+
+/** The largest VPD: its addresses have 15 bits (PCI Local Bus 3.0, appendix I). */
+const MAX_VPD = 1 << 15;
+
+/** Tags of a VPD: a large resource, its read-only fields, and the end (PCI Local Bus 3.0, appendix I). */
+const LARGE = 0x80;
+const READ_ONLY = 0x90;
+const END = 0x78;
+
+/**
+ * The vendor's keyword that a NIC and its DMA function have in common: a UUID (rdma-core, kernel-boot/rdma_topo, which
+ * matches the two in this way). The serial numbers are not kept.
+ */
+const UUID = 'V3';
+
+/**
+ * Adds to each DMA function of a NIC (Data Direct) which NIC it belongs to: sysfs does not show it, and the two are in
+ * different PCI segments. VPDs are read only if the host has such a function, and only of NICs of the same vendor.
+ * @param sysfs the folder that the host was read from
+ */
+export function withDataDirect(host: Host, sysfs: string): Host {
+  const { devices } = host.topology;
+  if (!devices.some(isDataDirect)) return host;
+  const uuidOf = (device: PciDevice) => keywordOf(readVpd(sysfs, device.bdf), UUID) ?? null;
+  const nics = groupBy(
+    devices.filter(({ vendor, class: code, physfn }) => vendor === '0x15b3' && /^0x02/.test(code) && physfn === null),
+    uuidOf,
+  );
+  const related = devices.map((device): PciDevice => {
+    const uuid = isDataDirect(device) ? uuidOf(device) : null;
+    const found = uuid === null ? undefined : nics.get(uuid);
+    return found ? { ...device, dataDirect: found.map(({ bdf }) => bdf) } : device;
+  });
+  return new Host({ ...host.topology, devices: related });
+}
+
+/** Returns the value of a keyword in the read-only fields of a VPD; undefined if there is none. */
+export function keywordOf(vpd: Buffer, keyword: string): string | undefined {
+  for (let at = 0; at < vpd.length && ((vpd[at] ?? END) & ~7) !== END; ) {
+    const tag = vpd[at] ?? 0;
+    const isLarge = (tag & LARGE) !== 0;
+    const start = at + (isLarge ? 3 : 1);
+    if (start > vpd.length) return undefined;
+    const end = start + (isLarge ? vpd.readUInt16LE(at + 1) : tag & 7);
+    const found = tag === READ_ONLY ? fieldOf(vpd.subarray(start, end), keyword) : undefined;
+    if (found !== undefined) return found;
+    at = end;
+  }
+  return undefined;
+}
+
+/** Returns the value of a keyword in a list of fields: two letters, a length and the value each. */
+function fieldOf(fields: Buffer, keyword: string): string | undefined {
+  for (let at = 0; at + 3 <= fields.length; ) {
+    const end = at + 3 + (fields[at + 2] ?? 0);
+    if (end > fields.length) return undefined;
+    if (fields.toString('latin1', at, at + 2) === keyword) return fields.toString('latin1', at + 3, end);
+    at = end;
+  }
+  return undefined;
+}
+
+/** Reads the VPD of a device; empty if it has none or may not be read (Linux: only by root). */
+function readVpd(sysfs: string, bdf: Bdf): Buffer {
+  let fd: number | undefined;
+  try {
+    fd = openSync(join(sysfs, PCI_DEVICES, bdf, 'vpd'), constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!fstatSync(fd).isFile()) return Buffer.alloc(0);
+    const buffer = Buffer.alloc(MAX_VPD);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < MAX_VPD; length += read) {
+      read = readSync(fd, buffer, length, MAX_VPD - length, null);
+    }
+    return buffer.subarray(0, length);
+  } catch {
+    return Buffer.alloc(0);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

@@ -1,0 +1,155 @@
+import type { Bdf } from '../domain/address.js';
+import type { PciDevice } from '../generated/topology.js';
+import { groupBy } from '../group-by.js';
+import type { Host } from './host.js';
+
+/**
+ * How near two devices are, in the words of `nvidia-smi topo -m`. PIX: below one switch, or in one slot; PXB: below several
+ * switches with a port in common; PHB: in one root complex; NODE: on one NUMA node; SYS: on different nodes, or unknown.
+ */
+export type Nearness = 'PIX' | 'PXB' | 'PHB' | 'NODE' | 'SYS';
+
+/** The place of a device in the PCI tree of a host or of a guest. */
+export interface PciPlace {
+  /** The bridges above it, the nearest first. */
+  readonly bridges: readonly string[];
+  /** Its root bus, which stands for its root complex: `0008:00`. */
+  readonly root: string;
+  /** Its slot: `0008:01:00`. */
+  readonly slot: string;
+  /** Its NUMA node; null if unknown. */
+  readonly node: number | null;
+}
+
+/** Returns how near two devices are. */
+export function nearness(a: PciPlace, b: PciPlace): Nearness {
+  const below = a.bridges.findIndex((bridge) => b.bridges.includes(bridge));
+  const common = a.bridges[below];
+  if (common !== undefined) {
+    // With more than a downstream port between a device and the common bridge, there is a second switch or bridge.
+    return below <= 1 && b.bridges.indexOf(common) <= 1 ? 'PIX' : 'PXB';
+  }
+  if (a.slot === b.slot) return 'PIX';
+  if (a.root === b.root) return 'PHB';
+  return a.node !== null && a.node === b.node ? 'NODE' : 'SYS';
+}
+
+/** Returns the nearness of each device to each other one. Without a place, the nearness is unknown. */
+export function nearnessMatrix(places: readonly (PciPlace | undefined)[]): readonly (readonly NearnessCell[])[] {
+  return places.map((a, i) => places.map((b, j) => (i === j ? 'X' : a && b ? nearness(a, b) : '-')));
+}
+
+/** A cell of the matrix; X: the device itself, `-`: unknown. */
+export type NearnessCell = Nearness | 'X' | '-';
+
+/** Returns the place of a device on the host. */
+export function placeOnHost(host: Host, device: PciDevice): PciPlace {
+  const bridges = host.bridgesAbove(device).map(({ bdf }) => bdf);
+  const top = bridges.at(-1) ?? device.bdf;
+  const cpuNodes = host.nodes.filter(({ cpus }) => cpus !== '').length;
+  return {
+    bridges,
+    root: top.slice(0, -'ss.f'.length - 1),
+    slot: slotOf(device.bdf),
+    // If only one node has CPUs, all devices are near it, whether firmware names it or not.
+    node: cpuNodes <= 1 ? 0 : device.node,
+  };
+}
+
+/** The kinds of devices between which locality matters, in the order of the matrix. */
+const KINDS = ['GPU', 'ACC', 'NIC', 'DMA', 'NVMe'] as const;
+
+/** GPU, other accelerator, NIC, DMA engine or NVMe drive. */
+export type LocalKind = (typeof KINDS)[number];
+
+/** Makers of the graphics of baseboard management controllers, which no guest gets: ASPEED, Matrox. */
+const BMC_VENDORS = new Set(['0x1a03', '0x102b']);
+
+/** Returns the kind of a device; undefined if its locality does not matter. */
+export function localKind(device: Pick<PciDevice, 'class' | 'vendor' | 'device' | 'bridge'>): LocalKind | undefined {
+  const code = device.class.slice(2, 6);
+  if (device.bridge) return undefined;
+  if (code.startsWith('03')) return BMC_VENDORS.has(device.vendor) ? undefined : 'GPU';
+  if (code.startsWith('12')) return 'ACC';
+  if (code.startsWith('02')) return 'NIC';
+  if (code === '0801' || isDataDirect(device)) return 'DMA';
+  return code === '0108' ? 'NVMe' : undefined;
+}
+
+/**
+ * Whether a device is the DMA function of a NIC in another PCI segment: "ConnectX-8 Data Direct" (Linux,
+ * drivers/infiniband/hw/mlx5/data_direct.c).
+ */
+export function isDataDirect({ vendor, device }: Pick<PciDevice, 'vendor' | 'device'>): boolean {
+  return vendor === '0x15b3' && device === '0x2100';
+}
+
+/** Devices of one kind that are in one slot, as one row of the matrix. */
+export interface LocalDevice {
+  /** Its kind with a number, as `nvidia-smi` has it: GPU0. */
+  readonly name: string;
+  readonly functions: readonly Bdf[];
+  readonly smmu: string | null;
+  readonly node: number | null;
+  /** For the DMA function of a NIC (Data Direct): that NIC; empty if unknown. */
+  readonly dataDirect?: readonly Bdf[];
+}
+
+/** How near the devices of a host are to each other. */
+export interface HostLocality {
+  readonly devices: readonly LocalDevice[];
+  readonly nearness: readonly (readonly NearnessCell[])[];
+  /** How many devices are not in the matrix because it would be too large. */
+  readonly leftOut: number;
+}
+
+/** The largest matrix, in rows: more than the slots of any known host. */
+const MAX_ROWS = 128;
+
+/**
+ * Returns how near the GPUs, NICs, DMA engines and NVMe drives of a host are to each other. Virtual functions are not
+ * included: they are where their physical function is. Nor is a DMA engine in the slot of a NIC.
+ */
+export function hostLocality(host: Host): HostLocality {
+  const candidates = host.endpoints.filter(({ physfn }) => physfn === null);
+  const nics = new Set(candidates.filter((each) => localKind(each) === 'NIC').map(({ bdf }) => slotOf(bdf)));
+  const slots = groupBy(candidates, (device) => {
+    const [kind, slot] = [localKind(device), slotOf(device.bdf)];
+    return kind === undefined || (kind === 'DMA' && nics.has(slot)) ? null : `${kind} ${slot}`;
+  });
+  const rows = nameByKind([...slots.values()], ([first]) => first);
+  const shown = rows.slice(0, MAX_ROWS);
+  return {
+    devices: shown.map(({ name, item }) => localDevice(name, item)),
+    nearness: nearnessMatrix(shown.map(({ item: [first] }) => first && placeOnHost(host, first))),
+    leftOut: rows.length - shown.length,
+  };
+}
+
+/** Sorts items by the kind of their device and gives each a name: GPU0, GPU1, NIC0. Items of no kind are left out. */
+export function nameByKind<Item>(
+  items: readonly Item[],
+  deviceOf: (item: Item) => PciDevice | undefined,
+): readonly { readonly name: string; readonly item: Item }[] {
+  const byKind = groupBy(items, (item) => {
+    const device = deviceOf(item);
+    return (device && localKind(device)) ?? null;
+  });
+  return KINDS.flatMap((kind) => (byKind.get(kind) ?? []).map((item, n) => ({ name: `${kind}${n}`, item })));
+}
+
+function localDevice(name: string, functions: readonly PciDevice[]): LocalDevice {
+  const [first] = functions;
+  return {
+    name,
+    functions: functions.map(({ bdf }) => bdf),
+    smmu: first?.smmu ?? null,
+    node: first?.node ?? null,
+    ...(first && isDataDirect(first) && { dataDirect: first.dataDirect ?? [] }),
+  };
+}
+
+/** Returns a PCI address without its function. */
+function slotOf(bdf: Bdf): string {
+  return bdf.slice(0, -2);
+}
