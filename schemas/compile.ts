@@ -25,9 +25,7 @@ const withoutDescriptions = (schema: object): object =>
     JSON.stringify(schema, (key, value) => (key === 'description' && typeof value === 'string' ? undefined : value)),
   );
 
-/**
- * Makes all properties and arrays of generated types readonly. Not used for the plan, which the planner fills step by step.
- */
+/** Makes all properties and arrays of generated types readonly. */
 const readonly = (types: string): string =>
   types
     .replace(/^((?:\w+|"[^"]+"|\[k: string\])\??: )/gm, 'readonly $1')
@@ -43,10 +41,7 @@ for (const file of readdirSync(here).filter((f) => f.endsWith('.schema.json'))) 
     format: false,
   });
   // A definition whose `tsType` is one of the unit types is imported, not declared again.
-  writeFileSync(
-    `${out}${name}.ts`,
-    (name === 'plan' ? String : readonly)(types.replace(/\/\*\*\n(?: \*.*\n)+export type (\w+) = \1\n/g, '')),
-  );
+  writeFileSync(`${out}${name}.ts`, readonly(types.replace(/\/\*\*\n(?: \*.*\n)+export type (\w+) = \1\n/g, '')));
 
   const ajv = new Ajv({ allErrors: false, verbose: true, code: { source: true, esm: true, lines: true } });
   ajv.addKeyword('tsType');

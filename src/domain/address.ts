@@ -40,6 +40,12 @@ export interface GuestAddress {
   readonly function: number;
 }
 
+/** A guest address in the form of `<address>`. */
+export interface Place {
+  readonly address: GuestAddress;
+  readonly multifunction: boolean;
+}
+
 /** The four attributes of a PCI address and the highest value of each (libvirt 12.8, `virPCIDeviceAddressIsValid`). */
 const LIMITS = { domain: 0xffffffff, bus: 0xff, slot: 0x1f, function: 7 } as const;
 

@@ -28,6 +28,11 @@ export interface HostDevice extends GuestDevice {
   readonly nodeset: string | undefined;
 }
 
+/** Whether a controller or device is a placeable device. */
+export function isHostDevice(occupant: object): occupant is HostDevice {
+  return 'bdf' in occupant;
+}
+
 /**
  * Returns the source `<address>` of the PCI host device that an element of `<devices>` passes through; undefined for any
  * other element.

@@ -1,11 +1,10 @@
-import { controllerIndex, formatGuestAddress, guestAddressAttributes } from '../domain/address.js';
+import { controllerIndex, formatGuestAddress, guestAddressAttributes, type Place } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { isInitiator } from '../domain/numa.js';
 import { parseNumber } from '../domain/number.js';
 import { reserveOf } from '../domain/overrides.js';
 import type { Occupant } from '../domain/pci-tree.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
-import type { Place } from '../plan/undo/addresses.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
 import { cellNode, insert, newElement, removeElement } from './elements.js';

@@ -1,6 +1,19 @@
-import type { Bar } from '../generated/topology.js';
+import type { Bar, PciDevice } from '../generated/topology.js';
 
 /** Whether firmware places a BAR above 4 GiB: in a 64-bit prefetchable window. */
 export function isLargeBar({ kind, bits, prefetchable }: Bar): boolean {
   return kind === 'memory' && bits === 64 && prefetchable;
+}
+
+/** Returns the sum of a device's 64-bit prefetchable BARs, in bytes. */
+export function largeBarBytes({ bars }: PciDevice): number {
+  return bars.filter(isLargeBar).reduce((total, { size }) => total + size, 0);
+}
+
+/**
+ * Returns the size of a port's window that has room for a number of bytes: a power of two, as the window for one BAR must be.
+ * EDK2 also rounds up to a power of two (OvmfPkg, PciHotPlugInitDxe).
+ */
+export function windowBytes(bytes: number): number {
+  return bytes === 0 ? 0 : 2 ** Math.ceil(Math.log2(bytes));
 }

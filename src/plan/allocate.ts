@@ -1,4 +1,4 @@
-import { type ControllerIndex, controllerIndex, type GuestAddress } from '../domain/address.js';
+import { type ControllerIndex, controllerIndex, type Place } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 
@@ -19,21 +19,24 @@ export class Allocator {
   /** The chassis numbers in use. If a port has no chassis number, libvirt 12.8 uses its index. */
   readonly #chassis: Set<number>;
   readonly #tree: PciTree;
+  readonly #gaps: ControllerIndex[];
   #nextIndex: number;
 
-  constructor(domain: Domain, tree: PciTree) {
+  /** @param gaps indexes below the highest one, which are allocated first */
+  constructor(domain: Domain, tree: PciTree, gaps: readonly ControllerIndex[] = []) {
     this.#tree = tree;
+    this.#gaps = [...gaps];
     this.#nextIndex = tree.highestIndex + 1;
     this.#chassis = new Set(domain.controllers.flatMap((c) => c.chassis ?? []));
     for (let index = 1; index <= tree.highestIndex; index++) {
       const chassis = tree.controller(controllerIndex(index))?.chassis;
-      if (chassis === undefined) this.#chassis.add(index);
+      if (chassis === undefined && !gaps.includes(controllerIndex(index))) this.#chassis.add(index);
     }
   }
 
-  /** Returns the index after the highest one in use. It neither fills gaps nor creates any (rule "Indexes and slots"). */
+  /** Returns the index after the highest one in use. It neither fills other gaps nor creates any (rule "Indexes and slots"). */
   index(): ControllerIndex {
-    return controllerIndex(this.#nextIndex++);
+    return this.#gaps.shift() ?? controllerIndex(this.#nextIndex++);
   }
 
   /** Returns the lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge. */
@@ -46,8 +49,8 @@ export class Allocator {
   }
 
   /** Returns addresses for root ports on `pcie.0`, packed into as few slots as libvirt would use. */
-  packedRootSlots(ports: number): { readonly address: GuestAddress; readonly multifunction: boolean }[] {
-    const places = [];
+  packedRootSlots(ports: number): Place[] {
+    const places: Place[] = [];
     for (let left = ports; left > 0; left -= FUNCTIONS) {
       const slot = this.slot(ROOT_BUS);
       const count = Math.min(left, FUNCTIONS);

@@ -9,13 +9,12 @@ import { PciTree } from '../domain/pci-tree.js';
 import { formatSize } from '../domain/size.js';
 import { CHOSEN_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { PciDevice } from '../generated/topology.js';
-import { isLargeBar } from '../host/bars.js';
+import { isLargeBar, largeBarBytes, windowBytes } from '../host/bars.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
 import { whyNotApplicable } from './applicable.js';
 import { roomAbove } from './bus-numbers.js';
 import { readCurrentTopology } from './expander-buses.js';
-import { bytesNeeded } from './spare-memory.js';
 import { portsWithoutAcs } from './verdict.js';
 
 /** Where a device can be attached in a running guest. */
@@ -111,7 +110,7 @@ function roomBehind(smmu: string, domain: Domain, host: Host): Room {
  */
 function choosePort(device: PciDevice, smmu: string, { ports, full }: Room): FreePort {
   const { bdf } = device;
-  const needed = Math.max(bytesNeeded(device), SMALLEST_SPARE);
+  const needed = Math.max(windowBytes(largeBarBytes(device)), SMALLEST_SPARE);
   const other = otherMemory(device);
   const spareMemory = formatSize(needed);
   if (other > EMPTY_PORT_MEMORY) {

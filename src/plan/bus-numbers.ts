@@ -33,8 +33,6 @@ export interface Window {
   readonly count: number;
 }
 
-type Writable<T> = { -readonly [key in keyof T]: T[key] };
-
 /** The bus numbers that `pcie.0` needs, by consumer. */
 export interface RootDemand {
   /** Ports and expander buses below `pcie.0`, including new ones. */
@@ -89,83 +87,64 @@ export function roomAbove({ index, busNr }: PciController, tree: PciTree): numbe
 
 function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: RootDemand, width: number): BusNumbers {
   const requested = new Set(requests.map((r) => r.controllerIndex));
-  const others = tree.expanders
-    .filter((c) => !requested.has(c.index))
-    .map((c) => ({
-      controllerIndex: c.index,
-      consumer: `the expander bus ${c.index}`,
-      needed: 1 + tree.busesBelow(c.index).length,
-    }));
-  const placeOf = ({ controllerIndex }: WindowRequest) => controllerIndex && tree.controller(controllerIndex)?.location;
+  const others = tree.expanders.filter(({ index }) => !requested.has(index));
+  const all: readonly WindowRequest[] = [
+    ...requests,
+    ...others.map(({ index }) => ({
+      controllerIndex: index,
+      consumer: `the expander bus ${index}`,
+      needed: 1 + tree.busesBelow(index).length,
+    })),
+  ];
+  const present = all.flatMap((request) => {
+    const controller = request.controllerIndex && tree.controller(request.controllerIndex);
+    return controller ? [{ request, controller }] : [];
+  });
+  const windows = new Map<WindowRequest, Window>();
   const diagnostics: Diagnostic[] = [];
-  const taken: Writable<Window>[] = [];
-  const kept = new Map<WindowRequest, Writable<Window>>();
-  const unnumbered: WindowRequest[] = [];
-  for (const request of [...requests, ...others]) {
-    if (request.controllerIndex === undefined) continue;
-    const busNr = tree.controller(request.controllerIndex)?.busNr;
-    if (busNr === undefined) {
-      unnumbered.push(request);
-      continue;
-    }
-    const window = { busNr, count: request.needed };
-    kept.set(request, window);
-    taken.push(window);
-  }
-  for (const [request, window] of kept) {
-    const { busNr, count } = window;
-    const above = taken.filter((other) => other !== window && other.busNr >= busNr);
-    const limit = Math.min(BUS_NUMBERS, ...above.map((other) => other.busNr));
-    if (busNr + count <= limit) {
-      // Keep the numbers above free for ports that are added later.
-      if (requested.has(request.controllerIndex)) window.count = Math.max(count, Math.min(width, limit - busNr));
-      continue;
-    }
-    const { consumer } = request;
-    const location = placeOf(request);
-    diagnostics.push(busWindowTooSmall.numbered({ consumer, busNr, end: limit, needed: count, location }));
+  const lowest = () => Math.min(BUS_NUMBERS, ...[...windows.values()].map(({ busNr }) => busNr));
+
+  for (const { request, controller } of present) {
+    const { busNr, location } = controller;
+    if (busNr === undefined) continue;
+    const { consumer, needed } = request;
+    const above = present.flatMap(({ controller: other }) => (other === controller ? [] : (other.busNr ?? [])));
+    const end = Math.min(BUS_NUMBERS, ...above.filter((other) => other >= busNr));
+    const isTooSmall = busNr + needed > end;
+    if (isTooSmall) diagnostics.push(busWindowTooSmall.numbered({ consumer, busNr, end, needed, location }));
+    // Keep the numbers above free for ports that are added later.
+    const isWidened = !isTooSmall && requested.has(controller.index);
+    windows.set(request, { busNr, count: isWidened ? Math.max(needed, Math.min(width, end - busNr)) : needed });
   }
 
-  const windows = new Map<WindowRequest, Window>(kept);
-  let exhausted = false;
   const fresh = requests.filter((r) => r.controllerIndex === undefined);
-  for (const request of [...fresh].reverse()) {
-    const count = Math.max(request.needed, width);
-    const window = highestGap(taken, count);
-    if (window) {
-      taken.push(window);
-      windows.set(request, window);
-    } else exhausted = true;
+  for (const request of fresh.toReversed()) {
+    const window = highestGap([...windows.values()], Math.max(request.needed, width));
+    if (window) windows.set(request, window);
   }
 
-  const lowest = () => Math.min(BUS_NUMBERS, ...taken.map((w) => w.busNr));
-  for (const request of unnumbered.sort((a, b) => (a.controllerIndex ?? 0) - (b.controllerIndex ?? 0))) {
-    const busNr = lowest() - UNNUMBERED_WINDOW;
-    if (busNr < 1) exhausted = true;
-    else {
-      const window = { busNr: busNumber(busNr), count: UNNUMBERED_WINDOW };
-      taken.push(window);
-      windows.set(request, window);
-    }
-    if (request.needed > UNNUMBERED_WINDOW) {
-      const { consumer, needed } = request;
-      const location = placeOf(request);
-      diagnostics.push(busWindowTooSmall.unnumbered({ consumer, window: UNNUMBERED_WINDOW, needed, location }));
-    }
+  const unnumbered = present.filter(({ controller }) => controller.busNr === undefined);
+  for (const { request, controller } of unnumbered.sort((a, b) => a.controller.index - b.controller.index)) {
+    const start = lowest() - UNNUMBERED_WINDOW;
+    if (start >= 1) windows.set(request, { busNr: busNumber(start), count: UNNUMBERED_WINDOW });
+    const { consumer, needed } = request;
+    if (needed <= UNNUMBERED_WINDOW) continue;
+    const { location } = controller;
+    diagnostics.push(busWindowTooSmall.unnumbered({ consumer, window: UNNUMBERED_WINDOW, needed, location }));
   }
 
-  const ledger: LedgerEntry[] = [
+  const ledger: readonly LedgerEntry[] = [
     { consumer: 'pcie.0 itself', count: 1 },
     { consumer: 'ports and expander buses below pcie.0', count: root.buses },
     { consumer: 'root ports that libvirt will add', count: root.libvirt },
     { consumer: 'in reserve', count: RESERVE },
-    ...[...requests, ...others].map((r) => ({
-      consumer: r.consumer,
-      count: windows.get(r)?.count ?? Math.max(r.needed, width),
+    ...all.map((request) => ({
+      consumer: request.consumer,
+      count: windows.get(request)?.count ?? Math.max(request.needed, width),
     })),
   ].filter((entry) => entry.count > 0);
   const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0);
-  const fits = !exhausted && below <= lowest();
+  const fits = windows.size === all.length && below <= lowest();
   return { windows, lowest: lowest(), ledger, fits, diagnostics };
 }
 

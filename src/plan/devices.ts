@@ -1,11 +1,13 @@
 import { deviceMoved, emulatedReturned } from '../diagnostics/devices.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { formatGuestAddress } from '../domain/address.js';
-import type { HostDevice } from '../domain/device.js';
+import { formatGuestAddress, type Place } from '../domain/address.js';
+import { type HostDevice, isHostDevice } from '../domain/device.js';
+import type { Occupant } from '../domain/pci-tree.js';
 import type { Device, Renumbered } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Backends } from './iommufd.js';
 import type { PortPlan } from './ports.js';
+import type { SlotMoves } from './slots.js';
 import type { PlanContext } from './stage.js';
 import type { Verdict, Verdicts } from './verdict.js';
 
@@ -30,60 +32,62 @@ export function describeDevice(device: HostDevice, host: Host, verdict: Verdict 
 /** The decisions on devices so far. */
 export interface DeviceDecisions {
   readonly verdicts: Verdicts['of'];
-  readonly addresses: PortPlan['addresses'];
-  readonly renumbered: readonly Renumbered[];
+  /** The new places of devices that move to another slot. */
+  readonly places: PortPlan['places'];
+  /** The new places of those that become function 0 of their slot. */
+  readonly promoted: SlotMoves['promoted'];
   readonly backends: Backends;
 }
 
 /** Returns every placeable device in its planned state, in the order of the domain. */
 export function planDevices(
   { domain, host }: PlanContext,
-  decisions: DeviceDecisions,
+  { verdicts, places, promoted, backends }: DeviceDecisions,
 ): ReadonlyMap<HostDevice, Device> {
-  const { verdicts, addresses, renumbered, backends } = decisions;
   const planned = domain.hostDevices.map((device): [HostDevice, Device] => {
-    const { address } = device;
-    const moved = addresses.get(device);
-    const becomesZero =
-      address && renumbered.find(({ from }) => formatGuestAddress(from) === formatGuestAddress(address));
-    const described = {
-      ...describeDevice(device, host, verdicts.get(device)),
-      to: moved?.address ?? becomesZero?.to ?? address ?? null,
-      multifunction: moved?.multifunction ?? (device.multifunction || (becomesZero?.multifunction ?? false)),
-      iommufd: backends.devices.has(device) ? ('yes' as const) : (device.iommufd ?? null),
-    };
-    return [device, described];
+    const present = describeDevice(device, host, verdicts.get(device));
+    const place = places.get(device) ?? promoted.get(device);
+    const keeps = device.multifunction && !places.has(device);
+    return [
+      device,
+      {
+        ...present,
+        to: place?.address ?? present.to,
+        multifunction: keeps || place?.multifunction === true,
+        iommufd: backends.devices.has(device) ? 'yes' : present.iommufd,
+      },
+    ];
   });
   return new Map(planned);
 }
 
+/** Returns the other addresses that change: of what becomes function 0 of its slot, and of emulated devices. */
+export function planRenumbered({ places, promoted }: DeviceDecisions): readonly Renumbered[] {
+  const emulated = [...places].filter(([device]) => !isHostDevice(device));
+  return [...promoted, ...emulated].flatMap(([{ address: from }, { address: to, multifunction }]) =>
+    from ? [{ from, to, multifunction }] : [],
+  );
+}
+
 /** Reports where each device moves, and which device becomes function 0 of a slot. */
-export function moveDiagnostics(
-  { domain, tree }: PlanContext,
-  { verdicts, addresses, renumbered }: DeviceDecisions,
-): readonly Diagnostic[] {
-  const moves = domain.hostDevices.flatMap((device) => {
-    const moved = addresses.get(device);
-    if (!moved) return [];
-    return [
-      deviceMoved.host({
-        device: device.bdf,
-        from: device.address && formatGuestAddress(device.address),
-        to: formatGuestAddress(moved.address),
-        smmu: verdicts.get(device)?.smmu,
-        location: device.location,
-      }),
-    ];
+export function moveDiagnostics({ domain }: PlanContext, decisions: DeviceDecisions): readonly Diagnostic[] {
+  const { verdicts, places, promoted } = decisions;
+  const describe = (occupant: Occupant, { address }: Place) => ({
+    device: isHostDevice(occupant) ? occupant.bdf : `<${occupant.element.name}>`,
+    from: occupant.address ? formatGuestAddress(occupant.address) : '',
+    to: formatGuestAddress(address),
+    location: occupant.location,
   });
-  const neighbours = renumbered.map(({ from, to }) => {
-    const occupant = tree.inSlot(from).find((o) => o.address?.function === from.function);
-    const move = {
-      device: occupant && 'bdf' in occupant ? occupant.bdf : `<${occupant?.element.name}>`,
-      from: formatGuestAddress(from),
-      to: formatGuestAddress(to),
-      location: occupant?.location,
-    };
-    return from.bus === to.bus ? deviceMoved.functionZero(move) : emulatedReturned(move);
-  });
-  return [...moves, ...neighbours];
+  return [
+    ...domain.hostDevices.flatMap((device) => {
+      const place = places.get(device);
+      if (!place) return [];
+      const move = describe(device, place);
+      return [deviceMoved.host({ ...move, from: move.from || undefined, smmu: verdicts.get(device)?.smmu })];
+    }),
+    ...[...promoted].map(([occupant, place]) => deviceMoved.functionZero(describe(occupant, place))),
+    ...[...places].flatMap(([device, place]) =>
+      isHostDevice(device) ? [] : [emulatedReturned(describe(device, place))],
+    ),
+  ];
 }

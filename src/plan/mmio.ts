@@ -7,7 +7,7 @@ import { formatKib, type KiB, kib } from '../domain/size.js';
 import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
 import type { Bar, PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
-import { isLargeBar } from '../host/bars.js';
+import { isLargeBar, largeBarBytes } from '../host/bars.js';
 import type { Policy } from '../policy/policy.js';
 import { profileOf } from '../policy/profiles.js';
 
@@ -117,7 +117,7 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
     const stretches = [...ports(below), ...kept.map((size) => ({ size, alignment: size }))];
     const packed = pack(stretches).size;
-    const used = below.flatMap(({ device }) => device.bars.filter(isLargeBar)).reduce((sum, bar) => sum + bar.size, 0);
+    const used = below.reduce((sum, { device }) => sum + largeBarBytes(device), 0);
     const keptBytes = kept.reduce((sum, size) => sum + size, 0);
     bytes += Math.max(packed, minimum + keptBytes);
     // A platform's minimum covers BARs that sysfs does not show, so none of it is free.

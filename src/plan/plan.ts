@@ -10,7 +10,7 @@ import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
 import { commandlineConflicts, whyNoAcceleration, whyNoTarget, whyNotApplicable } from './applicable.js';
-import { describeDevice, moveDiagnostics, planDevices } from './devices.js';
+import { describeDevice, moveDiagnostics, planDevices, planRenumbered } from './devices.js';
 import { readCurrentTopology, requestExpanderBuses } from './expander-buses.js';
 import { decideBackends } from './iommufd.js';
 import { mapCells } from './numa.js';
@@ -82,8 +82,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const { ports } = numbers;
   const { expanderBuses, changes } = planExpanderBuses(numbers.expanderBuses, cells, context);
   const backends = decideBackends(domain, host, policy, selection.of);
-  const renumbered = [...slots.renumbered, ...ports.returned];
-  const decisions = { verdicts: selection.of, addresses: ports.addresses, renumbered, backends };
+  const decisions = { verdicts: selection.of, places: ports.places, promoted: slots.promoted, backends };
   const devices = planDevices(context, decisions);
   const platform = planPlatform(context, { cells, numbered: numbers.expanderBuses, expanderBuses, devices });
   log.collect({ changes }, backends, platform);
@@ -94,16 +93,16 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
     plan: {
       version: 1,
       changed: log.changes.length > 0,
-      expanderBuses: [...expanderBuses],
-      rootPorts: [...ports.rootPorts],
-      devices: [...platform.devices],
-      groupMembers: [...selection.groupMembers],
-      orphaned: { groupMembers: [...orphaned.groupMembers], cells: [...orphaned.cells] },
-      renumbered,
+      expanderBuses: expanderBuses,
+      rootPorts: ports.rootPorts,
+      devices: platform.devices,
+      groupMembers: selection.groupMembers,
+      orphaned: { groupMembers: orphaned.groupMembers, cells: orphaned.cells },
+      renumbered: planRenumbered(decisions),
       iommufd: backends.domain,
       dialect: target.libvirt.dialect,
       machineIommu: root.machineIommu,
-      busNumbers: [...numbers.ledger],
+      busNumbers: numbers.ledger,
       numa: platform.numa,
       pcihole64: platform.pcihole64,
     },

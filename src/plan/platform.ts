@@ -56,11 +56,11 @@ export function planExpanderBuses(
       address,
       alias,
       kept: existing !== undefined,
-      vsmmu: { ...vsmmu },
+      vsmmu: vsmmu ?? {},
       vsmmuChange: vsmmuChange(existing?.iommu, vsmmu, target),
       node: cellOf(each, cells, host).node,
       nodeBefore: existing?.controller.node ?? null,
-      ports: [...ports],
+      ports,
     };
   });
   const changes = expanderBuses.flatMap(({ controllerIndex, kept, node, nodeBefore, vsmmuChange: change }) => [
@@ -104,7 +104,7 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
       ...device,
       nodeset: initiators.nodesets.get(device.bdf) ?? device.nodeset,
     })),
-    numa: { created: cells.created, initiators: [...initiators.added], distances: [...distances.added] },
+    numa: { created: cells.created, initiators: initiators.added, distances: distances.added },
     pcihole64: hole.change,
     diagnostics: [
       ...initiators.diagnostics,

@@ -1,26 +1,19 @@
-import type { ControllerIndex, GuestAddress } from '../domain/address.js';
+import type { ControllerIndex, Place } from '../domain/address.js';
 import type { PciController } from '../domain/controller.js';
-import type { HostDevice } from '../domain/device.js';
-import { reserveOf } from '../domain/overrides.js';
+import { parseQemuSize, reserveOf } from '../domain/overrides.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port } from '../generated/plan.js';
+import { windowBytes } from '../host/bars.js';
 import type { Allocator } from './allocate.js';
 import type { ExpanderBusRequest } from './expander-buses.js';
-import { spareBytes } from './spare-memory.js';
 import type { PlanContext } from './stage.js';
-
-/** The properties of a port to add. */
-export interface NewPort {
-  readonly address: GuestAddress;
-  readonly alias: (index: ControllerIndex) => string;
-  readonly model?: Port['model'];
-  readonly multifunction?: boolean;
-}
 
 /** Returns a port to add, with the next controller index. */
 export function newPort(
   allocator: Allocator,
-  { address, alias, model = 'pcie-root-port', multifunction = false }: NewPort,
+  { address, multifunction }: Place,
+  alias: (index: ControllerIndex) => string | null,
+  model: Port['model'] = 'pcie-root-port',
 ): Port {
   const controllerIndex = allocator.index();
   return {
@@ -36,19 +29,26 @@ export function newPort(
   };
 }
 
-/** Returns an existing port, with those of the given devices that are behind it. */
-export function keptPort(controller: PciController, inPlace: readonly HostDevice[]): Port {
-  return {
-    controllerIndex: controller.index,
-    model: controller.model as Port['model'],
-    address: controller.address ?? { bus: ROOT_BUS, slot: 0, function: 0 },
-    chassis: controller.chassis ?? controller.index,
-    multifunction: controller.multifunction,
-    alias: controller.alias ?? null,
-    kept: true,
-    devices: inPlace.filter((d) => d.address?.bus === controller.index).map((d) => d.bdf),
-    reserve: 0,
-  };
+/** Returns an existing port; nothing for a controller that is not a port. */
+export function keptPort({ index, model, address, chassis, multifunction, alias }: PciController): Port[] {
+  if (!isPortModel(model)) return [];
+  return [
+    {
+      controllerIndex: index,
+      model,
+      address: address ?? { bus: ROOT_BUS, slot: 0, function: 0 },
+      chassis: chassis ?? index,
+      multifunction,
+      alias: alias ?? null,
+      kept: true,
+      devices: [],
+      reserve: 0,
+    },
+  ];
+}
+
+function isPortModel(model: string): model is Port['model'] {
+  return /^pcie-(root|switch-upstream|switch-downstream)-port$/.test(model);
 }
 
 /**
@@ -74,12 +74,13 @@ export function sparePortsOf(ports: readonly Port[], free: readonly PciControlle
 export function withReserves(
   ports: readonly Port[],
   { vsmmu, freePorts }: ExpanderBusRequest,
-  { domain, policy }: PlanContext,
+  { domain, policy: { spareMemory } }: PlanContext,
 ): readonly Port[] {
   const spare = new Set(vsmmu ? sparePortsOf(ports, freePorts) : []);
+  const wanted = spareMemory === 0 ? 0 : windowBytes(parseQemuSize(spareMemory) ?? 0);
   return ports.map((port) => {
     // An override can refer to a port only by a user alias.
-    const bytes = spare.has(port) && port.alias?.startsWith('ua-') ? spareBytes(policy) : 0;
+    const bytes = spare.has(port) && port.alias?.startsWith('ua-') ? wanted : 0;
     return { ...port, reserve: Math.max(reserveOf(domain.overrides, port.alias), bytes) };
   });
 }

@@ -1,10 +1,11 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { type ControllerIndex, formatGuestAddress, type GuestAddress } from '../domain/address.js';
+import { type ControllerIndex, formatGuestAddress, type GuestAddress, type Place } from '../domain/address.js';
 import { expanderBusAlias, portAlias, rootPortAlias, switchAlias } from '../domain/alias.js';
-import type { HostDevice } from '../domain/device.js';
+import { type GuestDevice, type HostDevice, isHostDevice } from '../domain/device.js';
 import { reserveOf } from '../domain/overrides.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
-import type { Port, Renumbered } from '../generated/plan.js';
+import type { Port } from '../generated/plan.js';
+import { groupBy } from '../group-by.js';
 import { Allocator } from './allocate.js';
 import type { RootDemand } from './bus-numbers.js';
 import type { ExpanderBusRequest } from './expander-buses.js';
@@ -17,7 +18,7 @@ import {
   unmirroredDiagnostics,
 } from './mirror.js';
 import { keptPort, newPort, sparePortsOf, withReserves } from './port.js';
-import { type CurrentExpanderBus, returnTo, type SlotMove, type SlotMoves } from './slots.js';
+import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
 import { awaitingDevices, lackingSpare, type SparePort, spareExposure } from './spare-ports.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
 
@@ -29,19 +30,11 @@ export interface ExpanderBusLayout extends ExpanderBusRequest {
   readonly ports: readonly Port[];
 }
 
-/** The guest address that a device moves to. */
-export interface NewAddress {
-  readonly address: GuestAddress;
-  readonly multifunction: boolean;
-}
-
-/** Every controller to add, with its index, slot and chassis, and every address that changes. */
+/** Every controller to add, with its index, slot and chassis, and every device that moves. */
 export interface PortPlan extends StageResult {
   readonly expanderBuses: readonly ExpanderBusLayout[];
   readonly rootPorts: readonly Port[];
-  readonly addresses: ReadonlyMap<HostDevice, NewAddress>;
-  /** Emulated devices that return to `pcie.0` from behind a vSMMU. */
-  readonly returned: readonly Renumbered[];
+  readonly places: ReadonlyMap<GuestDevice, Place>;
   readonly rootDemand: RootDemand;
 }
 
@@ -76,8 +69,11 @@ class PortPlanner {
   readonly #allocator: Allocator;
   readonly #switchOf: SwitchOf;
   readonly #buses: readonly BusPorts[];
-  readonly #addresses = new Map<HostDevice, NewAddress>();
-  readonly #returned: Renumbered[] = [];
+  /** How many devices libvirt will choose an address for. */
+  readonly #awaiting: number;
+  readonly #places = new Map<GuestDevice, Place>();
+  /** The host devices on each port. */
+  readonly #devicesOn: Map<ControllerIndex, HostDevice[]>;
   readonly #diagnostics: Diagnostic[] = [];
 
   constructor(context: PlanContext, demand: PortDemand) {
@@ -85,6 +81,9 @@ class PortPlanner {
     this.#demand = demand;
     this.#allocator = new Allocator(context.domain, context.tree);
     this.#switchOf = switchOnHost(context);
+    this.#awaiting = awaitingDevices(context.domain, demand.slots.leaving);
+    const inPlace = demand.requests.flatMap((request) => request.inPlace);
+    this.#devicesOn = groupBy(inPlace, ({ address }) => address?.bus ?? null);
     this.#buses = demand.requests.map((request) => {
       const assignment = assignPorts(request, context.tree, this.#switchOf);
       const { spare, diagnostics } = lackingSpare(request, assignment, context.policy);
@@ -94,24 +93,18 @@ class PortPlanner {
   }
 
   plan(guarded: boolean): PortPlan {
-    const { domain, tree } = this.#context;
-    const rootPorts = this.#planRoot(guarded);
+    const { tree } = this.#context;
+    const { rootPorts, guards } = this.#planRoot(guarded);
     const expanderBuses = this.#buses.map((bus) => this.#planExpanderBus(bus));
-    const returned = new Set(this.#returned.map(({ to }) => to.bus));
-    const added = rootPorts.filter(
-      ({ devices, controllerIndex }) => devices.length === 0 && !returned.has(controllerIndex),
-    );
-    const guards = [...this.#unusedRootPorts().map(({ index }) => index), ...added.map((port) => port.controllerIndex)];
-    const awaiting = awaitingDevices(domain, this.#demand.slots.leaving);
-    this.#diagnostics.push(...spareExposure({ spare: this.#sparePorts(expanderBuses), guards, awaiting }));
+    const spare = this.#sparePorts(expanderBuses);
+    this.#diagnostics.push(...spareExposure({ spare, guards, awaiting: this.#awaiting }));
     return {
       expanderBuses,
       rootPorts,
-      addresses: this.#addresses,
-      returned: this.#returned,
+      places: this.#places,
       rootDemand: {
         buses: tree.busesBelow(ROOT_BUS).length + rootPorts.length,
-        libvirt: Math.max(0, awaiting - guards.length) + tree.gaps,
+        libvirt: Math.max(0, this.#awaiting - guards.length) + tree.gaps,
       },
       diagnostics: this.#diagnostics,
       changes: this.#changes(expanderBuses, rootPorts),
@@ -126,20 +119,8 @@ class PortPlanner {
     return [
       ...changesOf('add', 'controller', added, ({ controllerIndex }) => controllerIndex),
       ...changesOf('set', 'controller', reserving, ({ controllerIndex }) => controllerIndex),
-      ...changesOf('set', 'device', this.#addresses.keys(), ({ bdf }) => bdf),
-      ...changesOf('set', 'guest', this.#returned, ({ from }) => formatGuestAddress(from)),
+      ...changesOf('set', 'guest', this.#places.values(), ({ address }) => formatGuestAddress(address)),
     ];
-  }
-
-  /** The slots that return to `pcie.0` from behind a vSMMU. */
-  get #returning(): readonly SlotMove[] {
-    return this.#demand.slots.moves.filter((move) => move.smmu === undefined);
-  }
-
-  /** Returns the free ports of `pcie.0` that no returning device uses, by index. */
-  #unusedRootPorts() {
-    const { leaving, emulated } = this.#demand.slots;
-    return this.#context.tree.freePorts(ROOT_BUS, leaving).slice(this.#returning.length + emulated.length);
   }
 
   /**
@@ -149,25 +130,19 @@ class PortPlanner {
    * for an address. `<target hotplug='off'/>` on the ports behind vSMMUs does not help: libvirt 12.8 still gives such a port to
    * a device that is attached with --config, and a device on it cannot be detached from the running guest.
    */
-  #planRoot(guarded: boolean): Port[] {
-    const { domain, tree } = this.#context;
-    const { leaving, emulated } = this.#demand.slots;
-    const free = tree.freePorts(ROOT_BUS, leaving);
-    const forReturning = Math.max(0, this.#returning.length + emulated.length - free.length);
+  #planRoot(guarded: boolean): { readonly rootPorts: readonly Port[]; readonly guards: readonly ControllerIndex[] } {
+    const { leaving, returning } = this.#demand.slots;
+    const free = this.#context.tree.freePorts(ROOT_BUS, leaving).map(({ index }) => index);
     const added = this.#buses.reduce((sum, { spare, assignment }) => sum + spare + assignment.newDevicePorts, 0);
-    const wanted = added + this.#portsBehind() + awaitingDevices(domain, leaving);
-    const guards = guarded && added > 0 ? Math.max(0, wanted - this.#unusedRootPorts().length) : 0;
-
-    const ports = this.#allocator
-      .packedRootSlots(forReturning + guards)
-      .map((place) => newPort(this.#allocator, { ...place, alias: rootPortAlias }));
-    const targets = [...free.map(({ index }) => index), ...ports.map(({ controllerIndex }) => controllerIndex)];
-    for (const move of this.#returning) this.#settle(move, targets.shift(), ports);
-    for (const devices of emulated) {
-      const bus = targets.shift();
-      if (bus !== undefined) this.#returned.push(...returnTo(bus, devices));
-    }
-    return ports;
+    const guards = guarded && added > 0 ? added + this.#portsBehind() + this.#awaiting : 0;
+    const unused = free.length - returning.length;
+    const missing = Math.max(0, -unused) + Math.max(0, guards - Math.max(0, unused));
+    const rootPorts = this.#allocator
+      .packedRootSlots(missing)
+      .map((place) => newPort(this.#allocator, place, rootPortAlias));
+    const targets = [...free, ...rootPorts.map(({ controllerIndex }) => controllerIndex)];
+    for (const move of returning) this.#settle(move, targets.shift());
+    return { rootPorts: rootPorts.map((port) => this.#withDevices(port)), guards: targets };
   }
 
   /** Returns the number of ports that are already behind an accelerated vSMMU. */
@@ -190,61 +165,59 @@ class PortPlanner {
 
   #planExpanderBus({ request, assignment, spare }: BusPorts): ExpanderBusLayout {
     const { tree } = this.#context;
-    const { existing, smmu } = request;
+    const { smmu, existing } = request;
     const { singles, freePorts, switches } = assignment;
-    const controllerIndex = existing?.controller.index ?? this.#allocator.index();
-    const address = existing
-      ? (existing.controller.address ?? null)
+    const present = existing?.controller;
+    const controllerIndex = present?.index ?? this.#allocator.index();
+    const address = present
+      ? (present.address ?? null)
       : { bus: ROOT_BUS, slot: this.#allocator.slot(ROOT_BUS), function: 0 };
-    const below = existing ? tree.busesBelow(controllerIndex).filter((c) => /port$/.test(c.model)) : [];
-    const ports = below.map((controller) => keptPort(controller, request.inPlace));
-    const targets = freePorts.map(({ index }) => index);
-    for (let i = Math.max(0, singles.length - freePorts.length) + spare; i > 0; i--) {
-      const port = this.#newPortOn(controllerIndex);
-      ports.push(port);
-      targets.push(port.controllerIndex);
-    }
-    for (const move of singles) this.#settle(move, targets.shift(), ports);
-    for (const each of switches) ports.push(...this.#planSwitch(controllerIndex, each, ports));
+    const needed = Math.max(0, singles.length - freePorts.length) + spare;
+    const added = Array.from({ length: needed }, () => this.#newPortOn(controllerIndex));
+    const targets = [...freePorts.map(({ index }) => index), ...added.map((port) => port.controllerIndex)];
+    for (const move of singles) this.#settle(move, targets.shift());
+    const kept = present ? tree.busesBelow(controllerIndex).flatMap(keptPort) : [];
+    const all = [...kept, ...added, ...switches.flatMap((each) => this.#planSwitch(controllerIndex, each))];
     this.#diagnostics.push(...unmirroredDiagnostics(request, assignment, tree, this.#switchOf));
-    const alias = existing ? (existing.controller.alias ?? null) : expanderBusAlias(smmu, controllerIndex);
-    return { ...request, controllerIndex, address, alias, ports: withReserves(ports, request, this.#context) };
+    const alias = present ? (present.alias ?? null) : expanderBusAlias(smmu, controllerIndex);
+    const occupied = all.map((port) => this.#withDevices(port));
+    return { ...request, controllerIndex, address, alias, ports: withReserves(occupied, request, this.#context) };
   }
 
   /** Returns the new ports of a switch. Each move gets a downstream port: a free existing one, or a new one. */
-  #planSwitch(
-    expanderBus: ControllerIndex,
-    { upstream: present, freePorts, moves }: MirroredSwitch,
-    there: readonly Port[],
-  ): readonly Port[] {
+  #planSwitch(expanderBus: ControllerIndex, { upstream, freePorts, moves }: MirroredSwitch): readonly Port[] {
     const own: Port[] = [];
-    if (!present) {
+    if (!upstream) {
       const root = this.#newPortOn(expanderBus);
-      const address = { bus: root.controllerIndex, slot: 0, function: 0 };
-      const model = 'pcie-switch-upstream-port';
-      own.push(root, newPort(this.#allocator, { address, alias: switchAlias, model }));
+      const place = { address: { bus: root.controllerIndex, slot: 0, function: 0 }, multifunction: false };
+      own.push(root, newPort(this.#allocator, place, switchAlias, 'pcie-switch-upstream-port'));
     }
-    const upstream = present?.index ?? own.at(-1)?.controllerIndex ?? expanderBus;
+    const bus = upstream?.index ?? own.at(-1)?.controllerIndex ?? expanderBus;
     const targets = freePorts.map(({ index }) => index);
     for (const move of moves) {
       const free = targets.shift();
-      if (free === undefined) own.push(this.#newPortOn(upstream, 'pcie-switch-downstream-port'));
-      this.#settle(move, free ?? own.at(-1)?.controllerIndex, [...there, ...own]);
+      if (free === undefined) own.push(this.#newPortOn(bus, 'pcie-switch-downstream-port'));
+      this.#settle(move, free ?? own.at(-1)?.controllerIndex);
     }
     return own;
   }
 
-  /** Puts the devices of a slot on a port, and lists them on that port if it is one of `ports`. */
-  #settle(move: SlotMove, bus: ControllerIndex | undefined, ports: readonly Port[]): void {
+  /** Puts the devices of a slot on a port. */
+  #settle({ functions }: SlotMove<GuestDevice>, bus: ControllerIndex | undefined): void {
     if (bus === undefined) return;
-    for (const { device, function: func, multifunction } of move.functions) {
-      this.#addresses.set(device, { address: { bus, slot: 0, function: func }, multifunction });
+    for (const { device, function: func, multifunction } of functions) {
+      this.#places.set(device, { address: { bus, slot: 0, function: func }, multifunction });
     }
-    ports.find((port) => port.controllerIndex === bus)?.devices.push(...move.functions.map((f) => f.device.bdf));
+    const own = functions.map(({ device }) => device).filter(isHostDevice);
+    this.#devicesOn.set(bus, [...(this.#devicesOn.get(bus) ?? []), ...own]);
+  }
+
+  #withDevices(port: Port): Port {
+    return { ...port, devices: this.#devicesOn.get(port.controllerIndex)?.map(({ bdf }) => bdf) ?? [] };
   }
 
   #newPortOn(bus: ControllerIndex, model?: Port['model']): Port {
     const address = { bus, slot: this.#allocator.slot(bus), function: 0 };
-    return newPort(this.#allocator, { address, alias: portAlias, ...(model && { model }) });
+    return newPort(this.#allocator, { address, multifunction: false }, portAlias, model);
   }
 }

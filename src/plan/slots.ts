@@ -1,10 +1,10 @@
-import { type ControllerIndex, formatGuestAddress, type GuestAddress } from '../domain/address.js';
+import { type ControllerIndex, formatGuestAddress, type Place } from '../domain/address.js';
 import type { PciController } from '../domain/controller.js';
-import type { GuestDevice, HostDevice } from '../domain/device.js';
+import { type GuestDevice, type HostDevice, isHostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
 import type { Occupant, PciTree } from '../domain/pci-tree.js';
-import type { Renumbered } from '../generated/plan.js';
+import { groupBy } from '../group-by.js';
 import { changesOf, type StageResult } from './stage.js';
 import type { Verdicts } from './verdict.js';
 
@@ -18,27 +18,28 @@ export interface CurrentExpanderBus {
 }
 
 /** The functions of one slot, which move together to slot 0 of one port. */
-export interface SlotMove {
-  /**
-   * The SMMU of the expander bus that the slot moves to; undefined if the slot returns to `pcie.0`, because
-   * it must not stay behind a vSMMU.
-   */
+export interface SlotMove<Device extends GuestDevice = HostDevice> {
+  /** The SMMU of the expander bus that the slot moves to; undefined if it returns to `pcie.0`. */
   readonly smmu: string | undefined;
   /** Sorted by function number; the first one is function 0. */
   readonly functions: readonly {
-    readonly device: HostDevice;
+    readonly device: Device;
     readonly function: number;
     readonly multifunction: boolean;
   }[];
 }
 
-/** The moves of slots with placeable devices. */
+/** The moves of devices between slots. */
 export interface SlotMoves extends Pick<StageResult, 'changes'> {
+  /** Slots that move to an expander bus. */
   readonly moves: readonly SlotMove[];
-  /** Devices that become function 0 of their slot because the present function 0 leaves. */
-  readonly renumbered: readonly Renumbered[];
-  /** Emulated devices behind an accelerated vSMMU, by slot. QEMU 11.1 refuses them there, so they return to `pcie.0`. */
-  readonly emulated: readonly (readonly GuestDevice[])[];
+  /**
+   * Slots that return to `pcie.0`: devices that must not stay behind a vSMMU, and then emulated devices, which QEMU 11.1 refuses
+   * behind an accelerated vSMMU.
+   */
+  readonly returning: readonly SlotMove<GuestDevice>[];
+  /** Controllers and devices that become function 0 of their slot because the present function 0 leaves. */
+  readonly promoted: ReadonlyMap<Occupant, Place>;
   /** Every device that leaves its slot. */
   readonly leaving: ReadonlySet<Occupant>;
 }
@@ -55,41 +56,38 @@ export function partSlots(
   expanderBuses: ReadonlyMap<ControllerIndex, CurrentExpanderBus>,
 ): SlotMoves {
   const moves: SlotMove[] = [];
-  const renumbered: Renumbered[] = [];
-  const emulated: (readonly GuestDevice[])[] = [];
-  const done = new Set<GuestDevice>();
-  const isMisplaced = ({ address }: GuestDevice) =>
-    address !== undefined && expanderBuses.get(tree.rootOf(address.bus))?.iommu?.values.accel === 'on';
+  const emulated: SlotMove<GuestDevice>[] = [];
+  const promoted = new Map<Occupant, Place>();
+  const leaving = new Set<Occupant>();
+  const done = new Set<Occupant>();
+  const above = ({ address }: GuestDevice) => address && expanderBuses.get(tree.rootOf(address.bus));
+  const isMisplaced = (device: GuestDevice) => above(device)?.iommu?.values.accel === 'on';
 
   for (const device of [...domain.hostDevices, ...domain.otherDevices.filter(isMisplaced)]) {
     if (done.has(device)) continue;
     const occupants: readonly Occupant[] = device.address ? tree.inSlot(device.address) : [device];
-    const expanderBus = device.address && expanderBuses.get(tree.rootOf(device.address.bus));
-    const leaving = new Map<string | undefined, HostDevice[]>();
-    const staying: Occupant[] = [];
-    const misplaced: GuestDevice[] = [];
-    for (const occupant of occupants) {
-      if (!isDevice(occupant)) {
-        staying.push(occupant);
-        continue;
-      }
-      done.add(occupant);
-      if (!isHostDevice(occupant)) {
-        if (isMisplaced(occupant)) misplaced.push(occupant);
-        else staying.push(occupant);
-        continue;
-      }
-      const smmu = verdicts.get(occupant)?.smmu;
-      if (occupant.unassigned || isInPlace(occupant, smmu, expanderBus)) staying.push(occupant);
-      else leaving.set(smmu, [...(leaving.get(smmu) ?? []), occupant]);
-    }
-    for (const [smmu, devices] of leaving) moves.push({ smmu, functions: numberFunctions(devices) });
-    if (misplaced.length > 0) emulated.push(misplaced);
-    if (leaving.size + misplaced.length > 0) renumbered.push(...keepFunctionZero(staying, occupants));
+    for (const occupant of occupants) done.add(occupant);
+    const leaves = groupBy(occupants.filter(isHostDevice), (own) => {
+      const smmu = verdicts.get(own)?.smmu;
+      return own.unassigned || isInPlace(own, smmu, above(own)) ? null : smmu;
+    });
+    const misplaced = isMisplaced(device) ? occupants.filter(isEmulated) : [];
+    for (const [smmu, devices] of leaves) moves.push(moveTogether(smmu, devices));
+    if (misplaced.length > 0) emulated.push(moveTogether(undefined, misplaced));
+    for (const left of [...[...leaves.values()].flat(), ...misplaced]) leaving.add(left);
+    const staying = occupants.filter((occupant) => !leaving.has(occupant));
+    const [first] = staying;
+    // The first of the occupants has the lowest function number.
+    if (!first?.address?.function || occupants[0]?.address?.function !== 0) continue;
+    promoted.set(first, { address: { ...first.address, function: 0 }, multifunction: staying.length > 1 });
   }
-  const moving = moves.flatMap((move) => move.functions.map(({ device }) => device));
-  const changes = changesOf('set', 'guest', renumbered, ({ from }) => formatGuestAddress(from));
-  return { moves, renumbered, emulated, leaving: new Set<Occupant>([...moving, ...emulated.flat()]), changes };
+  return {
+    moves: moves.filter(({ smmu }) => smmu !== undefined),
+    returning: [...moves.filter(({ smmu }) => smmu === undefined), ...emulated],
+    promoted,
+    leaving,
+    changes: changesOf('set', 'guest', promoted.values(), ({ address }) => formatGuestAddress(address)),
+  };
 }
 
 /**
@@ -103,37 +101,16 @@ function isInPlace(device: HostDevice, smmu: string | undefined, expanderBus: Cu
   );
 }
 
-/** Returns the function numbers of devices that move to one slot. They keep their numbers, but the first becomes 0. */
-function numberFunctions(devices: readonly HostDevice[]): SlotMove['functions'] {
-  return devices.map((device, i) => ({
+/** Returns the move of devices to one slot. They keep their function numbers, but the first becomes 0. */
+function moveTogether<D extends GuestDevice>(smmu: string | undefined, devices: readonly D[]): SlotMove<D> {
+  const functions = devices.map((device, i) => ({
     device,
     function: i === 0 ? 0 : (device.address?.function ?? 0),
-    multifunction: i === 0 && devices.length > 1 ? true : device.multifunction,
+    multifunction: (i === 0 && devices.length > 1) || (isHostDevice(device) && device.multifunction),
   }));
+  return { smmu, functions };
 }
 
-/** Makes the lowest remaining function of a slot function 0 if the present function 0 leaves. */
-function keepFunctionZero(staying: readonly Occupant[], before: readonly Occupant[]): Renumbered[] {
-  const [first] = staying;
-  const from = first?.address;
-  if (!from || from.function === 0 || before[0]?.address?.function !== 0) return [];
-  const to: GuestAddress = { ...from, function: 0 };
-  return [{ from, to, multifunction: staying.length > 1 }];
-}
-
-/** Returns the new addresses of the emulated devices of one slot, on a port of `pcie.0`. */
-export function returnTo(bus: ControllerIndex, devices: readonly GuestDevice[]): Renumbered[] {
-  return devices.flatMap(({ address: from }, i) => {
-    if (!from) return [];
-    const to = { bus, slot: 0, function: i === 0 ? 0 : from.function };
-    return [{ from, to, multifunction: i === 0 && devices.length > 1 }];
-  });
-}
-
-function isDevice(occupant: Occupant): occupant is GuestDevice {
-  return 'awaitsAddress' in occupant;
-}
-
-function isHostDevice(occupant: Occupant): occupant is HostDevice {
-  return 'bdf' in occupant;
+function isEmulated(occupant: Occupant): occupant is GuestDevice {
+  return 'awaitsAddress' in occupant && !isHostDevice(occupant);
 }

@@ -1,10 +1,11 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { metadataInvalid } from '../../diagnostics/record.js';
+import type { Place } from '../../domain/address.js';
 import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
-import type { Place, Returning } from '../../plan/undo/addresses.js';
+import type { Returning } from '../../plan/undo/addresses.js';
 import { planUndo, type UndoPlan } from '../../plan/undo/undo.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement, XmlEditor } from '../../xml/editor.js';

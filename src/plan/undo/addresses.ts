@@ -1,17 +1,11 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { expanderBusNotRestored } from '../../diagnostics/record.js';
-import { formatGuestAddress, type GuestAddress } from '../../domain/address.js';
+import { formatGuestAddress, type Place } from '../../domain/address.js';
 import { isOurAlias } from '../../domain/alias.js';
 import type { Domain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
 import type { XmlElement } from '../../xml/document.js';
-
-/** A guest address in the form of `<address>`. */
-export interface Place {
-  readonly address: GuestAddress;
-  readonly multifunction: boolean;
-}
 
 /** A controller or device that moves to another address; `to` is undefined if it loses its address. */
 export interface Move {

@@ -1,12 +1,14 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { addressDropped, relayoutMoved, revertPortLeft } from '../../diagnostics/record.js';
-import { formatGuestAddress } from '../../domain/address.js';
+import { controllerIndex, formatGuestAddress } from '../../domain/address.js';
+import { rootPortAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
 import type { Domain } from '../../domain/domain.js';
-import type { Occupant } from '../../domain/pci-tree.js';
+import { type Occupant, PciTree } from '../../domain/pci-tree.js';
 import type { Port } from '../../generated/plan.js';
+import { Allocator } from '../allocate.js';
+import { newPort } from '../port.js';
 import { decideAddresses, type FormerPlaces, type Move, type Returning, rootPortsInUse } from './addresses.js';
-import { planRootPorts } from './root-ports.js';
 
 /** The changes to the PCI topology that an undo requests. */
 export interface UndoRequest {
@@ -55,6 +57,23 @@ export function planUndo(domain: Domain, { added, iommus, former, returning, rel
     diagnostics.push(revertPortLeft({ indexes: ports.map((port) => port.controllerIndex) }));
   }
   return { leaving, leavingIommus, inUse, moves, ports, returning: decided.returning, diagnostics };
+}
+
+/**
+ * Plans root ports of `pcie.0`. There is one for each gap in the indexes that controllers leave, because libvirt 12.8 would
+ * fill such a gap itself, and further ones until there are enough for the devices.
+ * @param staying the domain without the controllers that leave
+ * @param freed the indexes of those controllers
+ * @param devices how many devices need one of these ports
+ * @param named whether the ports get vsmmu's aliases
+ */
+function planRootPorts(staying: Domain, freed: readonly number[], devices: number, named: boolean): readonly Port[] {
+  const tree = new PciTree(staying);
+  const gaps = freed.filter((index) => index < tree.highestIndex).sort((a, b) => a - b);
+  const allocator = new Allocator(staying, tree, gaps.map(controllerIndex));
+  return allocator
+    .packedRootSlots(Math.max(gaps.length, devices))
+    .map((place) => newPort(allocator, place, named ? rootPortAlias : () => null));
 }
 
 /** Reports devices that move to an address other than their former one, or that lose their address. */
