@@ -104,12 +104,12 @@ export const LOCALITY_OPTIONS: Options = {
 
 /** Options that select the libvirt and the QEMU that the result is for. */
 export const TARGET_OPTIONS: Options = {
-  libvirt: text('the libvirt that the result is for: a version, or here for the installed one', {
-    value: ['here'],
+  libvirt: text("the libvirt that the result is for: a version, here for the installed one, or nvidia for NVIDIA's", {
+    value: ['here', 'nvidia'],
     defaultDescription: 'current upstream',
   }),
-  qemu: text('the QEMU that the result is for: a version, or here for the installed one', {
-    value: ['here'],
+  qemu: text("the QEMU that the result is for: a version, here for the installed one, or nvidia for NVIDIA's", {
+    value: ['here', 'nvidia'],
     defaultDescription: 'current upstream',
   }),
 };
@@ -173,8 +173,14 @@ export function hookOptions(): Options {
     limit: text('the time limit of the check, in seconds', { defaultDescription: '5' }),
     state: text('the folder that keeps the former XML of converted domains', { defaultDescription: STATE_FOLDERS }),
     ...some('sysfs', 'force-tcg'),
-    libvirt: text('the libvirt to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),
-    qemu: text('the QEMU to check for: a version, or here', { value: ['here'], defaultDescription: 'here' }),
+    libvirt: text('the libvirt to check for: a version, here or nvidia', {
+      value: ['here', 'nvidia'],
+      defaultDescription: 'here',
+    }),
+    qemu: text('the QEMU to check for: a version, here or nvidia', {
+      value: ['here', 'nvidia'],
+      defaultDescription: 'here',
+    }),
   };
 }
 

@@ -54,6 +54,8 @@ export const targetValueUnsupported = defineCases('target-value-unsupported', {
       `${a.program} does not support ${a.name}='${a.value}' for ${a.vsmmu}`,
     spelling: (a: { libvirt: string; name: string; spelling: string }) =>
       `${a.libvirt} drops ${a.name}, which it spells ${a.spelling}`,
+    coarse: (a: { libvirt: string; name: string; value: string; said: string; actual: string }) =>
+      `${a.libvirt} has ${a.said} instead of ${a.name}='${a.value}', which gives ${a.name}='${a.actual}'`,
   },
   meaning: 'the libvirt or the QEMU that the domain is for does not support a value, which is left out',
   why: `Only newer versions support this value of the vSMMU (cmdqv needs QEMU 11.1). If it were written, an older libvirt would drop

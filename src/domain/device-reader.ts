@@ -5,10 +5,10 @@ import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { busNumber, controllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
 import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, isSerialAgain } from './device.js';
-import type { Iommu, Spelling } from './iommu.js';
+import type { Iommu } from './iommu.js';
 import { type CellId, cellId } from './numa.js';
 import { parseNumber } from './number.js';
-import { spellingsOf, VSMMU_ATTRIBUTES } from './vsmmu-attributes.js';
+import { readVsmmuValues } from './vsmmu-attributes.js';
 
 /** Returns the cell that an expander bus's `<target>` names; undefined if it names none, or an invalid one. */
 function cellOf(target: XmlElement | undefined): CellId | undefined {
@@ -66,16 +66,7 @@ export class DeviceReader {
 
   #readIommu(element: XmlElement, location: Location): void {
     const driver = element.child('driver');
-    const values: Record<string, string> = {};
-    const spellings: Spelling[] = [];
-    for (const attribute of VSMMU_ATTRIBUTES) {
-      for (const name of spellingsOf(attribute)) {
-        const value = driver?.attribute(name);
-        if (value === undefined) continue;
-        values[attribute] ??= value;
-        spellings.push({ attribute, name });
-      }
-    }
+    const { values, spellings } = readVsmmuValues((name) => driver?.attribute(name));
     const pciBus = optional(controllerIndex, this.#number(driver, 'pciBus', location, MAX_CONTROLLER_INDEX));
     this.iommus.push({ model: element.attribute('model') ?? '', pciBus, values, spellings, location, element });
     // A virtio-iommu is a PCI device itself.

@@ -4,13 +4,7 @@ import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
 import { EXPANDER_MODELS } from './controller.js';
 import { type PciTree, ROOT_BUS } from './pci-tree.js';
-import type { VsmmuAttribute, VsmmuValues } from './vsmmu-attributes.js';
-
-/** An attribute, and the name that a `<driver>` uses for it. */
-export interface Spelling {
-  readonly attribute: VsmmuAttribute;
-  readonly name: string;
-}
+import type { Spelling, VsmmuValues } from './vsmmu-attributes.js';
 
 /** An `<iommu>` of the domain. */
 export interface Iommu {

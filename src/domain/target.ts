@@ -41,20 +41,42 @@ export const UPSTREAM: Target = {
 };
 
 /**
- * Whether a text is a version such as `12.7` or `11.10.0`. Its parts are compared as numbers, so that 11.10 follows 11.9.
+ * NVIDIA's packages for Ubuntu 24.04 on Grace that `nvidia` stands for. Both have accelerated vSMMUs, which are in upstream's
+ * releases only later.
+ */
+export const NVIDIA_STACK = { libvirt: '11.9.0+nvidia4', qemu: '10.1.0+nvidia1' } as const;
+
+/**
+ * Whether a text is a version such as `12.7` or `11.10.0`, or that of a package of NVIDIA, such as `11.9.0+nvidia4-1`. The
+ * parts of a version are compared as numbers, so that 11.10 follows 11.9.
  */
 export function isVersion(text: string): boolean {
-  return /^\d{1,4}(\.\d{1,4}){1,2}$/.test(text);
+  return /^\d{1,4}(\.\d{1,4}){1,2}(\+nvidia[\w.~-]{0,40})?$/.test(text);
+}
+
+/** Whether a version is that of a package of NVIDIA. */
+function isNvidia(version: string): boolean {
+  return version.includes('+nvidia');
+}
+
+/**
+ * Returns the spelling of a libvirt release. NVIDIA's 11.9.0+nvidia4 has `pasid` (the verified stack of OpenNebula's Grace guide,
+ * 2026-07), its 12.4.0+nvidia-stable1 has `ssidSize` (tests/qemuxmlconfdata/iommu-smmuv3-pci-bus-accel.xml of its repository).
+ */
+function dialectOfVersion(version: string): VsmmuDialect {
+  if (!isNvidia(version)) return 'upstream';
+  return isAtLeast(version, '12.0') ? 'camelCase' : 'pasid';
 }
 
 /** Returns the features of a libvirt release. Distributions backport features, which the version does not show. */
 export function libvirtOfVersion(version: string): LibvirtAbility {
   const has = (name: keyof typeof LIBVIRT_SINCE) => isAtLeast(version, LIBVIRT_SINCE[name]);
+  // NVIDIA's 11.9.0+nvidia4 has iommufd for one device, as OpenNebula writes it.
   return {
     name: `libvirt ${version}`,
     vsmmu: attributesOf('libvirt', version),
-    dialect: 'upstream',
-    deviceIommufd: has('deviceIommufd'),
+    dialect: dialectOfVersion(version),
+    deviceIommufd: isNvidia(version) || has('deviceIommufd'),
     domainIommufd: has('domainIommufd'),
   };
 }
@@ -65,11 +87,12 @@ export function qemuOfVersion(version: string): QemuAbility {
 }
 
 function attributesOf(program: 'libvirt' | 'qemu', version: string): ReadonlySet<VsmmuAttribute> {
+  if (isNvidia(version)) return ALL;
   return new Set(VSMMU_ATTRIBUTES.filter((name) => isAtLeast(version, infoOf(name).since[program])));
 }
 
 function isAtLeast(version: string, least: string): boolean {
-  const [a, b] = [version, least].map((text) => text.split('.').map(Number));
+  const [a, b] = [version, least].map((text) => text.replace(/\+.*/, '').split('.').map(Number));
   for (let i = 0; i < 3; i++) {
     const difference = (a?.[i] ?? 0) - (b?.[i] ?? 0);
     if (difference !== 0) return difference > 0;

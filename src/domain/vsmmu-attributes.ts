@@ -4,13 +4,20 @@ import type { SmmuFeatures } from '../generated/topology.js';
  * The spellings of the attributes in different builds of libvirt. `upstream` is that of libvirt 12.7 and later; a table row
  * lists only spellings that differ from it.
  */
-export const VSMMU_DIALECTS = ['upstream', 'camelCase'] as const;
+export const VSMMU_DIALECTS = ['upstream', 'camelCase', 'pasid'] as const;
 
 /**
- * The spelling of the attributes in a build of libvirt. `camelCase` is used by NVIDIA's later branch and by the patched
- * builds that KubeVirt pins.
+ * The spelling of the attributes in a build of libvirt. `camelCase` is used by NVIDIA's later branch (12.4.0+nvidia) and by
+ * the patched builds that KubeVirt pins, `pasid` by NVIDIA's libvirt 11.9.0+nvidia4.
  */
 export type VsmmuDialect = (typeof VSMMU_DIALECTS)[number];
+
+/** How a dialect writes an attribute, if not as upstream does. */
+export interface DialectSpelling {
+  readonly name: string;
+  /** Set if the dialect has a switch where upstream has a number: the numbers that `on` and `off` stand for. */
+  readonly switch?: { readonly on: string; readonly off: string };
+}
 
 /** The valid values of an attribute: on or off, a list of numbers, or a range of numbers. */
 export type ValueRange = 'switch' | readonly number[] | { readonly from: number; readonly to: number };
@@ -20,11 +27,10 @@ export interface VsmmuAttributeInfo {
   readonly values: ValueRange;
   /** Set if vsmmu always writes this value. Neither policy nor a profile then has the attribute. */
   readonly fixed?: 'on';
-  /**
-   * Its names in other dialects. The dialect of libvirt 11.9.0+nvidia4, which writes `pasid='on'` for `ssidsize`, is not
-   * supported yet.
-   */
-  readonly spelling?: { readonly [dialect in VsmmuDialect]?: string };
+  /** How the dialects write it that differ from upstream. */
+  readonly spelling?: { readonly [dialect in VsmmuDialect]?: DialectSpelling };
+  /** The name of its property in NVIDIA's QEMU 10.1.0+nvidia1, if it differs from upstream QEMU's. */
+  readonly nvidiaQemu?: string;
   /**
    * The first releases that have it: libvirt (formatdomain), QEMU (`-device arm-smmuv3,help`; the device exists since 10.2).
    */
@@ -68,6 +74,7 @@ export const VSMMU_TABLE = {
   },
   cmdqv: {
     values: 'switch',
+    nvidiaQemu: 'tegra241-cmdqv',
     since: { libvirt: LIBVIRT, qemu: '11.1' },
     host: { feature: 'cmdqv', shown: 'the ACPI device NVDA200C' },
     label: 'command queues for guests',
@@ -89,7 +96,13 @@ export const VSMMU_TABLE = {
   },
   ssidsize: {
     values: { from: 0, to: MAX_SSIDSIZE },
-    spelling: { camelCase: 'ssidSize' },
+    // The switch is QEMU's property `pasid`, with which QEMU shows 16 bits (`SMMU_IDR1_SSIDSIZE` in the series "hw/arm/virt: Add
+    // support for user-creatable accelerated SMMUv3", v5 and v6, of which NVIDIA's 10.1.0 has an early version).
+    spelling: {
+      camelCase: { name: 'ssidSize' },
+      pasid: { name: 'pasid', switch: { on: '16', off: '0' } },
+    },
+    nvidiaQemu: 'pasid',
     since: { libvirt: LIBVIRT, qemu: '11.0' },
     host: { feature: 'ssidsize', shown: 'IDR1.SSIDSIZE' },
     label: 'substream ids',
@@ -127,12 +140,79 @@ export function infoOf(name: VsmmuAttribute): VsmmuAttributeInfo {
 
 /** Returns the name of an attribute in a dialect. */
 export function spellingOf(name: VsmmuAttribute, dialect: VsmmuDialect): string {
-  return infoOf(name).spelling?.[dialect] ?? name;
+  return infoOf(name).spelling?.[dialect]?.name ?? name;
 }
 
 /** Returns all spellings of an attribute, upstream's first. */
 export function spellingsOf(name: VsmmuAttribute): readonly string[] {
   return [...new Set(VSMMU_DIALECTS.map((dialect) => spellingOf(name, dialect)))];
+}
+
+/** Returns the names of an attribute's property in builds of QEMU, upstream's first. */
+export function qemuNames(name: VsmmuAttribute): readonly string[] {
+  const other = infoOf(name).nvidiaQemu;
+  return other === undefined ? [name] : [name, other];
+}
+
+/** Returns the dialect that has all these spellings; upstream's, if several have. */
+export function dialectOf(spellings: readonly Spelling[]): VsmmuDialect {
+  const has = (dialect: VsmmuDialect) =>
+    spellings.every(({ attribute, name }) => name === spellingOf(attribute, dialect));
+  return VSMMU_DIALECTS.find(has) ?? 'upstream';
+}
+
+/** Returns an attribute's value as a dialect writes it: `ssidsize='20'` is `pasid='on'`. */
+export function dialectValue(name: VsmmuAttribute, value: string, dialect: VsmmuDialect): string {
+  const numbers = infoOf(name).spelling?.[dialect]?.switch;
+  if (!numbers) return value;
+  return value === numbers.off ? 'off' : 'on';
+}
+
+/**
+ * Returns values as the guest gets them from a libvirt of a dialect. They differ only where the dialect has a switch for a
+ * number: there, `ssidsize='20'` gives 16 bits.
+ */
+export function valuesInDialect(values: VsmmuValues, dialect: VsmmuDialect): VsmmuValues {
+  const all = VSMMU_ATTRIBUTES.flatMap((name) => {
+    const value = values[name];
+    if (value === undefined) return [];
+    return [[name, upstreamValue(name, spellingOf(name, dialect), dialectValue(name, value, dialect))]];
+  });
+  return Object.fromEntries(all);
+}
+
+/** Returns the value that upstream has for what a document or a command line says under one of an attribute's names. */
+function upstreamValue(attribute: VsmmuAttribute, name: string, text: string): string {
+  const spelling = Object.values(infoOf(attribute).spelling ?? {}).find((each) => each.name === name);
+  return text === 'on' || text === 'off' ? (spelling?.switch?.[text] ?? text) : text;
+}
+
+/** An attribute, and the name that a `<driver>` uses for it. */
+export interface Spelling {
+  readonly attribute: VsmmuAttribute;
+  readonly name: string;
+}
+
+/**
+ * Reads the values of a vSMMU, in any dialect. If an attribute is there under several names, upstream's counts.
+ * @param text returns the value of an attribute of a `<driver>`, or of a property of QEMU's device
+ * @param namesOf returns the names of an attribute there
+ */
+export function readVsmmuValues(
+  text: (name: string) => string | undefined,
+  namesOf: (name: VsmmuAttribute) => readonly string[] = spellingsOf,
+): { readonly values: VsmmuValues; readonly spellings: readonly Spelling[] } {
+  const values: { [attribute in VsmmuAttribute]?: string } = {};
+  const spellings: Spelling[] = [];
+  for (const attribute of VSMMU_ATTRIBUTES) {
+    for (const name of namesOf(attribute)) {
+      const value = text(name);
+      if (value === undefined) continue;
+      values[attribute] ??= upstreamValue(attribute, name, value);
+      spellings.push({ attribute, name });
+    }
+  }
+  return { values, spellings };
 }
 
 /** Returns a range in words: `on or off`, `0 to 20`, `44 or 48`. */

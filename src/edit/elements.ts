@@ -1,6 +1,6 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import { groupMemberAlias } from '../domain/alias.js';
-import { spellingOf, VSMMU_ATTRIBUTES, type VsmmuDialect } from '../domain/vsmmu-attributes.js';
+import { dialectValue, spellingOf, VSMMU_ATTRIBUTES, type VsmmuDialect } from '../domain/vsmmu-attributes.js';
 import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
 import type { Attachment } from '../plan/attach.js';
 import type { XmlElement } from '../xml/document.js';
@@ -60,7 +60,10 @@ export function groupMember(bdf: Bdf): NewElement {
 
 /** Returns a vSMMU: `<iommu model='smmuv3'>`. */
 export function vsmmu({ controllerIndex, vsmmu: values }: ExpanderBus, dialect: VsmmuDialect): NewElement {
-  const given = VSMMU_ATTRIBUTES.map((name) => [spellingOf(name, dialect), values[name]]);
+  const given = VSMMU_ATTRIBUTES.map((name) => {
+    const value = values[name];
+    return [spellingOf(name, dialect), value === undefined ? undefined : dialectValue(name, value, dialect)];
+  });
   const driver = newElement('driver', { pciBus: controllerIndex, ...Object.fromEntries(given) });
   return newElement('iommu', { model: 'smmuv3' }, [driver]);
 }

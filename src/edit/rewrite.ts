@@ -1,6 +1,6 @@
 import type { Domain } from '../domain/domain.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
-import { spellingOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
+import { dialectValue, spellingOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { NewElement, XmlEditor } from '../xml/editor.js';
@@ -107,7 +107,7 @@ function editIommus(editor: XmlEditor, domain: Domain, plan: Plan, set: SetPrope
     else if (iommu && vsmmuChange === 'set') {
       for (const name of VSMMU_ATTRIBUTES) {
         const value = expanderBus.vsmmu[name];
-        if (value !== undefined) set(iommu.element, spellingOf(name, dialect), value);
+        if (value !== undefined) set(iommu.element, spellingOf(name, dialect), dialectValue(name, value, dialect));
       }
       for (const { attribute, name } of iommu.spellings) {
         if (name !== spellingOf(attribute, dialect)) set(iommu.element, name, NONE);

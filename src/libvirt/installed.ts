@@ -10,12 +10,13 @@ import {
   isVersion,
   type LibvirtAbility,
   libvirtOfVersion,
+  NVIDIA_STACK,
   type QemuAbility,
   qemuOfVersion,
   type Target,
   UPSTREAM,
 } from '../domain/target.js';
-import { spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
+import { qemuNames, spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
 import { systemCode } from '../io/errors.js';
 
 /** What the libvirt and the QEMU of a machine report about themselves; undefined if not installed. */
@@ -69,8 +70,8 @@ function helpOf(program: string, args: readonly string[]): Promise<string | unde
 }
 
 /**
- * Returns the target of a command line. Each of the two is a version, or `here` for what is installed; default: current
- * upstream.
+ * Returns the target of a command line. Each of the two is a version, `here` for what is installed, or `nvidia` for NVIDIA's
+ * packages; default: current upstream, or NVIDIA's QEMU with NVIDIA's libvirt.
  * @throws InputError `usage` for anything else; EnvironmentError `target-unknown` if the program is not installed
  */
 export async function askTarget(
@@ -78,11 +79,13 @@ export async function askTarget(
   installed: Installed = LOCAL_SOFTWARE,
 ): Promise<Target> {
   for (const [option, text] of Object.entries(asked)) {
-    if (text === undefined || text === 'here' || isVersion(text)) continue;
-    const message = `--${option} takes a version such as 12.8.0, or here, not ${text}`;
+    if (text === undefined || text === 'here' || text === 'nvidia' || isVersion(text)) continue;
+    const message = `--${option} takes a version such as 12.8.0, here, or nvidia, not ${text}`;
     throw new InputError(usage.problem({ problem: message }));
   }
-  const { libvirt, qemu } = asked;
+  const libvirt = asked.libvirt === 'nvidia' ? NVIDIA_STACK.libvirt : asked.libvirt;
+  const isNvidia = asked.qemu === 'nvidia' || (asked.qemu === undefined && asked.libvirt === 'nvidia');
+  const qemu = isNvidia ? NVIDIA_STACK.qemu : asked.qemu;
   return {
     libvirt:
       libvirt === 'here'
@@ -140,7 +143,11 @@ export function readHelp(help: string | undefined): QemuAbility {
   }
   return {
     name: 'the installed QEMU',
-    vsmmu: new Set(VSMMU_ATTRIBUTES.filter((name) => new RegExp(`^\\s*${name}=`, 'm').test(help))),
+    vsmmu: new Set(
+      VSMMU_ATTRIBUTES.filter((name) =>
+        help.match(/^\s*[\w-]+(?==)/gm)?.some((said) => qemuNames(name).includes(said.trim())),
+      ),
+    ),
   };
 }
 

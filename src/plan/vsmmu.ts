@@ -5,12 +5,14 @@ import type { Iommu } from '../domain/iommu.js';
 import { supports, type Target } from '../domain/target.js';
 import {
   CHOSEN_ATTRIBUTES,
+  dialectValue,
   isBeyondHost,
   spellingOf,
   VSMMU_ATTRIBUTES,
   type VsmmuAttribute,
   type VsmmuValues,
   valuesBeyondHost,
+  valuesInDialect,
 } from '../domain/vsmmu-attributes.js';
 import type { ExpanderBus } from '../generated/plan.js';
 import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
@@ -75,12 +77,14 @@ function isLeftOut({ name, value, severity }: Wanted, { features }: ValueRequest
 /**
  * Returns the values of an expander bus's vSMMU (rule "vSMMU values"). The policy's value comes first. If that is `auto`, the
  * profile of the devices behind the vSMMU supplies the value, unless the host is known not to support it. Otherwise the vSMMU
- * keeps its present value. If it has none, QEMU chooses. Values that the target does not support are left out.
+ * keeps its present value. If it has none, QEMU chooses. Values that the target does not support are left out, and those that
+ * its dialect writes as a switch are what the switch stands for.
  */
 export function vsmmuValues(request: ValueRequest): VsmmuValues {
   const { target, present } = request;
   const given = wantedValues(request).filter((each) => supports(target, each.name) && !isLeftOut(each, request));
-  return { ...present?.values, accel: 'on', ...Object.fromEntries(given.map(({ name, value }) => [name, value])) };
+  const chosen = Object.fromEntries(given.map(({ name, value }) => [name, value]));
+  return valuesInDialect({ ...present?.values, accel: 'on', ...chosen }, target.libvirt.dialect);
 }
 
 /** Returns the values that a vSMMU without a device still lacks. QEMU cannot read them from a device and does not start. */
@@ -98,6 +102,13 @@ export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues
       const program = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
       return targetValueUnsupported.value({ program, vsmmu: `the vSMMU of ${smmu}`, name, value, severity });
     });
+  const coarse = wanted.flatMap(({ name, value, severity }) => {
+    const { dialect } = target.libvirt;
+    const actual = valuesInDialect({ [name]: value }, dialect)[name];
+    if (severity !== 'error' || actual === value || !supports(target, name)) return [];
+    const said = `${spellingOf(name, dialect)}='${dialectValue(name, value, dialect)}'`;
+    return [targetValueUnsupported.coarse({ libvirt: target.libvirt.name, name, value, said, actual: actual ?? '' })];
+  });
   const leftOut = wanted
     .filter((each) => isLeftOut(each, request))
     .map(({ name, value, severity }) => vsmmuValueBeyondHost.profile({ smmu, name, value, severity }));
@@ -111,7 +122,7 @@ export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues
   );
   const missing = hasDevices ? [] : missingValues(values, target);
   const lacking = missing.length > 0 ? [vsmmuValuesMissing.planned({ smmu, names: missing })] : [];
-  return [...unsupported, ...leftOut, ...refused, ...lacking];
+  return [...unsupported, ...coarse, ...leftOut, ...refused, ...lacking];
 }
 
 /** Reports missing values of an accelerated vSMMU that stays as it is. No device will be behind it. */

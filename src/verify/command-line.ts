@@ -3,7 +3,7 @@ import type { GuestAddress } from '../domain/address.js';
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from '../domain/controller.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
+import { qemuNames, readVsmmuValues, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import { type Check, count } from './check.js';
 
 /** The properties of a QEMU device, as text. */
@@ -33,7 +33,7 @@ export function readCommandLine(argv: readonly string[]): QemuMachine {
     );
   };
   return {
-    smmus: all.filter((each) => each.get('driver') === 'arm-smmuv3'),
+    smmus: all.filter((each) => each.get('driver') === 'arm-smmuv3').map(withUpstreamNames),
     devices: named(/^vfio-pci(-nohotplug)?$/),
     controllers: named(CONTROLLERS),
   };
@@ -56,6 +56,12 @@ function propertiesOf(text: string): Properties {
       return at < 0 ? (i === 0 ? ['driver', part] : [part, 'on']) : [part.slice(0, at), part.slice(at + 1)];
     }),
   );
+}
+
+/** Adds the values that NVIDIA's QEMU has under other names, such as `pasid`, under upstream's names. */
+function withUpstreamNames(smmu: Properties): Properties {
+  const { values } = readVsmmuValues((name) => smmu.get(name), qemuNames);
+  return new Map([...smmu, ...Object.entries(values)]);
 }
 
 const onOff = (value: boolean): string => (value ? 'on' : 'off');

@@ -7,7 +7,8 @@ import { deviceNotNested, deviceUnplugged, nextStartDiffers, planDiffers, smmuMo
 import { addressOfAlias, shortAddress } from '../domain/alias.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
-import { VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
+import { UPSTREAM } from '../domain/target.js';
+import { dialectOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import { managedDevicesOf } from '../edit/undo/record.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
@@ -53,10 +54,13 @@ const OF_PLATFORM: ReadonlySet<DiagnosticCode> = new Set([
   'commandline-conflict',
 ]);
 
-/** Plans a running domain as if it were defined in its running form. */
+/** Plans a running domain as if it were defined in its running form, with the spelling of the libvirt that runs it. */
 export function planRunning(live: Domain, host: Host, policy: Policy, options: PlanOptions): Running['plan'] {
+  const { libvirt, qemu } = options.target ?? UPSTREAM;
+  const dialect = dialectOf(live.iommus.flatMap(({ spellings }) => spellings));
+  const target = { libvirt: { ...libvirt, dialect }, qemu };
   try {
-    return plan(live, host, policy, { ...options, ours: managedDevicesOf(live) }).plan;
+    return plan(live, host, policy, { ...options, target, ours: managedDevicesOf(live) }).plan;
   } catch (error) {
     if (error instanceof RefusedError) return error.diagnostics;
     throw error;

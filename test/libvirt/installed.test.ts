@@ -50,10 +50,20 @@ describe('the attributes that the installed libvirt supports are read from its s
     const { vsmmu, dialect } = readSchema(schema(['accel', 'ssidSize']));
     expect([[...vsmmu], dialect]).toEqual([['accel', 'ssidsize'], 'camelCase']);
   });
+
+  it("as a switch in NVIDIA's libvirt 11.9", () => {
+    const { vsmmu, dialect } = readSchema(schema(['pciBus', 'accel', 'cmdqv', 'ats', 'ril', 'pasid', 'oas']));
+    expect([[...vsmmu], dialect]).toEqual([['accel', 'cmdqv', 'ats', 'ril', 'ssidsize', 'oas'], 'pasid']);
+  });
 });
 
 describe('the properties that the installed QEMU supports are read from its help:', () => {
   it('one property per line', () => expect(readHelp(HELP).vsmmu).toEqual(new Set(['accel', 'ats', 'ssidsize'])));
+
+  it("under the names of NVIDIA's QEMU", () => {
+    const help = '  accel=<bool>  - \n  pasid=<bool>  - \n  tegra241-cmdqv=<bool>  - \n';
+    expect(readHelp(help).vsmmu).toEqual(new Set(['accel', 'cmdqv', 'ssidsize']));
+  });
 
   it('nothing, if it has no such device', () => {
     expect(readHelp("qemu-system-aarch64: Device 'arm-smmuv3' not found").vsmmu).toEqual(new Set());
@@ -66,6 +76,15 @@ describe('the software that vsmmu queries is', () => {
     expect([target.libvirt.name, target.qemu.name]).toEqual(['libvirt 12.1', 'QEMU 10.2']);
   });
 
+  it.each([
+    [{ libvirt: 'nvidia', qemu: undefined }, 'libvirt 11.9.0+nvidia4', 'QEMU 10.1.0+nvidia1', 'pasid'],
+    [{ libvirt: 'nvidia', qemu: '11.1' }, 'libvirt 11.9.0+nvidia4', 'QEMU 11.1', 'pasid'],
+    [{ libvirt: undefined, qemu: 'nvidia' }, 'libvirt', 'QEMU 10.1.0+nvidia1', 'upstream'],
+  ])("NVIDIA's, for nvidia: %j", async (asked, libvirt, qemu, dialect) => {
+    const target = await askTarget(asked, machine(undefined, undefined));
+    expect([target.libvirt.name, target.qemu.name, target.libvirt.dialect]).toEqual([libvirt, qemu, dialect]);
+  });
+
   it('that on this machine, for here', async () => {
     const target = await askTarget({ libvirt: 'here', qemu: 'here' }, machine(schema(NEW), HELP));
     expect([target.libvirt.name, target.qemu.name]).toEqual(['the installed libvirt', 'the installed QEMU']);
@@ -76,7 +95,7 @@ describe('the software that vsmmu queries is', () => {
     await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(EnvironmentError);
   });
 
-  it.each(['12', 'there', ''])('refused if the value is not a version or here: %j', async (text) => {
+  it.each(['12', 'there', ''])('refused if the value is not a version, here or nvidia: %j', async (text) => {
     const asked = { libvirt: text, qemu: undefined };
     await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(InputError);
   });

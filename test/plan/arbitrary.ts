@@ -158,10 +158,11 @@ const domain: fc.Arbitrary<DomainSpec> = fc.record({
   commandline: fc.oneof({ weight: 15, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
-/** Today's upstream; older patched libvirts with other attribute names; a QEMU without command queues. */
+/** Today's upstream; older patched libvirts with other attributes; a QEMU without command queues. */
 const target: fc.Arbitrary<Target> = often<Target>(
   UPSTREAM,
   { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, dialect: 'camelCase' } },
+  { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, dialect: 'pasid' } },
   { ...UPSTREAM, qemu: qemuOfVersion('11.0') },
 );
 

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { DiagnosedError } from '../../src/diagnostics/errors.js';
 import type { Bdf } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import type { Bar, PciDevice } from '../../src/generated/topology.js';
+import type { Bar, PciDevice, SmmuFeatures } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import { type Planned, type PlanOptions, plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
@@ -23,10 +23,10 @@ export interface DeviceSpec {
 export const smmuName = (n: number): string => `smmu3.0x${(0x10000000 + n * 0x1000000).toString(16).padStart(16, '0')}`;
 
 /** A host with this number of SMMUs and these devices. */
-export function hostOf(smmus: number, devices: readonly DeviceSpec[]): Host {
+export function hostOf(smmus: number, devices: readonly DeviceSpec[], features?: SmmuFeatures): Host {
   return new Host({
     version: 1,
-    smmus: Array.from({ length: smmus }, (_, n) => ({ name: smmuName(n), node: null })),
+    smmus: Array.from({ length: smmus }, (_, n) => ({ name: smmuName(n), node: null, ...(features && { features }) })),
     devices: devices.map((spec, n): PciDevice => {
       const { bdf, smmu = 0, group = n, driver = 'vfio-pci', bridge = false } = spec;
       return {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { convert } from '../../src/convert.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import { libvirtOfVersion, qemuOfVersion, type Target, UPSTREAM } from '../../src/domain/target.js';
+import { libvirtOfVersion, NVIDIA_STACK, qemuOfVersion, type Target, UPSTREAM } from '../../src/domain/target.js';
 import { rewrite } from '../../src/edit/rewrite.js';
-import type { Policy } from '../../src/policy/policy.js';
+import { revert } from '../../src/edit/undo/revert.js';
+import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { domainXml, hostdev, hostOf, planned, refusals } from './build.js';
 
 const BDF = '0000:01:00.0';
@@ -19,6 +21,9 @@ const PATCHED: Target = {
   libvirt: { ...libvirtOfVersion('12.7'), name: 'a patched libvirt', dialect: 'camelCase' },
   qemu: UPSTREAM.qemu,
 };
+
+/** NVIDIA's packages for Ubuntu 24.04 on Grace. */
+const NVIDIA: Target = of(NVIDIA_STACK.libvirt, NVIDIA_STACK.qemu);
 
 describe('a target that cannot accelerate is refused, with what to install', () => {
   it.each([
@@ -92,5 +97,68 @@ describe('ssidsize gets the attribute name of the target, whatever name the doma
   it('once, if the domain has it under both names', () => {
     const both = write(xml, UPSTREAM).replace("ssidsize='8'", "ssidsize='8' ssidSize='4'");
     expect(write(both, UPSTREAM)).toBe(write(xml, UPSTREAM));
+  });
+});
+
+describe("NVIDIA's libvirt 11.9 has a switch, pasid, for ssidsize", () => {
+  const write = (text: string, target: Target, policy: Partial<Policy> = {}): string =>
+    rewrite(parseDomain(text), planned(text, host, policy, { target }).plan);
+  const driverOf = (text: string) => /<driver pciBus[^>]*>/.exec(text)?.[0];
+
+  it.each([
+    [20, "<driver pciBus='2' accel='on' pasid='on'/>"],
+    [16, "<driver pciBus='2' accel='on' pasid='on'/>"],
+    [0, "<driver pciBus='2' accel='on' pasid='off'/>"],
+  ])('ssidsize %i is written so', (ssidsize, driver) => {
+    const written = write(xml, NVIDIA, { ssidsize });
+    expect(driverOf(written)).toBe(driver);
+    expect(write(written, NVIDIA, { ssidsize })).toBe(written);
+  });
+
+  it.each([
+    ['on', '16'],
+    ['off', '0'],
+  ])("pasid='%s' is what the guest got, ssidsize='%s', for upstream", (pasid, ssidsize) => {
+    const nvidia = write(xml, NVIDIA, { ssidsize: pasid === 'on' ? 20 : 0 });
+    const upstream = write(nvidia, UPSTREAM);
+    expect(driverOf(upstream)).toBe(`<driver pciBus='2' accel='on' ssidsize='${ssidsize}'/>`);
+    expect(write(upstream, NVIDIA)).toBe(nvidia);
+    const other = write(nvidia, PATCHED);
+    expect(driverOf(other)).toBe(`<driver pciBus='2' accel='on' ssidSize='${ssidsize}'/>`);
+    expect(write(other, NVIDIA)).toBe(nvidia);
+  });
+
+  it('the former text is restored by revert, whatever the dialect', () => {
+    const settings = (target: Target) => ({ policy: { ...DEFAULT_POLICY, ssidsize: 20 }, target });
+    const nvidia = convert(parseDomain(xml), host, settings(NVIDIA)).xml;
+    expect(driverOf(nvidia)).toBe("<driver pciBus='2' accel='on' pasid='on'/>");
+    const upstream = convert(parseDomain(nvidia), host, settings(UPSTREAM)).xml;
+    expect(driverOf(upstream)).toBe("<driver pciBus='2' accel='on' ssidsize='20'/>");
+    expect(revert(parseDomain(upstream)).xml).toBe(xml);
+    // A hand-made vSMMU gets its own spelling back.
+    const [, own = ''] = /(<devices>[\s\S]*<\/devices>)/.exec(nvidia) ?? [];
+    const handMade = xml.replace(/<devices>[\s\S]*<\/devices>/, own.replaceAll(/ *<alias name='ua-vsmmu[^>]*>\n/g, ''));
+    const converted = convert(parseDomain(handMade), host, settings(UPSTREAM)).xml;
+    expect(driverOf(converted)).toBe("<driver pciBus='2' accel='on' ssidsize='20'/>");
+    expect(revert(parseDomain(converted)).xml).toBe(handMade);
+  });
+
+  it('warns if the policy wants another number', () => {
+    expect(planned(xml, host, { ssidsize: 8 }, { target: NVIDIA }).diagnostics).toEqual(
+      expect.arrayContaining([
+        {
+          code: 'target-value-unsupported',
+          severity: 'warning',
+          message: "libvirt 11.9.0+nvidia4 has pasid='on' instead of ssidsize='8', which gives ssidsize='16'",
+        },
+      ]),
+    );
+  });
+
+  it('the value is compared with the host', () => {
+    const small = hostOf(1, [{ bdf: BDF }], { ssidsize: 8 });
+    expect(refusals(xml, small, { ssidsize: 8 }, { target: NVIDIA })).toMatchObject([
+      { code: 'vsmmu-value-beyond-host' },
+    ]);
   });
 });

@@ -101,6 +101,15 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },
   ],
   [
+    "the names of NVIDIA's libvirt and QEMU",
+    {
+      live: (xml) => xml.replaceAll("ssidsize='20'", "cmdqv='off' pasid='on'"),
+      next: (xml) => xml.replaceAll("ssidsize='20'", "cmdqv='off' ssidsize='16'"),
+      argv: (argv) => argv.map((word) => word.replace('"ssidsize":"20"', '"tegra241-cmdqv":false,"pasid":true')),
+    },
+    {},
+  ],
+  [
     'an SMMU more',
     { argv: (argv) => [...argv, '-device', 'arm-smmuv3,primary-bus=pcie.0,id=iommu9'] },
     { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },

@@ -53,7 +53,7 @@ export function isRestorable(element: XmlElement): boolean {
       )
     );
   }
-  const driver = ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf), 'pasid', 'name'];
+  const driver = ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf), 'name'];
   return (
     element.name === 'iommu' &&
     element.attribute('model') === 'smmuv3' &&
