@@ -1,11 +1,13 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { switchNotMirrored } from '../diagnostics/expander-buses.js';
-import { compareBdf } from '../domain/address.js';
+import { type Bdf, compareBdf } from '../domain/address.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import { groupBy } from '../group-by.js';
-import type { ExpanderBusRequest } from './expander-buses.js';
+import type { Host } from '../host/host.js';
+import { type LocalKind, localKind } from '../host/locality.js';
+import { devicesOf, type ExpanderBusRequest } from './expander-buses.js';
 import type { SlotMove } from './slots.js';
 import type { PlanContext } from './stage.js';
 
@@ -18,16 +20,16 @@ const OWN_PORTS = 2;
 /** Returns the upstream port of the host switch above a device; undefined if there is none or it is not mirrored. */
 export type SwitchOf = (device: HostDevice) => string | undefined;
 
-/**
- * Returns a function that finds the host switch of a device if policy wants switches mirrored. A
- * root port alone is not a switch.
- */
+/** Returns a function that finds the host switch of a device if policy wants switches mirrored. */
 export function switchOnHost({ host, policy }: PlanContext): SwitchOf {
-  return ({ bdf }) => {
-    const device = policy.mirrorSwitches ? host.device(bdf) : undefined;
-    const [downstream, upstream, root] = device ? host.bridgesAbove(device) : [];
-    return downstream && root && upstream?.bdf;
-  };
+  return policy.mirrorSwitches ? ({ bdf }) => switchAboveOnHost(bdf, host) : () => undefined;
+}
+
+/** Returns the upstream port of the host switch above a device. A root port alone is not a switch. */
+function switchAboveOnHost(bdf: Bdf, host: Host): Bdf | undefined {
+  const device = host.device(bdf);
+  const [downstream, upstream, root] = device ? host.bridgesAbove(device) : [];
+  return downstream && root && upstream?.bdf;
 }
 
 /** A switch in the guest, and the slots that it gets. */
@@ -112,30 +114,65 @@ function switchAbove({ address }: HostDevice, tree: PciTree): PciController | un
   return above?.model === 'pcie-switch-upstream-port' ? above : undefined;
 }
 
-/** Reports devices of an expander bus that share a switch on the host but not in the guest. */
+/** An expander bus and the ports that it gets. */
+export interface BusPorts {
+  readonly request: ExpanderBusRequest;
+  readonly assignment: PortAssignment;
+}
+
+/**
+ * Reports placed devices that share a switch on the host but not in the guest. If policy does not ask for switches, it reports
+ * only devices that can use peer-to-peer DMA: GPUs and other accelerators, and what is near them.
+ */
 export function unmirroredDiagnostics(
-  request: ExpanderBusRequest,
-  { switches }: PortAssignment,
-  tree: PciTree,
-  switchOf: SwitchOf,
+  buses: readonly BusPorts[],
+  { host, tree, policy }: PlanContext,
 ): readonly Diagnostic[] {
   const places = new Map<string, Map<HostDevice, unknown>>();
   const note = (device: HostDevice, location: unknown) => {
-    const host = switchOf(device);
-    if (host !== undefined) places.set(host, (places.get(host) ?? new Map()).set(device, location));
+    const above = switchAboveOnHost(device.bdf, host);
+    const matters = policy.mirrorSwitches || kindOf(device, host) !== undefined;
+    if (above !== undefined && matters) places.set(above, (places.get(above) ?? new Map()).set(device, location));
   };
-  for (const device of request.inPlace) note(device, switchAbove(device, tree) ?? device.address?.bus);
-  for (const { functions } of request.joining) for (const { device } of functions) note(device, functions);
-  for (const { upstream, moves, host } of switches) {
-    for (const { functions } of moves) for (const { device } of functions) note(device, upstream ?? host);
+  for (const { request, assignment } of buses) {
+    for (const device of request.inPlace) note(device, switchAbove(device, tree) ?? device.address?.bus);
+    for (const { functions } of request.joining) for (const { device } of functions) note(device, functions);
+    for (const { upstream, moves, host: mirrored } of assignment.switches) {
+      for (const { functions } of moves) for (const { device } of functions) note(device, upstream ?? mirrored);
+    }
   }
-  return [...places].flatMap(([host, devices]) => {
-    if (new Set(devices.values()).size < 2) return [];
-    const names = [...devices.keys()].map(({ bdf }) => bdf).sort(compareBdf);
-    const [first] = devices.keys();
-    const limit = devices.size > MAX_DOWNSTREAM ? MAX_DOWNSTREAM : undefined;
-    return [switchNotMirrored({ devices: names, switch: host, limit, location: first?.location })];
+  const fixed = new Set(buses.flatMap(({ request }) => (request.existing ? devicesOf(request) : [])));
+  return [...places].flatMap(([above, located]) => {
+    const devices = [...located.keys()];
+    if (new Set(located.values()).size < 2) return [];
+    if (!policy.mirrorSwitches && !devices.some((device) => usesPeers(device, host))) return [];
+    const options = [
+      ...(policy.grouping === 'device' ? ['--grouping smmu'] : []),
+      ...(policy.mirrorSwitches ? [] : ['--mirror-switches']),
+      ...(devices.some((device) => fixed.has(device)) ? ['--relayout'] : []),
+    ];
+    return [
+      switchNotMirrored({
+        devices: devices.map(({ bdf }) => bdf).sort(compareBdf),
+        switch: above,
+        limit: devices.length > MAX_DOWNSTREAM ? MAX_DOWNSTREAM : undefined,
+        options,
+        location: devices[0]?.location,
+        severity: policy.mirrorSwitches ? undefined : 'warning',
+      }),
+    ];
   });
+}
+
+function kindOf({ bdf }: HostDevice, host: Host): LocalKind | undefined {
+  const device = host.device(bdf);
+  return device && localKind(device);
+}
+
+/** Whether other devices send data to a device directly, or it to them: GPUDirect RDMA and Storage, Data Direct. */
+function usesPeers(device: HostDevice, host: Host): boolean {
+  const kind = kindOf(device, host);
+  return kind === 'GPU' || kind === 'ACC';
 }
 
 /** Compares host addresses, so that ports are in the order of the devices on the host. */

@@ -11,8 +11,8 @@ import type { RootDemand } from './bus-numbers.js';
 import type { ExpanderBusRequest } from './expander-buses.js';
 import {
   assignPorts,
+  type BusPorts,
   type MirroredSwitch,
-  type PortAssignment,
   type SwitchOf,
   switchOnHost,
   unmirroredDiagnostics,
@@ -46,11 +46,8 @@ export interface PortDemand {
   readonly others: readonly CurrentExpanderBus[];
 }
 
-/** An expander bus and the ports that it gets. */
-interface BusPorts {
-  readonly request: ExpanderBusRequest;
-  readonly assignment: PortAssignment;
-  /** The number of spare ports to add. */
+/** An expander bus, the ports that it gets and the number of spare ports to add. */
+interface BusWithSpare extends BusPorts {
   readonly spare: number;
 }
 
@@ -68,7 +65,7 @@ class PortPlanner {
   readonly #demand: PortDemand;
   readonly #allocator: Allocator;
   readonly #switchOf: SwitchOf;
-  readonly #buses: readonly BusPorts[];
+  readonly #buses: readonly BusWithSpare[];
   /** How many devices libvirt will choose an address for. */
   readonly #awaiting: number;
   readonly #places = new Map<GuestDevice, Place>();
@@ -97,6 +94,7 @@ class PortPlanner {
     const { rootPorts, guards } = this.#planRoot(guarded);
     const expanderBuses = this.#buses.map((bus) => this.#planExpanderBus(bus));
     const spare = this.#sparePorts(expanderBuses);
+    this.#diagnostics.push(...unmirroredDiagnostics(this.#buses, this.#context));
     this.#diagnostics.push(...spareExposure({ spare, guards, awaiting: this.#awaiting }));
     return {
       expanderBuses,
@@ -163,7 +161,7 @@ class PortPlanner {
     ];
   }
 
-  #planExpanderBus({ request, assignment, spare }: BusPorts): ExpanderBusLayout {
+  #planExpanderBus({ request, assignment, spare }: BusWithSpare): ExpanderBusLayout {
     const { tree } = this.#context;
     const { smmu, existing } = request;
     const { singles, freePorts, switches } = assignment;
@@ -178,7 +176,6 @@ class PortPlanner {
     for (const move of singles) this.#settle(move, targets.shift());
     const kept = present ? tree.busesBelow(controllerIndex).flatMap(keptPort) : [];
     const all = [...kept, ...added, ...switches.flatMap((each) => this.#planSwitch(controllerIndex, each))];
-    this.#diagnostics.push(...unmirroredDiagnostics(request, assignment, tree, this.#switchOf));
     const alias = present ? (present.alias ?? null) : expanderBusAlias(smmu, controllerIndex);
     const occupied = all.map((port) => this.#withDevices(port));
     return { ...request, controllerIndex, address, alias, ports: withReserves(occupied, request, this.#context) };

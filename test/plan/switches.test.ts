@@ -166,3 +166,55 @@ describe('devices below one switch of the host', () => {
     </controller>`);
   });
 });
+
+describe('devices below one switch of the host that get separate ports', () => {
+  const GPU = '0x030200';
+  const mixed = (classes: readonly string[]) =>
+    hostOf(1, [
+      expanderBus('0000:00:00.0'),
+      expanderBus('0000:01:00.0', '0000:00:00.0'),
+      ...classes.flatMap((code, n) => [
+        expanderBus(`0000:02:0${n}.0`, '0000:01:00.0'),
+        { bdf: `0000:0${n + 3}:00.0`, parent: `0000:02:0${n}.0`, class: code },
+      ]),
+    ]);
+  const found = (xml: string, on: ReturnType<typeof mixed>, how = {}) =>
+    planned(xml, on, how)
+      .diagnostics.filter(({ code }) => code === 'switch-not-mirrored')
+      .map(({ severity, message, hint }) => `${severity}: ${message}; ${hint}`);
+  const pair = xmlOf(all.slice(0, 2));
+  const APART =
+    '0000:03:00.0, 0000:04:00.0 are below the switch 0000:01:00.0 on the host, and not all below one in the guest';
+
+  it('are a warning if one of them is a GPU or another accelerator, with the option that prevents it', () => {
+    expect(found(pair, mixed([GPU, '0x020000']))).toEqual([`warning: ${APART}; --mirror-switches puts them below one`]);
+    expect(found(pair, mixed(['0x120000', '0x010802']))).toHaveLength(1);
+    expect(found(pair, mixed([GPU, '0x020000']), policy)).toEqual([]);
+  });
+
+  it('are no warning if there is no GPU, or only other devices are near it', () => {
+    expect(found(pair, mixed(['0x020000', '0x010802']))).toEqual([]);
+    expect(found(pair, mixed([GPU, '0x0c0330']))).toEqual([]);
+    expect(found(xmlOf(all.slice(0, 1)), mixed([GPU, '0x020000']))).toEqual([]);
+  });
+
+  it('are a warning also on expander buses of their own', () => {
+    const grouping = { grouping: 'device' as const };
+    expect(found(pair, mixed([GPU, GPU]), grouping)).toEqual([
+      `warning: ${APART}; --grouping smmu --mirror-switches puts them below one`,
+    ]);
+    expect(found(pair, mixed([GPU, GPU]), { ...grouping, ...policy })).toEqual([
+      `note: ${APART}; --grouping smmu puts them below one`,
+    ]);
+  });
+
+  it('need --relayout if they are in place', () => {
+    const on = mixed([GPU, '0x020000']);
+    const once = rewrite(parseDomain(pair), planned(pair, on).plan);
+    expect(found(once, on)).toEqual([
+      `warning: ${APART}; --mirror-switches --relayout puts them below one, which moves those that are in place`,
+    ]);
+    const mirrored = rewrite(parseDomain(pair), planned(pair, on, policy).plan);
+    expect(found(mirrored, on)).toEqual([]);
+  });
+});
