@@ -1,9 +1,9 @@
 import { resultDiagnostics } from './check/result.js';
 import { type Diagnostic, warningsAsErrors } from './diagnostics/diagnostic.js';
 import { RefusedError } from './diagnostics/errors.js';
-import { type Domain, parseDomain } from './domain/domain.js';
+import type { Domain } from './domain/domain.js';
 import { type Target, UPSTREAM } from './domain/target.js';
-import { rewrite } from './edit/rewrite.js';
+import { applyPlan } from './edit/rewrite.js';
 import { managedDevicesOf, readRecord } from './edit/undo/record.js';
 import { withoutExpanderBuses } from './edit/undo/relayout.js';
 import type { Plan } from './generated/plan.js';
@@ -53,9 +53,9 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
         ? withoutExpanderBuses(domain)
         : { domain, diagnostics: readRecord(domain).diagnostics };
     const planned = planFor(domain, base.domain, host, policy, options);
-    const xml = rewrite(base.domain, planned.plan);
+    const after = applyPlan(base.domain, planned.plan);
+    const xml = after.document.text;
     const changed = xml !== domain.document.text;
-    const after = changed ? parseDomain(xml) : domain;
     const checked = applicable ? resultDiagnostics(domain, after, host, options, planned.diagnostics) : [];
     const diagnostics = [...base.diagnostics, ...planned.diagnostics, ...checked];
     return { plan: planned.plan, xml, changed, after, diagnostics };

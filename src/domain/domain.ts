@@ -75,7 +75,11 @@ export function readDomain(input: string | Uint8Array): Domain {
   return domainOf(parseXml(input));
 }
 
-function domainOf(document: XmlDocument): Domain {
+/**
+ * Reads a libvirt domain from a parsed document, as `readDomain` does.
+ * @throws InputError like `readDomain`
+ */
+export function domainOf(document: XmlDocument): Domain {
   const { root } = document;
   if (root.name !== 'domain' || root.namespace !== '') {
     throw new InputError(domainRoot({ element: root.name, location: document.location(root.start) }));

@@ -4,7 +4,8 @@ import { dialectValue, spellingOf, VSMMU_ATTRIBUTES, type VsmmuDialect } from '.
 import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
 import type { Attachment } from '../plan/attach.js';
 import type { XmlElement } from '../xml/document.js';
-import type { NewElement, XmlEditor } from '../xml/editor.js';
+import type { XmlEditor } from '../xml/editor.js';
+import type { NewElement } from '../xml/print.js';
 
 /** The elements that vsmmu adds, with children and attributes in the order in which libvirt 12.8 prints them. */
 

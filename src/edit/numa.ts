@@ -2,7 +2,8 @@ import type { Domain } from '../domain/domain.js';
 import type { CellId } from '../domain/numa.js';
 import type { Distance, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
-import type { NewElement, XmlEditor } from '../xml/editor.js';
+import type { XmlEditor } from '../xml/editor.js';
+import type { NewElement } from '../xml/print.js';
 import { insert, newElement, removeElement } from './elements.js';
 
 /** Adds the plan's NUMA cells and distances, and removes the cells of devices that have left the domain. */

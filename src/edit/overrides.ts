@@ -2,7 +2,8 @@ import type { Domain } from '../domain/domain.js';
 import { QEMU_NAMESPACE, RESERVE_PROPERTY, reserveOf } from '../domain/overrides.js';
 import type { Port } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
-import type { NewElement, XmlEditor } from '../xml/editor.js';
+import type { XmlEditor } from '../xml/editor.js';
+import type { NewElement } from '../xml/print.js';
 import { newElement, removeElement } from './elements.js';
 
 /** Removes the memory reservation of a port from `<qemu:override>`, with the elements that are then empty. */

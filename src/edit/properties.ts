@@ -6,7 +6,8 @@ import { reserveOf } from '../domain/overrides.js';
 import type { Occupant } from '../domain/pci-tree.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { XmlElement } from '../xml/document.js';
-import type { NewElement, XmlEditor } from '../xml/editor.js';
+import type { XmlEditor } from '../xml/editor.js';
+import type { NewElement } from '../xml/print.js';
 import { cellNode, insert, newElement, removeElement } from './elements.js';
 import { removeDistances } from './numa.js';
 import { qemuPrefix, removeReserve, reserveMemory } from './overrides.js';
@@ -14,64 +15,53 @@ import { qemuPrefix, removeReserve, reserveMemory } from './overrides.js';
 /** Stands for a missing value in the record. */
 export const NONE = 'none';
 
-/** One value that vsmmu may change in an element that it did not add. */
+/** A value that vsmmu may change in an element that it did not add. */
 export interface Property {
   readonly name: string;
-  readonly value: string;
+  read(subject: Subject): string;
   /** Writes another value. `NONE` removes the value, and also the element that held it if that is then empty. */
-  write(editor: XmlEditor, value: string): void;
+  write(subject: Subject, editor: XmlEditor, value: string): void;
 }
 
-/** An element that vsmmu may change, with its name in the record: `device 0000:31:10.2`, `controller 5`. */
+/** An element that vsmmu may change. */
 export interface Subject {
+  /** Its name in the record: `device 0000:31:10.2`, `controller 5`. */
   readonly name: string;
   readonly element: XmlElement;
   readonly properties: readonly Property[];
+  readonly domain: Domain;
+  /** The controller or device. */
+  readonly occupant: Occupant | undefined;
+  /** The ids of the cells without CPUs and memory. */
+  readonly initiators: ReadonlySet<string>;
 }
 
-/**
- * Lists every element of a domain that vsmmu may change, with the values that it may change there. `rewrite` writes these
- * values, the record stores them, and `revert` writes the former ones.
- */
-export function subjectsOf(domain: Domain): Subject[] {
-  const initiators = new Set(domain.numa.cells.filter(isInitiator).map(({ id }) => String(id)));
-  return [
-    { name: 'domain', element: domain.document.root, properties: domainProperties(domain) },
-    ...domain.hostDevices.map((device) => ({
-      name: `device ${device.bdf}`,
-      element: device.element,
-      properties: [
-        addressProperty(device),
-        attributeProperty(device.element, 'driver', 'iommufd'),
-        attributeProperty(device.element, 'acpi', 'nodeset'),
-      ],
-    })),
-    ...domain.otherDevices.flatMap((device) => {
+const SUBJECTS = new WeakMap<Domain, readonly Subject[]>();
+
+/** Lists every element of a domain that vsmmu may change. */
+export function subjectsOf(domain: Domain): readonly Subject[] {
+  const known = SUBJECTS.get(domain);
+  if (known) return known;
+  const { document, hostDevices, otherDevices, controllers, iommus, numa } = domain;
+  const initiators = new Set(numa.cells.filter(isInitiator).map(({ id }) => String(id)));
+  const subject = (name: string, element: XmlElement, properties: readonly Property[], occupant?: Occupant) => {
+    return { name, element, properties, domain, occupant, initiators };
+  };
+  const subjects = [
+    subject('domain', document.root, DOMAIN),
+    ...hostDevices.map((device) => subject(`device ${device.bdf}`, device.element, DEVICE, device)),
+    ...otherDevices.flatMap((device) => {
       const { address, element } = device;
-      const properties = [addressProperty(device)];
-      return address ? [{ name: `guest ${formatGuestAddress(address)}`, element, properties }] : [];
+      return address ? [subject(`guest ${formatGuestAddress(address)}`, element, [ADDRESS], device)] : [];
     }),
-    ...domain.controllers.map((controller) => ({
-      name: `controller ${controller.index}`,
-      element: controller.element,
-      properties: [
-        addressProperty(controller),
-        attributeProperty(controller.element, 'alias', 'name', 'alias'),
-        nodeProperty(controller.element),
-        ...(controller.alias === undefined ? [] : [reserveProperty(domain, controller.alias)]),
-      ],
-    })),
-    ...domain.iommus.map(({ element, pciBus }) => ({
-      name: `iommu ${pciBus ?? 0}`,
-      element,
-      properties: ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf)].map((name) =>
-        attributeProperty(element, 'driver', name),
-      ),
-    })),
-    ...domain.numa.cells.flatMap(({ id, element }) =>
-      element ? [{ name: `cell ${id}`, element, properties: [distancesProperty(element, initiators)] }] : [],
+    ...controllers.map((controller) =>
+      subject(`controller ${controller.index}`, controller.element, CONTROLLER, controller),
     ),
+    ...iommus.map(({ element, pciBus }) => subject(`iommu ${pciBus ?? 0}`, element, IOMMU)),
+    ...numa.cells.flatMap(({ id, element }) => (element ? [subject(`cell ${id}`, element, [DISTANCES])] : [])),
   ];
+  SUBJECTS.set(domain, subjects);
+  return subjects;
 }
 
 /** Formats a place for the record: `03:00.0`, followed by ` multifunction` if the address has that attribute. */
@@ -92,34 +82,35 @@ export function parsePlace(value: string): Place | undefined {
  * The guest address of a controller or device. Writing it keeps an attribute that has the same number in
  * another form, such as `slot='0'`.
  */
-function addressProperty({ element, address, multifunction }: Occupant): Property {
-  return {
-    name: 'address',
-    value: formatPlace(address && { address, multifunction }),
-    write: (editor, value) => {
-      const present = element.child('address');
-      const to = parsePlace(value);
-      const attributes = to ? guestAddressAttributes(to.address, to.multifunction) : [];
-      if (present && !to) removeElement(editor, present);
-      else if (present && !to?.multifunction) editor.removeAttribute(present, 'multifunction');
-      if (!present && to) insert(editor, element, { name: 'address', attributes });
-      for (const [name, wanted] of present ? attributes : []) {
-        const written = present?.attribute(name);
-        const number = written === undefined ? undefined : parseNumber(written);
-        const isSame = written === wanted || (number !== undefined && number === parseNumber(wanted));
-        if (present && !isSame) editor.setAttribute(present, name, wanted);
-      }
-    },
-  };
-}
+export const ADDRESS: Property = {
+  name: 'address',
+  read: ({ occupant }) => {
+    const { address, multifunction = false } = occupant ?? {};
+    return formatPlace(address && { address, multifunction });
+  },
+  write: ({ element }, editor, value) => {
+    const present = element.child('address');
+    const to = parsePlace(value);
+    const attributes = to ? guestAddressAttributes(to.address, to.multifunction) : [];
+    if (!present) return to && insert(editor, element, { name: 'address', attributes });
+    if (!to) return removeElement(editor, present);
+    if (!to.multifunction) editor.removeAttribute(present, 'multifunction');
+    for (const [name, wanted] of attributes) {
+      const written = present.attribute(name);
+      const number = written === undefined ? undefined : parseNumber(written);
+      const isSame = written === wanted || (number !== undefined && number === parseNumber(wanted));
+      if (!isSame) editor.setAttribute(present, name, wanted);
+    }
+  },
+};
 
 /** An attribute of a child element. */
-function attributeProperty(element: XmlElement, childName: string, attribute: string, name = attribute): Property {
-  const child = element.child(childName);
+function attributeOf(childName: string, attribute: string, name = attribute): Property {
   return {
     name,
-    value: child?.attribute(attribute) ?? NONE,
-    write: (editor, value) => {
+    read: ({ element }) => element.child(childName)?.attribute(attribute) ?? NONE,
+    write: ({ element }, editor, value) => {
+      const child = element.child(childName);
       if (child && value !== NONE) editor.setAttribute(child, attribute, value);
       else if (child) {
         editor.removeAttribute(child, attribute);
@@ -130,80 +121,69 @@ function attributeProperty(element: XmlElement, childName: string, attribute: st
   };
 }
 
-function nodeProperty(element: XmlElement): Property {
-  const target = element.child('target');
-  const node = target?.child('node');
-  return {
-    name: 'node',
-    value: node?.text.trim() ?? NONE,
-    write: (editor, value) => {
-      if (value === NONE && node && target) {
-        removeElement(editor, node);
-        editor.whenEmpty(target, 'remove');
-      } else if (value !== NONE && target && !node) editor.append(target, cellNode(value));
-      else if (value !== NONE && !target) editor.append(element, newElement('target', {}, [cellNode(value)]));
-    },
-  };
-}
+const NODE: Property = {
+  name: 'node',
+  read: ({ element }) => element.child('target')?.child('node')?.text.trim() ?? NONE,
+  write: ({ element }, editor, value) => {
+    const target = element.child('target');
+    const node = target?.child('node');
+    if (value === NONE && node && target) {
+      removeElement(editor, node);
+      editor.whenEmpty(target, 'remove');
+    } else if (value !== NONE && target && !node) editor.append(target, cellNode(value));
+    else if (value !== NONE && !target) editor.append(element, newElement('target', {}, [cellNode(value)]));
+  },
+};
 
 /** The memory that a port reserves, in bytes. */
-function reserveProperty(domain: Domain, alias: string): Property {
-  const bytes = reserveOf(domain.overrides, alias);
-  return {
-    name: 'reserve',
-    value: bytes === 0 ? NONE : String(bytes),
-    write: (editor, value) => {
-      if (value === NONE) removeReserve(editor, domain, alias);
-      else reserveMemory(domain, editor, [{ alias, reserve: Number(value) }]);
-    },
-  };
+const RESERVE: Property = {
+  name: 'reserve',
+  read: ({ domain, occupant }) => String(reserveOf(domain.overrides, aliasOf(occupant)) || NONE),
+  write: ({ domain, occupant }, editor, value) => {
+    const alias = aliasOf(occupant);
+    if (alias === null) return;
+    if (value === NONE) removeReserve(editor, domain, alias);
+    else reserveMemory(domain, editor, [{ alias, reserve: Number(value) }]);
+  },
+};
+
+function aliasOf(occupant: Occupant | undefined): string | null {
+  return (occupant && 'alias' in occupant && occupant.alias) || null;
 }
 
 /** The distances from a cell to cells with CPUs or memory. Distances to other cells are added and removed with those cells. */
-function distancesProperty(element: XmlElement, initiators: ReadonlySet<string>): Property {
+const DISTANCES: Property = {
+  name: 'distances',
+  read: (cell) => distancesIn(cell).map(formatDistance).join(' ') || NONE,
+  write: (cell, editor, value) => {
+    const kept = new Set(value.split(' '));
+    const known = new Set(distancesIn(cell));
+    removeDistances(editor, cell.element, (sibling) => known.has(sibling) && !kept.has(formatDistance(sibling)));
+  },
+};
+
+function distancesIn({ element, initiators }: Subject): readonly XmlElement[] {
   const all = element.child('distances')?.childrenNamed('sibling') ?? [];
-  const siblings = all.filter((e) => !initiators.has(e.attribute('id') ?? ''));
-  const textOf = (sibling: XmlElement) => `${sibling.attribute('id')}:${sibling.attribute('value')}`;
-  return {
-    name: 'distances',
-    value: siblings.map(textOf).join(' ') || NONE,
-    write: (editor, value) => {
-      const kept = new Set(value.split(' '));
-      const known = new Set(siblings);
-      removeDistances(editor, element, (sibling) => known.has(sibling) && !kept.has(textOf(sibling)));
-    },
-  };
+  return all.filter((sibling) => !initiators.has(sibling.attribute('id') ?? ''));
 }
 
-function domainProperties(domain: Domain): Property[] {
-  const { document, pciHole64 } = domain;
-  const { root } = document;
-  const prefix = qemuPrefix(root);
-  return [
-    attributeProperty(root, 'iommufd', 'enabled', 'iommufd'),
-    {
-      name: 'pcihole64',
-      value: pciHole64 ? String(pciHole64.size) : NONE,
-      write: (editor, value) => {
-        const hole = { ...newElement('pcihole64', { unit: 'KiB' }), text: value };
-        const controller = domain.controllers.find((c) => c.model === 'pcie-root')?.element;
-        if (pciHole64 && value === NONE) removeElement(editor, pciHole64.element);
-        else if (pciHole64) editor.replace(pciHole64.element, hole);
-        else if (value !== NONE && controller) editor.append(controller, hole);
-        else if (value !== NONE) addRoot(editor, domain, hole);
-      },
-    },
-    {
-      name: 'namespace',
-      value: prefix ?? NONE,
-      write: (editor, value) => {
-        if (value === NONE && prefix !== undefined && !isUsed(root, prefix, editor)) {
-          editor.removeAttribute(root, `xmlns:${prefix}`);
-        }
-      },
-    },
-  ];
+function formatDistance(sibling: XmlElement): string {
+  return `${sibling.attribute('id')}:${sibling.attribute('value')}`;
 }
+
+const PCIHOLE64: Property = {
+  name: 'pcihole64',
+  read: ({ domain }) => String(domain.pciHole64?.size ?? NONE),
+  write: ({ domain }, editor, value) => {
+    const hole = { ...newElement('pcihole64', { unit: 'KiB' }), text: value };
+    const present = domain.pciHole64?.element;
+    const controller = domain.controllers.find((c) => c.model === 'pcie-root')?.element;
+    if (present && value === NONE) removeElement(editor, present);
+    else if (present) editor.replace(present, hole);
+    else if (value !== NONE && controller) editor.append(controller, hole);
+    else if (value !== NONE) addRoot(editor, domain, hole);
+  },
+};
 
 /** Adds a `pcie-root` controller where libvirt prints it: before the other PCI controllers. */
 function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hole: NewElement): void {
@@ -211,6 +191,17 @@ function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hol
   if (controllers[0]) editor.insertBefore(controllers[0].element, controller);
   else insert(editor, devicesElement, controller);
 }
+
+/** The prefix that the root declares for QEMU's namespace. Only an unused one is removed. */
+const NAMESPACE: Property = {
+  name: 'namespace',
+  read: ({ element }) => qemuPrefix(element) ?? NONE,
+  write: ({ element }, editor, value) => {
+    const prefix = qemuPrefix(element);
+    if (value !== NONE || prefix === undefined || isUsed(element, prefix, editor)) return;
+    editor.removeAttribute(element, `xmlns:${prefix}`);
+  },
+};
 
 /** Returns whether anything that stays in an element uses the prefix that the element declares. */
 function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean {
@@ -220,3 +211,9 @@ function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean
     return names.some((name) => name.startsWith(`${prefix}:`)) || isUsed(child, prefix, editor);
   });
 }
+
+/** What vsmmu may change, by the kind of element. The namespace is last: what uses it is known when the rest is written. */
+const DOMAIN = [attributeOf('iommufd', 'enabled', 'iommufd'), PCIHOLE64, NAMESPACE];
+const DEVICE = [ADDRESS, attributeOf('driver', 'iommufd'), attributeOf('acpi', 'nodeset')];
+const CONTROLLER = [ADDRESS, attributeOf('alias', 'name', 'alias'), NODE, RESERVE];
+const IOMMU = ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf)].map((name) => attributeOf('driver', name));

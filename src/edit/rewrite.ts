@@ -3,7 +3,8 @@ import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 import { dialectValue, spellingOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
-import type { NewElement, XmlEditor } from '../xml/editor.js';
+import { XmlEditor } from '../xml/editor.js';
+import type { NewElement } from '../xml/print.js';
 import { expanderBus, groupMember, insert, pciePort, vsmmu } from './elements.js';
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
@@ -15,18 +16,23 @@ import { applyWithRecord } from './undo/write-record.js';
  * @param domain the domain that the plan was made for
  */
 export function rewrite(domain: Domain, plan: Plan): string {
-  const { document } = domain;
-  const editor = document.edit();
-  const properties = new Map(subjectsOf(domain).map((subject) => [subject.element, subject.properties]));
+  return applyPlan(domain, plan).document.text;
+}
+
+/** Applies a plan like `rewrite`, and returns the result as a domain: the given one if nothing changes. */
+export function applyPlan(domain: Domain, plan: Plan): Domain {
+  const editor = new XmlEditor(domain.document);
+  const subjects = new Map(subjectsOf(domain).map((subject) => [subject.element, subject]));
   const set: SetProperty = (element, name, value) => {
-    const property = element && properties.get(element)?.find((each) => each.name === name);
-    if (property && property.value !== value) property.write(editor, value);
+    const subject = element && subjects.get(element);
+    const property = subject?.properties.find((each) => each.name === name);
+    if (subject && property && property.read(subject) !== value) property.write(subject, editor, value);
   };
-  if (plan.pcihole64) set(document.root, 'pcihole64', String(plan.pcihole64.after));
+  if (plan.pcihole64) set(domain.document.root, 'pcihole64', String(plan.pcihole64.after));
   editNuma(editor, domain, plan);
   editControllers(editor, domain, plan, set);
   editDevices(editor, domain, plan, set);
-  if (plan.iommufd !== 'none') set(document.root, 'iommufd', 'yes');
+  if (plan.iommufd !== 'none') set(domain.document.root, 'iommufd', 'yes');
   editIommus(editor, domain, plan, set);
   reserveMemory(
     domain,
@@ -34,7 +40,7 @@ export function rewrite(domain: Domain, plan: Plan): string {
     plan.expanderBuses.flatMap((expanderBus) => expanderBus.ports),
   );
   // Do not use `plan.changed`: a change that the plan did not count would be lost silently.
-  return editor.textEdits().length > 0 ? applyWithRecord(domain, editor) : document.text;
+  return applyWithRecord(domain, editor);
 }
 
 /** Writes a property of an element unless it has that value already. */

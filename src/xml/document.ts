@@ -1,10 +1,10 @@
 import { XMLParser } from 'fast-xml-parser';
 import type { Location } from '../diagnostics/diagnostic.js';
 import { decodeText, normalizeLineEnds } from './characters.js';
-import { XmlEditor } from './editor.js';
 import { guard, MAX_DEPTH } from './guard.js';
 import { Lines, readSource } from './source.js';
 import type { StartTag, XmlAttribute } from './start-tag.js';
+import { applyEdits, type TextEdit } from './text-edits.js';
 
 /**
  * fast-xml-parser finds only the nesting of the elements and where each one ends. It does not decode entities, values or
@@ -56,12 +56,12 @@ export class XmlElement {
   readonly selfClosing: boolean;
   /** Only elements, in document order. Set once, while the tree is built. */
   children: readonly XmlElement[] = [];
-  readonly #declared: ReadonlyMap<string, string> | undefined;
+  readonly #declared: ReadonlyMap<string, string> | null;
   #knownText: string | undefined;
 
   readonly #source: string;
 
-  /** Called by `parseXml` only. */
+  /** Called when a document is parsed. */
   constructor(
     source: string,
     tag: StartTag,
@@ -69,6 +69,7 @@ export class XmlElement {
     readonly end: number,
     /** Undefined for the root. */
     readonly parent: XmlElement | undefined,
+    declared = declaredNamespaces(tag.attributes),
   ) {
     this.#source = source;
     const { name } = tag;
@@ -80,7 +81,7 @@ export class XmlElement {
     this.closeStart = tag.selfClosing ? end : source.lastIndexOf('<', end - 1);
     const closed = tag.selfClosing ? tag.end === end : source.startsWith(`/${name}`, this.closeStart + 1);
     if (!closed) throw new Error(`fast-xml-parser found no element at ${tag.start}–${end}`);
-    this.#declared = declaredNamespaces(tag.attributes);
+    this.#declared = declared;
     const colon = name.indexOf(':');
     const namespace = this.#namespaceOf(name.slice(0, Math.max(0, colon)));
     // libxml2 treats an undeclared prefix as a part of the name.
@@ -111,6 +112,23 @@ export class XmlElement {
     return this.children.filter((child) => child.name === name && child.namespace === '');
   }
 
+  /** Returns a copy at another offset of another text. */
+  copy(source: string, start: number, parent: XmlElement | undefined): XmlElement {
+    const shift = start - this.start;
+    const attributes = this.attributes.map(({ name, value, start, end, valueStart, valueEnd }) => ({
+      name,
+      value,
+      start: start + shift,
+      end: end + shift,
+      valueStart: valueStart + shift,
+      valueEnd: valueEnd + shift,
+    }));
+    const tag = { name: this.name, attributes, start, end: this.openEnd + shift, selfClosing: this.selfClosing };
+    const copy = new XmlElement(source, tag, this.end + shift, parent, this.#declared);
+    copy.children = this.children.map((child) => child.copy(source, child.start + shift, copy));
+    return copy;
+  }
+
   #namespaceOf(prefix: string): string | undefined {
     const declared = this.#declared?.get(prefix);
     if (declared !== undefined) return declared;
@@ -130,12 +148,12 @@ export class XmlElement {
 }
 
 /**
- * Returns the namespaces that these attributes declare, by prefix; undefined if they declare none. The default namespace has
+ * Returns the namespaces that these attributes declare, by prefix; null if they declare none. The default namespace has
  * the prefix ''. Like libxml2, it ignores declarations that Namespaces in XML 1.0 forbids, because libvirt accepts documents
  * with them.
  */
-function declaredNamespaces(attributes: readonly XmlAttribute[]): ReadonlyMap<string, string> | undefined {
-  let declared: Map<string, string> | undefined;
+function declaredNamespaces(attributes: readonly XmlAttribute[]): ReadonlyMap<string, string> | null {
+  let declared: Map<string, string> | null = null;
   for (const { name, value } of attributes) {
     if (!name.startsWith('xmlns') || (name.length > 5 && name[5] !== ':')) continue;
     const prefix = name.slice(6);
@@ -162,7 +180,7 @@ function textOf(content: string): string {
 export class XmlDocument {
   #lines: Lines | undefined;
 
-  /** Called by `parseXml` only. */
+  /** Called when a document is parsed. */
   constructor(
     /** The whole text, including its byte order mark and its original line ends. */
     readonly text: string,
@@ -174,11 +192,6 @@ export class XmlDocument {
     this.#lines ??= new Lines(this.text);
     return this.#lines.location(offset);
   }
-
-  /** Starts a new set of edits of this text. The document itself does not change. */
-  edit(): XmlEditor {
-    return new XmlEditor(this);
-  }
 }
 
 /**
@@ -186,19 +199,65 @@ export class XmlDocument {
  * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the location if it is known
  */
 export function parseXml(input: string | Uint8Array): XmlDocument {
-  const text = readSource(input);
-  const { readable, tags } = guard(text);
+  return parse(readSource(input), []);
+}
+
+/**
+ * Applies edits, which are in text order, and parses the result. Only what they touch is read again: other elements are
+ * copied with their new offsets.
+ * @throws InputError like `parseXml`
+ */
+export function parseEdited(before: XmlDocument, edits: readonly TextEdit[]): XmlDocument {
+  const unchanged: Unchanged[] = [];
+  let next = 0;
+  let shift = 0;
+  const visit = (element: XmlElement): void => {
+    for (let edit = edits[next]; edit && edit.end <= element.start; edit = edits[++next]) {
+      shift += edit.text.length - (edit.end - edit.start);
+    }
+    const edit = edits[next];
+    if (element.parent && (!edit || edit.start >= element.end)) {
+      unchanged.push({ element, start: element.start + shift, end: element.end + shift });
+    } else {
+      for (const child of element.children) visit(child);
+    }
+  };
+  visit(before.root);
+  return parse(readSource(applyEdits(before.text, edits)), unchanged);
+}
+
+/** An element that edits leave as it is, with its new offsets. */
+interface Unchanged {
+  readonly element: XmlElement;
+  readonly start: number;
+  readonly end: number;
+}
+
+function parse(text: string, unchanged: readonly Unchanged[]): XmlDocument {
+  const { readable, tags } = guard(text, unchanged);
   let found = 0;
-  const build = (siblings: readonly ParsedNode[], parent: XmlElement | undefined): XmlElement[] =>
-    siblings.flatMap((node) => {
+  const build = (nodes: readonly ParsedNode[], parent: XmlElement | undefined): XmlElement[] => {
+    const elements: XmlElement[] = [];
+    const copyUnchanged = (before: number): void => {
+      for (let tag = tags[found]; tag && 'element' in tag && tag.start < before; tag = tags[++found]) {
+        elements.push(tag.element.copy(text, tag.start, parent));
+      }
+    };
+    for (const node of nodes) {
       const metadata = node[METADATA] as { startIndex: number; endIndex: number } | undefined;
-      if (metadata === undefined) return [];
+      if (metadata === undefined) continue;
+      copyUnchanged(metadata.startIndex);
       const tag = tags[found++];
-      if (tag?.start !== metadata.startIndex) throw new Error(`fast-xml-parser missed the tag at ${tag?.start}`);
+      if (tag?.start !== metadata.startIndex || 'element' in tag) {
+        throw new Error(`fast-xml-parser missed the tag at ${tag?.start}`);
+      }
       const element = new XmlElement(text, tag, metadata.endIndex, parent);
       for (const name in node) element.children = build(node[name] ?? [], element);
-      return element;
-    });
+      elements.push(element);
+    }
+    if (parent) copyUnchanged(parent.end);
+    return elements;
+  };
   const [root] = build(parser.parse(readable), undefined);
   if (root === undefined || found !== tags.length) throw new Error(`fast-xml-parser found ${found} of ${tags.length}`);
   return new XmlDocument(text, root);

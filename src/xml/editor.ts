@@ -1,17 +1,8 @@
 import type { XmlDocument, XmlElement } from './document.js';
 import { Layout } from './layout.js';
-import { escapeAttributeValue, type Lines, printAttribute, printElement } from './print.js';
+import { escapeAttributeValue, type Lines, type NewElement, printAttribute, printElement } from './print.js';
+import { skipSpace } from './start-tag.js';
 import { applyEdits, sortEdits, type TextEdit } from './text-edits.js';
-
-/** An element to write. Names are written as they are; values and text are given unescaped and are escaped when printed. */
-export interface NewElement {
-  readonly name: string;
-  readonly attributes?: readonly (readonly [name: string, value: string])[];
-  readonly children?: readonly NewElement[];
-  readonly text?: string;
-  /** The quote for its attributes and those of its descendants; replaces the quote that the document uses. */
-  readonly quote?: "'" | '"';
-}
 
 /** The edits of one element. */
 interface Change {
@@ -26,17 +17,25 @@ interface Change {
 }
 
 /**
- * Collects edits of a document and applies them to its text at the end. Text that no edit touches stays the same, byte for
- * byte. Edits refer to elements of the parsed document and can come in any order. Edits inside an element that is removed or
- * replaced have no effect. The caller must make sure that the prefixes of names are declared where the names are written.
+ * Collects edits of a document and turns them into edits of its text at the end. Text that no edit touches stays the same,
+ * byte for byte. Edits refer to elements of the parsed document and can come in any order. Edits inside an element that is
+ * removed or replaced have no effect. The caller must make sure that the prefixes of names are declared where the names are
+ * written.
  */
 export class XmlEditor {
-  readonly #changes = new Map<XmlElement, Change>();
-
   readonly #document: XmlDocument;
+  readonly #text: string;
+  readonly #changes = new Map<XmlElement, Change>();
+  readonly #layout: Layout;
+  #edits: TextEdit[] = [];
+  readonly #insertions = new Set<number>();
+  /** The last removed range, including the removed ranges directly before it. */
+  #gap = { start: -1, end: -1 };
 
   constructor(document: XmlDocument) {
     this.#document = document;
+    this.#text = document.text;
+    this.#layout = new Layout(document);
   }
 
   /**
@@ -91,22 +90,30 @@ export class XmlEditor {
     const change = this.#changes.get(element);
     if (change?.instead !== undefined) return change.instead === null;
     if (change?.whenEmpty !== 'remove') return false;
-    const values = new Map(element.attributes.map(({ name, value }): [string, string | undefined] => [name, value]));
-    for (const [name, value] of change.attributes) values.set(name, value);
-    return [...values.values()].every((value) => value === undefined) && this.isEmptied(element);
+    const { attributes } = change;
+    return (
+      element.attributes.every(({ name }) => attributes.has(name)) &&
+      [...attributes.values()].every((value) => value === undefined) &&
+      this.#isEmptied(element)
+    );
   }
 
   /** Whether the edits so far leave an element without content. */
-  isEmptied(element: XmlElement): boolean {
+  #isEmptied(element: XmlElement): boolean {
     if (this.#changes.get(element)?.appended.length) return false;
     let at = element.openEnd;
     for (const child of element.children) {
       const change = this.#changes.get(child);
       if (!this.isRemoved(child) || change?.before.length || change?.after.length) return false;
-      if (!isBlank(this.#document.text, at, child.start)) return false;
+      if (!isBlank(this.#text, at, child.start)) return false;
       at = child.end;
     }
-    return isBlank(this.#document.text, at, element.closeStart);
+    return isBlank(this.#text, at, element.closeStart);
+  }
+
+  /** Whether there are edits so far. */
+  get hasEdits(): boolean {
+    return this.#changes.size > 0;
   }
 
   /**
@@ -114,7 +121,7 @@ export class XmlEditor {
    * @throws Error if XML cannot represent an edit: an invalid name or character
    */
   toString(): string {
-    return applyEdits(this.#document.text, this.textEdits());
+    return applyEdits(this.#text, this.textEdits());
   }
 
   /**
@@ -122,7 +129,11 @@ export class XmlEditor {
    * @throws Error like `toString`
    */
   textEdits(): readonly TextEdit[] {
-    return new EditApplier(this.#document, this, this.#changes).textEdits();
+    this.#edits = [];
+    this.#insertions.clear();
+    this.#gap = { start: -1, end: -1 };
+    if (this.hasEdits) this.#visit(this.#document.root);
+    return sortEdits(this.#edits);
   }
 
   #changeOf(element: XmlElement): Change {
@@ -136,38 +147,6 @@ export class XmlEditor {
     }
     return change;
   }
-}
-
-function notRoot(element: XmlElement): XmlElement {
-  if (element.parent === undefined) throw new Error(`<${element.name}> is the root: it stays, and has no siblings`);
-  return element;
-}
-
-/** Turns changes of elements into edits of the text. */
-class EditApplier {
-  readonly #text: string;
-  readonly #layout: Layout;
-  readonly #edits: TextEdit[] = [];
-  readonly #insertions = new Set<number>();
-  /** The last removed range, including the removed ranges directly before it. */
-  #gap = { start: -1, end: -1 };
-
-  readonly #document: XmlDocument;
-  readonly #editor: XmlEditor;
-  readonly #changes: ReadonlyMap<XmlElement, Change>;
-
-  constructor(document: XmlDocument, editor: XmlEditor, changes: ReadonlyMap<XmlElement, Change>) {
-    this.#document = document;
-    this.#editor = editor;
-    this.#changes = changes;
-    this.#text = document.text;
-    this.#layout = new Layout(document);
-  }
-
-  textEdits(): readonly TextEdit[] {
-    this.#visit(this.#document.root);
-    return sortEdits(this.#edits);
-  }
 
   #visit(element: XmlElement): void {
     const change = this.#changes.get(element);
@@ -178,14 +157,14 @@ class EditApplier {
     this.#insertBefore(element, change.before);
     if (change.instead) {
       this.#cut(element.start, element.end, this.#printNew(change.instead, this.#layout.linesOf(element)));
-    } else if (this.#editor.isRemoved(element)) {
+    } else if (this.isRemoved(element)) {
       this.#takeOut(this.#layout.removal(element));
     } else {
       this.#changeAttributes(element, change.attributes);
       for (const child of element.children) this.#visit(child);
       this.#append(element, change.appended);
-      if (change.whenEmpty && !element.selfClosing && this.#editor.isEmptied(element)) {
-        this.#cut(element.attributes.at(-1)?.end ?? nameEnd(element), element.end, '/>');
+      if (change.whenEmpty && !element.selfClosing && this.#isEmptied(element)) {
+        this.#cut(tagContentEnd(element), element.end, '/>');
       }
     }
     this.#insertAfter(element, change.after);
@@ -197,8 +176,7 @@ class EditApplier {
     const joins = this.#gap.end === start && !this.#insertions.has(start);
     this.#gap = { start: joins ? this.#gap.start : start, end };
     const before = this.#text.slice(Math.max(0, this.#gap.start - 2), this.#gap.start);
-    const after = this.#text.slice(end, end + 2);
-    const bracket = (before + after).indexOf(']]>');
+    const bracket = (before + this.#text.slice(end, end + 2)).indexOf(']]>');
     if (bracket === -1) return;
     const at = end + bracket + 2 - before.length;
     this.#cut(at, at + 1, '&gt;');
@@ -247,7 +225,7 @@ class EditApplier {
       printed += lines.lineEnd + (layout.lineStart(parent)?.indent ?? '');
     }
     if (parent.selfClosing) {
-      this.#cut(parent.attributes.at(-1)?.end ?? nameEnd(parent), parent.end, '>');
+      this.#cut(tagContentEnd(parent), parent.end, '>');
       printed += `</${parent.name}>`;
       at = parent.end;
     }
@@ -274,12 +252,21 @@ class EditApplier {
   }
 }
 
+function notRoot(element: XmlElement): XmlElement {
+  if (element.parent === undefined) throw new Error(`<${element.name}> is the root: it stays, and has no siblings`);
+  return element;
+}
+
 /** Returns the offset after the name in an element's start tag. */
 function nameEnd({ start, name }: XmlElement): number {
   return start + 1 + name.length;
 }
 
+/** Returns the offset after the last attribute in an element's start tag, or else after its name. */
+function tagContentEnd(element: XmlElement): number {
+  return element.attributes.at(-1)?.end ?? nameEnd(element);
+}
+
 function isBlank(text: string, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (!' \t\r\n'.includes(text.charAt(at))) return false;
-  return true;
+  return skipSpace(text, start) >= end;
 }

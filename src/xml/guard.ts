@@ -13,11 +13,11 @@ import {
 } from './start-tag.js';
 
 /** A document that libxml2 accepts. */
-export interface GuardedText {
+export interface GuardedText<Known> {
   /** The text, in which everything that fast-xml-parser mishandles is replaced by something of the same length. */
   readonly readable: string;
-  /** The start tags of its elements, in document order. */
-  readonly tags: readonly StartTag[];
+  /** The start tags of its elements in document order. An element that is known already stands for itself and its content. */
+  readonly tags: readonly (StartTag | Known)[];
 }
 
 /** libxml2's limit without XML_PARSE_HUGE, which libvirt does not set. */
@@ -43,56 +43,52 @@ const LONG_TEXT = 1000;
  * Checks that a text is an XML 1.0 document without a DOCTYPE and within libxml2's limits, so that libxml2 accepts it without
  * a fatal error. Errors that libxml2 reports but tolerates (for example an undeclared prefix) pass, because libvirt accepts
  * them.
+ * @param known elements below the root that need no check because an accepted document has them, in document order
  * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the location
  */
-export function guard(text: string): GuardedText {
-  return new Guard(text).run();
-}
-
-class Guard {
+export function guard<Known extends { readonly start: number; readonly end: number } = never>(
+  text: string,
+  known: readonly Known[] = [],
+): GuardedText<Known> {
   /** The elements that are still open. */
-  readonly #open: StartTag[] = [];
-  readonly #tags: StartTag[] = [];
+  const open: StartTag[] = [];
+  const tags: (StartTag | Known)[] = [];
+  let root: StartTag | undefined;
+  let rootEnd = 0;
+  let nextKnown = 0;
   /** The readable text up to `readableEnd`. */
-  #readable = '';
-  #readableEnd = 0;
+  let readable = '';
+  let readableEnd = 0;
 
-  readonly #text: string;
-
-  constructor(text: string) {
-    this.#text = text;
+  const illegal = findIllegalCharacter(text);
+  if (illegal !== -1) fail(text, illegal, xmlSyntax.illegalCharacter({ character: describe(text, illegal) }));
+  let at = contentStart(text);
+  for (let markup = text.indexOf('<', at); markup !== -1; markup = text.indexOf('<', at)) {
+    if (markup > at) checkText(at, markup);
+    const code = text.charCodeAt(markup + 1);
+    const next = known[nextKnown];
+    if (next?.start === markup) {
+      nextKnown++;
+      tags.push(next);
+      hide(markup, next.end);
+      at = next.end;
+    } else if (code === 0x2f /* / */) at = readEndTag(markup);
+    else if (code === 0x21 /* ! */) at = readBang(markup);
+    else if (code === 0x3f /* ? */) at = readInstruction(markup);
+    else at = readElement(markup);
+    if (open.length === 0 && rootEnd === 0 && root !== undefined) rootEnd = at;
   }
+  if (at < text.length) checkText(at, text.length);
+  const unclosed = open.at(-1);
+  if (unclosed !== undefined) fail(text, text.length, xmlSyntax.unclosedElement({ expected: closing(unclosed) }));
+  if (root === undefined) fail(text, text.length, xmlSyntax.noElement());
+  // libxml2 does not empty its buffer between two processing instructions outside the root.
+  checkLength(text, 0, root.start, MAX_PIECE_BYTES, 'something before the root element');
+  checkLength(text, rootEnd, text.length, MAX_PIECE_BYTES, 'something after the root element');
+  readable += text.slice(readableEnd);
+  return { readable: readable.replace(REFUSED_NAMES, (tag) => tag.replace(/\w/g, 'x')), tags };
 
-  run(): GuardedText {
-    const text = this.#text;
-    const illegal = findIllegalCharacter(text);
-    if (illegal !== -1) fail(text, illegal, xmlSyntax.illegalCharacter({ character: describe(text, illegal) }));
-    let at = contentStart(text);
-    let rootEnd = 0;
-    for (let markup = text.indexOf('<', at); markup !== -1; markup = text.indexOf('<', at)) {
-      if (markup > at) this.#checkText(at, markup);
-      const code = text.charCodeAt(markup + 1);
-      if (code === 0x2f /* / */) at = this.#readEndTag(markup);
-      else if (code === 0x21 /* ! */) at = this.#readBang(markup);
-      else if (code === 0x3f /* ? */) at = this.#readInstruction(markup);
-      else at = this.#readElement(markup);
-      if (this.#open.length === 0 && rootEnd === 0 && this.#tags.length > 0) rootEnd = at;
-    }
-    if (at < text.length) this.#checkText(at, text.length);
-    const unclosed = this.#open.at(-1);
-    if (unclosed !== undefined)
-      fail(text, text.length, xmlSyntax.unclosedElement({ expected: this.#closing(unclosed) }));
-    const [root] = this.#tags;
-    if (root === undefined) fail(text, text.length, xmlSyntax.noElement());
-    // libxml2 does not empty its buffer between two processing instructions outside the root.
-    checkLength(text, 0, root.start, MAX_PIECE_BYTES, 'something before the root element');
-    checkLength(text, rootEnd, text.length, MAX_PIECE_BYTES, 'something after the root element');
-    const readable = this.#readable + text.slice(this.#readableEnd);
-    return { readable: readable.replace(REFUSED_NAMES, (tag) => tag.replace(/\w/g, 'x')), tags: this.#tags };
-  }
-
-  #readDeclaration(start: number): number {
-    const text = this.#text;
+  function readDeclaration(start: number): number {
     DECLARATION.lastIndex = start;
     const match = DECLARATION.exec(text);
     if (match === null) fail(text, start, xmlSyntax.declaration());
@@ -100,18 +96,16 @@ class Guard {
     if (!/^utf-?8$/i.test(encoding)) {
       fail(text, start, xmlEncoding.declared({ encoding: brief(encoding) }));
     }
-    this.#hide(start, DECLARATION.lastIndex);
+    hide(start, DECLARATION.lastIndex);
     return DECLARATION.lastIndex;
   }
 
-  #checkText(start: number, end: number): void {
-    const text = this.#text;
+  function checkText(start: number, end: number): void {
     checkLength(text, start, end, MAX_PIECE_BYTES, 'a run of text');
-    if (end - start > LONG_TEXT) this.#hide(start, end);
-    if (this.#open.length === 0) {
+    if (end - start > LONG_TEXT) hide(start, end);
+    if (open.length === 0) {
       const at = skipSpace(text, start);
       if (at >= end) return;
-      const [root] = this.#tags;
       if (root === undefined) fail(text, at, expected('an element', text, at));
       fail(text, at, xmlSyntax.textAfterRoot({ root: brief(root.name), found: describe(text, at) }));
     }
@@ -121,14 +115,12 @@ class Guard {
     if (sectionEnd !== -1) fail(text, start + sectionEnd, xmlSyntax.sectionEnd());
   }
 
-  #readElement(start: number): number {
-    const text = this.#text;
-    const open = this.#open;
-    const tags = this.#tags;
+  function readElement(start: number): number {
     const tag = readStartTag(text, start);
-    if (open.length === 0 && tags[0] !== undefined) {
-      fail(text, start, xmlSyntax.secondRoot({ element: brief(tag.name), root: brief(tags[0].name) }));
+    if (open.length === 0 && root !== undefined) {
+      fail(text, start, xmlSyntax.secondRoot({ element: brief(tag.name), root: brief(root.name) }));
     }
+    root ??= tag;
     if (open.length >= MAX_DEPTH) fail(text, start, xmlSyntax.tooDeep({ depth: MAX_DEPTH }));
     if (tags.length >= MAX_ELEMENTS) fail(text, start, xmlTooLarge.elements({ limit: MAX_ELEMENTS }));
     checkLength(text, start, tag.end, MAX_PIECE_BYTES, 'a tag');
@@ -137,14 +129,13 @@ class Guard {
     return tag.end;
   }
 
-  #readEndTag(start: number): number {
-    const text = this.#text;
+  function readEndTag(start: number): number {
     const name = readName(text, start + 2);
-    const element = this.#open.pop();
+    const element = open.pop();
     if (element === undefined) fail(text, start, xmlSyntax.strayEndTag({ element: brief(name) }));
     if (name !== element.name) {
       const found = name === '' ? describe(text, start + 2) : `${brief(name)}>`;
-      fail(text, start, xmlSyntax.expected({ expected: this.#closing(element), found: `</${found}` }));
+      fail(text, start, xmlSyntax.expected({ expected: closing(element), found: `</${found}` }));
     }
     const close = skipSpace(text, start + 2 + name.length);
     if (text.charCodeAt(close) !== 0x3e /* > */) {
@@ -155,8 +146,7 @@ class Guard {
   }
 
   /** Reads a comment or a CDATA section. */
-  #readBang(start: number): number {
-    const text = this.#text;
+  function readBang(start: number): number {
     if (text.startsWith('<!--', start)) {
       const dashes = text.indexOf('--', start + 4);
       if (dashes === -1) fail(text, start, xmlSyntax.unclosed({ what: 'the comment', end: '-->' }));
@@ -166,7 +156,7 @@ class Guard {
     }
     if (/^<!doctype/i.test(text.slice(start, start + 9))) fail(text, start, xmlDoctype());
     if (text.startsWith('<![CDATA[', start)) {
-      if (this.#open.length === 0) fail(text, start, xmlSyntax.sectionOutside());
+      if (open.length === 0) fail(text, start, xmlSyntax.sectionOutside());
       const end = text.indexOf(']]>', start + 9);
       if (end === -1) fail(text, start, xmlSyntax.unclosed({ what: 'the CDATA section', end: ']]>' }));
       checkLength(text, start + 9, end, MAX_PIECE_BYTES, 'a CDATA section');
@@ -175,11 +165,10 @@ class Guard {
     fail(text, start, xmlSyntax.expectedBang());
   }
 
-  #readInstruction(start: number): number {
-    const text = this.#text;
+  function readInstruction(start: number): number {
     const target = readName(text, start + 2);
     const targetEnd = start + 2 + target.length;
-    if (target === 'xml' && start === contentStart(text)) return this.#readDeclaration(start);
+    if (target === 'xml' && start === contentStart(text)) return readDeclaration(start);
     if (target.toLowerCase() === 'xml') fail(text, start, xmlSyntax.lateDeclaration({ target }));
     if (target === '') {
       fail(text, start, expected('the name of a processing instruction after <?', text, targetEnd));
@@ -192,7 +181,7 @@ class Guard {
     }
     checkLength(text, targetEnd, end, MAX_PIECE_BYTES, 'a processing instruction');
     // fast-xml-parser treats an unpaired quote in an instruction as the start of a value.
-    this.#hide(start, end + 2);
+    hide(start, end + 2);
     return end + 2;
   }
 
@@ -200,14 +189,14 @@ class Guard {
    * Hides a range of content from fast-xml-parser: writes a comment of the same length, or spaces if the range is too short
    * for one.
    */
-  #hide(start: number, end: number): void {
+  function hide(start: number, end: number): void {
     const length = end - start;
     const hidden = length < 7 ? ' '.repeat(length) : `<!--${' '.repeat(length - 7)}-->`;
-    this.#readable += this.#text.slice(this.#readableEnd, start) + hidden;
-    this.#readableEnd = end;
+    readable += text.slice(readableEnd, start) + hidden;
+    readableEnd = end;
   }
 
-  #closing({ name, start }: StartTag): string {
-    return `</${brief(name)}> (opened at line ${new Lines(this.#text).location(start).line})`;
+  function closing({ name, start }: StartTag): string {
+    return `</${brief(name)}> (opened at line ${new Lines(text).location(start).line})`;
   }
 }

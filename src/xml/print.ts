@@ -1,7 +1,16 @@
 import { findIllegalCharacter, isName } from './characters.js';
-import type { NewElement } from './editor.js';
 
 export type Quote = "'" | '"';
+
+/** An element to write. Names are written as they are; values and text are given unescaped and are escaped when printed. */
+export interface NewElement {
+  readonly name: string;
+  readonly attributes?: readonly (readonly [name: string, value: string])[];
+  readonly children?: readonly NewElement[];
+  readonly text?: string;
+  /** The quote for its attributes and those of its descendants; replaces the quote that the document uses. */
+  readonly quote?: Quote;
+}
 
 /** The layout of printed elements: line ends and indentation. */
 export interface Lines {

@@ -18,8 +18,7 @@ import { revert } from '../../src/edit/undo/revert.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
-import type { NewElement } from '../../src/xml/editor.js';
-import { printElement } from '../../src/xml/print.js';
+import { type NewElement, printElement } from '../../src/xml/print.js';
 import { at, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
 import { complaint } from '../xml/libxml2.js';
 

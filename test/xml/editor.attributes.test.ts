@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
-import type { XmlEditor } from '../../src/xml/editor.js';
+import { XmlEditor } from '../../src/xml/editor.js';
 
 describe('an attribute', () => {
   it.each<[title: string, text: string, edits: (editor: XmlEditor, a: XmlElement) => void, result: string]>([
@@ -90,7 +90,7 @@ describe('an attribute', () => {
     ],
   ])('%s', (_, text, edits, result) => {
     const document = parseXml(text);
-    const editor = document.edit();
+    const editor = new XmlEditor(document);
     edits(editor, document.root);
     expect(editor.toString()).toBe(result);
     if (result === text) expect(editor.textEdits()).toEqual([]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
-import type { NewElement, XmlEditor } from '../../src/xml/editor.js';
+import { XmlEditor } from '../../src/xml/editor.js';
+import type { NewElement } from '../../src/xml/print.js';
 
 const PORT: NewElement = {
   name: 'controller',
@@ -12,7 +13,7 @@ const NEW: NewElement = { name: 'new' };
 /** Returns the text after edits; `find` returns the first element of a name. */
 function edited(text: string, edits: (editor: XmlEditor, find: (name: string) => XmlElement) => void): string {
   const document = parseXml(text);
-  const editor = document.edit();
+  const editor = new XmlEditor(document);
   edits(editor, (name) => {
     const found = search(document.root, name);
     if (found === undefined) throw new Error(`no <${name}>`);
@@ -199,7 +200,7 @@ describe('a removed element', () => {
 describe('an editor', () => {
   it('does not edit the text if no value changes', () => {
     const document = parseXml("<a b='1'><c/></a>");
-    const editor = document.edit();
+    const editor = new XmlEditor(document);
     editor.setAttribute(document.root, 'b', '2');
     expect(editor.textEdits()).toHaveLength(1);
     editor.setAttribute(document.root, 'b', '1');
@@ -209,7 +210,7 @@ describe('an editor', () => {
 
   it('accepts further edits after its text was read', () => {
     const document = parseXml('<a/>');
-    const editor = document.edit();
+    const editor = new XmlEditor(document);
     editor.append(document.root, { name: 'b' });
     expect(editor.toString()).toBe('<a><b/></a>');
     editor.append(document.root, { name: 'c' });
@@ -248,7 +249,7 @@ describe('an editor', () => {
   ])('refuses %s', (_, edits, message) => {
     const document = parseXml('<a/>');
     expect(() => {
-      const editor = document.edit();
+      const editor = new XmlEditor(document);
       edits(editor, document.root);
       editor.toString();
     }).toThrow(message);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parseXml, type XmlElement } from '../../src/xml/document.js';
-import type { NewElement, XmlEditor } from '../../src/xml/editor.js';
+import { parseEdited, parseXml, type XmlElement } from '../../src/xml/document.js';
+import { XmlEditor } from '../../src/xml/editor.js';
+import type { NewElement } from '../../src/xml/print.js';
 import { canonical, complaint } from './libxml2.js';
 import { elementsOf, type Model, type ModelElement, type ModelNode, print, tidyModels, wildModels } from './model.js';
 
@@ -195,6 +196,17 @@ function elementsIn(element: XmlElement): XmlElement[] {
   return [element, ...element.children.flatMap(elementsIn)];
 }
 
+/** Everything that an element says, with its offsets. */
+function content(element: XmlElement): object {
+  const { parent: _, children, ...own } = element;
+  return { ...own, text: element.text, children: children.map(content) };
+}
+
+/** The elements below this one that have another parent than the element that lists them. */
+function parents(element: XmlElement): XmlElement[] {
+  return element.children.flatMap((child) => [...(child.parent === element ? [] : [child]), ...parents(child)]);
+}
+
 it.each([
   ['laid out in lines', tidyModels],
   ['with white space at random positions', wildModels],
@@ -203,7 +215,7 @@ it.each([
     fc.property(models, fc.array(edit, { minLength: 1, maxLength: 6 }), (model, edits) => {
       const text = print(model);
       const document = parseXml(text);
-      const editor = document.edit();
+      const editor = new XmlEditor(document);
       const elements = elementsIn(document.root);
       const edited = new EditedModel(model);
       for (const one of edits) if (ask(editor, elements, one)) edited.apply(one);
@@ -213,7 +225,11 @@ it.each([
       if (!edits.some(({ kind }) => kind === 'remove' || kind === 'replace'))
         expect(comments(result)).toEqual(comments(text));
       // The edited text can be parsed and edited again.
-      expect(parseXml(result).edit().toString()).toBe(result);
+      expect(new XmlEditor(parseXml(result)).toString()).toBe(result);
+      const again = parseEdited(document, editor.textEdits());
+      expect(again.text).toBe(result);
+      expect(content(again.root)).toEqual(content(parseXml(result).root));
+      expect(parents(again.root)).toEqual([]);
     }),
     { numRuns: 1500 },
   );
@@ -231,7 +247,7 @@ it('an insertion changes no existing line in a document laid out in lines', { ti
       fc.pre(startsLine && !/\S/.test(reference.parent?.text ?? ''));
       // Only comments stay with the element before them.
       fc.pre(/^(?:[ \t]*<!--[^-]*-->)*[ \t]*(?:\r?\n|$)/.test(text.slice(reference.end)));
-      const editor = document.edit();
+      const editor = new XmlEditor(document);
       if (before) editor.insertBefore(reference, added);
       else editor.insertAfter(reference, added);
       const remaining = editor.toString().split('\n');

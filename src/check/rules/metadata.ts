@@ -21,7 +21,7 @@ function staleEntries(domain: Domain, { changed, added }: Meaning, location: Loc
     const subject = subjects.get(what);
     if (!subject) return [metadataStale.gone({ what, location })];
     const edited = changesOf(change).filter(
-      ([key, , after]) => subject.properties.find((p) => p.name === key)?.value !== after,
+      ([key, , after]) => subject.properties.find((p) => p.name === key)?.read(subject) !== after,
     );
     return edited.map(([property]) => metadataStale.edited({ property, what, location }));
   });

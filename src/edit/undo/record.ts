@@ -8,7 +8,7 @@ import type { Changed, DomainRecord } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
 import type { ManagedDevices } from '../../plan/orphaned.js';
 import type { XmlElement } from '../../xml/document.js';
-import type { NewElement } from '../../xml/editor.js';
+import type { NewElement } from '../../xml/print.js';
 
 /** The namespace of the record in a domain's `<metadata>`. */
 export const NAMESPACE = 'urn:vsmmu:domain:1';

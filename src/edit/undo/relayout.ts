@@ -31,6 +31,5 @@ export function withoutExpanderBuses(domain: Domain): Cleared {
   const controllers = formatNodeset(byHand.map((c) => c.index));
   const options = { anyAlias: true, relayout: true };
   const cleared = restore(original, { changed: [], added: { controllers }, removed: [] }, options);
-  const xml = applyWithRecord(original, cleared.editor);
-  return { domain: parseDomain(xml), diagnostics: [...diagnostics, ...cleared.diagnostics] };
+  return { domain: applyWithRecord(original, cleared.editor), diagnostics: [...diagnostics, ...cleared.diagnostics] };
 }

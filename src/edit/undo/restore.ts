@@ -1,21 +1,19 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { metadataInvalid } from '../../diagnostics/record.js';
-import type { Place } from '../../domain/address.js';
 import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import type { Returning } from '../../plan/undo/addresses.js';
 import { planUndo, type UndoPlan } from '../../plan/undo/undo.js';
-import type { XmlElement } from '../../xml/document.js';
-import type { NewElement, XmlEditor } from '../../xml/editor.js';
-import { printElement } from '../../xml/print.js';
+import { XmlEditor } from '../../xml/editor.js';
+import { type NewElement, printElement } from '../../xml/print.js';
 import { insert, pciePort, removeElement } from '../elements.js';
 import { removeCells } from '../numa.js';
 import { removeReserve } from '../overrides.js';
-import { formatPlace, NONE, type Property, parsePlace, type Subject, subjectsOf } from '../properties.js';
+import { ADDRESS, formatPlace, NONE, type Property, parsePlace, type Subject, subjectsOf } from '../properties.js';
 import { isBareRoot, isGroupMember, isManagedCell, isRestorable } from './managed.js';
-import { asNew, changesOf, listed, type Meaning, NAMESPACE, subjectName } from './record.js';
+import { asNew, changesOf, listed, type Meaning, readRecord, subjectName } from './record.js';
 
 /** The edits of an undo, with diagnostics. */
 export interface Restored {
@@ -34,9 +32,9 @@ export interface RestoreOptions {
 
 /** A recorded change whose value is still as vsmmu left it. */
 interface Change {
-  readonly before: string;
+  readonly subject: Subject;
   readonly property: Property;
-  readonly element: XmlElement;
+  readonly before: string;
 }
 
 /**
@@ -50,6 +48,7 @@ export function restore(
 ): Restored {
   const subjects = subjectsOf(domain);
   const changes = changesAsLeft(subjects, changed);
+  const addresses = changes.filter(({ property }) => property === ADDRESS);
   const controllers = listed(added.controllers);
   const returning = readReturning(removed);
   const plan = planUndo(domain, {
@@ -61,38 +60,34 @@ export function restore(
         (anyAlias || alias === undefined || isOurAlias(alias)),
     ),
     iommus: listed(added.iommus),
-    former: new Map(
-      changes.flatMap(({ element, property, before }): [XmlElement, Place | undefined][] =>
-        property.name === 'address' ? [[element, parsePlace(before)]] : [],
-      ),
-    ),
+    former: new Map(addresses.map(({ subject, before }) => [subject.element, parsePlace(before)])),
     returning: returning ?? { controllers: [], iommus: [] },
     relayout,
   });
-  const ignored = metadataInvalid.unmanagedElements();
 
-  const editor = domain.document.edit();
+  const editor = new XmlEditor(domain.document);
   removeDevices(editor, domain, plan, new Set(added.hostdevs?.split(' ')));
   const root = domain.controllers.find((c) => c.index === ROOT_BUS)?.element;
   const hadHole = changes.every(({ property, before }) => property.name !== 'pcihole64' || before !== NONE);
   const isOwnRoot = root && controllers.has(ROOT_BUS) && isBareRoot(root) && !(hadHole && root.children.length > 0);
   if (isOwnRoot) removeElement(editor, root);
   const cellsLeft = removeAddedCells(editor, domain, listed(added.cells), added.elements ?? '');
-  const addresses = new Map(subjects.map(({ element, properties }) => [element, properties.find(isAddress)]));
-  for (const { occupant, to } of plan.moves) addresses.get(occupant.element)?.write(editor, formatPlace(to));
+  const moves = new Map(plan.moves.map(({ occupant, to }) => [occupant, formatPlace(to)]));
   const leaving = new Set([...plan.leaving].map(({ element }) => element));
-  // Remove the namespace last: only then is it known whether anything uses it.
-  const values = changes.filter(({ element, property }) => !isAddress(property) && !leaving.has(element));
-  for (const { property, before } of values.sort((a, b) => Number(isNamespace(a)) - Number(isNamespace(b)))) {
-    property.write(editor, before);
+  for (const subject of subjects) {
+    const place = subject.occupant && moves.get(subject.occupant);
+    if (place !== undefined) ADDRESS.write(subject, editor, place);
   }
-  removeRecord(editor, domain.document.root.child('metadata'));
+  // Remove the namespace last: only then is it known whether anything uses it.
+  const isNamespace = ({ property }: Change) => Number(property.name === 'namespace');
+  for (const { subject, property, before } of changes.sort((a, b) => isNamespace(a) - isNamespace(b))) {
+    if (property !== ADDRESS && !leaving.has(subject.element)) property.write(subject, editor, before);
+  }
+  removeRecord(editor, domain);
   putBack(editor, domain, plan);
-  return { editor, diagnostics: returning ? plan.diagnostics : [...plan.diagnostics, ignored], cellsLeft };
+  const ignored = returning ? [] : [metadataInvalid.unmanagedElements()];
+  return { editor, diagnostics: [...plan.diagnostics, ...ignored], cellsLeft };
 }
-
-const isAddress = ({ name }: Property) => name === 'address';
-const isNamespace = ({ property }: Change) => property.name === 'namespace';
 
 function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']): Change[] {
   const byName = new Map(subjects.map((subject) => [subject.name, subject]));
@@ -101,8 +96,8 @@ function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']
     return changesOf(change).flatMap(([name, before, after]) => {
       const property = subject?.properties.find((each) => each.name === name);
       // libvirt may have given an address to a device that was left without one.
-      const isAsLeft = property?.value === after || (name === 'address' && after === NONE);
-      return subject && property && isAsLeft ? [{ before, property, element: subject.element }] : [];
+      const isAsLeft = subject && (property?.read(subject) === after || (property === ADDRESS && after === NONE));
+      return property && isAsLeft ? [{ subject, property, before }] : [];
     });
   });
 }
@@ -160,10 +155,11 @@ function removeAddedCells(
   return cells.flatMap(({ id }) => (added.has(id) && !gone.has(id) ? [id] : []));
 }
 
-function removeRecord(editor: XmlEditor, metadata: XmlElement | undefined): void {
-  const records = metadata?.children.filter((e) => e.namespace === NAMESPACE) ?? [];
-  for (const element of records) editor.remove(element);
-  if (metadata && records.length > 0) editor.whenEmpty(metadata, 'remove');
+function removeRecord(editor: XmlEditor, domain: Domain): void {
+  for (const element of readRecord(domain).elements) {
+    editor.remove(element);
+    if (element.parent) editor.whenEmpty(element.parent, 'remove');
+  }
 }
 
 /** Adds ports, and restores controllers and SMMUs, where libvirt 12.8 prints them. */

@@ -1,14 +1,24 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
-import { RefusedError } from '../../diagnostics/errors.js';
-import { revertNothing, revertUnrecorded } from '../../diagnostics/record.js';
+import { InputError, RefusedError } from '../../diagnostics/errors.js';
+import {
+  metadataInvalid,
+  revertIncomplete,
+  revertNothing,
+  revertUnrecorded,
+  unmanagedChange,
+} from '../../diagnostics/record.js';
 import { isOurAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
-import type { Domain } from '../../domain/domain.js';
+import { type Domain, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { PciTree } from '../../domain/pci-tree.js';
+import type { XmlElement } from '../../xml/document.js';
+import { applyEdits, type TextEdit } from '../../xml/text-edits.js';
 import { NONE } from '../properties.js';
-import { type Meaning, readRecord } from './record.js';
-import { undo } from './undo.js';
+import { type Alignment, alignmentOf, compose } from './alignment.js';
+import { unmanagedDifference } from './managed.js';
+import { digestOf, readRecord, type UndoRecord, withoutRecord } from './record.js';
+import { restore } from './restore.js';
 
 /** Options for `revert`. */
 export interface RevertOptions {
@@ -31,23 +41,26 @@ export interface Reverted {
  */
 export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   const { elements, record, diagnostics } = readRecord(domain);
-  const [element] = elements;
   const unrecorded = record ? [] : expanderBuses(domain);
-  if (!element && unrecorded.length === 0) {
+  if (elements.length === 0 && unrecorded.length === 0) {
     return { xml: domain.document.text, diagnostics: [revertNothing()], left: [] };
   }
   if (unrecorded[0] && !options.force) {
     const { location } = unrecorded[0];
     throw new RefusedError([...diagnostics, revertUnrecorded({ why: diagnostics[0]?.message, location })]);
   }
-  const undone = record
-    ? undo(domain, record, element)
-    : undo(domain, recovered(domain, unrecorded), undefined, FORCED);
-  const { text } = undone.domain.document;
-  return { xml: text, diagnostics: [...diagnostics, ...undone.diagnostics], left: undone.left };
+  const undone = undo(domain, record ?? recovered(domain, unrecorded), record && elements[0]);
+  const { cellsLeft } = undone;
+  const controllers = undone.domain.controllers.filter((c) => isOurAlias(c.alias)).map((c) => c.index);
+  return {
+    xml: undone.domain.document.text,
+    diagnostics: [...diagnostics, ...undone.diagnostics],
+    left: [
+      ...(controllers.length > 0 ? [revertIncomplete.controllers({ indexes: formatNodeset(controllers) })] : []),
+      ...(cellsLeft.length > 0 ? [revertIncomplete.cells({ cells: formatNodeset(cellsLeft) })] : []),
+    ],
+  };
 }
-
-const FORCED = { anyAlias: true };
 
 /** Returns the controllers of vSMMUs: those with vsmmu's aliases, and accelerated expander buses with their ports. */
 export function expanderBuses(domain: Domain): PciController[] {
@@ -62,7 +75,7 @@ export function expanderBuses(domain: Domain): PciController[] {
  * Reconstructs a lost record as far as aliases allow: the controllers, and `iommufd` of devices behind vsmmu's expander buses
  * whose `<driver>` has no other attribute. Such a device also works without it.
  */
-function recovered(domain: Domain, controllers: readonly PciController[]): Meaning {
+function recovered(domain: Domain, controllers: readonly PciController[]): UndoRecord {
   const tree = new PciTree(domain);
   const placed = domain.hostDevices.filter(({ address, element }) => {
     const driver = element.child('driver');
@@ -72,6 +85,63 @@ function recovered(domain: Domain, controllers: readonly PciController[]): Meani
   return {
     changed: placed.map(({ bdf }) => ({ device: bdf, iommufd: `${NONE} to yes` })),
     added: { controllers: formatNodeset(controllers.map((c) => c.index)) },
-    removed: [],
+    ...{ removed: [], text: [], digest: '', former: '' },
   };
+}
+
+/** A domain after an undo, with diagnostics. */
+export interface Undone {
+  readonly domain: Domain;
+  /** Aligns the text before the undo with the text after it. */
+  readonly alignment: Alignment;
+  readonly diagnostics: readonly Diagnostic[];
+  /** NUMA cells that vsmmu added and that stay. */
+  readonly cellsLeft: readonly number[];
+}
+
+/**
+ * Undoes the changes in a record by structure, and applies its text edits if the domain was not edited since.
+ * @param element the element of the record; undefined for a reconstructed record
+ * @throws RefusedError `metadata-invalid` if the undo would change something that vsmmu does not manage
+ */
+export function undo(domain: Domain, record: UndoRecord, element: XmlElement | undefined): Undone {
+  const { text } = domain.document;
+  const { editor, diagnostics, cellsLeft } = restore(domain, record, { anyAlias: element === undefined });
+  const edits = editor.textEdits();
+  const restored = applyEdits(text, edits);
+  const alignment = alignmentOf(edits, text.length);
+  const spelling = element && spellingOf(record, withoutRecord(text, element));
+  const former = spelling && applyEdits(restored, spelling);
+  const isFormer = former !== undefined && digestOf(former) === record.former;
+  const exact = isFormer ? readUndone(former, domain) : undefined;
+  const result = typeof exact === 'object' ? exact : readUndone(restored, domain);
+  if (typeof result === 'string') {
+    throw new RefusedError(metadataInvalid.unusable({ why: result, severity: 'error' }));
+  }
+  const left = cellsLeft.filter((id) => result.numa.cells.some((cell) => cell.id === id));
+  if (spelling && result === exact) {
+    const whole = compose(alignment, alignmentOf(spelling, restored.length));
+    return { domain: result, alignment: whole, diagnostics: [], cellsLeft: left };
+  }
+  const distrust = typeof exact === 'string' ? [metadataInvalid.formerUnusable({ why: exact })] : [];
+  return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], cellsLeft: left };
+}
+
+/** Reads the result of an undo; returns the reason, in words, if the result must not be used. */
+function readUndone(text: string, before: Domain): Domain | string {
+  try {
+    const result = parseDomain(text);
+    const other = unmanagedDifference(before.document, result.document);
+    return other === undefined ? result : unmanagedChange(other);
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
+}
+
+/** Returns the edits that restore the spelling of the former text; undefined if the domain was edited since. */
+function spellingOf({ digest, text }: UndoRecord, edited: string): TextEdit[] | undefined {
+  if (digestOf(edited) !== digest) return undefined;
+  const edits = text.map(({ at, cut, put = '' }) => ({ start: Number(at), end: Number(at) + Number(cut), text: put }));
+  return edits.every(({ start }, i) => start >= (edits[i - 1]?.end ?? 0)) ? edits : undefined;
 }
