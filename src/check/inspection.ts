@@ -100,6 +100,5 @@ function ownerOf(devices: readonly HostDevice[], alias: string | undefined, host
   const smmus = devices.flatMap(({ bdf }) => host.device(bdf)?.smmu ?? []);
   const named = smmuOfAlias(alias, host.smmus);
   if (named !== undefined && smmus.includes(named)) return named;
-  const count = (name: string) => smmus.filter((smmu) => smmu === name).length;
-  return smmus.toSorted((a, b) => count(b) - count(a))[0];
+  return host.smmuOfMost(devices);
 }

@@ -2,7 +2,6 @@ import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/addre
 import { groupMemberAlias } from '../domain/alias.js';
 import { dialectValue, spellingOf, VSMMU_ATTRIBUTES, type VsmmuDialect } from '../domain/vsmmu-attributes.js';
 import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
-import type { Attachment } from '../plan/attach.js';
 import type { XmlElement } from '../xml/document.js';
 import type { XmlEditor } from '../xml/editor.js';
 import type { NewElement } from '../xml/print.js';
@@ -44,6 +43,14 @@ export function pciePort({ controllerIndex, model, chassis, alias, address, mult
     ...aliasElements(alias),
     addressElement(address, multifunction),
   ]);
+}
+
+/** Where a device can be attached in a running guest. */
+export interface Attachment {
+  readonly bdf: Bdf;
+  readonly address: GuestAddress;
+  /** Whether its `<driver>` must request iommufd; false if the domain enables iommufd for all devices. */
+  readonly iommufd: boolean;
 }
 
 /** Returns a host device to attach: `<hostdev>` for `virsh attach-device`. */

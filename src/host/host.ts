@@ -54,6 +54,13 @@ export class Host {
     return this.#smmus.get(name);
   }
 
+  /** Returns the SMMU of most of these devices; of several, the one with the lowest address. */
+  smmuOfMost(devices: readonly { readonly bdf: Bdf }[]): string | undefined {
+    const bySmmu = groupBy(devices, ({ bdf }) => this.device(bdf)?.smmu ?? null);
+    const most = Math.max(...[...bySmmu.values()].map((members) => members.length));
+    return this.smmus.find(({ name }) => bySmmu.get(name)?.length === most)?.name;
+  }
+
   /** Returns the endpoints behind an SMMU, sorted by address. */
   endpointsBehind(smmu: string): readonly PciDevice[] {
     return this.endpoints.filter((device) => device.smmu === smmu);

@@ -39,20 +39,17 @@ export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly D
 
 /** Returns an error for each reason why a target cannot accelerate a vSMMU, with what to install. */
 export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
-  const found: Diagnostic[] = [];
-  if (!libvirt.vsmmu.has('accel')) {
-    found.push(targetWithoutAcceleration.libvirtAccel({ libvirt: libvirt.name, since: infoOf('accel').since.libvirt }));
-  } else if (!libvirt.deviceIommufd) {
-    const since = LIBVIRT_SINCE.deviceIommufd;
-    found.push(targetWithoutAcceleration.libvirtIommufd({ libvirt: libvirt.name, since }));
-  }
-  if (policy.iommufd === 'domain' && !libvirt.domainIommufd) {
-    found.push(targetWithoutAcceleration.libvirtDomainIommufd({ libvirt: libvirt.name }));
-  }
-  if (!qemu.vsmmu.has('accel')) {
-    found.push(targetWithoutAcceleration.qemuAccel({ qemu: qemu.name, since: infoOf('accel').since.qemu }));
-  }
-  return found;
+  const { libvirtAccel, libvirtIommufd, libvirtDomainIommufd, qemuAccel } = targetWithoutAcceleration;
+  const { since } = infoOf('accel');
+  const name = libvirt.name;
+  const lacksAccel = !libvirt.vsmmu.has('accel');
+  const lacksIommufd = !lacksAccel && !libvirt.deviceIommufd;
+  return [
+    ...(lacksAccel ? [libvirtAccel({ libvirt: name, since: since.libvirt })] : []),
+    ...(lacksIommufd ? [libvirtIommufd({ libvirt: name, since: LIBVIRT_SINCE.deviceIommufd })] : []),
+    ...(policy.iommufd === 'domain' && !libvirt.domainIommufd ? [libvirtDomainIommufd({ libvirt: name })] : []),
+    ...(qemu.vsmmu.has('accel') ? [] : [qemuAccel({ qemu: qemu.name, since: since.qemu })]),
+  ];
 }
 
 /** The names of the QEMU devices that vsmmu plans. */

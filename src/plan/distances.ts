@@ -1,7 +1,8 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { numaDistanceMissing, numaNodeShared, numaNodeUnknown } from '../diagnostics/numa.js';
-import type { CellId, GuestCell, HostNode } from '../domain/numa.js';
+import type { CellId, HostNode } from '../domain/numa.js';
 import type { Distance } from '../generated/plan.js';
+import { groupBy } from '../group-by.js';
 import type { Host } from '../host/host.js';
 import type { Initiators } from './initiators.js';
 import type { CellMap } from './numa.js';
@@ -24,19 +25,15 @@ export interface Distances {
  */
 export function projectDistances(map: CellMap, { added, hostNodes }: Initiators, host: Host): Distances {
   if (added.length === 0) return { added: [], diagnostics: [] };
-  const diagnostics: Diagnostic[] = [];
   const nodes = new Map<CellId, HostNode>([...map.hostNodes, ...hostNodes]);
-  const cells: Pick<GuestCell, 'id' | 'distances'>[] = [
-    ...map.cells,
-    ...added.map(({ cell }) => ({ id: cell, distances: new Map() })),
+  const unknown = map.cells.filter(({ id, memory }) => memory > 0 && !nodes.has(id));
+  const diagnostics = [
+    ...unknown.map(({ id, location }) => numaNodeUnknown({ cell: id, location })),
+    ...sharedNodes(nodes, map),
   ];
-  for (const { id, memory, location } of map.cells) {
-    if (memory === 0 || nodes.has(id)) continue;
-    diagnostics.push(numaNodeUnknown({ cell: id, location }));
-  }
-  diagnostics.push(...sharedNodes(nodes, map));
   if (diagnostics.length > 0) return { added: [], diagnostics };
 
+  const cells = [...map.cells, ...added.map(({ cell }) => ({ id: cell, distances: new Map<CellId, number>() }))];
   const distances: Distance[] = [];
   const missing: { from: HostNode; to: HostNode; cell: CellId; sibling: CellId }[] = [];
   for (const { id: cell, distances: given } of cells) {
@@ -55,21 +52,17 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
     }
   }
   const [first] = missing;
-  if (first === undefined) return { added: distances, diagnostics };
+  if (first === undefined) return { added: distances, diagnostics: [] };
   return { added: [], diagnostics: [numaDistanceMissing({ ...first, more: missing.length - 1 })] };
 }
 
 /** Reports cells that stand for the same host node, because the distances of that node are then ambiguous. */
 function sharedNodes(nodes: ReadonlyMap<CellId, HostNode>, { cells }: CellMap): Diagnostic[] {
-  const first = new Map<HostNode, CellId>();
-  const diagnostics: Diagnostic[] = [];
-  for (const [cell, node] of [...nodes].sort(([a], [b]) => a - b)) {
-    const other = first.get(node);
-    if (other === undefined) first.set(node, cell);
-    else {
-      const location = cells.find(({ id }) => id === cell)?.location;
-      diagnostics.push(numaNodeShared({ first: other, second: cell, node, location }));
-    }
-  }
-  return diagnostics;
+  const sorted = [...nodes].sort(([a], [b]) => a - b);
+  return [...groupBy(sorted, ([, node]) => node)].flatMap(([node, [first, ...others]]) =>
+    others.flatMap(([second]) => {
+      const location = cells.find(({ id }) => id === second)?.location;
+      return first ? [numaNodeShared({ first: first[0], second, node, location })] : [];
+    }),
+  );
 }

@@ -12,7 +12,7 @@ import type { Host } from '../host/host.js';
 import { roomAbove } from './bus-numbers.js';
 import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
 import type { PlanContext } from './stage.js';
-import { type ExpanderBusValues, missingValues, vsmmuValues } from './vsmmu.js';
+import { planVsmmu } from './vsmmu.js';
 
 /** The expander buses of a domain, by controller index, and the `<iommu>` of `pcie.0`. */
 export interface CurrentTopology {
@@ -33,22 +33,12 @@ export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): 
     if (!iommu && (!named || emulated.length > 0)) continue;
     // Emulated devices may be behind an emulated SMMU; host devices may not.
     const isSoftware = iommu?.values.accel !== 'on' && emulated.length > 0;
-    const smmu = isSoftware ? undefined : (named ?? ownerOf(controller.index, domain, tree, host));
+    const behind = domain.hostDevices.filter((d) => d.address && tree.rootOf(d.address.bus) === controller.index);
+    const smmu = isSoftware ? undefined : (named ?? host.smmuOfMost(behind));
     expanderBuses.set(controller.index, { controller, iommu, smmu });
   }
   const diagnostics = conflicts.map(({ found }) => found);
   return { expanderBuses, rootIommu, diagnostics };
-}
-
-/** Returns the host SMMU of most devices behind an expander bus; of several, the one with the lowest address. */
-function ownerOf(bus: ControllerIndex, domain: Domain, tree: PciTree, host: Host): string | undefined {
-  const behind = (device: HostDevice) => device.address && tree.rootOf(device.address.bus) === bus;
-  const smmus = domain.hostDevices.filter(behind).flatMap((d) => host.device(d.bdf)?.smmu ?? []);
-  const count = (name: string) => smmus.filter((smmu) => smmu === name).length;
-  return host.smmus
-    .map((smmu) => smmu.name)
-    .filter((name) => smmus.includes(name))
-    .sort((a, b) => count(b) - count(a))[0];
 }
 
 /** An expander bus before numbers are assigned: its SMMU, its present devices and the devices that join it. */
@@ -62,10 +52,14 @@ export interface ExpanderBusRequest {
   readonly inPlace: readonly HostDevice[];
   /** Slots of devices that need one port each. */
   readonly joining: readonly SlotMove[];
+  /** All devices that will be behind it. */
+  readonly devices: readonly HostDevice[];
   /** How many new ports it has bus numbers and slots for. */
   readonly room: number;
   /** The values of its vSMMU; undefined if it gets none. */
   readonly vsmmu: VsmmuValues | undefined;
+  /** The diagnostics of these values. */
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** The expander buses that a domain will have. */
@@ -81,7 +75,7 @@ export interface ExpanderBusRequests {
 }
 
 /** A request without its vSMMU. */
-type Draft = Omit<ExpanderBusRequest, 'vsmmu'>;
+type Draft = Omit<ExpanderBusRequest, 'devices' | 'vsmmu' | 'diagnostics'>;
 
 /** Slots of an expander bus, each for one root port. */
 const SLOTS = MAX_SLOT + 1;
@@ -111,8 +105,8 @@ export function requestExpanderBuses(
     // An expander bus without an alias for its SMMU belongs to no SMMU once its devices are gone.
     const named = drafts.find((draft) => isOurAlias(draft.existing?.controller.alias));
     const spare = policy.expanderBuses === 'all' && !hasDevice ? (named ?? newDraft(smmu, [])) : undefined;
-    const all = spare && !named ? [...drafts, spare] : drafts;
-    requests.push(...all.map((draft) => ({ ...draft, vsmmu: valuesOf(draft, draft === spare, context) })));
+    if (spare && !named) drafts.push(spare);
+    requests.push(...drafts.map((draft) => withVsmmu(draft, draft === spare, context)));
   }
   const requested = new Set(requests.map(({ existing }) => existing?.controller.index));
   const others = [...current.expanderBuses.values()].filter(
@@ -160,45 +154,31 @@ function fill(
     const full = drafts.at(-1);
     const further = newDraft(smmu, rest.splice(0, size));
     drafts.push(further);
-    if (full && !single) overflow.push(reportOverflow(further, full));
+    if (!full || single) continue;
+    const devices = devicesOf(further);
+    const { index } = full.existing?.controller ?? {};
+    const names = devices.map(({ bdf }) => bdf);
+    overflow.push(expanderBusFull({ devices: names, smmu, full: index, location: devices[0]?.location }));
   }
   return { drafts, overflow };
 }
 
-/** Reports the devices that get another expander bus because the others of their SMMU are full. */
-function reportOverflow(further: Draft, full: Draft): Diagnostic {
-  const devices = devicesOf(further);
-  return expanderBusFull({
-    devices: devices.map(({ bdf }) => bdf),
-    smmu: further.smmu,
-    full: full.existing?.controller.index,
-    location: devices[0]?.location,
-  });
-}
-
-/** Returns every device that will be behind an expander bus. */
-export function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
+function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
   return [...inPlace, ...joining.flatMap((move) => move.functions.map((f) => f.device))];
 }
 
 /**
- * Returns the values of an expander bus's vSMMU; undefined if it gets none. Without a device, an expander bus has a vSMMU only
- * if policy demands one, or if it has one already that lacks no value.
+ * Adds the vSMMU of an expander bus. Without a device, an expander bus has a vSMMU only if policy demands one, or if it has one
+ * already that lacks no value.
  */
-function valuesOf(draft: Draft, mandatory: boolean, context: PlanContext): VsmmuValues | undefined {
-  const values = vsmmuValues(valueRequest(draft, context));
-  const isActive =
-    mandatory ||
-    devicesOf(draft).length > 0 ||
-    (draft.existing?.iommu && missingValues(values, context.target).length === 0);
-  return isActive ? values : undefined;
-}
-
-/** Returns the input for the values of an expander bus's vSMMU. */
-export function valueRequest(draft: Draft, { host, policy, target }: PlanContext): ExpanderBusValues {
+function withVsmmu(draft: Draft, mandatory: boolean, { host, policy, target }: PlanContext): ExpanderBusRequest {
   const { smmu, existing } = draft;
-  const given = devicesOf(draft);
-  const devices = given.length > 0 ? given.flatMap(({ bdf }) => host.device(bdf) ?? []) : host.endpointsBehind(smmu);
+  const devices = devicesOf(draft);
+  const hasDevices = devices.length > 0;
+  const onHost = hasDevices ? devices.flatMap(({ bdf }) => host.device(bdf) ?? []) : host.endpointsBehind(smmu);
   const features = host.smmu(smmu)?.features;
-  return { smmu, devices, hasDevices: given.length > 0, policy, target, features, present: existing?.iommu };
+  const request = { smmu, devices: onHost, hasDevices, policy, target, features, present: existing?.iommu };
+  const { values, missing, diagnostics } = planVsmmu(request);
+  const isActive = mandatory || hasDevices || (existing?.iommu && missing.length === 0);
+  return { ...draft, devices, vsmmu: isActive ? values : undefined, diagnostics: isActive ? diagnostics : [] };
 }

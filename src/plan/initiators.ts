@@ -32,6 +32,8 @@ export interface Initiators {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+const NONE: Initiators = { added: [], nodesets: new Map(), hostNodes: new Map(), diagnostics: [] };
+
 /** Returns how many Generic Initiators the platform of a device provides for it. */
 function initiatorsOf(device: PciDevice | undefined, policy: Policy): number {
   if (policy.profile === 'none' || policy.initiators === 'none' || !device) return 0;
@@ -56,17 +58,17 @@ export function needsWholeHost(devices: readonly HostDevice[], host: Host, polic
 export function planInitiators(devices: readonly HostDevice[], host: Host, map: CellMap, policy: Policy): Initiators {
   const wanting = devices.filter(({ bdf }) => initiatorsOf(host.device(bdf), policy) > 0);
   const lacking = wanting.filter((device) => !hasItsCells(device, map));
-  const found: Correlation = lacking.length > 0 ? correlate(wanting, host, policy) : NOTHING_FOUND;
+  if (lacking.length === 0) return NONE;
+  const found = correlate(wanting, host, policy);
+  if (found.nodes.size === 0) return { ...NONE, diagnostics: found.diagnostics };
+  if (map.cells.length === 0) {
+    const devices = lacking.map(({ bdf }) => bdf);
+    return { ...NONE, diagnostics: [initiatorsLeftOut({ devices, location: lacking[0]?.location })] };
+  }
+
   const added: InitiatorCell[] = [];
   const nodesets = new Map<Bdf, string>();
   const hostNodes = new Map<CellId, HostNode>();
-  const result = { added, nodesets, hostNodes };
-  if (lacking.length === 0 || found.nodes.size === 0) return { ...result, diagnostics: found.diagnostics };
-  if (map.cells.length === 0) {
-    const devices = lacking.map(({ bdf }) => bdf);
-    return { ...result, diagnostics: [initiatorsLeftOut({ devices, location: lacking[0]?.location })] };
-  }
-
   for (const device of wanting.filter((each) => !lacking.includes(each))) {
     const cells = parseNodeset(device.nodeset ?? '') ?? [];
     const nodes = found.nodes.get(device.bdf) ?? [];
@@ -75,11 +77,8 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   }
   let next = Math.max(...map.cells.map((cell) => cell.id)) + 1;
   for (const { bdf } of lacking) {
-    const own = (found.nodes.get(bdf) ?? []).map((hostNode) => ({
-      cell: cellId(next++),
-      device: bdf,
-      hostNode,
-    }));
+    const nodes = found.nodes.get(bdf) ?? [];
+    const own = nodes.map((hostNode) => ({ cell: cellId(next++), device: bdf, hostNode }));
     for (const { cell, hostNode } of own) hostNodes.set(cell, hostNode);
     added.push(...own);
     nodesets.set(bdf, formatNodeset(own.map(({ cell }) => cell)));
@@ -87,7 +86,7 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   const diagnostics = [...found.diagnostics];
   if (next > MAX_CELLS) diagnostics.push(numaCellsExhausted({ needed: next, limit: MAX_CELLS }));
   else if (next > USUAL_NODES) diagnostics.push(numaCellsMany({ cells: next }));
-  return { ...result, diagnostics };
+  return { added, nodesets, hostNodes, diagnostics };
 }
 
 function hasItsCells({ nodeset }: HostDevice, { cells }: CellMap): boolean {
@@ -101,8 +100,6 @@ interface Correlation {
   readonly nodes: ReadonlyMap<Bdf, readonly HostNode[]>;
   readonly diagnostics: readonly Diagnostic[];
 }
-
-const NOTHING_FOUND: Correlation = { nodes: new Map(), diagnostics: [] };
 
 /** Finds the host nodes of each device: those that sysfs links to it or, if sysfs links none at all, by order. */
 function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {

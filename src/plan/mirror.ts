@@ -7,7 +7,7 @@ import type { PciTree } from '../domain/pci-tree.js';
 import { groupBy } from '../group-by.js';
 import type { Host } from '../host/host.js';
 import { type LocalKind, localKind } from '../host/locality.js';
-import { devicesOf, type ExpanderBusRequest } from './expander-buses.js';
+import type { ExpanderBusRequest } from './expander-buses.js';
 import type { SlotMove } from './slots.js';
 import type { PlanContext } from './stage.js';
 
@@ -128,23 +128,20 @@ export function unmirroredDiagnostics(
   buses: readonly BusPorts[],
   { host, tree, policy }: PlanContext,
 ): readonly Diagnostic[] {
-  const places = new Map<string, Map<HostDevice, unknown>>();
-  const note = (device: HostDevice, location: unknown) => {
-    const above = switchAboveOnHost(device.bdf, host);
+  const moved = ({ functions }: SlotMove, below: unknown) => functions.map(({ device }) => ({ device, below }));
+  const placed = buses.flatMap(({ request, assignment: { singles, switches } }) => [
+    ...request.inPlace.map((device) => ({ device, below: switchAbove(device, tree) ?? device.address?.bus })),
+    ...singles.flatMap((move) => moved(move, move)),
+    ...switches.flatMap(({ upstream, moves, host }) => moves.flatMap((move) => moved(move, upstream ?? host))),
+  ]);
+  const bySwitch = groupBy(placed, ({ device }) => {
     const matters = policy.mirrorSwitches || kindOf(device, host) !== undefined;
-    if (above !== undefined && matters) places.set(above, (places.get(above) ?? new Map()).set(device, location));
-  };
-  for (const { request, assignment } of buses) {
-    for (const device of request.inPlace) note(device, switchAbove(device, tree) ?? device.address?.bus);
-    for (const { functions } of request.joining) for (const { device } of functions) note(device, functions);
-    for (const { upstream, moves, host: mirrored } of assignment.switches) {
-      for (const { functions } of moves) for (const { device } of functions) note(device, upstream ?? mirrored);
-    }
-  }
-  const fixed = new Set(buses.flatMap(({ request }) => (request.existing ? devicesOf(request) : [])));
-  return [...places].flatMap(([above, located]) => {
-    const devices = [...located.keys()];
-    if (new Set(located.values()).size < 2) return [];
+    return (matters && switchAboveOnHost(device.bdf, host)) || null;
+  });
+  const fixed = new Set(buses.flatMap(({ request }) => (request.existing ? request.devices : [])));
+  return [...bySwitch].flatMap(([above, members]) => {
+    const devices = members.map(({ device }) => device);
+    if (new Set(members.map(({ below }) => below)).size < 2) return [];
     if (!policy.mirrorSwitches && !devices.some((device) => usesPeers(device, host))) return [];
     const options = [
       ...(policy.grouping === 'device' ? ['--grouping smmu'] : []),

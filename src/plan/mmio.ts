@@ -5,7 +5,7 @@ import type { ControllerIndex, GuestAddress } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { formatKib, type KiB, kib } from '../domain/size.js';
 import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
-import type { Bar, PciDevice } from '../generated/topology.js';
+import type { PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 import { isLargeBar, largeBarBytes } from '../host/bars.js';
 import type { Policy } from '../policy/policy.js';
@@ -65,9 +65,9 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
   const location = before && domain.document.location(before.element.start);
   // QEMU aligns the space to its own size, above RAM. So the upper half of the address space is the largest that fits.
   const limit = kib(2 ** (bits - 1) / 1024);
+  const tooLarge = (size: KiB) => ({ size: formatKib(size), bits, limit: formatKib(limit), location });
   if (expanderBuses.length > 0 && before && before.size > limit) {
-    const sizes = { size: formatKib(before.size), bits, limit: formatKib(limit) };
-    return { change: null, diagnostics: [pcihole64Exhausted.present({ ...sizes, location })] };
+    return { change: null, diagnostics: [pcihole64Exhausted.present(tooLarge(before.size))] };
   }
   const placed = devices.filter((device) => device.placed);
   if (neededKiB(placed, expanderBuses, policy) === 0) return none;
@@ -78,10 +78,7 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
   const present = before?.size ?? DEFAULT_HOLE;
   const size = powerOfTwoFrom(Math.max(needed, DEFAULT_HOLE, present));
   if (size === present) return none;
-  if (size > limit) {
-    const sizes = { size: formatKib(size), bits, limit: formatKib(limit) };
-    return { change: null, diagnostics: [pcihole64Exhausted.needed({ ...sizes, location })] };
-  }
+  if (size > limit) return { change: null, diagnostics: [pcihole64Exhausted.needed(tooLarge(size))] };
   const change: PciHoleChange = {
     before: before ? { text: before.text, unit: before.unit ?? null } : null,
     after: size,
@@ -115,7 +112,7 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     const spare = expanderBuses.find((expanderBus) => expanderBus.controllerIndex === root)?.ports ?? [];
     const kept = spare.filter((port) => port.devices.length === 0).map(({ reserve }) => reserve);
     const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
-    const stretches = [...ports(below), ...kept.map((size) => ({ size, alignment: size }))];
+    const stretches = [...ports(below), ...kept.map(aligned)];
     const packed = pack(stretches).size;
     const used = below.reduce((sum, { device }) => sum + largeBarBytes(device), 0);
     const keptBytes = kept.reduce((sum, size) => sum + size, 0);
@@ -141,7 +138,7 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
 function ports(devices: readonly GuestBars[]): Stretch[] {
   const byPort = groupBy(devices, ({ device, address }) => address?.bus ?? device.bdf);
   return [...byPort.values()].map((behind) =>
-    pack(behind.flatMap(({ device }) => device.bars.filter(isLargeBar).map(asStretch))),
+    pack(behind.flatMap(({ device }) => device.bars.filter(isLargeBar).map(({ size }) => aligned(size)))),
   );
 }
 
@@ -151,8 +148,8 @@ function pack(parts: readonly Stretch[]): Stretch {
   return { size: Math.ceil(sum / alignment) * alignment, alignment };
 }
 
-/** Returns the range of a BAR, which is aligned to its size. The size is a power of two. */
-function asStretch({ size }: Bar): Stretch {
+/** Returns a range that is aligned to its size: a BAR, or the reservation of a port. */
+function aligned(size: number): Stretch {
   return { size, alignment: size };
 }
 

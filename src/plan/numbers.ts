@@ -2,12 +2,11 @@ import { busNumbersExhausted, vsmmusExhausted } from '../diagnostics/expander-bu
 import { MAX_VSMMUS } from '../domain/iommu.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry, Plan } from '../generated/plan.js';
-import type { Policy } from '../policy/policy.js';
 import { type Budget, budget, overruns, portBudgets, type Saving } from './budgets.js';
 import { assignBusNumbers, BUS_NUMBERS, type Window, type WindowRequest } from './bus-numbers.js';
 import { type CurrentTopology, requestExpanderBuses } from './expander-buses.js';
 import { type ExpanderBusLayout, type PortDemand, type PortPlan, planPorts } from './ports.js';
-import { findSavings, mergeFunctions } from './savings.js';
+import { findSavings } from './savings.js';
 import type { PlanContext, StageResult } from './stage.js';
 
 /** An expander bus with its bus numbers. */
@@ -90,12 +89,11 @@ function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
 /** Returns what other policies would save, found by planning with each of them. */
 function savingsOf(context: PlanContext, demand: Demand): readonly Saving[] {
   const { slots, current } = demand;
-  return findSavings(context.policy, slots.moves, (policy: Policy, merge: boolean) => {
+  return findSavings(context.policy, slots.moves, (policy, moves) => {
     // Large default windows take all free numbers and would hide the savings.
     const busWindow = policy.busWindow === 'auto' ? 0 : policy.busWindow;
     const tried = { ...context, policy: { ...policy, busWindow } };
-    const moved = merge ? { ...slots, moves: mergeFunctions(slots.moves) } : slots;
-    const wanted = requestExpanderBuses(tried, current, moved);
-    return attempt(tried, { ...demand, ...wanted, slots: moved }, false).budgets;
+    const moved = { ...slots, moves };
+    return attempt(tried, { ...demand, ...requestExpanderBuses(tried, current, moved), slots: moved }, false).budgets;
   });
 }

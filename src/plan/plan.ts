@@ -16,7 +16,7 @@ import { decideBackends } from './iommufd.js';
 import { mapCells } from './numa.js';
 import { planNumbers } from './numbers.js';
 import { findOrphaned, type ManagedDevices } from './orphaned.js';
-import { expanderBusDiagnostics, planExpanderBuses, planPlatform } from './platform.js';
+import { cellOf, planExpanderBuses, planPlatform } from './platform.js';
 import { planRootIommu } from './root-iommu.js';
 import { partSlots } from './slots.js';
 import { type PlanContext, StageLog } from './stage.js';
@@ -76,7 +76,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const unchanged = wanted.others.flatMap(({ controller, iommu }) =>
     unchangedDiagnostics(controller.index, iommu, target),
   );
-  const reports = wanted.requests.flatMap((request) => expanderBusDiagnostics(request, cells, context));
+  const reports = wanted.requests.flatMap((each) => [...cellOf(each, cells, host).diagnostics, ...each.diagnostics]);
   log.collect(orphaned, { diagnostics: [...unchanged, ...wanted.diagnostics, ...reports] }, numbers);
 
   const { ports } = numbers;

@@ -9,34 +9,20 @@ import { invalidValues } from '../domain/vsmmu-attributes.js';
 import type { Device, ExpanderBus, Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { projectDistances } from './distances.js';
-import { devicesOf, type ExpanderBusRequest, valueRequest } from './expander-buses.js';
+import type { ExpanderBusRequest } from './expander-buses.js';
 import { planInitiators } from './initiators.js';
 import { type GuestBars, planPciHole64 } from './mmio.js';
 import { type CellChoice, type CellMap, chooseCell } from './numa.js';
 import type { NumberedExpanderBus } from './numbers.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
-import { vsmmuChange, vsmmuDiagnostics } from './vsmmu.js';
-
-/** Returns the diagnostics of the NUMA cell and the vSMMU of an expander bus. */
-export function expanderBusDiagnostics(
-  request: ExpanderBusRequest,
-  cells: CellMap,
-  context: PlanContext,
-): readonly Diagnostic[] {
-  const { vsmmu } = request;
-  if (!vsmmu) return [];
-  return [
-    ...cellOf(request, cells, context.host).diagnostics,
-    ...vsmmuDiagnostics(vsmmu, valueRequest(request, context)),
-  ];
-}
+import { vsmmuChange } from './vsmmu.js';
 
 /** Returns the NUMA cell of an expander bus (rule "NUMA"). Without a vSMMU, the expander bus keeps its cell. */
-function cellOf(request: ExpanderBusRequest, cells: CellMap, host: Host): CellChoice {
+export function cellOf(request: ExpanderBusRequest, cells: CellMap, host: Host): CellChoice {
   const controller = request.existing?.controller;
   const before = controller?.node ?? null;
   if (!request.vsmmu) return { node: before, diagnostics: [] };
-  const devices = devicesOf(request).flatMap((d) => host.device(d.bdf) ?? []);
+  const devices = request.devices.flatMap((d) => host.device(d.bdf) ?? []);
   return chooseCell({ smmu: request.smmu, devices, before, location: controller?.location }, cells, host);
 }
 
@@ -71,7 +57,7 @@ export function planExpanderBuses(
 }
 
 /** The changes to memory and NUMA cells that the devices need. */
-export interface Platform extends StageResult {
+interface Platform extends StageResult {
   /** The devices with the cells of their Generic Initiators. */
   readonly devices: readonly Device[];
   readonly numa: Plan['numa'];
@@ -79,7 +65,7 @@ export interface Platform extends StageResult {
 }
 
 /** The decisions of the earlier stages. */
-export interface PlatformRequest {
+interface PlatformRequest {
   readonly cells: CellMap;
   readonly numbered: readonly NumberedExpanderBus[];
   readonly expanderBuses: readonly ExpanderBus[];
@@ -95,15 +81,12 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
   const initiators = planInitiators(placed, host, cells, policy);
   const distances = projectDistances(cells, initiators, host);
   const bars = guestBars(context, request);
-  const { addressBits } = host;
-  const hole = planPciHole64({ domain, expanderBuses, devices: bars, policy, addressBits });
-  const others = domain.hostDevices.filter(({ bdf }) => !initiators.nodesets.has(bdf));
+  const { nodesets } = initiators;
+  const hole = planPciHole64({ domain, expanderBuses, devices: bars, policy, addressBits: host.addressBits });
+  const others = domain.hostDevices.filter(({ bdf }) => !nodesets.has(bdf));
   const added = [...(cells.created ? [cells.created] : []), ...initiators.added];
   return {
-    devices: [...devices.values()].map((device) => ({
-      ...device,
-      nodeset: initiators.nodesets.get(device.bdf) ?? device.nodeset,
-    })),
+    devices: [...devices.values()].map((each) => ({ ...each, nodeset: nodesets.get(each.bdf) ?? each.nodeset })),
     numa: { created: cells.created, initiators: initiators.added, distances: distances.added },
     pcihole64: hole.change,
     diagnostics: [
@@ -123,7 +106,7 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
 /** Returns the devices of the guest, each with the root bus that it will be below. */
 function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformRequest): GuestBars[] {
   const rootOf = new Map<HostDevice, ExpanderBus['controllerIndex']>(
-    numbered.flatMap((each) => devicesOf(each).map((device) => [device, each.controllerIndex] as const)),
+    numbered.flatMap((each) => each.devices.map((device) => [device, each.controllerIndex] as const)),
   );
   return [...devices].flatMap(([device, { to, verdict }]) => {
     const onHost = host.device(device.bdf);

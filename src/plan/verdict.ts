@@ -64,7 +64,10 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
     if (!policy.completeGroups) diagnostics.push(...viability(group, members, host));
     else if (members.some((device) => !device.unassigned)) {
       groupMembers.push(...held.map(({ bdf }) => bdf));
-      diagnostics.push(...held.map((member) => completed(group, member, members)));
+      const { bdf: device = '', location } = members[0] ?? {};
+      diagnostics.push(
+        ...held.map(({ bdf, driver }) => groupCompleted({ member: bdf, group, device, driver, location })),
+      );
     }
   }
   return { of, groupMembers, diagnostics, changes: changesOf('add', 'device', groupMembers) };
@@ -79,17 +82,20 @@ function keepShared(
   of: Map<HostDevice, Verdict>,
 ): readonly Diagnostic[] {
   const candidates = members.filter((device) => of.get(device)?.smmu !== undefined);
-  const [first] = candidates;
   const inGroup = host.groupMembers(group);
-  if (!first || inGroup.length < 2) return [];
+  if (candidates.length === 0 || inGroup.length < 2) return [];
   for (const device of candidates) of.set(device, { smmu: undefined, reason: groupShared.code });
-  const refused = policy.groupMates === 'error';
   const devices = candidates.map(({ bdf }) => bdf);
-  const others = inGroup.filter(({ bdf }) => !devices.includes(bdf));
-  const { location } = first;
-  const severity = refused ? 'error' : undefined;
   return [
-    groupShared({ devices, group, others, portsWithoutAcs: portsWithoutAcs(inGroup), refused, location, severity }),
+    groupShared({
+      devices,
+      group,
+      others: inGroup.filter(({ bdf }) => !devices.includes(bdf)),
+      portsWithoutAcs: portsWithoutAcs(inGroup),
+      refused: policy.groupMates === 'error',
+      location: candidates[0]?.location,
+      severity: policy.groupMates === 'error' ? 'error' : undefined,
+    }),
   ];
 }
 
@@ -142,8 +148,4 @@ function heldByHost(group: number, members: readonly HostDevice[], host: Host): 
   return host
     .groupMembers(group)
     .filter((d): d is HeldDevice => !d.bridge && !inDomain.has(d.bdf) && !d.vfio && d.driver !== null);
-}
-
-function completed(group: number, { bdf, driver }: HeldDevice, [first]: readonly HostDevice[]): Diagnostic {
-  return groupCompleted({ member: bdf, group, device: first?.bdf ?? '', driver, location: first?.location });
 }

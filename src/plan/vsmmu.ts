@@ -29,10 +29,13 @@ export function hasValues(domain: Domain): boolean {
   return domain.iommus.some(({ values }) => CHOSEN_ATTRIBUTES.some((name) => values[name] !== undefined));
 }
 
-/** The input for a vSMMU's values. */
+/** The input for the values of an expander bus's vSMMU. */
 export interface ValueRequest {
+  readonly smmu: string;
   /** The host devices behind it or, if there are none, those that could be. */
   readonly devices: readonly PciDevice[];
+  /** Whether a device is behind it that QEMU can read values from. */
+  readonly hasDevices: boolean;
   readonly policy: Policy;
   readonly target: Target;
   /** The features of its host SMMU, as far as known. */
@@ -41,25 +44,15 @@ export interface ValueRequest {
   readonly present?: Iommu | undefined;
 }
 
-/** The input for the values of an expander bus's vSMMU. */
-export interface ExpanderBusValues extends ValueRequest {
-  readonly smmu: string;
-  /** Whether a device is behind it that QEMU can read values from. */
-  readonly hasDevices: boolean;
-}
-
 /** A value that policy or a profile chooses for a vSMMU. */
 interface Wanted {
   readonly name: VsmmuAttribute;
   readonly value: string;
-  /**
-   * The severity of the diagnostic if the value is not available: an error if the policy sets it, a
-   * warning if only a profile does.
-   */
+  /** Of the diagnostic if the value is not available: an error if the policy sets it, a warning if only a profile does. */
   readonly severity: Severity;
 }
 
-/** Returns the values that policy and profile choose (rule "vSMMU values"), without those left to QEMU. */
+/** Returns the values that policy and profile choose, without those left to QEMU. */
 function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   const profile = policy.profile === 'auto' ? profileOfAny(devices) : undefined;
   return CHOSEN_ATTRIBUTES.flatMap((name) => {
@@ -69,60 +62,55 @@ function wantedValues({ devices, policy }: ValueRequest): readonly Wanted[] {
   });
 }
 
-/** Returns whether a value is left out: only a profile chooses it, and the host is known not to support it. */
-function isLeftOut({ name, value, severity }: Wanted, { features }: ValueRequest): boolean {
-  return severity === 'warning' && isBeyondHost(name, value, features);
+/** The values of a vSMMU, with diagnostics. */
+export interface VsmmuPlan {
+  readonly values: VsmmuValues;
+  /** The values that it still lacks. Without a device, QEMU cannot read them and does not start. */
+  readonly missing: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
- * Returns the values of an expander bus's vSMMU (rule "vSMMU values"). The policy's value comes first. If that is `auto`, the
+ * Plans the values of an expander bus's vSMMU (rule "vSMMU values"). The policy's value comes first. If that is `auto`, the
  * profile of the devices behind the vSMMU supplies the value, unless the host is known not to support it. Otherwise the vSMMU
  * keeps its present value. If it has none, QEMU chooses. Values that the target does not support are left out, and those that
  * its dialect writes as a switch are what the switch stands for.
  */
-export function vsmmuValues(request: ValueRequest): VsmmuValues {
-  const { target, present } = request;
-  const given = wantedValues(request).filter((each) => supports(target, each.name) && !isLeftOut(each, request));
-  const chosen = Object.fromEntries(given.map(({ name, value }) => [name, value]));
-  return valuesInDialect({ ...present?.values, accel: 'on', ...chosen }, target.libvirt.dialect);
-}
-
-/** Returns the values that a vSMMU without a device still lacks. QEMU cannot read them from a device and does not start. */
-export function missingValues(values: VsmmuValues, target: Target): readonly string[] {
-  return CHOSEN_ATTRIBUTES.filter((name) => values[name] === undefined && supports(target, name));
-}
-
-/** Reports values of an expander bus's vSMMU that are not available, and missing values without which QEMU does not start. */
-export function vsmmuDiagnostics(values: VsmmuValues, request: ExpanderBusValues): readonly Diagnostic[] {
+export function planVsmmu(request: ValueRequest): VsmmuPlan {
   const { smmu, target, features, present, hasDevices } = request;
   const wanted = wantedValues(request);
-  const unsupported = wanted
-    .filter(({ name }) => !supports(target, name))
-    .map(({ name, value, severity }) => {
-      const program = target.libvirt.vsmmu.has(name) ? target.qemu.name : target.libvirt.name;
-      return targetValueUnsupported.value({ program, vsmmu: `the vSMMU of ${smmu}`, name, value, severity });
-    });
-  const coarse = wanted.flatMap(({ name, value, severity }) => {
-    const { dialect } = target.libvirt;
-    const actual = valuesInDialect({ [name]: value }, dialect)[name];
-    if (severity !== 'error' || actual === value || !supports(target, name)) return [];
-    const said = `${spellingOf(name, dialect)}='${dialectValue(name, value, dialect)}'`;
-    return [targetValueUnsupported.coarse({ libvirt: target.libvirt.name, name, value, said, actual: actual ?? '' })];
-  });
-  const leftOut = wanted
-    .filter((each) => isLeftOut(each, request))
-    .map(({ name, value, severity }) => vsmmuValueBeyondHost.profile({ smmu, name, value, severity }));
-  const refused = valuesBeyondHost(values, features).map((beyond) =>
-    vsmmuValueBeyondHost.vsmmu({
-      ...beyond,
-      vsmmu: `the vSMMU of ${smmu}`,
-      smmu: 'the SMMU itself',
-      location: present?.values[beyond.name] === beyond.value ? present.location : undefined,
+  const unsupported = wanted.filter(({ name }) => !supports(target, name));
+  const leftOut = wanted.filter((w) => w.severity === 'warning' && isBeyondHost(w.name, w.value, features));
+  const given = wanted.filter((each) => !unsupported.includes(each) && !leftOut.includes(each));
+  const chosen = Object.fromEntries(given.map(({ name, value }) => [name, value]));
+  const { dialect, name: libvirt } = target.libvirt;
+  const values = valuesInDialect({ ...present?.values, accel: 'on', ...chosen }, dialect);
+  const missing = missingValues(values, target);
+  const vsmmu = `the vSMMU of ${smmu}`;
+  const diagnostics = [
+    ...unsupported.map((each) => {
+      const program = target.libvirt.vsmmu.has(each.name) ? target.qemu.name : libvirt;
+      return targetValueUnsupported.value({ program, vsmmu, ...each });
     }),
-  );
-  const missing = hasDevices ? [] : missingValues(values, target);
-  const lacking = missing.length > 0 ? [vsmmuValuesMissing.planned({ smmu, names: missing })] : [];
-  return [...unsupported, ...coarse, ...leftOut, ...refused, ...lacking];
+    ...given.flatMap(({ name, value, severity }) => {
+      const { [name]: actual = '' } = valuesInDialect({ [name]: value }, dialect);
+      if (severity !== 'error' || actual === value) return [];
+      const said = `${spellingOf(name, dialect)}='${dialectValue(name, value, dialect)}'`;
+      return [targetValueUnsupported.coarse({ libvirt, name, value, said, actual })];
+    }),
+    ...leftOut.map((each) => vsmmuValueBeyondHost.profile({ smmu, ...each })),
+    ...valuesBeyondHost(values, features).map((beyond) => {
+      const location = present?.values[beyond.name] === beyond.value ? present.location : undefined;
+      return vsmmuValueBeyondHost.vsmmu({ ...beyond, vsmmu, smmu: 'the SMMU itself', location });
+    }),
+    ...(hasDevices || missing.length === 0 ? [] : [vsmmuValuesMissing.planned({ smmu, names: missing })]),
+  ];
+  return { values, missing, diagnostics };
+}
+
+/** Returns the values that an accelerated vSMMU lacks if no device is behind it. */
+export function missingValues(values: VsmmuValues, target: Target): readonly string[] {
+  return CHOSEN_ATTRIBUTES.filter((name) => values[name] === undefined && supports(target, name));
 }
 
 /** Reports missing values of an accelerated vSMMU that stays as it is. No device will be behind it. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { UPSTREAM } from '../../src/domain/target.js';
 import { invalidValues } from '../../src/domain/vsmmu-attributes.js';
 import { validate } from '../../src/generated/profiles.validate.js';
-import { type ValueRequest, vsmmuValues } from '../../src/plan/vsmmu.js';
+import { planVsmmu, type ValueRequest, type VsmmuPlan } from '../../src/plan/vsmmu.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { PROFILES, profileOf } from '../../src/policy/profiles.js';
 import data from '../../src/policy/profiles.json' with { type: 'json' };
@@ -13,8 +13,9 @@ function valuesFor(
   devices: ValueRequest['devices'],
   policy: Partial<Policy> = {},
   features?: ValueRequest['features'],
-): ReturnType<typeof vsmmuValues> {
-  return vsmmuValues({ devices, policy: { ...DEFAULT_POLICY, ...policy }, target: UPSTREAM, features });
+): VsmmuPlan['values'] {
+  const request = { smmu: 'smmu3.0x1', devices, hasDevices: true, target: UPSTREAM, features };
+  return planVsmmu({ ...request, policy: { ...DEFAULT_POLICY, ...policy } }).values;
 }
 
 describe('the profiles of known platforms', () => {

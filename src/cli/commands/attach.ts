@@ -1,9 +1,9 @@
+import { planAttachment } from '../../attach.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { usage } from '../../diagnostics/usage.js';
 import { parseBdf } from '../../domain/address.js';
 import { parseDomain } from '../../domain/domain.js';
 import { attachedDevice } from '../../edit/elements.js';
-import { planAttachment } from '../../plan/attach.js';
 import { printElement } from '../../xml/print.js';
 import type { Command } from '../command.js';
 import { readHost } from '../host.js';

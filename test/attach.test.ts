@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { RefusedError } from '../../src/diagnostics/errors.js';
-import type { Bdf } from '../../src/domain/address.js';
-import { parseDomain } from '../../src/domain/domain.js';
-import { rewrite } from '../../src/edit/rewrite.js';
-import type { Bar } from '../../src/generated/topology.js';
-import type { Host } from '../../src/host/host.js';
-import { type Attachment, planAttachment } from '../../src/plan/attach.js';
-import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
-import { bar64, type DeviceSpec, domainXml, hostdev, hostOf, planned, smmuName } from './build.js';
+import { planAttachment } from '../src/attach.js';
+import { RefusedError } from '../src/diagnostics/errors.js';
+import type { Bdf } from '../src/domain/address.js';
+import { parseDomain } from '../src/domain/domain.js';
+import type { Attachment } from '../src/edit/elements.js';
+import { rewrite } from '../src/edit/rewrite.js';
+import type { Bar } from '../src/generated/topology.js';
+import type { Host } from '../src/host/host.js';
+import { DEFAULT_POLICY, type Policy } from '../src/policy/policy.js';
+import { bar64, type DeviceSpec, domainXml, hostdev, hostOf, planned, smmuName } from './plan/build.js';
 
 const THERE = '0000:01:00.0';
 const NEW = '0000:02:00.0';

@@ -1,29 +1,22 @@
-import { attachImpossible } from '../diagnostics/attach.js';
-import { deviceMissing, deviceWithoutGroup } from '../diagnostics/devices.js';
-import { domainWithoutHostDevice } from '../diagnostics/domain.js';
-import { RefusedError } from '../diagnostics/errors.js';
-import type { Bdf, ControllerIndex, GuestAddress } from '../domain/address.js';
-import type { Domain } from '../domain/domain.js';
-import { reserveOf } from '../domain/overrides.js';
-import { PciTree } from '../domain/pci-tree.js';
-import { formatSize } from '../domain/size.js';
-import { CHOSEN_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
-import type { PciDevice } from '../generated/topology.js';
-import { isLargeBar, largeBarBytes, windowBytes } from '../host/bars.js';
-import type { Host } from '../host/host.js';
-import type { Policy } from '../policy/policy.js';
-import { whyNotApplicable } from './applicable.js';
-import { roomAbove } from './bus-numbers.js';
-import { readCurrentTopology } from './expander-buses.js';
-import { portsWithoutAcs } from './verdict.js';
-
-/** Where a device can be attached in a running guest. */
-export interface Attachment {
-  readonly bdf: Bdf;
-  readonly address: GuestAddress;
-  /** Whether its `<driver>` must request iommufd; false if the domain enables iommufd for all devices. */
-  readonly iommufd: boolean;
-}
+import { attachImpossible } from './diagnostics/attach.js';
+import { deviceMissing, deviceWithoutGroup } from './diagnostics/devices.js';
+import { domainWithoutHostDevice } from './diagnostics/domain.js';
+import { RefusedError } from './diagnostics/errors.js';
+import type { Bdf, ControllerIndex } from './domain/address.js';
+import type { Domain } from './domain/domain.js';
+import { reserveOf } from './domain/overrides.js';
+import { PciTree } from './domain/pci-tree.js';
+import { formatSize } from './domain/size.js';
+import { CHOSEN_ATTRIBUTES } from './domain/vsmmu-attributes.js';
+import type { Attachment } from './edit/elements.js';
+import type { PciDevice } from './generated/topology.js';
+import { isLargeBar, largeBarBytes, windowBytes } from './host/bars.js';
+import type { Host } from './host/host.js';
+import { whyNotApplicable } from './plan/applicable.js';
+import { roomAbove } from './plan/bus-numbers.js';
+import { readCurrentTopology } from './plan/expander-buses.js';
+import { portsWithoutAcs } from './plan/verdict.js';
+import type { Policy } from './policy/policy.js';
 
 /** Bytes of 32-bit memory that EDK2 reserves behind an empty port (OvmfPkg, PciHotPlugInitDxe: 2 MB; seen under QEMU 11.1). */
 const EMPTY_PORT_MEMORY = 2 * 2 ** 20;
