@@ -18,9 +18,10 @@ export function readTopology(text: string, file: string): Host {
   const [topology, path] = isDocument(value) ? [value.topology, '/topology'] : [value, ''];
   checkJson(topology, file, topologyInvalid, validate, { path });
   checkConsistency(topology, file, path);
-  const { version, addressBits, smmus, devices, nodes } = topology;
+  const { version, comment, addressBits, smmus, devices, nodes } = topology;
   return new Host({
     version,
+    ...(comment !== undefined && { comment }),
     ...(addressBits !== undefined && { addressBits }),
     smmus: smmus.toSorted(compareSmmu),
     devices: devices.toSorted((a, b) => compareBdf(a.bdf, b.bdf)),

@@ -4,10 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { temporaryFolder, vsmmu } from './run.js';
 
 const SAMPLES = [
+  ['altra-vm', 'altra'],
   ['arm-server-vm', 'arm-server'],
   ['dense-vm', 'dense'],
+  ['gb10-nic-vm', 'gb10'],
+  ['gb200-cx8-vm', 'gb200-cx8'],
   ['gb200-vm', 'gb200'],
   ['gh200-vm', 'gh200'],
+  ['kunpeng-vm', 'kunpeng'],
   ['ml-train', 'host-a'],
   ['qemu-series', 'three-smmus'],
   ['virtio-only', 'gh200'],

@@ -12,10 +12,15 @@ const host = (name: string) => readTopology(read(`hosts/${name}`), name);
 
 /** The host that each domain with host devices is for. */
 const HOST_OF: Readonly<Record<string, string>> = {
+  'altra-vm.xml': 'altra.json',
   'arm-server-vm.xml': 'arm-server.json',
   'dense-vm.xml': 'dense.json',
+  'gb10-gpu-vm.xml': 'gb10.json',
+  'gb10-nic-vm.xml': 'gb10.json',
+  'gb200-cx8-vm.xml': 'gb200-cx8.json',
   'gb200-vm.xml': 'gb200.json',
   'gh200-vm.xml': 'gh200.json',
+  'kunpeng-vm.xml': 'kunpeng.json',
   'ml-train.xml': 'host-a.json',
   'qemu-series.xml': 'three-smmus.json',
   'x86-vm.xml': 'x86.json',
@@ -45,6 +50,31 @@ describe('the sample hosts', () => {
     expect(new Set([...gpus, ...nics].map((address) => gb200.device(bdf(address))?.smmu)).size).toBe(8);
     expect(gb200.smmus).toHaveLength(10);
     expect(gb200.nodes.filter((node) => node.initiator)).toHaveLength(32);
+  });
+
+  it('gb200-cx8.json has each NIC and its Data Direct function behind different SMMUs, the latter with the GPU', () => {
+    const tray = host('gb200-cx8.json');
+    const behind = (address: string) => tray.device(bdf(address))?.smmu;
+    for (const [nic, direct, gpu] of [
+      ['0000:03:00.0', '0009:03:00.0', '0009:06:00.0'],
+      ['0002:03:00.0', '0008:03:00.0', '0008:06:00.0'],
+      ['0010:03:00.0', '0019:03:00.0', '0019:06:00.0'],
+      ['0012:03:00.0', '0018:03:00.0', '0018:06:00.0'],
+    ] as const) {
+      expect(behind(direct)).toBe(behind(gpu));
+      expect(behind(direct)).not.toBe(behind(nic));
+    }
+    expect(tray.nodes.filter((node) => node.initiator && node.memory).map(({ id }) => id)).toEqual([2, 10, 18, 26]);
+  });
+
+  it('gb10.json has three SMMUs, one of them without a PCI device, and a GPU in a group with direct regions', () => {
+    const gb10 = host('gb10.json');
+    expect(gb10.smmus.map(({ name }) => gb10.topology.devices.some(({ smmu }) => smmu === name))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(gb10.device(bdf('000f:01:00.0'))?.directRegions).toHaveLength(2);
   });
 });
 

@@ -33,6 +33,10 @@ const samples: readonly (readonly [string, string])[] = [
   ['gb200-vm', 'gb200'],
   ['arm-server-vm', 'arm-server'],
   ['qemu-series', 'three-smmus'],
+  ['gb10-nic-vm', 'gb10'],
+  ['gb200-cx8-vm', 'gb200-cx8'],
+  ['kunpeng-vm', 'kunpeng'],
+  ['altra-vm', 'altra'],
 ];
 
 /** Explicit values, without which a vSMMU that has no device cannot start (QEMU 11.1). */
