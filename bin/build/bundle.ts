@@ -28,6 +28,8 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
+  // Of the standalone executable's runtime; Node.js never imports it.
+  external: ['bun:ffi'],
   logLevel: 'warning',
 } satisfies BuildOptions;
 

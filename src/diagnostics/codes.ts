@@ -13,9 +13,9 @@ import * as libvirt from './libvirt.js';
 import * as memory from './memory.js';
 import * as numa from './numa.js';
 import * as pci from './pci.js';
+import * as probe from './probe.js';
 import * as record from './record.js';
 import * as running from './running.js';
-import * as target from './target.js';
 import * as usage from './usage.js';
 import * as vsmmu from './vsmmu.js';
 import * as xml from './xml.js';
@@ -26,13 +26,13 @@ const FILES = {
   devices,
   groups,
   attach,
-  target,
   xml,
   domain,
   json,
   files,
   batch,
   libvirt,
+  probe,
   integrations,
   record,
   running,

@@ -64,6 +64,19 @@ export const targetValueUnsupported = defineCases('target-value-unsupported', {
   example: `vsmmu doctor`,
 });
 
+export const targetMachineMissing = define('target-machine-missing', {
+  severity: 'error',
+  message: (a: { qemu: string; machine: string }) =>
+    `${a.qemu} no longer has the machine ${a.machine}: the domain will not start`,
+  hint: "give the domain a machine that QEMU has (machine='virt' is the newest); its guest may notice other hardware",
+  meaning: 'the QEMU that the domain is for does not have its machine type (any more), so the domain will not start',
+  why: `libvirt writes the version of the machine into a domain when it is defined (virt-9.2). QEMU removes machine types after
+    some years, so a domain that was never redefined may stop starting after an upgrade.`,
+  remedy: `Change the machine while the guest is shut off. Guests for Arm rarely depend on it.`,
+  example: `qemu-system-aarch64 -M help
+virsh edit vm             # <type arch='aarch64' machine='virt'>hvm</type>`,
+});
+
 export const iommuConflict = defineCases('iommu-conflict', {
   severity: 'error',
   messages: {
@@ -159,10 +172,30 @@ export const vsmmuValueBeyondHost = defineCases('vsmmu-value-beyond-host', {
   meaning: "a vSMMU has a value above what the host's SMMU behind it is known to have; QEMU does not start with it",
   why: `QEMU compares the values of a vSMMU with the registers of the SMMU behind it, and does not start if the SMMU has less: "Host
     SMMUv3 doesn't support Address Translation Services". sysfs does not show these registers; vsmmu knows them from the log of
-    the kernel when it found the SMMU, or from the snapshot given with --topology.`,
+    the kernel when it found the SMMU, or from the snapshot given with --topology. vsmmu topology --probe reads the registers
+    themselves.`,
   remedy: `Give a value that the SMMU has, or auto, so that QEMU uses the SMMU's own.`,
   example: `vsmmu topology
 vsmmu rewrite --oas 44 --ats auto vm.xml`,
+});
+
+export const smmuIncompatible = defineCases('smmu-incompatible', {
+  severity: 'error',
+  messages: {
+    vsmmu: (a: { vsmmu: string; smmu: string; missing: readonly string[] }) =>
+      `QEMU refuses ${a.vsmmu}: ${a.smmu} has ${a.missing.join(', ')}`,
+    planned: (a: { smmu: string; missing: readonly string[] }) =>
+      `QEMU refuses every vSMMU for ${a.smmu}, which has ${a.missing.join(', ')}`,
+  },
+  hint: 'leave its devices on pcie.0 (--bypass)',
+  meaning: "the host's SMMU lacks something that every vSMMU of QEMU has, so no vSMMU can stand for it",
+  why: `QEMU (11.1) compares its model of an SMMUv3 with the ID registers of the SMMU behind a vSMMU, and does not start if they differ
+    in what its properties cannot change: translation granules of 4K, 16K and 64K, stream tables of two levels, 16 bits of a
+    stream ID, little-endian AArch64 translation tables ("Host SMMUv3 doesn't support 16K translation granule"). The registers
+    are known only from a snapshot that vsmmu topology --probe made.`,
+  remedy: `Leave the devices of this SMMU on pcie.0, or use a host with other SMMUs. A newer QEMU may do without.`,
+  example: `vsmmu doctor --probe 0000:01:00.0
+vsmmu rewrite --bypass 0000:01:00.0 vm.xml`,
 });
 
 export const deviceBehindOtherSmmu = define('device-behind-other-smmu', {

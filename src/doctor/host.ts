@@ -1,11 +1,14 @@
+import { missingForVsmmu } from '../domain/smmu-registers.js';
+import type { SmmuFeatures } from '../generated/topology.js';
 import { classInWords } from '../host/class-names.js';
 import { ACPI_DEVICES, CMDQV_ID } from '../host/features.js';
 import type { Host } from '../host/host.js';
 import { kernelConfig, type Machine } from '../host/machine.js';
+import type { Probe } from '../host/probe/probe.js';
 import type { DoctorInput, DoctorResult } from './result.js';
 
 /** Checks the hardware as Linux shows it. */
-export function examineHost({ machine, host, trouble }: DoctorInput): DoctorResult[] {
+export function examineHost({ machine, host, trouble, probes = [] }: DoctorInput): DoctorResult[] {
   const of = 'Host';
   const { architecture } = machine;
   const isArm = architecture === 'aarch64';
@@ -28,23 +31,62 @@ export function examineHost({ machine, host, trouble }: DoctorInput): DoctorResu
     ];
   }
   checks.push({ of, title: 'for SMMUv3s', grade: 'pass', found: `${smmus.length}`, details: smmuLines(host) });
-  return [...checks, examineNesting(host), examineDevices(host), examineGroups(host), examineQueues(host, machine)];
+  return [
+    ...checks,
+    ...probes.map(examineProbe),
+    examineNesting(host, probes),
+    examineDevices(host),
+    examineGroups(host),
+    examineQueues(host, machine),
+  ];
 }
 
 /** Returns lines such as `smmu3.0x… on node 0: 4 devices, ats, oas=48`. */
 function smmuLines(host: Host): string[] {
   return host.smmus.map(({ name, features = {} }) => {
     const node = host.smmuNode(name);
-    const said = Object.entries(features).flatMap(([key, value]) => {
-      return typeof value === 'boolean' ? (value ? [key] : [`no ${key}`]) : [`${key}=${value}`];
-    });
-    const what = [count(host.endpointsBehind(name).length, 'device'), ...said].join(', ');
+    const what = [count(host.endpointsBehind(name).length, 'device'), ...featureWords(features)].join(', ');
     return `${name}${node === null ? '' : ` on node ${node}`}: ${what}`;
   });
 }
 
-function examineNesting({ smmus }: Host): DoctorResult {
+function featureWords(features: SmmuFeatures): string[] {
+  return Object.entries(features).map(([key, value]) =>
+    typeof value === 'boolean' ? (value ? key : `no ${key}`) : `${key}=${value}`,
+  );
+}
+
+/** Returns what a probe shows of an SMMU, and whether QEMU accepts it. */
+function examineProbe({ device, smmu, features, registers }: Probe): DoctorResult {
+  const { granules, streamTableLevels, streamIdBits, endianness, tableFormats, iidr, aidr } = registers;
+  const missing = missingForVsmmu(registers);
+  return {
+    of: 'Host',
+    title: `the SMMU of ${device}`,
+    grade: missing.length === 0 ? 'pass' : 'fail',
+    found: missing.length === 0 ? smmu : `QEMU refuses ${smmu}: ${missing.join(', ')}`,
+    ...(missing.length > 0 && { remedy: 'leave its devices on pcie.0 (--bypass)' }),
+    details: [
+      featureWords(features).join(', '),
+      `translation granules ${granules.map((size) => `${size}K`).join(' ')}, tables ${tableFormats.join(' ')}, ${endianness} endian`,
+      `stream tables of ${streamTableLevels} levels, stream IDs of ${streamIdBits} bits`,
+      `IIDR ${iidr}, AIDR ${aidr}`,
+    ],
+  };
+}
+
+function examineNesting({ smmus }: Host, probes: readonly Probe[]): DoctorResult {
   const check = { of: 'Host', title: 'for nested translation' } as const;
+  const refused = probes.flatMap(({ smmu, notNested }) => (notNested === undefined ? [] : [`${smmu}: ${notNested}`]));
+  if (refused.length > 0) {
+    return {
+      ...check,
+      grade: 'fail',
+      found: `a guest cannot nest its translation in ${refused.length === smmus.length ? 'any SMMU' : `that of ${count(refused.length, 'SMMU')}`}`,
+      remedy: 'none on this hardware, unless newer firmware or a newer kernel supports it',
+      details: refused,
+    };
+  }
   const without = smmus.filter(({ features }) => features?.nesting === false);
   if (without.length > 0) {
     return {

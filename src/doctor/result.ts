@@ -1,6 +1,7 @@
 import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import type { Machine } from '../host/machine.js';
+import type { Probe } from '../host/probe/probe.js';
 
 /** `pass`: as it should be. `warn`: should be checked. `fail`: prevents acceleration on this host. */
 export type Grade = 'pass' | 'warn' | 'fail';
@@ -26,6 +27,8 @@ export interface DoctorInput {
   readonly host: Host;
   /** Why the host could not be read. */
   readonly trouble?: string | undefined;
+  /** The results of probes, which are in `host`, too. */
+  readonly probes?: readonly Probe[];
   readonly libvirt: LibvirtAbility | undefined;
   readonly qemu: QemuAbility | undefined;
   /** libvirt's hook, if installed, and what prevents it from running. */

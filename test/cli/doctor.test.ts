@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { renderChecks } from '../../src/cli/render/doctor.js';
 import { examine } from '../../src/doctor/examine.js';
 import type { DoctorInput, DoctorResult } from '../../src/doctor/result.js';
+import type { Bdf } from '../../src/domain/address.js';
 import { libvirtOfVersion, qemuOfVersion } from '../../src/domain/target.js';
-import type { SmmuFeatures } from '../../src/generated/topology.js';
+import type { SmmuFeatures, SmmuRegisters } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import type { Access, Machine } from '../../src/host/machine.js';
+import type { Probe } from '../../src/host/probe/probe.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { changedHost } from '../host/fixture.js';
 import { REPOSITORY, vsmmu } from './run.js';
@@ -209,6 +211,60 @@ describe('doctor', () => {
     ['a libvirt without iommufd', /domains can say/, { libvirt: libvirtOfVersion('11.3') }, 'fail', 'nor iommufd'],
   ])('sees %s', (_, check, changes, grade, says) => {
     expect(about(examined(changes), check)).toMatchObject({ grade, found: expect.stringContaining(says) });
+  });
+
+  describe('with a probe', () => {
+    const [smmu] = sample('gh200').smmus;
+    const registers = {
+      granules: [4, 16, 64],
+      streamTableLevels: 2,
+      streamIdBits: 16,
+      endianness: 'little',
+      tableFormats: ['aarch64'],
+      idr: ['0x0d44101b', '0x02730010', '0x00000000', '0x00001414', '0x00000000', '0x00000074'],
+      iidr: '0x00000000',
+      aidr: '0x00000001',
+    } satisfies SmmuRegisters;
+    const probe: Probe = {
+      device: '0009:01:00.0' as Bdf,
+      smmu: smmu?.name ?? '',
+      features: { nesting: true, cmdqv: false, ats: false, ril: true, ssidsize: 0, oas: 44 },
+      registers,
+    };
+
+    it('prints what the SMMU is', () => {
+      const check = about(examined({ probes: [probe] }), /SMMU of/);
+      expect(check).toMatchObject({ grade: 'pass', title: 'the SMMU of 0009:01:00.0', found: smmu?.name });
+      expect(check?.details).toEqual([
+        'nesting, no cmdqv, no ats, ril, ssidsize=0, oas=44',
+        'translation granules 4K 16K 64K, tables aarch64, little endian',
+        'stream tables of 2 levels, stream IDs of 16 bits',
+        'IIDR 0x00000000, AIDR 0x00000001',
+      ]);
+      const lines = renderChecks(examined({ probes: [probe] }), { quiet: false, verbose: true }).split('\n');
+      expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    });
+
+    it('fails if QEMU refuses the SMMU', () => {
+      const check = about(
+        examined({ probes: [{ ...probe, registers: { ...registers, granules: [4, 64] } }] }),
+        /SMMU of/,
+      );
+      expect(check).toMatchObject({
+        grade: 'fail',
+        found: `QEMU refuses ${smmu?.name}: no 16K translation granule`,
+        remedy: expect.stringContaining('--bypass'),
+      });
+    });
+
+    it('fails if a guest cannot nest its translation, whatever the kernel log shows', () => {
+      const notNested = 'it has no S2FWB';
+      expect(about(examined({ probes: [{ ...probe, notNested }] }), /nested/)).toMatchObject({
+        grade: 'fail',
+        found: 'a guest cannot nest its translation in that of 1 SMMU',
+        details: [`${smmu?.name}: ${notNested}`],
+      });
+    });
   });
 
   it.each(['fail', 'warn'])('says what to do wherever it says %s', (grade) => {

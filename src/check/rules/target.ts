@@ -1,6 +1,5 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
-import { targetMachineMissing } from '../../diagnostics/target.js';
-import { targetValueUnsupported as diagnostic } from '../../diagnostics/vsmmu.js';
+import { targetValueUnsupported as diagnostic, targetMachineMissing } from '../../diagnostics/vsmmu.js';
 import { supports } from '../../domain/target.js';
 import { spellingOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
 import { whyNoTarget } from '../../plan/applicable.js';

@@ -9,6 +9,7 @@ import type { Command } from '../command.js';
 import { readHost, sysfsOf } from '../host.js';
 import { print } from '../io/terminal.js';
 import { HOST_OPTIONS, isSet, type OptionValues, OUTPUT_OPTIONS } from '../options.js';
+import { PROBE_OPTIONS, probe } from '../probe.js';
 import { renderChecks } from '../render/doctor.js';
 import { printJson } from '../report.js';
 
@@ -17,12 +18,15 @@ export const command: Command = {
   summary: 'check whether this machine can accelerate vSMMUs: its SMMUs, kernel, QEMU and libvirt',
   details: [
     'Prints PASS, WARN or FAIL per check, as virt-host-validate does, with a remedy. Given a snapshot (--topology), it reports only the host checks.',
+    '--probe opens a device as QEMU does, reads the ID registers of its SMMU, and tries whether a guest can nest its translation. Nothing else may use the device, and vfio-pci must hold it already: --probe binds nothing. One device per SMMU is enough.',
   ],
-  options: { ...HOST_OPTIONS, ...OUTPUT_OPTIONS },
+  options: { ...HOST_OPTIONS, ...PROBE_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     ['$0 doctor', 'PASS, WARN or FAIL for each, and what to do about it'],
+    ['$0 doctor --probe 0000:11:00.0', "also what that device's SMMU can do, and whether nesting works"],
     ['$0 doctor --json', 'for programs; "able" is true if nothing fails'],
   ],
+  subject: 'vsmmu',
   run,
 };
 
@@ -32,19 +36,22 @@ export const command: Command = {
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   if (operands.length > 0) throw new InputError(usage.noOperand({ command: 'doctor', operand: operands[0] ?? '' }));
-  const { host, trouble } = hostOf(options);
+  const { host: scanned, trouble } = hostOf(options);
+  const { host, probes } = await probe(scanned, options);
   const hook = findHook(HOOKS_FOLDER);
   const checks = examine({
     machine: withSysfs(THIS_MACHINE, sysfsOf(options)),
     host,
     trouble,
+    probes,
     libvirt: unlessMissing(readSchema, await LOCAL_SOFTWARE.schema()),
     qemu: unlessMissing(readHelp, await LOCAL_SOFTWARE.smmuHelp()),
     hook: hook && { file: hook.file, problems: problemsOf(hook) },
   });
   const strict = isSet(options, 'strict');
   const failed = checks.some(({ grade }) => grade === 'fail' || (strict && grade === 'warn'));
-  if (isSet(options, 'json')) printJson({ changed: false, diagnostics: [], able: !failed, checks });
+  if (isSet(options, 'json'))
+    printJson({ changed: false, diagnostics: [], able: !failed, checks, ...(probes.length > 0 && { probes }) });
   else print(renderChecks(checks, { quiet: isSet(options, 'quiet'), verbose: isSet(options, 'verbose') }));
   return failed ? 1 : 0;
 }

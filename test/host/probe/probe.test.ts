@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { renderTopology } from '../../../src/cli/render/topology.js';
+import { RefusedError } from '../../../src/diagnostics/errors.js';
+import { type Bdf, parseBdf } from '../../../src/domain/address.js';
+import { valuesBeyondHost } from '../../../src/domain/vsmmu-attributes.js';
+import { Host } from '../../../src/host/host.js';
+import {
+  describeProbe,
+  probeableDevice,
+  probeDevices,
+  refusedRequest,
+  withProbes,
+} from '../../../src/host/probe/probe.js';
+import { decodeRegisters } from '../../../src/host/probe/registers.js';
+import { readTopology, serializeTopology } from '../../../src/host/snapshot.js';
+import { REPOSITORY, vsmmu } from '../../cli/run.js';
+
+const sample = (name: string) => readTopology(readFileSync(`${REPOSITORY}/samples/hosts/${name}.json`, 'utf8'), name);
+const bdf = (text: string) => parseBdf(text) as Bdf;
+
+/** A host with one device behind its SMMU, which vfio-pci holds. */
+const small = sample('small');
+const DEVICE = bdf('0000:01:00.0');
+const SMMU = 'smmu3.0x0000000009050000';
+
+/** The registers of the SMMU that QEMU 11.1 emulates. */
+const decoded = decodeRegisters({ idr: [0x0d44101b, 0x02730010, 0, 0x1414, 0, 0x74], iidr: 0, aidr: 1 });
+const probe = (changes: Partial<typeof decoded> = {}, refusal?: { request: string; error: string }) =>
+  describeProbe(DEVICE, SMMU, { ...decoded, ...changes }, false, refusal);
+
+/** The host in which this driver holds the device. */
+function heldBy(driver: string | null, change: object = {}): Host {
+  const [device] = small.topology.devices;
+  if (!device) throw new Error('the sample has no device');
+  return new Host({ ...small.topology, devices: [{ ...device, driver, vfio: false, ...change }] });
+}
+
+/** The message and the hint of a refusal to probe. */
+function refusal(device: Bdf, host: Host): string {
+  try {
+    probeableDevice(device, host);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return error.diagnostics.map(({ code, message, hint }) => `${code}: ${message}; ${hint}`).join('\n');
+  }
+  return 'none';
+}
+
+describe('a device to probe through', () => {
+  it('is one that a variant of vfio-pci holds', () => {
+    expect(probeableDevice(DEVICE, small)).toEqual([small.device(DEVICE), SMMU]);
+    expect(refusal(DEVICE, heldBy('nvgrace_gpu_vfio_pci', { vfio: true }))).toBe('none');
+  });
+
+  it.each<[title: string, device: Bdf, host: Host, message: RegExp]>([
+    ['there', bdf('0000:02:00.0'), small, /^device-missing: 0000:02:00\.0 is not on this host; /],
+    ['behind an SMMU', DEVICE, heldBy('vfio-pci', { vfio: true, smmu: null }), /^probe-impossible: .* no SMMUv3; /],
+    ['no bridge', DEVICE, heldBy('pcieport', { bridge: true }), /^probe-impossible: .* is a PCI bridge/],
+    [
+      'bound to vfio-pci',
+      DEVICE,
+      heldBy('nvme'),
+      /^probe-impossible: 0000:01:00\.0 is held by nvme, not by vfio-pci; .* virsh nodedev-detach pci_0000_01_00_0;/,
+    ],
+    ['bound at all', DEVICE, heldBy(null), /is held by no driver, not by vfio-pci/],
+  ])('must be %s', (_, device, host, message) => {
+    expect(refusal(device, host)).toMatch(message);
+  });
+});
+
+describe('a request that the kernel refuses', () => {
+  it.each([
+    ['VFIO_DEVICE_BIND_IOMMUFD', 'EBUSY', '0000:01:00.0 is in use'],
+    ['VFIO_DEVICE_BIND_IOMMUFD', 'EINVAL', '0000:01:00.0 is in use'],
+    ['VFIO_DEVICE_BIND_IOMMUFD', 'EPERM', 'a host driver holds another device of IOMMU group 0 of 0000:01:00.0'],
+    ['VFIO_DEVICE_BIND_IOMMUFD', 'ENODEV', 'VFIO_DEVICE_BIND_IOMMUFD failed for 0000:01:00.0: ENODEV'],
+    ['IOMMU_GET_HW_INFO', 'ENOTTY', 'the kernel does not show the ID registers of the SMMU of 0000:01:00.0'],
+    ['IOMMU_GET_HW_INFO', 'EBUSY', 'IOMMU_GET_HW_INFO failed for 0000:01:00.0: EBUSY'],
+    ['IOMMU_IOAS_ALLOC', 'ENOMEM', 'IOMMU_IOAS_ALLOC failed for 0000:01:00.0: ENOMEM'],
+  ])('%s with %s ends the probe: %s', (request, error, message) => {
+    const [device] = small.topology.devices;
+    if (!device) throw new Error('the sample has no device');
+    expect(refusedRequest(device, { request, error })).toMatchObject({ code: 'probe-failed', message });
+  });
+
+  it.each([
+    ['IOMMU_HWPT_ALLOC', 'ENOTSUP', { bothStages: false }, 'it has one stage of translation (IOMMU_HWPT_ALLOC'],
+    ['IOMMU_HWPT_ALLOC', 'ENOMEM', {}, 'IOMMU_HWPT_ALLOC fails with ENOMEM'],
+    ['IOMMU_VIOMMU_ALLOC', 'ENOTSUP', {}, 'it has no S2FWB, and firmware does not mark its root complex as CANWBS'],
+    ['IOMMU_VIOMMU_ALLOC', 'ENOTSUP', { forcedWriteBack: true }, 'IOMMU_VIOMMU_ALLOC fails with ENOTSUP'],
+    ['IOMMU_VIOMMU_ALLOC', 'ENOTTY', {}, 'the kernel has no IOMMU_VIOMMU_ALLOC, which came with Linux 6.13'],
+  ])('%s with %s says why the SMMU does not nest', (request, error, changes, words) => {
+    const { features, notNested = '' } = probe(changes, { request, error });
+    expect(features.nesting).toBe(false);
+    expect(notNested.slice(0, words.length)).toBe(words);
+  });
+});
+
+describe('the results of a probe', () => {
+  it('replace what the kernel log shows, in the snapshot too', () => {
+    const found = withProbes(small, [
+      { ...probe({}, { request: 'IOMMU_VIOMMU_ALLOC', error: 'ENOTSUP' }), features: { nesting: false, oas: 48 } },
+    ]);
+    expect(small.smmu(SMMU)?.features).toMatchObject({ nesting: true, oas: 44, ssidsize: 0 });
+    expect(found.smmu(SMMU)?.features).toMatchObject({ nesting: false, oas: 48, ssidsize: 0 });
+    expect(readTopology(serializeTopology(found), 'host.json').topology).toEqual(found.topology);
+    expect(renderTopology(found)).toContain('no nested translation');
+    const values = { accel: 'on', oas: '48' } as const;
+    expect(valuesBeyondHost(values, small.smmu(SMMU)?.features).map(({ name }) => name)).toEqual(['oas']);
+    expect(valuesBeyondHost(values, found.smmu(SMMU)?.features).map(({ name }) => name)).toEqual(['accel']);
+  });
+
+  it('leave other SMMUs as they are', () => {
+    const host = sample('gh200');
+    const [first, ...others] = host.smmus;
+    const found = withProbes(host, [{ ...probe(), smmu: first?.name ?? '' }]);
+    expect(found.smmus[0]?.registers).toEqual(decoded.registers);
+    expect(found.smmus.slice(1)).toEqual(others);
+  });
+});
+
+describe('--probe under Node.js', () => {
+  it('says that it needs the standalone executable', async () => {
+    await expect(probeDevices([DEVICE], small)).rejects.toMatchObject({
+      diagnostics: [{ code: 'probe-failed', message: expect.stringContaining('needs the standalone executable') }],
+    });
+  });
+
+  it.each([
+    [['doctor', '--probe', '1:2'], 2, 'vsmmu: error: usage: --probe takes a PCI address (dddd:bb:ss.f), not 1:2'],
+    [['topology', '--probe', 'ffff:ff:1f.7'], 1, 'vsmmu: error: device-missing: ffff:ff:1f.7 is not on this host'],
+    [
+      ['topology', '--topology', 'samples/hosts/small.json', '--probe', '0000:01:00.0'],
+      2,
+      'vsmmu: error: usage: --probe and --topology exclude each other',
+    ],
+  ])('%j is an error in one line', (args, code, says) => {
+    const result = vsmmu(args);
+    expect(result.code).toBe(code);
+    expect(result.stdout).toBe('');
+    expect(result.stderr.split('\n')).toEqual([expect.stringContaining(says), '']);
+  });
+});
