@@ -33,6 +33,7 @@ import { pcihole64Invalid } from './rules/pcihole64-invalid.js';
 import { pcihole64Size } from './rules/pcihole64-size.js';
 import { slotInvalid } from './rules/slot-invalid.js';
 import { slotWithoutFunctionZero } from './rules/slot-without-function-zero.js';
+import { smmuIncompatible } from './rules/smmu-incompatible.js';
 import { sparePorts } from './rules/spare-ports.js';
 import { targetAbility } from './rules/target.js';
 import { vsmmuValueBeyondHost } from './rules/vsmmu-value-beyond-host.js';
@@ -56,6 +57,7 @@ export const RULES: readonly Rule[] = [
   vsmmuValuesMissing,
   vsmmuValueInvalid,
   vsmmuValueBeyondHost,
+  smmuIncompatible,
   commandlineConflict,
   aliasDuplicate,
   deviceOnHost,

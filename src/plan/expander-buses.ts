@@ -176,8 +176,8 @@ function withVsmmu(draft: Draft, mandatory: boolean, { host, policy, target }: P
   const devices = devicesOf(draft);
   const hasDevices = devices.length > 0;
   const onHost = hasDevices ? devices.flatMap(({ bdf }) => host.device(bdf) ?? []) : host.endpointsBehind(smmu);
-  const features = host.smmu(smmu)?.features;
-  const request = { smmu, devices: onHost, hasDevices, policy, target, features, present: existing?.iommu };
+  const { features, registers } = host.smmu(smmu) ?? {};
+  const request = { smmu, devices: onHost, hasDevices, policy, target, features, registers, present: existing?.iommu };
   const { values, missing, diagnostics } = planVsmmu(request);
   const isActive = mandatory || hasDevices || (existing?.iommu && missing.length === 0);
   return { ...draft, devices, vsmmu: isActive ? values : undefined, diagnostics: isActive ? diagnostics : [] };

@@ -1,7 +1,13 @@
 import type { Diagnostic, Severity } from '../diagnostics/diagnostic.js';
-import { targetValueUnsupported, vsmmuValueBeyondHost, vsmmuValuesMissing } from '../diagnostics/vsmmu.js';
+import {
+  smmuIncompatible,
+  targetValueUnsupported,
+  vsmmuValueBeyondHost,
+  vsmmuValuesMissing,
+} from '../diagnostics/vsmmu.js';
 import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
+import { missingForVsmmu } from '../domain/smmu-registers.js';
 import { supports, type Target } from '../domain/target.js';
 import {
   CHOSEN_ATTRIBUTES,
@@ -15,7 +21,7 @@ import {
   valuesInDialect,
 } from '../domain/vsmmu-attributes.js';
 import type { ExpanderBus } from '../generated/plan.js';
-import type { PciDevice, SmmuFeatures } from '../generated/topology.js';
+import type { PciDevice, SmmuFeatures, SmmuRegisters } from '../generated/topology.js';
 import type { Policy } from '../policy/policy.js';
 import { profileOfAny } from '../policy/profiles.js';
 
@@ -40,6 +46,8 @@ export interface ValueRequest {
   readonly target: Target;
   /** The features of its host SMMU, as far as known. */
   readonly features?: SmmuFeatures | undefined;
+  /** The ID registers of its host SMMU, if they were read. */
+  readonly registers?: SmmuRegisters | undefined;
   /** The existing vSMMU. */
   readonly present?: Iommu | undefined;
 }
@@ -77,7 +85,8 @@ export interface VsmmuPlan {
  * its dialect writes as a switch are what the switch stands for.
  */
 export function planVsmmu(request: ValueRequest): VsmmuPlan {
-  const { smmu, target, features, present, hasDevices } = request;
+  const { smmu, target, features, registers, present, hasDevices } = request;
+  const incompatible = hasDevices ? missingForVsmmu(registers) : [];
   const wanted = wantedValues(request);
   const unsupported = wanted.filter(({ name }) => !supports(target, name));
   const leftOut = wanted.filter((w) => w.severity === 'warning' && isBeyondHost(w.name, w.value, features));
@@ -103,6 +112,7 @@ export function planVsmmu(request: ValueRequest): VsmmuPlan {
       const location = present?.values[beyond.name] === beyond.value ? present.location : undefined;
       return vsmmuValueBeyondHost.vsmmu({ ...beyond, vsmmu, smmu: 'the SMMU itself', location });
     }),
+    ...(incompatible.length > 0 ? [smmuIncompatible.planned({ smmu, missing: incompatible })] : []),
     ...(hasDevices || missing.length === 0 ? [] : [vsmmuValuesMissing.planned({ smmu, names: missing })]),
   ];
   return { values, missing, diagnostics };

@@ -36,12 +36,13 @@ export function withCanwbs(table: Buffer): Buffer {
   return mended;
 }
 
-/** The initramfs that Linux takes the table from (Documentation/admin-guide/acpi/initrd_table_override). */
-export function tableArchive(table: Buffer): Buffer {
+/**
+ * The initramfs that Linux takes the table from (Documentation/admin-guide/acpi/initrd_table_override). Without a table, the
+ * host keeps that of its firmware.
+ */
+export function tableArchive(table?: Buffer): Buffer {
   const folders = ['kernel', 'kernel/firmware', 'kernel/firmware/acpi'];
   const entries: CpioEntry[] = folders.map((path) => ({ path, kind: 'folder' }));
-  return packCpio([
-    ...entries,
-    { path: 'kernel/firmware/acpi/iort.aml', kind: 'file', data: table, executable: false },
-  ]);
+  if (table) entries.push({ path: 'kernel/firmware/acpi/iort.aml', kind: 'file', data: table, executable: false });
+  return packCpio(entries);
 }

@@ -22,6 +22,8 @@ const startLimitSeconds = 300;
 
 export interface HostOptions {
   readonly smmus?: Smmus;
+  /** Whether its firmware marks root complexes as CANWBS. Default: true. */
+  readonly canwbs?: boolean;
   /** It outlives this process; `AccelHost.attach` finds it again. */
   readonly detached?: boolean;
 }
@@ -45,7 +47,8 @@ export class AccelHost implements AsyncDisposable {
       await fillFolder(folder, parts, machine);
       const open = options.detached ? Jail.openDetached : Jail.open;
       jail = await open.call(Jail, parts.root, 'readonly', { shared: folder });
-      const table = withCanwbs(await readIort(jail, parts.root, folder, machine));
+      const isMarked = options.canwbs ?? true;
+      const table = isMarked ? withCanwbs(await readIort(jail, parts.root, folder, machine)) : undefined;
       await writeFile(join(folder, 'initrd'), tableArchive(table));
       const argv = bootArguments(machine, 'initrd', 'root=/dev/vda rw');
       const { code, stderr } = await jail.run(['qemu-system-aarch64', ...argv, ...hostDevices]);
