@@ -2,14 +2,16 @@ import { join } from 'node:path';
 import { fileUnreadable, fileUnwritable } from '../diagnostics/files.js';
 import { hasAttributes } from '../io/attributes.js';
 import { systemCode } from '../io/errors.js';
-import { readBelow } from '../io/read.js';
-import { replaceFile } from '../io/replace.js';
+import { openBelow, readIn } from '../io/read.js';
+import { RecentFolder } from '../io/recent-folder.js';
+import { replaceIn } from '../io/replace.js';
 import type { Store } from './change.js';
 import { outsideLater, wrapIoError } from './outside.js';
 
 /** Returns a store for the files of a folder. Its ids are paths below the folder. */
 export function fileStore(folder: string): Store {
   const fileOf = (path: string) => join(folder, path);
+  const folders = new RecentFolder((path) => openBelow(folder, path));
   let attributes: Promise<boolean> | undefined;
   return {
     fileOf,
@@ -17,7 +19,8 @@ export function fileStore(folder: string): Store {
       const file = fileOf(path);
       return wrapIoError(fileUnreadable, file, () => {
         try {
-          return readBelow(folder, path).bytes;
+          using parent = folders.of(path);
+          return readIn(parent, file).bytes;
         } catch (error) {
           if (systemCode(error) === 'ENOENT') return undefined;
           throw error;
@@ -28,7 +31,10 @@ export function fileStore(folder: string): Store {
       const file = fileOf(path);
       attributes ??= hasAttributes(folder);
       const options = { attributes: await attributes };
-      return await outsideLater(fileUnwritable, file, () => replaceFile(file, xml, options));
+      return await outsideLater(fileUnwritable, file, async () => {
+        using parent = folders.of(path);
+        return await replaceIn(parent, file, xml, options);
+      });
     },
   };
 }

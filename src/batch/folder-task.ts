@@ -1,13 +1,14 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ConvertSettings } from '../convert.js';
-import { stateUnwritable } from '../diagnostics/batch.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { fileUnreadable, fileUnwritable } from '../diagnostics/files.js';
 import type { Plan } from '../generated/plan.js';
 import { systemCode } from '../io/errors.js';
-import { type FileContent, readBelow } from '../io/read.js';
-import { replaceFile } from '../io/replace.js';
+import { type Folder, openFolder } from '../io/folder.js';
+import { type FileContent, openBelow, readIn } from '../io/read.js';
+import { RecentFolder } from '../io/recent-folder.js';
+import { replaceIn } from '../io/replace.js';
 import { MAX_BYTES } from '../xml/source.js';
 import type { Change } from './change.js';
 import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
@@ -15,6 +16,7 @@ import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
 import type { DeviceCount, Verdict, Wanted } from './item.js';
 import { outsideLater, wrapIoError } from './outside.js';
+import { RunFolder } from './state.js';
 import { whyOf } from './why.js';
 
 /** How to convert the files of a folder. It is plain data, since it is sent to other threads. */
@@ -23,8 +25,8 @@ export interface FolderTask {
   readonly in: string;
   /** The absolute path of the output folder; undefined if nothing is written to another folder. */
   readonly out: string | undefined;
-  /** The folder for the former XML of files that are changed in place; undefined if none is changed in place. */
-  readonly backups: string | undefined;
+  /** The folder of the run, which keeps the former XML of files that are changed in place; undefined if none is changed in place. */
+  readonly run: string | undefined;
   readonly settings: ConvertSettings;
   readonly hosts: HostSource;
   readonly want: Wanted;
@@ -49,17 +51,26 @@ export interface FileResult {
 export class FolderWorker {
   readonly #task: FolderTask;
   readonly #hostOf: HostFinder;
+  readonly #in: RecentFolder;
+  readonly #out: RecentFolder;
+  readonly #run: RunFolder | undefined;
 
   constructor(task: FolderTask) {
     this.#task = task;
     this.#hostOf = hostFinder(task.hosts);
+    this.#in = new RecentFolder((path) => openBelow(task.in, path));
+    this.#out = new RecentFolder(openToWrite);
+    this.#run = task.run === undefined ? undefined : new RunFolder(task.run);
   }
 
   /** @param path below the folder */
   async convert(path: string): Promise<FileResult> {
     const file = join(this.#task.in, path);
     try {
-      const input = wrapIoError(fileUnreadable, file, () => readBelow(this.#task.in, path, MAX_BYTES));
+      const input = wrapIoError(fileUnreadable, file, () => {
+        using folder = this.#in.of(path);
+        return readIn(folder, file, MAX_BYTES);
+      });
       const conversion = convertXml(input.bytes, (name) => this.#hostOf(path, name), this.#task.settings);
       return await this.#write(path, input, conversion);
     } catch (error) {
@@ -69,7 +80,7 @@ export class FolderWorker {
 
   async #write(path: string, input: FileContent, conversion: Conversion): Promise<FileResult> {
     const { verdict, name, before: text, after, plan, diagnostics } = conversion;
-    const { out, backups, want } = this.#task;
+    const { out, want } = this.#task;
     const result: FileResult = {
       ...bare(path),
       name: name || path,
@@ -83,17 +94,16 @@ export class FolderWorker {
     };
     if (after === undefined) return result;
     if (out !== undefined) {
-      const written = await writeResult(out, path, after, input.mode);
+      const written = await writeResult(this.#out, join(out, path), after, input.mode);
       const converted = verdict === 'convert';
       if (written) return { ...result, verdict: converted ? 'written' : 'copied' };
       return converted ? { ...result, verdict: 'unchanged', loses: [] } : result;
     }
-    if (backups === undefined || verdict !== 'convert') return result;
+    if (!this.#run || verdict !== 'convert') return result;
     const before = digestOf(input.bytes);
     const backup = backupName(digestOf(path).slice(0, 32), before);
     const pending: Change = { id: path, name: result.name, before, backup, text: after };
-    const kept = join(backups, backup);
-    await outsideLater(stateUnwritable, kept, () => replaceFile(kept, input.bytes, { mode: 0o600 }));
+    await this.#run.keep(backup, input.bytes);
     return { ...result, pending };
   }
 }
@@ -102,22 +112,28 @@ export class FolderWorker {
  * Writes a result to the output folder, with the mode of the original file.
  * @returns true if it was written and is on disk; false if the file already has this content
  */
-async function writeResult(out: string, path: string, content: string, mode: number): Promise<boolean> {
-  const [file, bytes] = [join(out, path), Buffer.from(content)];
+async function writeResult(folders: RecentFolder, file: string, content: string, mode: number): Promise<boolean> {
+  const bytes = Buffer.from(content);
   return await outsideLater(fileUnwritable, file, async () => {
-    if (contentBelow(out, path)?.equals(bytes)) return false;
-    mkdirSync(dirname(file), { recursive: true });
-    await replaceFile(file, bytes, { mode });
+    using folder = folders.of(file);
+    if (contentIn(folder, file)?.equals(bytes)) return false;
+    await replaceIn(folder, file, bytes, { mode });
     return true;
   });
 }
 
-/** Returns undefined if the file does not exist or is behind a symbolic link: links are followed only for writing. */
-function contentBelow(folder: string, path: string): Buffer | undefined {
+/** Opens a folder for results, which may not exist yet. */
+function openToWrite(path: string): Folder {
+  mkdirSync(path, { recursive: true });
+  return openFolder(path);
+}
+
+/** Returns undefined if the file does not exist or is a symbolic link: links are followed only for writing. */
+function contentIn(folder: Folder, file: string): Buffer | undefined {
   try {
-    return readBelow(folder, path).bytes;
+    return readIn(folder, file).bytes;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return undefined;
+    if (['ENOENT', 'ELOOP'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }

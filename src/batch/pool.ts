@@ -45,16 +45,22 @@ class WorkerPool implements Converter {
   }
 }
 
+/** The number of files per message: fewer messages cost less time, but a thread must not wait for the next one. */
+const FILES_PER_MESSAGE = 8;
+
 /** A worker thread. It works on several files at a time, so its results arrive in any order. Each contains its path. */
 class Thread {
   readonly #worker: Worker;
   readonly #waiting = new Map<string, { resolve(result: FileResult): void; reject(error: unknown): void }>();
+  #unsent: string[] = [];
   #ended: Error | undefined;
 
   constructor(task: FolderTask) {
     // bin/build puts batch-worker.ts beside the program that contains this code.
     this.#worker = new Worker(new URL('./batch-worker.cjs', import.meta.url), { workerData: task });
-    this.#worker.on('message', (result: FileResult) => this.#settle(result));
+    this.#worker.on('message', (results: readonly FileResult[]) => {
+      for (const result of results) this.#settle(result);
+    });
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', (code) => this.#fail(`it ended with exit code ${code}`));
   }
@@ -69,8 +75,12 @@ class Thread {
       if (this.#ended) return reject(this.#ended);
       if (this.#waiting.has(path)) return reject(new EnvironmentError(runIncomplete.busy({ path })));
       this.#waiting.set(path, { resolve, reject });
-      this.#worker.postMessage(path);
+      if (this.#unsent.push(path) === 1) setImmediate(() => this.#send());
     });
+  }
+
+  #send(): void {
+    while (this.#unsent.length > 0) this.#worker.postMessage(this.#unsent.splice(0, FILES_PER_MESSAGE));
   }
 
   async stop(): Promise<void> {

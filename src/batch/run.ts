@@ -41,7 +41,7 @@ export function runFolder(
     task: {
       in: source.in,
       out: open ? (source.out ?? undefined) : undefined,
-      backups: open && source.out === null ? open.run.path : undefined,
+      run: open && source.out === null ? open.run.path : undefined,
       settings: convertSettings(batch),
       hosts: source.map === null ? { topology: (host ?? NO_HOST).topology } : { map: source.map },
       want,

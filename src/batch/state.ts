@@ -1,12 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { runUnknown, stateUnwritable } from '../diagnostics/batch.js';
 import { InputError } from '../diagnostics/errors.js';
 import { fileUnreadable } from '../diagnostics/files.js';
 import type { Entry, RunEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { readTopology, serializeTopology } from '../host/snapshot.js';
-import { replaceFile } from '../io/replace.js';
+import { openFolder } from '../io/folder.js';
+import { RecentFolder } from '../io/recent-folder.js';
+import { replaceIn } from '../io/replace.js';
 import { Journal, readJournal } from './journal.js';
 import { type Lock, type LockOptions, takeLock } from './lock.js';
 import { outsideLater, wrapIoError } from './outside.js';
@@ -25,13 +27,13 @@ export interface NewRun {
 
 /** The folder of a run: its journal, the host that it is for, and the former XML of every domain that it changed. */
 export class RunFolder {
-  /** Its name. */
-  readonly id: string;
-  readonly path: string;
+  readonly #folders = new RecentFolder(openFolder);
 
-  constructor(state: string, id: string) {
-    this.id = id;
-    this.path = join(state, 'runs', id);
+  constructor(readonly path: string) {}
+
+  /** Returns its name. */
+  get id(): string {
+    return basename(this.path);
   }
 
   get journal(): string {
@@ -46,7 +48,10 @@ export class RunFolder {
   /** Stores a domain's former XML; it is on the disk when the promise resolves. @throws EnvironmentError `state-unwritable` */
   async keep(backup: string, content: string | Uint8Array): Promise<void> {
     const file = this.file(backup);
-    await outsideLater(stateUnwritable, file, () => replaceFile(file, content, { mode: 0o600 }));
+    await outsideLater(stateUnwritable, file, async () => {
+      using folder = this.#folders.of(file);
+      await replaceIn(folder, file, content, { mode: 0o600 });
+    });
   }
 
   /** Returns a domain's former XML, byte for byte. @throws EnvironmentError `file-unreadable` */
@@ -98,7 +103,7 @@ export class State {
    */
   async create(entries: readonly [RunEntry, ...Entry[]], host: Host | undefined): Promise<NewRun> {
     const run = this.#newRun(entries[0].at);
-    const unfinished = new RunFolder(this.folder, `${UNFINISHED}${run.id}`);
+    const unfinished = this.#folderOf(`${UNFINISHED}${run.id}`);
     this.#make(join(unfinished.path, 'backup'));
     try {
       if (host) await unfinished.keep('host.json', serializeTopology(host));
@@ -122,7 +127,7 @@ export class State {
       ),
     )
       .sort((a, b) => numberOf(a) - numberOf(b))
-      .map((name) => new RunFolder(this.folder, name));
+      .map((name) => this.#folderOf(name));
   }
 
   /** Checks that there is a run. Creates nothing. @throws InputError `run-unknown` if there is none */
@@ -151,7 +156,11 @@ export class State {
     }
     const number = 1 + Math.max(0, ...present.map(numberOf));
     const time = at.replace(/\.\d+Z$/, 'Z').replaceAll(/[-:]/g, '');
-    return new RunFolder(this.folder, `${String(number).padStart(4, '0')}-${time}`);
+    return this.#folderOf(`${String(number).padStart(4, '0')}-${time}`);
+  }
+
+  #folderOf(run: string): RunFolder {
+    return new RunFolder(join(this.folder, 'runs', run));
   }
 
   #make(folder: string): void {

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { fileUnreadable } from '../diagnostics/files.js';
 import { Folder } from './folder.js';
@@ -19,12 +19,17 @@ export interface FileContent {
  */
 export function readBelow(folder: string, path: string, limit = Number.POSITIVE_INFINITY): FileContent {
   using parent = openBelow(folder, dirname(path));
+  return readIn(parent, `${folder}/${path}`, limit);
+}
+
+/** Does the same as `readBelow` for a file whose folder is open. */
+export function readIn(folder: Folder, file: string, limit = Number.POSITIVE_INFINITY): FileContent {
   const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-  const fd = openSync(parent.at(path.slice(path.lastIndexOf('/') + 1)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const fd = openSync(folder.at(basename(file)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) {
-      throw new EnvironmentError(fileUnreadable.notRegular({ file: `${folder}/${path}` }));
+      throw new EnvironmentError(fileUnreadable.notRegular({ file }));
     }
     return { bytes: stats.size > limit ? Buffer.alloc(limit + 1) : readFileSync(fd), mode: stats.mode & 0o777 };
   } finally {
@@ -36,7 +41,7 @@ export function readBelow(folder: string, path: string, limit = Number.POSITIVE_
  * Opens a folder below another.
  * @throws ENOTDIR if a part of the path is a symbolic link; the folder itself may be one
  */
-function openBelow(folder: string, path: string): Folder {
+export function openBelow(folder: string, path: string): Folder {
   let current = Folder.open(`${folder}/.`);
   for (const name of path.split('/')) {
     using parent = current;

@@ -1,22 +1,11 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  fsync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-} from 'node:fs';
-import { promisify } from 'node:util';
+import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { attributesLost } from '../diagnostics/files.js';
 import { domainEdited } from '../diagnostics/libvirt.js';
 import { Draft, imitate, openNew, writeAll } from './draft.js';
 import { systemCode } from './errors.js';
-import { type Location, locate, O_PATH } from './folder.js';
+import { type Folder, fsyncLater, type Location, locate, locateIn, O_PATH } from './folder.js';
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
@@ -44,6 +33,26 @@ export async function replaceFile(
   const descriptor = descriptorOf(file);
   if (descriptor !== undefined) return writeToDescriptor(file, descriptor, content);
   using target = locate(file);
+  return await replaceAt(target, file, content, options);
+}
+
+/** Does the same as `replaceFile` for a file whose folder is open, which is not a descriptor of this process. */
+export async function replaceIn(
+  folder: Folder,
+  file: string,
+  content: string | Uint8Array,
+  options: ReplaceOptions,
+): Promise<readonly Diagnostic[]> {
+  using target = locateIn(folder, file);
+  return await replaceAt(target, file, content, options);
+}
+
+async function replaceAt(
+  target: Location,
+  file: string,
+  content: string | Uint8Array,
+  options: ReplaceOptions,
+): Promise<readonly Diagnostic[]> {
   const { stats } = target;
   if (stats && !stats.isFile()) return writeToDevice(target.path, content);
   using original = OpenFile.of(target);
@@ -54,9 +63,9 @@ export async function replaceFile(
   if (options.mode !== undefined) fchmodSync(draft.fd, options.mode);
   else if (original) lost = imitate(draft.fd, original.fd, options.attributes ?? true);
   // Asynchronous, so that other work continues while the disk writes.
-  await promisify(fsync)(draft.fd);
+  await fsyncLater(draft.fd);
   draft.commit();
-  target.folder.sync();
+  await target.folder.syncTogether();
   return lostDiagnostics(file, lost);
 }
 

@@ -56,7 +56,7 @@ describe('a batch with several threads', () => {
       'returns the result of another file',
       `if (!isMainThread) {
         const post = parentPort.postMessage.bind(parentPort);
-        parentPort.postMessage = (result) => post({ ...result, path: 'other.xml' });
+        parentPort.postMessage = (results) => post(results.map((result) => ({ ...result, path: 'other.xml' })));
       }`,
       /a worker thread failed: it returned a result for other\.xml, which it was not given/,
     ],
