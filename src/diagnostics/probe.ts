@@ -51,8 +51,8 @@ export const probeFailed = defineCases('probe-failed', {
       message: `${a.device} is in use`,
       hint: 'shut down the guest that has it, or name another device behind the same SMMU',
     }),
-    groupHeld: (a: { device: string; group: number | null }) => ({
-      message: `a host driver holds another device of IOMMU group ${a.group} of ${a.device}`,
+    groupInUse: (a: { device: string; group: number | null }) => ({
+      message: `a host driver or a guest has another device of IOMMU group ${a.group} of ${a.device}`,
       hint: 'see `vsmmu topology` for the group, and name a device that is alone in its group',
     }),
     noRegisters: (a: { device: string }) => ({

@@ -145,13 +145,13 @@ describe('--probe', () => {
     expect(await driver()).toEqual(before);
   });
 
-  it('says that another function of the group belongs to a host driver', async () => {
+  it('says that a host driver has another function of the group', async () => {
     const [one = ''] = twins;
     await bind(host, one);
     try {
       expect(await refusal(one)).toEqual([
         3,
-        expect.stringMatching(/: probe-failed: a host driver holds another device/),
+        expect.stringMatching(/: probe-failed: a host driver or a guest has another device/),
       ]);
     } finally {
       await bind(host, one, 'e1000e');

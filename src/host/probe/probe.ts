@@ -86,9 +86,10 @@ function open(path: string, absent: Diagnostic): { readonly fd: number } & Dispo
 /** Describes a refused request that ends a probe. */
 export function refusedRequest({ bdf: device, group }: PciDevice, { request, error }: Refusal): Diagnostic {
   if (request === 'VFIO_DEVICE_BIND_IOMMUFD') {
-    // Linux 7.2: EINVAL if another program opened the device by its own file, EBUSY if by its group.
+    // Linux 7.2: EINVAL if another program opened the device by its own file, EBUSY if by its group, and EPERM if another
+    // device of the group belongs to a host driver or to another open /dev/iommu.
     if (error === 'EBUSY' || error === 'EINVAL') return probeFailed.busy({ device });
-    if (error === 'EPERM') return probeFailed.groupHeld({ device, group });
+    if (error === 'EPERM') return probeFailed.groupInUse({ device, group });
   }
   if (request === 'IOMMU_GET_HW_INFO' && error === 'ENOTTY') return probeFailed.noRegisters({ device });
   return probeFailed.request({ device, request, error });

@@ -73,7 +73,11 @@ describe('a request that the kernel refuses', () => {
   it.each([
     ['VFIO_DEVICE_BIND_IOMMUFD', 'EBUSY', '0000:01:00.0 is in use'],
     ['VFIO_DEVICE_BIND_IOMMUFD', 'EINVAL', '0000:01:00.0 is in use'],
-    ['VFIO_DEVICE_BIND_IOMMUFD', 'EPERM', 'a host driver holds another device of IOMMU group 0 of 0000:01:00.0'],
+    [
+      'VFIO_DEVICE_BIND_IOMMUFD',
+      'EPERM',
+      'a host driver or a guest has another device of IOMMU group 0 of 0000:01:00.0',
+    ],
     ['VFIO_DEVICE_BIND_IOMMUFD', 'ENODEV', 'VFIO_DEVICE_BIND_IOMMUFD failed for 0000:01:00.0: ENODEV'],
     ['IOMMU_GET_HW_INFO', 'ENOTTY', 'the kernel does not show the ID registers of the SMMU of 0000:01:00.0'],
     ['IOMMU_GET_HW_INFO', 'EBUSY', 'IOMMU_GET_HW_INFO failed for 0000:01:00.0: EBUSY'],
