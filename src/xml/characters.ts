@@ -41,9 +41,10 @@ export function isName(text: string): boolean {
  */
 export function referenceEnd(text: string, offset: number): number {
   REFERENCE.lastIndex = offset;
-  const match = REFERENCE.exec(text);
-  if (match === null) return offset;
-  return match[1] !== undefined || isCharacter(codePoint(match[2])) ? REFERENCE.lastIndex : offset;
+  const [, entity, number] = REFERENCE.exec(text) ?? [];
+  return entity !== undefined || (number !== undefined && isCharacter(codePoint(number)))
+    ? REFERENCE.lastIndex
+    : offset;
 }
 
 /** Decodes character data: line ends become \n, and references become the characters that they stand for. */
@@ -61,7 +62,7 @@ export function decodeAttributeValue(raw: string): string {
 
 /** Converts \r\n and \r to \n (XML 1.0, section 2.11). */
 export function normalizeLineEnds(raw: string): string {
-  return raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw;
+  return raw.replace(/\r\n?/g, '\n');
 }
 
 function decodeReferences(raw: string): string {

@@ -22,9 +22,7 @@ export const PARSER_OPTIONS = {
 };
 
 /** A node of fast-xml-parser: one key with its content. For an element, the key is its name. A text node has no metadata. */
-interface ParsedNode {
-  readonly [name: string]: readonly ParsedNode[];
-}
+type ParsedNode = { readonly [name: string]: readonly ParsedNode[] };
 
 const METADATA = XMLParser.getMetaDataSymbol() as unknown as keyof ParsedNode;
 
@@ -57,9 +55,8 @@ export class XmlElement {
   /** Only elements, in document order. Set once, while the tree is built. */
   children: readonly XmlElement[] = [];
   readonly #declared: ReadonlyMap<string, string> | null;
-  #knownText: string | undefined;
-
   readonly #source: string;
+  #knownText: string | undefined;
 
   /** Called when a document is parsed. */
   constructor(
@@ -93,7 +90,13 @@ export class XmlElement {
 
   /** Its decoded character data, including CDATA sections but not the text of its descendants. */
   get text(): string {
-    this.#knownText ??= this.#readText();
+    if (this.#knownText === undefined) {
+      const starts = [...this.children.map((child) => child.start), this.closeStart];
+      const pieces = starts.map((start, i) =>
+        textOf(this.#source.slice(this.children[i - 1]?.end ?? this.openEnd, start)),
+      );
+      this.#knownText = pieces.join('');
+    }
     return this.#knownText;
   }
 
@@ -134,16 +137,6 @@ export class XmlElement {
     if (declared !== undefined) return declared;
     if (this.parent !== undefined) return this.parent.#namespaceOf(prefix);
     return prefix === '' ? '' : prefix === 'xml' ? XML_NAMESPACE : undefined;
-  }
-
-  #readText(): string {
-    let text = '';
-    let at = this.openEnd;
-    for (const child of this.children) {
-      text += textOf(this.#source.slice(at, child.start));
-      at = child.end;
-    }
-    return text + textOf(this.#source.slice(at, this.closeStart));
   }
 }
 
@@ -227,11 +220,7 @@ export function parseEdited(before: XmlDocument, edits: readonly TextEdit[]): Xm
 }
 
 /** An element that edits leave as it is, with its new offsets. */
-interface Unchanged {
-  readonly element: XmlElement;
-  readonly start: number;
-  readonly end: number;
-}
+type Unchanged = { readonly element: XmlElement; readonly start: number; readonly end: number };
 
 function parse(text: string, unchanged: readonly Unchanged[]): XmlDocument {
   const { readable, tags } = guard(text, unchanged);

@@ -77,7 +77,7 @@ export class XmlEditor {
    */
   whenEmpty(element: XmlElement, action: 'close' | 'remove'): void {
     const change = this.#changeOf(element);
-    if (change.whenEmpty !== 'remove') change.whenEmpty = action;
+    if (action === 'remove' || !change.whenEmpty) change.whenEmpty = action;
   }
 
   /** Replaces an element with another one. */
@@ -105,10 +105,10 @@ export class XmlEditor {
     for (const child of element.children) {
       const change = this.#changes.get(child);
       if (!this.isRemoved(child) || change?.before.length || change?.after.length) return false;
-      if (!isBlank(this.#text, at, child.start)) return false;
+      if (skipSpace(this.#text, at) < child.start) return false;
       at = child.end;
     }
-    return isBlank(this.#text, at, element.closeStart);
+    return skipSpace(this.#text, at) >= element.closeStart;
   }
 
   /** Whether there are edits so far. */
@@ -154,11 +154,14 @@ export class XmlEditor {
       for (const child of element.children) this.#visit(child);
       return;
     }
-    this.#insertBefore(element, change.before);
-    if (change.instead) {
-      this.#cut(element.start, element.end, this.#printNew(change.instead, this.#layout.linesOf(element)));
+    const layout = this.#layout;
+    const { before, instead, after } = change;
+    const lines = before.length > 0 || instead || after.length > 0 ? layout.linesOf(element) : undefined;
+    this.#insert((lines && layout.lineStart(element)?.breakStart) ?? element.start, this.#printAll(before, lines));
+    if (instead) {
+      this.#cut(element.start, element.end, printElement(instead, layout.quote(), lines));
     } else if (this.isRemoved(element)) {
-      this.#takeOut(this.#layout.removal(element));
+      this.#takeOut(layout.removal(element));
     } else {
       this.#changeAttributes(element, change.attributes);
       for (const child of element.children) this.#visit(child);
@@ -167,7 +170,7 @@ export class XmlEditor {
         this.#cut(tagContentEnd(element), element.end, '/>');
       }
     }
-    this.#insertAfter(element, change.after);
+    this.#insert(lines ? layout.endOnLine(element) : element.end, this.#printAll(after, lines));
   }
 
   /** Removes a range. This joins the text before and after it, which must not form `]]>` (XML 1.0, section 2.4). */
@@ -202,19 +205,6 @@ export class XmlEditor {
     }
   }
 
-  #insertBefore(reference: XmlElement, added: readonly NewElement[]): void {
-    if (added.length === 0) return;
-    const lines = this.#layout.linesOf(reference);
-    const at = (lines && this.#layout.lineStart(reference)?.breakStart) ?? reference.start;
-    this.#insert(at, this.#printAll(added, lines));
-  }
-
-  #insertAfter(reference: XmlElement, added: readonly NewElement[]): void {
-    if (added.length === 0) return;
-    const lines = this.#layout.linesOf(reference);
-    this.#insert(lines === undefined ? reference.end : this.#layout.endOnLine(reference), this.#printAll(added, lines));
-  }
-
   #append(parent: XmlElement, added: readonly NewElement[]): void {
     if (added.length === 0) return;
     const layout = this.#layout;
@@ -235,14 +225,11 @@ export class XmlEditor {
   /** Prints elements one after another: each on its own lines, or all on one line. */
   #printAll(added: readonly NewElement[], lines: Lines | undefined): string {
     const lead = lines === undefined ? '' : lines.lineEnd + lines.indent;
-    return added.map((element) => lead + this.#printNew(element, lines)).join('');
-  }
-
-  #printNew(element: NewElement, lines: Lines | undefined): string {
-    return printElement(element, this.#layout.quote(), lines);
+    return added.map((element) => lead + printElement(element, this.#layout.quote(), lines)).join('');
   }
 
   #insert(at: number, text: string): void {
+    if (text === '') return;
     this.#insertions.add(at);
     this.#cut(at, at, text);
   }
@@ -265,8 +252,4 @@ function nameEnd({ start, name }: XmlElement): number {
 /** Returns the offset after the last attribute in an element's start tag, or else after its name. */
 function tagContentEnd(element: XmlElement): number {
   return element.attributes.at(-1)?.end ?? nameEnd(element);
-}
-
-function isBlank(text: string, start: number, end: number): boolean {
-  return skipSpace(text, start) >= end;
 }

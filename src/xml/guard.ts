@@ -5,7 +5,7 @@ import {
   checkLength,
   checkReferences,
   describe,
-  expected,
+  failExpected,
   readName,
   readStartTag,
   type StartTag,
@@ -93,9 +93,7 @@ export function guard<Known extends { readonly start: number; readonly end: numb
     const match = DECLARATION.exec(text);
     if (match === null) fail(text, start, xmlSyntax.declaration());
     const encoding = match[1] ?? match[2] ?? 'UTF-8';
-    if (!/^utf-?8$/i.test(encoding)) {
-      fail(text, start, xmlEncoding.declared({ encoding: brief(encoding) }));
-    }
+    if (!/^utf-?8$/i.test(encoding)) fail(text, start, xmlEncoding.declared({ encoding: brief(encoding) }));
     hide(start, DECLARATION.lastIndex);
     return DECLARATION.lastIndex;
   }
@@ -106,7 +104,7 @@ export function guard<Known extends { readonly start: number; readonly end: numb
     if (open.length === 0) {
       const at = skipSpace(text, start);
       if (at >= end) return;
-      if (root === undefined) fail(text, at, expected('an element', text, at));
+      if (root === undefined) failExpected('an element', text, at);
       fail(text, at, xmlSyntax.textAfterRoot({ root: brief(root.name), found: describe(text, at) }));
     }
     const run = text.slice(start, end);
@@ -138,9 +136,7 @@ export function guard<Known extends { readonly start: number; readonly end: numb
       fail(text, start, xmlSyntax.expected({ expected: closing(element), found: `</${found}` }));
     }
     const close = skipSpace(text, start + 2 + name.length);
-    if (text.charCodeAt(close) !== 0x3e /* > */) {
-      fail(text, close, expected(`> after </${brief(name)}`, text, close));
-    }
+    if (text[close] !== '>') failExpected(`> after </${brief(name)}`, text, close);
     checkLength(text, start, close, MAX_PIECE_BYTES, 'a tag');
     return close + 1;
   }
@@ -170,14 +166,12 @@ export function guard<Known extends { readonly start: number; readonly end: numb
     const targetEnd = start + 2 + target.length;
     if (target === 'xml' && start === contentStart(text)) return readDeclaration(start);
     if (target.toLowerCase() === 'xml') fail(text, start, xmlSyntax.lateDeclaration({ target }));
-    if (target === '') {
-      fail(text, start, expected('the name of a processing instruction after <?', text, targetEnd));
-    }
+    if (target === '') failExpected('the name of a processing instruction after <?', text, targetEnd, start);
     const end = text.indexOf('?>', targetEnd);
-    if (end === -1)
-      fail(text, start, xmlSyntax.unclosed({ what: `the processing instruction <?${brief(target)}`, end: '?>' }));
+    const what = `the processing instruction <?${brief(target)}`;
+    if (end === -1) fail(text, start, xmlSyntax.unclosed({ what, end: '?>' }));
     if (end !== targetEnd && skipSpace(text, targetEnd) === targetEnd) {
-      fail(text, targetEnd, expected(`white space or ?> after <?${brief(target)}`, text, targetEnd));
+      failExpected(`white space or ?> after <?${brief(target)}`, text, targetEnd);
     }
     checkLength(text, targetEnd, end, MAX_PIECE_BYTES, 'a processing instruction');
     // fast-xml-parser treats an unpaired quote in an instruction as the start of a value.

@@ -13,6 +13,7 @@ interface LineStart {
 
 /** The layout of a document, which new elements follow. */
 export class Layout {
+  readonly #document: XmlDocument;
   readonly #text: string;
   /** The document's line end; \n if it has none. */
   readonly #lineEnd: string;
@@ -20,13 +21,10 @@ export class Layout {
   readonly #mixed = new Map<XmlElement, boolean>();
   readonly #firstQuote: string | undefined;
 
-  readonly #document: XmlDocument;
-
   constructor(document: XmlDocument) {
     this.#document = document;
     this.#text = document.text;
-    const newline = this.#text.indexOf('\n');
-    this.#lineEnd = this.#text[newline - 1] === '\r' ? '\r\n' : '\n';
+    this.#lineEnd = this.#lineEndAt(this.#text.indexOf('\n'));
     const { start, end } = document.root;
     const broken = this.#text.indexOf('\n', start);
     this.#oneLine = broken === -1 || broken >= end;
@@ -43,11 +41,8 @@ export class Layout {
 
   /** Whether an element contains text, so that its white space is significant. */
   isMixed(element: XmlElement): boolean {
-    let mixed = this.#mixed.get(element);
-    if (mixed === undefined) {
-      mixed = /[^ \t\r\n]/.test(element.text);
-      this.#mixed.set(element, mixed);
-    }
+    const mixed = this.#mixed.get(element) ?? /[^ \t\r\n]/.test(element.text);
+    this.#mixed.set(element, mixed);
     return mixed;
   }
 
@@ -55,16 +50,15 @@ export class Layout {
    * Returns the position of an element that is the first thing on its line. Undefined if it is not, or if its parent contains
    * text.
    */
-  lineStart(element: XmlElement): LineStart | undefined {
-    const text = this.#text;
-    if (element.parent !== undefined && this.isMixed(element.parent)) return undefined;
-    let start = element.start;
-    while (text[start - 1] === ' ' || text[start - 1] === '\t') start--;
-    const indent = text.slice(start, element.start);
-    if (start === contentStart(text)) return { breakStart: start, lineEnd: this.#lineEnd, indent };
-    if (text[start - 1] !== '\n') return undefined;
-    const lineEnd = text[start - 2] === '\r' ? '\r\n' : '\n';
-    return { breakStart: start - lineEnd.length, lineEnd, indent };
+  lineStart({ start, parent }: XmlElement): LineStart | undefined {
+    if (parent !== undefined && this.isMixed(parent)) return undefined;
+    let at = start;
+    while (this.#text[at - 1] === ' ' || this.#text[at - 1] === '\t') at--;
+    const indent = this.#text.slice(at, start);
+    if (at === contentStart(this.#text)) return { breakStart: at, lineEnd: this.#lineEnd, indent };
+    if (this.#text[at - 1] !== '\n') return undefined;
+    const lineEnd = this.#lineEndAt(at - 1);
+    return { breakStart: at - lineEnd.length, lineEnd, indent };
   }
 
   /**
@@ -73,8 +67,7 @@ export class Layout {
    */
   linesOf(element: XmlElement): Lines | undefined {
     const start = this.lineStart(element);
-    if (start === undefined || this.#oneLine) return undefined;
-    return { lineEnd: start.lineEnd, indent: start.indent, unit: this.#unit(element) };
+    return start && !this.#oneLine ? { ...start, unit: this.#unit(element) } : undefined;
   }
 
   /** Returns the line ends and indentation for a new child; undefined if it goes on the same line. */
@@ -97,18 +90,15 @@ export class Layout {
     return { start: start.breakStart, end: element.end };
   }
 
-  /**
-   * Returns the offset at which to insert a new line after an element: after the comments that follow the element on its
-   * line.
-   */
+  /** Returns the offset at which to insert a line after an element: after the comments that follow it on its line. */
   endOnLine(element: XmlElement): number {
     return this.#commentsEnd(element) ?? element.end;
   }
 
   /** Returns the end of an element's content, without trailing white space. */
-  contentEnd(element: XmlElement): number {
-    let end = element.closeStart;
-    while (end > element.openEnd && /[ \t\r\n]/.test(this.#text.charAt(end - 1))) end--;
+  contentEnd({ openEnd, closeStart }: XmlElement): number {
+    let end = closeStart;
+    while (end > openEnd && /[ \t\r\n]/.test(this.#text.charAt(end - 1))) end--;
     return end;
   }
 
@@ -117,21 +107,13 @@ export class Layout {
    * indented line. Without any indentation, it is empty if elements begin on lines of their own, else two spaces.
    */
   #unit(element: XmlElement): string {
-    for (let at: XmlElement | undefined = element; at !== undefined; at = at.parent) {
-      const unit = this.#unitAt(at);
-      if (unit) return unit;
+    for (let { parent } = element, inner = element; parent; inner = parent, parent = parent.parent) {
+      const [indent, outer] = [this.lineStart(inner)?.indent, this.lineStart(parent)?.indent];
+      if (outer !== undefined && indent?.startsWith(outer) && indent !== outer) return indent.slice(outer.length);
     }
-    const { root } = this.#document;
-    const content = this.#text.slice(root.openEnd, root.closeStart);
+    const { openEnd, closeStart } = this.#document.root;
+    const content = this.#text.slice(openEnd, closeStart);
     return /\n([ \t]+)<\w/.exec(content)?.[1] ?? (content.includes('\n<') ? '' : '  ');
-  }
-
-  #unitAt(element: XmlElement): string | undefined {
-    if (element.parent === undefined) return undefined;
-    const inner = this.lineStart(element)?.indent;
-    const outer = this.lineStart(element.parent)?.indent;
-    if (inner === undefined || outer === undefined || !inner.startsWith(outer)) return undefined;
-    return inner.slice(outer.length);
   }
 
   /**
@@ -152,5 +134,9 @@ export class Layout {
     let at = from;
     while (this.#text[at] === ' ' || this.#text[at] === '\t') at++;
     return at;
+  }
+
+  #lineEndAt(newline: number): string {
+    return this.#text[newline - 1] === '\r' ? '\r\n' : '\n';
   }
 }

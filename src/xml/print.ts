@@ -39,12 +39,9 @@ export function printElement(element: NewElement, quote: Quote, lines: Lines | u
   const quoted = element.quote ?? quote;
   checkName(name);
   let tag = `<${name}`;
-  const seen = new Set<string>();
-  for (const [attribute, value] of attributes) {
-    if (seen.has(attribute)) throw new Error(`the new element ${name} has the attribute ${attribute} twice`);
-    seen.add(attribute);
-    tag += ` ${printAttribute(attribute, value, quoted)}`;
-  }
+  for (const [attribute, value] of attributes) tag += ` ${printAttribute(attribute, value, quoted)}`;
+  const twice = attributes.find(([attribute], i) => attributes.findIndex(([other]) => other === attribute) < i);
+  if (twice) throw new Error(`the new element ${name} has the attribute ${twice[0]} twice`);
   if (children.length === 0 && text === '') return `${tag}/>`;
   // White space beside text would become part of the text.
   const inner = lines === undefined || text !== '' ? undefined : { ...lines, indent: lines.indent + lines.unit };

@@ -1,4 +1,3 @@
-import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { xmlSyntax } from '../diagnostics/xml.js';
 import { decodeAttributeValue, nameEndAt, referenceEnd } from './characters.js';
 import { brief, fail } from './source.js';
@@ -37,7 +36,7 @@ const MAX_NAME_BYTES = 50_000;
  */
 export function readStartTag(text: string, start: number): StartTag {
   const name = readName(text, start + 1);
-  if (name === '') fail(text, start, expected('a name after <', text, start + 1));
+  if (name === '') failExpected('a name after <', text, start + 1, start);
   const attributes: XmlAttribute[] = [];
   let names: Set<string> | undefined;
   let at = start + 1 + name.length;
@@ -49,8 +48,7 @@ export function readStartTag(text: string, start: number): StartTag {
       return { start, name, attributes, selfClosing, end: next + (selfClosing ? 2 : 1) };
     }
     if (next === at && at < text.length) {
-      const wanted = attributes.length === 0 ? `> or white space after <${brief(name)}` : 'white space after the value';
-      fail(text, at, expected(wanted, text, at));
+      failExpected(attributes[0] ? 'white space after the value' : `> or white space after <${brief(name)}`, text, at);
     }
     const attribute = readAttribute(text, next, name);
     if (attributes.length === 8) names = new Set(attributes.map((other) => other.name));
@@ -98,9 +96,9 @@ export function describe(text: string, at: number): string {
   return `the character U+${(text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** Makes a diagnostic that says what XML requires at an offset, and what is there. */
-export function expected(what: string, text: string, at: number): Diagnostic {
-  return xmlSyntax.expected({ expected: what, found: describe(text, at) });
+/** Refuses the text: says what XML requires at an offset, and what is there. */
+export function failExpected(what: string, text: string, at: number, offset = at): never {
+  fail(text, offset, xmlSyntax.expected({ expected: what, found: describe(text, at) }));
 }
 
 /** Refuses references that are neither one of XML's five entities nor a valid character reference. */
@@ -116,13 +114,12 @@ export function checkReferences(text: string, from: number, to: number): void {
 
 function readAttribute(text: string, start: number, tag: string): XmlAttribute {
   const name = readName(text, start);
-  if (name === '') fail(text, start, expected(`an attribute or > in the tag <${brief(tag)}>`, text, start));
+  if (name === '') failExpected(`an attribute or > in the tag <${brief(tag)}>`, text, start);
   const equals = skipSpace(text, start + name.length);
-  if (text.charCodeAt(equals) !== 0x3d /* = */)
-    fail(text, equals, expected(`='…' after the attribute ${brief(name)}`, text, equals));
+  if (text[equals] !== '=') failExpected(`='…' after the attribute ${brief(name)}`, text, equals);
   const opening = skipSpace(text, equals + 1);
   const quote = text.charAt(opening);
-  if (quote !== '"' && quote !== "'") fail(text, opening, expected(`a quote after ${brief(name)}=`, text, opening));
+  if (quote !== '"' && quote !== "'") failExpected(`a quote after ${brief(name)}=`, text, opening);
   const valueStart = opening + 1;
   const valueEnd = text.indexOf(quote, valueStart);
   if (valueEnd === -1) fail(text, opening, xmlSyntax.unclosedValue({ attribute: brief(name) }));

@@ -3,7 +3,6 @@ import { parseNumber } from '../../domain/number.js';
 import { QEMU_NAMESPACE, RESERVE_PROPERTY } from '../../domain/overrides.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
 import type { XmlDocument, XmlElement } from '../../xml/document.js';
-import type { XmlAttribute } from '../../xml/start-tag.js';
 import { NAMESPACE } from './record.js';
 
 /**
@@ -16,13 +15,25 @@ export function unmanagedDifference(before: XmlDocument, after: XmlDocument): st
   const is = unmanagedLines(after, (key) => !kept.add(key));
   const was = unmanagedLines(before, (key) => !kept.has(key));
   const at = was.findIndex(({ text }, i) => text !== is[i]?.text);
-  if (at >= 0) return was[at]?.element.name;
-  if (is.length > was.length) return is[was.length]?.element.name;
+  if (at >= 0 || is.length > was.length) return (was[at] ?? is[was.length])?.name;
   const around = ({ text, root }: XmlDocument) => [text.slice(0, root.start), text.slice(root.end)].join('<>');
   return around(before) === around(after) ? undefined : before.root.name;
 }
 
-const PORTS = 'pcie-expander-bus pcie-root-port pcie-switch-upstream-port pcie-switch-downstream-port'.split(' ');
+const SETS = new Map<string, ReadonlySet<string>>();
+
+/** Returns the words of a constant as a set. */
+function words(text: string): ReadonlySet<string> {
+  const known = SETS.get(text) ?? new Set(text.split(' '));
+  SETS.set(text, known);
+  return known;
+}
+
+const PORTS = words('pcie-expander-bus pcie-root-port pcie-switch-upstream-port pcie-switch-downstream-port');
+const CONTROLLER = words('type index model');
+const ADDRESS = words('type domain bus slot function multifunction');
+const IN_CONTROLLER = words('type domain bus slot function multifunction name busNr chassis port hotplug memReserve');
+const DRIVER = new Set(['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf), 'pasid', 'name']);
 
 /** Attributes that an undo may change, by the path of their element. `<interface>` counts as `<hostdev>`. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -32,34 +43,26 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
 };
 
 /** Elements that have no meaning if they are empty. */
-const VANISHING = new Set([
-  ...['metadata', 'cpu', 'cpu/numa', 'cpu/numa/cell/distances', 'iommufd', 'devices/hostdev/driver'],
-  ...['devices/hostdev/acpi', 'qemu:override', 'qemu:override/qemu:device', 'qemu:override/qemu:device/qemu:frontend'],
-]);
+const VANISHING = words(
+  'metadata cpu cpu/numa cpu/numa/cell/distances iommufd devices/hostdev/driver devices/hostdev/acpi ' +
+    'qemu:override qemu:override/qemu:device qemu:override/qemu:device/qemu:frontend',
+);
+
+/** Returns whether an element has only these attributes and children. */
+function has({ attributes, children }: XmlElement, names: ReadonlySet<string>, inside = ''): boolean {
+  return attributes.every((a) => names.has(a.name)) && children.every((e) => words(inside).has(e.name));
+}
 
 /** Returns whether vsmmu may remove and restore an element of `<devices>`: a plain expander bus, port or SMMUv3. */
 export function isRestorable(element: XmlElement): boolean {
-  if (element.name === 'controller') {
-    return (
-      element.attribute('type') === 'pci' &&
-      PORTS.includes(element.attribute('model') ?? '') &&
-      has(element, ['type', 'index', 'model'], ['model', 'target', 'alias', 'address']) &&
-      element.children.every((e) =>
-        has(
-          e,
-          [...ADDRESS, 'name', 'busNr', 'chassis', 'port', 'hotplug', 'memReserve'],
-          e.name === 'target' ? ['node'] : [],
-        ),
-      )
-    );
+  const { name, children } = element;
+  const model = element.attribute('model') ?? '';
+  if (name === 'controller' && element.attribute('type') === 'pci' && PORTS.has(model)) {
+    const isPlain = has(element, CONTROLLER, 'model target alias address');
+    return isPlain && children.every((e) => has(e, IN_CONTROLLER, e.name === 'target' ? 'node' : ''));
   }
-  const driver = ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf), 'name'];
-  return (
-    element.name === 'iommu' &&
-    element.attribute('model') === 'smmuv3' &&
-    has(element, ['model'], ['driver', 'alias']) &&
-    element.children.every((e) => has(e, driver, []))
-  );
+  const isPlain = name === 'iommu' && model === 'smmuv3' && has(element, words('model'), 'driver alias');
+  return isPlain && children.every((e) => has(e, DRIVER));
 }
 
 /** Returns whether an element of `<devices>` is an unassigned host device that vsmmu added as a member of an IOMMU group. */
@@ -68,13 +71,13 @@ export function isGroupMember(element: XmlElement): boolean {
     element.name === 'hostdev' &&
     isOurAlias(element.child('alias')?.attribute('name')) &&
     element.child('address')?.attribute('type') === 'unassigned' &&
-    has(element, ['mode', 'type', 'managed'], ['driver', 'source', 'alias', 'address'])
+    has(element, words('mode type managed'), 'driver source alias address')
   );
 }
 
 /** Returns whether a `<cell>` has the form that vsmmu adds: without CPUs and memory, or the only cell with CPUs. */
 export function isManagedCell(cell: XmlElement): boolean {
-  if (!has(cell, ['id', 'cpus', 'memory', 'unit'], ['distances'])) return false;
+  if (!has(cell, words('id cpus memory unit'), 'distances')) return false;
   if (cell.attribute('cpus') === undefined) return parseNumber(cell.attribute('memory') ?? '0') === 0;
   const siblings = cell.parent?.children ?? [];
   return !siblings.some((e) => e !== cell && e.name === 'cell' && e.attribute('cpus') !== undefined);
@@ -82,25 +85,22 @@ export function isManagedCell(cell: XmlElement): boolean {
 
 /** Returns whether an element is a `pcie-root` with nothing but `<pcihole64>`. Every domain has a `pcie-root`. */
 export function isBareRoot(element: XmlElement): boolean {
-  return element.attribute('model') === 'pcie-root' && has(element, ['type', 'index', 'model'], ['pcihole64']);
+  return element.attribute('model') === 'pcie-root' && has(element, CONTROLLER, 'pcihole64');
 }
 
-const ADDRESS = ['type', 'domain', 'bus', 'slot', 'function', 'multifunction'];
-
-function has({ attributes, children }: XmlElement, names: readonly string[], inside: readonly string[]): boolean {
-  return attributes.every((a) => names.includes(a.name)) && children.every((e) => inside.includes(e.name));
+/** One start or end of an element, or text beside elements. */
+interface Line {
+  /** The name of the element. */
+  readonly name: string;
+  readonly text: string;
 }
 
 /**
- * Lists everything in a document that vsmmu does not manage, one line for each start and end of an element.
+ * Lists everything in a document that vsmmu does not manage.
  * @param isGone returns whether the document after the undo lacks an element; called for elements that
  * an undo may remove but not add
  */
-function unmanagedLines(
-  { root, text: source }: XmlDocument,
-  isGone: (key: string) => boolean,
-): { readonly element: XmlElement; text: string }[] {
-  const lines: { readonly element: XmlElement; text: string }[] = [];
+function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: string) => boolean): readonly Line[] {
   const controllers = root.child('devices')?.childrenNamed('controller') ?? [];
   const ports = new Set(controllers.map((e) => e.child('alias')?.attribute('name')));
 
@@ -112,13 +112,15 @@ function unmanagedLines(
       case 'devices/*':
         return isRestorable(element) || (isGroupMember(element) && isGone(`hostdev ${sourceOf(element)}`));
       case 'devices/*/address':
-        return element.attribute('type') === 'pci' && has(element, ADDRESS, []);
+        return element.attribute('type') === 'pci' && has(element, ADDRESS);
       case 'devices/*/pcihole64':
         return parent?.attribute('model') === 'pcie-root';
       case 'cpu/numa/cell':
         return isManagedCell(element) && isGone(`cell ${element.attribute('id')}`);
       case 'cpu/numa/cell/distances/sibling':
-        return isGone(`sibling ${[parent?.parent?.attribute('id'), ...valuesOf(element)].join(' ')}`);
+        return isGone(
+          `sibling ${[parent?.parent?.attribute('id'), ...element.attributes.map((a) => a.value)].join(' ')}`,
+        );
       case 'qemu:override/qemu:device/qemu:frontend/qemu:property': {
         const alias = parent?.parent?.attribute('alias');
         const isPort = isOurAlias(alias) || (alias?.startsWith('ua-') === true && ports.has(alias));
@@ -129,55 +131,45 @@ function unmanagedLines(
     }
   };
 
-  const walk = (element: XmlElement, path: string): void => {
-    if (isManaged(element, path)) return;
-    const line = { element, text: '' };
-    const at = lines.push(line);
+  const linesOf = (element: XmlElement, path: string): Line[] => {
+    if (isManaged(element, path)) return [];
+    const { name, children } = element;
     const isMixed = element.text.trim() !== '';
+    const inside: Line[] = [];
     let [text, from] = ['', element.openEnd];
-    for (const child of element.children) {
+    for (const child of children) {
       text += source.slice(from, child.start);
       from = child.end;
-      const before = lines.length;
-      walk(child, path === '' ? nameOf(child) : `${path}/${nameOf(child)}`);
-      if (!isMixed || lines.length === before) continue;
-      lines.splice(before, 0, { element, text });
-      text = '';
+      const lines = linesOf(child, path === '' ? nameOf(child) : `${path}/${nameOf(child)}`);
+      if (isMixed && lines.length > 0) {
+        inside.push({ name, text });
+        text = '';
+      }
+      for (const line of lines) inside.push(line);
     }
     text += source.slice(from, element.closeStart);
-    const attributes = element.attributes.filter((attribute) => !isManagedAttribute(element, path, attribute));
-    if (!isMixed && at === lines.length && saysNothing(element, path, attributes)) {
-      lines.pop();
-      return;
+    const attributes = element.attributes.filter((attribute) =>
+      path === ''
+        ? !attribute.name.startsWith('xmlns:') || attribute.value !== QEMU_NAMESPACE
+        : attribute.name !== ATTRIBUTES[path] || children.length > 0,
+    );
+    if (!isMixed && inside.length === 0) {
+      // An element that says nothing without what vsmmu manages.
+      const others = attributes.filter((a) => path !== 'qemu:override/qemu:device' || a.name !== 'alias');
+      if (path === 'devices/controller' ? isBareRoot(element) : VANISHING.has(path) && others.length === 0) return [];
     }
-    line.text = JSON.stringify([element.name, element.namespace, ...attributes.map((a) => [a.name, a.value])]);
-    lines.push({ element, text: isMixed ? `>${text}` : '>' });
+    const start = JSON.stringify([name, element.namespace, ...attributes.map((a) => [a.name, a.value])]);
+    return [{ name, text: start }, ...inside, { name, text: isMixed ? `>${text}` : '>' }];
   };
-  walk(root, '');
-  return lines;
+  return linesOf(root, '');
 }
 
+/** Returns the name of an element in a path; `*` if it is in another namespace than libvirt's and QEMU's. */
 function nameOf({ name, localName, namespace }: XmlElement): string {
   if (namespace !== '') return namespace === QEMU_NAMESPACE ? `qemu:${localName}` : '*';
   return name === 'interface' ? 'hostdev' : name;
 }
 
-function valuesOf({ attributes }: XmlElement): string[] {
-  return attributes.map((a) => a.value);
-}
-
 function sourceOf(element: XmlElement): string {
   return (element.child('source')?.child('address')?.attributes ?? []).map((a) => `${a.name}=${a.value}`).join(' ');
-}
-
-/** Returns whether an empty element with these attributes has no meaning. */
-function saysNothing(element: XmlElement, path: string, attributes: readonly XmlAttribute[]): boolean {
-  if (path === 'devices/controller') return isBareRoot(element);
-  const others = attributes.filter(({ name }) => path !== 'qemu:override/qemu:device' || name !== 'alias');
-  return VANISHING.has(path) && others.length === 0;
-}
-
-function isManagedAttribute(element: XmlElement, path: string, { name, value }: XmlAttribute): boolean {
-  if (path === '') return name.startsWith('xmlns:') && value === QEMU_NAMESPACE;
-  return name === ATTRIBUTES[path] && element.children.length === 0;
 }
