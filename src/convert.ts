@@ -1,7 +1,7 @@
 import { resultDiagnostics } from './check/result.js';
 import { type Diagnostic, warningsAsErrors } from './diagnostics/diagnostic.js';
 import { RefusedError } from './diagnostics/errors.js';
-import type { Domain } from './domain/domain.js';
+import { type Domain, domainOf } from './domain/domain.js';
 import { type Target, UPSTREAM } from './domain/target.js';
 import { applyPlan } from './edit/rewrite.js';
 import { managedDevicesOf, readRecord } from './edit/undo/record.js';
@@ -31,7 +31,7 @@ export interface Converted {
   /** The resulting XML; if nothing changes, the input, byte for byte. */
   readonly xml: string;
   readonly changed: boolean;
-  /** The result, parsed. */
+  /** The result as a domain. */
   readonly after: Domain;
   /** Warnings and notes. */
   readonly diagnostics: readonly Diagnostic[];
@@ -47,19 +47,32 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
   const { policy = DEFAULT_POLICY, target = UPSTREAM, forceTcg = false, strict = false } = settings;
   const options = { target, forceTcg };
   const applicable = !whyNotApplicable(domain);
-  return refuseErrors(strict, () => {
+  const { edited, ...result } = refuseErrors(strict, () => {
     const base =
       applicable && policy.relayout
         ? withoutExpanderBuses(domain)
         : { domain, diagnostics: readRecord(domain).diagnostics };
     const planned = planFor(domain, base.domain, host, policy, options);
-    const after = applyPlan(base.domain, planned.plan);
-    const xml = after.document.text;
+    const edited = applyPlan(base.domain, planned.plan);
+    const xml = edited.document.text;
     const changed = xml !== domain.document.text;
-    const checked = applicable ? resultDiagnostics(domain, after, host, options, planned.diagnostics) : [];
-    const diagnostics = [...base.diagnostics, ...planned.diagnostics, ...checked];
-    return { plan: planned.plan, xml, changed, after, diagnostics };
+    const checked = applicable ? resultDiagnostics(domain, edited.domain, host, options, planned.diagnostics) : [];
+    return {
+      plan: planned.plan,
+      xml,
+      changed,
+      edited,
+      diagnostics: [...base.diagnostics, ...planned.diagnostics, ...checked],
+    };
   });
+  let after: Domain | undefined;
+  return {
+    ...result,
+    get after() {
+      after ??= result.changed ? domainOf(edited.document) : domain;
+      return after;
+    },
+  };
 }
 
 /**
@@ -81,7 +94,7 @@ function withoutLocation({ location: _, ...found }: Diagnostic): Diagnostic {
 }
 
 /** @throws RefusedError with all diagnostics if one of them is an error */
-function refuseErrors(strict: boolean, step: () => Converted): Converted {
+function refuseErrors<T extends { readonly diagnostics: readonly Diagnostic[] }>(strict: boolean, step: () => T): T {
   const judged = (found: readonly Diagnostic[]) => (strict ? warningsAsErrors(found) : found);
   try {
     const result = step();

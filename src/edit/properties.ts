@@ -94,7 +94,7 @@ export const ADDRESS: Property = {
     const attributes = to ? guestAddressAttributes(to.address, to.multifunction) : [];
     if (!present) return to && insert(editor, element, { name: 'address', attributes });
     if (!to) return removeElement(editor, present);
-    if (!to.multifunction) editor.removeAttribute(present, 'multifunction');
+    if (!to.multifunction) editor.setAttribute(present, 'multifunction', undefined);
     for (const [name, wanted] of attributes) {
       const written = present.attribute(name);
       const number = written === undefined ? undefined : parseNumber(written);
@@ -113,7 +113,7 @@ function attributeOf(childName: string, attribute: string, name = attribute): Pr
       const child = element.child(childName);
       if (child && value !== NONE) editor.setAttribute(child, attribute, value);
       else if (child) {
-        editor.removeAttribute(child, attribute);
+        editor.setAttribute(child, attribute, undefined);
         editor.whenEmpty(child, 'remove');
         editor.whenEmpty(element, 'close');
       } else if (value !== NONE) insert(editor, element, newElement(childName, { [attribute]: value }));
@@ -199,7 +199,7 @@ const NAMESPACE: Property = {
   write: ({ element }, editor, value) => {
     const prefix = qemuPrefix(element);
     if (value !== NONE || prefix === undefined || isUsed(element, prefix, editor)) return;
-    editor.removeAttribute(element, `xmlns:${prefix}`);
+    editor.setAttribute(element, `xmlns:${prefix}`, undefined);
   },
 };
 

@@ -30,21 +30,13 @@ export function nameEndAt(text: string, offset: number): number {
   return NAME.test(text) ? NAME.lastIndex : offset;
 }
 
-/** Whether a whole text is a name. */
-export function isName(text: string): boolean {
-  return text !== '' && nameEndAt(text, 0) === text.length;
-}
-
-/**
- * Returns the end of the reference (to a predefined entity or a character) that begins at an offset; the offset itself if no
- * reference begins there.
- */
+/** Returns the end of the reference to an entity or a character that begins at an offset; the offset itself if none does. */
 export function referenceEnd(text: string, offset: number): number {
   REFERENCE.lastIndex = offset;
   const [, entity, number] = REFERENCE.exec(text) ?? [];
-  return entity !== undefined || (number !== undefined && isCharacter(codePoint(number)))
-    ? REFERENCE.lastIndex
-    : offset;
+  const code = codePoint(number);
+  const isValid = entity !== undefined || (code <= 0x10ffff && !ILLEGAL_CHARACTER.test(String.fromCodePoint(code)));
+  return isValid ? REFERENCE.lastIndex : offset;
 }
 
 /** Decodes character data: line ends become \n, and references become the characters that they stand for. */
@@ -52,10 +44,7 @@ export function decodeText(raw: string): string {
   return decodeReferences(normalizeLineEnds(raw));
 }
 
-/**
- * Decodes the value of an attribute: tabs and line ends become spaces, and references become the characters that they stand
- * for.
- */
+/** Decodes the value of an attribute: like `decodeText`, but tabs and line ends become spaces. */
 export function decodeAttributeValue(raw: string): string {
   return decodeReferences(/[\t\r\n]/.test(raw) ? raw.replace(/\r\n|[\t\r\n]/g, ' ') : raw);
 }
@@ -75,8 +64,4 @@ function decodeReferences(raw: string): string {
 /** Returns the code point of a character reference, whose number is decimal, or hexadecimal after an x. */
 function codePoint(number = ''): number {
   return Number(number.replace('x', '0x'));
-}
-
-function isCharacter(code: number): boolean {
-  return code <= 0x10ffff && !ILLEGAL_CHARACTER.test(String.fromCodePoint(code));
 }

@@ -118,14 +118,7 @@ export class XmlElement {
   /** Returns a copy at another offset of another text. */
   copy(source: string, start: number, parent: XmlElement | undefined): XmlElement {
     const shift = start - this.start;
-    const attributes = this.attributes.map(({ name, value, start, end, valueStart, valueEnd }) => ({
-      name,
-      value,
-      start: start + shift,
-      end: end + shift,
-      valueStart: valueStart + shift,
-      valueEnd: valueEnd + shift,
-    }));
+    const attributes = this.attributes.map((attribute) => moved(attribute, shift));
     const tag = { name: this.name, attributes, start, end: this.openEnd + shift, selfClosing: this.selfClosing };
     const copy = new XmlElement(source, tag, this.end + shift, parent, this.#declared);
     copy.children = this.children.map((child) => child.copy(source, child.start + shift, copy));
@@ -138,6 +131,10 @@ export class XmlElement {
     if (this.parent !== undefined) return this.parent.#namespaceOf(prefix);
     return prefix === '' ? '' : prefix === 'xml' ? XML_NAMESPACE : undefined;
   }
+}
+
+function moved(a: XmlAttribute, by: number): XmlAttribute {
+  return { ...a, start: a.start + by, end: a.end + by, valueStart: a.valueStart + by, valueEnd: a.valueEnd + by };
 }
 
 /**
@@ -163,8 +160,7 @@ function textOf(content: string): string {
   if (!content.includes('<')) return decodeText(content);
   let text = '';
   for (const [, section, characters] of content.matchAll(CONTENT)) {
-    if (section !== undefined) text += normalizeLineEnds(section);
-    else if (characters !== undefined) text += decodeText(characters);
+    text += section === undefined ? decodeText(characters ?? '') : normalizeLineEnds(section);
   }
   return text;
 }
@@ -237,9 +233,8 @@ function parse(text: string, unchanged: readonly Unchanged[]): XmlDocument {
       if (metadata === undefined) continue;
       copyUnchanged(metadata.startIndex);
       const tag = tags[found++];
-      if (tag?.start !== metadata.startIndex || 'element' in tag) {
-        throw new Error(`fast-xml-parser missed the tag at ${tag?.start}`);
-      }
+      const isTag = tag?.start === metadata.startIndex && !('element' in tag);
+      if (!isTag) throw new Error(`fast-xml-parser missed the tag at ${tag?.start}`);
       const element = new XmlElement(text, tag, metadata.endIndex, parent);
       for (const name in node) element.children = build(node[name] ?? [], element);
       elements.push(element);

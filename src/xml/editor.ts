@@ -39,30 +39,25 @@ export class XmlEditor {
   }
 
   /**
-   * Sets the value of an attribute. An existing attribute keeps its position and its quotes. A new one is added at the end,
-   * with the quotes of the last attribute, or else of the document. If several calls set the same attribute, the last one
-   * counts.
+   * Sets the value of an attribute, or removes the attribute with the white space before it if the value is undefined. An
+   * existing attribute keeps its position and its quotes. A new one is added at the end, with the quotes of the last attribute,
+   * or else of the document. If several calls set the same attribute, the last one counts.
    */
-  setAttribute(element: XmlElement, name: string, value: string): void {
+  setAttribute(element: XmlElement, name: string, value: string | undefined): void {
     this.#changeOf(element).attributes.set(name, value);
   }
 
-  /** Removes an attribute and the white space before it. Does nothing if the element does not have the attribute. */
-  removeAttribute(element: XmlElement, name: string): void {
-    this.#changeOf(element).attributes.set(name, undefined);
-  }
-
-  /** Adds a child after all other children. */
+  /** Adds a child after all other children. Elements that are added at one place appear in the order of the calls. */
   append(parent: XmlElement, child: NewElement): void {
     this.#changeOf(parent).appended.push(child);
   }
 
-  /** Inserts an element before another one. Several elements before the same one appear in the order of the calls. */
+  /** Inserts an element before another one. */
   insertBefore(reference: XmlElement, element: NewElement): void {
     this.#changeOf(notRoot(reference)).before.push(element);
   }
 
-  /** Inserts an element after another one. Several elements after the same one appear in the order of the calls. */
+  /** Inserts an element after another one. */
   insertAfter(reference: XmlElement, element: NewElement): void {
     this.#changeOf(notRoot(reference)).after.push(element);
   }
@@ -72,9 +67,7 @@ export class XmlEditor {
     this.#changeOf(notRoot(element)).instead = null;
   }
 
-  /**
-   * Writes an element as `<name/>` if it has no content left; with `remove`, removes it if it has no attributes left either.
-   */
+  /** Writes an element as `<name/>` if it has no content left. Or removes it if it has no attributes left either. */
   whenEmpty(element: XmlElement, action: 'close' | 'remove'): void {
     const change = this.#changeOf(element);
     if (action === 'remove' || !change.whenEmpty) change.whenEmpty = action;
@@ -87,14 +80,11 @@ export class XmlEditor {
 
   /** Whether the edits so far remove an element, directly or because it is left empty. */
   isRemoved(element: XmlElement): boolean {
-    const change = this.#changes.get(element);
-    if (change?.instead !== undefined) return change.instead === null;
-    if (change?.whenEmpty !== 'remove') return false;
-    const { attributes } = change;
+    const { instead, whenEmpty, attributes = new Map() } = this.#changes.get(element) ?? {};
+    if (instead !== undefined || whenEmpty !== 'remove') return instead === null;
+    const names = [...element.attributes.map(({ name }) => name), ...attributes.keys()];
     return (
-      element.attributes.every(({ name }) => attributes.has(name)) &&
-      [...attributes.values()].every((value) => value === undefined) &&
-      this.#isEmptied(element)
+      names.every((name) => attributes.has(name) && attributes.get(name) === undefined) && this.#isEmptied(element)
     );
   }
 
@@ -116,17 +106,14 @@ export class XmlEditor {
     return this.#changes.size > 0;
   }
 
-  /**
-   * Returns the edited text.
-   * @throws Error if XML cannot represent an edit: an invalid name or character
-   */
+  /** Returns the edited text, as `textEdits` does its edits. */
   toString(): string {
     return applyEdits(this.#text, this.textEdits());
   }
 
   /**
    * Returns the edits of the text, in text order.
-   * @throws Error like `toString`
+   * @throws Error if XML cannot represent an edit: an invalid name or character
    */
   textEdits(): readonly TextEdit[] {
     this.#edits = [];

@@ -12,14 +12,6 @@ import {
   skipSpace,
 } from './start-tag.js';
 
-/** A document that libxml2 accepts. */
-export interface GuardedText<Known> {
-  /** The text, in which everything that fast-xml-parser mishandles is replaced by something of the same length. */
-  readonly readable: string;
-  /** The start tags of its elements in document order. An element that is known already stands for itself and its content. */
-  readonly tags: readonly (StartTag | Known)[];
-}
-
 /** libxml2's limit without XML_PARSE_HUGE, which libvirt does not set. */
 export const MAX_DEPTH = 256;
 /**
@@ -44,12 +36,14 @@ const LONG_TEXT = 1000;
  * a fatal error. Errors that libxml2 reports but tolerates (for example an undeclared prefix) pass, because libvirt accepts
  * them.
  * @param known elements below the root that need no check because an accepted document has them, in document order
+ * @returns the text, in which everything that fast-xml-parser mishandles is replaced by something of the same length, and the
+ * start tags in document order; a known element stands for itself and its content
  * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the location
  */
 export function guard<Known extends { readonly start: number; readonly end: number } = never>(
   text: string,
   known: readonly Known[] = [],
-): GuardedText<Known> {
+): { readonly readable: string; readonly tags: readonly (StartTag | Known)[] } {
   /** The elements that are still open. */
   const open: StartTag[] = [];
   const tags: (StartTag | Known)[] = [];

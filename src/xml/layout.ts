@@ -2,13 +2,10 @@ import type { XmlDocument, XmlElement } from './document.js';
 import type { Lines, Quote } from './print.js';
 import { contentStart } from './source.js';
 
-/** The position of an element that is the first thing on its line. */
-interface LineStart {
-  /** The offset of the line end before the element; the start of the document for an element on the first line. */
+/** The position of an element that is the first thing on its line, with its indentation and the line end before it. */
+interface LineStart extends Omit<Lines, 'unit'> {
+  /** The offset of that line end; the start of the document for an element on the first line. */
   readonly breakStart: number;
-  readonly lineEnd: string;
-  /** The white space between the line's start and the element. */
-  readonly indent: string;
 }
 
 /** The layout of a document, which new elements follow. */

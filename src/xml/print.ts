@@ -1,4 +1,4 @@
-import { findIllegalCharacter, isName } from './characters.js';
+import { findIllegalCharacter, nameEndAt } from './characters.js';
 
 export type Quote = "'" | '"';
 
@@ -51,19 +51,13 @@ export function printElement(element: NewElement, quote: Quote, lines: Lines | u
   return `${tag}>${escapeCharacters(text, /[&<>\r]/g)}${content}${end}</${name}>`;
 }
 
-/**
- * Returns `name='value'`.
- * @throws Error like `printElement`
- */
+/** Returns `name='value'`. Throws like `printElement`. */
 export function printAttribute(name: string, value: string, quote: Quote): string {
   checkName(name);
   return `${name}=${quote}${escapeAttributeValue(value, quote)}${quote}`;
 }
 
-/**
- * Escapes a value for use between these quotes.
- * @throws Error for a character that XML cannot represent
- */
+/** Escapes a value for use between these quotes. Throws like `printElement`. */
 export function escapeAttributeValue(value: string, quote: Quote): string {
   return escapeCharacters(value, quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g);
 }
@@ -76,5 +70,5 @@ function escapeCharacters(value: string, characters: RegExp): string {
 }
 
 function checkName(name: string): void {
-  if (!isName(name)) throw new Error(`${JSON.stringify(name)} is not a name of XML`);
+  if (name === '' || nameEndAt(name, 0) < name.length) throw new Error(`${JSON.stringify(name)} is not a name of XML`);
 }

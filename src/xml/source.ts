@@ -50,9 +50,7 @@ export function contentStart(text: string): number {
  */
 export function readSource(input: string | Uint8Array): string {
   // A UTF-16 code unit has at most three bytes of UTF-8.
-  if (input.length * 3 > MAX_BYTES && Buffer.byteLength(input) > MAX_BYTES) {
-    throw new InputError(xmlTooLarge.bytes());
-  }
+  if (input.length * 3 > MAX_BYTES && Buffer.byteLength(input) > MAX_BYTES) throw new InputError(xmlTooLarge.bytes());
   if (typeof input === 'string') return input;
   if (isWide(input)) fail('', 0, xmlEncoding.wide());
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(input);

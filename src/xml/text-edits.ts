@@ -23,12 +23,6 @@ export function sortEdits(edits: readonly TextEdit[]): TextEdit[] {
 
 /** Returns the text with sorted edits applied. */
 export function applyEdits(text: string, edits: readonly TextEdit[]): string {
-  const parts: string[] = [];
-  let at = 0;
-  for (const { start, end, text: replacement } of edits) {
-    parts.push(text.slice(at, start), replacement);
-    at = end;
-  }
-  parts.push(text.slice(at));
-  return parts.join('');
+  const parts = edits.map((edit, i) => text.slice(edits[i - 1]?.end ?? 0, edit.start) + edit.text);
+  return parts.join('') + text.slice(edits.at(-1)?.end ?? 0);
 }

@@ -67,7 +67,7 @@ function ask(editor: XmlEditor, elements: readonly XmlElement[], edit: Edit): bo
     case 'set nth': {
       const attribute = element.attributes[edit.which];
       if (attribute === undefined || isDeclaration(attribute.name)) return false;
-      if (edit.value === undefined) editor.removeAttribute(element, attribute.name);
+      if (edit.value === undefined) editor.setAttribute(element, attribute.name, undefined);
       else editor.setAttribute(element, attribute.name, edit.value);
       return true;
     }

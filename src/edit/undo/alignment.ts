@@ -5,14 +5,13 @@ export type Alignment = readonly { readonly first: number; readonly second: numb
 
 /** Returns the alignment of a text of this length with the result of sorted edits. */
 export function alignmentOf(edits: readonly TextEdit[], length: number): Alignment {
-  const common = [];
   let [first, second] = [0, 0];
-  for (const { start, end, text } of [...edits, { start: length, end: length, text: '' }]) {
-    if (start > first) common.push({ first, second, length: start - first });
-    second += start - first + text.length;
+  return [...edits, { start: length, end: length, text: '' }].map(({ start, end, text }) => {
+    const common = { first, second, length: start - first };
+    second += common.length + text.length;
     first = end;
-  }
-  return common;
+    return common;
+  });
 }
 
 /**
@@ -21,9 +20,9 @@ export function alignmentOf(edits: readonly TextEdit[], length: number): Alignme
  */
 export function compose(ab: Alignment, bc: Alignment): Alignment {
   const common = [];
-  for (let i = 0, j = 0; i < ab.length && j < bc.length; ) {
+  for (let i = 0, j = 0; ; ) {
     const [x, y] = [ab[i], bc[j]];
-    if (!x || !y) break;
+    if (!x || !y) return common;
     const start = Math.max(x.second, y.first);
     const [xEnd, yEnd] = [x.second + x.length, y.first + y.length];
     const length = Math.min(xEnd, yEnd) - start;
@@ -31,7 +30,6 @@ export function compose(ab: Alignment, bc: Alignment): Alignment {
     if (xEnd <= yEnd) i++;
     if (yEnd <= xEnd) j++;
   }
-  return common;
 }
 
 /** Returns the alignment with the two texts swapped. */
@@ -39,25 +37,19 @@ export function invert(alignment: Alignment): Alignment {
   return alignment.map(({ first, second, length }) => ({ first: second, second: first, length }));
 }
 
-/** Returns the edits that turn the first text into the second. */
+/** Returns the edits that turn the first text into the second, each without the characters that it does not change. */
 export function editsOf(alignment: Alignment, first: string, second: string): TextEdit[] {
-  const edits: TextEdit[] = [];
   let [at, from] = [0, 0];
-  for (const common of [...alignment, { first: first.length, second: second.length, length: 0 }]) {
-    const edit = { start: at, end: common.first, text: second.slice(from, common.second) };
-    if (first.slice(edit.start, edit.end) !== edit.text) edits.push(trim(edit, first));
+  return [...alignment, { first: first.length, second: second.length, length: 0 }].flatMap((common) => {
+    const text = second.slice(from, common.second);
+    let [start, end, skipped, length] = [at, common.first, 0, text.length];
     at = common.first + common.length;
     from = common.second + common.length;
-  }
-  return edits;
-}
-
-/** Shortens an edit by the characters that it does not change. */
-function trim({ start, end, text }: TextEdit, first: string): TextEdit {
-  let [from, to, length] = [start, end, text.length];
-  while (from < to && from - start < length && first[from] === text[from - start]) from++;
-  for (; to > from && length > from - start && first[to - 1] === text[length - 1]; length--) to--;
-  return { start: from, end: to, text: text.slice(from - start, length) };
+    while (start < end && skipped < length && first[start] === text[skipped])
+      [start, skipped] = [start + 1, skipped + 1];
+    for (; end > start && length > skipped && first[end - 1] === text[length - 1]; length--) end--;
+    return start < end || skipped < length ? [{ start, end, text: text.slice(skipped, length) }] : [];
+  });
 }
 
 /** Returns the offset in the second text for an offset in the first; undefined outside common parts. Takes logarithmic time. */
@@ -65,10 +57,10 @@ export function locate(alignment: Alignment, offset: number): number | undefined
   let [low, high] = [0, alignment.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const stretch = alignment[middle];
-    if (!stretch || stretch.first > offset) high = middle;
-    else if (stretch.first + stretch.length <= offset) low = middle + 1;
-    else return stretch.second + offset - stretch.first;
+    const { first, second, length } = alignment[middle] ?? { first: 0, second: 0, length: 0 };
+    if (first > offset) high = middle;
+    else if (first + length <= offset) low = middle + 1;
+    else return second + offset - first;
   }
   return undefined;
 }

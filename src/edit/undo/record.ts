@@ -9,6 +9,7 @@ import { validate } from '../../generated/metadata.validate.js';
 import type { ManagedDevices } from '../../plan/orphaned.js';
 import type { XmlElement } from '../../xml/document.js';
 import type { NewElement } from '../../xml/print.js';
+import { newElement } from '../elements.js';
 
 /** The namespace of the record in a domain's `<metadata>`. */
 export const NAMESPACE = 'urn:vsmmu:domain:1';
@@ -37,31 +38,29 @@ export function readRecord({ document }: Domain): FoundRecord {
   const [element, second] = elements;
   if (!element) return { elements, record: undefined, diagnostics: [] };
   const location = document.location(element.start);
-  const distrust = (found: Diagnostic): FoundRecord => ({ elements, record: undefined, diagnostics: [found] });
-  if (second) return distrust(metadataInvalid.two({ location }));
   const record: unknown = toJson(element);
-  if (!validate(record)) {
-    const [error] = validate.errors ?? [];
-    const { instancePath: path = '', message: constraint = '' } = error ?? {};
-    return distrust(metadataInvalid.broken({ path, constraint, location }));
+  if (!second && validate(record)) {
+    const removed = element.children.filter((e) => e.localName === 'removed').flatMap((e) => e.children);
+    return { elements, record: { ...record, removed: removed.map(asNew) }, diagnostics: [] };
   }
-  const removed = element.children.filter((e) => e.localName === 'removed').flatMap((e) => e.children);
-  return { elements, record: { ...record, removed: removed.map(asNew) }, diagnostics: [] };
+  const { instancePath: path = '', message: constraint = '' } = validate.errors?.[0] ?? {};
+  const found = second ? metadataInvalid.two({ location }) : metadataInvalid.broken({ path, constraint, location });
+  return { elements, record: undefined, diagnostics: [found] };
 }
 
 /** Returns the record as data, for validation by its schema. */
 function toJson(element: XmlElement): unknown {
   const named = (name: string) =>
     element.children.filter((e) => e.localName === name && e.namespace === NAMESPACE).map(attributesOf);
-  const known = ['changed', 'added', 'removed', 'text'];
-  const unknown = element.children.find((e) => e.namespace !== NAMESPACE || !known.includes(e.localName));
-  const [added = {}, ...more] = named('added');
+  const known = /^(changed|added|removed|text)$/;
+  const unknown = element.children.find((e) => e.namespace !== NAMESPACE || !known.test(e.localName))?.name;
+  const [changed, [added = {}, another], text] = [named('changed'), named('added'), named('text')];
   return {
     ...attributesOf(element),
-    changed: named('changed'),
+    changed,
     added,
-    text: named('text'),
-    ...((unknown ?? more[0]) && { [unknown?.name ?? 'added']: true }),
+    text,
+    ...((unknown ?? another) && { [unknown ?? 'added']: true }),
   };
 }
 
@@ -100,9 +99,7 @@ export function managedDevicesOf(domain: Domain): ManagedDevices {
 
 /** Returns the name of the `Subject` of a recorded change. */
 export function subjectName(changed: Changed): string {
-  const kind = (['device', 'guest', 'controller', 'iommu', 'cell'] as const).find(
-    (name) => changed[name] !== undefined,
-  );
+  const kind = (['device', 'guest', 'controller', 'iommu', 'cell'] as const).find((name) => name in changed);
   return kind ? `${kind} ${changed[kind]}` : 'domain';
 }
 
@@ -116,25 +113,14 @@ export function changesOf({ device, guest, controller, iommu, cell, ...values }:
 
 /** Returns the record as an element of `<metadata>`, in the form in which libvirt 12.8 stores it. */
 export function recordElement({ digest, former, changed, added, removed, text }: UndoRecord): NewElement {
-  const child = (name: string, values: object): NewElement => ({
-    name: `vsmmu:${name}`,
-    attributes: Object.entries(values) as [string, string][],
-  });
-  return {
-    name: 'vsmmu:placement',
-    quote: '"',
-    attributes: [
-      ['xmlns:vsmmu', NAMESPACE],
-      ['digest', digest],
-      ['former', former],
-    ],
-    children: [
-      ...changed.map((values) => child('changed', values)),
-      ...(Object.keys(added).length > 0 ? [child('added', added)] : []),
-      ...(removed.length > 0 ? [{ name: 'vsmmu:removed', children: removed }] : []),
-      ...text.map((values) => child('text', values)),
-    ],
-  };
+  const child = (name: string) => (values: object) => newElement(`vsmmu:${name}`, { ...values });
+  const children = [
+    ...changed.map(child('changed')),
+    ...(Object.keys(added).length > 0 ? [child('added')(added)] : []),
+    ...(removed.length > 0 ? [newElement('vsmmu:removed', {}, removed)] : []),
+    ...text.map(child('text')),
+  ];
+  return { ...newElement('vsmmu:placement', { 'xmlns:vsmmu': NAMESPACE, digest, former }, children), quote: '"' };
 }
 
 /** Returns the digest of a domain's text without its record. It detects edits but does not prove who made them. */

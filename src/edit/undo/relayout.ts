@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
-import { type Domain, parseDomain } from '../../domain/domain.js';
+import { type Domain, domainOf, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { readRecord } from './record.js';
 import { restore } from './restore.js';
@@ -31,5 +31,6 @@ export function withoutExpanderBuses(domain: Domain): Cleared {
   const controllers = formatNodeset(byHand.map((c) => c.index));
   const options = { anyAlias: true, relayout: true };
   const cleared = restore(original, { changed: [], added: { controllers }, removed: [] }, options);
-  return { domain: applyWithRecord(original, cleared.editor), diagnostics: [...diagnostics, ...cleared.diagnostics] };
+  const { document } = applyWithRecord(original, cleared.editor);
+  return { domain: domainOf(document), diagnostics: [...diagnostics, ...cleared.diagnostics] };
 }

@@ -5,7 +5,7 @@ import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import type { Returning } from '../../plan/undo/addresses.js';
-import { planUndo, type UndoPlan } from '../../plan/undo/undo.js';
+import { planUndo } from '../../plan/undo/undo.js';
 import { XmlEditor } from '../../xml/editor.js';
 import { type NewElement, printElement } from '../../xml/print.js';
 import { insert, pciePort, removeElement } from '../elements.js';
@@ -30,13 +30,6 @@ export interface RestoreOptions {
   readonly relayout?: boolean;
 }
 
-/** A recorded change whose value is still as vsmmu left it. */
-interface Change {
-  readonly subject: Subject;
-  readonly property: Property;
-  readonly before: string;
-}
-
 /**
  * Undoes the changes in a record by structure, whatever else was edited since. Removes elements with vsmmu's aliases and what
  * belongs to them, and restores each value that is still as vsmmu left it.
@@ -46,34 +39,29 @@ export function restore(
   { changed, added, removed }: Meaning,
   { anyAlias = false, relayout = false }: RestoreOptions = {},
 ): Restored {
+  const { document, controllers, devicesElement } = domain;
   const subjects = subjectsOf(domain);
   const changes = changesAsLeft(subjects, changed);
-  const addresses = changes.filter(({ property }) => property === ADDRESS);
-  const controllers = listed(added.controllers);
+  const listedControllers = listed(added.controllers);
+  const former = changes.filter(({ property }) => property === ADDRESS);
   const returning = readReturning(removed);
   const plan = planUndo(domain, {
-    added: domain.controllers.filter(
+    added: controllers.filter(
       ({ index, alias, element }) =>
         index !== ROOT_BUS &&
-        controllers.has(index) &&
+        listedControllers.has(index) &&
         isRestorable(element) &&
         (anyAlias || alias === undefined || isOurAlias(alias)),
     ),
     iommus: listed(added.iommus),
-    former: new Map(addresses.map(({ subject, before }) => [subject.element, parsePlace(before)])),
+    former: new Map(former.map(({ subject, before }) => [subject.element, parsePlace(before)])),
     returning: returning ?? { controllers: [], iommus: [] },
     relayout,
   });
-
-  const editor = new XmlEditor(domain.document);
-  removeDevices(editor, domain, plan, new Set(added.hostdevs?.split(' ')));
-  const root = domain.controllers.find((c) => c.index === ROOT_BUS)?.element;
-  const hadHole = changes.every(({ property, before }) => property.name !== 'pcihole64' || before !== NONE);
-  const isOwnRoot = root && controllers.has(ROOT_BUS) && isBareRoot(root) && !(hadHole && root.children.length > 0);
-  if (isOwnRoot) removeElement(editor, root);
-  const cellsLeft = removeAddedCells(editor, domain, listed(added.cells), added.elements ?? '');
+  const editor = new XmlEditor(document);
+  removeDevices();
+  const cellsLeft = removeAddedCells();
   const moves = new Map(plan.moves.map(({ occupant, to }) => [occupant, formatPlace(to)]));
-  const leaving = new Set([...plan.leaving].map(({ element }) => element));
   for (const subject of subjects) {
     const place = subject.occupant && moves.get(subject.occupant);
     if (place !== undefined) ADDRESS.write(subject, editor, place);
@@ -81,12 +69,78 @@ export function restore(
   // Remove the namespace last: only then is it known whether anything uses it.
   const isNamespace = ({ property }: Change) => Number(property.name === 'namespace');
   for (const { subject, property, before } of changes.sort((a, b) => isNamespace(a) - isNamespace(b))) {
-    if (property !== ADDRESS && !leaving.has(subject.element)) property.write(subject, editor, before);
+    const isLeaving = subject.occupant && plan.leaving.has(subject.occupant);
+    if (property !== ADDRESS && !isLeaving) property.write(subject, editor, before);
   }
-  removeRecord(editor, domain);
-  putBack(editor, domain, plan);
+  for (const element of readRecord(domain).elements) {
+    editor.remove(element);
+    if (element.parent) editor.whenEmpty(element.parent, 'remove');
+  }
+  putBack();
   const ignored = returning ? [] : [metadataInvalid.unmanagedElements()];
   return { editor, diagnostics: [...plan.diagnostics, ...ignored], cellsLeft };
+
+  function removeDevices(): void {
+    for (const controller of controllers) {
+      const { element, alias, index } = controller;
+      const named = element.child('alias');
+      if (plan.leaving.has(controller)) {
+        removeElement(editor, element);
+        if (alias !== undefined && isOurAlias(alias)) removeReserve(editor, domain, alias);
+        // A port in use stays in the domain, without vsmmu's alias.
+      } else if (named && isOurAlias(alias) && plan.inUse.has(index)) removeElement(editor, named);
+    }
+    for (const { element, pciBus } of domain.iommus) {
+      if (plan.leavingIommus.has(pciBus ?? -1) && isRestorable(element)) removeElement(editor, element);
+    }
+    const groupMembers = new Set<string>(added.hostdevs?.split(' '));
+    for (const { bdf, element } of domain.hostDevices) {
+      if (groupMembers.has(bdf) && isGroupMember(element)) removeElement(editor, element);
+    }
+    const root = controllers.find((c) => c.index === ROOT_BUS)?.element;
+    const hadHole = changes.every(({ property, before }) => property.name !== 'pcihole64' || before !== NONE);
+    const isOwn = root && listedControllers.has(ROOT_BUS) && isBareRoot(root) && !(hadHole && root.children.length > 0);
+    if (isOwn) removeElement(editor, root);
+  }
+
+  /**
+   * Removes cells from the highest number down to the first that vsmmu did not add, because libvirt 12.8 allows no gap in the
+   * numbers. Returns the added cells that stay.
+   */
+  function removeAddedCells(): readonly number[] {
+    const { cells } = domain.numa;
+    const own = listed(added.cells);
+    const kept = cells.findLastIndex(({ id, element }) => !element || !own.has(id) || !isManagedCell(element));
+    const gone = new Set<number>(cells.slice(kept + 1).map(({ id }) => id));
+    removeCells(editor, domain, gone);
+    const cpu = document.root.child('cpu');
+    for (const element of gone.size > 0 ? [cpu?.child('numa'), cpu] : []) {
+      if (element) editor.whenEmpty(element, added.elements?.split(' ').includes(element.name) ? 'remove' : 'close');
+    }
+    return cells.flatMap(({ id }) => (own.has(id) && !gone.has(id) ? [id] : []));
+  }
+
+  /** Adds ports, and restores controllers and SMMUs, where libvirt 12.8 prints them. */
+  function putBack(): void {
+    const staying = controllers.filter((c) => !plan.leaving.has(c));
+    const byIndex = staying.toSorted((a, b) => a.index - b.index);
+    const back = [
+      ...plan.ports.map((port) => ({ index: port.controllerIndex, element: pciePort(port) })),
+      ...plan.returning.controllers.map(({ index, element }) => ({ index, element: asNew(element) })),
+    ];
+    for (const { index, element } of back.sort((a, b) => a.index - b.index)) {
+      const below = byIndex.findLast((c) => c.index < index);
+      insert(editor, devicesElement, element, (below ?? staying.at(-1))?.element);
+    }
+    for (const { element } of plan.returning.iommus) insert(editor, devicesElement, asNew(element));
+  }
+}
+
+/** A recorded change whose value is still as vsmmu left it. */
+interface Change {
+  readonly subject: Subject;
+  readonly property: Property;
+  readonly before: string;
 }
 
 function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']): Change[] {
@@ -114,65 +168,4 @@ function readReturning(removed: readonly NewElement[]): Returning | undefined {
     if (error instanceof InputError) return undefined;
     throw error;
   }
-}
-
-function removeDevices(editor: XmlEditor, domain: Domain, plan: UndoPlan, groupMembers: ReadonlySet<string>): void {
-  for (const controller of domain.controllers) {
-    const { element, alias, index } = controller;
-    const named = element.child('alias');
-    if (plan.leaving.has(controller)) {
-      removeElement(editor, element);
-      if (alias !== undefined && isOurAlias(alias)) removeReserve(editor, domain, alias);
-      // A port in use stays in the domain, without vsmmu's alias.
-    } else if (named && isOurAlias(alias) && plan.inUse.has(index)) removeElement(editor, named);
-  }
-  for (const { element, pciBus } of domain.iommus) {
-    if (pciBus !== undefined && plan.leavingIommus.has(pciBus) && isRestorable(element)) removeElement(editor, element);
-  }
-  for (const { bdf, element } of domain.hostDevices) {
-    if (groupMembers.has(bdf) && isGroupMember(element)) removeElement(editor, element);
-  }
-}
-
-/**
- * Removes cells from the highest number down to the first that vsmmu did not add, because libvirt 12.8 allows no gap in the
- * numbers. Returns the added cells that stay.
- */
-function removeAddedCells(
-  editor: XmlEditor,
-  domain: Domain,
-  added: ReadonlySet<number>,
-  parents: string,
-): readonly number[] {
-  const { cells } = domain.numa;
-  const kept = cells.findLastIndex(({ id, element }) => !element || !added.has(id) || !isManagedCell(element));
-  const gone = new Set<number>(cells.slice(kept + 1).map(({ id }) => id));
-  removeCells(editor, domain, gone);
-  const cpu = domain.document.root.child('cpu');
-  for (const element of gone.size > 0 ? [cpu?.child('numa'), cpu] : []) {
-    if (element) editor.whenEmpty(element, parents.split(' ').includes(element.name) ? 'remove' : 'close');
-  }
-  return cells.flatMap(({ id }) => (added.has(id) && !gone.has(id) ? [id] : []));
-}
-
-function removeRecord(editor: XmlEditor, domain: Domain): void {
-  for (const element of readRecord(domain).elements) {
-    editor.remove(element);
-    if (element.parent) editor.whenEmpty(element.parent, 'remove');
-  }
-}
-
-/** Adds ports, and restores controllers and SMMUs, where libvirt 12.8 prints them. */
-function putBack(editor: XmlEditor, { controllers, devicesElement }: Domain, plan: UndoPlan): void {
-  const staying = controllers.filter((c) => !plan.leaving.has(c));
-  const byIndex = staying.toSorted((a, b) => a.index - b.index);
-  const added = [
-    ...plan.ports.map((port) => ({ index: port.controllerIndex, element: pciePort(port) })),
-    ...plan.returning.controllers.map(({ index, element }) => ({ index, element: asNew(element) })),
-  ];
-  for (const { index, element } of added.sort((a, b) => a.index - b.index)) {
-    const below = byIndex.findLast((c) => c.index < index);
-    insert(editor, devicesElement, element, (below ?? staying.at(-1))?.element);
-  }
-  for (const { element } of plan.returning.iommus) insert(editor, devicesElement, asNew(element));
 }

@@ -3,7 +3,7 @@ import { type Domain, domainOf } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import type { Added, Changed } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
-import { parseEdited, type XmlElement } from '../../xml/document.js';
+import { parseEdited, type XmlDocument, type XmlElement } from '../../xml/document.js';
 import { XmlEditor } from '../../xml/editor.js';
 import { applyEdits } from '../../xml/text-edits.js';
 import { insert } from '../elements.js';
@@ -23,13 +23,20 @@ import {
 import { restore } from './restore.js';
 import { undo } from './revert.js';
 
+/** The result of edits. */
+export interface Edited {
+  readonly document: XmlDocument;
+  /** The result as a domain, whose record is still empty. */
+  readonly domain: Domain;
+}
+
 /**
  * Applies edits to a domain and writes a record to its `<metadata>`. The record says how the result differs from the domain
- * before the first rewrite, which `revert` would return. Returns the domain itself if there are no edits.
+ * before the first rewrite, which `revert` would return. Nothing changes if there are no edits.
  * @throws RefusedError `metadata-invalid` if there is a record that cannot be read: a new one would lose information
  */
-export function applyWithRecord(domain: Domain, editor: XmlEditor): Domain {
-  if (!editor.hasEdits) return domain;
+export function applyWithRecord(domain: Domain, editor: XmlEditor): Edited {
+  if (!editor.hasEdits) return { document: domain.document, domain };
   const found = readRecord(domain);
   if (found.elements.length > 0 && !found.record) {
     throw new RefusedError(found.diagnostics.map((d) => ({ ...d, severity: 'error' })));
@@ -62,7 +69,7 @@ export function applyWithRecord(domain: Domain, editor: XmlEditor): Domain {
   });
   const recorder = new XmlEditor(after.document);
   recorder.replace(placeholder, record);
-  return domainOf(parseEdited(after.document, recorder.textEdits()));
+  return { document: parseEdited(after.document, recorder.textEdits()), domain: after };
 }
 
 function putPlaceholder({ document: { root } }: Domain, editor: XmlEditor, present: XmlElement | undefined): void {
