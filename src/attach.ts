@@ -11,11 +11,11 @@ import { CHOSEN_ATTRIBUTES } from './domain/vsmmu-attributes.js';
 import type { Attachment } from './edit/elements.js';
 import type { PciDevice } from './generated/topology.js';
 import { isLargeBar, largeBarBytes, windowBytes } from './host/bars.js';
+import { portsWithoutAcs } from './host/groups.js';
 import type { Host } from './host/host.js';
 import { whyNotApplicable } from './plan/applicable.js';
 import { roomAbove } from './plan/bus-numbers.js';
 import { readCurrentTopology } from './plan/expander-buses.js';
-import { portsWithoutAcs } from './plan/verdict.js';
 import type { Policy } from './policy/policy.js';
 
 /** Bytes of 32-bit memory that EDK2 reserves behind an empty port (OvmfPkg, PciHotPlugInitDxe: 2 MB; seen under QEMU 11.1). */

@@ -4,7 +4,7 @@ import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
 import { EXPANDER_MODELS } from './controller.js';
 import { type PciTree, ROOT_BUS } from './pci-tree.js';
-import type { Spelling, VsmmuValues } from './vsmmu-attributes.js';
+import { CHOSEN_ATTRIBUTES, type Spelling, type VsmmuValues } from './vsmmu-attributes.js';
 
 /** An `<iommu>` of the domain. */
 export interface Iommu {
@@ -67,4 +67,9 @@ export function assignIommus(iommus: readonly Iommu[], tree: PciTree): AssignedI
     }
   }
   return { iommuOf, rootIommu, conflicts };
+}
+
+/** Returns whether any `<iommu>` of a domain sets a value of its vSMMU. */
+export function hasValues({ iommus }: { readonly iommus: readonly Iommu[] }): boolean {
+  return iommus.some(({ values }) => CHOSEN_ATTRIBUTES.some((name) => values[name] !== undefined));
 }

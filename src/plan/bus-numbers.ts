@@ -64,12 +64,10 @@ export function assignBusNumbers(
   root: RootDemand,
   window: number | 'auto' = 0,
 ): BusNumbers {
-  if (window !== 'auto') return assignWindows(tree, requests, root, window);
-  for (let width = DEFAULT_WINDOW; width > 0; width--) {
+  for (let width = window === 'auto' ? DEFAULT_WINDOW : window; ; width--) {
     const numbers = assignWindows(tree, requests, root, width);
-    if (numbers.fits) return numbers;
+    if (numbers.fits || window !== 'auto' || width === 0) return numbers;
   }
-  return assignWindows(tree, requests, root, 0);
 }
 
 /**

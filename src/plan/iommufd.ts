@@ -3,10 +3,11 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { Plan } from '../generated/plan.js';
+import { groupsOf } from '../host/groups.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
-import { groupsOf, type Verdicts } from './verdict.js';
+import type { Verdicts } from './verdict.js';
 
 /** The changes to the VFIO backends of a domain (rule "iommufd"). */
 export interface Backends extends StageResult {
@@ -35,12 +36,9 @@ export function decideBackends(domain: Domain, host: Host, policy: Policy, verdi
   const enable = policy.iommufd === 'domain' && placed.length > 0 && present?.enabled !== true;
   if (enable && present) diagnostics.push(iommufdChanged.domain({ location: present.location }));
   const byDefault = enable || present?.enabled === true;
-  for (const device of placed) {
-    if ((device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'no') change(device, 'accelerated');
-  }
   const uses = (device: HostDevice) => devices.has(device) || (device.iommufd ?? (byDefault ? 'yes' : 'no')) === 'yes';
-  for (const members of groupsOf(domain, host).values()) {
-    const given = members.filter((device) => !device.unassigned);
+  for (const device of placed) if (!uses(device)) change(device, 'accelerated');
+  for (const { given } of groupsOf(domain, host)) {
     if (!given.some(uses)) continue;
     for (const device of given) if (!uses(device)) change(device, 'group');
   }

@@ -17,6 +17,9 @@ const MAX_DOWNSTREAM = MAX_SLOT + 1;
 /** The ports that a new switch needs besides its downstream ports: a root port and the upstream port on it. */
 const OWN_PORTS = 2;
 
+/** The kinds of devices that exchange data with others directly: GPUDirect RDMA and Storage, Data Direct. */
+const PEERS: ReadonlySet<LocalKind | undefined> = new Set<LocalKind>(['GPU', 'ACC']);
+
 /** Returns the upstream port of the host switch above a device; undefined if there is none or it is not mirrored. */
 export type SwitchOf = (device: HostDevice) => string | undefined;
 
@@ -134,15 +137,19 @@ export function unmirroredDiagnostics(
     ...singles.flatMap((move) => moved(move, move)),
     ...switches.flatMap(({ upstream, moves, host }) => moves.flatMap((move) => moved(move, upstream ?? host))),
   ]);
+  const kindOf = ({ bdf }: HostDevice) => {
+    const device = host.device(bdf);
+    return device && localKind(device);
+  };
   const bySwitch = groupBy(placed, ({ device }) => {
-    const matters = policy.mirrorSwitches || kindOf(device, host) !== undefined;
+    const matters = policy.mirrorSwitches || kindOf(device) !== undefined;
     return (matters && switchAboveOnHost(device.bdf, host)) || null;
   });
   const fixed = new Set(buses.flatMap(({ request }) => (request.existing ? request.devices : [])));
   return [...bySwitch].flatMap(([above, members]) => {
     const devices = members.map(({ device }) => device);
     if (new Set(members.map(({ below }) => below)).size < 2) return [];
-    if (!policy.mirrorSwitches && !devices.some((device) => usesPeers(device, host))) return [];
+    if (!policy.mirrorSwitches && !devices.some((device) => PEERS.has(kindOf(device)))) return [];
     const options = [
       ...(policy.grouping === 'device' ? ['--grouping smmu'] : []),
       ...(policy.mirrorSwitches ? [] : ['--mirror-switches']),
@@ -159,17 +166,6 @@ export function unmirroredDiagnostics(
       }),
     ];
   });
-}
-
-function kindOf({ bdf }: HostDevice, host: Host): LocalKind | undefined {
-  const device = host.device(bdf);
-  return device && localKind(device);
-}
-
-/** Whether other devices send data to a device directly, or it to them: GPUDirect RDMA and Storage, Data Direct. */
-function usesPeers(device: HostDevice, host: Host): boolean {
-  const kind = kindOf(device, host);
-  return kind === 'GPU' || kind === 'ACC';
 }
 
 /** Compares host addresses, so that ports are in the order of the devices on the host. */

@@ -7,7 +7,7 @@ import { formatKib, type KiB, kib } from '../domain/size.js';
 import type { ExpanderBus, PciHoleChange, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
-import { isLargeBar, largeBarBytes } from '../host/bars.js';
+import { isLargeBar, largeBarBytes, windowBytes } from '../host/bars.js';
 import type { Policy } from '../policy/policy.js';
 import { profileOf } from '../policy/profiles.js';
 
@@ -76,7 +76,7 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
     return { change: null, diagnostics: [pcihole64Off.needed({ needed: formatKib(needed), location })] };
   }
   const present = before?.size ?? DEFAULT_HOLE;
-  const size = powerOfTwoFrom(Math.max(needed, DEFAULT_HOLE, present));
+  const size = kib(windowBytes(Math.max(needed, DEFAULT_HOLE, present)));
   if (size === present) return none;
   if (size > limit) return { change: null, diagnostics: [pcihole64Exhausted.needed(tooLarge(size))] };
   const change: PciHoleChange = {
@@ -111,7 +111,8 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     const below = devices.filter((device) => device.root === root);
     const spare = expanderBuses.find((expanderBus) => expanderBus.controllerIndex === root)?.ports ?? [];
     const kept = spare.filter((port) => port.devices.length === 0).map(({ reserve }) => reserve);
-    const minimum = policy.profile === 'none' ? 0 : below.reduce((sum, d) => sum + minimumBytes(d), 0);
+    const platforms = policy.profile === 'none' ? [] : below.filter((d) => d.placed).map((d) => profileOf(d.device));
+    const minimum = platforms.reduce((sum, platform) => sum + (platform?.minimumMmioGiB ?? 0) * 2 ** 30, 0);
     const stretches = [...ports(below), ...kept.map(aligned)];
     const packed = pack(stretches).size;
     const used = below.reduce((sum, { device }) => sum + largeBarBytes(device), 0);
@@ -151,15 +152,4 @@ function pack(parts: readonly Stretch[]): Stretch {
 /** Returns a range that is aligned to its size: a BAR, or the reservation of a port. */
 function aligned(size: number): Stretch {
   return { size, alignment: size };
-}
-
-/** Returns the minimum that a device's platform needs behind a vSMMU, in bytes, whatever the device's BARs. */
-function minimumBytes({ device, placed }: GuestBars): number {
-  return placed ? (profileOf(device)?.minimumMmioGiB ?? 0) * 2 ** 30 : 0;
-}
-
-function powerOfTwoFrom(size: number): KiB {
-  let power = 1;
-  while (power < size) power *= 2;
-  return kib(power);
 }

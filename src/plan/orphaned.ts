@@ -1,4 +1,3 @@
-import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { orphanedRemoved } from '../diagnostics/groups.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
@@ -44,15 +43,10 @@ export function findOrphaned(domain: Domain, host: Host, { groupMembers, cells }
   return {
     groupMembers: members,
     cells: gone,
-    diagnostics: report(members, gone),
+    diagnostics: [
+      ...(members.length > 0 ? [orphanedRemoved.groupMembers({ devices: members })] : []),
+      ...(gone.length > 0 ? [orphanedRemoved.cells({ cells: formatNodeset(gone) })] : []),
+    ],
     changes: [...changesOf('remove', 'device', members), ...changesOf('remove', 'cell', gone)],
   };
-}
-
-/** Reports the elements that are removed because their devices have left. */
-function report(groupMembers: readonly Bdf[], cells: readonly CellId[]): readonly Diagnostic[] {
-  return [
-    ...(groupMembers.length > 0 ? [orphanedRemoved.groupMembers({ devices: groupMembers })] : []),
-    ...(cells.length > 0 ? [orphanedRemoved.cells({ cells: formatNodeset(cells) })] : []),
-  ];
 }

@@ -50,9 +50,7 @@ export interface Planned {
 export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOptions = {}): Planned {
   const note = whyNotApplicable(domain);
   if (note) return { plan: unchangedPlan(domain, host), diagnostics: [note] };
-  if (host.smmus.length === 0) {
-    throw new RefusedError(hostWithoutSmmu.devices());
-  }
+  if (host.smmus.length === 0) throw new RefusedError(hostWithoutSmmu.devices());
   const { target = UPSTREAM, forceTcg = false, ours = { groupMembers: new Set(), cells: new Set() } } = options;
   const tree = new PciTree(domain);
   const context: PlanContext = { domain, tree, host, policy, target };

@@ -105,9 +105,7 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
 
 /** Returns the devices of the guest, each with the root bus that it will be below. */
 function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformRequest): GuestBars[] {
-  const rootOf = new Map<HostDevice, ExpanderBus['controllerIndex']>(
-    numbered.flatMap((each) => each.devices.map((device) => [device, each.controllerIndex] as const)),
-  );
+  const rootOf = new Map(numbered.flatMap((each) => each.devices.map((own) => [own, each.controllerIndex] as const)));
   return [...devices].flatMap(([device, { to, verdict }]) => {
     const onHost = host.device(device.bdf);
     if (!onHost || device.unassigned) return [];

@@ -9,12 +9,11 @@ import {
   deviceWithoutSmmu,
 } from '../diagnostics/devices.js';
 import type { Definition, Diagnostic } from '../diagnostics/diagnostic.js';
-import { groupCompleted, groupDirectRegion, groupNotViable, groupShared } from '../diagnostics/groups.js';
+import { groupCompleted, groupShared } from '../diagnostics/groups.js';
 import type { Bdf } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import type { PciDevice } from '../generated/topology.js';
-import { groupBy } from '../group-by.js';
+import { type DomainGroup, directRegions, groupsOf, portsWithoutAcs, viability } from '../host/groups.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
@@ -58,13 +57,13 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
   }
 
   const groupMembers: Bdf[] = [];
-  for (const [group, members] of groupsOf(domain, host)) {
-    diagnostics.push(...directRegions(group, members, host), ...keepShared(group, members, host, policy, of));
-    const held = heldByHost(group, members, host);
-    if (!policy.completeGroups) diagnostics.push(...viability(group, members, host));
-    else if (members.some((device) => !device.unassigned)) {
+  for (const each of groupsOf(domain, host)) {
+    const { group, devices, given, held } = each;
+    diagnostics.push(...directRegions(each), ...keepShared(each, policy, of));
+    if (!policy.completeGroups) diagnostics.push(...viability(each));
+    else if (given.length > 0) {
       groupMembers.push(...held.map(({ bdf }) => bdf));
-      const { bdf: device = '', location } = members[0] ?? {};
+      const { bdf: device = '', location } = devices[0] ?? {};
       diagnostics.push(
         ...held.map(({ bdf, driver }) => groupCompleted({ member: bdf, group, device, driver, location })),
       );
@@ -75,77 +74,18 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
 
 /** Keeps the devices of a group on `pcie.0` if the group has more than one member. */
 function keepShared(
-  group: number,
-  members: readonly HostDevice[],
-  host: Host,
-  policy: Policy,
+  { group, members, devices }: DomainGroup,
+  { groupMates }: Policy,
   of: Map<HostDevice, Verdict>,
 ): readonly Diagnostic[] {
-  const candidates = members.filter((device) => of.get(device)?.smmu !== undefined);
-  const inGroup = host.groupMembers(group);
-  if (candidates.length === 0 || inGroup.length < 2) return [];
+  const candidates = devices.filter((device) => of.get(device)?.smmu !== undefined);
+  if (candidates.length === 0 || members.length < 2) return [];
   for (const device of candidates) of.set(device, { smmu: undefined, reason: groupShared.code });
-  const devices = candidates.map(({ bdf }) => bdf);
-  return [
-    groupShared({
-      devices,
-      group,
-      others: inGroup.filter(({ bdf }) => !devices.includes(bdf)),
-      portsWithoutAcs: portsWithoutAcs(inGroup),
-      refused: policy.groupMates === 'error',
-      location: candidates[0]?.location,
-      severity: policy.groupMates === 'error' ? 'error' : undefined,
-    }),
-  ];
-}
-
-/** Returns the host devices of a domain by their IOMMU group on the host. */
-export function groupsOf(domain: Domain, host: Host): ReadonlyMap<number, readonly HostDevice[]> {
-  return groupBy(domain.hostDevices, ({ bdf }) => host.device(bdf)?.group ?? null);
-}
-
-/**
- * Returns the ports without ACS that make devices share a group. If the path from a device to the root lacks
- * ACS, Linux puts the device into the group of the bridge above it (7.2, `pci_device_group`). So these ports are
- * the topmost bridges of the group.
- */
-export function portsWithoutAcs(members: readonly PciDevice[]): readonly Bdf[] {
-  const within = new Set(members.map(({ bdf }) => bdf));
-  return members
-    .filter(({ bridge, parent }) => bridge && (parent === null || !within.has(parent)))
-    .map(({ bdf }) => bdf);
-}
-
-/**
- * Returns an error if the group of a domain's device has a reserved region of type `direct`:
- * Linux does not assign such a group.
- */
-export function directRegions(group: number, members: readonly HostDevice[], host: Host): readonly Diagnostic[] {
-  const first = members.find((device) => !device.unassigned);
-  const region = host.groupMembers(group).flatMap((device) => device.directRegions ?? [])[0];
-  if (!first || region === undefined) return [];
-  return [groupDirectRegion({ device: first.bdf, group, region, location: first.location })];
-}
-
-/**
- * Warns if VFIO would refuse the group that these devices are in. libvirt unbinds the domain's own devices from their drivers.
- */
-export function viability(group: number, members: readonly HostDevice[], host: Host): readonly Diagnostic[] {
-  const first = members.find((device) => !device.unassigned);
-  const held = heldByHost(group, members, host);
-  if (!first || held.length === 0) return [];
-  return [groupNotViable({ device: first.bdf, group, held, location: first.location })];
-}
-
-type HeldDevice = PciDevice & { readonly driver: string };
-
-/**
- * Returns the endpoints of a group that a host driver holds and that the domain does not have. VFIO
- * accepts endpoints without a driver.
- */
-function heldByHost(group: number, members: readonly HostDevice[], host: Host): readonly HeldDevice[] {
-  const inDomain = new Set(members.map(({ bdf }) => bdf));
-  return host
-    .groupMembers(group)
-    .filter((d): d is HeldDevice => !d.bridge && !inDomain.has(d.bdf) && !d.vfio && d.driver !== null);
+  const own = candidates.map(({ bdf }) => bdf);
+  const others = members.filter(({ bdf }) => !own.includes(bdf));
+  const refused = groupMates === 'error';
+  const severity = refused ? 'error' : undefined;
+  const ports = portsWithoutAcs(members);
+  const location = candidates[0]?.location;
+  return [groupShared({ devices: own, group, others, portsWithoutAcs: ports, refused, location, severity })];
 }

@@ -5,7 +5,6 @@ import {
   vsmmuValueBeyondHost,
   vsmmuValuesMissing,
 } from '../diagnostics/vsmmu.js';
-import type { Domain } from '../domain/domain.js';
 import type { Iommu } from '../domain/iommu.js';
 import { missingForVsmmu } from '../domain/smmu-registers.js';
 import { supports, type Target } from '../domain/target.js';
@@ -24,16 +23,6 @@ import type { ExpanderBus } from '../generated/plan.js';
 import type { PciDevice, SmmuFeatures, SmmuRegisters } from '../generated/topology.js';
 import type { Policy } from '../policy/policy.js';
 import { profileOfAny } from '../policy/profiles.js';
-
-/** Returns whether a policy sets any value of a vSMMU, which must then be compared with the host. */
-export function namesValues(policy: Policy): boolean {
-  return CHOSEN_ATTRIBUTES.some((name) => policy[name] !== 'auto');
-}
-
-/** Returns whether a domain sets any value of a vSMMU. */
-export function hasValues(domain: Domain): boolean {
-  return domain.iommus.some(({ values }) => CHOSEN_ATTRIBUTES.some((name) => values[name] !== undefined));
-}
 
 /** The input for the values of an expander bus's vSMMU. */
 export interface ValueRequest {

@@ -3,6 +3,7 @@ import { InputError } from '../diagnostics/errors.js';
 import { policyInvalid } from '../diagnostics/json.js';
 import { usage } from '../diagnostics/usage.js';
 import { parseBdf } from '../domain/address.js';
+import { CHOSEN_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Policy as PolicyFile } from '../generated/policy.js';
 import { validate } from '../generated/policy.validate.js';
 import { checkJson, parseJson } from '../json.js';
@@ -46,6 +47,11 @@ function toBdfs(list: unknown): unknown {
 /** Returns a policy with defaults for its missing keys. */
 export function policyWithDefaults(policy: Partial<Policy>): Policy {
   return { ...DEFAULT_POLICY, ...policy };
+}
+
+/** Returns whether a policy sets any value of a vSMMU, which must then be compared with the host. */
+export function namesValues(policy: Policy): boolean {
+  return CHOSEN_ATTRIBUTES.some((name) => policy[name] !== 'auto');
 }
 
 /** One key of the policy, as its schema describes it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hasValues, namesValues } from '../../src/plan/vsmmu.js';
-import { DEFAULT_POLICY } from '../../src/policy/policy.js';
+import { hasValues } from '../../src/domain/iommu.js';
+import { DEFAULT_POLICY, namesValues } from '../../src/policy/policy.js';
 import { domainWith, expander } from './example.js';
 
 describe('the values that are checked against the features of the host', () => {

@@ -1,5 +1,5 @@
 import { groupBackendsDiffer as diagnostic } from '../../diagnostics/groups.js';
-import { groupsOf } from '../../plan/verdict.js';
+import { groupsOf } from '../../host/groups.js';
 import type { Rule } from '../inspection.js';
 
 /**
@@ -8,8 +8,7 @@ import type { Rule } from '../inspection.js';
  */
 export const groupBackendsDiffer: Rule = ({ domain, host, usesIommufd, location }) => {
   if (!host) return [];
-  return [...groupsOf(domain, host)].flatMap(([group, members]) => {
-    const given = members.filter((device) => !device.unassigned);
+  return groupsOf(domain, host).flatMap(({ group, given }) => {
     const first = given.find(usesIommufd);
     const other = given.find((device) => !usesIommufd(device));
     if (!first || !other || first.bdf === other.bdf) return [];

@@ -1,5 +1,5 @@
 import { groupBehindVsmmu as diagnostic } from '../../diagnostics/groups.js';
-import { portsWithoutAcs } from '../../plan/verdict.js';
+import { portsWithoutAcs } from '../../host/groups.js';
 import { nameOf, type Rule } from '../inspection.js';
 
 /**

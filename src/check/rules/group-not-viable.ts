@@ -1,6 +1,5 @@
-import { groupsOf, viability } from '../../plan/verdict.js';
+import { groupsOf, viability } from '../../host/groups.js';
 import type { Rule } from '../inspection.js';
 
 /** VFIO assigns a group only if no host driver holds another device of it. */
-export const groupNotViable: Rule = ({ domain, host }) =>
-  host ? [...groupsOf(domain, host)].flatMap(([group, members]) => viability(group, members, host)) : [];
+export const groupNotViable: Rule = ({ domain, host }) => (host ? groupsOf(domain, host).flatMap(viability) : []);

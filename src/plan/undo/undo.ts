@@ -1,8 +1,9 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { addressDropped, relayoutMoved, revertPortLeft } from '../../diagnostics/record.js';
-import { controllerIndex, formatGuestAddress } from '../../domain/address.js';
+import { formatGuestAddress } from '../../domain/address.js';
 import { rootPortAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
+import { isHostDevice } from '../../domain/device.js';
 import type { Domain } from '../../domain/domain.js';
 import { type Occupant, PciTree } from '../../domain/pci-tree.js';
 import type { Port } from '../../generated/plan.js';
@@ -39,14 +40,22 @@ export interface UndoPlan {
 export function planUndo(domain: Domain, { added, iommus, former, returning, relayout }: UndoRequest): UndoPlan {
   const inUse = rootPortsInUse(domain, former);
   const leaving = new Set<Occupant>(added.filter(({ index }) => !inUse.has(index)));
-  const left = added.filter((c) => leaving.has(c)).map(({ index }): number => index);
-  const leavingIommus = new Set([...left, ...iommus]);
+  const left = added.filter((c) => leaving.has(c)).map(({ index }) => index);
+  const leavingIommus = new Set<number>([...left, ...iommus]);
   const decided = decideAddresses(domain, leaving, leavingIommus, former, returning);
   const staying = afterMoves(domain, leaving, decided.moves, decided.returning);
-  const present = new Set<number>(staying.controllers.map((c) => c.index));
-  const freed = left.filter((index) => !present.has(index));
-  const needsPort = ({ occupant }: Move) => relayout && !('bdf' in occupant);
-  const ports = planRootPorts(staying, freed, decided.moves.filter(needsPort).length, relayout);
+  const tree = new PciTree(staying);
+  // libvirt 12.8 would fill a gap in the indexes with a root port of its own.
+  const gaps = left.filter((index) => index < tree.highestIndex && !tree.controller(index));
+  const allocator = new Allocator(
+    staying,
+    tree,
+    gaps.sort((a, b) => a - b),
+  );
+  const needsPort = ({ occupant }: Move) => relayout && !isHostDevice(occupant);
+  const ports = allocator
+    .packedRootSlots(Math.max(gaps.length, decided.moves.filter(needsPort).length))
+    .map((place) => newPort(allocator, place, relayout ? rootPortAlias : () => null));
   const free = ports.map((port) => ({ bus: port.controllerIndex, slot: 0, function: 0 }));
   const moves = decided.moves.map((move) => {
     const address = needsPort(move) ? free.shift() : undefined;
@@ -57,23 +66,6 @@ export function planUndo(domain: Domain, { added, iommus, former, returning, rel
     diagnostics.push(revertPortLeft({ indexes: ports.map((port) => port.controllerIndex) }));
   }
   return { leaving, leavingIommus, inUse, moves, ports, returning: decided.returning, diagnostics };
-}
-
-/**
- * Plans root ports of `pcie.0`. There is one for each gap in the indexes that controllers leave, because libvirt 12.8 would
- * fill such a gap itself, and further ones until there are enough for the devices.
- * @param staying the domain without the controllers that leave
- * @param freed the indexes of those controllers
- * @param devices how many devices need one of these ports
- * @param named whether the ports get vsmmu's aliases
- */
-function planRootPorts(staying: Domain, freed: readonly number[], devices: number, named: boolean): readonly Port[] {
-  const tree = new PciTree(staying);
-  const gaps = freed.filter((index) => index < tree.highestIndex).sort((a, b) => a - b);
-  const allocator = new Allocator(staying, tree, gaps.map(controllerIndex));
-  return allocator
-    .packedRootSlots(Math.max(gaps.length, devices))
-    .map((place) => newPort(allocator, place, named ? rootPortAlias : () => null));
 }
 
 /** Reports devices that move to an address other than their former one, or that lose their address. */
