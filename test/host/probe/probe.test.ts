@@ -133,7 +133,7 @@ describe('--probe under Node.js', () => {
 
   it.each([
     [['doctor', '--probe', '1:2'], 2, 'vsmmu: error: usage: --probe takes a PCI address (dddd:bb:ss.f), not 1:2'],
-    [['topology', '--probe', 'ffff:ff:1f.7'], 1, 'vsmmu: error: device-missing: ffff:ff:1f.7 is not on this host'],
+    [['doctor', '--probe', 'ffff:ff:1f.7'], 1, 'vsmmu: error: device-missing: ffff:ff:1f.7 is not on this host'],
     [
       ['topology', '--topology', 'samples/hosts/small.json', '--probe', '0000:01:00.0'],
       2,
