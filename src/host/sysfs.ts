@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { EnvironmentError } from '../diagnostics/errors.js';
@@ -18,6 +18,7 @@ const MAX_ATTRIBUTE_BYTES = 64 * 1024;
  */
 export class Sysfs {
   readonly root: string;
+  readonly #buffer = Buffer.allocUnsafe(MAX_ATTRIBUTE_BYTES + 1);
 
   constructor(root: string) {
     this.root = root;
@@ -26,11 +27,17 @@ export class Sysfs {
   /** Returns the content of an attribute, without the line end. */
   read(path: string): string | undefined {
     return this.#attempt(path, (full) => {
-      const stat = statSync(full);
-      // In a copy of a sysfs, reading a pipe would wait for ever.
-      if (!stat.isFile()) this.fail(path, sysfsUnreadable.notA({ expected: 'a file' }));
-      if (stat.size > MAX_ATTRIBUTE_BYTES) this.fail(path, sysfsUnreadable.tooLarge());
-      return readFileSync(full, 'utf8').trimEnd();
+      // In a copy of a sysfs, a pipe would otherwise block for ever.
+      const fd = openSync(full, constants.O_RDONLY | constants.O_NONBLOCK);
+      try {
+        const size = readSync(fd, this.#buffer);
+        // A pipe is empty and a device can be endless, so all other files need no further system call.
+        if ((size === 0 || size > MAX_ATTRIBUTE_BYTES) && !fstatSync(fd).isFile()) this.#failNotFile(path);
+        if (size > MAX_ATTRIBUTE_BYTES) this.fail(path, sysfsUnreadable.tooLarge());
+        return this.#buffer.toString('utf8', 0, size).trimEnd();
+      } finally {
+        closeSync(fd);
+      }
     });
   }
 
@@ -63,6 +70,10 @@ export class Sysfs {
     throw new EnvironmentError({ ...found, file: posix.join(this.root, path) });
   }
 
+  #failNotFile(path: string): never {
+    this.fail(path, sysfsUnreadable.notA({ expected: 'a file' }));
+  }
+
   #attempt<T>(path: string, act: (full: string) => T): T | undefined {
     try {
       return act(`${this.root}/${path}`);
@@ -70,6 +81,8 @@ export class Sysfs {
       if (error instanceof EnvironmentError) throw error;
       const code = systemCode(error) ?? '';
       if (GONE.has(code)) return undefined;
+      // read(2) reports the first for a folder, the second for a pipe.
+      if (code === 'EISDIR' || code === 'EAGAIN') this.#failNotFile(path);
       // readlink(2) reports this for a file or a folder.
       if (code === 'EINVAL') this.fail(path, sysfsUnreadable.notA({ expected: 'a link' }));
       return this.fail(path, sysfsUnreadable.system({ error: describeIoError(error) }));
