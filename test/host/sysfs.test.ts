@@ -125,6 +125,8 @@ describe('a folder that is not a sysfs', () => {
   it.each<[title: string, change: (at: (path: string) => string) => void, path: string, what: RegExp]>([
     ['a folder', (at) => toFolder(at(`${NIC}/vendor`)), `${NIC}/vendor`, /is not a file/],
     ['a pipe', (at) => toPipe(at(`${NIC}/vendor`)), `${NIC}/vendor`, /is not a file/],
+    ['an empty device', (at) => relink(at(`${NIC}/vendor`), '/dev/null'), `${NIC}/vendor`, /is not a file/],
+    ['an endless device', (at) => relink(at(`${NIC}/vendor`), '/dev/zero'), `${NIC}/vendor`, /is not a file/],
     [
       'a file that is too large',
       (at) => writeFileSync(at(`${NIC}/vendor`), ' '.repeat(100_000)),
