@@ -1,7 +1,8 @@
 /**
  * Changes the source in small ways, one at a time, and reports which changes no test notices. See test/README.md.
  *
- *     npx tsx test/mutation/run.ts [--under src/FOLDER]… [--count N] [--seed N] [--jobs N] [--quick] [TEST_PATH…]
+ *     npx tsx test/mutation/run.ts [--under src/FOLDER]… [--count N] [--each N] [--seed N] [--jobs N] [--quick]
+ *       [TEST_PATH…]
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
   options: {
     under: { type: 'string', multiple: true, default: ['src'] },
     count: { type: 'string', default: '200' },
+    each: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '2' },
     quick: { type: 'boolean', default: false },
@@ -26,32 +28,48 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const copies: string[] = [];
 process.on('exit', () => copies.forEach((copy) => void rmSync(copy, { recursive: true, force: true })));
 
-/** A sample, the same for the same seed. */
-function sample<T>(items: readonly T[], count: number): T[] {
+/** Returns the items in a random order, the same for the same seed. */
+function shuffled<T>(items: readonly T[]): T[] {
   let state = Number(values.seed);
   const rest = [...items];
-  return Array.from({ length: Math.min(count, rest.length) }, () => {
+  return items.flatMap(() => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return rest.splice(Math.floor((state / 2 ** 32) * rest.length), 1);
-  }).flat();
+  });
+}
+
+/** The folder of `src` that a file is in, for the figures; `src` for a file directly in it. */
+const folderOf = (file: string): string => file.split('/').slice(0, -1).slice(0, 2).join('/');
+
+/** Returns a random sample with `each` items of each folder, as far as it has them, and `count` or more in all. */
+function sample<T extends { readonly file: string }>(items: readonly T[], count: number, each: number): T[] {
+  const ordered = shuffled(items);
+  const of = new Map<string, number>();
+  const required = ordered.filter(({ file }) => {
+    const folder = folderOf(file);
+    of.set(folder, (of.get(folder) ?? 0) + 1);
+    return (of.get(folder) ?? 0) <= each;
+  });
+  const others = ordered.filter((item) => !required.includes(item));
+  return [...required, ...others.slice(0, Math.max(0, count - required.length))];
 }
 
 /** Killing a batch takes too long here. */
 const env = { ...process.env, VSMMU_KILLS: '0', NO_COLOR: '1' };
 
-/** Returns the output of a command that fails; undefined when it succeeds. */
-async function failureOf(copy: string, command: string, args: readonly string[]): Promise<string | undefined> {
-  const child = spawn(command, args, { cwd: copy, env, timeout: 600_000 });
+/** Returns the output of a program of Node.js that fails; undefined when it succeeds. */
+async function failureOf(copy: string, args: readonly string[]): Promise<string | undefined> {
+  const child = spawn(process.execPath, args, { cwd: copy, env, timeout: 600_000 });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   const status = await new Promise((resolve) => child.on('close', resolve));
   return status === 0 ? undefined : output;
 }
 
-/** Builds the programs and runs groups of tests until one fails. */
+/** Builds the programs and runs groups of tests until one fails, last the property tests, which take longest. */
 async function failure(copy: string, groups: readonly string[]): Promise<string | undefined> {
   const vitest = [
-    'vitest',
+    'node_modules/vitest/vitest.mjs',
     'run',
     '--bail',
     '1',
@@ -62,9 +80,10 @@ async function failure(copy: string, groups: readonly string[]): Promise<string 
     '--maxWorkers',
     '1',
   ];
-  if (values.quick) vitest.push('--exclude', '**/*propert*');
-  let found = await failureOf(copy, 'npx', ['tsx', 'bin/build/bundle.ts']);
-  for (const group of groups) found ??= await failureOf(copy, 'npx', [...vitest, ...group.split(' ')]);
+  const quickly = [...vitest, '--exclude', '**/*propert*'];
+  let found = await failureOf(copy, ['--import', 'tsx', 'bin/build/bundle.ts']);
+  for (const group of groups) found ??= await failureOf(copy, [...quickly, ...group.split(' ')]);
+  if (!values.quick) found ??= await failureOf(copy, [...vitest, ...groups.join(' ').split(' ')]);
   return found;
 }
 
@@ -95,7 +114,7 @@ const all = files.flatMap((file) => {
   const original = readFileSync(join(repository, file), 'utf8');
   return mutantsOf(original).map((mutant) => ({ file, original, ...mutant }));
 });
-const chosen = sample(all, Number(values.count));
+const chosen = sample(all, Number(values.count), Number(values.each));
 const groupsOf = (file: string): readonly string[] => (positionals.length > 0 ? positionals : testsOf(file));
 const figures = new Map<string, { killed: number; total: number }>();
 const waiting = [...chosen];
@@ -107,7 +126,7 @@ async function work(): Promise<void> {
     writeFileSync(join(copy, file), text);
     const found = await failure(copy, groupsOf(file));
     writeFileSync(join(copy, file), original);
-    const folder = file.split('/').slice(0, 2).join('/');
+    const folder = folderOf(file);
     const figure = figures.get(folder) ?? { killed: 0, total: 0 };
     figures.set(folder, { killed: figure.killed + (found === undefined ? 0 : 1), total: figure.total + 1 });
     const by = /^ FAIL +(.*)$/m.exec(found ?? '')?.[1] ?? found?.trim().split('\n')[0];

@@ -29,16 +29,26 @@ const GROUPS: readonly (readonly [file: RegExp, ...groups: readonly string[]])[]
   [/^src\/io\//, 'test/io test/libvirt/hook-file', 'test/batch test/cli/rewrite'],
   [/^src\/libvirt\//, 'test/libvirt test/io', 'test/cli/define test/cli/hook test/cli/doctor', 'test/batch'],
   [/^src\/batch\//, 'test/batch', 'test/cli/batch'],
-  [/^src\/cli\/batch/, 'test/cli/batch', 'test/batch'],
-  [/^src\/cli\/(hook|start)/, 'test/cli/hook test/libvirt/hook-file', 'test/cli/rewrite test/cli/usage'],
-  [/^src\/cli\/(doctor|topology)/, 'test/cli/doctor test/cli/usage', 'test/golden test/host'],
-  [/^src\/cli\/(edit|ask|define|files|diff)/, 'test/cli/define test/cli/rewrite test/cli/edit', 'test/golden test/io'],
-  [/^src\//, OTHER_COMMANDS, 'test/golden test/readme test/library test/cli'],
+  [/^src\/verify\//, 'test/verify', 'test/cli/verify'],
+  [/^src\/doctor\//, 'test/cli/doctor'],
+  [/^src\/diagnostics\//, 'test/diagnostics test/cli/explain test/check', 'test/golden test/plan'],
+  [/^src\/cli\/(commands|render)\/batch|^src\/cli\/batch/, 'test/cli/batch', 'test/batch'],
+  [/^src\/cli\/.*(hook|start)/, 'test/cli/hook test/libvirt/hook-file', 'test/cli/rewrite test/cli/usage'],
+  [/^src\/cli\/.*(doctor|topology)/, 'test/cli/doctor test/cli/topology test/cli/usage', 'test/golden test/host'],
+  [/^src\/cli\/.*verify/, 'test/cli/verify', 'test/cli/usage'],
+  [
+    /^src\/cli\/.*(edit|ask|define|files|diff)/,
+    'test/cli/define test/cli/rewrite test/cli/edit',
+    'test/golden test/io',
+  ],
+  [/^src\//, OTHER_COMMANDS, 'test/golden test/readme test/library test/json test/escape'],
 ];
 
 /** The groups of test paths that cover a source file. */
 export function testsOf(file: string): string[] {
   const [, ...groups] = GROUPS.find(([pattern]) => pattern.test(file)) ?? [/$/, 'test'];
+  // Commands use every folder.
+  groups.push('test/cli test/convert');
   const own = `${file.replace('src/', 'test/').replace(/\.ts$/, '')}.test.ts`;
   return existsSync(own) ? [own, ...groups] : groups;
 }
