@@ -3,7 +3,10 @@
  * unpacked in the root's /srv/guest. None of them is installed.
  */
 
-/** Folder in the root with `vmlinuz`, `tree/` (the unpacked packages) and `modules/` (in the order to load them). */
+/**
+ * Folder in the root with `vmlinuz`, `tree/` and `agent/` (the unpacked packages) and `modules/` (in the order to load
+ * them).
+ */
 export const guestFolder = '/srv/guest';
 
 /** The package from which the kernel's packages are found: the one with the image differs between releases. */
@@ -25,11 +28,14 @@ const programs = [
   'pci.ids',
 ];
 
-/** Drivers that a described host loads; the guest's console, PCI and SMMUv3 are built into Debian's kernel. */
+/** The guest agent, with the libraries that the programs do not need. */
+const agentPackages = ['qemu-guest-agent', 'libglib2.0-0t64', 'libpcre2-8-0', 'liburing2', 'libnuma1', 'libatomic1'];
+
+/** Drivers that a described host loads; the guest's consoles, PCI and SMMUv3 are built into Debian's kernel. */
 const drivers = ['vfio-pci', 'igb', 'nvme', 'e1000e', 'e1000'];
 
 /** Everything that determines the content of the folder. */
-export const guestRecipe = { kernelPackage, programs, drivers };
+export const guestRecipe = { kernelPackage, programs, agentPackages, drivers };
 
 /** Fetches and unpacks everything; `step` runs a program in the root, `output` also returns its standard output. */
 export async function fetchGuest(
@@ -40,11 +46,21 @@ export async function fetchGuest(
   const chain = await output(['apt-cache', 'depends', '--recurse', ...only, kernelPackage]);
   const kernel = [...new Set(chain.split('\n').map((line) => line.trim()))].filter((name) => kernelPart.test(name));
   const fetched = `${guestFolder}/fetched`;
-  await step(['mkdir', '-p', fetched, `${guestFolder}/tree`, `${guestFolder}/kernel`, `${guestFolder}/modules`]);
+  await step([
+    'mkdir',
+    '-p',
+    fetched,
+    `${guestFolder}/tree`,
+    `${guestFolder}/agent`,
+    `${guestFolder}/kernel`,
+    `${guestFolder}/modules`,
+  ]);
   const download = ['apt-get', '-o', 'APT::Sandbox::User=root', 'download'];
-  await step(['env', '-C', fetched, ...download, ...kernel, ...programs]);
+  const agent = agentPackages.map((name) => `${name}:arm64`);
+  await step(['env', '-C', fetched, ...download, ...kernel, ...programs, ...agent]);
   for (const file of (await output(['find', fetched, '-name', '*.deb'])).trim().split('\n')) {
-    const target = /\/linux-[^/]*$/.test(file) ? 'kernel' : 'tree';
+    const name = file.slice(fetched.length + 1).replace(/_.*/, '');
+    const target = name.startsWith('linux-') ? 'kernel' : agentPackages.includes(name) ? 'agent' : 'tree';
     await step(['dpkg-deb', '--extract', file, `${guestFolder}/${target}`]);
   }
   const image = (await output(['find', `${guestFolder}/kernel`, '-name', 'vmlinuz*'])).trim();

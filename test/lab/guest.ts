@@ -201,32 +201,43 @@ export function whyItStopped(console: string): string {
   return reason.replace(/^.*\d[thlHJm](?=\[ *\d+\.\d+\])/, '').trim();
 }
 
-/** The initramfs of a guest: busybox, lspci with its libraries, and the files of guest/. */
-export async function guestArchive(): Promise<Buffer> {
+/** The initramfs of a guest: busybox, lspci with its libraries, the files of guest/, and what `more` has. */
+export async function guestArchive(more: readonly CpioEntry[] = []): Promise<Buffer> {
   const own = ['init', 'report'].map(async (path): Promise<CpioEntry> => {
     const data = await readFile(fileURLToPath(new URL(`./guest/${path}`, import.meta.url)));
     return { path, kind: 'file', data, executable: true };
   });
-  return gzipSync(packCpio([...(await programEntries()), ...(await Promise.all(own))]), { level: 1 });
+  return gzipSync(packCpio([...(await programEntries()), ...(await Promise.all(own)), ...more]), { level: 1 });
 }
 
 /** busybox, lspci, the arm64 libraries and the list of PCI ids, from the lab's root. */
 export async function programEntries(): Promise<CpioEntry[]> {
   const tree = join(rootPath(), guestFolder, 'tree');
-  const libraries = 'usr/lib/aarch64-linux-gnu';
   const folders = ['bin', 'usr', 'usr/lib', libraries, 'usr/share', 'usr/share/misc'];
   const file = async (path: string, source: string): Promise<CpioEntry> => {
     return { path, kind: 'file', data: await readFile(join(tree, source)), executable: true };
   };
-  const shared = (await readEntries(join(tree, libraries), libraries)).filter(
-    ({ path, kind }) => kind !== 'folder' && path.split('/').length === 4 && /\.so\.\d/.test(path),
-  );
   return [
     ...folders.map((path) => ({ path, kind: 'folder' }) as const),
     { path: 'lib', kind: 'link', target: libraries },
     await file('bin/busybox', 'usr/bin/busybox'),
     await file('bin/lspci', 'usr/bin/lspci'),
     await file('usr/share/misc/pci.ids', 'usr/share/misc/pci.ids'),
-    ...shared,
+    ...(await libraryEntries(tree)),
   ];
+}
+
+const libraries = 'usr/lib/aarch64-linux-gnu';
+
+async function libraryEntries(tree: string): Promise<CpioEntry[]> {
+  return (await readEntries(join(tree, libraries), libraries)).filter(
+    ({ path, kind }) => kind !== 'folder' && path.split('/').length === 4 && /\.so\.\d/.test(path),
+  );
+}
+
+/** The guest agent and its libraries, for an initramfs with the programs. */
+export async function agentEntries(): Promise<CpioEntry[]> {
+  const tree = join(rootPath(), guestFolder, 'agent');
+  const data = await readFile(join(tree, 'usr/sbin/qemu-ga'));
+  return [{ path: 'bin/qemu-ga', kind: 'file', data, executable: true }, ...(await libraryEntries(tree))];
 }

@@ -60,20 +60,20 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-async function startLibvirtd(jail: Jail): Promise<void> {
-  const started = await jail.run(['libvirtd', '--daemon'], { limitSeconds: startLimitSeconds });
+async function startLibvirtd(jail: Jail, through: readonly string[] = []): Promise<void> {
+  const started = await jail.run([...through, 'libvirtd', '--daemon'], { limitSeconds: startLimitSeconds });
   if (started.code !== 0) throw new LabError(`libvirtd did not start: ${started.stderr.trim()}`);
   const answer = await jail.run(['virsh', '--quiet', 'version'], { limitSeconds: startLimitSeconds });
   if (answer.code !== 0) throw new LabError(`libvirtd does not answer: ${answer.stderr.trim()}`);
 }
 
-/** Ends the lab's libvirtd, without its guests, and starts another. */
-export async function restartLibvirtd(lab: Lab): Promise<void> {
+/** Ends the lab's libvirtd, without its guests, and starts another, by the program `through` if there is one. */
+export async function restartLibvirtd(lab: Lab, through: readonly string[] = []): Promise<void> {
   const pid = (await lab.jail.output(['cat', '/run/libvirtd.pid'])).trim();
   await lab.jail.output(['sh', '-c', 'kill "$1"; while [ -e "/proc/$1" ]; do sleep 0.05; done', 'sh', pid], {
     limitSeconds: startLimitSeconds,
   });
-  await startLibvirtd(lab.jail);
+  await startLibvirtd(lab.jail, through);
 }
 
 export interface Versions {

@@ -26,9 +26,8 @@ export class Tool {
 
   static async install(lab: Lab): Promise<Tool> {
     const programs = ['-C', dirname(ownExecutable()), 'vsmmu', '-C', `${repository}bin`, 'onDefineDomain'];
-    const host = ['gunzip', '-c', `${repository}test/fixtures/hosts/host-a.sysfs.tar.gz`];
     await unpack(lab, ['tar', 'cf', '-', ...programs], `${folder}/bin`);
-    await unpack(lab, host, '/tmp/host');
+    await unpackHost(lab, 'host-a', '/tmp/host');
     return new Tool(lab);
   }
 
@@ -57,6 +56,11 @@ export class Tool {
     const [code] = await once(child, 'close');
     return { code, shown };
   }
+}
+
+/** Unpacks a captured host into a folder of the lab. */
+export async function unpackHost(lab: Lab, name: string, target: string): Promise<void> {
+  await unpack(lab, ['gunzip', '-c', `${repository}test/fixtures/hosts/${name}.sysfs.tar.gz`], target);
 }
 
 async function unpack(lab: Lab, archive: readonly string[], target: string): Promise<void> {
