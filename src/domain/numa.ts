@@ -58,7 +58,6 @@ export function isInitiator({ cpus, memory }: GuestCell): boolean {
 
 /** Returns a domain's NUMA configuration without these cells and without distances to them. */
 export function withoutCells(numa: GuestNuma, gone: readonly CellId[]): GuestNuma {
-  if (gone.length === 0) return numa;
   const cells = numa.cells
     .filter(({ id }) => !gone.includes(id))
     .map((cell) => ({ ...cell, distances: new Map([...cell.distances].filter(([id]) => !gone.includes(id))) }));

@@ -16,17 +16,21 @@ export interface Occupants {
 /** Anything that uses a function of a slot: a controller or a device. */
 export type Occupant = PciController | GuestDevice | HostDevice;
 
+/** An occupant with an address. */
+type Addressed = Occupant & { readonly address: GuestAddress };
+
 /** The PCI buses of a domain as libvirt sees them: which bus is below which, and the devices in each slot. */
 export class PciTree {
   readonly #controllers: ReadonlyMap<ControllerIndex, PciController>;
-  readonly #occupants: ReadonlyMap<ControllerIndex, readonly Occupant[]>;
+  readonly #occupants: ReadonlyMap<ControllerIndex, readonly Addressed[]>;
   /** The highest of all controller indexes and of all `bus=` in use. */
   readonly highestIndex: ControllerIndex;
 
   constructor(domain: Occupants) {
     this.#controllers = new Map(domain.controllers.map((c) => [c.index, c]));
     const all: readonly Occupant[] = [...domain.controllers, ...domain.hostDevices, ...domain.otherDevices];
-    this.#occupants = groupBy(all, ({ address }) => address?.bus ?? null);
+    const addressed = all.filter((each): each is Addressed => each.address !== undefined);
+    this.#occupants = groupBy(addressed, ({ address }) => address.bus);
     let highest: number = ROOT_BUS;
     for (const c of domain.controllers) highest = Math.max(highest, c.index);
     for (const bus of this.#occupants.keys()) highest = Math.max(highest, bus);
@@ -38,20 +42,20 @@ export class PciTree {
   }
 
   /** Returns all controllers and devices that have an address on a bus. */
-  occupants(bus: ControllerIndex): readonly Occupant[] {
+  occupants(bus: ControllerIndex): readonly Addressed[] {
     return this.#occupants.get(bus) ?? [];
   }
 
   /** Returns the controllers and devices in one slot, sorted by function. */
-  inSlot({ bus, slot }: Pick<GuestAddress, 'bus' | 'slot'>): readonly Occupant[] {
+  inSlot({ bus, slot }: Pick<GuestAddress, 'bus' | 'slot'>): readonly Addressed[] {
     return this.occupants(bus)
-      .filter((o) => o.address?.slot === slot)
-      .sort((a, b) => (a.address?.function ?? 0) - (b.address?.function ?? 0));
+      .filter((o) => o.address.slot === slot)
+      .sort((a, b) => a.address.function - b.address.function);
   }
 
   /** Returns the used slots of a bus. */
   takenSlots(bus: ControllerIndex): Set<number> {
-    return new Set(this.occupants(bus).flatMap((o) => (o.address ? [o.address.slot] : [])));
+    return new Set(this.occupants(bus).map((o) => o.address.slot));
   }
 
   /**

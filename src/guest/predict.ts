@@ -1,4 +1,11 @@
-import { type Bdf, type BusNumber, busNumber, type ControllerIndex, formatBdf } from '../domain/address.js';
+import {
+  type Bdf,
+  type BusNumber,
+  busNumber,
+  type ControllerIndex,
+  formatBdf,
+  type GuestAddress,
+} from '../domain/address.js';
 import { EXPANDER_MODELS, type PciController } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import { smmusOfGuest } from '../domain/iommu.js';
@@ -63,8 +70,10 @@ export function predictGuest(domain: Domain): GuestView {
   const enumerate = (root: ControllerIndex, busNr: BusNumber): void => {
     let last: number = busNr;
     const visit = (index: ControllerIndex, bus: BusNumber): void => {
-      for (const occupant of byFunction(tree.occupants(index))) {
-        const { slot = 0, function: func = 0 } = occupant.address ?? {};
+      // In the order of slots and functions.
+      const key = ({ address }: { readonly address: GuestAddress }) => address.slot * 8 + address.function;
+      for (const occupant of tree.occupants(index).toSorted((a, b) => key(a) - key(b))) {
+        const { slot, function: func } = occupant.address;
         const makesBus = isController(occupant) && !EXPANDER_MODELS.has(occupant.model);
         const made = makesBus ? busNumber(++last) : null;
         functions.push({
@@ -124,9 +133,4 @@ function isComplete(domain: Domain, tree: PciTree): boolean {
 
 function isController(occupant: Occupant): occupant is PciController {
   return 'model' in occupant;
-}
-
-function byFunction(occupants: readonly Occupant[]): readonly Occupant[] {
-  const key = ({ address }: Occupant) => (address ? address.slot * 8 + address.function : 0);
-  return [...occupants].sort((a, b) => key(a) - key(b));
 }

@@ -40,8 +40,8 @@ export function readNodes(sysfs: Sysfs, detail: NodeDetail): NumaNode[] {
 export function parseList(text: string): number[] {
   const numbers: number[] = [];
   for (const range of text.split(',')) {
-    const [first, last = first] = range.split('-').map(Number);
-    for (let n = first ?? 0; n <= (last ?? 0); n++) numbers.push(n);
+    const [first = Number.NaN, last = first] = range.split('-').map(Number);
+    for (let n = first; n <= last; n++) numbers.push(n);
   }
   return numbers;
 }

@@ -17,7 +17,7 @@ export function findEndlessParents(devices: ReadonlyMap<Bdf, PciDevice>): PciDev
       if (path.push(above.bdf) > MAX_BRIDGES_ABOVE + 1) return device;
       above = above.parent === null ? undefined : devices.get(above.parent);
     }
-    let depth = above ? (depths.get(above.bdf) ?? 0) : -1;
+    let depth = (above && depths.get(above.bdf)) ?? -1;
     for (const bdf of path.reverse()) depths.set(bdf, ++depth);
     if (depth > MAX_BRIDGES_ABOVE) return device;
   }

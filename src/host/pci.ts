@@ -91,7 +91,7 @@ export function parseBars(resource: string, fail: () => never): Bar[] {
     const memory = (flags & MEMORY) !== 0;
     // A BAR that neither firmware nor the kernel could place keeps its flags and its size.
     const size = end - start + 1;
-    if ((!memory && (flags & IO) === 0) || size < 1) continue;
+    if ((!memory && (flags & IO) === 0) || size <= 0) continue;
     bars.push({
       index,
       size,

@@ -20,7 +20,7 @@ export function editingOf(argv: readonly string[]): Editing {
   const [program = '', ...args] = argv;
   if (basename(program) !== 'virsh') return 'file';
   let at = 0;
-  while (at < args.length && args[at]?.startsWith('-') && args[at] !== '--') at += VALUED.test(args[at] ?? '') ? 2 : 1;
+  while (args[at]?.startsWith('-') && args[at] !== '--') at += VALUED.test(args[at] ?? '') ? 2 : 1;
   if (args[at] === '--') at++;
   const [command, ...operands] = args.slice(at);
   if (command === undefined) return 'unknown';

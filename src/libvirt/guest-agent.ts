@@ -27,7 +27,7 @@ export async function runInGuest(
     },
   });
   const pid = resultOf(started, 'pid');
-  if (typeof pid !== 'number' || !Number.isSafeInteger(pid)) throw nonsense();
+  if (!Number.isSafeInteger(pid)) throw nonsense();
   for (const end = Date.now() + LIMIT_SECONDS * 1000; Date.now() < end; ) {
     const status = await connection.askAgent(uuid, { execute: 'guest-exec-status', arguments: { pid } });
     if (resultOf(status, 'exited') === true) {

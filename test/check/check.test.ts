@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { check } from '../../src/check/check.js';
+import { parseDomain } from '../../src/domain/domain.js';
 import { type Target, UPSTREAM } from '../../src/domain/target.js';
 import { at, domainWith, expander, hostdev, hostWith, port, rng, smmuName, vsmmu } from '../plan/example.js';
 
@@ -21,15 +22,28 @@ describe('check', () => {
   });
 
   it('reports the location of each error, in document order', () => {
-    const domain = domainWith(
-      expander(1, 250),
-      port(2, at(1, 0)),
-      port(3, at(1, 1)),
-      hostdev(1, at(2)),
-      rng(at(3)),
-      vsmmu(1),
-    );
-    expect(found(domain, undefined)).toEqual(['8:5 device-without-iommufd', '9:25 emulated-behind-vsmmu']);
+    const expanderBus = [expander(1, 250), port(2, at(1, 0)), port(3, at(1, 1)), vsmmu(1)];
+    const [first, second] = [hostdev(1, at(2)), rng(at(3))];
+    const domain = domainWith(...expanderBus, first, second);
+    expect(found(domain, undefined)).toEqual(['9:5 device-without-iommufd', '10:25 emulated-behind-vsmmu']);
+    const other = domainWith(...expanderBus, second, first);
+    expect(found(other, undefined)).toEqual(['9:25 emulated-behind-vsmmu', '10:5 device-without-iommufd']);
+    for (const each of [domain, other]) {
+      const line = parseDomain(each.document.text.replaceAll(/\n\s*/g, ''));
+      const codes = (of: typeof domain) => check(of, undefined).map(({ code }) => code);
+      expect(codes(line)).toEqual(codes(each));
+    }
+  });
+
+  it('warns of an argument for QEMU that conflicts with the vSMMU of a domain, even if that is the only one', () => {
+    const iommu = (devices: string) =>
+      parseDomain(
+        `<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>vm</name><os><type arch='aarch64' machine='virt'>hvm</type></os><features><acpi/></features><devices>${devices}</devices><qemu:commandline><qemu:arg value='-device'/><qemu:arg value='arm-smmuv3,primary-bus=pcie.0'/></qemu:commandline></domain>`,
+      );
+    const codes = (devices: string) =>
+      check(iommu(devices), undefined).map(({ code, severity }) => `${severity} ${code}`);
+    expect(codes(expander(1, 250) + vsmmu(1))).toContain('warning commandline-conflict');
+    expect(codes('')).toEqual([]);
   });
 
   it('does not judge domains for other machines', () => {

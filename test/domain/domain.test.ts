@@ -178,6 +178,9 @@ describe('a device', () => {
     ['a USB tablet', "<input type='tablet' bus='usb'/>", 0],
     ['a serial port', "<serial type='pty'/>", 0],
     ['a mediated device', "<hostdev mode='subsystem' type='mdev' model='vfio-pci'/>", 1],
+    ['a USB host device', "<hostdev mode='subsystem' type='usb'/>", 0],
+    ['a SCSI host device', "<hostdev mode='subsystem' type='scsi'/>", 0],
+    ['a device of a container', "<hostdev mode='capabilities' type='storage'/>", 0],
     ['a TPM', "<tpm model='tpm-tis'/>", 0],
   ])('without an address: %s awaits %s', (_title, xml, count) => {
     expect(only(xml).otherDevices.filter((d) => d.awaitsAddress)).toHaveLength(count);
@@ -189,7 +192,10 @@ describe('a device', () => {
     ['serial for an agent', "<channel type='unix'><target type='virtio' name='agent'/></channel>", 1],
     ['none that exists already', "<controller type='scsi'/><disk><target dev='sda' bus='scsi'/></disk>", 0],
     ['none for virtio', "<disk><target dev='vda' bus='virtio'/></disk>", 0],
-  ])('makes libvirt add controllers: %s', (_title, xml, count) => {
+    ['a video card for a display', "<graphics type='vnc'/>", 1],
+    ['none for a display with a video card', "<graphics type='vnc'/><video/>", 0],
+    ['none for a video card without a display', '<video/>', 0],
+  ])('makes libvirt add controllers and a video card: %s', (_title, xml, count) => {
     expect(only(xml).impliedControllers).toBe(count);
   });
 

@@ -11,11 +11,12 @@ describe('a list of nodes or CPUs', () => {
     ['0-3,8', [0, 1, 2, 3, 8]],
     ['0-3,^2', [0, 1, 3]],
     ['8, 1 - 2', [1, 2, 8]],
+    ['65535', [65535]],
   ] as const)('%s is %j', ([text, numbers]) => {
     expect(parseNodeset(text)).toEqual(numbers);
   });
 
-  it.for(['', '3-1', 'a', '0,,1', '-1', '0-99999'])('%j is not a list', (text) => {
+  it.for(['', '3-1', 'a', '0,,1', '-1', '0-65536', '0-99999'])('%j is not a list', (text) => {
     expect(parseNodeset(text)).toBeUndefined();
   });
 

@@ -36,6 +36,7 @@ describe('a printed domain', () => {
       `<entry>io.systemd.credential:vmm.notify=abc</entry>`,
       `<entry>io.systemd.credential:vmm.notify=***</entry>`,
     ],
+    ['an SMBIOS entry named like a secret', `<entry name='password'>abc</entry>`, `<entry name='password'>***</entry>`],
     ['an element that is commented out', `<!-- <x passwd='abc'/> -->`, `<!-- <x passwd='***'/> -->`],
   ])('has %s masked', (_, xml, shown) => {
     expect(maskSecrets(`<d ${QEMU}>${xml}</d>`)).toBe(`<d ${QEMU}>${shown}</d>`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatKib, type KiB, parseSize } from '../../src/domain/size.js';
+import { formatKib, formatSize, type KiB, parseSize } from '../../src/domain/size.js';
 
 describe('a size, in KiB, as libvirt 12.8 reads it', () => {
   it.for([
@@ -41,5 +41,16 @@ describe('a size, in KiB, as libvirt 12.8 reads it', () => {
     [2 ** 42, '4096 TiB'],
   ] as const)('%i is said %s', ([kib, text]) => {
     expect(formatKib(kib as KiB)).toBe(text);
+  });
+
+  it.for([
+    [0, '0'],
+    [512, '512'],
+    [1024, '1K'],
+    [1536, '1536'],
+    [128 * 2 ** 30, '128G'],
+    [2 ** 60, '1024P'],
+  ] as const)('%i bytes are %s, the largest unit that divides them', ([bytes, text]) => {
+    expect(formatSize(bytes)).toBe(text);
   });
 });

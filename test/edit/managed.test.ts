@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { unmanagedDifference } from '../../src/edit/undo/managed.js';
+import { isManagedCell, unmanagedDifference } from '../../src/edit/undo/managed.js';
 import { parseXml } from '../../src/xml/document.js';
 
 const QEMU = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
@@ -19,4 +19,15 @@ it.each([
 ])('the memory reserve %s', (_title, alias, property, expected) => {
   const [before, after] = [1, 2].map((bytes) => parseXml(override(alias, property, bytes)));
   expect(before && after && unmanagedDifference(before, after)).toBe(expected);
+});
+
+it.each([
+  ['neither CPUs nor memory', `<cell id='1'/>`, true],
+  ['no CPUs and zero memory', `<cell id='1' memory='0' unit='KiB'/>`, true],
+  ['no CPUs but memory', `<cell id='1' memory='4'/>`, false],
+  ['CPUs beside another cell with CPUs', `<cell id='1' cpus='1'/>`, false],
+  ['an attribute that vsmmu does not write', `<cell id='1' memAccess='shared'/>`, false],
+])('a NUMA cell with %s can be one that vsmmu added: %s → %s', (_title, cell, expected) => {
+  const [, second] = parseXml(`<numa><cell id='0' cpus='0'/>${cell}</numa>`).root.children;
+  expect(second && isManagedCell(second)).toBe(expected);
 });

@@ -106,6 +106,13 @@ describe('a domain with expander buses made by hand', () => {
     expect(after.controllers.at(-1)?.alias).toBe('ua-vsmmu-port-3');
   });
 
+  it('is replaced by --relayout if its expander bus has an alias from the user', () => {
+    const named = domain(port(1), expander(2, 240, 'ua-gpus'), port(3, at(2)), hostdev(1, at(3)), vsmmu(2));
+    const { xml } = relaidOut(named);
+    expect(parseDomain(xml).controllers.map((c) => c.busNr)).toEqual([undefined, undefined, 247, undefined]);
+    expect(revert(parseDomain(xml)).xml).toBe(named);
+  });
+
   it('is restored by revert except the address of a device that a user moved afterwards', () => {
     const two = domain(port(1), expander(2, 240), port(3, at(2)), hostdev(1, at(3)), vsmmu(2), rng(at(1)));
     const moved = (xml: string) => xml.replace(/(<rng[\s\S]*?)bus='[^']*' slot='[^']*'/, "$1bus='0' slot='20'");

@@ -99,6 +99,17 @@ describe('the picture of a host', () => {
     expect(box).toContain('0006:02:00.1');
   });
 
+  it('has rows of the same width in each box, in DOT', () => {
+    const dot = planDot(...dense);
+    const boxes = dot.split('\n').filter((line) => line.includes('TABLE STYLE="ROUNDED"'));
+    const widthOf = (row: string) =>
+      [...row.matchAll(/ WIDTH="(-?\d+)"/g)].reduce((sum, [, width]) => sum + Number(width), 0);
+    const widths = boxes.map((box) => new Set(box.split('</TR>').slice(0, -1).map(widthOf)));
+    expect(boxes).toHaveLength(12);
+    expect(widths.filter(({ size }) => size !== 1)).toEqual([]);
+    expect(widths.flatMap((each) => [...each]).filter((width) => width <= 0)).toEqual([]);
+  });
+
   it('has the first line of a box in the colour of its frame, in DOT', () => {
     const dot = topologyDot(readTopology(sample('hosts/host-a.json'), 'host-a'));
     const boxes = dot.split('\n').filter((line) => line.startsWith('  "smmu3.') && line.includes('[label='));

@@ -36,6 +36,12 @@ describe('the resources of a device', () => {
       '0x0000000000000000 0x0000000fffffffff 0x000000002014220c',
       { size: 64 * 2 ** 30, kind: 'memory', bits: 64, prefetchable: true },
     ],
+    ['memory that ends before it begins', '0x0000000000001000 0x0000000000000fff 0x0000000000040200', undefined],
+    [
+      'one I/O port',
+      '0x0000000000003000 0x0000000000003000 0x0000000000040101',
+      { size: 1, kind: 'io', bits: 32, prefetchable: false },
+    ],
     [
       'a resource that is neither memory nor I/O',
       '0x0000000000001000 0x0000000000001fff 0x0000000000000400',

@@ -39,6 +39,7 @@ describe('a script for a guest', () => {
     ['a value that is not an object', [null]],
     ['no pid', [{ return: {} }]],
     ['a pid that is not a number', [{ return: { pid: '1; reboot' } }]],
+    ['a pid that is not an integer', [{ return: { pid: 1.5 } }, { return: { exited: true } }]],
     ['output that is not text', [{ return: { pid: 1 } }, { return: { exited: true, 'out-data': { length: 9 } } }]],
   ])('fails if the agent answers with %s', async (_, answers) => {
     await expect(runInGuest(agent(...answers), UUID, '')).rejects.toThrow(EnvironmentError);

@@ -1,7 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EnvironmentError, InputError } from '../../src/diagnostics/errors.js';
 import { UPSTREAM } from '../../src/domain/target.js';
-import { askTarget, type Installed, readHelp, readSchema, withMachines } from '../../src/libvirt/installed.js';
+import {
+  askTarget,
+  type Installed,
+  LOCAL_SOFTWARE,
+  readHelp,
+  readSchema,
+  withMachines,
+} from '../../src/libvirt/installed.js';
+import { temporaryFolder } from '../cli/run.js';
 
 /** The parts of libvirt's schema that vsmmu reads; virtio's options follow, with their own `ats`. */
 function schema(attributes: readonly string[], more = ''): string {
@@ -67,6 +77,18 @@ describe('the properties that the installed QEMU supports are read from its help
 
   it('nothing, if it has no such device', () => {
     expect(readHelp("qemu-system-aarch64: Device 'arm-smmuv3' not found").vsmmu).toEqual(new Set());
+  });
+});
+
+describe('the installed QEMU', () => {
+  it('is the first in the PATH, and its help is read from both outputs whatever its exit code', async () => {
+    const folder = temporaryFolder();
+    const program = join(folder, 'qemu-system-aarch64');
+    writeFileSync(program, '#!/bin/sh\necho "$*"\necho warning >&2\nexit 1\n', { mode: 0o755 });
+    vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await LOCAL_SOFTWARE.machineHelp()).toBe('-M help\nwarning\n');
+    expect(await LOCAL_SOFTWARE.smmuHelp()).toBe('-M virt -device arm-smmuv3,help\nwarning\n');
   });
 });
 

@@ -20,9 +20,20 @@ interface Guest {
   readonly policy?: Partial<Policy>;
   /** Number of devices behind a vSMMU; by default all. */
   readonly placed?: number;
+  /** More elements of the domain. */
+  readonly hostdevs?: string;
 }
 
-function planned({ count, bars, ids, hole = '', addressBits, policy, placed: behind = count }: Guest): PciHolePlan {
+function planned({
+  count,
+  bars,
+  ids,
+  hole = '',
+  addressBits,
+  policy,
+  placed: behind = count,
+  hostdevs = '',
+}: Guest): PciHolePlan {
   const root = `<controller type='pci' index='0' model='pcie-root'>${hole}</controller>`;
   const devices = Array.from({ length: count }, (_, i): GuestBars => {
     const device = pciDevice({ ...ids, bars: bars.map((size, index) => largeBar(size, index)) });
@@ -31,7 +42,7 @@ function planned({ count, bars, ids, hole = '', addressBits, policy, placed: beh
     return { device, address: { bus, slot: 0, function: 0 }, root: (100 + i) as ControllerIndex, placed };
   });
   return planPciHole64({
-    domain: parseDomain(`<domain><devices>${root}</devices></domain>`),
+    domain: parseDomain(`<domain><devices>${root}${hostdevs}</devices></domain>`),
     expanderBuses: [{ vsmmu: {}, ports: [] as ExpanderBus['ports'] } as ExpanderBus],
     devices,
     policy: { ...DEFAULT_POLICY, ...policy },
@@ -67,8 +78,13 @@ it.for([
 });
 
 it('a GPU of a known platform without a large BAR is reported', () => {
-  const { diagnostics } = planned({ count: 1, bars: [], ids: grace });
-  expect(diagnostics).toMatchObject([{ code: 'device-without-bar', severity: 'warning' }]);
+  const { bdf } = pciDevice({});
+  const [domain, bus, slot, fn] = bdf.split(/[:.]/).map((part) => Number.parseInt(part, 16));
+  const of = (number: number) =>
+    `\n<hostdev mode='subsystem' type='pci'><source><address domain='${domain}' bus='${number}' slot='${slot}' function='${fn}'/></source></hostdev>`;
+  const hostdevs = of((bus ?? 0) + 1) + of(bus ?? 0);
+  const { diagnostics } = planned({ count: 1, bars: [], ids: grace, hostdevs });
+  expect(diagnostics).toMatchObject([{ code: 'device-without-bar', severity: 'warning', location: { line: 3 } }]);
   expect(planned({ count: 1, bars: [], ids: grace, policy: { profile: 'none' } }).diagnostics).toEqual([]);
 });
 

@@ -29,6 +29,11 @@ describe('an element', () => {
     expect(element?.parent?.parent).toBeUndefined();
   });
 
+  it('ignores a declaration of the prefix xml or xmlns, as libxml2 does', () => {
+    const [element] = parseXml('<a xmlns:xml="urn:p" xmlns:xmlns="urn:q"><xml:b/></a>').root.children;
+    expect(element?.namespace).toBe('http://www.w3.org/XML/1998/namespace');
+  });
+
   it('knows its offsets after CRLF and characters outside the BMP', () => {
     const text = '\uFEFF<a>\r\n\u{1F600}\r\n<b c="d">\r\n</b ></a>';
     const { root } = parseXml(text);
