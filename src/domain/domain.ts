@@ -21,8 +21,10 @@ export interface Domain {
   readonly arch: string | undefined;
   readonly machine: string | undefined;
   readonly acpi: boolean;
-  /** `<devices>`; undefined if the domain has none. */
+  /** `<devices>`, the last one if there are several; undefined if the domain has none. */
   readonly devicesElement: XmlElement | undefined;
+  /** The children of every `<devices>`. */
+  readonly deviceElements: readonly XmlElement[];
   /** The PCI controllers in the order of the document. Those that libvirt will add are not among them. */
   readonly controllers: readonly PciController[];
   /** Placeable devices in the order of the document. */
@@ -84,8 +86,9 @@ export function domainOf(document: XmlDocument): Domain {
   if (root.name !== 'domain' || root.namespace !== '') {
     throw new InputError(domainRoot({ element: root.name, location: document.location(root.start) }));
   }
-  const devicesElement = root.child('devices');
-  const children = devicesElement?.children ?? [];
+  // libvirt 12.8 takes all of them as one; CloudStack writes two.
+  const devicesElements = root.childrenNamed('devices');
+  const children = devicesElements.flatMap((devices) => devices.children);
   const reader = new DeviceReader(document);
   for (const element of children) reader.read(element);
   reader.numberControllers();
@@ -99,7 +102,8 @@ export function domainOf(document: XmlDocument): Domain {
     arch: os?.attribute('arch'),
     machine: os?.attribute('machine'),
     acpi: root.child('features')?.child('acpi') !== undefined,
-    devicesElement,
+    devicesElement: devicesElements.at(-1),
+    deviceElements: children,
     controllers: reader.controllers,
     hostDevices: reader.hostDevices,
     otherDevices: reader.otherDevices,

@@ -75,7 +75,7 @@ const MAX_LISTED = 65535;
 export function readNuma(document: XmlDocument): GuestNuma {
   const { root } = document;
   const reader = new NumaReader(document);
-  const cpu = root.child('cpu');
+  const cpu = numaParent(root);
   const vcpu = root.child('vcpu');
   const tune = root.child('numatune');
   const everywhere = reader.list(vcpu, 'cpuset');
@@ -99,6 +99,11 @@ export function readNuma(document: XmlDocument): GuestNuma {
     vcpus: Number.isInteger(vcpus) ? vcpus : 1,
     memory: reader.size(root.child('memory')),
   };
+}
+
+/** Returns the `<cpu>` that has the NUMA cells, or will get them. CloudStack writes two; libvirt 12.8 takes the cells of any. */
+export function numaParent(root: XmlElement): XmlElement | undefined {
+  return root.childrenNamed('cpu').find((cpu) => cpu.child('numa')) ?? root.child('cpu');
 }
 
 class NumaReader {

@@ -1,5 +1,5 @@
 import type { Domain } from '../domain/domain.js';
-import type { CellId } from '../domain/numa.js';
+import { type CellId, numaParent } from '../domain/numa.js';
 import type { Distance, Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { XmlEditor } from '../xml/editor.js';
@@ -24,7 +24,7 @@ function addCells(editor: XmlEditor, domain: Domain, plan: Plan): void {
   ];
   if (cells.length === 0) return;
   const { root } = domain.document;
-  const cpu = root.child('cpu');
+  const cpu = numaParent(root);
   const numa = cpu?.child('numa');
   const added = newElement('numa', {}, cells);
   if (numa) for (const each of cells) insert(editor, numa, each, domain.numa.cells.at(-1)?.element);

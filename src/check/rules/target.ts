@@ -16,8 +16,8 @@ const USUAL_EMULATORS = ['/usr/bin/qemu-system-aarch64', '/usr/libexec/qemu-kvm'
 export const targetAbility: Rule = (inspection) => [...machineMissing(inspection), ...vsmmuAbility(inspection)];
 
 const machineMissing: Rule = ({ domain, target: { qemu }, location }) => {
-  const { machine, devicesElement, document } = domain;
-  const emulator = devicesElement?.child('emulator')?.text.trim() || USUAL_EMULATORS[0];
+  const { machine, deviceElements, document } = domain;
+  const emulator = deviceElements.find(({ name }) => name === 'emulator')?.text.trim() || USUAL_EMULATORS[0];
   if (machine === undefined || qemu.machines?.has(machine) !== false) return [];
   if (!USUAL_EMULATORS.includes(emulator ?? '')) return [];
   return [targetMachineMissing({ qemu: qemu.name, machine, location: location(document.root, 'os') })];

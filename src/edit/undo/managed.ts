@@ -101,7 +101,7 @@ interface Line {
  * an undo may remove but not add
  */
 function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: string) => boolean): readonly Line[] {
-  const controllers = root.child('devices')?.childrenNamed('controller') ?? [];
+  const controllers = root.childrenNamed('devices').flatMap((devices) => devices.childrenNamed('controller'));
   const ports = new Set(controllers.map((e) => e.child('alias')?.attribute('name')));
 
   const isManaged = (element: XmlElement, path: string): boolean => {

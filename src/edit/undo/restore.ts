@@ -3,6 +3,7 @@ import { InputError } from '../../diagnostics/errors.js';
 import { metadataInvalid } from '../../diagnostics/record.js';
 import { isOurAlias } from '../../domain/alias.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
+import { numaParent } from '../../domain/numa.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import type { Returning } from '../../plan/undo/addresses.js';
 import { planUndo } from '../../plan/undo/undo.js';
@@ -113,7 +114,7 @@ export function restore(
     const kept = cells.findLastIndex(({ id, element }) => !element || !own.has(id) || !isManagedCell(element));
     const gone = new Set<number>(cells.slice(kept + 1).map(({ id }) => id));
     removeCells(editor, domain, gone);
-    const cpu = document.root.child('cpu');
+    const cpu = numaParent(document.root);
     for (const element of gone.size > 0 ? [cpu?.child('numa'), cpu] : []) {
       if (element) editor.whenEmpty(element, added.elements?.split(' ').includes(element.name) ? 'remove' : 'close');
     }

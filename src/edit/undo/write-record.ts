@@ -104,7 +104,7 @@ function describe(before: Domain, after: Domain, alignment: Alignment): Meaning 
       .map((d) => d.bdf)
       .join(' '),
   };
-  const removed = before.devicesElement?.children.filter((e) => isRestorable(e) && !counterpart.has(e)) ?? [];
+  const removed = before.deviceElements.filter((e) => isRestorable(e) && !counterpart.has(e));
   return {
     changed,
     added: Object.fromEntries(Object.entries(added).filter(([, value]) => value !== '')) as Added,
@@ -123,8 +123,8 @@ function counterpartsOf(before: Domain, after: Domain, alignment: Alignment): Re
   return counterparts;
 }
 
-function elementsOf({ devicesElement, numa }: Domain): readonly XmlElement[] {
-  return [...(devicesElement?.children ?? []), ...numa.cells.flatMap(({ element }) => element ?? [])];
+function elementsOf({ deviceElements, numa }: Domain): readonly XmlElement[] {
+  return [...deviceElements, ...numa.cells.flatMap(({ element }) => element ?? [])];
 }
 
 function changesBetween(was: Subject, is: Subject, added: readonly number[]): Changed[] {
