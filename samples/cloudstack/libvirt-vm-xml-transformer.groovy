@@ -1,0 +1,42 @@
+import java.util.concurrent.TimeUnit
+
+/**
+ * Places the host devices of a virtual machine behind vSMMUs. CloudStack's agent runs this script and calls `transform` of its
+ * result for each domain that it is about to start. The machine must start as without it if anything goes wrong, so every failure
+ * returns the domain unchanged.
+ */
+class VsmmuTransformer {
+    static final List<String> COMMAND = ['vsmmu', 'rewrite', '--libvirt', 'here', '--qemu', 'here', '-']
+    static final long LIMIT_SECONDS = Long.getLong('vsmmu.limit', 30)
+
+    String transform(Object logger, String xml) {
+        // A domain without a host device needs no vSMMU, not even where vsmmu is missing.
+        if (!xml.contains('hostdev')) return xml
+        List<File> files = []
+        try {
+            // Files, because a pipe that nobody reads stops the program.
+            ['domain', 'result', 'messages'].each { files << File.createTempFile("vsmmu-$it-", '.xml') }
+            def (File domain, File result, File messages) = files
+            domain.setText(xml, 'UTF-8')
+            Process program = new ProcessBuilder(COMMAND)
+                .redirectInput(domain).redirectOutput(result).redirectError(messages).start()
+            if (!program.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
+                program.destroyForcibly()
+                throw new IOException("it took longer than $LIMIT_SECONDS seconds")
+            }
+            String said = messages.getText('UTF-8').trim()
+            if (program.exitValue() != 0) throw new IOException("exit code ${program.exitValue()}: $said")
+            String converted = result.getText('UTF-8')
+            if (!converted.contains('</domain>')) throw new IOException('it printed no domain')
+            if (said) logger.info("vsmmu rewrite: $said".toString())
+            return converted
+        } catch (Throwable failure) {
+            logger.warn("vsmmu rewrite failed, the domain stays as it was: ${failure.message}".toString())
+            return xml
+        } finally {
+            files*.delete()
+        }
+    }
+}
+
+new VsmmuTransformer()

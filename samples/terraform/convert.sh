@@ -1,0 +1,9 @@
+#!/bin/sh
+# convert.sh: converts the domain $DOMAIN, which Terraform has defined in $LIBVIRT_DEFAULT_URI, and starts it.
+#
+# $VSMMU_MODE: if vsmmu fails, `warn` starts the domain as it is; `enforce` does not start it, and fails the apply.
+if ! timeout -k 5 120 vsmmu batch convert --apply --libvirt here --qemu here -- "$DOMAIN"; then
+  echo "vsmmu: $DOMAIN was not converted" >&2
+  [ "$VSMMU_MODE" != enforce ] || exit 1
+fi
+[ "$(virsh domstate --domain "$DOMAIN")" = running ] || virsh start --domain "$DOMAIN"
