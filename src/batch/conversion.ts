@@ -2,6 +2,7 @@ import { type ConvertSettings, convert } from '../convert.js';
 import { runIncomplete } from '../diagnostics/batch.js';
 import { accelerationCost } from '../diagnostics/devices.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { domainRoot } from '../diagnostics/domain.js';
 import { EnvironmentError, InputError, RefusedError } from '../diagnostics/errors.js';
 import { libvirtUnreachable } from '../diagnostics/libvirt.js';
 import { type Domain, parseDomain } from '../domain/domain.js';
@@ -48,7 +49,7 @@ export function convertXml(
 
 /** Whether the text is not a domain: libvirt's folders also contain networks and pools. */
 function isAnotherDocument({ diagnostics: [first] }: InputError | RefusedError): boolean {
-  return first?.code === 'domain-root';
+  return first?.code === domainRoot.code;
 }
 
 function unusable(domain: Domain | undefined): Omit<Conversion, 'verdict' | 'diagnostics'> {

@@ -1,10 +1,10 @@
 import type { ConvertSettings } from '../convert.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { EnvironmentError, InputError } from '../diagnostics/errors.js';
-import { domainSaved } from '../diagnostics/libvirt.js';
+import { domainSaved, libvirtRefused } from '../diagnostics/libvirt.js';
 import type { BeginEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
-import type { Connection, DomainEntry, DomainUuid } from '../libvirt/connection.js';
+import { type Connection, type DomainEntry, type DomainUuid, domainUuid } from '../libvirt/connection.js';
 import { change, gone, type Store } from './change.js';
 import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
 import { backupName, digestOf } from './digest.js';
@@ -40,10 +40,11 @@ export interface LibvirtRun {
 export function libvirtStore(connection: DomainAccess): Store {
   return {
     async read(uuid) {
+      const id = domainUuid(uuid);
       try {
-        return await connection.dumpXml(uuid as DomainUuid, { inactive: true, security: true });
+        return await connection.dumpXml(id, { inactive: true, security: true });
       } catch (error) {
-        if (isRefusal(error) && !(await isThere(connection, uuid as DomainUuid))) return undefined;
+        if (isRefusal(error) && !(await isThere(connection, id))) return undefined;
         throw error;
       }
     },
@@ -174,5 +175,5 @@ function isConverted({ verdict }: Conversion): boolean {
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof EnvironmentError && error.diagnostics.some(({ code }) => code === 'libvirt-refused');
+  return error instanceof EnvironmentError && error.diagnostics.some(({ code }) => code === libvirtRefused.code);
 }

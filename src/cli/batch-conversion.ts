@@ -66,32 +66,36 @@ async function convertDomains(
 }
 
 function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSource | FolderSource {
-  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
   const dir = value(options, 'dir');
   const map = value(options, 'topology-map');
   if (dir === undefined) {
     for (const name of ['out', 'in-place', 'topology-map']) {
-      if (options[name] !== undefined) throw wrong(`--${name} goes with --dir`);
+      if (options[name] !== undefined) throw new InputError(usage.requires({ option: `--${name}`, other: '--dir' }));
     }
     const all = isSet(options, 'all');
-    if (all === operands.length > 0) throw wrong('give the names of domains, or --all');
+    if (all === operands.length > 0) throw new InputError(usage.give({ what: 'the names of domains, or --all' }));
     const uri = value(options, 'connect') ?? (process.env.LIBVIRT_DEFAULT_URI || DEFAULT_URI);
-    if (/[^!-~]/.test(uri) || uri === '') throw wrong(`${JSON.stringify(uri)} is not the URI of a libvirt`);
+    if (/[^!-~]/.test(uri) || uri === '') {
+      throw new InputError(usage.invalid({ value: JSON.stringify(uri), expected: 'the URI of a libvirt' }));
+    }
     return { kind: 'libvirt', uri };
   }
   const [operand] = operands;
-  if (operand !== undefined) throw wrong(`with --dir no domain is named: ${operand}`);
+  if (operand !== undefined) throw new InputError(usage.noOperand({ command: 'batch convert --dir', operand }));
   for (const name of ['all', 'include-saved', 'ssh-topology']) {
-    if (options[name] !== undefined) throw wrong(`--${name} goes with --connect`);
+    if (options[name] !== undefined) throw new InputError(usage.requires({ option: `--${name}`, other: '--connect' }));
   }
   const out = value(options, 'out');
   if (isSet(options, 'apply') && out === undefined && !isSet(options, 'in-place')) {
-    throw wrong('--apply with --dir needs --out or --in-place');
+    throw new InputError(usage.needs({ option: '--apply with --dir', needed: '--out or --in-place' }));
   }
   const folder = resolve(dir);
-  if (out !== undefined && isBelow(out, folder)) throw wrong('--out is a folder of --dir');
+  if (out !== undefined && isBelow(out, folder))
+    throw new InputError(usage.belowFolder({ option: '--out', folder: '--dir' }));
   // The state folder contains XML files, which the run would convert too.
-  if (isBelow(stateFolder(options), folder)) throw wrong('--state is a folder of --dir');
+  if (isBelow(stateFolder(options), folder)) {
+    throw new InputError(usage.belowFolder({ option: '--state', folder: '--dir' }));
+  }
   return {
     kind: 'folder',
     in: folder,
@@ -137,8 +141,7 @@ async function hostOf(source: LibvirtSource | FolderSource, options: OptionValue
       return await (await import('../batch/ssh-topology.js')).sshTopology(source.uri);
     }
     if (source.kind === 'libvirt' && isRemote(source.uri)) {
-      const message = `${source.uri} is another machine, whose devices are not those of this one`;
-      throw new InputError(usage.problem({ problem: message, hint: 'give --topology FILE or --ssh-topology' }));
+      throw new InputError(usage.otherMachine({ uri: source.uri, hint: 'give --topology FILE or --ssh-topology' }));
     }
   }
   return readHost(options, { features: true });

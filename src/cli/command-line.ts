@@ -1,6 +1,6 @@
 import parse from 'yargs-parser';
 import { InputError } from '../diagnostics/errors.js';
-import { usage as usageError } from '../diagnostics/usage.js';
+import { usage } from '../diagnostics/usage.js';
 import type { Options, OptionValues } from './options.js';
 
 /** A parsed command line. */
@@ -41,23 +41,21 @@ export async function parseCommandLine(argv: readonly string[], specs: Options):
     // Without `narg: 0`, a switch would take an operand called `true` as its value.
     narg: Object.fromEntries(names.map((name) => [name, specs[name]?.type === 'string' ? 1 : 0])),
   });
-  if (error) throw usage(error.message.replaceAll('\n', ' '));
+  if (error) throw new InputError(usage.unreadable({ error: error.message.replaceAll('\n', ' ') }));
   const { _: operands, ...given } = parsed;
   for (const name of Object.keys(given)) {
     if (!(name in specs)) throw await unknown(name, names);
     const other = specs[name]?.conflicts;
-    if (other !== undefined && given[other] !== undefined) throw usage(`--${name} and --${other} exclude each other`);
+    if (other !== undefined && given[other] !== undefined) {
+      throw new InputError(usage.excludes({ option: `--${name}`, other: `--${other}` }));
+    }
   }
   return { operands: [...operands.map(String), ...tail], options: given };
 }
 
-function usage(message: string, hint?: string): InputError {
-  return new InputError(usageError.problem({ problem: message, hint }));
-}
-
 async function unknown(name: string, names: readonly string[]): Promise<InputError> {
   const option = name.length > 1 ? `--${name}` : `-${name}`;
-  return usage(`there is no option ${option}`, await suggestion(name, names, '--'));
+  return new InputError(usage.unknown({ what: 'option', name: option, hint: await suggestion(name, names, '--') }));
 }
 
 /** Returns `did you mean --spare-ports?`; undefined if no name is similar. */

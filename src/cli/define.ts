@@ -71,7 +71,7 @@ async function ask(name: string): Promise<void> {
   const answer = await confirm(`Define ${JSON.stringify(name)}?`);
   if (answer === undefined) {
     throw new InputError(
-      usage.problem({ problem: '--define asks before it defines, and standard input is not a terminal: give --yes' }),
+      usage.needs({ option: '--define', needed: 'a terminal to ask', hint: 'give --yes to define without asking' }),
     );
   }
   if (!answer) throw new RefusedError(defineDeclined());

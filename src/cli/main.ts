@@ -50,12 +50,13 @@ function isHelp(argument: string): boolean {
 }
 
 async function unknownCommand(name: string, part = ''): Promise<InputError> {
-  if (name === '') return new InputError(usage.problem({ problem: 'give a command' }));
+  if (name === '') return new InputError(usage.give({ what: 'a command' }));
   const parts = partsOf(name);
   if (parts.length > 0) {
-    const message = part === '' ? `${name} does nothing by itself` : `there is no command ${name} ${part}`;
     const near = part === '' ? undefined : await suggestion(part, parts, `${name} `);
-    return new InputError(usage.problem({ problem: message, hint: near ?? `give one of ${parts.join(', ')}` }));
+    const hint = near ?? `give one of ${parts.join(', ')}`;
+    if (part === '') return new InputError(usage.incomplete({ command: name, hint }));
+    return new InputError(usage.unknown({ what: 'command', name: `${name} ${part}`, hint }));
   }
   const names = Object.entries(COMMANDS).flatMap(([each, { internal }]) => (internal ? [] : [each]));
   const hint = await suggestion(name, [...names, 'help', 'version'], '');

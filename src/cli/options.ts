@@ -243,7 +243,7 @@ export function soleOperand(operands: readonly string[], what: string): string {
 export function domainOperand(operands: readonly string[], options: OptionValues): string {
   const uri = value(options, 'connect');
   if (uri !== undefined && operands.length === 0) {
-    throw new InputError(usage.problem({ problem: `give the name or the UUID of a domain of ${uri}` }));
+    throw new InputError(usage.give({ what: `the name or the UUID of a domain of ${uri}` }));
   }
   return soleOperand(operands, 'domain');
 }

@@ -23,15 +23,19 @@ export function outputFile(file: string, options: OptionValues): string | undefi
   const output = value(options, 'output');
   const inPlace = isSet(options, 'in-place');
   const connected = options.connect !== undefined;
-  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
-  if (isSet(options, 'define') && !connected) throw wrong('--define goes with --connect');
+  const requires = (option: string, other: string) => new InputError(usage.requires({ option, other }));
+  if (isSet(options, 'define') && !connected) throw requires('--define', '--connect');
   for (const name of ['yes', 'state']) {
-    if (options[name] !== undefined && !isSet(options, 'define')) throw wrong(`--${name} goes with --define`);
+    if (options[name] !== undefined && !isSet(options, 'define')) throw requires(`--${name}`, '--define');
   }
-  if (inPlace && connected) throw wrong('--in-place is for files; --define changes the domain of a libvirt');
-  if (inPlace && file === '-') throw wrong('--in-place needs a file; standard input cannot be written back');
-  if (inPlace && output !== undefined) throw wrong('--in-place and --output exclude each other');
-  if (!inPlace && options.backup !== undefined) throw wrong('--backup goes with --in-place');
+  if (!inPlace && options.backup !== undefined) throw requires('--backup', '--in-place');
+  if (inPlace) {
+    const option = '--in-place';
+    const instead = '--define changes the domain of a libvirt';
+    if (connected) throw new InputError(usage.onlyFiles({ option, instead }));
+    if (file === '-') throw new InputError(usage.needs({ option, needed: 'a file' }));
+    if (output !== undefined) throw new InputError(usage.excludes({ option, other: '--output' }));
+  }
   return inPlace ? file : output === '-' ? undefined : output;
 }
 

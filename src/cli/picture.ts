@@ -19,16 +19,19 @@ export function wantsPicture(options: OptionValues): boolean {
 
 /** Refuses contradictory picture options before anything is read. @throws InputError `usage` */
 export function checkPicture(options: OptionValues): void {
-  const wrong = (message: string, hint?: string) => new InputError(usage.problem({ problem: message, hint }));
   const [svg, format = 'text'] = [value(options, 'svg'), value(options, 'format')];
-  if (format !== 'text' && format !== 'dot') throw wrong(`--format takes text or dot, not ${format}`);
-  if (isSet(options, 'json') && (format === 'dot' || svg === '-')) {
-    throw wrong(`--json and ${svg === '-' ? '--svg -' : '--format dot'} exclude each other`);
+  if (format !== 'text' && format !== 'dot') {
+    throw new InputError(usage.value({ option: '--format', expected: 'text or dot', value: format }));
   }
-  if (svg === '') throw wrong('--svg takes a file, or - for standard output');
+  if (isSet(options, 'json') && (format === 'dot' || svg === '-')) {
+    throw new InputError(usage.excludes({ option: '--json', other: svg === '-' ? '--svg -' : '--format dot' }));
+  }
+  const file = { option: '--svg', expected: 'a file, or - for standard output' };
+  if (svg === '') throw new InputError(usage.value({ ...file, value: "''" }));
   // `--svg vm.xml` is a likely typing error for `--svg vm.svg vm.xml`, and would overwrite the domain.
   if (svg !== undefined && svg !== '-' && isOtherFile(svg)) {
-    throw wrong(`--svg would write over ${svg}, which is no SVG`, 'give another file, or remove that one');
+    const value = `${svg}, which exists and is not a picture`;
+    throw new InputError(usage.value({ ...file, value, hint: 'give another file, or remove that one' }));
   }
 }
 

@@ -102,8 +102,8 @@ export function requireItsHost(options: OptionValues): void {
   if (uri === undefined || !isRemote(uri)) return;
   if (value(options, 'topology') !== undefined || value(options, 'sysfs') !== undefined) return;
   throw new InputError(
-    usage.problem({
-      problem: `the devices of ${uri} are on another machine`,
+    usage.otherMachine({
+      uri,
       hint: 'run vsmmu topology --json there, and give what it prints with --topology',
     }),
   );

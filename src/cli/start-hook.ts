@@ -17,7 +17,7 @@ async function main([, , , , ...argv]: readonly string[]): Promise<number> {
       const type = command.options[name]?.type;
       if (type === 'boolean') options[name] = true;
       else if (type === 'string' && at < end) options[name] = argv[at++] ?? '';
-      else throw new InputError(usage.problem({ problem: `hook run has no option ${name}, or not without a value` }));
+      else throw new InputError(usage.unknown({ what: 'option', name: `--${name}, or its value is missing` }));
     }
     return (await command.run(argv.slice(end + 1), options)) ?? 0;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { formatBdf } from '../domain/address.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
+import { groupBy } from '../group-by.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
 import type { GuestFunction, GuestView } from './predict.js';
@@ -44,16 +45,18 @@ function labelsOf(domain: Domain, host: Host): (each: GuestFunction) => string {
 
 class Tree {
   readonly #lines: string[] = [];
-  readonly #buses = new Map<number, Drawn[]>();
+  readonly #buses: ReadonlyMap<number, readonly Drawn[]>;
 
   constructor({ functions }: GuestView, labelOf: (each: GuestFunction) => string) {
     // QEMU's own host bridge, which is not in the domain.
-    this.#buses.set(0, [{ place: '00.0', label: 'QEMU PCIe Host bridge', bus: null }]);
-    for (const each of functions) {
-      const bus = Number.parseInt(each.address.slice(5, 7), 16);
-      const drawn = { place: each.address.slice(8), label: labelOf(each), bus: each.bus };
-      this.#buses.set(bus, [...(this.#buses.get(bus) ?? []), drawn]);
-    }
+    const host = { on: 0, place: '00.0', label: 'QEMU PCIe Host bridge', bus: null };
+    const drawn = functions.map((each) => ({
+      on: Number.parseInt(each.address.slice(5, 7), 16),
+      place: each.address.slice(8),
+      label: labelOf(each),
+      bus: each.bus,
+    }));
+    this.#buses = groupBy([host, ...drawn], ({ on }) => on);
   }
 
   draw(): string {

@@ -1,3 +1,4 @@
+import { deviceUnassigned } from '../diagnostics/devices.js';
 import type { Bdf } from '../domain/address.js';
 import type { Device, ExpanderBus, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
@@ -88,7 +89,9 @@ class PlanPicture {
 
   /** The devices that are in the guest but behind no vSMMU. */
   get #bypassed(): readonly Device[] {
-    return this.#plan.devices.filter(({ verdict, reason }) => verdict === 'bypassed' && reason !== 'device-unassigned');
+    return this.#plan.devices.filter(
+      ({ verdict, reason }) => verdict === 'bypassed' && reason !== deviceUnassigned.code,
+    );
   }
 
   #hue(smmu: string): string {

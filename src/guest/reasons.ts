@@ -1,21 +1,18 @@
+import { deviceBypassed, deviceUnassigned, deviceWithoutGroup, deviceWithoutSmmu } from '../diagnostics/devices.js';
+import { groupShared } from '../diagnostics/groups.js';
 import type { Device } from '../generated/plan.js';
 
+/** The reasons for which a device is behind no vSMMU, in a few words. */
+const REASONS: Readonly<Record<string, string>> = {
+  [deviceWithoutSmmu.code]: 'behind no SMMU on the host',
+  [deviceWithoutGroup.code]: 'in no IOMMU group, cannot be assigned',
+  [deviceBypassed.code]: 'kept there by the policy',
+  [deviceUnassigned.code]: 'held for the guest, not given to it',
+  'domain-not-applicable': 'not a domain to change',
+};
+
 /** Returns the reason for which a device of a plan is behind no vSMMU, in a few words: `shares IOMMU group 2`. */
-export function whyBypassed(device: Device): string {
-  switch (device.reason) {
-    case 'group-shared':
-      return `shares IOMMU group ${device.group}`;
-    case 'device-without-smmu':
-      return 'behind no SMMU on the host';
-    case 'device-without-group':
-      return 'in no IOMMU group, cannot be assigned';
-    case 'device-bypassed':
-      return 'kept there by the policy';
-    case 'device-unassigned':
-      return 'held for the guest, not given to it';
-    case 'domain-not-applicable':
-      return 'not a domain to change';
-    default:
-      return device.reason ?? '';
-  }
+export function whyBypassed({ reason, group }: Device): string {
+  if (reason === groupShared.code) return `shares IOMMU group ${group}`;
+  return REASONS[reason ?? ''] ?? reason ?? '';
 }

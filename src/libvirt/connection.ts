@@ -41,11 +41,16 @@ export interface ConnectionOptions {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** Converts a UUID that libvirt printed. */
+export function domainUuid(uuid: string): DomainUuid {
+  return uuid as DomainUuid;
+}
+
 /** Converts a UUID, in any case and with or without dashes, to libvirt's form; returns undefined for any other text. */
 export function asUuid(text: string): DomainUuid | undefined {
   const digits = text.toLowerCase().replaceAll('-', '');
   const dashed = digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  return UUID.test(dashed) ? (dashed as DomainUuid) : undefined;
+  return UUID.test(dashed) ? domainUuid(dashed) : undefined;
 }
 
 /** Messages of a libvirt client that lost its daemon (12.8). */

@@ -80,8 +80,8 @@ export async function askTarget(
 ): Promise<Target> {
   for (const [option, text] of Object.entries(asked)) {
     if (text === undefined || text === 'here' || text === 'nvidia' || isVersion(text)) continue;
-    const message = `--${option} takes a version such as 12.8.0, here, or nvidia, not ${text}`;
-    throw new InputError(usage.problem({ problem: message }));
+    const expected = 'a version such as 12.8.0, here, or nvidia';
+    throw new InputError(usage.value({ option: `--${option}`, expected, value: text }));
   }
   const libvirt = asked.libvirt === 'nvidia' ? NVIDIA_STACK.libvirt : asked.libvirt;
   const isNvidia = asked.qemu === 'nvidia' || (asked.qemu === undefined && asked.libvirt === 'nvidia');

@@ -24,7 +24,7 @@ export function sshTarget(uri: string): SshTarget {
     [];
   const host = name ?? address;
   if (host !== undefined) return { host, user, port };
-  throw new InputError(usage.problem({ problem: `--ssh-topology: ${uri} names no host to ask` }));
+  throw new InputError(usage.invalid({ value: uri, expected: 'a URI with a host, which --ssh-topology needs' }));
 }
 
 /** Returns `user@host:port` of `driver+transport://user@host:port/path`. */

@@ -74,10 +74,12 @@ interface SchemaProperty {
   readonly anyOf?: readonly { readonly minimum?: number; readonly maximum?: number }[];
 }
 
+const PROPERTIES: Readonly<Record<string, SchemaProperty>> = schema.properties as Record<string, SchemaProperty>;
+
 /** Returns every key of the policy, for the options of the command line and the table of the documentation. */
 export function policyKeys(): readonly PolicyKeyInfo[] {
   const kinds: Record<string, PolicyKeyInfo['kind']> = { integer: 'number', boolean: 'switch', array: 'list' };
-  return Object.entries(schema.properties as Record<string, SchemaProperty>)
+  return Object.entries(PROPERTIES)
     .filter(([key]) => key !== '$schema')
     .map(([key, property]) => ({
       key: key as PolicyKey,
@@ -96,13 +98,13 @@ export function withOption(policy: Policy, key: PolicyKey, given: unknown, optio
   const value = key === 'bypass' ? toBdfs(given) : given;
   const changed = { ...policy, [key]: value };
   if (!validate({ [key]: value })) {
-    throw new InputError(usage.problem({ problem: `${option} takes ${describeValues(key)}, not ${String(value)}` }));
+    throw new InputError(usage.value({ option, expected: describeValues(key), value: String(value) }));
   }
   return changed;
 }
 
 function describeValues(key: PolicyKey): string {
-  const property = (schema.properties as Record<string, SchemaProperty>)[key];
+  const property = PROPERTIES[key];
   if (property?.enum) return property.enum.join(', ');
   if (key === 'spareMemory') return '0 or a size such as 128G';
   const range = property?.anyOf?.find(({ minimum }) => minimum !== undefined) ?? property;

@@ -80,7 +80,7 @@ export function checkHostLog({ log, since, devices, smmus }: HostLogRequest): Ch
   const events = texts.filter((text, i) => {
     const [, smmu, client] = EVENT.exec(text) ?? [];
     if (smmu === undefined) return isOf(smmus, TIMEOUT.exec(text)?.[1]);
-    if (client !== undefined && client !== '(unassigned') return devices.includes(client as Bdf);
+    if (client !== undefined && client !== '(unassigned') return devices.some((bdf) => bdf === client);
     const [, stream] = EVENT_WORD.exec(texts[i + 1] ?? '') ?? [];
     // Firmware may add a base to the stream ID. Its lower 16 bits are bus, slot and function.
     return stream === undefined ? isOf(smmus, smmu) : ids.has(Number.parseInt(stream, 16) & 0xffff);

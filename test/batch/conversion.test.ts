@@ -39,7 +39,7 @@ describe('an error', () => {
   it.each([
     new EnvironmentError(libvirtUnreachable({ uri: '', why: 'why' })),
     new EnvironmentError(runIncomplete.missing({ domain: 'vm', more: 0 })),
-    new InputError(usage.problem({ problem: 'why' })),
+    new InputError(usage.give({ what: 'why' })),
     new TypeError('why'),
   ])('ends the run: %s', (error) => {
     expect(() => failure(error)).toThrow(error);

@@ -336,7 +336,11 @@ describe('the command line of batch', () => {
     ['an unknown subcommand', ['batch', 'convrt'], /did you mean batch convert\?/],
     ['no domain', ['batch', 'convert'], /give the names of domains, or --all/],
     ['domains and --all', ['batch', 'convert', '--all', 'vm'], /give the names of domains, or --all/],
-    ['names of domains with --dir', ['batch', 'convert', '--dir', '.', 'vm'], /with --dir no domain is named: vm/],
+    [
+      'names of domains with --dir',
+      ['batch', 'convert', '--dir', '.', 'vm'],
+      /batch convert --dir takes no operand: vm/,
+    ],
     ['--dir and --connect', ['batch', 'convert', '--dir', '.', '--connect', 'x'], /exclude each other/],
     ['--out without --dir', ['batch', 'convert', '--all', '--out', 'x'], /--out goes with --dir/],
     ['--out in --dir', ['batch', 'convert', '--dir', '.', '--out', './x'], /--out is a folder of --dir/],
@@ -354,7 +358,7 @@ describe('the command line of batch', () => {
     ],
     ['an invalid URI', ['batch', 'convert', '--connect', 'a b', '--all'], /is not the URI/],
     ['an unknown run', ['batch', 'resume', '--state', '/nonexistent/..', '../x'], /there is no run/],
-    ['prune without a selection', ['batch', 'prune', '--state', '/nonexistent'], /say what to remove/],
+    ['prune without a selection', ['batch', 'prune', '--state', '/nonexistent'], /give the runs to remove/],
   ])('is refused with one line and exit code 2: %s', (_, args, says) => {
     const run = vsmmu(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });

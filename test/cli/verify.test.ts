@@ -110,7 +110,7 @@ describe('vsmmu verify', () => {
   it.each([
     ['no domain', [], /give the name or the UUID of a domain/],
     ['two domains', ['vm', 'vm2'], /one domain at a time/],
-    ['a domain and --guest-script', ['--guest-script', 'vm'], /takes no domain/],
+    ['a domain and --guest-script', ['--guest-script', 'vm'], /takes no operand/],
     ['a remote libvirt without its topology', ['--connect', 'qemu+ssh://host/system', 'vm'], /on another machine/],
   ])('refuses %s', (_, args, says) => {
     const { code, stderr } = vsmmu(['verify', ...args]);

@@ -74,7 +74,7 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
     const call = ['/usr/libexec/vsmmu/onDefineDomain', '--vmi', '{"metadata":{"name":"vm"}}', '--domain', '<domain/>'];
     const answer = root.run('env', 'BUN_BE_BUN=1', 'BUN_OPTIONS=--version', 'VSMMU_LIBVIRT=none', ...call);
     expect(answer).toMatchObject({ code: 2, stdout: '' });
-    expect(answer.stderr).toMatch(/^vm:.*VSMMU_LIBVIRT take kubevirt or a version such as 12\.8\.0, not none/);
+    expect(answer.stderr).toMatch(/^vm:.*VSMMU_LIBVIRT takes kubevirt or a version such as 12\.8\.0, not none/);
   });
 
   it('installs the unmodified executable', () => {

@@ -1,7 +1,7 @@
 import { pcihole64Exhausted, pcihole64TooSmall } from '../../diagnostics/memory.js';
 import { reserveOf } from '../../domain/overrides.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
-import { formatKib, type KiB } from '../../domain/size.js';
+import { formatKib } from '../../domain/size.js';
 import { DEFAULT_HOLE, type GuestBars, planPciHole64 } from '../../plan/mmio.js';
 import { DEFAULT_POLICY } from '../../policy/policy.js';
 import type { Inspection, Rule } from '../inspection.js';
@@ -25,7 +25,7 @@ export const pcihole64Size: Rule = (inspection) => {
   const element = domain.pciHole64?.element ?? tree.controller(ROOT_BUS)?.element ?? domain.document.root;
   return [
     pcihole64TooSmall({
-      needed: formatKib(change.after as KiB),
+      needed: formatKib(change.after),
       size: formatKib(domain.pciHole64?.size ?? DEFAULT_HOLE),
       location: location(element),
       severity: bare.change ? 'error' : 'warning',

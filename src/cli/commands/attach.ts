@@ -36,13 +36,14 @@ export const command: Command = {
 /** `vsmmu attach DOMAIN BDF`. */
 async function run(operands: readonly string[], options: OptionValues): Promise<void> {
   const [file, name, ...more] = operands;
-  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
   if (file === undefined || name === undefined || more.length > 0) {
-    throw wrong('attach takes a domain and the address of a host device');
+    throw new InputError(usage.takes({ command: 'attach', expected: 'a domain and the address of a host device' }));
   }
   const bdf = parseBdf(name);
-  if (bdf === undefined)
-    throw wrong(`${name} is not a PCI address (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)`);
+  if (bdf === undefined) {
+    const expected = 'a PCI address (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)';
+    throw new InputError(usage.invalid({ value: name, expected }));
+  }
   requireItsHost(options);
   const policy = policyOf(options);
   const source = await readSource(file, options, { live: true });

@@ -29,7 +29,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const keep = number(options, 'keep', 0, 1_000_000);
   const days = number(options, 'days', 0, 100_000);
   if (operands.length === 0 && keep === undefined && days === undefined) {
-    throw new InputError(usage.problem({ problem: 'say what to remove: runs, --keep N or --days N' }));
+    throw new InputError(usage.give({ what: 'the runs to remove, --keep N or --days N' }));
   }
   // If there are no runs, the state folder is not created just to lock it.
   using _lock = await lockFor(options, state.runs().length > 0);

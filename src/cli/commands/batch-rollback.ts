@@ -81,12 +81,7 @@ function selected({ changes }: History, names: readonly string[]): readonly Past
       if (!found) throw new InputError(domainUnknown.run({ domain: name }));
       if (others.length === 0) return found;
       const files = [found, ...others].map(({ begin }) => begin.id).sort();
-      throw new InputError(
-        usage.problem({
-          problem: `the run changed ${others.length + 1} domains called ${name}`,
-          hint: `give one of ${files.join(', ')}`,
-        }),
-      );
+      throw new InputError(usage.ambiguous({ name, count: files.length, hint: `give one of ${files.join(', ')}` }));
     }),
   );
   return all.filter((change) => wanted.has(change));

@@ -101,18 +101,18 @@ async function targetFor(options: OptionValues): Promise<Target> {
 }
 
 function checkUsage(options: OptionValues): void {
-  const wrong = (message: string) => new InputError(usage.problem({ problem: message }));
   if (isSet(options, 'fix')) {
-    if (isSet(options, 'no-host')) throw wrong('--fix needs the host; it and --no-host exclude each other');
+    if (isSet(options, 'no-host')) throw new InputError(usage.excludes({ option: '--fix', other: '--no-host' }));
     if (options.connect !== undefined) {
-      throw wrong('--fix is for files; vsmmu rewrite --connect --define changes the domain of a libvirt');
+      const instead = 'vsmmu rewrite --connect --define changes the domain of a libvirt';
+      throw new InputError(usage.onlyFiles({ option: '--fix', instead }));
     }
     // A wrong policy is reported even without --fix.
     policyOf(options);
     return;
   }
   const stray = ['backup', 'diff'].find((name) => options[name] !== undefined);
-  if (stray !== undefined) throw wrong(`--${stray} goes with --fix`);
+  if (stray !== undefined) throw new InputError(usage.requires({ option: `--${stray}`, other: '--fix' }));
 }
 
 async function judge(operand: string, sources: Sources, examination: Examination): Promise<Verdict> {

@@ -18,6 +18,6 @@ export const command: Command = {
 
 /** `vsmmu completion SHELL`. */
 async function run(operands: readonly string[], _options: OptionValues): Promise<void> {
-  if (operands.length === 0) throw new InputError(usage.problem({ problem: `give a shell: ${SHELLS.join(', ')}` }));
+  if (operands.length === 0) throw new InputError(usage.give({ what: `a shell: ${SHELLS.join(', ')}` }));
   print(completionScript(soleOperand(operands, 'shell')));
 }

@@ -1,9 +1,10 @@
 import { check } from '../../check/check.js';
 import { newDiagnostics } from '../../check/result.js';
+import { domainRoot } from '../../diagnostics/domain.js';
 import { DiagnosedError, EnvironmentError, InputError, RefusedError } from '../../diagnostics/errors.js';
 import { fileUnwritable } from '../../diagnostics/files.js';
 import { policyInvalid } from '../../diagnostics/json.js';
-import { usage as usageError } from '../../diagnostics/usage.js';
+import { usage } from '../../diagnostics/usage.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { describeIoError } from '../../io/errors.js';
 import { overwriteFile } from '../../io/replace.js';
@@ -58,9 +59,11 @@ export const command: Command = {
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<void> {
   const [file, ...more] = operands;
-  if (file === undefined || file === '-' || more.length > 0) throw usage('edit takes one file');
+  if (file === undefined || file === '-' || more.length > 0) {
+    throw new InputError(usage.takes({ command: 'edit', expected: 'one file' }));
+  }
   if (isSet(given, 'no-editor') && isSet(given, 'check-only')) {
-    throw usage('--no-editor and --check-only exclude each other');
+    throw new InputError(usage.excludes({ option: '--no-editor', other: '--check-only' }));
   }
   const options = { libvirt: 'here', qemu: 'here', ...given };
   const before = Buffer.from(await readInput(file));
@@ -95,7 +98,8 @@ function whatItIs(file: string, content: Uint8Array, options: OptionValues): str
     if (!(error instanceof InputError)) throw error;
     const [first] = error.diagnostics;
     // XML that cannot be parsed can only be corrected in the editor.
-    return first?.code.startsWith('xml-') || first?.code === 'domain-root' ? leave(first.message) : file;
+    const isText = first?.code.startsWith('xml-') || first?.code === domainRoot.code;
+    return first && isText ? leave(first.message) : file;
   }
 }
 
@@ -142,7 +146,7 @@ async function refusable<T>(
 }
 
 /** Errors in the command line, which the user corrects in `EDITOR`, or in the policy; not in the domain. */
-const OF_THE_COMMAND: ReadonlySet<string> = new Set([usageError.code, policyInvalid.code]);
+const OF_THE_COMMAND: ReadonlySet<string> = new Set([usage.code, policyInvalid.code]);
 
 /**
  * Checks a domain after the user edited it. If it has errors, asks whether to keep it.
@@ -179,8 +183,4 @@ function overwrite(file: string, content: string | Uint8Array): void {
   } catch (error) {
     throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file }));
   }
-}
-
-function usage(message: string): InputError {
-  return new InputError(usageError.problem({ problem: message }));
 }

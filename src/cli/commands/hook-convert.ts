@@ -22,7 +22,7 @@ export const command: Command = {
 async function run(operands: readonly string[], given: OptionValues): Promise<number> {
   const [uuid, ...more] = operands;
   if (uuid === undefined || more.length > 0)
-    throw new InputError(usage.problem({ problem: 'hook convert takes one UUID' }));
+    throw new InputError(usage.takes({ command: 'hook convert', expected: 'one UUID' }));
   const options = { connect: 'qemu:///system', ...given };
   const { changed } = await place(uuid, options);
   if (!changed) return 0;

@@ -42,7 +42,7 @@ const MAY_BE_MISSING = { mayBeMissing: true };
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   const [guest, operation, suboperation, extra, ...more] = operands;
   if (extra === undefined || more.length > 0) {
-    throw new InputError(usage.problem({ problem: 'hook run takes GUEST OPERATION SUB-OPERATION EXTRA' }));
+    throw new InputError(usage.takes({ command: 'hook run', expected: 'GUEST OPERATION SUB-OPERATION EXTRA' }));
   }
   if (operation === 'vsmmu' && suboperation === 'status') {
     writeSync(1, 'running\n');

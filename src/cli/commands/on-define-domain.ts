@@ -59,7 +59,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   let name = 'vsmmu';
   try {
     if (vmi === undefined || domain === undefined || operands.length > 0) {
-      throw new InputError(usage.problem({ problem: 'on-define-domain takes --vmi JSON and --domain XML' }));
+      throw new InputError(usage.takes({ command: 'on-define-domain', expected: '--vmi JSON and --domain XML' }));
     }
     const machine = readMachine(vmi);
     name = machine.name;
@@ -145,8 +145,8 @@ function targetOfCluster({ annotations }: Machine): Target {
     return { ...UPSTREAM, libvirt: { ...UPSTREAM.libvirt, name: "KubeVirt's libvirt", dialect: 'camelCase' } };
   }
   if (isVersion(libvirt)) return { ...UPSTREAM, libvirt: libvirtOfVersion(libvirt) };
-  const message = `${LIBVIRT_ANNOTATION} and VSMMU_LIBVIRT take kubevirt or a version such as 12.8.0, not ${libvirt}`;
-  throw new InputError(usage.problem({ problem: message }));
+  const option = annotations[LIBVIRT_ANNOTATION] === undefined ? 'VSMMU_LIBVIRT' : LIBVIRT_ANNOTATION;
+  throw new InputError(usage.value({ option, expected: 'kubevirt or a version such as 12.8.0', value: libvirt }));
 }
 
 /** Reports on standard error, which the shim logs. */

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { domainWithoutHostDevice } from '../../diagnostics/domain.js';
 import { DiagnosedError, InputError, RefusedError } from '../../diagnostics/errors.js';
 import { guestReportInvalid, guestUnasked } from '../../diagnostics/guest.js';
 import { domainNotRunning } from '../../diagnostics/running.js';
@@ -70,7 +71,8 @@ export const command: Command = {
  */
 async function run(operands: readonly string[], given: OptionValues): Promise<number> {
   if (isSet(given, 'guest-script')) {
-    if (operands.length > 0) throw new InputError(usage.problem({ problem: '--guest-script takes no domain' }));
+    const [operand] = operands;
+    if (operand !== undefined) throw new InputError(usage.noOperand({ command: '--guest-script', operand }));
     print(GUEST_SCRIPT);
     return 0;
   }
@@ -105,7 +107,7 @@ async function gather(
   if (state !== 'running' && state !== 'paused') throw new RefusedError(domainNotRunning({ domain: name, state }));
   const live = parseDomain(await connection.dumpXml(uuid));
   const note = whyNotApplicable(live);
-  if (note && note.code !== 'domain-without-host-device') throw new RefusedError({ ...note, severity: 'error' });
+  if (note && note.code !== domainWithoutHostDevice.code) throw new RefusedError({ ...note, severity: 'error' });
   const host = readHost(options, { features: true });
   const remote = isRemote(uri);
   const process = remote ? undefined : findQemu(uuid);

@@ -68,7 +68,5 @@ export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
 export function completionScript(shell: string): string {
   const script = SCRIPTS[shell];
   if (script !== undefined) return script;
-  throw new InputError(
-    usage.problem({ problem: `there is no completion for ${shell}`, hint: `give ${SHELLS.join(', ')}` }),
-  );
+  throw new InputError(usage.unknown({ what: 'completion for', name: shell, hint: `give ${SHELLS.join(', ')}` }));
 }

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
+import { addressDropped } from '../../diagnostics/record.js';
 import { type Domain, domainOf, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { readRecord } from './record.js';
@@ -23,7 +24,7 @@ export function withoutExpanderBuses(domain: Domain): Cleared {
   // The new plan gives host devices an address, so the warning about a dropped address is left out.
   const planned = new Set(domain.hostDevices.map(({ location }) => `${location.line}:${location.column}`));
   const isAnswered = ({ code, location }: Diagnostic) =>
-    code === 'address-dropped' && location !== undefined && planned.has(`${location.line}:${location.column}`);
+    code === addressDropped.code && location !== undefined && planned.has(`${location.line}:${location.column}`);
   const diagnostics = [...found.diagnostics, ...(reverted?.diagnostics ?? [])].filter((d) => !isAnswered(d));
   const original = reverted ? parseDomain(reverted.xml) : domain;
   const byHand = expanderBuses(original);

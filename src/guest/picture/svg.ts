@@ -1,4 +1,5 @@
 import { escapeMarkup } from '../../escape.js';
+import { groupBy } from '../../group-by.js';
 import { type Card, type Cell, columnWidths, type Line, type Row, type Side } from './cards.js';
 import { COLOURS, colour, darkRules } from './colours.js';
 
@@ -90,16 +91,16 @@ function wantedTops(
   lines: readonly Line[],
   baseIsLeft: boolean,
 ): Map<string, number> {
-  const shifts = new Map<string, number[]>();
-  for (const { from, to, dashed } of lines) {
+  const shifts = lines.flatMap(({ from, to, dashed }) => {
     const [there, here] = baseIsLeft ? [from, to] : [to, from];
     const placed = base.find(({ card }) => card.name === there[0]);
     const card = others.find(({ name }) => name === here[0]);
-    if (!placed || !card || dashed) continue;
-    const shift = rowY(placed.y, rowIndex(placed.card, there[1])) - rowY(0, rowIndex(card, here[1]));
-    shifts.set(card.name, [...(shifts.get(card.name) ?? []), shift]);
-  }
-  return new Map([...shifts].map(([name, ys]) => [name, Math.round(sum(ys) / ys.length)]));
+    if (!placed || !card || dashed) return [];
+    const y = rowY(placed.y, rowIndex(placed.card, there[1])) - rowY(0, rowIndex(card, here[1]));
+    return [{ name: card.name, y }];
+  });
+  const byCard = groupBy(shifts, ({ name }) => name);
+  return new Map([...byCard].map(([name, each]) => [name, Math.round(sum(each.map(({ y }) => y)) / each.length)]));
 }
 
 const rowIndex = ({ head, rows }: Card, name: string): number =>
