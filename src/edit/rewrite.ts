@@ -1,6 +1,6 @@
 import type { Domain } from '../domain/domain.js';
 import { PciTree, ROOT_BUS } from '../domain/pci-tree.js';
-import { spellingOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
+import { dialectValue, spellingOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import { XmlEditor } from '../xml/editor.js';
@@ -90,7 +90,7 @@ export function applyPlan(domain: Domain, plan: Plan): Edited {
       else if (iommu && bus.vsmmuChange === 'set') {
         for (const name of VSMMU_ATTRIBUTES) {
           const value = bus.vsmmu[name];
-          if (value !== undefined) set(iommu.element, spellingOf(name, dialect), value);
+          if (value !== undefined) set(iommu.element, spellingOf(name, dialect), dialectValue(name, value, dialect));
         }
         for (const { attribute, name } of iommu.spellings) {
           if (name !== spellingOf(attribute, dialect)) set(iommu.element, name, NONE);
