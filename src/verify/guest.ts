@@ -14,7 +14,7 @@ import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { smmusOfGuest } from '../domain/iommu.js';
 import { formatNodeset, type GuestCell } from '../domain/numa.js';
-import type { VsmmuValues } from '../domain/vsmmu-attributes.js';
+import { CHOSEN_ATTRIBUTES, infoOf, type VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { SmmuFeatures } from '../generated/topology.js';
 import { type GuestFunction, type GuestView, predictGuest } from '../guest/predict.js';
 import type { GuestReport, ReportedDevice, Switch } from '../guest/report.js';
@@ -168,9 +168,10 @@ function checkFeatures({ report, values }: Comparison): Check {
   const features = readFeatures(log);
   const findings = report.smmus.flatMap(({ name, device }, i) => {
     const found = features.get(device);
-    return found
-      ? missingFeatures(values[i] ?? {}, found).map((each) => guestFeatureMissing({ vsmmu: name, ...each }))
-      : [];
+    if (!found) return [];
+    // The kernel logs command queues only if it found some.
+    const missing = missingFeatures(values[i] ?? {}, { cmdqv: false, ...found });
+    return missing.map((each) => guestFeatureMissing({ vsmmu: name, ...each }));
   });
   const details = report.smmus.flatMap(({ name, device }) => {
     const entries = Object.entries(features.get(device) ?? {});
@@ -184,17 +185,15 @@ function checkFeatures({ report, values }: Comparison): Check {
   };
 }
 
-function missingFeatures(
-  given: VsmmuValues,
-  { ats, ril, oas, cmdqv }: SmmuFeatures,
-): { feature: string; found: string }[] {
-  const missing = (feature: string, found: string | undefined) => (found === undefined ? [] : [{ feature, found }]);
-  return [
-    ...missing('ats=on', given.ats === 'on' && ats === false ? 'no ATS' : undefined),
-    ...missing('ril=on', given.ril === 'on' && ril === false ? 'no range invalidation' : undefined),
-    ...missing('cmdqv=on', given.cmdqv === 'on' && !cmdqv ? 'no command queues' : undefined),
-    ...missing(`oas=${given.oas}`, oas !== undefined && Number(given.oas) > oas ? `${oas} bits` : undefined),
-  ];
+/** Returns the values that a vSMMU was given and the guest's kernel does not find in it. */
+function missingFeatures(given: VsmmuValues, features: SmmuFeatures): { feature: string; found: string }[] {
+  return CHOSEN_ATTRIBUTES.flatMap((name) => {
+    const { host, label } = infoOf(name);
+    const [value, found] = [given[name], features[host.feature]];
+    if (value === 'on' && found === false) return [{ feature: `${name}=on`, found: `no ${label}` }];
+    const isLess = typeof found === 'number' && Number(value) > found;
+    return isLess ? [{ feature: `${name}=${value}`, found: `${found} bits` }] : [];
+  });
 }
 
 function checkNuma({ domain, report }: Comparison): Check {

@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
 });
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const copies: string[] = [];
-process.on('exit', () => copies.forEach((copy) => void rmSync(copy, { recursive: true, force: true })));
+process.on('exit', () => copies.forEach((copy) => void rmSync(copy, { recursive: true, force: true, maxRetries: 10 })));
 
 /** Returns the items in a random order, the same for the same seed. */
 function shuffled<T>(items: readonly T[]): T[] {

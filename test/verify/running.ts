@@ -146,6 +146,14 @@ export function wrongIn(changes: Changes): Record<string, string[]> {
   );
 }
 
+/** The result of each check in words, with its details. */
+export function described(changes: Changes): string[] {
+  return verify(evidenceOf(changes)).flatMap(({ of, title, found, details = [] }) => [
+    `${of}: ${title}: ${found}`,
+    ...details.map((detail) => `  ${detail}`),
+  ]);
+}
+
 /** The addresses of the host devices in the guest. */
 export const addressesOfGuest: Readonly<Record<string, string>> = Object.fromEntries(
   guestAddresses(predictGuest(parseDomain(started(defined)))),

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { busNumbersExhausted } from '../../src/diagnostics/expander-buses.js';
 import type { PciDevice, Topology } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
-import { addressesOfGuest, type Changes, defined, host, monitorOf, started, wrongIn } from './running.js';
+import { addressesOfGuest, type Changes, defined, described, host, monitorOf, started, wrongIn } from './running.js';
 
 const GPU = '0009:01:00.0';
 const NVME = '0006:01:00.0';
@@ -40,6 +41,17 @@ const hostLog = (...texts: readonly string[]) => ({
   hostLog: { log: texts.map((text) => ({ seconds: 100, text })), since: 50, smmus: ['arm-smmu-v3.8.auto'] },
 });
 const AT_START = qemuLog('-device \'{"driver":"arm-smmuv3","cmdqv":"auto"}\'', 'char device redirected');
+
+/** A command line as older versions of libvirt write it. */
+const withoutJson = (argv: readonly string[]) =>
+  argv.map((word) => {
+    if (!word.startsWith('{')) return word;
+    const { driver, ...properties } = JSON.parse(word) as Record<string, unknown>;
+    const words = Object.entries(properties).map(([key, value]) =>
+      value === true ? key : `${key}=${value === false ? 'off' : String(value).replaceAll(',', ',,')}`,
+    );
+    return [driver, ...words].join(',');
+  });
 
 /** Single differences, each with the checks that fail. */
 const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonly<Record<string, string[]>>])[] = [
@@ -131,6 +143,20 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     'an expander bus with another number',
     { argv: (argv) => argv.map((word) => word.replace('"bus_nr":247', '"bus_nr":246')) },
     { 'QEMU: that it was started with the devices': ['qemu-device-differs'] },
+  ],
+  ['the command line of an older libvirt', { argv: withoutJson }, {}],
+  [
+    'the command line of an older libvirt, with another slot',
+    {
+      argv: (argv) =>
+        withoutJson(argv).map((word) => (word.includes('=hostdev1,') ? word.replace('addr=0x0', 'addr=0x1') : word)),
+    },
+    { 'QEMU: that it was started with the devices': ['qemu-device-differs'] },
+  ],
+  [
+    'a domain that the planner refuses for a reason that no check has',
+    { more: { plan: [busNumbersExhausted({ what: 'numbers', sum: 2, limit: 1, ledger: [], savings: [] })] } },
+    { 'Domain: that the rest is as the plan has it': ['bus-numbers-exhausted'] },
   ],
   ['arguments that are no JSON', { argv: (argv) => [...argv, '-device', '{broken', '-device'] }, {}],
   ['a log with nothing but the start', { more: AT_START }, {}],
@@ -351,6 +377,76 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     {},
   ],
 ];
+
+describe('verify describes', () => {
+  it('what it finds in a healthy guest', () => {
+    expect(described({ more: { monitor: monitorOf() } })).toMatchInlineSnapshot(`
+      [
+        "Domain: that the host's SMMUs are the same: 5 SMMUs",
+        "Domain: that each device is behind its vSMMU: 3 of 3 devices",
+        "Domain: that the rest is as the plan has it: vSMMU values, NUMA cells and space for BARs",
+        "Domain: that its next start is the same: its host devices and vSMMUs",
+        "Domain: for devices detached since its start: none was attached or detached",
+        "QEMU: that it was started with the SMMUs: 3 SMMUs",
+        "  ua-vsmmu-smmu-11000000-8 accel=on",
+        "  ua-vsmmu-smmu-15000000-10 accel=on",
+        "  ua-vsmmu-smmu-16000000-12 accel=on ats=on ril=off ssidsize=20 oas=48",
+        "QEMU: that it was started with the devices: 3 host devices",
+        "QEMU: its monitor: 4 devices",
+        "QEMU: the log of this start: none of the known errors",
+        "Host: the kernel log since QEMU started: no SMMU event, no reset",
+        "Guest: that each device is behind its vSMMU: 3 SMMUs",
+        "Guest: for each device at its address: 3 devices",
+        "  0000:01:00.2 is 0000:e6:00.0",
+        "  0006:01:00.0 is 0000:ef:00.0",
+        "  0009:01:00.0 is 0000:f8:00.0",
+        "Guest: that it translates for each device: DMA-FQ",
+        "Guest: that each device has a driver: nvme",
+        "Guest: for ATS and PASID: on for 3 and 3 of 3 devices",
+        "Guest: for the features of its vSMMUs: 3 vSMMUs",
+        "  smmu3.0x000000000c000000: oas=48 nesting=false ats=false ril=false",
+        "  smmu3.0x000000000c020000: oas=48 nesting=false ats=false ril=false",
+        "  smmu3.0x000000000c040000: oas=48 nesting=false ats=true ril=false",
+        "Guest: for NUMA nodes and their distances: 9 nodes",
+        "Guest: that each BAR has an address: 3 devices",
+        "Guest: the kernel log: no error of an SMMU or a device",
+      ]
+    `);
+  });
+
+  it('what it finds in a guest whose report was not made by root', () => {
+    const report = (text: string) => text.replace(/ ats=.*/g, '').replace(/^log.*\n/gm, '');
+    expect(described({ report }).filter((each) => each.includes('root'))).toMatchInlineSnapshot(`
+      [
+        "Guest: for ATS and PASID: not reported: only root can read it",
+        "Guest: for the features of its vSMMUs: its log was not reported: only root can read it",
+        "Guest: the kernel log: not reported: only root can read it",
+      ]
+    `);
+  });
+
+  it('what it finds in a guest without host devices and SMMUs', () => {
+    const live = (xml: string) => xml.replaceAll(/<(hostdev|interface|iommu)\b[\s\S]*?<\/\1>/g, '');
+    expect(described({ live }).filter((each) => /^(Domain|Guest)/.test(each))).toMatchInlineSnapshot(`
+      [
+        "Domain: that the host's SMMUs are the same: 5 SMMUs",
+        "Domain: that each device is behind its vSMMU: 0 of 0 devices",
+        "Domain: that the rest is as the plan has it: vSMMU values, NUMA cells and space for BARs",
+        "Domain: that its next start is the same: its host devices and vSMMUs",
+        "Domain: for devices detached since its start: none was attached or detached",
+        "Guest: that each device is behind its vSMMU: no SMMU",
+        "Guest: for each device at its address: 0 devices",
+        "Guest: that it translates for each device: no device",
+        "Guest: that each device has a driver: no device",
+        "Guest: for ATS and PASID: on for 0 and 0 of 0 devices",
+        "Guest: for the features of its vSMMUs: its log no longer has it",
+        "Guest: for NUMA nodes and their distances: 9 nodes",
+        "Guest: that each BAR has an address: 0 devices",
+        "Guest: the kernel log: no error of an SMMU or a device",
+      ]
+    `);
+  });
+});
 
 describe('verify reports an error in the right check only:', () => {
   it.each(CASES)('%s', (_, changes, wrong) => {
