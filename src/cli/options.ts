@@ -1,5 +1,6 @@
 import { InputError } from '../diagnostics/errors.js';
 import { usage } from '../diagnostics/usage.js';
+import { FORMATS } from '../generated/formats.js';
 import { DEFAULT_POLICY, type Policy, policyKeys, readPolicy, withOption } from '../policy/policy.js';
 import { readExisting, readTextFile } from './io/files.js';
 
@@ -85,14 +86,16 @@ export const DEFINE_OPTIONS: Options = {
   }),
 };
 
+const PICTURES = Object.entries(FORMATS).map(([name, { summary }]) => `${name} (${summary})`);
+
 /** Options for drawing a picture instead of printing text. */
 export const PICTURE_OPTIONS: Options = {
   svg: text('write a picture to this file as SVG instead; - for standard output', {
     value: 'file',
     conflicts: 'format',
   }),
-  format: text("text, or dot: the picture in Graphviz's language", {
-    value: ['text', 'dot'],
+  format: text(`text, or the picture as ${PICTURES.join(' or ')}`, {
+    value: ['text', ...Object.keys(FORMATS)],
     defaultDescription: 'text',
   }),
 };

@@ -1,36 +1,37 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { InputError } from '../diagnostics/errors.js';
 import { usage } from '../diagnostics/usage.js';
+import { FORMATS } from '../generated/formats.js';
+import type { Picture } from '../guest/picture/cards.js';
 import { writeFile } from './io/files.js';
 import { printMarkup } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
 import { report } from './report.js';
 
-/** A picture, drawn on demand. */
-export interface Picture {
-  dot(): string;
-  svg(): string;
-}
-
 /** Whether a command line asks for a picture of any kind. */
 export function wantsPicture(options: OptionValues): boolean {
-  return options.svg !== undefined || value(options, 'format') === 'dot';
+  return options.svg !== undefined || formatOf(options) !== 'text';
+}
+
+function formatOf(options: OptionValues): string {
+  return value(options, 'format') ?? 'text';
 }
 
 /** Refuses contradictory picture options before anything is read. @throws InputError `usage` */
 export function checkPicture(options: OptionValues): void {
-  const [svg, format = 'text'] = [value(options, 'svg'), value(options, 'format')];
-  if (format !== 'text' && format !== 'dot') {
-    throw new InputError(usage.value({ option: '--format', expected: 'text or dot', value: format }));
+  const [svg, format] = [value(options, 'svg'), formatOf(options)];
+  if (format !== 'text' && !Object.hasOwn(FORMATS, format)) {
+    const expected = `text, ${Object.keys(FORMATS).join(' or ')}`;
+    throw new InputError(usage.value({ option: '--format', expected, value: format }));
   }
-  if (isSet(options, 'json') && (format === 'dot' || svg === '-')) {
-    throw new InputError(usage.excludes({ option: '--json', other: svg === '-' ? '--svg -' : '--format dot' }));
+  if (isSet(options, 'json') && (format !== 'text' || svg === '-')) {
+    throw new InputError(usage.excludes({ option: '--json', other: svg === '-' ? '--svg -' : `--format ${format}` }));
   }
   const file = { option: '--svg', expected: 'a file, or - for standard output' };
   if (svg === '') throw new InputError(usage.value({ ...file, value: "''" }));
   // `--svg vm.xml` is a likely typing error for `--svg vm.svg vm.xml`, and would overwrite the domain.
   if (svg !== undefined && svg !== '-' && isOtherFile(svg)) {
-    const value = `${svg}, which exists and is not a picture`;
+    const value = `${svg}, which is not an SVG file`;
     throw new InputError(usage.value({ ...file, value, hint: 'give another file, or remove that one' }));
   }
 }
@@ -52,15 +53,12 @@ function isOtherFile(file: string): boolean {
 /** Writes or prints the picture that a command line asks for. @returns whether there is nothing else to print */
 export async function deliverPicture(picture: Picture, options: OptionValues): Promise<boolean> {
   const file = value(options, 'svg');
-  if (file === undefined) {
-    if (!wantsPicture(options)) return false;
-    printMarkup(picture.dot());
-    return true;
-  }
-  const svg = picture.svg();
-  if (file === '-') printMarkup(svg);
+  const load = FORMATS[file === undefined ? formatOf(options) : 'svg']?.load;
+  if (!load) return false;
+  const drawn = (await load()).draw(picture);
+  if (file === undefined || file === '-') printMarkup(drawn);
   else {
-    const written = await writeFile(file, svg);
+    const written = await writeFile(file, drawn);
     report(
       written.map((d) => ({ file, ...d })),
       options,

@@ -4,10 +4,10 @@ import type { Device, ExpanderBus, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
-import type { Card, Cell, Line, Row, Side } from './picture/cards.js';
+import { format as dot } from './formats/dot.js';
+import { format as svg } from './formats/svg.js';
+import type { Card, Cell, Line, Picture, Row, Side } from './picture/cards.js';
 import { colour, hue } from './picture/colours.js';
-import { toDot } from './picture/dot.js';
-import { drawSides } from './picture/svg.js';
 import { type GuestView, guestAddresses } from './predict.js';
 import { whyBypassed } from './reasons.js';
 
@@ -23,12 +23,15 @@ export interface PictureDetails {
 const NO_SMMU = 'behind no SMMU';
 const ROOT = 'pcie.0';
 
-/**
- * Draws a plan in Graphviz DOT: the host's SMMUs and devices, the guest's expander buses and ports, and a line per device.
- */
+/** Returns the picture of a plan: the host's SMMUs and devices, the guest's expander buses and ports, and a line per device. */
+export function picturePlan(plan: Plan, host: Host, details: PictureDetails = {}): Picture {
+  const { sides, lines } = new PlanPicture(plan, host, details);
+  return { title: titleOf(details), sides, lines };
+}
+
+/** Draws the picture of a plan in Graphviz DOT. */
 export function planDot(plan: Plan, host: Host, details: PictureDetails = {}): string {
-  const picture = new PlanPicture(plan, host, details);
-  return toDot(titleOf(details), picture.sides, picture.lines);
+  return dot.draw(picturePlan(plan, host, details));
 }
 
 /**
@@ -36,8 +39,7 @@ export function planDot(plan: Plan, host: Host, details: PictureDetails = {}): s
  * from the domain is escaped.
  */
 export function drawPlan(plan: Plan, host: Host, details: PictureDetails = {}): string {
-  const picture = new PlanPicture(plan, host, details);
-  return drawSides(titleOf(details), picture.sides, picture.lines);
+  return svg.draw(picturePlan(plan, host, details));
 }
 
 function titleOf({ name = '' }: PictureDetails): string {

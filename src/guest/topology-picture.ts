@@ -2,26 +2,23 @@ import type { PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 import { classInWords } from '../host/class-names.js';
 import type { Host } from '../host/host.js';
-import type { Card, Line, Row, Side } from './picture/cards.js';
+import { format as dot } from './formats/dot.js';
+import { format as svg } from './formats/svg.js';
+import type { Card, Line, Picture, Row } from './picture/cards.js';
 import { colour, hue } from './picture/colours.js';
-import { toDot } from './picture/dot.js';
-import { drawSides } from './picture/svg.js';
 
-const TITLE = 'SMMUs, and the devices behind each';
-
-/** Draws a host in Graphviz DOT: its SMMUs, and the endpoints behind each. Endpoints of one IOMMU group are in one box. */
+/** Draws the picture of a host in Graphviz DOT. */
 export function topologyDot(host: Host): string {
-  const { sides, lines } = topologySides(host);
-  return toDot(TITLE, sides, lines);
+  return dot.draw(pictureTopology(host));
 }
 
 /** Draws a host as SVG, with light and dark colours. The SVG can be a file, or can be put into an HTML page unchanged. */
 export function drawTopology(host: Host): string {
-  const { sides, lines } = topologySides(host);
-  return drawSides(TITLE, sides, lines);
+  return svg.draw(pictureTopology(host));
 }
 
-function topologySides(host: Host): { readonly sides: [Side, Side]; readonly lines: readonly Line[] } {
+/** Returns the picture of a host: its SMMUs, and the endpoints behind each. Endpoints of one IOMMU group are in one box. */
+export function pictureTopology(host: Host): Picture {
   const smmus: Card[] = [];
   const groups: Card[] = [];
   const lines: Line[] = [];
@@ -49,11 +46,15 @@ function topologySides(host: Host): { readonly sides: [Side, Side]; readonly lin
     const title = { cells: [{ text: 'behind no SMMUv3', bold: true }, { text: '' }] };
     add('none', title, without, colour('faint'));
   }
-  const sides: [Side, Side] = [
-    { name: 'smmus', title: host.smmus.length === 0 ? 'No SMMUv3' : 'SMMUs', cards: smmus },
-    { name: 'devices', title: 'Devices, by IOMMU group', cards: groups },
-  ];
-  return { sides, lines };
+  const title = host.smmus.length === 0 ? 'No SMMUv3' : 'SMMUs';
+  return {
+    title: 'SMMUs, and the devices behind each',
+    sides: [
+      { name: 'smmus', title, cards: smmus },
+      { name: 'devices', title: 'Devices, by IOMMU group', cards: groups },
+    ],
+    lines,
+  };
 }
 
 /** Groups devices by IOMMU group (a device without one is alone), in the order of each group's first device. */

@@ -36,6 +36,10 @@ describe.each(COMMANDS)('the picture of vsmmu %s', (_, ...command) => {
     expect(readFileSync(file, 'utf8')).toMatch(/^<svg /);
   });
 
+  it('is SVG with --format svg', () => {
+    expect(vsmmu([...command, '--format', 'svg']).stdout).toBe(vsmmu([...command, '--svg', '-']).stdout);
+  });
+
   it('is DOT with --format dot', () => {
     expect(vsmmu([...command, '--format', 'dot']).stdout).toMatch(/^digraph "/);
   });
@@ -45,7 +49,7 @@ describe.each(COMMANDS)('the picture of vsmmu %s', (_, ...command) => {
   });
 
   it.each<[title: string, args: string[], says: RegExp]>([
-    ['an unknown format', ['--format', 'pdf'], /--format takes text or dot, not pdf/],
+    ['an unknown format', ['--format', 'pdf'], /--format takes text, dot or svg, not pdf/],
     ['--json and --format dot', ['--json', '--format', 'dot'], /exclude each other/],
     ['--json and --svg -', ['--json', '--svg', '-'], /exclude each other/],
     ['--svg and --format', ['--svg', 'x', '--format', 'dot'], /exclude each other/],
@@ -67,5 +71,5 @@ it('does not overwrite the domain if --svg is followed by the domain', () => {
   writeFileSync(file, xml);
   const { code, stderr } = vsmmu(['plan', ...HOST, '--svg', file], xml);
   expect([code, readFileSync(file, 'utf8')]).toEqual([2, xml]);
-  expect(stderr).toContain('which is no SVG');
+  expect(stderr).toContain('which is not an SVG file');
 });

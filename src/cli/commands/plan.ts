@@ -54,10 +54,9 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const guest = predictGuest(after);
   report(diagnostics, options);
   if (wantsPicture(options)) {
-    const { drawPlan, planDot } = await import('../../guest/picture.js');
+    const { picturePlan } = await import('../../guest/picture.js');
     const details = { name: after.name, guest };
-    const picture = { dot: () => planDot(plan, host, details), svg: () => drawPlan(plan, host, details) };
-    if (await deliverPicture(picture, options)) return;
+    if (await deliverPicture(picturePlan(plan, host, details), options)) return;
   }
   const former = parseDomain(before);
   const view = { name: after.name, host, before: predictGuest(former), after: guest };

@@ -42,8 +42,8 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   checkPicture(options);
   const { host } = await probe(readHost(options, { features: true, dataDirect: true }), options);
   if (wantsPicture(options)) {
-    const { drawTopology, topologyDot } = await import('../../guest/topology-picture.js');
-    if (await deliverPicture({ dot: () => topologyDot(host), svg: () => drawTopology(host) }, options)) return;
+    const { pictureTopology } = await import('../../guest/topology-picture.js');
+    if (await deliverPicture(pictureTopology(host), options)) return;
   }
   const locality = isSet(options, 'locality') ? hostLocality(host) : undefined;
   if (isSet(options, 'json')) {

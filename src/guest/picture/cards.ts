@@ -43,6 +43,25 @@ export interface Line {
   readonly dashed?: boolean;
 }
 
+/** Two sides and the lines between them. */
+export interface Picture {
+  readonly title: string;
+  readonly sides: readonly [Side, Side];
+  readonly lines: readonly Line[];
+}
+
+/** A language for pictures. Each file in `../formats/` has one. */
+export interface PictureFormat {
+  /** A few words for --help. */
+  readonly summary: string;
+  readonly draw: (picture: Picture) => string;
+}
+
+/** The formats by name, each with its summary and a function that loads it. */
+export type FormatTable = Readonly<
+  Record<string, Pick<PictureFormat, 'summary'> & { readonly load: () => Promise<PictureFormat> }>
+>;
+
 /** Returns the width of each column. All cards of a side have the same columns. */
 export function columnWidths(cards: readonly Card[]): number[] {
   const rows = cards.flatMap((card) => [...card.head, ...card.rows]);

@@ -1,7 +1,15 @@
 import { escapeMarkup } from '../../escape.js';
 import { groupBy } from '../../group-by.js';
-import { type Card, type Cell, columnWidths, type Line, type Row, type Side } from './cards.js';
-import { COLOURS, colour, darkRules } from './colours.js';
+import {
+  type Card,
+  type Cell,
+  columnWidths,
+  type Line,
+  type Picture,
+  type PictureFormat,
+  type Row,
+} from '../picture/cards.js';
+import { COLOURS, colour, darkRules } from '../picture/colours.js';
 
 /** The class of every picture. Its style is the same in all pictures and does not affect the rest of a page. */
 const CLASS = 'vsmmu-picture';
@@ -32,12 +40,13 @@ interface PlacedCard {
   readonly widths: readonly number[];
 }
 
+export const format: PictureFormat = { summary: 'SVG', draw };
+
 /**
- * Draws two sides and the lines between them as SVG. The SVG can be a file or a part of an HTML page, which can have several:
- * they have no ids, and their style affects nothing else. Untrusted text is escaped.
- * @param title the title, for screen readers
+ * Draws a picture as SVG. The SVG can be a file or a part of an HTML page, which can have several: they have no ids, and their
+ * style affects nothing else. Untrusted text is escaped. The title is for screen readers.
  */
-export function drawSides(title: string, sides: readonly [Side, Side], lines: readonly Line[]): string {
+function draw({ title, sides, lines }: Picture): string {
   const [left, right] = sides;
   const widths = sides.map(({ cards, title: heading }) => sideWidths(cards, heading));
   const totals = widths.map(sum);

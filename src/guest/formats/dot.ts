@@ -1,6 +1,15 @@
 import { escapeMarkup, printable } from '../../escape.js';
-import { type Card, type Cell, columnWidths, type Line, type Row, type Side } from './cards.js';
-import { COLOURS, colour } from './colours.js';
+import {
+  type Card,
+  type Cell,
+  columnWidths,
+  type Line,
+  type Picture,
+  type PictureFormat,
+  type Row,
+  type Side,
+} from '../picture/cards.js';
+import { COLOURS, colour } from '../picture/colours.js';
 
 /**
  * Graphviz has the metrics of fonts with exactly these names built in. The text fits if the font that is used has the same
@@ -10,8 +19,9 @@ const SANS = 'Helvetica';
 const BOLD = 'Helvetica-Bold';
 const MONO = 'Courier';
 
-/** Draws two sides and the lines between them in Graphviz DOT. */
-export function toDot(title: string, sides: readonly Side[], lines: readonly Line[]): string {
+export const format: PictureFormat = { summary: "Graphviz's language", draw };
+
+function draw({ title, sides, lines }: Picture): string {
   const titles = sides.map(({ name }) => quoted(name)).join(' -> ');
   return `digraph ${quoted(title)} {
   graph [rankdir=LR, splines=true, ranksep=1.6, nodesep=0.2, pad=0.3, bgcolor="${colour('paper')}", fontname="${SANS}"]
