@@ -28,7 +28,7 @@ describe('the library’s example', () => {
 
   it('removes elements that an earlier run added for a removed device, as the command line does', () => {
     const host = 'samples/hosts/gb200.json';
-    const domain = 'test/golden/leftover-cells/domain.xml';
+    const domain = 'test/golden/orphaned-cells/domain.xml';
     const { code, stdout, stderr } = example(domain, host);
     expect(stderr).toContain('orphaned-removed');
     expect({ code, stdout }).toEqual({

@@ -6,7 +6,7 @@ import { type Batch, headerOf } from './batch.js';
 import { type History, readHistory } from './history.js';
 import type { Tally } from './item.js';
 import { Journal } from './journal.js';
-import { removeLeftovers } from './leftovers.js';
+import { removeOrphanedFiles } from './orphaned-files.js';
 import type { RunFolder, State } from './state.js';
 
 type Listed = Pick<DomainEntry, 'uuid' | 'name'>;
@@ -39,7 +39,7 @@ export class OpenRun implements AsyncDisposable {
    */
   static async reopen(run: RunFolder): Promise<{ readonly open: OpenRun; readonly history: History }> {
     const history = await readHistory(run);
-    await removeLeftovers(run.path);
+    await removeOrphanedFiles(run.path);
     return { open: new OpenRun(run, Journal.reopen(run.journal, history.size), history), history };
   }
 

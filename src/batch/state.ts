@@ -76,10 +76,10 @@ export class RunFolder {
 
   /** Removes the run and its backups. If interrupted, it no longer counts as a run, and the next run removes the rest. */
   remove(): void {
-    const leftover = join(dirname(this.path), `${UNFINISHED}${this.id}`);
+    const unfinished = join(dirname(this.path), `${UNFINISHED}${this.id}`);
     wrapIoError(stateUnwritable, this.path, () => {
-      renameSync(this.path, leftover);
-      rmSync(leftover, { recursive: true });
+      renameSync(this.path, unfinished);
+      rmSync(unfinished, { recursive: true });
     });
   }
 }

@@ -2,9 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { totalsOf } from '../batch/history.js';
 import { type DomainResult, isFailure, Tally, type Totals } from '../batch/item.js';
-import { removeLeftovers } from '../batch/leftovers.js';
 import { type Lock, type LockOptions, lockFolder } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
+import { removeOrphanedFiles } from '../batch/orphaned-files.js';
 import { wrapIoError } from '../batch/outside.js';
 import { State } from '../batch/state.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
@@ -66,7 +66,7 @@ export async function lockTarget(
   if (out !== null) wrapIoError(fileUnwritable, out, () => mkdirSync(out, { recursive: true }));
   const folder = out ?? source.in;
   const lock = await lockFolder(folder, lockOptions(options));
-  await removeLeftovers(folder);
+  await removeOrphanedFiles(folder);
   return lock;
 }
 

@@ -50,8 +50,8 @@ async function rewriteIfBetter(source: Source, examine: Examine, options: Option
   try {
     const { xml } = await placeSource(source, options);
     const left = examine({ ...source, input: Buffer.from(xml) });
-    const leftover = new Set(left.map(keyOf));
-    return wrong.every((d) => leftover.has(keyOf(d))) ? asItIs : { xml, diagnostics: left };
+    const remaining = new Set(left.map(keyOf));
+    return wrong.every((d) => remaining.has(keyOf(d))) ? asItIs : { xml, diagnostics: left };
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
     const said = new Set(found.map(keyOf));

@@ -20,13 +20,13 @@ ${VERIFY}`,
 export const smmuMoved = define('smmu-moved', {
   severity: 'warning',
   message: (a: { controller: number; address: string; smmu: string }) =>
-    `expander bus ${a.controller} was made for the SMMU at 0x${a.address}, and its devices are behind ${a.smmu} on this host`,
-  hint: 'check that the domain runs on the host that it was converted for; vsmmu rewrite --relayout names the expander bus anew',
-  meaning: 'an expander bus of the running domain was made for an SMMU that its devices are not behind on this host',
-  why: `The alias of an expander bus has the address of the SMMU that it was made for. Firmware can give SMMUs other addresses after
-    an update or when a card is added, and another host has others.`,
-  remedy: `As long as all devices of the expander bus are behind one SMMU, the guest works. Look at the topology, and convert the
-    domain anew if devices were moved.`,
+    `expander bus ${a.controller} was made for the SMMU at 0x${a.address}, but on this host its devices are behind ${a.smmu}`,
+  hint: 'check that the domain runs on the host that it was converted for; vsmmu rewrite --relayout gives the expander bus a new alias',
+  meaning: 'the devices of an expander bus are behind another SMMU than the one in its alias',
+  why: `The alias of an expander bus contains the address of its SMMU. These addresses can change when firmware is updated or a card is added, and they
+    differ between hosts.`,
+  remedy: `The guest works as long as all devices of the expander bus are behind one SMMU. Check the topology. If devices were
+    moved, convert the domain again.`,
   example: `vsmmu topology
 vsmmu rewrite --connect qemu:///system --relayout --diff vm`,
 });
@@ -34,11 +34,11 @@ vsmmu rewrite --connect qemu:///system --relayout --diff vm`,
 export const deviceNotNested = define('device-not-nested', {
   severity: 'error',
   message: (a: { device: string; smmu: string }) =>
-    `${a.device} is behind ${a.smmu} on the host, and behind no vSMMU in the running guest`,
+    `${a.device} is behind ${a.smmu} on the host, but behind no vSMMU in the running guest`,
   hint: 'convert the domain with vsmmu rewrite --define, then shut it down and start it',
-  meaning: 'a device of the running guest is behind no vSMMU, and the plan for this host would place it behind one',
-  why: `The domain was started before it was converted, the device was added since, or the host changed: a device that
-    shared its IOMMU group has a group of its own now. The device works, without nested translation.`,
+  meaning: 'a device of the running guest is behind no vSMMU, although the plan for this host places it behind one',
+  why: `The domain was started before it was converted, the device was added later, or the host changed: a device that shared its
+    IOMMU group is now alone in it. The device works, but without nested translation.`,
   remedy: `Convert the domain. The change takes effect at its next start.`,
   example: `vsmmu rewrite --connect qemu:///system --define vm
 virsh shutdown vm; virsh start vm`,
@@ -47,11 +47,11 @@ virsh shutdown vm; virsh start vm`,
 export const planDiffers = define('plan-differs', {
   severity: 'warning',
   message: (a: { what: string }) => `vsmmu rewrite would change ${a.what}`,
-  hint: 'see what with vsmmu rewrite --diff; the policy or the host may have changed since the domain was converted',
-  meaning: 'the running domain places its devices as the plan does, and differs from it elsewhere',
-  why: `The plan for this host and this policy has other values for a vSMMU, other NUMA cells or other space for 64-bit BARs
-    than the running domain: the policy was changed, or the host has other devices or firmware now.`,
-  remedy: `Look at the difference. If it is wanted, define it and restart the domain; otherwise give verify the policy that
+  hint: 'see the changes with vsmmu rewrite --diff; the policy or the host may have changed since the domain was converted',
+  meaning: 'the devices of the running domain are placed as planned, but other settings differ from the plan',
+  why: `For this host and policy, the plan has other values for a vSMMU, other NUMA cells or another size for 64-bit BARs: the policy
+    was changed, or the host has other devices or firmware now.`,
+  remedy: `Look at the difference. If you want it, define it and restart the domain. Otherwise, run verify with the policy that
     the domain was converted with.`,
   example: `virsh dumpxml vm | vsmmu rewrite --diff`,
 });
@@ -59,11 +59,11 @@ export const planDiffers = define('plan-differs', {
 export const nextStartDiffers = define('next-start-differs', {
   severity: 'warning',
   message: (a: { what: string }) => `the definition for the next start has ${a.what}`,
-  hint: 'the running guest keeps what it started with; vsmmu check looks at the definition',
+  hint: 'the running guest is not affected; check the definition with vsmmu check',
   meaning:
-    "the domain's definition was edited since it started: its next start gives the guest other devices or vSMMUs",
-  why: `libvirt keeps two definitions of a running domain. virsh edit, define and attach-device --config change the one for
-    the next start only.`,
+    "the domain's definition was edited since the domain started: from the next start, the guest has other devices or vSMMUs",
+  why: `libvirt keeps two definitions of a running domain. virsh edit, define and attach-device --config change only the
+    one for the next start.`,
   remedy: `Check the definition before the next start.`,
   example: `virsh dumpxml --inactive vm | vsmmu check -`,
 });
@@ -71,10 +71,10 @@ export const nextStartDiffers = define('next-start-differs', {
 export const deviceUnplugged = define('device-unplugged', {
   severity: 'warning',
   message: (a: { device: string }) => `${a.device} was detached since the domain started`,
-  hint: 'vsmmu attach prints the <hostdev> with which virsh attach-device gives it back',
+  hint: 'vsmmu attach prints the <hostdev> that virsh attach-device needs to attach it again',
   meaning: 'the guest no longer has a host device that it started with',
-  why: `The device was detached from the running domain, or the guest gave it up.`,
-  remedy: `If that was not intended, attach it again behind the vSMMU of its own SMMU.`,
+  why: `The device was detached from the running domain, or the guest ejected it.`,
+  remedy: `If this was not intended, attach it again behind the vSMMU of its own SMMU.`,
   example: `virsh dumpxml vm | vsmmu attach - 0000:31:10.2 > device.xml
 virsh attach-device vm device.xml --live`,
 });
@@ -83,19 +83,19 @@ export const qemuNotFound = define('qemu-not-found', {
   severity: 'warning',
   message: (a: { why: string }) => `the command line of QEMU cannot be read: ${a.why}`,
   hint: 'run verify on the host of the domain, as root',
-  meaning: "the process of the running domain's QEMU was not found in /proc",
-  why: `libvirt is on another host or in another container, or /proc is mounted so that other users' processes are hidden.`,
-  remedy: `Run verify where QEMU runs, as root. The other checks do not need it.`,
+  meaning: 'the QEMU process of the running domain was not found in /proc',
+  why: `libvirt is on another host or in another container, or /proc hides the processes of other users.`,
+  remedy: `Run verify as root where QEMU runs. The other checks do not need the process.`,
   example: `sudo ${VERIFY}`,
 });
 
 export const qemuSmmuDiffers = define('qemu-smmu-differs', {
   severity: 'error',
   message: (a: { what: string }) => `QEMU was started with other SMMUs than the domain has: ${a.what}`,
-  hint: 'a hook, a wrapper script or <qemu:commandline> changes the command line; vsmmu check names the latter',
+  hint: 'a hook, a wrapper script or <qemu:commandline> changes the command line; vsmmu check reports <qemu:commandline>',
   meaning: "the SMMUs on QEMU's command line are not those of the running domain",
-  why: `libvirt builds the command line from the domain. Something between the two changed it, or this libvirt dropped what
-    it does not know: one older than 12.7 makes a machine-wide SMMU of an accelerated vSMMU.`,
+  why: `libvirt builds the command line from the domain. Something changed it afterwards, or this libvirt dropped attributes that
+    it does not know: libvirt before 12.7 turns an accelerated vSMMU into a machine-wide SMMU.`,
   remedy: `Find what changes the command line, or start the domain with a libvirt that knows accelerated vSMMUs.`,
   example: `tr '\\0' '\\n' < /proc/$(cat /run/libvirt/qemu/vm.pid)/cmdline | grep smmuv3`,
 });
@@ -105,18 +105,18 @@ export const qemuDeviceDiffers = define('qemu-device-differs', {
   message: (a: { what: string }) => `QEMU was started with other devices or ports than the domain has: ${a.what}`,
   hint: 'a hook, a wrapper script or <qemu:commandline> changes the command line',
   meaning: "the host devices, ports and expander buses on QEMU's command line are not those of the running domain",
-  why: `libvirt builds the command line from the domain. Something between the two changed it.`,
+  why: `libvirt builds the command line from the domain. Something changed it afterwards.`,
   remedy: `Find what changes the command line, and restart the domain without it.`,
   example: `tr '\\0' '\\n' < /proc/$(cat /run/libvirt/qemu/vm.pid)/cmdline | grep vfio-pci`,
 });
 
 export const monitorDiffers = define('monitor-differs', {
   severity: 'error',
-  message: (a: { what: string }) => `QEMU's monitor reports something else than the domain says: ${a.what}`,
+  message: (a: { what: string }) => `QEMU's monitor contradicts the domain: ${a.what}`,
   hint: 'report this with the output of verify --monitor --json',
   meaning: "QEMU's own view of its PCI devices and SMMUs differs from the running domain",
-  why: `Firmware numbers the PCI buses; QEMU reports the numbers that it chose. A device at another address than predicted
-    was plugged in since, or the firmware is not the one that the prediction was made for (EDK2).`,
+  why: `Firmware assigns the PCI bus numbers, and QEMU reports them. Either a device was plugged in since the start, or the guest's
+    firmware is not EDK2, for which vsmmu predicts the addresses.`,
   remedy: `Compare the addresses with those that the guest reports.`,
   example: `vsmmu verify --monitor --json vm`,
 });
@@ -124,9 +124,9 @@ export const monitorDiffers = define('monitor-differs', {
 export const monitorTaints = define('monitor-taints', {
   severity: 'note',
   message: () => `libvirt marks the domain as tainted (custom-monitor) because of --monitor, until it is restarted`,
-  meaning: '`verify --monitor` talked to QEMU past libvirt, which libvirt remembers in its log',
-  why: `libvirt cannot know what a command to QEMU's monitor changes, so it marks the domain. verify sends queries only.`,
-  remedy: `Nothing needs to be done. Without --monitor there is no such mark.`,
+  meaning: '`verify --monitor` sent queries to QEMU directly, and libvirt records that',
+  why: `libvirt cannot know what a monitor command changes, so it marks the domain. verify sends only queries.`,
+  remedy: `Nothing needs to be done. Without --monitor, the domain is not marked.`,
   example: VERIFY,
 });
 
@@ -136,71 +136,71 @@ export const qemuLogUnreadable = define('qemu-log-unreadable', {
   hint: 'run verify on the host of the domain, as root',
   meaning: "QEMU's log of the running domain cannot be read",
   why: `libvirt's logs belong to root, or the domain's libvirt keeps them elsewhere (a container, another host).`,
-  remedy: `Run verify as root, or look at the log yourself.`,
+  remedy: `Run verify as root, or read the log yourself.`,
   example: `sudo grep -E 'error attach|Failed to' /var/log/libvirt/qemu/vm.log`,
 });
 
 export const qemuAttachFailed = define('qemu-attach-failed', {
   severity: 'error',
   message: (a: { line: string }) => `QEMU could not attach a device to the guest's page tables: ${quoted(a.line)}`,
-  hint: 'the device does not work; vsmmu check says whether it is in the wrong place',
+  hint: 'the device does not work; vsmmu check reports whether it is in the wrong place',
   meaning: 'QEMU logged that attaching a device to a nested page table failed; the device does not work in the guest',
   why: `The guest enabled translation for a device, and the host's kernel refused. "No such file or directory": the device is
-    not alone in its IOMMU group. "Invalid argument": it is behind another SMMU than the vSMMU stands for, and every device
-    behind that vSMMU fails.`,
-  remedy: `Move the device to where vsmmu rewrite puts it, and restart the domain.`,
+    not alone in its IOMMU group. "Invalid argument": the vSMMU stands for another SMMU than the device's, and then
+    every device behind that vSMMU fails.`,
+  remedy: `Let vsmmu rewrite move the device, and restart the domain.`,
   example: `virsh dumpxml vm | vsmmu check -`,
 });
 
 export const qemuCmdqvFailed = define('qemu-cmdqv-failed', {
   severity: 'error',
   message: (a: { line: string }) => `QEMU could not give the guest command queues: ${quoted(a.line)}`,
-  hint: 'restart the domain; hugepages, or cmdqv=off, avoid most causes',
-  meaning: 'QEMU logged an error of command queues (CMDQV): the guest invalidates through QEMU, or not at all',
-  why: `A command queue must lie in one page of the host's memory, a vSMMU has a limited number of stream ids for its devices,
-    and a device with several stream ids cannot be used with a command queue.`,
+  hint: 'restart the domain; hugepages or cmdqv=off avoid most causes',
+  meaning: 'QEMU logged an error of command queues (CMDQV): the invalidations of the guest go through QEMU, or fail',
+  why: `A command queue must be within one page of host memory. A vSMMU supports a limited number of stream IDs, and a device with several
+    stream IDs cannot use a command queue.`,
   remedy: `Give the guest hugepages, put fewer devices behind the vSMMU, or use --cmdqv off.`,
   example: `<memoryBacking><hugepages/></memoryBacking>`,
 });
 
 export const qemuInvalidationFailed = define('qemu-invalidation-failed', {
   severity: 'error',
-  message: (a: { line: string }) => `QEMU could not pass the guest's invalidations on: ${quoted(a.line)}`,
-  hint: 'devices may use stale translations: restart the domain, and report this to QEMU',
+  message: (a: { line: string }) => `QEMU could not forward invalidations of the guest: ${quoted(a.line)}`,
+  hint: 'devices may use stale translations: restart the domain, and report the error to QEMU',
   meaning: 'QEMU logged that the host refused an invalidation of the guest; devices may use stale translations',
-  why: `The guest changes its page tables and notifies its vSMMU, which passes this on to the physical SMMU. If that fails, a
-    device can reach memory that the guest has given to something else.`,
-  remedy: `Restart the domain. If it happens again, report it with versions of QEMU and of the host's kernel.`,
+  why: `When the guest changes its page tables, it notifies its vSMMU, and QEMU forwards that to the physical SMMU. If this fails, a
+    device can still access memory that the guest has reused.`,
+  remedy: `Restart the domain. If it happens again, report it with the versions of QEMU and of the host kernel.`,
   example: `grep IOMMU_HWPT_INVALIDATE /var/log/libvirt/qemu/vm.log`,
 });
 
 export const hostLogUnreadable = define('host-log-unreadable', {
   severity: 'warning',
-  message: () => `the log of the host's kernel cannot be read`,
+  message: () => 'the kernel log of the host cannot be read',
   hint: 'run verify on the host of the domain, as root',
-  meaning: "the log of the host's kernel cannot be read, so events of its SMMUs are not known",
-  why: `Only root may read /dev/kmsg on most systems, and a container has none.`,
-  remedy: `Run verify as root, or look at the log yourself.`,
+  meaning: 'the kernel log of the host cannot be read, so events of its SMMUs are unknown',
+  why: `On most systems, only root may read /dev/kmsg. Containers do not have it.`,
+  remedy: `Run verify as root, or read the log yourself.`,
   example: `journalctl -k | grep arm-smmu-v3`,
 });
 
 export const hostSmmuEvent = define('host-smmu-event', {
   severity: 'error',
   message: (a: { line: string }) => `an SMMU of the host reported an error since the domain started: ${quoted(a.line)}`,
-  hint: 'a device of this domain, or another behind the same SMMU, used an address that it must not use',
-  meaning: "the host's kernel logged an event or a time-out of an SMMU that a device of the domain is behind",
-  why: `An SMMU reports each access that it does not translate. A device of the guest whose driver is wrong causes that, and
-    so does a device that is reset while it works. A CMD_SYNC time-out means that the SMMU itself does not respond.`,
-  remedy: `Look for the device by its stream id (sid: bus, slot and function), and at the guest's own log.`,
+  hint: 'a device of this domain, or another device behind the same SMMU, accessed an address that is not mapped',
+  meaning: 'the host kernel logged an event or a time-out of an SMMU that has devices of the domain',
+  why: `An SMMU reports each access that it cannot translate. Causes are a faulty driver in the guest, or a device that is reset
+    while it is working. A CMD_SYNC time-out means that the SMMU itself does not respond.`,
+  remedy: `Find the device by its stream ID (sid: bus, slot and function), and read the guest's own log.`,
   example: `journalctl -k | grep -E 'arm-smmu-v3.*(event|CMD_SYNC)'`,
 });
 
 export const hostVfioReset = define('host-vfio-reset', {
   severity: 'warning',
   message: (a: { line: string }) => `a device of the domain needed a reset since the domain started: ${quoted(a.line)}`,
-  hint: 'see that the device still works in the guest',
-  meaning: "the host's kernel logged an error or a recovery of a host device of the domain",
-  why: `The device reported an error on its PCI link, or was reset behind the guest's back. Its driver in the guest may not
+  hint: 'check that the device still works in the guest',
+  meaning: 'the host kernel logged an error or a recovery of a host device of the domain',
+  why: `The device reported an error on its PCI link, or was reset without the guest's knowledge. Its driver in the guest may not
     have noticed.`,
   remedy: `Detach and attach the device, or restart the domain.`,
   example: `journalctl -k | grep 0000:11:00.0`,

@@ -71,7 +71,7 @@ describe('the arm64 package on the host', () => {
     proves(task, 'the arm64 package: installed, its hook refuses a domain, and goes on after an upgrade');
   });
 
-  it('is removed with its hook, and purged without leftovers', async ({ task }) => {
+  it('is removed with its hook, and purged completely', async ({ task }) => {
     await dpkg('--remove', 'vsmmu');
     expect((await host.run(['test', '-e', HOOK])).code).toBe(1);
     expect((await host.run(['test', '-e', '/etc/vsmmu/policy.json'])).code).toBe(0);

@@ -7,7 +7,7 @@ import { convert, converted, type Sandbox, sandbox, text } from './batch-sandbox
 import { REPOSITORY, type Run } from './run.js';
 
 /** A file that a killed batch did not complete. */
-const LEFTOVER = '.vsmmu-AbCdEfGh01234_-z';
+const ORPHAN = '.vsmmu-AbCdEfGh01234_-z';
 
 /** Runs `body` while another process has the lock of a folder. */
 async function whileLocked<T>(folder: string, body: () => T): Promise<T> {
@@ -101,17 +101,17 @@ describe('two batches on one folder with different state folders', () => {
 
 describe('an incomplete file of a killed batch', () => {
   it('is removed from the folder by the next batch that changes it, not by a dry run', () => {
-    const here = sandbox({ 'vm.xml': text, [`sub/${LEFTOVER}`]: 'half' });
+    const here = sandbox({ 'vm.xml': text, [`sub/${ORPHAN}`]: 'half' });
     here.batch(...convert(here));
-    expect(existsSync(join(here.folder, 'sub', LEFTOVER))).toBe(true);
+    expect(existsSync(join(here.folder, 'sub', ORPHAN))).toBe(true);
     here.batch(...inPlace(here));
-    expect(existsSync(join(here.folder, 'sub', LEFTOVER))).toBe(false);
+    expect(existsSync(join(here.folder, 'sub', ORPHAN))).toBe(false);
   });
 
   it('is removed from the folder of the results', () => {
     const here = sandbox({ 'vm.xml': text });
     mkdirSync(outOf(here));
-    writeFileSync(join(outOf(here), LEFTOVER), 'half');
+    writeFileSync(join(outOf(here), ORPHAN), 'half');
     here.batch(...convert(here), '--out', outOf(here), '--apply');
     expect(readdirSync(outOf(here))).toEqual(['vm.xml']);
   });
@@ -120,9 +120,9 @@ describe('an incomplete file of a killed batch', () => {
     const here = sandbox({ 'vm.xml': text });
     const { run } = JSON.parse(here.batch(...inPlace(here), '--json').stdout);
     const backups = join(here.state, 'runs', run, 'backup');
-    writeFileSync(join(backups, LEFTOVER), 'half');
+    writeFileSync(join(backups, ORPHAN), 'half');
     expect(here.batch('resume', run).code).toBe(0);
     expect(readdirSync(backups)).toHaveLength(1);
-    expect(readdirSync(backups)).not.toContain(LEFTOVER);
+    expect(readdirSync(backups)).not.toContain(ORPHAN);
   });
 });

@@ -83,24 +83,24 @@ const about = (checks: readonly DoctorResult[], title: RegExp) =>
   checks.find((check) => title.test(`${check.of} ${check.title}`));
 
 describe('doctor', () => {
-  it('fails where the installed hook does not run', () => {
+  it('fails if the installed hook does not run', () => {
     const file = '/etc/libvirt/hooks/qemu.d/vsmmu';
     const hook = { file, problems: ['/opt/vsmmu does not run: it ends by SIGSEGV'] };
     expect(about(examined({ hook }), /hook/)).toMatchObject({ grade: 'fail', found: hook.problems[0] });
     expect(about(examined({ hook: { file, problems: [] } }), /hook/)).toMatchObject({ grade: 'pass', found: file });
   });
 
-  it('passes a machine that has all that is needed', () => {
+  it('passes a machine that has everything it needs', () => {
     expect(examined({}).filter(({ grade }) => grade !== 'pass')).toEqual([]);
   });
 
-  it('tells of it in lines of 80 columns', async () => {
+  it('prints lines of at most 80 columns', async () => {
     const text = renderChecks(examined({ host: sample('dense') }), { quiet: false, verbose: false });
     expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
     await expect(text).toMatchFileSnapshot('../fixtures/doctor.txt');
   });
 
-  it('says plainly that a machine is no Arm host, and tells of the rest', () => {
+  it('reports that a machine is not an Arm host, and checks the rest', () => {
     const checks = examined({ machine: machine({}, { architecture: 'x86_64' }), host: sample('x86') });
     expect(about(checks, /Arm machine/)).toMatchObject({
       grade: 'fail',
@@ -267,7 +267,7 @@ describe('doctor', () => {
     });
   });
 
-  it.each(['fail', 'warn'])('says what to do wherever it says %s', (grade) => {
+  it.each(['fail', 'warn'])('prints a remedy with each %s', (grade) => {
     const bare = {
       machine: machine({}, { kernel: '5.10' }),
       host: sample('dense'),
@@ -279,13 +279,13 @@ describe('doctor', () => {
     expect(found.filter(({ remedy = '' }) => remedy === '')).toEqual([]);
   });
 
-  it('says only what fails, where it is to be quiet', () => {
+  it('prints only failures with --quiet', () => {
     expect(renderChecks(examined({}), { quiet: true, verbose: false })).toBe('');
     const text = renderChecks(examined({ qemu: undefined }), { quiet: true, verbose: false });
     expect(text).toMatch(/^ {3}QEMU: Checking for arm-smmuv3 .*FAIL/);
   });
 
-  it('lists every device, where it is to say all', () => {
+  it('lists every device with --verbose', () => {
     const [few, all] = [false, true].map((verbose) =>
       renderChecks(examined({ host: sample('dense') }), { quiet: false, verbose }),
     );
@@ -295,14 +295,14 @@ describe('doctor', () => {
 });
 
 describe('vsmmu doctor', () => {
-  it('ends with 1 where something fails, as its JSON says', () => {
+  it('exits with 1 if a check fails, and its JSON says the same', () => {
     const { code, stdout, stderr } = vsmmu(['doctor', '--json']);
     const { able, checks } = JSON.parse(stdout);
     expect({ able, stderr }).toEqual({ able: code === 0, stderr: '' });
     expect(checks.some(({ grade }: DoctorResult) => grade === 'fail')).toBe(!able);
   });
 
-  it('tells of another /sys', () => {
+  it('reads another /sys', () => {
     const folder = changedHost((at) => mkdirSync(at('bus/acpi/devices/NVDA200C:00'), { recursive: true }));
     const { stdout } = vsmmu(['doctor', '--sysfs', folder, '--json']);
     const { checks }: { checks: DoctorResult[] } = JSON.parse(stdout);
@@ -310,13 +310,13 @@ describe('vsmmu doctor', () => {
     expect(about(checks, /command queues/)?.found).toContain('1 unit in ACPI');
   });
 
-  it('tells of a snapshot in the place of this host', () => {
+  it('reads a snapshot instead of this host', () => {
     expect(vsmmu(['doctor', '--topology', 'samples/hosts/gh200.json']).stdout).toContain('smmu3.0x0000000005000000');
   });
 
   it.each([
     ['an operand', ['doctor', 'vm.xml'], 2],
-    ['a --sysfs that is none', ['doctor', '--sysfs', '/nowhere'], 3],
+    ['a --sysfs that is not a folder', ['doctor', '--sysfs', '/nowhere'], 3],
   ])('refuses %s', (_, args, exitCode) => {
     expect(vsmmu(args)).toMatchObject({ code: exitCode, stdout: '' });
   });

@@ -421,7 +421,7 @@ function wrongVerdicts(after: Reading, plan: Plan, host: Host, policy: Policy): 
   const all = after.devices.filter((d) => d.bdf !== undefined);
   const given = all.filter((d) => !groupMembers.includes(d.bdf ?? ''));
   const added = all.filter((d) => groupMembers.includes(d.bdf ?? '') && d.unassigned);
-  if (added.map((d) => d.bdf).join() !== groupMembers.join()) wrong.push('other companions than the plan says');
+  if (added.map((d) => d.bdf).join() !== groupMembers.join()) wrong.push('other group members than the plan has');
   wrong.push(...incompleteGroups(all, host, policy));
   const staying = plan.devices.filter(({ bdf }) => !plan.orphaned.groupMembers.includes(bdf));
   if (staying.map((d) => d.bdf).join() !== given.map((d) => d.bdf).join()) return ['other devices in the plan'];

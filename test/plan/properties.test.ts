@@ -47,7 +47,7 @@ function faults(given: Case, result: Result): string[] {
     ...wrongChanges(before, after, result.plan, given.host, given.policy).filter(
       (fault) => !(fault.includes('free ports guard') && result.codes.includes('spare-port-unguarded')),
     ),
-    ...lostLines(withoutLeftovers(given.xml, result.plan), result.xml).map((line) => `lost: ${line}`),
+    ...lostLines(withoutOrphaned(given.xml, result.plan), result.xml).map((line) => `lost: ${line}`),
     ...(again === undefined ? ['the second run refuses'] : []),
     ...(again?.plan.changed ? ['the second run plans a change'] : []),
     ...(again && again.xml !== result.xml ? ['the second run changes something'] : []),
@@ -63,7 +63,7 @@ function isNoWorse(fault: string, before: string): boolean {
 }
 
 /** A domain's text without the elements that the plan removes for devices that have left, and without empty lines. */
-function withoutLeftovers(xml: string, { orphaned }: Plan): string {
+function withoutOrphaned(xml: string, { orphaned }: Plan): string {
   const { hostDevices, numa } = parseDomain(xml);
   const cells = new Set<number>(orphaned.cells);
   const gone = [

@@ -22,7 +22,7 @@ export const command: Command = {
   usage: 'topology',
   summary: "print the host's SMMUs and the devices behind each",
   details: [
-    '--json prints a snapshot of the host, which --topology of other commands reads on any machine. With --probe it has what the ID registers of an SMMU say, which other commands prefer to the kernel log.',
+    '--json prints a snapshot of the host, which --topology of other commands reads on any machine. With --probe, the snapshot contains the ID registers of an SMMU, which other commands prefer to the kernel log.',
   ],
   options: { ...HOST_OPTIONS, ...PROBE_OPTIONS, ...LOCALITY_OPTIONS, ...PICTURE_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [

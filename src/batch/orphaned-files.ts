@@ -7,10 +7,10 @@ import { isDraft } from '../io/draft.js';
  * Removes the incomplete files that killed runs left below a folder, except those that a process still has open.
  * Folders that cannot be read and files that cannot be removed are skipped: nothing depends on them.
  */
-export async function removeLeftovers(folder: string): Promise<void> {
+export async function removeOrphanedFiles(folder: string): Promise<void> {
   const drafts: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
-    if (entry.isDirectory()) await removeLeftovers(join(folder, entry.name));
+    if (entry.isDirectory()) await removeOrphanedFiles(join(folder, entry.name));
     else if (entry.isFile() && isDraft(entry.name)) drafts.push(entry.name);
   }
   const open = drafts.length > 0 ? openDrafts() : new Set();
