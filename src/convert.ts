@@ -5,7 +5,7 @@ import { type Domain, domainOf } from './domain/domain.js';
 import { type Target, UPSTREAM } from './domain/target.js';
 import { applyPlan } from './edit/rewrite.js';
 import { managedDevicesOf, readRecord } from './edit/undo/record.js';
-import { withoutExpanderBuses } from './edit/undo/relayout.js';
+import { type Cleared, withoutExpanderBuses } from './edit/undo/relayout.js';
 import type { Plan } from './generated/plan.js';
 import type { Host } from './host/host.js';
 import { whyNotApplicable } from './plan/applicable.js';
@@ -51,8 +51,8 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
     const base =
       applicable && policy.relayout
         ? withoutExpanderBuses(domain)
-        : { domain, diagnostics: readRecord(domain).diagnostics };
-    const planned = planFor(domain, base.domain, host, policy, options);
+        : { domain, former: new Map(), diagnostics: readRecord(domain).diagnostics };
+    const planned = planFor(domain, base, host, policy, options);
     const edited = applyPlan(base.domain, planned.plan);
     const xml = edited.document.text;
     const changed = xml !== domain.document.text;
@@ -79,10 +79,11 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
  * Plans a domain from `base`. If that is not the domain itself, locations are removed, since they do not refer to the
  * caller's text.
  */
-function planFor(domain: Domain, base: Domain, host: Host, policy: Policy, options: PlanOptions): Planned {
+function planFor(domain: Domain, from: Cleared, host: Host, policy: Policy, options: PlanOptions): Planned {
+  const { domain: base, former } = from;
   const bare = (found: readonly Diagnostic[]) => (base === domain ? found : found.map(withoutLocation));
   try {
-    const { plan: made, diagnostics } = plan(base, host, policy, { ...options, ours: managedDevicesOf(base) });
+    const { plan: made, diagnostics } = plan(base, host, policy, { ...options, former, ours: managedDevicesOf(base) });
     return { plan: made, diagnostics: bare(diagnostics) };
   } catch (error) {
     throw error instanceof RefusedError ? new RefusedError(bare(error.diagnostics)) : error;

@@ -34,6 +34,7 @@ import { pcihole64Size } from './rules/pcihole64-size.js';
 import { slotInvalid } from './rules/slot-invalid.js';
 import { slotWithoutFunctionZero } from './rules/slot-without-function-zero.js';
 import { smmuIncompatible } from './rules/smmu-incompatible.js';
+import { smmuSplit } from './rules/smmu-split.js';
 import { sparePorts } from './rules/spare-ports.js';
 import { targetAbility } from './rules/target.js';
 import { vsmmuValueBeyondHost } from './rules/vsmmu-value-beyond-host.js';
@@ -54,6 +55,7 @@ export const RULES: readonly Rule[] = [
   iommuConflict,
   iommuIgnored,
   vsmmusExhausted,
+  smmuSplit,
   vsmmuValuesMissing,
   vsmmuValueInvalid,
   vsmmuValueBeyondHost,

@@ -255,3 +255,16 @@ export const driverUnsupported = define('driver-unsupported', {
   remedy: `Remove the attribute: vfio is the default.`,
   example: `<driver iommufd='yes'/>`,
 });
+
+export const smmuSplit = define('smmu-split', {
+  severity: 'note',
+  message: (a: { devices: number; smmu: string; controllers: readonly number[] }) =>
+    `${a.devices} devices behind ${a.smmu} have ${a.controllers.length} vSMMUs: those of PCI controllers ${a.controllers.join(', ')}`,
+  hint: '--relayout gives them one vSMMU, and new addresses in the guest',
+  meaning: 'devices behind one SMMU have several vSMMUs, which were not made by vsmmu',
+  why: `OpenNebula and others make an expander bus and a vSMMU for each device. That works, but each takes bus numbers, a slot of
+    pcie.0, and one of the 16 SMMUs that QEMU has room for.`,
+  remedy: `Nothing needs to be done. With --relayout the devices of an SMMU are behind one vSMMU, as on the host; with --grouping device
+    vsmmu makes one per device itself.`,
+  example: `vsmmu rewrite --relayout --diff vm.xml`,
+});

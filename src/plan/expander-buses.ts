@@ -11,7 +11,7 @@ import type { VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { Host } from '../host/host.js';
 import { roomAbove } from './bus-numbers.js';
 import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
-import type { PlanContext } from './stage.js';
+import { commonOf, type PlanContext } from './stage.js';
 import { planVsmmu } from './vsmmu.js';
 
 /** The expander buses of a domain, by controller index, and the `<iommu>` of `pcie.0`. */
@@ -171,13 +171,16 @@ function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
  * Adds the vSMMU of an expander bus. Without a device, an expander bus has a vSMMU only if policy demands one, or if it has one
  * already that lacks no value.
  */
-function withVsmmu(draft: Draft, mandatory: boolean, { host, policy, target }: PlanContext): ExpanderBusRequest {
+function withVsmmu(draft: Draft, mandatory: boolean, context: PlanContext): ExpanderBusRequest {
+  const { host, policy, target, former } = context;
   const { smmu, existing } = draft;
   const devices = devicesOf(draft);
   const hasDevices = devices.length > 0;
   const onHost = hasDevices ? devices.flatMap(({ bdf }) => host.device(bdf) ?? []) : host.endpointsBehind(smmu);
   const { features, registers } = host.smmu(smmu) ?? {};
-  const request = { smmu, devices: onHost, hasDevices, policy, target, features, registers, present: existing?.iommu };
+  const present = existing?.iommu;
+  const kept = present?.values ?? commonOf(devices, former)?.values;
+  const request = { smmu, devices: onHost, hasDevices, policy, target, features, registers, present, kept };
   const { values, missing, diagnostics } = planVsmmu(request);
   const isActive = mandatory || hasDevices || (existing?.iommu && missing.length === 0);
   return { ...draft, devices, vsmmu: isActive ? values : undefined, diagnostics: isActive ? diagnostics : [] };

@@ -19,7 +19,7 @@ import { findOrphaned, type ManagedDevices } from './orphaned.js';
 import { cellOf, planExpanderBuses, planPlatform } from './platform.js';
 import { planRootIommu } from './root-iommu.js';
 import { partSlots } from './slots.js';
-import { type PlanContext, StageLog } from './stage.js';
+import { type FormerVsmmus, type PlanContext, StageLog } from './stage.js';
 import { judgeDevices } from './verdict.js';
 import { unchangedDiagnostics } from './vsmmu.js';
 
@@ -31,6 +31,8 @@ export interface PlanOptions {
   readonly target?: Target;
   /** The elements that earlier runs added for certain devices and that are removed with those devices; default: none. */
   readonly ours?: ManagedDevices;
+  /** The vSMMUs that devices had before `--relayout` removed them; default: none. */
+  readonly former?: FormerVsmmus;
 }
 
 /** A plan with its warnings and notes. */
@@ -53,7 +55,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   if (host.smmus.length === 0) throw new RefusedError(hostWithoutSmmu.devices());
   const { target = UPSTREAM, forceTcg = false, ours = { groupMembers: new Set(), cells: new Set() } } = options;
   const tree = new PciTree(domain);
-  const context: PlanContext = { domain, tree, host, policy, target };
+  const context: PlanContext = { domain, tree, host, policy, target, former: options.former ?? new Map() };
   const log = new StageLog();
 
   const selection = judgeDevices(domain, host, policy);
@@ -74,7 +76,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const unchanged = wanted.others.flatMap(({ controller, iommu }) =>
     unchangedDiagnostics(controller.index, iommu, target),
   );
-  const reports = wanted.requests.flatMap((each) => [...cellOf(each, cells, host).diagnostics, ...each.diagnostics]);
+  const reports = wanted.requests.flatMap((each) => [...cellOf(each, cells, context).diagnostics, ...each.diagnostics]);
   log.collect(orphaned, { diagnostics: [...unchanged, ...wanted.diagnostics, ...reports] }, numbers);
 
   const { ports } = numbers;

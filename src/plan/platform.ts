@@ -7,30 +7,34 @@ import { formatNodeset, parseNodeset } from '../domain/numa.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
 import { invalidValues } from '../domain/vsmmu-attributes.js';
 import type { Device, ExpanderBus, Plan } from '../generated/plan.js';
-import type { Host } from '../host/host.js';
 import { projectDistances } from './distances.js';
 import type { ExpanderBusRequest } from './expander-buses.js';
 import { planInitiators } from './initiators.js';
 import { type GuestBars, planPciHole64 } from './mmio.js';
 import { type CellChoice, type CellMap, chooseCell } from './numa.js';
 import type { NumberedExpanderBus } from './numbers.js';
-import { changesOf, type PlanContext, type StageResult } from './stage.js';
+import { changesOf, commonOf, type PlanContext, type StageResult } from './stage.js';
 import { vsmmuChange } from './vsmmu.js';
 
-/** Returns the NUMA cell of an expander bus (rule "NUMA"). Without a vSMMU, the expander bus keeps its cell. */
-export function cellOf(request: ExpanderBusRequest, cells: CellMap, host: Host): CellChoice {
+/**
+ * Returns the NUMA cell of an expander bus (rule "NUMA"). Without a vSMMU, the expander bus keeps its cell. One that replaces
+ * others keeps theirs if no cell stands for the host node of its devices.
+ */
+export function cellOf(request: ExpanderBusRequest, cells: CellMap, { host, former }: PlanContext): CellChoice {
   const controller = request.existing?.controller;
   const before = controller?.node ?? null;
   if (!request.vsmmu) return { node: before, diagnostics: [] };
   const devices = request.devices.flatMap((d) => host.device(d.bdf) ?? []);
-  return chooseCell({ smmu: request.smmu, devices, before, location: controller?.location }, cells, host);
+  const chosen = chooseCell({ smmu: request.smmu, devices, before, location: controller?.location }, cells, host);
+  const node = commonOf(request.devices, former)?.node ?? null;
+  return chosen.node === null && node !== null ? { node, diagnostics: [] } : chosen;
 }
 
 /** Returns the expander buses for the plan, with their NUMA cells and their vSMMUs. */
 export function planExpanderBuses(
   numbered: readonly NumberedExpanderBus[],
   cells: CellMap,
-  { host, target }: PlanContext,
+  context: PlanContext,
 ): Pick<StageResult, 'changes'> & { readonly expanderBuses: readonly ExpanderBus[] } {
   const expanderBuses = numbered.map((each): ExpanderBus => {
     const { existing, vsmmu, window, smmu, controllerIndex, address, alias, ports } = each;
@@ -43,8 +47,8 @@ export function planExpanderBuses(
       alias,
       kept: existing !== undefined,
       vsmmu: vsmmu ?? {},
-      vsmmuChange: vsmmuChange(existing?.iommu, vsmmu, target),
-      node: cellOf(each, cells, host).node,
+      vsmmuChange: vsmmuChange(existing?.iommu, vsmmu, context.target),
+      node: cellOf(each, cells, context).node,
       nodeBefore: existing?.controller.node ?? null,
       ports,
     };

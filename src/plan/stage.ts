@@ -1,8 +1,12 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { RefusedError } from '../diagnostics/errors.js';
+import type { Bdf } from '../domain/address.js';
+import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
+import type { CellId } from '../domain/numa.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { Target } from '../domain/target.js';
+import type { VsmmuAttribute, VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
 
@@ -13,6 +17,30 @@ export interface PlanContext {
   readonly host: Host;
   readonly policy: Policy;
   readonly target: Target;
+  readonly former: FormerVsmmus;
+}
+
+/** The vSMMU that a device was behind before it was removed to plan from scratch. */
+export interface FormerVsmmu {
+  readonly values: VsmmuValues;
+  /** The cell of its expander bus. */
+  readonly node: CellId | null;
+}
+
+/** The former vSMMUs of the host devices that had one. */
+export type FormerVsmmus = ReadonlyMap<Bdf, FormerVsmmu>;
+
+/** Returns the values and the cell that all former vSMMUs of devices have in common. */
+export function commonOf(devices: readonly HostDevice[], former: FormerVsmmus): FormerVsmmu | undefined {
+  return devices
+    .flatMap(({ bdf }) => former.get(bdf) ?? [])
+    .reduce<FormerVsmmu | undefined>((common, each) => {
+      if (!common) return each;
+      const same = Object.entries(common.values).filter(
+        ([name, value]) => each.values[name as VsmmuAttribute] === value,
+      );
+      return { values: Object.fromEntries(same), node: common.node === each.node ? common.node : null };
+    }, undefined);
 }
 
 /** One change to an element of the domain. The element is named by its kind and key: `controller 12`, `device 0000:31:10.2`. */

@@ -39,6 +39,8 @@ export interface ValueRequest {
   readonly registers?: SmmuRegisters | undefined;
   /** The existing vSMMU. */
   readonly present?: Iommu | undefined;
+  /** The values that it keeps: its present ones, or those that all the vSMMUs had that it replaces. */
+  readonly kept?: VsmmuValues | undefined;
 }
 
 /** A value that policy or a profile chooses for a vSMMU. */
@@ -70,11 +72,11 @@ export interface VsmmuPlan {
 /**
  * Plans the values of an expander bus's vSMMU (rule "vSMMU values"). The policy's value comes first. If that is `auto`, the
  * profile of the devices behind the vSMMU supplies the value, unless the host is known not to support it. Otherwise the vSMMU
- * keeps its present value. If it has none, QEMU chooses. Values that the target does not support are left out, and those that
- * its dialect writes as a switch are what the switch stands for.
+ * keeps its present value, or the one that all the vSMMUs had that it replaces. If it has none, QEMU chooses. Values that the
+ * target does not support are left out, and those that its dialect writes as a switch are what the switch stands for.
  */
 export function planVsmmu(request: ValueRequest): VsmmuPlan {
-  const { smmu, target, features, registers, present, hasDevices } = request;
+  const { smmu, target, features, registers, present, kept, hasDevices } = request;
   const incompatible = hasDevices ? missingForVsmmu(registers) : [];
   const wanted = wantedValues(request);
   const unsupported = wanted.filter(({ name }) => !supports(target, name));
@@ -82,7 +84,7 @@ export function planVsmmu(request: ValueRequest): VsmmuPlan {
   const given = wanted.filter((each) => !unsupported.includes(each) && !leftOut.includes(each));
   const chosen = Object.fromEntries(given.map(({ name, value }) => [name, value]));
   const { dialect, name: libvirt } = target.libvirt;
-  const values = valuesInDialect({ ...present?.values, accel: 'on', ...chosen }, dialect);
+  const values = valuesInDialect({ ...kept, accel: 'on', ...chosen }, dialect);
   const missing = missingValues(values, target);
   const vsmmu = `the vSMMU of ${smmu}`;
   const diagnostics = [

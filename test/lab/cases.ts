@@ -16,6 +16,8 @@ export interface Case {
   /** For emulation by QEMU, not yet rewritten. */
   readonly xml: string;
   readonly options: ToolOptions;
+  /** Set for a platform's domain that it starts without `--validate`, and that libvirt's schema refuses. */
+  readonly asCreated?: boolean;
 }
 
 /** The cases as rows for `it.for`, with their titles. */
@@ -39,6 +41,14 @@ const samples: readonly (readonly [string, string])[] = [
   ['altra-vm', 'altra'],
 ];
 
+/** Domains as OpenNebula writes them, with an expander bus for each device, and the host of each. */
+const openNebula: readonly (readonly [string, string])[] = [
+  ['one-1', 'gb200'],
+  ['one-2', 'gb200'],
+  ['one-4', 'dense'],
+  ['one-12', 'dense'],
+];
+
 /** Explicit values, without which a vSMMU that has no device cannot start (QEMU 11.1). */
 const explicit = ['--ats', 'off', '--ril', 'on', '--ssidsize', '0', '--oas', '44', '--cmdqv', 'off'];
 
@@ -55,6 +65,16 @@ export function seriesExample(): Case {
   };
 }
 
+/** The domains of OpenNebula, merged into one expander bus per SMMU. The lab cannot have the host's huge pages. */
+function openNebulaCases(): Case[] {
+  return openNebula.map(([name, host]) => ({
+    title: `OpenNebula's ${name} on ${host}, merged`,
+    xml: asTcg(read(`samples/opennebula/${name}.xml`)).replace(/\t<memoryBacking>[\s\S]*?<\/memoryBacking>\n/, ''),
+    options: ['--topology', at(`samples/hosts/${host}.json`), '--relayout'],
+    asCreated: true,
+  }));
+}
+
 /** The samples as they are, one with switches, and the QEMU series' example. */
 export function sampleCases(): Case[] {
   const plain = samples.map(([domain, host]): Case => {
@@ -66,7 +86,7 @@ export function sampleCases(): Case[] {
     ['--topology', at('samples/hosts/dense.json'), '--mirror-switches'],
   ];
   const switches = { title, xml: asTcg(read('samples/domains/dense-vm.xml')), options };
-  return [...plain, switches, seriesExample()];
+  return [...plain, switches, seriesExample(), ...openNebulaCases()];
 }
 
 /** Golden files whose domains show one rule each; `test/golden/NAME/command` says with which options. */

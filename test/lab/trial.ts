@@ -24,8 +24,8 @@ export interface Trial {
  * Defines the case's domain, rewrites its dump, and defines the result with
  * `--validate`. Leaves no domain behind. Throws LabError with the message of a refusal.
  */
-export async function tryDomain(lab: Lab, { xml, options }: Case): Promise<Trial> {
-  const original = await definedAs(lab, xml);
+export async function tryDomain(lab: Lab, { xml, options, asCreated = false }: Case): Promise<Trial> {
+  const original = await definedAs(lab, xml, !asCreated);
   const { plan, guest: prediction } = await planOf(original, options);
   const rewritten = await rewrite(original, options);
   const dump = await definedAs(lab, rewritten);
@@ -33,16 +33,16 @@ export async function tryDomain(lab: Lab, { xml, options }: Case): Promise<Trial
 }
 
 /** Returns the dump of a domain after libvirt defined it, and undefines it again. */
-export async function definedAs(lab: Lab, xml: string): Promise<string> {
-  const uuid = await define(lab, xml);
+export async function definedAs(lab: Lab, xml: string, validate = true): Promise<string> {
+  const uuid = await define(lab, xml, validate);
   const dump = await virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid]);
   await undefine(lab, uuid);
   return dump;
 }
 
 /** Defines a domain and returns its UUID. */
-export async function define(lab: Lab, xml: string): Promise<string> {
-  await virsh(lab, ['define', '--validate', '/dev/stdin'], xml);
+export async function define(lab: Lab, xml: string, validate = true): Promise<string> {
+  await virsh(lab, ['define', ...(validate ? ['--validate'] : []), '/dev/stdin'], xml);
   const name = /<name>([^<]*)<\/name>/.exec(xml)?.[1] ?? '';
   return (await virsh(lab, ['domuuid', name])).trim();
 }

@@ -1,7 +1,11 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { addressDropped } from '../../diagnostics/record.js';
+import type { Bdf } from '../../domain/address.js';
+import type { PciController } from '../../domain/controller.js';
 import { type Domain, domainOf, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
+import { PciTree } from '../../domain/pci-tree.js';
+import type { FormerVsmmu, FormerVsmmus } from '../../plan/stage.js';
 import { readRecord } from './record.js';
 import { restore } from './restore.js';
 import { expanderBuses, revert } from './revert.js';
@@ -10,6 +14,8 @@ import { applyWithRecord } from './write-record.js';
 /** A domain to plan from scratch, with diagnostics. */
 export interface Cleared {
   readonly domain: Domain;
+  /** The vSMMUs of a user that were removed. */
+  readonly former: FormerVsmmus;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -28,10 +34,26 @@ export function withoutExpanderBuses(domain: Domain): Cleared {
   const diagnostics = [...found.diagnostics, ...(reverted?.diagnostics ?? [])].filter((d) => !isAnswered(d));
   const original = reverted ? parseDomain(reverted.xml) : domain;
   const byHand = expanderBuses(original);
-  if (byHand.length === 0) return { domain: original, diagnostics };
+  if (byHand.length === 0) return { domain: original, former: new Map(), diagnostics };
   const controllers = formatNodeset(byHand.map((c) => c.index));
   const options = { anyAlias: true, relayout: true };
   const cleared = restore(original, { changed: [], added: { controllers }, removed: [] }, options);
   const { document } = applyWithRecord(original, cleared.editor);
-  return { domain: domainOf(document), diagnostics: [...diagnostics, ...cleared.diagnostics] };
+  return {
+    domain: domainOf(document),
+    former: formerVsmmus(original, byHand),
+    diagnostics: [...diagnostics, ...cleared.diagnostics],
+  };
+}
+
+/** Returns the vSMMU of each host device behind one of these expander buses. */
+function formerVsmmus(domain: Domain, buses: readonly PciController[]): FormerVsmmus {
+  const tree = new PciTree(domain);
+  const former = new Map<Bdf, FormerVsmmu>();
+  for (const { bdf, address } of domain.hostDevices) {
+    const bus = buses.find(({ index }) => address && tree.rootOf(address.bus) === index);
+    const iommu = bus && domain.iommus.find(({ pciBus }) => pciBus === bus.index);
+    if (bus && iommu) former.set(bdf, { values: iommu.values, node: bus.node ?? null });
+  }
+  return former;
 }

@@ -1,0 +1,23 @@
+import { smmuSplit as diagnostic } from '../../diagnostics/vsmmu.js';
+import { smmuOfAlias } from '../../domain/alias.js';
+import { groupBy } from '../../group-by.js';
+import type { Rule, Vsmmu } from '../inspection.js';
+
+/**
+ * Several vSMMUs for one SMMU work (run with QEMU 11.1), but each takes an expander bus, and QEMU has room for 16. OpenNebula 7.2
+ * writes one per device. Those that vsmmu made itself follow from the policy or from a full expander bus.
+ */
+export const smmuSplit: Rule = ({ accelerated, host, tree, location }) => {
+  if (!host) return [];
+  const isOwn = ({ bus }: Vsmmu) => smmuOfAlias(tree.controller(bus)?.alias, host.smmus) !== undefined;
+  const used = accelerated.filter(({ hostDevices }) => hostDevices.length > 0);
+  return [...groupBy(used, ({ owner }) => owner ?? null)].flatMap(([smmu, all]) => {
+    // A second vSMMU of one bus is an error, which another rule reports.
+    const vsmmus = all.filter(({ bus }, i) => all.findIndex((other) => other.bus === bus) === i);
+    const [, second] = vsmmus;
+    if (!second || vsmmus.every(isOwn)) return [];
+    const devices = vsmmus.reduce((sum, { hostDevices }) => sum + hostDevices.length, 0);
+    const controllers = vsmmus.map(({ bus }) => bus);
+    return [diagnostic({ devices, smmu, controllers, location: location(second.iommu.element, 'driver') })];
+  });
+};
