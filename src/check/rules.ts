@@ -3,6 +3,7 @@ import { acceleration } from './rules/acceleration.js';
 import { aliasDuplicate } from './rules/alias-duplicate.js';
 import { busWindowTooSmall } from './rules/bus-window-too-small.js';
 import { chassisDuplicate } from './rules/chassis-duplicate.js';
+import { cmdqvSmallPages } from './rules/cmdqv-small-pages.js';
 import { commandlineConflict } from './rules/commandline-conflict.js';
 import { controllerIndexOrder } from './rules/controller-index-order.js';
 import { deviceBehindEmulatedSmmu } from './rules/device-behind-emulated-smmu.js';
@@ -31,6 +32,7 @@ import { numaCellDiffers } from './rules/numa-cell-differs.js';
 import { numaCellMissing } from './rules/numa-cell-missing.js';
 import { pcihole64Invalid } from './rules/pcihole64-invalid.js';
 import { pcihole64Size } from './rules/pcihole64-size.js';
+import { platformSettings } from './rules/platform-settings.js';
 import { slotInvalid } from './rules/slot-invalid.js';
 import { slotWithoutFunctionZero } from './rules/slot-without-function-zero.js';
 import { smmuIncompatible } from './rules/smmu-incompatible.js';
@@ -86,6 +88,8 @@ export const RULES: readonly Rule[] = [
   initiatorCellMissing,
   pcihole64Invalid,
   pcihole64Size,
+  cmdqvSmallPages,
+  platformSettings,
   expanderBusMisnamed,
   metadata,
 ];

@@ -181,3 +181,30 @@ export const accelerationCost = define('acceleration-cost', {
   example: `virsh snapshot-create-as vm before --disk-only
 vsmmu revert -i vm.xml`,
 });
+
+export const platformSettingMissing = defineCases('platform-setting-missing', {
+  severity: 'note',
+  messages: {
+    rom: (a: { devices: readonly string[] }) => ({
+      message: `${a.devices.join(', ')} ${a.devices.length > 1 ? 'have' : 'has'} a ROM, which their platform's guide leaves out`,
+      hint: "add <rom bar='off'/>",
+    }),
+    ras: (a: { device: string }) => ({
+      message: `the guest cannot report memory errors (RAS), as the guide of the platform of ${a.device} recommends`,
+      hint: "add <ras state='on'/> to <features>",
+    }),
+    distance: (a: { device: string; cells: string; cell: number; distance: number }) => ({
+      message: `the Generic Initiators of ${a.device} (cells ${a.cells}) have libvirt's default distance of 20 from cell ${a.cell}`,
+      hint: `write <distances>, for which the platform's guide has ${a.distance}`,
+    }),
+  },
+  meaning: "a domain lacks a setting that the guide of its devices' platform recommends",
+  why: `Guides of NVIDIA Grace start GPUs without a ROM (an option ROM is code for x86 and takes MMIO space), with RAS, by which
+    the guest learns of errors in its memory, and with a large distance between memory and Generic Initiators, so that the guest does
+    not take memory of the GPU for memory nearby. vsmmu leaves these settings to you, apart from the distances of cells that it adds.`,
+  remedy: `Add the setting that the message names. Nothing needs to be done if the guest can do without it.`,
+  example: `<features>
+  <ras state='on'/>
+</features>
+<rom bar='off'/>   <!-- in the <hostdev> -->`,
+});

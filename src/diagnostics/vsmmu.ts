@@ -256,6 +256,20 @@ export const driverUnsupported = define('driver-unsupported', {
   example: `<driver iommufd='yes'/>`,
 });
 
+export const cmdqvSmallPages = define('cmdqv-small-pages', {
+  severity: 'note',
+  message: (a: { vsmmus: number }) =>
+    `the command queues of ${a.vsmmus} ${a.vsmmus > 1 ? 'vSMMUs are each' : 'vSMMU are each'} at most one page long, and the guest has no huge pages`,
+  hint: 'add <hugepages/> to <memoryBacking>',
+  meaning: 'a vSMMU has command queues of the SMMU (cmdqv), and the memory of the guest has no huge pages',
+  why: `A command queue that is mapped into the guest must be contiguous in the host's memory, so QEMU (11.1) limits it to one page: 256
+    entries with pages of 4 KiB, 4096 with 64 KiB, 131072 with 2 MiB. A short queue makes the guest wait when it unmaps much.`,
+  remedy: `Give the guest huge pages. The host must have them: on NVIDIA Grace with pages of 64 KiB, they have 512 MiB.`,
+  example: `<memoryBacking>
+  <hugepages/>
+</memoryBacking>`,
+});
+
 export const smmuSplit = define('smmu-split', {
   severity: 'note',
   message: (a: { devices: number; smmu: string; controllers: readonly number[] }) =>

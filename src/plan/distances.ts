@@ -4,6 +4,7 @@ import type { CellId, HostNode } from '../domain/numa.js';
 import type { Distance } from '../generated/plan.js';
 import { groupBy } from '../group-by.js';
 import type { Host } from '../host/host.js';
+import type { Policy } from '../policy/policy.js';
 import type { Initiators } from './initiators.js';
 import type { CellMap } from './numa.js';
 
@@ -22,8 +23,14 @@ export interface Distances {
 /**
  * Returns the distances between the guest's cells, taken from the host nodes that the cells stand for. Distances that the
  * domain specifies already are left out. A cell without memory may have no host node; libvirt's default of 20 applies to it.
+ * @param ofInitiators the policy's distance between added cells and cells with memory
  */
-export function projectDistances(map: CellMap, { added, hostNodes }: Initiators, host: Host): Distances {
+export function projectDistances(
+  map: CellMap,
+  { added, hostNodes }: Initiators,
+  host: Host,
+  ofInitiators: Policy['initiatorDistance'],
+): Distances {
   if (added.length === 0) return { added: [], diagnostics: [] };
   const nodes = new Map<CellId, HostNode>([...map.hostNodes, ...hostNodes]);
   const unknown = map.cells.filter(({ id, memory }) => memory > 0 && !nodes.has(id));
@@ -35,12 +42,16 @@ export function projectDistances(map: CellMap, { added, hostNodes }: Initiators,
 
   const cells = [...map.cells, ...added.map(({ cell }) => ({ id: cell, distances: new Map<CellId, number>() }))];
   const distances: Distance[] = [];
+  const own = new Set<CellId>(added.map(({ cell }) => cell));
+  const withMemory = new Set(map.cells.filter(({ memory }) => memory > 0).map(({ id }) => id));
+  const isFar = (a: CellId, b: CellId) => own.has(a) && withMemory.has(b);
   const missing: { from: HostNode; to: HostNode; cell: CellId; sibling: CellId }[] = [];
   for (const { id: cell, distances: given } of cells) {
     for (const { id: sibling, distances: back } of cells) {
       const [from, to] = [nodes.get(cell), nodes.get(sibling)];
       if (from === undefined || to === undefined || given.has(sibling)) continue;
-      const onHost = cell === sibling ? LOCAL_DISTANCE : host.distance(from, to);
+      const isChosen = ofInitiators !== 'host' && (isFar(cell, sibling) || isFar(sibling, cell));
+      const onHost = cell === sibling ? LOCAL_DISTANCE : isChosen ? ofInitiators : host.distance(from, to);
       // If only one of two cells specifies the distance, it applies in both directions (libvirt 12.8).
       const value = back.get(cell) ?? onHost;
       if (value === undefined || value < LOCAL_DISTANCE || value > MAX_DISTANCE) {

@@ -83,7 +83,7 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
   const { cells, expanderBuses, devices } = request;
   const placed = [...devices].flatMap(([device, { verdict }]) => (verdict === 'placed' ? [device] : []));
   const initiators = planInitiators(placed, host, cells, policy);
-  const distances = projectDistances(cells, initiators, host);
+  const distances = projectDistances(cells, initiators, host, policy.initiatorDistance);
   const bars = guestBars(context, request);
   const { nodesets } = initiators;
   const hole = planPciHole64({ domain, expanderBuses, devices: bars, policy, addressBits: host.addressBits });

@@ -81,7 +81,9 @@ describe.each(SAMPLES)("OpenNebula's %s on %s", (name, hostName, devicesPerSmmu)
     const notes = check(readDomain(xml), host, { target: NVIDIA }).filter(({ code }) => code === 'smmu-split');
     expect(notes).toHaveLength(devices > devicesPerSmmu.length ? devicesPerSmmu.length : 0);
     const merged = convertWith(xml, host, { relayout: true }).after;
-    expect(check(merged, host, { target: NVIDIA })).toEqual([]);
+    // OpenNebula 7.2 cannot leave out the ROM of a GPU.
+    const left = hostName === 'gb200' ? ['platform-setting-missing'] : [];
+    expect(check(merged, host, { target: NVIDIA }).map(({ code }) => code)).toEqual(left);
   });
 });
 
