@@ -87,6 +87,52 @@ describe.each(SAMPLES)("OpenNebula's %s on %s", (name, hostName, devicesPerSmmu)
   });
 });
 
+describe("the settings of OpenNebula's Grace guide are noted if they are missing:", () => {
+  const xml = read('samples/opennebula/one-1.xml');
+  const host = hostOf('gb200');
+  const notes = (text: string) =>
+    check(readDomain(text), host, { target: NVIDIA }).map(({ code, hint }) => [code, hint]);
+  const rom = ['platform-setting-missing', "add <rom bar='off'/>"];
+  const withRom = xml.replace("<driver iommufd='yes'/>", "<driver iommufd='yes'/><rom bar='off'/>");
+
+  it.each([
+    ['the ROM', xml, [rom]],
+    ['nothing', withRom, []],
+    ['nothing, if the ROM is off altogether', withRom.replace("bar='off'", "enabled='no'"), []],
+    [
+      'RAS',
+      withRom.replace('<ras state="on"/>', ''),
+      [['platform-setting-missing', "add <ras state='on'/> to <features>"]],
+    ],
+    [
+      'distances',
+      withRom.replace(/<distances>[\s\S]*?<\/distances>/g, ''),
+      [['platform-setting-missing', "write <distances>, for which the platform's guide has 254"]],
+    ],
+    [
+      'huge pages',
+      withRom.replace(/<hugepages>[\s\S]*<\/hugepages>/, ''),
+      [['cmdqv-small-pages', 'add <hugepages/> to <memoryBacking>']],
+    ],
+    [
+      'no huge pages without command queues',
+      withRom.replace(/<hugepages>[\s\S]*<\/hugepages>/, '').replace("cmdqv='on'", "cmdqv='off'"),
+      [],
+    ],
+  ])('%s', (_, text, found) => expect(notes(text)).toEqual(found));
+
+  it('not for a device on another platform, or behind no vSMMU', () => {
+    expect(
+      check(readDomain(read('samples/opennebula/one-4.xml')), hostOf('dense'), { target: NVIDIA }).map(
+        ({ code }) => code,
+      ),
+    ).toEqual(['smmu-split', 'smmu-split']);
+    expect(
+      notes(xml.replace(/<iommu[\s\S]*?<\/iommu>/, '')).filter(([code]) => code === 'platform-setting-missing'),
+    ).toEqual([]);
+  });
+});
+
 describe("OpenNebula's domain", () => {
   const xml = read('samples/opennebula/one-4.xml');
   const host = hostOf('dense');

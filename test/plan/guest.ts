@@ -16,6 +16,8 @@ export interface NodeSpec {
   /** Whether it is the node of a Generic Initiator, and of which `device` if the host links one to it. */
   readonly initiator?: boolean;
   readonly device?: string;
+  /** Whether it has memory; default: if it is not that of a Generic Initiator. */
+  readonly memory?: boolean;
 }
 
 /** A host with devices by address, each behind its own SMMU. */
@@ -33,10 +35,10 @@ export function hostOf(
       pciDevice({ bdf: bdf as Bdf, smmu: names[i] ?? null, group: i, ...given }),
     ),
     nodes: nodes.map(
-      ({ cpus = '', initiator = false, device }, id): NumaNode => ({
+      ({ cpus = '', initiator = false, device, memory = !initiator }, id): NumaNode => ({
         id,
         cpus,
-        memory: !initiator,
+        memory,
         initiator,
         device: (device ?? null) as Bdf | null,
         distances: nodes.map((_, to) => distance(id, to)),

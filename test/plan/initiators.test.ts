@@ -48,6 +48,14 @@ describe('the Generic Initiators of a device', () => {
     expect(location(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
   });
 
+  it('are eight, too, while the host driver has put memory on the first of them', () => {
+    const online = initiators().map((node, i) => ({ ...node, memory: i === 0 }));
+    const host = hostOf(devices, [...sockets, ...online, ...online], apart);
+    const { plan } = location(domainOf([FIRST, SECOND], guest), host);
+    expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
+    expect(plan.numa.initiators.map(({ hostNode }) => hostNode)).toEqual(Array.from({ length: 16 }, (_, i) => i + 2));
+  });
+
   it('stay if a user has written them', () => {
     const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi nodeset='1'/>");
     const { plan } = location(xml, inOrder);
@@ -101,6 +109,16 @@ describe('distances', () => {
     const { distances } = location(domainOf([FIRST], guest), inOrder).plan.numa;
     expect(distances).toHaveLength(100);
     for (const { cell, sibling, value: found } of distances) expect(found).toBe(apart(cell, sibling));
+  });
+
+  it('between memory and the cells that are added are those of the policy, if it has one', () => {
+    const { distances } = location(domainOf([FIRST], guest), inOrder, { initiatorDistance: 254 }).plan.numa;
+    for (const { cell, sibling, value: found } of distances) {
+      expect(found).toBe(cell < 2 === sibling < 2 ? apart(cell, sibling) : 254);
+    }
+    const unknown = hostOf(devices, [...sockets, ...initiators()], (a, b) => (a < 2 === b < 2 ? apart(a, b) : 0));
+    expect(refusals(domainOf([FIRST], guest), unknown, { initiatorDistance: 254 })).toEqual([]);
+    expect(refusals(domainOf([FIRST], guest), unknown)).not.toEqual([]);
   });
 
   it('follow the mapping from host nodes to cells', () => {
