@@ -31,14 +31,19 @@ export interface FolderRun {
 /** The number of files in progress per thread: enough that no thread waits for the disk, few enough to stop soon. */
 const FILES_PER_THREAD = 16;
 
+/** Returns how many files to have in progress. */
+export function filesInProgress({ jobs, failFast }: Pick<FolderRun, 'jobs' | 'failFast'>): number {
+  return failFast ? jobs : FILES_PER_THREAD * jobs;
+}
+
 /**
  * Converts the files *.xml of a folder, in the order of their names, and yields one result for each.
  * @throws EnvironmentError if the folder cannot be read or the journal cannot be written; `run-incomplete`
  */
 export async function* convertFolder(run: FolderRun): AsyncGenerator<DomainResult> {
-  const { task, jobs, failFast, signal } = run;
+  const { task, jobs, signal } = run;
   await using converter = openConverter(task, jobs);
-  const width = failFast ? jobs : FILES_PER_THREAD * jobs;
+  const width = filesInProgress(run);
   const one = new OneFile(run, converter);
   const convertAll = (files: AsyncIterable<Found>) => inOrder(files, width, (found) => one.convert(found), signal);
   yield* exactlyOnce(findUnsettled(run), ({ path }) => path, convertAll, signal);

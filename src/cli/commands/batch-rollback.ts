@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fileStore } from '../../batch/file-store.js';
+import { filesInProgress } from '../../batch/folder.js';
 import { type History, newestThatChanged, type PastChange } from '../../batch/history.js';
 import { libvirtStore } from '../../batch/libvirt.js';
 import { OpenRun } from '../../batch/open-run.js';
@@ -52,9 +53,10 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const changes = selected(history, operands);
   const jobs = jobsOf(options);
   await using libvirt = source.kind === 'libvirt' ? LibvirtBatch.open(source.uri, jobs, lock) : undefined;
+  const files = fileStore(source.kind === 'folder' ? resolve(source.in) : '/');
   const stores = libvirt
     ? libvirt.connections.map(libvirtStore)
-    : Array.from({ length: jobs }, () => fileStore(source.kind === 'folder' ? resolve(source.in) : '/'));
+    : Array.from({ length: filesInProgress({ jobs, failFast: isSet(options, 'fail-fast') }) }, () => files);
   const force = isSet(options, 'force');
   return await runBatch(rollBack({ run: folder, journal, changes, stores, force, signal: stop.signal }), {
     options,
