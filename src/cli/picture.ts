@@ -30,21 +30,21 @@ export function checkPicture(options: OptionValues): void {
   const file = { option: '--svg', expected: 'a file, or - for standard output' };
   if (svg === '') throw new InputError(usage.value({ ...file, value: "''" }));
   // `--svg vm.xml` is a likely typing error for `--svg vm.svg vm.xml`, and would overwrite the domain.
-  if (svg !== undefined && svg !== '-' && isOtherFile(svg)) {
+  if (svg !== undefined && svg !== '-' && isOtherFile(svg, '<svg')) {
     const value = `${svg}, which is not an SVG file`;
     throw new InputError(usage.value({ ...file, value, hint: 'give another file, or remove that one' }));
   }
 }
 
-/** Whether the file exists and contains something other than a picture. */
-function isOtherFile(file: string): boolean {
+/** Whether a file exists and does not contain a word that vsmmu writes into such files. */
+export function isOtherFile(file: string, word: string): boolean {
   try {
     if (!statSync(file).isFile()) return false;
     const head = Buffer.alloc(1024);
     const fd = openSync(file, 'r');
     const count = readSync(fd, head);
     closeSync(fd);
-    return count > 0 && !head.toString('latin1', 0, count).includes('<svg');
+    return count > 0 && !head.toString('latin1', 0, count).includes(word);
   } catch {
     return false;
   }

@@ -69,11 +69,16 @@ const BMC_VENDORS = new Set(['0x1a03', '0x102b']);
 export function localKind(device: Pick<PciDevice, 'class' | 'vendor' | 'device' | 'bridge'>): LocalKind | undefined {
   const code = device.class.slice(2, 6);
   if (device.bridge) return undefined;
-  if (code.startsWith('03')) return BMC_VENDORS.has(device.vendor) ? undefined : 'GPU';
+  if (code.startsWith('03')) return isBmcGraphics(device) ? undefined : 'GPU';
   if (code.startsWith('12')) return 'ACC';
   if (code.startsWith('02')) return 'NIC';
   if (code === '0801' || isDataDirect(device)) return 'DMA';
   return code === '0108' ? 'NVMe' : undefined;
+}
+
+/** Whether a device is the graphics of a baseboard management controller. */
+export function isBmcGraphics({ class: code, vendor }: Pick<PciDevice, 'class' | 'vendor'>): boolean {
+  return code.startsWith('0x03') && BMC_VENDORS.has(vendor);
 }
 
 /**

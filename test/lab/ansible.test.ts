@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -127,6 +127,18 @@ describe('the Ansible role on two hosts', () => {
     } finally {
       process.env.PATH = PATH;
     }
+  });
+
+  it('collects the snapshots of all hosts in one page, and changes no domain', async () => {
+    const [snapshots, page] = [join(folder, 'snapshots'), join(folder, 'fleet.html')];
+    const variables = { vsmmu_snapshots: snapshots, vsmmu_report: page, vsmmu_control: ownExecutable() };
+    const result = await play('report.yml', '--extra-vars', JSON.stringify(variables));
+    expect(result.code, result.stdout + result.stderr).toBe(0);
+    expect(readdirSync(snapshots).sort()).toEqual(['host1.json', 'host2.json']);
+    expect(
+      [...readFileSync(page, 'utf8').matchAll(/<span class="name">(\w+)<\/span>/g)].map(([, name]) => name),
+    ).toEqual(['host1', 'host2']);
+    expect(await dumps()).toEqual(before);
   });
 
   it('converts the domains', async () => {

@@ -10,35 +10,10 @@ import { Draft } from '../../io/draft.js';
 import { describeIoError } from '../../io/errors.js';
 import { type Location, locate } from '../../io/folder.js';
 import { remarksOf, summary, titleOf, WORDS } from './batch.js';
+import { PAGE_END, pageHead } from './page.js';
 
 /** Explains the triangle of some rows. */
 const LEGEND = '<p>Rows with ▸ open: they show the diagnostics of a domain and a picture of its plan.</p>';
-
-/** The pictures bring their own light and dark colours. */
-const HEAD = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>vsmmu batch</title>
-<style>
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-summary, .row { display: flex; gap: 1rem; padding: .35rem 0; border-top: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
-summary { cursor: pointer; }
-summary::before { content: '▸'; } [open] > summary::before { content: '▾'; } .row::before { content: '\\2003'; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0 0 1rem; } dd { margin: 0; overflow-wrap: anywhere; }
-.verdict { flex: 0 0 7rem; font-weight: 600; }
-.name { flex: 0 0 16rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; }
-.failure .verdict { color: light-dark(#b3261e, #ff8a80); }
-.why { color: color-mix(in srgb, currentColor 75%, transparent); }
-ul { margin: .25rem 0 .75rem; } svg { max-width: 100%; height: auto; }
-footer { margin-top: 2rem; font-weight: 600; }
-</style>
-</head>
-<body>
-<h1>vsmmu batch</h1>
-`;
 
 /**
  * The report of a batch as one self-contained HTML page: a row per domain, with its diagnostics and the picture of its
@@ -63,7 +38,7 @@ export class HtmlReport implements Disposable {
     this.#attempt(() => requireFile(this.#target));
     this.#draft = this.#attempt(() => new Draft(this.#target, 0o666));
     const rows = Object.entries(facts).map(([name, fact]) => `<dt>${name}</dt><dd>${escapeMarkup(fact)}</dd>`);
-    this.#write(`${HEAD}<dl>${rows.join('\n')}</dl>\n${LEGEND}\n`);
+    this.#write(`${pageHead('vsmmu batch')}<dl>${rows.join('\n')}</dl>\n${LEGEND}\n`);
   }
 
   async item(item: DomainResult): Promise<void> {
@@ -89,7 +64,7 @@ export class HtmlReport implements Disposable {
   }
 
   end(tally: Tally): void {
-    this.#write(`<footer>${summary(tally)}</footer>\n</body>\n</html>\n`);
+    this.#write(`<footer>${summary(tally)}</footer>\n${PAGE_END}`);
     this.#attempt(() => this.#draft.commit());
   }
 

@@ -1,0 +1,33 @@
+import type { PciDevice } from '../generated/topology.js';
+import { Host } from './host.js';
+
+/** What stands for the driver of a device that a guest can have, and of one that the host uses. */
+const DRIVERS = { vfio: 'vfio-pci', host: 'host-driver' } as const;
+
+/**
+ * Returns a host without names: those of drivers, which can be a company's own, are replaced. A snapshot contains no serial
+ * number, MAC address or host name. Addresses, classes, IDs, IOMMU groups, SMMUs and NUMA nodes stay, so that plans for it are
+ * the same.
+ */
+export function anonymise({ topology }: Host): Host {
+  const { version, addressBits, smmus, devices, nodes } = topology;
+  return new Host({
+    version,
+    ...(addressBits !== undefined && { addressBits }),
+    smmus,
+    devices: devices.map(withoutNames),
+    nodes,
+  });
+}
+
+/** Keeps only the listed properties, so that a property that is added to snapshots later is not shared unseen. */
+function withoutNames(from: PciDevice): PciDevice {
+  const { bdf, vendor, device, class: code, vfio, bridge, smmu, group, node, parent, physfn, bars } = from;
+  const { driver, directRegions, dataDirect } = from;
+  return {
+    ...{ bdf, vendor, device, class: code, driver: driver === null ? null : vfio ? DRIVERS.vfio : DRIVERS.host, vfio },
+    ...{ bridge, smmu, group, ...(directRegions && { directRegions }), node, parent, physfn },
+    ...(dataDirect && { dataDirect }),
+    bars,
+  };
+}
