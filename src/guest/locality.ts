@@ -1,7 +1,14 @@
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
-import { type NearnessCell, nameByKind, nearnessMatrix, type PciPlace, placeOnHost } from '../host/locality.js';
+import {
+  isDataDirect,
+  type NearnessCell,
+  nameByKind,
+  nearnessMatrix,
+  type PciPlace,
+  placeOnHost,
+} from '../host/locality.js';
 import type { GuestView } from './predict.js';
 
 /** A domain, and what its guest sees. */
@@ -10,9 +17,17 @@ interface Guest {
   readonly view: GuestView;
 }
 
+/** A host device of a domain, with a name such as GPU0. */
+export interface LocalHostDevice {
+  readonly name: string;
+  readonly bdf: Bdf;
+  /** For the DMA function of a NIC (Data Direct): those of the domain's devices that are this NIC, or virtual functions of it. */
+  readonly dataDirect?: readonly Bdf[];
+}
+
 /** How near the host devices of a domain are to each other: on the host, and in the guest before and after a conversion. */
 export interface GuestLocality {
-  readonly devices: readonly { readonly name: string; readonly bdf: Bdf }[];
+  readonly devices: readonly LocalHostDevice[];
   readonly host: readonly (readonly NearnessCell[])[];
   readonly before: readonly (readonly NearnessCell[])[];
   readonly after: readonly (readonly NearnessCell[])[];
@@ -29,7 +44,11 @@ export function guestLocality(host: Host, before: Guest, after: Guest): GuestLoc
     return nearnessMatrix(devices.map(({ device }) => places.get(device.bdf)));
   };
   return {
-    devices: devices.map(({ name, device: { bdf } }) => ({ name, bdf })),
+    devices: devices.map(({ name, device }) => {
+      const { bdf, dataDirect = [] } = device;
+      const nics = given.filter((each) => dataDirect.includes(each.physfn ?? each.bdf)).map((each) => each.bdf);
+      return { name, bdf, ...(isDataDirect(device) && { dataDirect: nics }) };
+    }),
     host: nearnessMatrix(devices.map(({ device }) => placeOnHost(host, device))),
     before: inGuest(before),
     after: inGuest(after),

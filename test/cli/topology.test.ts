@@ -3,8 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderHostLocality } from '../../src/cli/render/locality.js';
 import { renderTopology } from '../../src/cli/render/topology.js';
-import type { Bdf } from '../../src/domain/address.js';
-import type { PciDevice } from '../../src/generated/topology.js';
 import { Host } from '../../src/host/host.js';
 import { hostLocality } from '../../src/host/locality.js';
 import { scanHost } from '../../src/host/scan.js';
@@ -28,20 +26,16 @@ describe('the tree of a host', () => {
     await expect(renderHostLocality(hostLocality(sample(name)))).toMatchFileSnapshot(`golden/${name}-locality.txt`);
   });
 
-  it('says which NIC a DMA function in another PCI segment belongs to, or that only root can tell', () => {
-    const { topology } = sample('gb200');
-    const shown = (dataDirect: Partial<PciDevice>) => {
-      const devices = topology.devices.map((device) =>
-        device.bdf === '0006:09:00.2'
-          ? { ...device, bdf: '0009:03:00.0' as Bdf, device: '0x2100', ...dataDirect }
-          : device,
-      );
-      return renderHostLocality(hostLocality(new Host({ ...topology, devices })));
-    };
-    expect(shown({ dataDirect: ['0000:03:00.0' as Bdf] })).toContain(
-      'DMA0 is the DMA function (Data Direct) of NIC0, which is in another PCI\n    segment',
+  it('names the NIC of each DMA function in another PCI segment, or says that only root can find it', () => {
+    const { topology } = sample('gb200-cx8');
+    const shown = (host: Host) => renderHostLocality(hostLocality(host)).replace(/\s+/g, ' ');
+    expect(shown(new Host(topology))).toContain(
+      ' DMA functions of NICs in another PCI segment (Data Direct): DMA0 of NIC1, DMA1 of NIC0, DMA2 of NIC3, DMA3 of NIC2 ',
     );
-    expect(shown({})).toContain('DMA0 is the DMA function (Data Direct) of a NIC in another PCI segment; root');
+    const unknown = topology.devices.map(({ dataDirect: _, ...device }) => device);
+    expect(shown(new Host({ ...topology, devices: unknown }))).toContain(
+      'DMA3 of no known NIC; only root can find the NICs of a host ',
+    );
   });
 
   it('has each endpoint once, below its SMMU, and no line of more than 80 columns', () => {

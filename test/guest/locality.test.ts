@@ -37,6 +37,20 @@ describe('locality in the guest', () => {
     expect(nearness('gb200-vm', 'gb200', ['0008:01:00.0', '0018:01:00.0'])).toEqual(['SYS', 'PHB', 'SYS']);
   });
 
+  it('comes with the NIC of each DMA function in another PCI segment, if the domain has that NIC', () => {
+    const host = readTopology(read('hosts/gb200-cx8.json'), 'gb200-cx8');
+    const domain = parseDomain(read('domains/gb200-cx8-vm.xml'));
+    const guest = { domain, view: predictGuest(domain) };
+    expect(
+      guestLocality(host, guest, guest).devices.flatMap(({ bdf, dataDirect }) =>
+        dataDirect ? [[bdf, dataDirect]] : [],
+      ),
+    ).toEqual([
+      ['0008:03:00.0', ['0002:03:00.0']],
+      ['0009:03:00.0', ['0000:03:00.0']],
+    ]);
+  });
+
   it('is unknown for a device without an address', () => {
     const host = readTopology(read('hosts/gh200.json'), 'gh200');
     const domain = parseDomain(

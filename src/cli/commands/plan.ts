@@ -1,7 +1,10 @@
 import { parseDomain } from '../../domain/domain.js';
 import { guestLocality } from '../../guest/locality.js';
 import { predictGuest } from '../../guest/predict.js';
+import { withDataDirect } from '../../host/data-direct.js';
+import type { Host } from '../../host/host.js';
 import type { Command } from '../command.js';
+import { sysfsOf } from '../host.js';
 import { print } from '../io/terminal.js';
 import {
   CONNECT_OPTIONS,
@@ -15,6 +18,7 @@ import {
   PICTURE_OPTIONS,
   policyOptions,
   TARGET_OPTIONS,
+  value,
 } from '../options.js';
 import { checkPicture, deliverPicture, wantsPicture } from '../picture.js';
 import { place } from '../place.js';
@@ -61,7 +65,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const former = parseDomain(before);
   const view = { name: after.name, host, before: predictGuest(former), after: guest };
   const locality = isSet(options, 'locality')
-    ? guestLocality(host, { domain: former, view: view.before }, { domain: after, view: guest })
+    ? guestLocality(withRelations(host, options), { domain: former, view: view.before }, { domain: after, view: guest })
     : undefined;
   if (isSet(options, 'json')) {
     printJson({ changed, diagnostics, plan, guest, ...(locality && { locality }) });
@@ -70,4 +74,9 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   print(renderPlan(plan, view));
   if (isSet(options, 'guest')) print(renderGuest(guest, after, host));
   if (locality) print(renderGuestLocality(locality));
+}
+
+/** A snapshot contains already which NIC each DMA function belongs to. */
+function withRelations(host: Host, options: OptionValues): Host {
+  return value(options, 'topology') === undefined ? withDataDirect(host, sysfsOf(options)) : host;
 }

@@ -39,7 +39,8 @@ export function renderGuestLocality({ devices, host, before, after }: GuestLocal
       differs ? renderMatrix(rows, marked) : '  the same as on the host\n',
     ) +
     LEGEND +
-    (differs ? `  ${DIFFERS}     differs from the host\n` : '')
+    (differs ? `  ${DIFFERS}     differs from the host\n` : '') +
+    relations(devices.map(({ bdf, ...device }) => ({ ...device, functions: [bdf] })))
   );
 }
 
@@ -70,16 +71,17 @@ function renderMatrix(
   return `${[head, ...lines].join('\n')}\n`;
 }
 
-/** Says which DMA function belongs to which NIC. */
-function relations(devices: readonly LocalDevice[]): string {
-  const lines = devices.flatMap(({ name, dataDirect }) => {
+/** Says which of the other rows is the NIC of each DMA function in another PCI segment. */
+function relations(devices: readonly Pick<LocalDevice, 'name' | 'functions' | 'dataDirect'>[]): string {
+  const found = devices.flatMap(({ name, dataDirect }) => {
     if (!dataDirect) return [];
-    const nic = devices.find(({ functions }) => functions.some((bdf) => dataDirect.includes(bdf)));
-    return nic
-      ? [`${name} is the DMA function (Data Direct) of ${nic.name}, which is in another PCI segment`]
-      : [`${name} is the DMA function (Data Direct) of a NIC in another PCI segment; root can read of which`];
+    const nics = devices.filter(({ functions }) => functions.some((bdf) => dataDirect.includes(bdf)));
+    return [`${name} of ${nics.map((nic) => nic.name).join(' and ') || 'no known NIC'}`];
   });
-  return lines.length === 0 ? '' : `\n${lines.map((text) => item(text, '  ')).join('')}`;
+  if (found.length === 0) return '';
+  const isUnknown = found.some((each) => each.endsWith('no known NIC'));
+  const hint = isUnknown ? '; only root can find the NICs of a host' : '';
+  return `\n${item(`DMA functions of NICs in another PCI segment (Data Direct): ${found.join(', ')}${hint}`, '  ')}`;
 }
 
 /** Formats the functions of a slot: `0000:01:00.0-1`. */
