@@ -83,7 +83,11 @@ function planFor(domain: Domain, from: Cleared, host: Host, policy: Policy, opti
   const { domain: base, former } = from;
   const bare = (found: readonly Diagnostic[]) => (base === domain ? found : found.map(withoutLocation));
   try {
-    const { plan: made, diagnostics } = plan(base, host, policy, { ...options, former, ours: managedDevicesOf(base) });
+    const { plan: made, diagnostics } = plan(base, host, policy, {
+      ...options,
+      former,
+      managed: managedDevicesOf(base),
+    });
     return { plan: made, diagnostics: bare(diagnostics) };
   } catch (error) {
     throw error instanceof RefusedError ? new RefusedError(bare(error.diagnostics)) : error;

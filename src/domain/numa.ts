@@ -1,7 +1,9 @@
-import type { Location } from '../diagnostics/diagnostic.js';
+import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
 import { numberInvalid } from '../diagnostics/domain.js';
 import { InputError } from '../diagnostics/errors.js';
+import { initiatorCellMissing } from '../diagnostics/numa.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
+import type { HostDevice } from './device.js';
 import { type KiB, kib, parseSize } from './size.js';
 
 /** The number of a guest's NUMA cell, from 0: the `id` of a `<cell>`, and the `<node>` of an expander bus. */
@@ -183,4 +185,18 @@ export function formatNodeset(numbers: readonly number[]): string {
     else ranges.push([n, n]);
   }
   return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}
+
+/** Reports devices whose `<acpi nodeset>` names cells that do not exist. */
+export function missingCells(
+  hostDevices: readonly HostDevice[],
+  { cells }: { readonly cells: readonly GuestCell[] },
+): Diagnostic[] {
+  const present = new Set<number>(cells.map(({ id }) => id));
+  return hostDevices.flatMap((device) => {
+    const missing = (parseNodeset(device.nodeset ?? '') ?? []).filter((id) => !present.has(id));
+    if (missing.length === 0) return [];
+    const { bdf, location } = device;
+    return [initiatorCellMissing({ device: bdf, cells: formatNodeset(missing), location })];
+  });
 }

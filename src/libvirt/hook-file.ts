@@ -41,7 +41,7 @@ export function refreshedScript(template: string, { file, mode = '' }: Installed
 /** A hook that is in a folder, and whether it is vsmmu's. */
 export interface InstalledHook {
   readonly file: string;
-  readonly ours: boolean;
+  readonly isVsmmu: boolean;
   /** The settings in the script, if it is vsmmu's. */
   readonly node?: string;
   readonly vsmmu?: string;
@@ -110,7 +110,7 @@ const PLACES = [join('qemu.d', 'vsmmu'), 'qemu'];
 
 /** Returns vsmmu's hook in a folder; undefined if it is not installed there. */
 export function findHook(folder: string): InstalledHook | undefined {
-  return PLACES.map((location) => lookAt(join(folder, location))).find((hook) => hook?.ours);
+  return PLACES.map((location) => lookAt(join(folder, location))).find((hook) => hook?.isVsmmu);
 }
 
 function lookAt(file: string): InstalledHook | undefined {
@@ -119,9 +119,9 @@ function lookAt(file: string): InstalledHook | undefined {
   try {
     script = readFileSync(file, 'utf8');
   } catch {
-    return { file, ours: false, broken: [] };
+    return { file, isVsmmu: false, broken: [] };
   }
-  if (!script.includes(`\n${MARK}`)) return { file, ours: false, broken: [] };
+  if (!script.includes(`\n${MARK}`)) return { file, isVsmmu: false, broken: [] };
   const value = (name: string): string => valueIn(script, name);
   const node = value('node');
   const vsmmu = value('vsmmu');
@@ -132,7 +132,7 @@ function lookAt(file: string): InstalledHook | undefined {
   ];
   const convertOnStop = /^set -- .*'--convert-on-stop'/m.test(script);
   const said = { policy: value('policy'), mode: value('mode'), convertOnStop };
-  return { file, ours: true, node, vsmmu, ...said, log: value('log'), broken };
+  return { file, isVsmmu: true, node, vsmmu, ...said, log: value('log'), broken };
 }
 
 /** The environment that libvirt starts a hook with. */
@@ -184,7 +184,7 @@ function isUsable(file: string, mode: number): boolean {
  */
 export async function installHook(file: string, script: string): Promise<boolean> {
   const there = lookAt(file);
-  if (there && !there.ours) {
+  if (there && !there.isVsmmu) {
     throw new RefusedError(hookForeign({ file }));
   }
   try {

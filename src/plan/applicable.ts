@@ -1,6 +1,5 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import {
-  commandlineConflict,
   domainNotAarch64,
   domainNotVirt,
   domainWithoutAcpi,
@@ -50,18 +49,4 @@ export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly
     ...(policy.iommufd === 'domain' && !libvirt.domainIommufd ? [libvirtDomainIommufd({ libvirt: name })] : []),
     ...(qemu.vsmmu.has('accel') ? [] : [qemuAccel({ qemu: qemu.name, since: since.qemu })]),
   ];
-}
-
-/** The names of the QEMU devices that vsmmu plans. */
-const OUR_DEVICES = /(?:^|[,={"'\s:])(pxb-pcie|arm-smmuv3|vfio-pci(?:-nohotplug)?)(?=$|[,}"'\s])/;
-
-/** The machine-wide SMMU in the syntax of `-machine`. QEMU 11.1 refuses it together with SMMUs of expander buses. */
-const MACHINE_IOMMU = /(?:^|,)(iommu=smmuv3)(?=$|,)/;
-
-/** Reports arguments of `<qemu:commandline>` that add devices which vsmmu cannot see (rule "Other IOMMUs"). */
-export function commandlineConflicts(domain: Domain): readonly Diagnostic[] {
-  return domain.commandline.flatMap(({ value, location }) => {
-    const [, device] = OUR_DEVICES.exec(value) ?? MACHINE_IOMMU.exec(value) ?? [];
-    return device ? [commandlineConflict({ device, location })] : [];
-  });
 }

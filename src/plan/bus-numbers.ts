@@ -149,11 +149,11 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
 /** Returns the highest free range with this number of bus numbers that begins with a valid `busNr`. */
 function highestGap(taken: readonly Window[], count: number): Window | undefined {
   let end = BUS_NUMBERS;
-  for (const { busNr, count: size } of [...taken].sort((a, b) => b.busNr - a.busNr)) {
+  const root: Window = { busNr: busNumber(0), count: 1 };
+  for (const below of [...taken, root].sort((a, b) => b.busNr - a.busNr)) {
     const start = Math.min(end - count, MAX_BUS_NR);
-    if (start >= busNr + size) return { busNr: busNumber(start), count };
-    end = Math.min(end, busNr);
+    if (start >= below.busNr + below.count) return { busNr: busNumber(start), count };
+    end = Math.min(end, below.busNr);
   }
-  const start = Math.min(end - count, MAX_BUS_NR);
-  return start >= 1 ? { busNr: busNumber(start), count } : undefined;
+  return undefined;
 }

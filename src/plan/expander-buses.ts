@@ -12,7 +12,7 @@ import type { Host } from '../host/host.js';
 import { roomAbove } from './bus-numbers.js';
 import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
 import { commonOf, type PlanContext } from './stage.js';
-import { planVsmmu } from './vsmmu.js';
+import { planVsmmu, unchangedDiagnostics } from './vsmmu.js';
 
 /** The expander buses of a domain, by controller index, and the `<iommu>` of `pcie.0`. */
 export interface CurrentTopology {
@@ -112,7 +112,8 @@ export function requestExpanderBuses(
   const others = [...current.expanderBuses.values()].filter(
     ({ controller, iommu }) => iommu?.values.accel === 'on' && !requested.has(controller.index),
   );
-  return { requests, others, diagnostics };
+  const unchanged = others.flatMap((each) => unchangedDiagnostics(each.controller.index, each.iommu, context.target));
+  return { requests, others, diagnostics: [...unchanged, ...diagnostics] };
 }
 
 function draftOf(

@@ -5,7 +5,7 @@ import type { LedgerEntry, Plan } from '../generated/plan.js';
 import { type Budget, budget, overruns, portBudgets, type Saving } from './budgets.js';
 import { assignBusNumbers, BUS_NUMBERS, type Window, type WindowRequest } from './bus-numbers.js';
 import { type CurrentTopology, requestExpanderBuses } from './expander-buses.js';
-import { type ExpanderBusLayout, type PortDemand, type PortPlan, planPorts } from './ports.js';
+import { type ExpanderBusLayout, type PortDemand, type PortPlan, PortPlanner } from './ports.js';
 import { findSavings } from './savings.js';
 import type { PlanContext, StageResult } from './stage.js';
 
@@ -46,7 +46,7 @@ export function planNumbers(context: PlanContext, demand: Demand): Numbers {
 
 function attempt(context: PlanContext, demand: Demand, guarded: boolean): Attempt {
   const { tree, policy } = context;
-  const ports = planPorts(context, demand, guarded);
+  const ports = new PortPlanner(context, demand).plan(guarded);
   const requests = new Map(ports.expanderBuses.map((expanderBus) => [expanderBus, windowRequest(expanderBus, tree)]));
   const numbers = assignBusNumbers(tree, [...requests.values()], ports.rootDemand, policy.busWindow);
   const { ledger, fits } = numbers;

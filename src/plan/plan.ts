@@ -2,6 +2,7 @@ import { accelerationCost } from '../diagnostics/devices.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { RefusedError } from '../diagnostics/errors.js';
 import { hostWithoutSmmu } from '../diagnostics/vsmmu.js';
+import { commandlineConflicts } from '../domain/commandline.js';
 import type { Domain } from '../domain/domain.js';
 import { withoutCells } from '../domain/numa.js';
 import { PciTree } from '../domain/pci-tree.js';
@@ -9,7 +10,7 @@ import { type Target, UPSTREAM } from '../domain/target.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
-import { commandlineConflicts, whyNoAcceleration, whyNoTarget, whyNotApplicable } from './applicable.js';
+import { whyNoAcceleration, whyNoTarget, whyNotApplicable } from './applicable.js';
 import { describeDevice, moveDiagnostics, planDevices, planRenumbered } from './devices.js';
 import { readCurrentTopology, requestExpanderBuses } from './expander-buses.js';
 import { decideBackends } from './iommufd.js';
@@ -21,7 +22,6 @@ import { planRootIommu } from './root-iommu.js';
 import { partSlots } from './slots.js';
 import { type FormerVsmmus, type PlanContext, StageLog } from './stage.js';
 import { judgeDevices } from './verdict.js';
-import { unchangedDiagnostics } from './vsmmu.js';
 
 /** Optional input of a plan. */
 export interface PlanOptions {
@@ -30,7 +30,7 @@ export interface PlanOptions {
   /** The libvirt and the QEMU that the domain is for; default: current upstream. */
   readonly target?: Target;
   /** The elements that earlier runs added for certain devices and that are removed with those devices; default: none. */
-  readonly ours?: ManagedDevices;
+  readonly managed?: ManagedDevices;
   /** The vSMMUs that devices had before `--relayout` removed them; default: none. */
   readonly former?: FormerVsmmus;
 }
@@ -53,7 +53,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const note = whyNotApplicable(domain);
   if (note) return { plan: unchangedPlan(domain, host), diagnostics: [note] };
   if (host.smmus.length === 0) throw new RefusedError(hostWithoutSmmu.devices());
-  const { target = UPSTREAM, forceTcg = false, ours = { groupMembers: new Set(), cells: new Set() } } = options;
+  const { target = UPSTREAM, forceTcg = false, managed = { groupMembers: new Set(), cells: new Set() } } = options;
   const tree = new PciTree(domain);
   const context: PlanContext = { domain, tree, host, policy, target, former: options.former ?? new Map() };
   const log = new StageLog();
@@ -69,15 +69,12 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const root = planRootIommu(current.rootIommu, selection.of, policy, isTranslated);
   log.collect(slots, { diagnostics: unable }, root);
 
-  const orphaned = findOrphaned(domain, host, ours);
+  const orphaned = findOrphaned(domain, host, managed);
   const guestNuma = withoutCells(domain.numa, orphaned.cells);
   const cells = mapCells(guestNuma, host, isTranslated ? policy.numa : 'existing');
   const numbers = planNumbers(context, { ...wanted, current, slots, machineIommu: root.machineIommu });
-  const unchanged = wanted.others.flatMap(({ controller, iommu }) =>
-    unchangedDiagnostics(controller.index, iommu, target),
-  );
   const reports = wanted.requests.flatMap((each) => [...cellOf(each, cells, context).diagnostics, ...each.diagnostics]);
-  log.collect(orphaned, { diagnostics: [...unchanged, ...wanted.diagnostics, ...reports] }, numbers);
+  log.collect(orphaned, { diagnostics: [...wanted.diagnostics, ...reports] }, numbers);
 
   const { ports } = numbers;
   const { expanderBuses, changes } = planExpanderBuses(numbers.expanderBuses, cells, context);
@@ -93,7 +90,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
     plan: {
       version: 1,
       changed: log.changes.length > 0,
-      expanderBuses: expanderBuses,
+      expanderBuses,
       rootPorts: ports.rootPorts,
       devices: platform.devices,
       groupMembers: selection.groupMembers,

@@ -1,9 +1,8 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { initiatorCellMissing } from '../diagnostics/numa.js';
 import { vsmmuValueInvalid } from '../diagnostics/vsmmu.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { formatNodeset, parseNodeset } from '../domain/numa.js';
+import { missingCells } from '../domain/numa.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
 import { invalidValues } from '../domain/vsmmu-attributes.js';
 import type { Device, ExpanderBus, Plan } from '../generated/plan.js';
@@ -115,17 +114,6 @@ function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformR
     if (!onHost || device.unassigned) return [];
     const root = rootOf.get(device) ?? (to ? tree.rootOf(to.bus) : ROOT_BUS);
     return [{ device: onHost, address: to ?? undefined, root, placed: verdict === 'placed' }];
-  });
-}
-
-/** Reports devices whose `<acpi nodeset>` names cells that do not exist. */
-export function missingCells(hostDevices: readonly HostDevice[], { cells }: Pick<CellMap, 'cells'>): Diagnostic[] {
-  const present = new Set<number>(cells.map(({ id }) => id));
-  return hostDevices.flatMap((device) => {
-    const missing = (parseNodeset(device.nodeset ?? '') ?? []).filter((id) => !present.has(id));
-    if (missing.length === 0) return [];
-    const { bdf, location } = device;
-    return [initiatorCellMissing({ device: bdf, cells: formatNodeset(missing), location })];
   });
 }
 

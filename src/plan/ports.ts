@@ -1,7 +1,9 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { sparePortsLeftOut } from '../diagnostics/expander-buses.js';
 import { type ControllerIndex, formatGuestAddress, type GuestAddress, type Place } from '../domain/address.js';
 import { expanderBusAlias, portAlias, rootPortAlias, switchAlias } from '../domain/alias.js';
 import { type GuestDevice, type HostDevice, isHostDevice } from '../domain/device.js';
+import { awaitingDevices, type SparePort, spareExposure } from '../domain/free-ports.js';
 import { reserveOf } from '../domain/overrides.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port } from '../generated/plan.js';
@@ -13,13 +15,13 @@ import {
   assignPorts,
   type BusPorts,
   type MirroredSwitch,
+  type PortAssignment,
   type SwitchOf,
   switchOnHost,
   unmirroredDiagnostics,
 } from './mirror.js';
 import { keptPort, newPort, sparePortsOf, withReserves } from './port.js';
 import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
-import { awaitingDevices, lackingSpare, type SparePort, spareExposure } from './spare-ports.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
 
 /** An expander bus with all its properties except its bus numbers. */
@@ -54,13 +56,8 @@ interface BusWithSpare extends BusPorts {
 /**
  * Assigns ports to each expander bus and to each moving slot. New controller indexes follow all others (rules
  * "Ports" and "Indexes and slots").
- * @param guarded whether `pcie.0` gets free ports that libvirt uses before those behind vSMMUs
  */
-export function planPorts(context: PlanContext, demand: PortDemand, guarded: boolean): PortPlan {
-  return new PortPlanner(context, demand).plan(guarded);
-}
-
-class PortPlanner {
+export class PortPlanner {
   readonly #context: PlanContext;
   readonly #demand: PortDemand;
   readonly #allocator: Allocator;
@@ -89,6 +86,7 @@ class PortPlanner {
     });
   }
 
+  /** @param guarded whether `pcie.0` gets free ports that libvirt uses before those behind vSMMUs */
   plan(guarded: boolean): PortPlan {
     const { tree } = this.#context;
     const { rootPorts, guards } = this.#planRoot(guarded);
@@ -217,4 +215,19 @@ class PortPlanner {
     const address = { bus, slot: this.#allocator.slot(bus), function: 0 };
     return newPort(this.#allocator, { address, multifunction: false }, portAlias, model);
   }
+}
+
+/** Returns how many spare ports an expander bus with a vSMMU lacks, but at most as many as it has room for. */
+function lackingSpare(
+  { vsmmu, room, existing, smmu }: ExpanderBusRequest,
+  { singles, freePorts, newPorts }: PortAssignment,
+  { sparePorts }: PlanContext['policy'],
+): { readonly spare: number; readonly diagnostics: readonly Diagnostic[] } {
+  if (!vsmmu) return { spare: 0, diagnostics: [] };
+  const lacking = Math.max(0, sparePorts - Math.max(0, freePorts.length - singles.length));
+  const left = Math.max(0, room - newPorts);
+  if (lacking <= left) return { spare: lacking, diagnostics: [] };
+  const present = existing?.controller;
+  const { index: expanderBus, location } = present ?? {};
+  return { spare: left, diagnostics: [sparePortsLeftOut({ expanderBus, smmu, room: left, lacking, location })] };
 }

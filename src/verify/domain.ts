@@ -60,7 +60,7 @@ export function planRunning(live: Domain, host: Host, policy: Policy, options: P
   const dialect = dialectOf(live.iommus.flatMap(({ spellings }) => spellings));
   const target = { libvirt: { ...libvirt, dialect }, qemu };
   try {
-    return plan(live, host, policy, { ...options, target, ours: managedDevicesOf(live) }).plan;
+    return plan(live, host, policy, { ...options, target, managed: managedDevicesOf(live) }).plan;
   } catch (error) {
     if (error instanceof RefusedError) return error.diagnostics;
     throw error;

@@ -96,7 +96,7 @@ const [ignored, nothing] = fastest(
   () => call(hook, ['vm', 'started', 'begin', '-']),
   () => call('/bin/true', []),
 );
-show('hook: an operation that is none of ours / /bin/true', ignored / nothing, undefined);
+show('hook: an ignored operation / /bin/true', ignored / nothing, undefined);
 
 const text = soundDomain();
 const host = scanHost(sysfs);

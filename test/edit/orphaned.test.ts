@@ -16,7 +16,10 @@ const hostOf = (name: string): Host => readTopology(read(`samples/hosts/${name}.
 
 function rewritten(xml: string, host: Host, policy: Partial<Policy> = {}): string {
   const domain = parseDomain(xml);
-  return rewrite(domain, plan(domain, host, { ...DEFAULT_POLICY, ...policy }, { ours: managedDevicesOf(domain) }).plan);
+  return rewrite(
+    domain,
+    plan(domain, host, { ...DEFAULT_POLICY, ...policy }, { managed: managedDevicesOf(domain) }).plan,
+  );
 }
 
 /** The domain without the host device at this address. */

@@ -20,7 +20,7 @@ const RUNS = Number(process.env.VSMMU_RUNS ?? 300);
 function rewritten(xml: string, host: Host, policy: Policy): string | undefined {
   return unlessRefused(() => {
     const domain = parseDomain(xml);
-    return rewrite(domain, plan(domain, host, policy, { ours: managedDevicesOf(domain) }).plan);
+    return rewrite(domain, plan(domain, host, policy, { managed: managedDevicesOf(domain) }).plan);
   });
 }
 

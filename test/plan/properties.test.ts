@@ -23,7 +23,7 @@ interface Result {
 function run({ xml, host, policy, target }: Case): Result | undefined {
   try {
     const domain = parseDomain(xml);
-    const made = plan(domain, host, policy, { target, ours: managedDevicesOf(domain) });
+    const made = plan(domain, host, policy, { target, managed: managedDevicesOf(domain) });
     const codes = made.diagnostics.map(({ code }) => code);
     return { xml: rewrite(domain, made.plan), plan: made.plan, codes };
   } catch (error) {

@@ -1,8 +1,8 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { busWindowTooSmall as diagnostic } from '../../diagnostics/expander-buses.js';
+import { awaitingDevices } from '../../domain/free-ports.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { assignBusNumbers } from '../../plan/bus-numbers.js';
-import { awaitingDevices } from '../../plan/spare-ports.js';
 import type { Inspection, Rule } from '../inspection.js';
 
 /** Neither libvirt 12.8 nor QEMU 11.1 checks this. The guest's kernel panics while it scans PCI (Linux 7.2 after EDK2). */

@@ -1,4 +1,4 @@
-import { commandlineConflicts } from '../../plan/applicable.js';
+import { commandlineConflicts } from '../../domain/commandline.js';
 import type { Rule } from '../inspection.js';
 
 /** Checks the arguments of `<qemu:commandline>`, which no other rule reads. */

@@ -1,4 +1,4 @@
-import { missingCells } from '../../plan/platform.js';
+import { missingCells } from '../../domain/numa.js';
 import type { Rule } from '../inspection.js';
 
 /** QEMU 11.1: `Specified node 5 is invalid`; libvirt 12.8 accepts it. */

@@ -1,5 +1,5 @@
+import { awaitingDevices, spareExposure } from '../../domain/free-ports.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
-import { awaitingDevices, spareExposure } from '../../plan/spare-ports.js';
 import type { Rule } from '../inspection.js';
 
 /** libvirt 12.8 gives a device without an address the free port with the lowest index, even behind a vSMMU. */

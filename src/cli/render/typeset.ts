@@ -1,13 +1,25 @@
 import type { WriteStream } from 'node:tty';
-import pc from 'picocolors';
+import { styleText } from 'node:util';
 import { showsColours } from '../io/terminal.js';
 
 /** The width of text output, in columns. */
 export const WIDTH = 80;
 
-/** Returns colours if a stream is a terminal that shows them, else none. */
-export function colours(stream: WriteStream = process.stdout): ReturnType<typeof pc.createColors> {
-  return pc.createColors(showsColours(stream));
+type Paint = (text: string) => string;
+
+/** Returns a function per colour. They change nothing unless a stream is a terminal that shows colours. */
+export function colours(stream: WriteStream = process.stdout) {
+  const isShown = showsColours(stream);
+  const paint = (name: Parameters<typeof styleText>[0]): Paint =>
+    isShown ? (text) => styleText(name, text, { validateStream: false }) : (text) => text;
+  return {
+    bold: paint('bold'),
+    dim: paint('dim'),
+    red: paint('red'),
+    green: paint('green'),
+    yellow: paint('yellow'),
+    cyan: paint('cyan'),
+  };
 }
 
 /** Wraps text into indented lines that fit the width, each with a line end. */

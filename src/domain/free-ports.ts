@@ -1,11 +1,8 @@
 import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
-import { sparePortExposed, sparePortsLeftOut, sparePortUnguarded } from '../diagnostics/expander-buses.js';
-import type { ControllerIndex } from '../domain/address.js';
-import type { Domain } from '../domain/domain.js';
-import type { Occupant } from '../domain/pci-tree.js';
-import type { Policy } from '../policy/policy.js';
-import type { ExpanderBusRequest } from './expander-buses.js';
-import type { PortAssignment } from './mirror.js';
+import { sparePortExposed, sparePortUnguarded } from '../diagnostics/expander-buses.js';
+import type { ControllerIndex } from './address.js';
+import type { Domain } from './domain.js';
+import type { Occupant } from './pci-tree.js';
 
 /** Returns how many devices libvirt will choose an address for, without those that leave their slot. */
 export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> = new Set()): number {
@@ -36,19 +33,4 @@ export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly 
   const before = guards.filter((guard) => guard < index).length;
   if (awaiting > before) return [sparePortExposed({ port: index, devices: awaiting, location })];
   return spare.length <= before ? [] : [sparePortUnguarded({ port: index, location })];
-}
-
-/** Returns how many spare ports an expander bus with a vSMMU lacks, but at most as many as it has room for. */
-export function lackingSpare(
-  { vsmmu, room, existing, smmu }: ExpanderBusRequest,
-  { singles, freePorts, newPorts }: PortAssignment,
-  { sparePorts }: Policy,
-): { readonly spare: number; readonly diagnostics: readonly Diagnostic[] } {
-  if (!vsmmu) return { spare: 0, diagnostics: [] };
-  const lacking = Math.max(0, sparePorts - Math.max(0, freePorts.length - singles.length));
-  const left = Math.max(0, room - newPorts);
-  if (lacking <= left) return { spare: lacking, diagnostics: [] };
-  const present = existing?.controller;
-  const { index: expanderBus, location } = present ?? {};
-  return { spare: left, diagnostics: [sparePortsLeftOut({ expanderBus, smmu, room: left, lacking, location })] };
 }
