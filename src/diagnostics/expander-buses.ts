@@ -65,9 +65,9 @@ export const vsmmusExhausted = defineCases('vsmmus-exhausted', {
     present: (a: { vsmmus: number; limit: number }) =>
       `the domain has ${a.vsmmus} vSMMUs, and QEMU has room for ${a.limit}`,
   },
-  meaning: 'more vSMMUs than QEMU has room for (16; 12 with command queues)',
+  meaning: 'more vSMMUs than QEMU has room for (16)',
   why: `QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes four, so there is room for 16; one for pcie.0
-    counts. With cmdqv='on' it takes five, so there is room for 12.`,
+    counts.`,
   remedy: `Use --grouping smmu where each device has an expander bus, and --expander-buses used; or put some devices on the bypass
     list.`,
   example: `vsmmu plan --grouping smmu --expander-buses used vm.xml`,

@@ -18,18 +18,12 @@ export interface Iommu {
   readonly element: XmlElement;
 }
 
-/** The interrupts of QEMU's platform bus (11.1, `PLATFORM_BUS_NUM_IRQS`), of which each SMMU takes four. */
-const BUS_INTERRUPTS = 64;
-
 /**
- * Returns QEMU's limit of SMMUs per `virt` machine: 16. With `cmdqv='on'` an SMMU takes a fifth interrupt (QEMU 11.1,
- * `tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c), so there is room for 12 of them.
- * @param smmus the values of all SMMUs
+ * QEMU's limit of SMMUs per `virt` machine (11.1): it has 64 platform-bus interrupts, and each SMMU needs four. This was run with
+ * `cmdqv=on`, too: QEMU makes 16 and refuses the 17th. It adds a fifth interrupt per SMMU with command queues later
+ * (`tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c); whether those of more than 12 fit is not known.
  */
-export function vsmmuLimit(smmus: readonly VsmmuValues[]): number {
-  const queues = smmus.filter(({ cmdqv }) => cmdqv === 'on').length;
-  return Math.floor((BUS_INTERRUPTS - queues) / 4);
-}
+export const MAX_VSMMUS = 16;
 
 /**
  * Returns the SMMUv3s that the guest gets. libvirt (12.8) creates an SMMUv3 for the whole machine only if it is the first

@@ -1,5 +1,5 @@
 import { busNumbersExhausted, vsmmusExhausted } from '../diagnostics/expander-buses.js';
-import { vsmmuLimit } from '../domain/iommu.js';
+import { MAX_VSMMUS } from '../domain/iommu.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { LedgerEntry, Plan } from '../generated/plan.js';
 import { type Budget, budget, overruns, portBudgets, type Saving } from './budgets.js';
@@ -79,10 +79,8 @@ function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
   const others = [...current.expanderBuses.values()].filter(
     ({ iommu, controller }) => iommu && !requested.has(controller.index),
   );
-  const planned = requests.flatMap(({ vsmmu }) => vsmmu ?? []);
-  const limit = vsmmuLimit([...planned, ...others.flatMap(({ iommu }) => iommu?.values ?? [])]);
-  return budget(vsmmusExhausted.planned, 'vSMMUs', limit, [
-    ['of expander buses', planned.length],
+  return budget(vsmmusExhausted.planned, 'vSMMUs', MAX_VSMMUS, [
+    ['of expander buses', requests.filter(({ vsmmu }) => vsmmu).length],
     ['of unknown SMMUs', others.length],
     ['of pcie.0', current.rootIommu && machineIommu !== 'drop' ? 1 : 0],
   ]);

@@ -20,12 +20,11 @@ describe('explain', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatchInlineSnapshot(`
       "vsmmus-exhausted  error
-        more vSMMUs than QEMU has room for (16; 12 with command queues)
+        more vSMMUs than QEMU has room for (16)
 
       Why
         QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes
-        four, so there is room for 16; one for pcie.0 counts. With cmdqv='on' it takes
-        five, so there is room for 12.
+        four, so there is room for 16; one for pcie.0 counts.
 
       What to do
         Use --grouping smmu where each device has an expander bus, and

@@ -95,15 +95,6 @@ describe('the message about an exhausted resource lists the sum, the consumers a
     ]);
   });
 
-  it.each([
-    [12, 'on', []],
-    [13, 'on', ['13 of 12 vSMMUs are needed: 13 of expander buses']],
-    [16, 'off', []],
-  ] as const)('vSMMUs, of which 12 fit with command queues: %i with cmdqv=%s', (count, cmdqv, messages) => {
-    const found = refused(count, devices(count, count), { ...VALUES, cmdqv });
-    expect(found.map(({ message }) => message)).toEqual(messages);
-  });
-
   it('nothing, if every resource suffices', () => {
     expect(refused(16, devices(40, 16), { sparePorts: 1 })).toEqual([]);
   });
