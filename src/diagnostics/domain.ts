@@ -107,7 +107,7 @@ export const domainNotAarch64 = define('domain-not-aarch64', {
       ? 'the domain names no architecture, so it is not for aarch64'
       : `the domain is for ${a.arch}, not aarch64`,
   meaning: 'a domain for another architecture is left unchanged',
-  why: `Only Arm machines have SMMUs. A domain for another architecture comes out as it went in, so a hook or a batch can process
+  why: `Only Arm machines have SMMUs. A domain for another architecture is printed unchanged, so a hook or a batch can process
     all domains of a host.`,
   remedy: `Nothing needs to be done, unless the domain is meant for Arm.`,
   example: `<type arch='aarch64' machine='virt'>hvm</type>`,

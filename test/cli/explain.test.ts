@@ -15,7 +15,7 @@ const explanations = Object.entries(CODES);
 const COLUMNS = 80;
 
 describe('explain', () => {
-  it('says what a code means, why it happens, what to do, and shows a case', () => {
+  it('prints the meaning of a code, its cause, its remedy and an example', () => {
     const { code, stdout, stderr } = vsmmu(['explain', 'vsmmus-exhausted']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatchInlineSnapshot(`

@@ -52,7 +52,7 @@ function rewriteInPlace(input: string | Buffer, options: readonly string[]) {
 }
 
 const refusals: Readonly<Record<string, Refusal>> = {
-  'what is no XML': { input: 'a domain', code: 2, says: 'error: xml-syntax: ' },
+  'text that is not XML': { input: 'a domain', code: 2, says: 'error: xml-syntax: ' },
   'an empty file': { input: '', code: 2, says: 'error: xml-syntax: ' },
   'a document cut off in the middle': { input: domain(NVME).slice(0, 120), code: 2, says: 'error: xml-syntax: ' },
   'two roots': { input: `${domain(NVME)}<domain/>`, code: 2, says: ':6:1: error: xml-syntax: ' },

@@ -14,7 +14,7 @@ const cases = readdirSync(FOLDER, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
-/** As on nobody's machine: no settings from around. */
+/** As on a machine without any settings. */
 const NO_SETTINGS = { env: { VSMMU_LIBVIRT_SCHEMAS: '/nowhere' } };
 
 function commandOf(folder: string): string[] {

@@ -19,10 +19,10 @@ export const command: Command = {
   usage: 'batch rollback [NAME...]',
   subject: 'vsmmu',
   summary: 'restore the domains of a run as they were before, byte for byte',
-  details: ['A domain that somebody edited since is reported and left as it is, unless --force is given.'],
+  details: ['A domain that was edited since is reported and left as it is, unless --force is given.'],
   options: {
     run: text('the run to roll back', { defaultDescription: 'the last one' }),
-    force: flag('also restore domains that somebody edited or removed since; the edits are lost'),
+    force: flag('also restore domains that were edited or removed since; the edits are lost'),
     ...RUN_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
