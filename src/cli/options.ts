@@ -106,16 +106,16 @@ export const LOCALITY_OPTIONS: Options = {
 };
 
 /** Options that select the libvirt and the QEMU that the result is for. */
-export const TARGET_OPTIONS: Options = {
-  libvirt: text("the libvirt that the result is for: a version, here for the installed one, or nvidia for NVIDIA's", {
-    value: ['here', 'nvidia'],
-    defaultDescription: 'current upstream',
-  }),
-  qemu: text("the QEMU that the result is for: a version, here for the installed one, or nvidia for NVIDIA's", {
-    value: ['here', 'nvidia'],
-    defaultDescription: 'current upstream',
-  }),
-};
+export const TARGET_OPTIONS = targetOptions('that the result is for', 'current upstream');
+
+function targetOptions(purpose: string, defaultDescription: string): Options {
+  const option = (program: string) =>
+    text(`the ${program} ${purpose}: a version, here for the installed one, or nvidia for NVIDIA's`, {
+      value: ['here', 'nvidia'],
+      defaultDescription,
+    });
+  return { libvirt: option('libvirt'), qemu: option('QEMU') };
+}
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
@@ -176,14 +176,7 @@ export function hookOptions(): Options {
     limit: text('the time limit of the check, in seconds', { defaultDescription: '5' }),
     state: text('the folder that keeps the former XML of converted domains', { defaultDescription: STATE_FOLDERS }),
     ...some('sysfs', 'force-tcg'),
-    libvirt: text('the libvirt to check for: a version, here or nvidia', {
-      value: ['here', 'nvidia'],
-      defaultDescription: 'here',
-    }),
-    qemu: text('the QEMU to check for: a version, here or nvidia', {
-      value: ['here', 'nvidia'],
-      defaultDescription: 'here',
-    }),
+    ...targetOptions('to check for', 'here'),
   };
 }
 
