@@ -62,7 +62,7 @@ export function isFailure({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
 }
 
 /** Whether a domain was changed or written, or would be. */
-export function isChange({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
+function isChange({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
   return CHANGES.has(verdict);
 }
 

@@ -29,7 +29,7 @@ export interface Saving {
 }
 
 /** Returns the sum of a ledger. */
-export function sumOf(ledger: readonly LedgerEntry[]): number {
+function sumOf(ledger: readonly LedgerEntry[]): number {
   return ledger.reduce((total, { count }) => total + count, 0);
 }
 

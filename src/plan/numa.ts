@@ -79,7 +79,7 @@ function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | un
 }
 
 /** Returns the host node of the devices behind an SMMU: their own node, or else the SMMU's, or else the only node with CPUs. */
-export function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host): HostNode | undefined {
+function nodeOf(smmu: string, devices: readonly PciDevice[], host: Host): HostNode | undefined {
   const nodes = new Set(devices.flatMap((device) => device.node ?? []));
   if (nodes.size > 1) return undefined;
   // Ignore other devices behind the SMMU: a scan for one domain does not include them.
