@@ -21,7 +21,7 @@ describe('the command line', () => {
     ['an option without its value', ['rewrite', '--policy'], /policy/],
     ['a switch with a value', ['rewrite', '--diff=yes', SAMPLE], /diff/],
     ['two domains', ['rewrite', 'a.xml', 'b.xml'], /one domain at a time/],
-    ['an operand too many', ['topology', 'vm.xml'], /takes no operand/],
+    ['an operand too many', ['topology', 'vm.xml'], /topology takes no operand: vm\.xml/],
     ['--in-place on standard input', ['rewrite', '-i'], /--in-place needs a file/],
     ['--in-place and --output', ['rewrite', '-i', '-o', 'x', 'vm.xml'], /exclude each other/],
     ['--backup without --in-place', ['rewrite', '--backup', '.orig', 'vm.xml'], /--backup goes with --in-place/],

@@ -70,6 +70,16 @@ describe('vsmmu verify', () => {
     expect(verify(report, '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
+  it("asks QEMU's monitor for its devices and its SMMUs with --monitor", () => {
+    const virsh = start();
+    virsh.answer(`qemu-monitor-command ${vm.uuid} {"execute":"query-pci"}`, '{"return":[]}\n');
+    // This virsh has no answer about an SMMU.
+    expect(verify(report, '--monitor').code).toBe(3);
+    expect(virsh.asked().at(-1)).toBe(
+      `qemu-monitor-command ${vm.uuid} {"execute":"qom-get","arguments":{"path":"/machine/peripheral/iommu0","property":"accel"}}`,
+    );
+  });
+
   it('refuses a domain that is not running', () => {
     start('shut off');
     const { code, stderr } = verify(report);

@@ -63,7 +63,7 @@ define() {
 }
 while IFS= read -r line; do
   printf 'virsh # %s\\n' "$line"
-  eval "$(printf '%s' "$line" | sed 's/; snapshot-list/; replay snapshot-list/')"
+  eval "$(printf '%s' "$line" | sed 's/; \\(snapshot-list\\|qemu-monitor-command\\)/; replay \\1/; s/^qemu-monitor/replay &/')"
 done
 `;
 

@@ -41,7 +41,7 @@ const GROUPS: readonly (readonly [file: RegExp, ...groups: readonly string[]])[]
     'test/cli/define test/cli/rewrite test/cli/edit',
     'test/golden test/io',
   ],
-  [/^src\//, OTHER_COMMANDS, 'test/golden test/readme test/library test/json test/escape'],
+  [/^src\//, OTHER_COMMANDS, 'test/golden test/readme test/library test/json test/escape test/nearest'],
 ];
 
 /** The groups of test paths that cover a source file. */

@@ -3,7 +3,18 @@ import { busNumbersExhausted } from '../../src/diagnostics/expander-buses.js';
 import type { PciDevice, Topology } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
-import { addressesOfGuest, type Changes, defined, described, host, monitorOf, started, wrongIn } from './running.js';
+import { verify } from '../../src/verify/verify.js';
+import {
+  addressesOfGuest,
+  type Changes,
+  defined,
+  described,
+  evidenceOf,
+  host,
+  monitorOf,
+  started,
+  wrongIn,
+} from './running.js';
 
 const GPU = '0009:01:00.0';
 const NVME = '0006:01:00.0';
@@ -451,6 +462,18 @@ describe('verify describes', () => {
 describe('verify reports an error in the right check only:', () => {
   it.each(CASES)('%s', (_, changes, wrong) => {
     expect(wrongIn(changes)).toEqual(wrong);
+  });
+
+  it.each([
+    ['no device', (text: string) => text.replace(new RegExp(`${line(gpu).source}\n`, 'm'), ''), 'there is no device'],
+    [
+      'another device',
+      inReport(gpu, 'vendor=10de', 'vendor=8086'),
+      'there is another device, 8086:2342 instead of 10de:2342',
+    ],
+  ])('the message about a device that is missing says that there is %s', (_, report, words) => {
+    const [message] = verify(evidenceOf({ report })).flatMap(({ findings }) => findings.map((each) => each.message));
+    expect(message).toContain(words);
   });
 
   it('verify fails for a device that is not placed', () => {
