@@ -168,8 +168,8 @@ class ReportReader {
       type: values.get('type'),
       node: node < 0 ? undefined : node,
       unplaced: values.get('unplaced')?.split(',').map(Number) ?? [],
-      ats: values.get('ats') as Switch | undefined,
-      pasid: values.get('pasid') as Switch | undefined,
+      ats: switchOf(values.get('ats')),
+      pasid: switchOf(values.get('pasid')),
     });
     return true;
   }
@@ -177,4 +177,8 @@ class ReportReader {
 
 function invalid(why: string): InputError {
   return new InputError(guestReportInvalid({ why }));
+}
+
+function switchOf(text: string | undefined): Switch | undefined {
+  return text === 'on' || text === 'off' || text === 'none' ? text : undefined;
 }

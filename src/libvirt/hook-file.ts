@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { DiagnosedError, EnvironmentError, RefusedError } from '../diagnostics/errors.js';
 import { fileUnwritable } from '../diagnostics/files.js';
 import { hookForeign } from '../diagnostics/integrations.js';
+import { describeIoError } from '../io/errors.js';
 import { replaceFile } from '../io/replace.js';
 import type { Program } from '../runtime.js';
 
@@ -194,7 +195,7 @@ export async function installHook(file: string, script: string): Promise<boolean
     return true;
   } catch (error) {
     if (error instanceof DiagnosedError) throw error;
-    throw new EnvironmentError(fileUnwritable.system({ error: (error as Error).message, file }));
+    throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file }));
   }
 }
 
@@ -233,7 +234,7 @@ export function uninstallHook({ file }: InstalledHook): void {
   try {
     rmSync(file);
   } catch (error) {
-    throw new EnvironmentError(fileUnwritable.system({ error: (error as Error).message, file }));
+    throw new EnvironmentError(fileUnwritable.system({ error: describeIoError(error), file }));
   }
   if (!file.endsWith('.d/vsmmu')) return;
   try {
