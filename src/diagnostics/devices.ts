@@ -186,11 +186,11 @@ export const platformSettingMissing = defineCases('platform-setting-missing', {
   severity: 'note',
   messages: {
     rom: (a: { devices: readonly string[] }) => ({
-      message: `${a.devices.join(', ')} ${a.devices.length > 1 ? 'have' : 'has'} a ROM, which their platform's guide leaves out`,
+      message: `the guide of the platform of ${a.devices.join(', ')} leaves out the ROM`,
       hint: "add <rom bar='off'/>",
     }),
     ras: (a: { device: string }) => ({
-      message: `the guest cannot report memory errors (RAS), as the guide of the platform of ${a.device} recommends`,
+      message: `the guest gets no reports of memory errors (RAS), which the guide of the platform of ${a.device} recommends`,
       hint: "add <ras state='on'/> to <features>",
     }),
     distance: (a: { device: string; cells: string; cell: number; distance: number }) => ({
