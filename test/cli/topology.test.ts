@@ -26,6 +26,12 @@ describe('the tree of a host', () => {
     await expect(renderHostLocality(hostLocality(sample(name)))).toMatchFileSnapshot(`golden/${name}-locality.txt`);
   });
 
+  it('has no list of NUMA nodes for a host whose kernel has none', () => {
+    const tree = (nodes: Host['nodes']) => renderTopology(new Host({ version: 1, smmus: [], devices: [], nodes }));
+    expect(tree([])).not.toContain('NUMA nodes');
+    expect(tree(sample('gh200').nodes)).toContain('NUMA nodes');
+  });
+
   it('names the NIC of each DMA function in another PCI segment, or says that only root can find it', () => {
     const { topology } = sample('gb200-cx8');
     const shown = (host: Host) => renderHostLocality(hostLocality(host)).replace(/\s+/g, ' ');

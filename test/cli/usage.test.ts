@@ -211,6 +211,22 @@ describe('the command line', () => {
     );
   });
 
+  it('begins the help of a command with how to call it', () => {
+    expect(vsmmu(['plan', '--help']).stdout).toMatch(/^vsmmu plan \[DOMAIN\] \[OPTION…\]\n\n/);
+  });
+
+  it.each([
+    ['libvirt', '11.0'],
+    ['qemu', '10.0'],
+  ])('converts for current upstream and the version of %s that is given', (option, version) => {
+    const args = ['rewrite', '--topology', 'samples/hosts/host-a.json', `--${option}`, version];
+    const { code, stderr } = vsmmu([...args, 'samples/domains/ml-train.xml']);
+    expect(stderr).toMatch(
+      new RegExp(`error: target-without-acceleration: ${option} ${version} does not support`, 'i'),
+    );
+    expect(code).toBe(1);
+  });
+
   it('lists no internal command', () => {
     expect(vsmmu(['--help']).stdout).not.toMatch(/hook run|hook convert|on-define-domain|vsmmu complete /);
   });

@@ -14,7 +14,7 @@ import {
 } from '../../src/diagnostics/expander-buses.js';
 import { acsHint, groupShared } from '../../src/diagnostics/groups.js';
 import { policyInvalid, topologyInvalid } from '../../src/diagnostics/json.js';
-import { libvirtTooOld } from '../../src/diagnostics/libvirt.js';
+import { libvirtTooOld, libvirtUnreachable } from '../../src/diagnostics/libvirt.js';
 import { numaCellUnknown, numaDistanceMissing } from '../../src/diagnostics/numa.js';
 import { addressDropped, metadataInvalid, relayoutMoved, revertUnrecorded } from '../../src/diagnostics/record.js';
 import { deviceBehindEmulatedSmmu, deviceBehindOtherSmmu, iommuConflict } from '../../src/diagnostics/vsmmu.js';
@@ -195,6 +195,8 @@ describe('the hint of a message fits its arguments:', () => {
     [policyInvalid.misfit({ path: '/x', constraint: 'is unknown', nearest: 'y' }).hint, 'did you mean "y"?'],
     [busNumbersExhausted(resource).hint, 'put devices on the --bypass list, or remove some from the domain'],
     [busNumbersExhausted({ ...resource, savings }).hint, 'x saves 1; y saves 2, which is enough'],
+    [libvirtUnreachable({ uri: '', why: 'x' }).hint, 'check that libvirtd is running and that you may connect to it'],
+    [libvirtUnreachable({ uri: '', why: 'x', virsh: 'silent' }).hint, 'check that libvirtd responds'],
     [switchNotMirrored({ ...apart, limit: undefined }).hint, 'x puts them below one'],
     [switchNotMirrored({ ...apart, limit: 32 }).hint, 'a switch has room for 32'],
   ])('%s', (hint, expected) => expect(hint).toBe(expected));
