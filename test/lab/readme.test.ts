@@ -7,10 +7,11 @@ import { Lab, restartLibvirtd } from './lab.js';
 import { Tool } from './tool.js';
 import { virsh } from './trial.js';
 
-/** Calls vsmmu as on a host that has the domains' devices. There is no KVM in a lab. */
+/** Calls vsmmu as on a host that has the domains' devices. There is no KVM in a lab, and no writable /var/lib. */
 const WRAPPER = `#!/bin/sh
 case $1 in batch | hook) command="$1 $2"; shift 2 ;; *) command=$1; shift ;; esac
 case $command in rewrite | plan | edit | 'hook install' | 'batch convert') set -- --sysfs /tmp/host/sys --force-tcg "$@" ;; esac
+case $command in revert | 'batch '*) set -- --state /tmp/state "$@" ;; esac
 exec /tmp/vsmmu/bin/vsmmu $command "$@"
 `;
 
