@@ -31,7 +31,7 @@ export class RunFolder {
 
   constructor(readonly path: string) {}
 
-  /** Returns its name. */
+  /** Returns the name of the run: its folder's name. */
   get id(): string {
     return basename(this.path);
   }

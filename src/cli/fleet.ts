@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { DiagnosedError, InputError } from '../diagnostics/errors.js';
 import { usage } from '../diagnostics/usage.js';
-import { type Assessment, assess, explainHindrance } from '../doctor/assessment.js';
+import { type Assessment, assess, explainObstacle } from '../doctor/assessment.js';
 import { anonymise } from '../host/anonymise.js';
 import type { Host } from '../host/host.js';
 import { readTopology } from '../host/snapshot.js';
@@ -22,8 +22,8 @@ export interface FleetHost {
 }
 
 /**
- * Prints what can be placed on each host of a fleet. A snapshot that cannot be read is reported, and the others are still in the
- * result.
+ * Prints which devices can be placed on each host of a fleet. A snapshot that cannot be read is reported; the result contains the
+ * others.
  * @param files snapshots, whose names without `.json` are the names of the hosts
  * @returns the exit code
  */
@@ -67,15 +67,15 @@ export async function reportFleet(files: readonly string[], options: OptionValue
   return exitCode;
 }
 
-function toJson({ name, host, assessment: { devices, placeable, hindrances } }: FleetHost) {
+function toJson({ name, host, assessment: { devices, placeable, obstacles } }: FleetHost) {
   return {
     name,
     smmus: host.smmus.length,
     devices: devices.length,
     placeable: placeable.map(({ bdf }) => bdf),
-    hindrances: hindrances.map((each) => ({
-      obstacle: each.obstacle,
-      ...explainHindrance(each),
+    obstacles: obstacles.map((each) => ({
+      kind: each.kind,
+      ...explainObstacle(each),
       devices: each.devices.map(({ bdf }) => bdf),
       ports: each.ports,
     })),

@@ -90,11 +90,11 @@ const PICTURES = Object.entries(FORMATS).map(([name, { summary }]) => `${name} (
 
 /** Options for drawing a picture instead of printing text. */
 export const PICTURE_OPTIONS: Options = {
-  svg: text('write a picture to this file as SVG instead; - for standard output', {
+  svg: text('write an SVG picture to this file instead of text; - is standard output', {
     value: 'file',
     conflicts: 'format',
   }),
-  format: text(`text, or the picture as ${PICTURES.join(' or ')}`, {
+  format: text(`text, or a picture as ${PICTURES.join(' or ')}`, {
     value: ['text', ...Object.keys(FORMATS)],
     defaultDescription: 'text',
   }),
@@ -102,7 +102,7 @@ export const PICTURE_OPTIONS: Options = {
 
 /** The option for how near devices are to each other. */
 export const LOCALITY_OPTIONS: Options = {
-  locality: flag("also print how near GPUs, NICs and NVMe drives are to each other, in nvidia-smi topo's words"),
+  locality: flag('also print how near GPUs, NICs and NVMe drives are to each other, as nvidia-smi topo -m does'),
 };
 
 /** Options that select the libvirt and the QEMU that the result is for. */
@@ -110,7 +110,7 @@ export const TARGET_OPTIONS = targetOptions('that the result is for', 'current u
 
 function targetOptions(purpose: string, defaultDescription: string): Options {
   const option = (program: string) =>
-    text(`the ${program} ${purpose}: a version, here for the installed one, or nvidia for NVIDIA's`, {
+    text(`the ${program} ${purpose}: a version, here (the installed one) or nvidia (NVIDIA's packages)`, {
       value: ['here', 'nvidia'],
       defaultDescription,
     });
@@ -158,7 +158,7 @@ export function attachOptions(): Options {
 export function checkOptions(): Options {
   return {
     'no-host': flag('check only what the XML shows, on any machine'),
-    fix: flag('rewrite each file with a problem, if that corrects one, and check it again'),
+    fix: flag('rewrite each file if that corrects a problem, and check it again'),
     backup: text('with --fix: keep the old file under its name plus this suffix'),
     diff: flag('with --fix: print the diff and write nothing'),
     ...policyOptions(),

@@ -8,11 +8,11 @@ import { type Options, type OptionValues, text } from './options.js';
 /** The option for reading the ID registers of SMMUs. */
 export const PROBE_OPTIONS: Options = {
   probe: text(
-    'read the registers of the SMMU of this idle device, which vfio-pci holds (as root; can be given more than once)',
+    'read the ID registers of the SMMU of this device, which must be idle and bound to vfio-pci (as root; can be given more than once)',
   ),
 };
 
-/** A host, and the results of probes, which are in it. */
+/** A host, and the results of probes, which it also contains. */
 export interface ProbedHost {
   readonly host: Host;
   readonly probes: readonly Probe[];

@@ -186,7 +186,7 @@ export const platformSettingMissing = defineCases('platform-setting-missing', {
   severity: 'note',
   messages: {
     rom: (a: { devices: readonly string[] }) => ({
-      message: `the guide of the platform of ${a.devices.join(', ')} leaves out the ROM`,
+      message: `the guide of the platform of ${a.devices.join(', ')} disables the option ROM`,
       hint: "add <rom bar='off'/>",
     }),
     ras: (a: { device: string }) => ({
@@ -195,13 +195,13 @@ export const platformSettingMissing = defineCases('platform-setting-missing', {
     }),
     distance: (a: { device: string; cells: string; cell: number; distance: number }) => ({
       message: `the Generic Initiators of ${a.device} (cells ${a.cells}) have libvirt's default distance of 20 from cell ${a.cell}`,
-      hint: `write <distances>, for which the platform's guide has ${a.distance}`,
+      hint: `write <distances>; the platform's guide uses ${a.distance}`,
     }),
   },
   meaning: "a domain lacks a setting that the guide of its devices' platform recommends",
-  why: `Guides of NVIDIA Grace start GPUs without a ROM (an option ROM is code for x86 and takes MMIO space), with RAS, by which
-    the guest learns of errors in its memory, and with a large distance between memory and Generic Initiators, so that the guest does
-    not take memory of the GPU for memory nearby. vsmmu leaves these settings to you, apart from the distances of cells that it adds.`,
+  why: `Guides for NVIDIA Grace use three settings. GPUs have no option ROM, which is code for x86 and takes MMIO space. RAS is on,
+    so that QEMU reports memory errors to the guest. Generic Initiators are far from memory, so that the guest does not use GPU
+    memory like nearby memory. vsmmu does not write these settings, except for the distances of cells that it adds.`,
   remedy: `Add the setting that the message names. Nothing needs to be done if the guest can do without it.`,
   example: `<features>
   <ras state='on'/>

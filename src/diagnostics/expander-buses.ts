@@ -86,7 +86,7 @@ export const busWindowTooSmall = defineCases('bus-window-too-small', {
       hint: `give --relayout, or give it a busNr with ${a.needed} free numbers from there on`,
     }),
     root: (a: { needed: number; added: number; available: number }) => ({
-      message: `pcie.0 needs ${a.needed} bus numbers${a.added > 0 ? `, with ${a.added} that libvirt will add` : ''}, and has those below ${a.available}`,
+      message: `pcie.0 needs ${a.needed} bus numbers${a.added > 0 ? `, including ${a.added} for ports that libvirt will add` : ''}, but has only ${a.available}`,
       hint: 'give the lowest expander bus a higher busNr, or remove ports from pcie.0',
     }),
   },
@@ -125,31 +125,31 @@ export const sparePortsLeftOut = define('spare-ports-left-out', {
 
 export const switchNotMirrored = define('switch-not-mirrored', {
   severity: 'note',
-  /** `limit`: the ports of a switch, if there are more devices. `options`: those that would put the devices below one. */
+  /** `limit`: the ports of a switch, if there are more devices. `options`: those that would put the devices below one switch. */
   message: (a: {
     devices: readonly string[];
     switch: string;
     limit: number | undefined;
     options: readonly string[];
   }) => ({
-    message: `${a.devices.join(', ')} are below the switch ${a.switch} on the host, and not all below one in the guest`,
-    hint: a.limit === undefined ? mirrorHint(a.options) : `a switch has room for ${a.limit}`,
+    message: `${a.devices.join(', ')} are below the switch ${a.switch} on the host, but not all below one switch in the guest`,
+    hint: a.limit === undefined ? mirrorHint(a.options) : `a switch has room for ${a.limit} devices`,
   }),
   meaning:
-    'devices below one PCIe switch of the host are not all below one in the guest, so the guest does not see that they are near each other',
+    'devices below one PCIe switch of the host are not all below one switch in the guest, so the guest does not see that they are near each other',
   why: `Devices below one PCIe switch can send data to each other without passing the root complex, and programs such as NCCL decide by
     the guest's PCI tree whether they do (GPUDirect RDMA and Storage). With --mirror-switches, devices below one PCIe switch of the
-    host get a switch in the guest. Without it, this is a warning if one of them is a GPU or another accelerator. With it, a device
-    that is in place already is not moved for one that joins it, an expander bus may have no bus number left for another port, a
-    switch has 32, and with --grouping device each device has an expander bus of its own.`,
+    host get a switch in the guest. Without it, this is a warning if one of them is a GPU or another accelerator. With it, devices
+    stay apart if an existing device would have to move, if the expander bus has no bus number left for another port, if there are
+    more devices than the 32 ports of a switch, or if --grouping device gives each device an expander bus of its own.`,
   remedy: `Use --mirror-switches (the policy key mirrorSwitches). Plan all expander buses from scratch, with --relayout, if the
     devices in place may get other addresses in the guest. vsmmu plan --locality shows how near the devices are to each other.`,
   example: `vsmmu rewrite -i --relayout --mirror-switches vm.xml`,
 });
 
 function mirrorHint(options: readonly string[]): string {
-  const moves = options.includes('--relayout') ? ', which moves those that are in place' : '';
-  return `${options.join(' ')} puts them below one${moves}`;
+  const moves = options.includes('--relayout') ? ', and moves existing devices' : '';
+  return `${options.join(' ')} puts them below one switch${moves}`;
 }
 
 const exposed = (port: number): string => `libvirt would give the port ${port}, which is behind a vSMMU, to`;

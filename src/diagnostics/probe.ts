@@ -4,7 +4,7 @@ export const probeImpossible = defineCases('probe-impossible', {
   severity: 'error',
   messages: {
     bridge: (a: { device: string }) => ({
-      message: `${a.device} is a PCI bridge, which vfio-pci cannot hold`,
+      message: `${a.device} is a PCI bridge, to which vfio-pci cannot bind`,
       hint: 'name a device that could be assigned',
     }),
     withoutSmmu: (a: { device: string }) => ({
@@ -12,16 +12,16 @@ export const probeImpossible = defineCases('probe-impossible', {
       hint: 'see `vsmmu topology` for the devices behind each SMMU',
     }),
     unbound: (a: { device: string; driver: string | null }) => ({
-      message: `${a.device} is held by ${a.driver ?? 'no driver'}, not by vfio-pci; --probe never changes that`,
-      hint: `if the host can do without it: virsh nodedev-detach ${nodeDevice(a.device)}; afterwards nodedev-reattach`,
+      message: `${a.device} is bound to ${a.driver ?? 'no driver'}, not to vfio-pci; --probe does not change the driver`,
+      hint: `if the host does not use it, run virsh nodedev-detach ${nodeDevice(a.device)}, and nodedev-reattach afterwards`,
     }),
   },
   meaning: 'the ID registers of an SMMU cannot be read through this device; the message gives the reason',
   why: `--probe opens a device as QEMU does, through /dev/vfio/devices and /dev/iommu, because Linux shows the ID registers of an SMMU
-    only to a program that holds a device behind it. It never takes a device away from its driver: the host may use it.`,
-  remedy: `Name an idle device behind the SMMU that vfio-pci or a variant of it holds. One device per SMMU is enough. Without libvirt, the
-    commands of the example bind a device, and writing its address to unbind and drivers_probe again, with an empty
-    driver_override, gives it back.`,
+    only to a program that has opened a device behind it. It never takes a device from its driver, because the host may use it.`,
+  remedy: `Name an idle device behind the SMMU that is bound to vfio-pci or a variant of it. One device per SMMU is enough. Without
+    libvirt, bind a device with the commands of the example. To return it to its driver, empty driver_override, and write the
+    address to unbind and drivers_probe again.`,
   example: `virsh nodedev-detach pci_0000_11_00_0
 vsmmu doctor --probe 0000:11:00.0
 virsh nodedev-reattach pci_0000_11_00_0
@@ -40,8 +40,8 @@ export const probeFailed = defineCases('probe-failed', {
     }),
     denied: (a: { path: string }) => ({ message: `${a.path} cannot be opened`, hint: 'run this as root' }),
     noIommufd: () => ({
-      message: 'there is no /dev/iommu',
-      hint: "modprobe iommufd; Debian's kernel for arm64 is built without it",
+      message: '/dev/iommu does not exist',
+      hint: "run modprobe iommufd; Debian's kernel for arm64 is built without it",
     }),
     noDeviceFile: (a: { device: string }) => ({
       message: `${a.device} has no file in /dev/vfio/devices`,
@@ -52,7 +52,7 @@ export const probeFailed = defineCases('probe-failed', {
       hint: 'shut down the guest that has it, or name another device behind the same SMMU',
     }),
     groupInUse: (a: { device: string; group: number | null }) => ({
-      message: `a host driver or a guest has another device of IOMMU group ${a.group} of ${a.device}`,
+      message: `another device of IOMMU group ${a.group} of ${a.device} is in use by a host driver or a guest`,
       hint: 'see `vsmmu topology` for the group, and name a device that is alone in its group',
     }),
     noRegisters: (a: { device: string }) => ({

@@ -53,9 +53,9 @@ export const targetValueUnsupported = defineCases('target-value-unsupported', {
     value: (a: { program: string; vsmmu: string; name: string; value: string }) =>
       `${a.program} does not support ${a.name}='${a.value}' for ${a.vsmmu}`,
     spelling: (a: { libvirt: string; name: string; spelling: string }) =>
-      `${a.libvirt} drops ${a.name}, which it spells ${a.spelling}`,
+      `${a.libvirt} ignores ${a.name}, because it spells this attribute ${a.spelling}`,
     coarse: (a: { libvirt: string; name: string; value: string; said: string; actual: string }) =>
-      `${a.libvirt} has ${a.said} instead of ${a.name}='${a.value}', which gives ${a.name}='${a.actual}'`,
+      `${a.libvirt} cannot express ${a.name}='${a.value}': its ${a.said} gives the guest ${a.name}='${a.actual}'`,
   },
   meaning: 'the libvirt or the QEMU that the domain is for does not support a value, which is left out',
   why: `Only newer versions support this value of the vSMMU (cmdqv needs QEMU 11.1). If it were written, an older libvirt would drop
@@ -81,7 +81,7 @@ export const iommuConflict = defineCases('iommu-conflict', {
   severity: 'error',
   messages: {
     machineWide: (a: { buses: number }) =>
-      `the machine has an SMMU, and so has ${a.buses === 1 ? 'a bus of it' : `each of ${a.buses} buses`}`,
+      `the domain has a machine-wide SMMU and ${a.buses === 1 ? 'an SMMU for one bus' : `SMMUs for ${a.buses} buses`}`,
     virtioOrder: "<iommu model='virtio'/> must be after all vSMMUs",
     model: (a: { model: string }) => `<iommu model='${a.model}'/> cannot be beside vSMMUs`,
     secondRoot: 'pcie.0 has an SMMU already',
@@ -152,7 +152,7 @@ export const vsmmuValuesMissing = defineCases('vsmmu-values-missing', {
 
 export const vsmmuValueInvalid = define('vsmmu-value-invalid', {
   severity: 'error',
-  message: (a: { values: readonly string[] }) => `QEMU accepts no vSMMU with ${a.values.join(', ')}`,
+  message: (a: { values: readonly string[] }) => `QEMU refuses a vSMMU with ${a.values.join(', ')}`,
   hint: 'give ssidsize as 0 to 20, oas as 44 or 48, the others as on or off',
   meaning: 'a vSMMU has a value that QEMU refuses; libvirt does not check it',
   why: `libvirt accepts any number for ssidsize and oas. QEMU accepts only 0 to 20, and 44 or 48, when the domain starts.`,
@@ -164,9 +164,9 @@ export const vsmmuValueBeyondHost = defineCases('vsmmu-value-beyond-host', {
   severity: 'error',
   messages: {
     vsmmu: (a: { vsmmu: string; name: string; value: string; smmu: string; host: string }) =>
-      `${a.vsmmu} has ${a.name}='${a.value}', and ${a.smmu} has ${a.host}`,
+      `${a.vsmmu} has ${a.name}='${a.value}', but ${a.smmu} has ${a.host}`,
     profile: (a: { smmu: string; name: string; value: string }) =>
-      `${a.smmu} has less than the ${a.name}='${a.value}' of its devices' platform, which is left out`,
+      `${a.smmu} does not support ${a.name}='${a.value}', which its devices' platform has; the value is left out`,
   },
   hint: 'give a value that the SMMU has, or auto',
   meaning: "a vSMMU has a value above what the host's SMMU behind it is known to have; QEMU does not start with it",
@@ -193,7 +193,7 @@ export const smmuIncompatible = defineCases('smmu-incompatible', {
     in what its properties cannot change: translation granules of 4K, 16K and 64K, stream tables of two levels, 16 bits of a
     stream ID, little-endian AArch64 translation tables ("Host SMMUv3 doesn't support 16K translation granule"). The registers
     are known only from a snapshot that vsmmu topology --probe made.`,
-  remedy: `Leave the devices of this SMMU on pcie.0, or use a host with other SMMUs. A newer QEMU may do without.`,
+  remedy: `Leave the devices of this SMMU on pcie.0, or use a host with other SMMUs. A newer QEMU may not need these features.`,
   example: `vsmmu doctor --probe 0000:01:00.0
 vsmmu rewrite --bypass 0000:01:00.0 vm.xml`,
 });
@@ -263,7 +263,7 @@ export const cmdqvSmallPages = define('cmdqv-small-pages', {
   hint: 'add <hugepages/> to <memoryBacking>',
   meaning: 'a vSMMU has command queues of the SMMU (cmdqv), and the memory of the guest has no huge pages',
   why: `A command queue that is mapped into the guest must be contiguous in the host's memory, so QEMU (11.1) limits it to one page: 256
-    entries with pages of 4 KiB, 4096 with 64 KiB, 131072 with 2 MiB. A short queue makes the guest wait when it unmaps much.`,
+    entries with pages of 4 KiB, 4096 with 64 KiB, 131072 with 2 MiB. With a short queue, the guest waits when it unmaps many pages.`,
   remedy: `Give the guest huge pages. The host must have them: on NVIDIA Grace with pages of 64 KiB, they have 512 MiB.`,
   example: `<memoryBacking>
   <hugepages/>
@@ -273,7 +273,7 @@ export const cmdqvSmallPages = define('cmdqv-small-pages', {
 export const smmuSplit = define('smmu-split', {
   severity: 'note',
   message: (a: { devices: number; smmu: string; controllers: readonly number[] }) =>
-    `${a.devices} devices behind ${a.smmu} have ${a.controllers.length} vSMMUs: those of PCI controllers ${a.controllers.join(', ')}`,
+    `${a.devices} devices behind ${a.smmu} have ${a.controllers.length} vSMMUs instead of one, on PCI controllers ${a.controllers.join(', ')}`,
   hint: '--relayout gives them one vSMMU, and new addresses in the guest',
   meaning: 'devices behind one SMMU have several vSMMUs, which were not made by vsmmu',
   why: `OpenNebula and others make an expander bus and a vSMMU for each device. That works, but each takes bus numbers, a slot of

@@ -6,8 +6,8 @@ import { portsWithoutAcs } from '../host/groups.js';
 import type { Host } from '../host/host.js';
 import { isBmcGraphics } from '../host/locality.js';
 
-/** Why devices cannot be placed behind a vSMMU. */
-export type Obstacle =
+/** A reason why devices cannot be placed behind a vSMMU. */
+export type ObstacleKind =
   /** No device of the host is in an IOMMU group. */
   | 'iommu-off'
   /** The host has IOMMU groups and no SMMUv3, such as an x86 host. */
@@ -16,25 +16,25 @@ export type Obstacle =
   | 'behind-no-smmu'
   | 'no-nesting'
   | 'direct-region'
-  /** The group also has what is below a port without ACS. */
+  /** The group has all devices below a port without ACS. */
   | 'port-without-acs'
-  /** The group has the functions of one card. */
+  /** The group has several functions of one card. */
   | 'functions-without-acs';
 
-/** Devices that cannot be placed behind a vSMMU for one reason. */
-export interface Hindrance {
-  readonly obstacle: Obstacle;
+/** Devices that cannot be placed behind a vSMMU for the same reason. */
+export interface Obstacle {
+  readonly kind: ObstacleKind;
   readonly devices: readonly PciDevice[];
-  /** The ports without ACS. */
+  /** For `port-without-acs`: these ports. */
   readonly ports: readonly Bdf[];
 }
 
-/** What can be placed on a host, and what prevents the rest. */
+/** The devices of a host that can be placed, and why the others cannot. */
 export interface Assessment {
   /** The endpoints that a guest could have: all except the graphics of the host's management controller. */
   readonly devices: readonly PciDevice[];
   readonly placeable: readonly PciDevice[];
-  readonly hindrances: readonly Hindrance[];
+  readonly obstacles: readonly Obstacle[];
 }
 
 /** Assesses what can be placed behind vSMMUs on a host. The result does not depend on a domain or a policy. */
@@ -42,20 +42,20 @@ export function assess(host: Host): Assessment {
   const devices = host.endpoints.filter((device) => !isBmcGraphics(device));
   const isOff = host.smmus.length === 0 && host.topology.devices.every(({ group }) => group === null);
   const reasons = groupBy(devices, (device) => {
-    const why = isOff ? 'iommu-off' : obstacleOf(device, host);
+    const why = isOff ? 'iommu-off' : obstacleKindOf(device, host);
     return why === undefined ? '' : why.endsWith('-without-acs') ? `${why} ${device.group}` : why;
   });
   const placeable = reasons.get('') ?? [];
-  const hindrances = [...reasons].flatMap(([reason, members]): readonly Hindrance[] => {
+  const obstacles = [...reasons].flatMap(([reason, members]): readonly Obstacle[] => {
     if (reason === '') return [];
-    const [obstacle, group] = reason.split(' ') as [Obstacle, string | undefined];
-    const ports = obstacle === 'port-without-acs' ? portsWithoutAcs(host.groupMembers(Number(group))) : [];
-    return [{ obstacle, devices: members, ports }];
+    const [kind, group] = reason.split(' ') as [ObstacleKind, string | undefined];
+    const ports = kind === 'port-without-acs' ? portsWithoutAcs(host.groupMembers(Number(group))) : [];
+    return [{ kind, devices: members, ports }];
   });
-  return { devices, placeable, hindrances };
+  return { devices, placeable, obstacles };
 }
 
-function obstacleOf(device: PciDevice, host: Host): Obstacle | undefined {
+function obstacleKindOf(device: PciDevice, host: Host): ObstacleKind | undefined {
   if (host.smmus.length === 0) return 'no-smmu';
   if (device.group === null) return 'no-group';
   if (device.smmu === null) return 'behind-no-smmu';
@@ -66,31 +66,31 @@ function obstacleOf(device: PciDevice, host: Host): Obstacle | undefined {
   return members.some(({ bridge }) => bridge) ? 'port-without-acs' : 'functions-without-acs';
 }
 
-/** Why each obstacle exists, and the setting or firmware that would remove it; null where none is known. */
-const WORDS: Readonly<Record<Obstacle, { readonly why: string; readonly remedy: string | null }>> = {
+/** The reason for each obstacle, and what to do about it; null if no remedy is known. */
+const WORDS: Readonly<Record<ObstacleKind, { readonly why: string; readonly remedy: string | null }>> = {
   'iommu-off': {
     why: 'no device has an IOMMU group: the SMMU is off',
-    remedy: 'the SMMU turned on (on x86: VT-d or AMD-Vi)',
+    remedy: 'enable the SMMU (an x86 host has none)',
   },
   'no-smmu': { why: 'the IOMMU of the host is not an SMMUv3', remedy: null },
   'no-group': { why: 'in no IOMMU group', remedy: null },
   'behind-no-smmu': { why: 'behind no SMMUv3', remedy: null },
   'no-nesting': { why: 'their SMMU has no nested translation', remedy: null },
   'direct-region': {
-    why: 'the firmware maps a fixed memory range for them',
-    remedy: 'no fixed memory range (RMR in the IORT)',
+    why: 'the firmware reserves a memory range for them',
+    remedy: 'remove the memory range that the firmware reserves (RMR in the IORT)',
   },
-  'port-without-acs': { why: 'a port above them has no ACS', remedy: 'ACS, where it can be enabled, on' },
+  'port-without-acs': { why: 'a port above them has no ACS', remedy: 'enable ACS, if possible, on' },
   'functions-without-acs': { why: 'functions of one card, without ACS between them', remedy: null },
 };
 
-/** Returns why devices cannot be placed, and what would change that; null if nothing is known to. */
-export function explainHindrance({ obstacle, ports }: Hindrance): {
+/** Returns why devices cannot be placed, and what to do about it; null if no remedy is known. */
+export function explainObstacle({ kind, ports }: Obstacle): {
   readonly why: string;
   readonly remedy: string | null;
 } {
-  const { why, remedy } = WORDS[obstacle];
-  return { why, remedy: obstacle === 'port-without-acs' ? `${remedy} ${ports.join(', ')}` : remedy };
+  const { why, remedy } = WORDS[kind];
+  return { why, remedy: kind === 'port-without-acs' ? `${remedy} ${ports.join(', ')}` : remedy };
 }
 
 /** Counts devices by their class, in words: `4 3D, 2 NVMe`; the most frequent first. */

@@ -56,7 +56,7 @@ function featureWords(features: SmmuFeatures): string[] {
   );
 }
 
-/** Returns what a probe shows of an SMMU, and whether QEMU accepts it. */
+/** Reports the properties of a probed SMMU, and whether QEMU accepts it. */
 function examineProbe({ device, smmu, features, registers }: Probe): DoctorResult {
   const { granules, streamTableLevels, streamIdBits, endianness, tableFormats, iidr, aidr } = registers;
   const missing = missingForVsmmu(registers);
@@ -82,7 +82,7 @@ function examineNesting({ smmus }: Host, probes: readonly Probe[]): DoctorResult
     return {
       ...check,
       grade: 'fail',
-      found: `a guest cannot nest its translation in ${refused.length === smmus.length ? 'any SMMU' : `that of ${count(refused.length, 'SMMU')}`}`,
+      found: `not supported by ${refused.length === smmus.length ? 'any SMMU' : count(refused.length, 'SMMU')}`,
       remedy: 'none on this hardware, unless newer firmware or a newer kernel supports it',
       details: refused,
     };
@@ -95,7 +95,7 @@ function examineNesting({ smmus }: Host, probes: readonly Probe[]): DoctorResult
       found:
         without.length === smmus.length
           ? 'no SMMU supports both stages'
-          : `not with both stages: ${without.map(({ name }) => name).join(', ')}`,
+          : `both stages are not supported by ${without.map(({ name }) => name).join(', ')}`,
       remedy: 'none on this hardware; a host that is a guest itself needs arm-smmuv3,stage=nested of its QEMU',
     };
   }
@@ -163,7 +163,7 @@ function examineQueues({ smmus }: Host, machine: Machine): DoctorResult {
   const check = { of: 'Host', title: 'for command queues (CMDQV)' } as const;
   const units = machine.list(`/sys/${ACPI_DEVICES}`).filter((name) => name.startsWith(CMDQV_ID)).length;
   const queued = smmus.filter(({ features }) => features?.cmdqv).length;
-  if (queued === 0 && units === 0) return { ...check, grade: 'pass', found: 'none; few have them' };
+  if (queued === 0 && units === 0) return { ...check, grade: 'pass', found: 'none; few SMMUs have them' };
   if (kernelConfig(machine)?.get('TEGRA241_CMDQV') === undefined && queued === 0) {
     const found = `${count(units, 'unit')} in ACPI, and no sign that the kernel uses them`;
     return { ...check, grade: 'warn', found, remedy: 'use a kernel with CONFIG_TEGRA241_CMDQV' };
@@ -171,7 +171,7 @@ function examineQueues({ smmus }: Host, machine: Machine): DoctorResult {
   return {
     ...check,
     grade: 'pass',
-    found: queued > 0 ? `of ${count(queued, 'SMMU')}` : `${count(units, 'unit')} in ACPI`,
+    found: queued > 0 ? `on ${count(queued, 'SMMU')}` : `${count(units, 'unit')} in ACPI`,
   };
 }
 

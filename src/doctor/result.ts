@@ -27,7 +27,7 @@ export interface DoctorInput {
   readonly host: Host;
   /** Why the host could not be read. */
   readonly trouble?: string | undefined;
-  /** The results of probes, which are in `host`, too. */
+  /** The results of probes, which `host` also contains. */
   readonly probes?: readonly Probe[];
   readonly libvirt: LibvirtAbility | undefined;
   readonly qemu: QemuAbility | undefined;

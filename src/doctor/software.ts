@@ -40,7 +40,7 @@ function examineFirmware(machine: Machine): DoctorResult {
 }
 
 function examineLibvirt(libvirt: LibvirtAbility | undefined): DoctorResult {
-  const check = { of: 'libvirt', title: 'what its domains can say' } as const;
+  const check = { of: 'libvirt', title: 'what its domains support' } as const;
   if (!libvirt) {
     const remedy = 'install libvirt 12.7 or newer (Debian: libvirt-daemon-system)';
     return { ...check, grade: 'fail', found: 'no schema in /usr/share/libvirt/schemas', remedy };

@@ -86,7 +86,7 @@ export function domainOf(document: XmlDocument): Domain {
   if (root.name !== 'domain' || root.namespace !== '') {
     throw new InputError(domainRoot({ element: root.name, location: document.location(root.start) }));
   }
-  // libvirt 12.8 takes all of them as one; CloudStack writes two.
+  // libvirt 12.8 treats all of them as one; CloudStack writes two.
   const devicesElements = root.childrenNamed('devices');
   const children = devicesElements.flatMap((devices) => devices.children);
   const reader = new DeviceReader(document);

@@ -103,7 +103,7 @@ export function readNuma(document: XmlDocument): GuestNuma {
   };
 }
 
-/** Returns the `<cpu>` that has the NUMA cells, or will get them. CloudStack writes two; libvirt 12.8 takes the cells of any. */
+/** Returns the `<cpu>` that has the NUMA cells, or will get them. CloudStack writes two; libvirt 12.8 accepts cells in any of them. */
 export function numaParent(root: XmlElement): XmlElement | undefined {
   return root.childrenNamed('cpu').find((cpu) => cpu.child('numa')) ?? root.child('cpu');
 }

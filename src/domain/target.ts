@@ -41,8 +41,8 @@ export const UPSTREAM: Target = {
 };
 
 /**
- * NVIDIA's packages for Ubuntu 24.04 on Grace that `nvidia` stands for. Both have accelerated vSMMUs, which are in upstream's
- * releases only later.
+ * NVIDIA's packages for Ubuntu 24.04 on Grace that `nvidia` stands for. Both support accelerated vSMMUs, which upstream supports
+ * only since later releases.
  */
 export const NVIDIA_STACK = { libvirt: '11.9.0+nvidia4', qemu: '10.1.0+nvidia1' } as const;
 

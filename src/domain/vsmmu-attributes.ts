@@ -12,10 +12,10 @@ export const VSMMU_DIALECTS = ['upstream', 'camelCase', 'pasid'] as const;
  */
 export type VsmmuDialect = (typeof VSMMU_DIALECTS)[number];
 
-/** How a dialect writes an attribute, if not as upstream does. */
+/** A dialect's spelling of an attribute that differs from upstream's. */
 export interface DialectSpelling {
   readonly name: string;
-  /** Set if the dialect has a switch where upstream has a number: the numbers that `on` and `off` stand for. */
+  /** The numbers that `on` and `off` stand for, if the dialect has a switch where upstream has a number. */
   readonly switch?: { readonly on: string; readonly off: string };
 }
 
@@ -27,7 +27,7 @@ export interface VsmmuAttributeInfo {
   readonly values: ValueRange;
   /** Set if vsmmu always writes this value. Neither policy nor a profile then has the attribute. */
   readonly fixed?: 'on';
-  /** How the dialects write it that differ from upstream. */
+  /** The spellings of the dialects that differ from upstream. */
   readonly spelling?: { readonly [dialect in VsmmuDialect]?: DialectSpelling };
   /** The name of its property in NVIDIA's QEMU 10.1.0+nvidia1, if it differs from upstream QEMU's. */
   readonly nvidiaQemu?: string;
@@ -85,7 +85,7 @@ export const VSMMU_TABLE = {
     since: { libvirt: LIBVIRT, qemu: '11.0' },
     host: { feature: 'ats', kernelBit: 5, shown: 'IDR0.ATS' },
     label: 'ATS',
-    meaning: 'Address Translation Services',
+    meaning: 'ATS (Address Translation Services)',
   },
   ril: {
     values: 'switch',
@@ -181,7 +181,7 @@ export function valuesInDialect(values: VsmmuValues, dialect: VsmmuDialect): Vsm
   return Object.fromEntries(all);
 }
 
-/** Returns the value that upstream has for what a document or a command line says under one of an attribute's names. */
+/** Converts a value that is written under one of an attribute's names to upstream's value: `pasid='on'` to `16`. */
 function upstreamValue(attribute: VsmmuAttribute, name: string, text: string): string {
   const spelling = Object.values(infoOf(attribute).spelling ?? {}).find((each) => each.name === name);
   return text === 'on' || text === 'off' ? (spelling?.switch?.[text] ?? text) : text;

@@ -8,6 +8,7 @@ import {
   nearnessMatrix,
   type PciPlace,
   placeOnHost,
+  slotOf,
 } from '../host/locality.js';
 import type { GuestView } from './predict.js';
 
@@ -21,7 +22,7 @@ interface Guest {
 export interface LocalHostDevice {
   readonly name: string;
   readonly bdf: Bdf;
-  /** For the DMA function of a NIC (Data Direct): those of the domain's devices that are this NIC, or virtual functions of it. */
+  /** For the DMA function of a NIC (Data Direct): the domain's devices that are this NIC or its virtual functions. */
   readonly dataDirect?: readonly Bdf[];
 }
 
@@ -71,7 +72,7 @@ function placesInGuest({ domain, view }: Guest): ReadonlyMap<Bdf, PciPlace> {
     }
     // As on a host: if only one cell has CPUs, all devices are near it.
     const node = cells <= 1 ? 0 : (nodes.get(bus) ?? null);
-    return { bridges, root: String(bus), slot: address.slice(0, -2), node };
+    return { bridges, root: String(bus), slot: slotOf(address), node };
   };
   return new Map(view.functions.flatMap(({ host, address }) => (host === null ? [] : [[host, place(address)]])));
 }

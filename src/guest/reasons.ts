@@ -7,8 +7,8 @@ const REASONS: Readonly<Record<string, string>> = {
   [deviceWithoutSmmu.code]: 'behind no SMMU on the host',
   [deviceWithoutGroup.code]: 'in no IOMMU group, cannot be assigned',
   [deviceBypassed.code]: 'kept there by the policy',
-  [deviceUnassigned.code]: 'held for the guest, not given to it',
-  'domain-not-applicable': 'not a domain to change',
+  [deviceUnassigned.code]: 'detached from its host driver, not visible to the guest',
+  'domain-not-applicable': 'vsmmu does not change this domain',
 };
 
 /** Returns the reason for which a device of a plan is behind no vSMMU, in a few words: `shares IOMMU group 2`. */

@@ -1,13 +1,13 @@
 import type { PciDevice } from '../generated/topology.js';
 import { Host } from './host.js';
 
-/** What stands for the driver of a device that a guest can have, and of one that the host uses. */
+/** The placeholders for driver names: for a device that is bound to VFIO, and for any other device. */
 const DRIVERS = { vfio: 'vfio-pci', host: 'host-driver' } as const;
 
 /**
- * Returns a host without names: those of drivers, which can be a company's own, are replaced. A snapshot contains no serial
- * number, MAC address or host name. Addresses, classes, IDs, IOMMU groups, SMMUs and NUMA nodes stay, so that plans for it are
- * the same.
+ * Replaces driver names, which can identify a company, with placeholders, and removes the comment. A snapshot contains no serial
+ * number, MAC address or host name. Addresses, classes, IDs, IOMMU groups, SMMUs and NUMA nodes stay, so that plans do not
+ * change.
  */
 export function anonymise({ topology }: Host): Host {
   const { version, addressBits, smmus, devices, nodes } = topology;
@@ -20,7 +20,7 @@ export function anonymise({ topology }: Host): Host {
   });
 }
 
-/** Keeps only the listed properties, so that a property that is added to snapshots later is not shared unseen. */
+/** Keeps only the listed properties, so that a property that is added to snapshots later is not published by mistake. */
 function withoutNames(from: PciDevice): PciDevice {
   const { bdf, vendor, device, class: code, vfio, bridge, smmu, group, node, parent, physfn, bars } = from;
   const { driver, directRegions, dataDirect } = from;

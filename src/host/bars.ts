@@ -11,8 +11,8 @@ export function largeBarBytes({ bars }: PciDevice): number {
 }
 
 /**
- * Returns the size of a port's window that has room for a number of bytes: a power of two, as the window for one BAR must be.
- * EDK2 also rounds up to a power of two (OvmfPkg, PciHotPlugInitDxe).
+ * Returns the size of the port window for BARs of this total size, both in bytes: the next power of two, because a window for one
+ * BAR has the BAR's size. EDK2 also rounds up to a power of two (OvmfPkg, PciHotPlugInitDxe).
  */
 export function windowBytes(bytes: number): number {
   return bytes === 0 ? 0 : 2 ** Math.ceil(Math.log2(bytes));

@@ -4,26 +4,26 @@ import type { Bdf } from '../domain/address.js';
 import type { PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 import { Host } from './host.js';
-import { isDataDirect } from './locality.js';
+import { isDataDirect, localKind, MELLANOX } from './locality.js';
 import { PCI_DEVICES } from './pci.js';
 
 /** The largest VPD: its addresses have 15 bits (PCI Local Bus 3.0, appendix I). */
 const MAX_VPD = 1 << 15;
 
-/** Tags of a VPD: a large resource, its read-only fields, and the end (PCI Local Bus 3.0, appendix I). */
+/** Tags of a VPD: the bit of a large resource, the read-only fields, and the end (PCI Local Bus 3.0, appendix I). */
 const LARGE = 0x80;
 const READ_ONLY = 0x90;
 const END = 0x78;
 
 /**
- * The vendor's keyword that a NIC and its DMA function have in common: a UUID (rdma-core, kernel-boot/rdma_topo, which
- * matches the two in this way). The serial numbers are not kept.
+ * The vendor's keyword for a UUID that a NIC and its DMA function share. rdma-core (kernel-boot/rdma_topo) matches the two by
+ * it. vsmmu does not store the UUID.
  */
 const UUID = 'V3';
 
 /**
- * Adds to each DMA function of a NIC (Data Direct) which NIC it belongs to: sysfs does not show it, and the two are in
- * different PCI segments. VPDs are read only if the host has such a function, and only of NICs of the same vendor.
+ * Adds the address of its NIC to each DMA function (Data Direct). The two are in different PCI segments, and sysfs does not show
+ * that they belong together. Reads VPDs only if the host has such a function, and only those of NICs of the same vendor.
  * @param sysfs the folder that the host was read from
  */
 export function withDataDirect(host: Host, sysfs: string): Host {
@@ -31,7 +31,7 @@ export function withDataDirect(host: Host, sysfs: string): Host {
   if (!devices.some(isDataDirect)) return host;
   const uuidOf = (device: PciDevice) => keywordOf(readVpd(sysfs, device.bdf), UUID) ?? null;
   const nics = groupBy(
-    devices.filter(({ vendor, class: code, physfn }) => vendor === '0x15b3' && /^0x02/.test(code) && physfn === null),
+    devices.filter((each) => each.vendor === MELLANOX && localKind(each) === 'NIC' && each.physfn === null),
     uuidOf,
   );
   const related = devices.map((device): PciDevice => {
@@ -57,7 +57,7 @@ export function keywordOf(vpd: Buffer, keyword: string): string | undefined {
   return undefined;
 }
 
-/** Returns the value of a keyword in a list of fields: two letters, a length and the value each. */
+/** Returns the value of a keyword in a list of fields. Each field is a keyword of two letters, a length in bytes and a value. */
 function fieldOf(fields: Buffer, keyword: string): string | undefined {
   for (let at = 0; at + 3 <= fields.length; ) {
     const end = at + 3 + (fields[at + 2] ?? 0);
@@ -68,7 +68,7 @@ function fieldOf(fields: Buffer, keyword: string): string | undefined {
   return undefined;
 }
 
-/** Reads the VPD of a device; empty if it has none or may not be read (Linux: only by root). */
+/** Reads the VPD of a device. Returns nothing if the device has none, or if this user may not read it (Linux: only root may). */
 function readVpd(sysfs: string, bdf: Bdf): Buffer {
   let fd: number | undefined;
   try {

@@ -14,7 +14,7 @@ export interface DomainGroup {
   readonly members: readonly PciDevice[];
   /** The domain's devices. */
   readonly devices: readonly HostDevice[];
-  /** Those that the guest gets. */
+  /** The domain's devices without those that the guest does not see (`unassigned`). */
   readonly given: readonly HostDevice[];
   /** The endpoints that a host driver holds and that the domain does not have. VFIO accepts endpoints without a driver. */
   readonly held: readonly (PciDevice & { readonly driver: string })[];
@@ -34,15 +34,15 @@ export function groupsOf({ hostDevices }: Domain, host: Host): readonly DomainGr
   });
 }
 
-/** Returns an error if a group has a reserved region of type `direct`: Linux does not assign such a group. */
-export function directRegions({ group, members, given: [first] }: DomainGroup): readonly Diagnostic[] {
+/** Returns an error if a group has a reserved region of type `direct`, because Linux does not assign such a group. */
+export function directRegionDiagnostics({ group, members, given: [first] }: DomainGroup): readonly Diagnostic[] {
   const [region] = members.flatMap((device) => device.directRegions ?? []);
   if (!first || region === undefined) return [];
   return [groupDirectRegion({ device: first.bdf, group, region, location: first.location })];
 }
 
-/** Warns if VFIO would refuse a group. libvirt unbinds the domain's own devices from their drivers. */
-export function viability({ group, given: [first], held }: DomainGroup): readonly Diagnostic[] {
+/** Returns a warning if VFIO would refuse a group. libvirt unbinds the domain's own devices from their drivers. */
+export function viabilityDiagnostics({ group, given: [first], held }: DomainGroup): readonly Diagnostic[] {
   if (!first || held.length === 0) return [];
   return [groupNotViable({ device: first.bdf, group, held, location: first.location })];
 }

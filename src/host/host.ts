@@ -54,7 +54,10 @@ export class Host {
     return this.#smmus.get(name);
   }
 
-  /** Returns the SMMU of most of these devices; of several, the one with the lowest address. */
+  /**
+   * Returns the SMMU that most of these devices are behind; the one with the lowest address if several have as many, undefined if no
+   * device is behind an SMMU.
+   */
   smmuOfMost(devices: readonly { readonly bdf: Bdf }[]): string | undefined {
     const bySmmu = groupBy(devices, ({ bdf }) => this.device(bdf)?.smmu ?? null);
     const most = Math.max(...[...bySmmu.values()].map((members) => members.length));

@@ -4,8 +4,8 @@ import { groupBy } from '../group-by.js';
 import type { Host } from './host.js';
 
 /**
- * How near two devices are, in the words of `nvidia-smi topo -m`. PIX: below one switch, or in one slot; PXB: below several
- * switches with a port in common; PHB: in one root complex; NODE: on one NUMA node; SYS: on different nodes, or unknown.
+ * How near two devices are, with the names of `nvidia-smi topo -m`. PIX: below one switch, or in one slot; PXB: below several
+ * switches that share a port; PHB: in one root complex; NODE: on one NUMA node; SYS: on different or unknown nodes.
  */
 export type Nearness = 'PIX' | 'PXB' | 'PHB' | 'NODE' | 'SYS';
 
@@ -26,7 +26,7 @@ export function nearness(a: PciPlace, b: PciPlace): Nearness {
   const below = a.bridges.findIndex((bridge) => b.bridges.includes(bridge));
   const common = a.bridges[below];
   if (common !== undefined) {
-    // With more than a downstream port between a device and the common bridge, there is a second switch or bridge.
+    // If more than a downstream port is between a device and the common bridge, it is a second switch or bridge.
     return below <= 1 && b.bridges.indexOf(common) <= 1 ? 'PIX' : 'PXB';
   }
   if (a.slot === b.slot) return 'PIX';
@@ -49,9 +49,9 @@ export function placeOnHost(host: Host, device: PciDevice): PciPlace {
   const cpuNodes = host.nodes.filter(({ cpus }) => cpus !== '').length;
   return {
     bridges,
-    root: top.slice(0, -'ss.f'.length - 1),
+    root: top.slice(0, -':ss.f'.length),
     slot: slotOf(device.bdf),
-    // If only one node has CPUs, all devices are near it, whether firmware names it or not.
+    // If only one node has CPUs, all devices are near it, even if firmware does not report it.
     node: cpuNodes <= 1 ? 0 : device.node,
   };
 }
@@ -62,7 +62,7 @@ const KINDS = ['GPU', 'ACC', 'NIC', 'DMA', 'NVMe'] as const;
 /** GPU, other accelerator, NIC, DMA engine or NVMe drive. */
 export type LocalKind = (typeof KINDS)[number];
 
-/** Makers of the graphics of baseboard management controllers, which no guest gets: ASPEED, Matrox. */
+/** Vendors of the graphics of baseboard management controllers: ASPEED, Matrox. The host keeps such a device. */
 const BMC_VENDORS = new Set(['0x1a03', '0x102b']);
 
 /** Returns the kind of a device; undefined if its locality does not matter. */
@@ -81,17 +81,20 @@ export function isBmcGraphics({ class: code, vendor }: Pick<PciDevice, 'class' |
   return code.startsWith('0x03') && BMC_VENDORS.has(vendor);
 }
 
+/** The vendor ID of NVIDIA's NICs. */
+export const MELLANOX = '0x15b3';
+
 /**
  * Whether a device is the DMA function of a NIC in another PCI segment: "ConnectX-8 Data Direct" (Linux,
  * drivers/infiniband/hw/mlx5/data_direct.c).
  */
 export function isDataDirect({ vendor, device }: Pick<PciDevice, 'vendor' | 'device'>): boolean {
-  return vendor === '0x15b3' && device === '0x2100';
+  return vendor === MELLANOX && device === '0x2100';
 }
 
-/** Devices of one kind that are in one slot, as one row of the matrix. */
+/** A row of the matrix: the devices of one kind in one slot. */
 export interface LocalDevice {
-  /** Its kind with a number, as `nvidia-smi` has it: GPU0. */
+  /** Its kind and a number, as in `nvidia-smi`: GPU0. */
   readonly name: string;
   readonly functions: readonly Bdf[];
   readonly smmu: string | null;
@@ -104,7 +107,7 @@ export interface LocalDevice {
 export interface HostLocality {
   readonly devices: readonly LocalDevice[];
   readonly nearness: readonly (readonly NearnessCell[])[];
-  /** How many devices are not in the matrix because it would be too large. */
+  /** The number of rows that the matrix does not show, because it would be too large. */
   readonly leftOut: number;
 }
 
@@ -112,8 +115,8 @@ export interface HostLocality {
 const MAX_ROWS = 128;
 
 /**
- * Returns how near the GPUs, NICs, DMA engines and NVMe drives of a host are to each other. Virtual functions are not
- * included: they are where their physical function is. Nor is a DMA engine in the slot of a NIC.
+ * Returns how near the GPUs, NICs, DMA engines and NVMe drives of a host are to each other. It leaves out virtual functions, which
+ * are where their physical function is, and a DMA engine in the slot of a NIC.
  */
 export function hostLocality(host: Host): HostLocality {
   const candidates = host.endpoints.filter(({ physfn }) => physfn === null);
@@ -155,6 +158,6 @@ function localDevice(name: string, functions: readonly PciDevice[]): LocalDevice
 }
 
 /** Returns a PCI address without its function. */
-function slotOf(bdf: Bdf): string {
+export function slotOf(bdf: Bdf): string {
   return bdf.slice(0, -2);
 }

@@ -81,7 +81,7 @@ type Draft = Omit<ExpanderBusRequest, 'devices' | 'vsmmu' | 'diagnostics'>;
 const SLOTS = MAX_SLOT + 1;
 
 /**
- * Decides which expander buses the domain will have (rules "Grouping" and "What is there"): the existing ones, and one for each
+ * Decides which expander buses the domain will have (rules "Grouping" and "Existing topology"): the existing ones, and one for each
  * further SMMU that has a device to place (`grouping: "smmu"`) or for each further device slot (`"device"`). With
  * `expanderBuses: "all"`, each remaining SMMU gets one, too. If an expander bus has no bus number or slot left for a device,
  * the device gets another expander bus.

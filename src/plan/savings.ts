@@ -1,4 +1,5 @@
 import { groupBy } from '../group-by.js';
+import { slotOf } from '../host/locality.js';
 import type { Policy } from '../policy/policy.js';
 import type { Budget, Saving } from './budgets.js';
 import type { SlotMove } from './slots.js';
@@ -41,7 +42,7 @@ function mergeFunctions(moves: readonly SlotMove[]): {
   readonly merged: readonly SlotMove[];
   readonly slots: string[];
 } {
-  const hostSlot = ({ functions: [only] }: SlotMove) => only?.device.bdf.slice(0, -2) ?? '';
+  const hostSlot = ({ functions: [only] }: SlotMove) => (only ? slotOf(only.device.bdf) : '');
   const single = moves.filter(({ functions }) => functions.length === 1);
   const groups = [...groupBy(single, (move) => `${move.smmu} ${hostSlot(move)}`).values()];
   const merged = groups.map((same) => ({

@@ -13,7 +13,13 @@ import { groupCompleted, groupShared } from '../diagnostics/groups.js';
 import type { Bdf } from '../domain/address.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { type DomainGroup, directRegions, groupsOf, portsWithoutAcs, viability } from '../host/groups.js';
+import {
+  type DomainGroup,
+  directRegionDiagnostics,
+  groupsOf,
+  portsWithoutAcs,
+  viabilityDiagnostics,
+} from '../host/groups.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
@@ -59,8 +65,8 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
   const groupMembers: Bdf[] = [];
   for (const each of groupsOf(domain, host)) {
     const { group, devices, given, held } = each;
-    diagnostics.push(...directRegions(each), ...keepShared(each, policy, of));
-    if (!policy.completeGroups) diagnostics.push(...viability(each));
+    diagnostics.push(...directRegionDiagnostics(each), ...keepShared(each, policy, of));
+    if (!policy.completeGroups) diagnostics.push(...viabilityDiagnostics(each));
     else if (given.length > 0) {
       groupMembers.push(...held.map(({ bdf }) => bdf));
       const { bdf: device = '', location } = devices[0] ?? {};

@@ -47,7 +47,7 @@ export interface ValueRequest {
 interface Wanted {
   readonly name: VsmmuAttribute;
   readonly value: string;
-  /** Of the diagnostic if the value is not available: an error if the policy sets it, a warning if only a profile does. */
+  /** The severity of the diagnostic if the value is not available: an error if the policy sets it, a warning if only a profile does. */
   readonly severity: Severity;
 }
 
@@ -73,7 +73,7 @@ export interface VsmmuPlan {
  * Plans the values of an expander bus's vSMMU (rule "vSMMU values"). The policy's value comes first. If that is `auto`, the
  * profile of the devices behind the vSMMU supplies the value, unless the host is known not to support it. Otherwise the vSMMU
  * keeps its present value, or the one that all the vSMMUs had that it replaces. If it has none, QEMU chooses. Values that the
- * target does not support are left out, and those that its dialect writes as a switch are what the switch stands for.
+ * target does not support are left out. Where its dialect has a switch, the value is the number that the switch stands for.
  */
 export function planVsmmu(request: ValueRequest): VsmmuPlan {
   const { smmu, target, features, registers, present, kept, hasDevices } = request;

@@ -67,7 +67,7 @@ export class XmlEditor {
     this.#changeOf(notRoot(element)).instead = null;
   }
 
-  /** Writes an element as `<name/>` if it has no content left. Or removes it if it has no attributes left either. */
+  /** If an element has no content left, writes it as `<name/>`; with `remove`, removes it if it has no attributes left either. */
   whenEmpty(element: XmlElement, action: 'close' | 'remove'): void {
     const change = this.#changeOf(element);
     if (action === 'remove' || !change.whenEmpty) change.whenEmpty = action;
@@ -106,7 +106,7 @@ export class XmlEditor {
     return this.#changes.size > 0;
   }
 
-  /** Returns the edited text, as `textEdits` does its edits. */
+  /** Returns the edited text. @throws as `textEdits` */
   toString(): string {
     return applyEdits(this.#text, this.textEdits());
   }
@@ -227,7 +227,8 @@ export class XmlEditor {
 }
 
 function notRoot(element: XmlElement): XmlElement {
-  if (element.parent === undefined) throw new Error(`<${element.name}> is the root: it stays, and has no siblings`);
+  if (element.parent === undefined)
+    throw new Error(`<${element.name}> is the root element, which cannot be removed or have siblings`);
   return element;
 }
 

@@ -137,7 +137,7 @@ describe('--probe', () => {
   it.for([
     ['a device that is not there', '0000:fe:00.0', 1, /: device-missing: /],
     ['a device behind no SMMU', board, 1, /: probe-impossible: .* behind no SMMUv3; /],
-    ['a device of another driver', second, 1, /held by nvme, not by vfio-pci; .*nodedev-detach pci_0000_12_00_0/],
+    ['a device of another driver', second, 1, /bound to nvme, not to vfio-pci; .*nodedev-detach pci_0000_12_00_0/],
   ] as const)('refuses %s, and changes nothing', async ([, bdf, code, says]) => {
     const driver = () => host.run(['readlink', `/sys/bus/pci/devices/${bdf}/driver`]);
     const before = await driver();

@@ -206,9 +206,9 @@ describe('doctor', () => {
       'fail',
       'none is described',
     ],
-    ['no libvirt', /domains can say/, { libvirt: undefined }, 'fail', 'no schema'],
-    ['a libvirt without accel', /domains can say/, { libvirt: libvirtOfVersion('12.2') }, 'fail', 'not accel'],
-    ['a libvirt without iommufd', /domains can say/, { libvirt: libvirtOfVersion('11.3') }, 'fail', 'nor iommufd'],
+    ['no libvirt', /domains support/, { libvirt: undefined }, 'fail', 'no schema'],
+    ['a libvirt without accel', /domains support/, { libvirt: libvirtOfVersion('12.2') }, 'fail', 'not accel'],
+    ['a libvirt without iommufd', /domains support/, { libvirt: libvirtOfVersion('11.3') }, 'fail', 'nor iommufd'],
   ])('sees %s', (_, check, changes, grade, says) => {
     expect(about(examined(changes), check)).toMatchObject({ grade, found: expect.stringContaining(says) });
   });
@@ -261,7 +261,7 @@ describe('doctor', () => {
       const notNested = 'it has no S2FWB';
       expect(about(examined({ probes: [{ ...probe, notNested }] }), /nested/)).toMatchObject({
         grade: 'fail',
-        found: 'a guest cannot nest its translation in that of 1 SMMU',
+        found: 'not supported by 1 SMMU',
         details: [`${smmu?.name}: ${notNested}`],
       });
     });

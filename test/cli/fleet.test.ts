@@ -48,8 +48,8 @@ describe('the report on a fleet', () => {
       changed: false,
       diagnostics: [{ code: 'topology-invalid', file: 'README.md' }],
       fleet: [
-        { name: 'x86', smmus: 0, devices: 9, placeable: [], hindrances: [{ obstacle: 'no-smmu', remedy: null }] },
-        { name: 'small', smmus: 1, devices: 1, placeable: ['0000:01:00.0'], hindrances: [] },
+        { name: 'x86', smmus: 0, devices: 9, placeable: [], obstacles: [{ kind: 'no-smmu', remedy: null }] },
+        { name: 'small', smmus: 1, devices: 1, placeable: ['0000:01:00.0'], obstacles: [] },
       ],
     });
   });

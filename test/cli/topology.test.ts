@@ -40,7 +40,7 @@ describe('the tree of a host', () => {
     );
     const unknown = topology.devices.map(({ dataDirect: _, ...device }) => device);
     expect(shown(new Host({ ...topology, devices: unknown }))).toContain(
-      'DMA3 of no known NIC; only root can find the NICs of a host ',
+      'DMA3 of no known NIC; run this as root on the host to find it ',
     );
   });
 

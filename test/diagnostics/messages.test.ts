@@ -71,13 +71,10 @@ describe('a message fits its arguments:', () => {
       busWindowTooSmall.numbered({ consumer: 'it', busNr: 5, end: 5, needed: 3 }),
       'it shares its busNr 5 with another and needs 3',
     ],
-    [
-      busWindowTooSmall.root({ needed: 3, added: 0, available: 2 }),
-      'pcie.0 needs 3 bus numbers, and has those below 2',
-    ],
+    [busWindowTooSmall.root({ needed: 3, added: 0, available: 2 }), 'pcie.0 needs 3 bus numbers, but has only 2'],
     [
       busWindowTooSmall.root({ needed: 3, added: 1, available: 2 }),
-      'pcie.0 needs 3 bus numbers, with 1 that libvirt will add, and has those below 2',
+      'pcie.0 needs 3 bus numbers, including 1 for ports that libvirt will add, but has only 2',
     ],
     [
       expanderBusFull({ devices: ['a'], smmu, full: undefined }),
@@ -158,8 +155,8 @@ describe('a message fits its arguments:', () => {
       relayoutMoved({ element: 'rng', from: 'a', to: 'b' }),
       '<rng> moves from a to b, because its expander bus is removed',
     ],
-    [iommuConflict.machineWide({ buses: 1 }), 'the machine has an SMMU, and so has a bus of it'],
-    [iommuConflict.machineWide({ buses: 2 }), 'the machine has an SMMU, and so has each of 2 buses'],
+    [iommuConflict.machineWide({ buses: 1 }), 'the domain has a machine-wide SMMU and an SMMU for one bus'],
+    [iommuConflict.machineWide({ buses: 2 }), 'the domain has a machine-wide SMMU and SMMUs for 2 buses'],
     [
       iommuConflict.notExpanderBus({ controller: 3, model: undefined }),
       "pciBus='3' must name a pcie-expander-bus; controller 3 is not in the domain",
@@ -197,8 +194,8 @@ describe('the hint of a message fits its arguments:', () => {
     [busNumbersExhausted({ ...resource, savings }).hint, 'x saves 1; y saves 2, which is enough'],
     [libvirtUnreachable({ uri: '', why: 'x' }).hint, 'check that libvirtd is running and that you may connect to it'],
     [libvirtUnreachable({ uri: '', why: 'x', virsh: 'silent' }).hint, 'check that libvirtd responds'],
-    [switchNotMirrored({ ...apart, limit: undefined }).hint, 'x puts them below one'],
-    [switchNotMirrored({ ...apart, limit: 32 }).hint, 'a switch has room for 32'],
+    [switchNotMirrored({ ...apart, limit: undefined }).hint, 'x puts them below one switch'],
+    [switchNotMirrored({ ...apart, limit: 32 }).hint, 'a switch has room for 32 devices'],
   ])('%s', (hint, expected) => expect(hint).toBe(expected));
 });
 

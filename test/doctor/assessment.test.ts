@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { assess, countByClass, explainHindrance } from '../../src/doctor/assessment.js';
+import { assess, countByClass, explainObstacle } from '../../src/doctor/assessment.js';
 import { Host } from '../../src/host/host.js';
 import { type DeviceSpec, hostOf } from '../plan/build.js';
 
 /** What prevents which devices from being placed, and what would change that. */
-function hindrances(host: Host) {
-  return assess(host).hindrances.map((each) => [
-    each.obstacle,
+function obstacles(host: Host) {
+  return assess(host).obstacles.map((each) => [
+    each.kind,
     each.devices.map(({ bdf }) => bdf),
-    explainHindrance(each).remedy,
+    explainObstacle(each).remedy,
   ]);
 }
 
@@ -16,7 +16,7 @@ const port = (bdf: string, more: Partial<DeviceSpec> = {}): DeviceSpec => ({ bdf
 
 describe('the devices of a host', () => {
   it('can be placed if they are alone in their IOMMU groups and behind an SMMU', () => {
-    const { placeable, hindrances: none } = assess(hostOf(1, [port('0000:00:00.0'), { bdf: '0000:01:00.0' }]));
+    const { placeable, obstacles: none } = assess(hostOf(1, [port('0000:00:00.0'), { bdf: '0000:01:00.0' }]));
     expect([placeable.map(({ bdf }) => bdf), none]).toEqual([['0000:01:00.0'], []]);
   });
 
@@ -27,8 +27,8 @@ describe('the devices of a host', () => {
       { bdf: '0000:01:00.0', ...shared },
       { bdf: '0000:01:00.1', ...shared },
     ]);
-    expect(hindrances(host)).toEqual([
-      ['port-without-acs', ['0000:01:00.0', '0000:01:00.1'], 'ACS, where it can be enabled, on 0000:00:00.0'],
+    expect(obstacles(host)).toEqual([
+      ['port-without-acs', ['0000:01:00.0', '0000:01:00.1'], 'enable ACS, if possible, on 0000:00:00.0'],
     ]);
   });
 
@@ -38,7 +38,7 @@ describe('the devices of a host', () => {
     ['direct-region', { directRegions: ['0x81000000-0x81ffffff'] }],
   ])('cannot be placed: %s', (obstacle, device) => {
     const host = hostOf(1, [{ bdf: '0000:01:00.0', ...device }, { bdf: '0000:02:00.0' }]);
-    expect(hindrances(host)).toEqual([
+    expect(obstacles(host)).toEqual([
       [obstacle, ['0000:01:00.0'], obstacle === 'direct-region' ? expect.any(String) : null],
     ]);
   });
@@ -48,20 +48,20 @@ describe('the devices of a host', () => {
       { bdf: '0000:01:00.0', group: 1 },
       { bdf: '0000:01:00.1', group: 1 },
     ]);
-    expect(hindrances(host)).toEqual([['functions-without-acs', ['0000:01:00.0', '0000:01:00.1'], null]]);
+    expect(obstacles(host)).toEqual([['functions-without-acs', ['0000:01:00.0', '0000:01:00.1'], null]]);
   });
 
   it('cannot be placed behind an SMMU without nested translation', () => {
     const { topology } = hostOf(1, [{ bdf: '0000:01:00.0' }]);
     const smmus = topology.smmus.map((smmu) => ({ ...smmu, features: { nesting: false } }));
-    expect(hindrances(new Host({ ...topology, smmus }))).toEqual([['no-nesting', ['0000:01:00.0'], null]]);
+    expect(obstacles(new Host({ ...topology, smmus }))).toEqual([['no-nesting', ['0000:01:00.0'], null]]);
   });
 
   it('cannot be placed if the SMMU is off, and turning it on is suggested only then', () => {
     const off = hostOf(0, [{ bdf: '0000:01:00.0', smmu: null, group: null }]);
-    expect(hindrances(off)).toEqual([['iommu-off', ['0000:01:00.0'], expect.stringContaining('SMMU turned on')]]);
+    expect(obstacles(off)).toEqual([['iommu-off', ['0000:01:00.0'], expect.stringContaining('enable the SMMU')]]);
     const other = hostOf(0, [{ bdf: '0000:01:00.0', smmu: null }]);
-    expect(hindrances(other)).toEqual([['no-smmu', ['0000:01:00.0'], null]]);
+    expect(obstacles(other)).toEqual([['no-smmu', ['0000:01:00.0'], null]]);
   });
 
   it('are counted by class, the most frequent first', () => {

@@ -87,7 +87,7 @@ describe('devices below one switch of the host', () => {
     for (const [from, to] of devices) expect(to).toEqual(from);
     expect(diagnostics.map((d) => [d.code, d.message])).toContainEqual([
       'switch-not-mirrored',
-      '0000:03:00.0, 0000:04:00.0, 0000:05:00.0 are below the switch 0000:01:00.0 on the host, and not all below one in the guest',
+      '0000:03:00.0, 0000:04:00.0, 0000:05:00.0 are below the switch 0000:01:00.0 on the host, but not all below one switch in the guest',
     ]);
     const twice = rewrite(parseDomain(joined), plan);
     expect(planned(twice, host, policy).plan.changed).toBe(false);
@@ -146,7 +146,7 @@ describe('devices below one switch of the host', () => {
     const findings = tryPlan(xmlOf(devices), wide, policy);
     const found = 'plan' in findings ? findings.diagnostics : findings;
     expect(found).toContainEqual(
-      expect.objectContaining({ code: 'switch-not-mirrored', hint: 'a switch has room for 32' }),
+      expect.objectContaining({ code: 'switch-not-mirrored', hint: 'a switch has room for 32 devices' }),
     );
   });
 
@@ -184,10 +184,12 @@ describe('devices below one switch of the host that get separate ports', () => {
       .map(({ severity, message, hint }) => `${severity}: ${message}; ${hint}`);
   const pair = xmlOf(all.slice(0, 2));
   const APART =
-    '0000:03:00.0, 0000:04:00.0 are below the switch 0000:01:00.0 on the host, and not all below one in the guest';
+    '0000:03:00.0, 0000:04:00.0 are below the switch 0000:01:00.0 on the host, but not all below one switch in the guest';
 
   it('are a warning if one of them is a GPU or another accelerator, with the option that prevents it', () => {
-    expect(found(pair, mixed([GPU, '0x020000']))).toEqual([`warning: ${APART}; --mirror-switches puts them below one`]);
+    expect(found(pair, mixed([GPU, '0x020000']))).toEqual([
+      `warning: ${APART}; --mirror-switches puts them below one switch`,
+    ]);
     expect(found(pair, mixed(['0x120000', '0x010802']))).toHaveLength(1);
     expect(found(pair, mixed([GPU, '0x020000']), policy)).toEqual([]);
   });
@@ -201,10 +203,10 @@ describe('devices below one switch of the host that get separate ports', () => {
   it('are a warning also on expander buses of their own', () => {
     const grouping = { grouping: 'device' as const };
     expect(found(pair, mixed([GPU, GPU]), grouping)).toEqual([
-      `warning: ${APART}; --grouping smmu --mirror-switches puts them below one`,
+      `warning: ${APART}; --grouping smmu --mirror-switches puts them below one switch`,
     ]);
     expect(found(pair, mixed([GPU, GPU]), { ...grouping, ...policy })).toEqual([
-      `note: ${APART}; --grouping smmu puts them below one`,
+      `note: ${APART}; --grouping smmu puts them below one switch`,
     ]);
   });
 
@@ -212,7 +214,7 @@ describe('devices below one switch of the host that get separate ports', () => {
     const on = mixed([GPU, '0x020000']);
     const once = rewrite(parseDomain(pair), planned(pair, on).plan);
     expect(found(once, on)).toEqual([
-      `warning: ${APART}; --mirror-switches --relayout puts them below one, which moves those that are in place`,
+      `warning: ${APART}; --mirror-switches --relayout puts them below one switch, and moves existing devices`,
     ]);
     const mirrored = rewrite(parseDomain(pair), planned(pair, on, policy).plan);
     expect(found(mirrored, on)).toEqual([]);

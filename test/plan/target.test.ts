@@ -149,7 +149,7 @@ describe("NVIDIA's libvirt 11.9 has a switch, pasid, for ssidsize", () => {
         {
           code: 'target-value-unsupported',
           severity: 'warning',
-          message: "libvirt 11.9.0+nvidia4 has pasid='on' instead of ssidsize='8', which gives ssidsize='16'",
+          message: "libvirt 11.9.0+nvidia4 cannot express ssidsize='8': its pasid='on' gives the guest ssidsize='16'",
         },
       ]),
     );

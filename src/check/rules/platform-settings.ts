@@ -11,7 +11,7 @@ interface Recommended {
   readonly settings: NonNullable<Profile['settings']>;
 }
 
-/** Reports settings outside vsmmu's reach that the guides of a placed device's platform recommend (`profiles.json`). */
+/** Reports missing settings that the guide of a device's platform recommends and that vsmmu does not write (`profiles.json`). */
 export const platformSettings: Rule = (inspection) => {
   const { accelerated, host } = inspection;
   const devices = accelerated.flatMap(({ hostDevices }) => hostDevices);
@@ -45,14 +45,14 @@ function missingRas(all: readonly Recommended[], { domain, location }: Inspectio
   return [diagnostic.ras({ device: first.device.bdf, location: location(root, 'features') })];
 }
 
-/** The cells of a device's Generic Initiators are as near as any other without `<distances>`: libvirt's default is 20. */
+/** Reports Generic Initiators without a distance from a cell with memory. libvirt's default is 20 between any two cells. */
 function missingDistance(all: readonly Recommended[], { domain }: Inspection): ReturnType<Rule> {
   const { cells } = domain.numa;
-  const isFar = (a: GuestCell, b: GuestCell) => a.distances.has(b.id) || b.distances.has(a.id);
+  const hasDistance = (a: GuestCell, b: GuestCell) => a.distances.has(b.id) || b.distances.has(a.id);
   for (const { device, settings } of all) {
     const own = new Set<number>(parseNodeset(device.nodeset ?? '') ?? []);
     const initiators = cells.filter(({ id }) => own.has(id));
-    const near = cells.find((cell) => cell.memory > 0 && initiators.some((initiator) => !isFar(cell, initiator)));
+    const near = cells.find((cell) => cell.memory > 0 && initiators.some((initiator) => !hasDistance(cell, initiator)));
     if (settings.distance === undefined || !near) continue;
     const { bdf, nodeset = '', location } = device;
     return [diagnostic.distance({ device: bdf, cells: nodeset, cell: near.id, distance: settings.distance, location })];

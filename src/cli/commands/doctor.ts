@@ -8,7 +8,7 @@ import { LOCAL_SOFTWARE, readHelp, readSchema } from '../../libvirt/installed.js
 import type { Command } from '../command.js';
 import { readHost, sysfsOf } from '../host.js';
 import { print } from '../io/terminal.js';
-import { HOST_OPTIONS, isSet, type OptionValues, OUTPUT_OPTIONS } from '../options.js';
+import { flag, HOST_OPTIONS, isSet, type OptionValues, OUTPUT_OPTIONS } from '../options.js';
 import { PROBE_OPTIONS, probe } from '../probe.js';
 import { renderChecks } from '../render/doctor.js';
 import { printJson } from '../report.js';
@@ -18,12 +18,17 @@ export const command: Command = {
   summary: 'check whether this machine can accelerate vSMMUs: its SMMUs, kernel, QEMU and libvirt',
   details: [
     'Prints PASS, WARN or FAIL per check, as virt-host-validate does, with a remedy. Given a snapshot (--topology), it reports only the host checks.',
-    '--probe opens a device as QEMU does, reads the ID registers of its SMMU, and tries whether a guest can nest its translation. Nothing else may use the device, and vfio-pci must hold it already: --probe binds nothing. One device per SMMU is enough.',
+    '--probe opens a device as QEMU does, reads the ID registers of its SMMU, and tests whether nested translation works. The device must be idle and already bound to vfio-pci: --probe does not bind it. One device per SMMU is enough.',
   ],
-  options: { ...HOST_OPTIONS, ...PROBE_OPTIONS, ...OUTPUT_OPTIONS },
+  options: {
+    ...HOST_OPTIONS,
+    ...PROBE_OPTIONS,
+    ...OUTPUT_OPTIONS,
+    verbose: flag('print all details of each check'),
+  },
   examples: [
     ['$0 doctor', 'PASS, WARN or FAIL for each, and what to do about it'],
-    ['$0 doctor --probe 0000:11:00.0', "also what that device's SMMU can do, and whether nesting works"],
+    ['$0 doctor --probe 0000:11:00.0', "also the features of that device's SMMU, and whether nesting works"],
     ['$0 doctor --json', 'for programs; "able" is true if nothing fails'],
   ],
   subject: 'vsmmu',

@@ -76,7 +76,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   if (locality) print(renderGuestLocality(locality));
 }
 
-/** A snapshot contains already which NIC each DMA function belongs to. */
+/** Adds the NIC of each DMA function, which a snapshot already contains. */
 function withRelations(host: Host, options: OptionValues): Host {
   return value(options, 'topology') === undefined ? withDataDirect(host, sysfsOf(options)) : host;
 }

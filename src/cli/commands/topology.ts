@@ -25,25 +25,27 @@ export const command: Command = {
   usage: 'topology',
   summary: "print the host's SMMUs and the devices behind each",
   details: [
-    '--json prints a snapshot of the host, which --topology of other commands reads on any machine. With --probe, the snapshot contains the ID registers of an SMMU, which other commands prefer to the kernel log. A snapshot contains no serial numbers, MAC addresses or host names; --anonymise also replaces the names of drivers, for a snapshot that you publish.',
-    '--fleet takes snapshots of many hosts as operands, and prints what can be placed on each and what a setting of the firmware would gain. The name of a host is that of its file.',
+    '--json prints a snapshot of the host, which --topology of other commands reads on any machine. With --probe, the snapshot contains the ID registers of an SMMU, which other commands use instead of the kernel log. A snapshot contains no serial numbers, MAC addresses or host names; --anonymise also replaces the names of drivers, for a snapshot that you publish.',
+    '--fleet reads the snapshots of many hosts, which are its operands. It prints which devices of each host can be placed behind a vSMMU, and which firmware settings could make more devices placeable. Each host has the name of its file.',
   ],
   options: {
     ...HOST_OPTIONS,
     ...PROBE_OPTIONS,
     ...LOCALITY_OPTIONS,
-    anonymise: flag('replace the names of drivers, for a snapshot to publish; plans for it are the same'),
+    anonymise: flag('replace the names of drivers, for a snapshot to publish; plans do not change'),
     fleet: flag('report on many hosts: the operands are their snapshots'),
-    html: text('with --fleet: write the report to this file, as a page with a picture of each host', { value: 'file' }),
+    html: text('with --fleet: write the report to this file, as an HTML page with a picture of each host', {
+      value: 'file',
+    }),
     ...PICTURE_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
   examples: [
     ['$0 topology', 'this host'],
-    ['$0 topology --json > host.json', 'a snapshot of it, for --topology on another machine'],
+    ['$0 topology --json > host.json', 'a snapshot, for --topology on another machine'],
     ['$0 topology --json --probe 0000:11:00.0 > host.json', "with the registers of that device's SMMU"],
     ['$0 topology --json --anonymise > host.json', 'a snapshot to publish'],
-    ['$0 topology --svg host.svg', 'a picture of it'],
+    ['$0 topology --svg host.svg', 'a picture of this host'],
     ['$0 topology --locality', 'also which GPUs and NICs are near each other'],
     ['$0 topology --fleet --html fleet.html hosts/*.json', 'a page about many hosts'],
   ],
@@ -51,7 +53,7 @@ export const command: Command = {
   run,
 };
 
-/** What applies to one host only. */
+/** The options that apply to one host only. */
 const ONE_HOST = ['topology', 'sysfs', 'probe', 'locality', 'svg', 'format'] as const;
 
 /** `vsmmu topology`. */

@@ -1,4 +1,4 @@
-import { countByClass, explainHindrance } from '../../doctor/assessment.js';
+import { countByClass, explainObstacle } from '../../doctor/assessment.js';
 import { escapeMarkup } from '../../escape.js';
 import { drawTopology } from '../../guest/topology-picture.js';
 import type { FleetHost } from '../fleet.js';
@@ -6,16 +6,16 @@ import { type FleetFinding, findingsOf, rowOf } from './fleet.js';
 import { PAGE_END, pageHead } from './page.js';
 
 /**
- * Draws a fleet as one self-contained HTML page: what settings would gain, and a row per host, which opens to its SMMUs, devices
- * and IOMMU groups.
+ * Draws a fleet as one self-contained HTML page: the remedies, and a row per host, which opens to its SMMUs, devices and IOMMU
+ * groups.
  */
 export function drawFleet(fleet: readonly FleetHost[]): string {
   const { gains, others } = findingsOf(fleet);
   return [
     pageHead('vsmmu topology'),
-    drawTable(['A firmware setting could gain, with', 'devices', 'hosts'], gains),
-    drawTable(['No known setting helps', 'devices', 'hosts'], others),
-    '<p>How many devices of each host can be placed. Rows open: they show what is behind each SMMU, by IOMMU group.</p>\n',
+    drawTable(['Firmware setting', 'devices that it could make placeable', 'hosts'], gains),
+    drawTable(['Reason, without a known remedy', 'devices that cannot be placed', 'hosts'], others),
+    '<p>The number of devices of each host that can be placed behind a vSMMU. Open a row to see the devices behind each SMMU, by IOMMU group.</p>\n',
     ...fleet.map(drawHost),
     PAGE_END,
   ].join('');
@@ -32,18 +32,18 @@ function drawTable(titles: readonly string[], findings: readonly FleetFinding[])
 function drawHost(each: FleetHost): string {
   const { host, assessment } = each;
   const [name = '', smmus = '', placeable = '', which = ''] = rowOf(each).map(escapeMarkup);
-  const isPoor = assessment.placeable.length === 0;
+  const hasNone = assessment.placeable.length === 0;
   const row = [
     `<span class="name">${name}</span>`,
     `<span class="verdict">${placeable}</span>`,
     `<span class="why">${smmus === '-' ? 'no SMMUv3' : `${smmus} SMMUs`}${which === '' ? '' : `; ${which}`}</span>`,
   ].join('');
-  const findings = assessment.hindrances.map((hindrance) => {
-    const { why, remedy } = explainHindrance(hindrance);
-    const addresses = hindrance.devices.map(({ bdf }) => bdf).join(', ');
-    const text = `${countByClass(hindrance.devices)} (${addresses}): ${why}${remedy === null ? '' : `; ${remedy}`}`;
+  const findings = assessment.obstacles.map((obstacle) => {
+    const { why, remedy } = explainObstacle(obstacle);
+    const addresses = obstacle.devices.map(({ bdf }) => bdf).join(', ');
+    const text = `${countByClass(obstacle.devices)} (${addresses}): ${why}${remedy === null ? '' : `; ${remedy}`}`;
     return `<li>${escapeMarkup(text)}</li>`;
   });
   const list = findings.length === 0 ? '' : `<ul>${findings.join('')}</ul>`;
-  return `<details${isPoor ? ' class="failure"' : ''}><summary>${row}</summary>${list}${drawTopology(host)}</details>\n`;
+  return `<details${hasNone ? ' class="failure"' : ''}><summary>${row}</summary>${list}${drawTopology(host)}</details>\n`;
 }

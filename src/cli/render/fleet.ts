@@ -1,20 +1,20 @@
-import { countByClass, explainHindrance } from '../../doctor/assessment.js';
+import { countByClass, explainObstacle } from '../../doctor/assessment.js';
 import { groupBy } from '../../group-by.js';
 import type { FleetHost } from '../fleet.js';
 import { item, section } from './typeset.js';
 
-/** Hosts that are named in a line of the summary; the others are counted. */
+/** The largest number of hosts that a line of the summary names; it counts the others. */
 const NAMED = 8;
 
 /** Devices that cannot be placed, on one host or several. */
 export interface FleetFinding {
-  /** What would change that, or the reason if nothing is known to. */
+  /** What to do about it, or the reason if no remedy is known. */
   readonly what: string;
   readonly devices: string;
   readonly hosts: string;
 }
 
-/** Renders a row per host, what a setting would gain, and what no setting is known to change. */
+/** Renders a row per host, the remedies, and the reasons without a known remedy. */
 export function renderFleet(fleet: readonly FleetHost[]): string {
   const rows = [['host', 'SMMUs', 'placeable', ''], ...fleet.map(rowOf)];
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -27,7 +27,7 @@ export function renderFleet(fleet: readonly FleetHost[]): string {
   const { gains, others } = findingsOf(fleet);
   const list = (findings: readonly FleetFinding[]) =>
     findings.map(({ what, devices, hosts }) => item(`${what}: ${devices} (${hosts})`, '  ')).join('');
-  return `${table.join('\n')}\n${section('A firmware setting could gain', list(gains))}${section('No known setting helps', list(others))}`;
+  return `${table.join('\n')}\n${section('Firmware settings that could make more devices placeable', list(gains))}${section('Not placeable, without a known remedy', list(others))}`;
 }
 
 /** Returns the cells of a host's row: its name, its SMMUs, how many devices can be placed, and which. */
@@ -36,15 +36,15 @@ export function rowOf({ name, host, assessment: { devices, placeable } }: FleetH
   return [name, smmus, `${placeable.length} of ${devices.length}`, countByClass(placeable)];
 }
 
-/** Returns what settings would gain in a fleet, and what no setting is known to change; equal findings of several hosts once. */
+/** Returns the devices that a remedy could make placeable, and the others. Equal findings of several hosts are one finding. */
 export function findingsOf(fleet: readonly FleetHost[]): {
   readonly gains: readonly FleetFinding[];
   readonly others: readonly FleetFinding[];
 } {
   const found = fleet.flatMap(({ name, assessment }) =>
-    assessment.hindrances.map((hindrance) => {
-      const { why, remedy } = explainHindrance(hindrance);
-      return { name, hasRemedy: remedy !== null, what: remedy ?? why, devices: countByClass(hindrance.devices) };
+    assessment.obstacles.map((obstacle) => {
+      const { why, remedy } = explainObstacle(obstacle);
+      return { name, hasRemedy: remedy !== null, what: remedy ?? why, devices: countByClass(obstacle.devices) };
     }),
   );
   const merged = (hasRemedy: boolean) => {

@@ -4,10 +4,10 @@ import { item, section } from './typeset.js';
 
 const LEGEND = `
   PIX   below one switch, or in one slot
-  PXB   below several switches, and not across the root complex
+  PXB   below several switches; the path does not pass the root complex
   PHB   in one root complex
   NODE  on one NUMA node
-  SYS   on different NUMA nodes, or unknown
+  SYS   on different or unknown NUMA nodes
 `;
 
 /** Marks a cell of the guest that differs from the host. */
@@ -71,7 +71,7 @@ function renderMatrix(
   return `${[head, ...lines].join('\n')}\n`;
 }
 
-/** Says which of the other rows is the NIC of each DMA function in another PCI segment. */
+/** Renders which of the other rows is the NIC of each DMA function in another PCI segment. */
 function relations(devices: readonly Pick<LocalDevice, 'name' | 'functions' | 'dataDirect'>[]): string {
   const found = devices.flatMap(({ name, dataDirect }) => {
     if (!dataDirect) return [];
@@ -80,7 +80,7 @@ function relations(devices: readonly Pick<LocalDevice, 'name' | 'functions' | 'd
   });
   if (found.length === 0) return '';
   const isUnknown = found.some((each) => each.endsWith('no known NIC'));
-  const hint = isUnknown ? '; only root can find the NICs of a host' : '';
+  const hint = isUnknown ? '; run this as root on the host to find it' : '';
   return `\n${item(`DMA functions of NICs in another PCI segment (Data Direct): ${found.join(', ')}${hint}`, '  ')}`;
 }
 

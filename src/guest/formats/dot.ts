@@ -19,7 +19,7 @@ const SANS = 'Helvetica';
 const BOLD = 'Helvetica-Bold';
 const MONO = 'Courier';
 
-export const format: PictureFormat = { summary: "Graphviz's language", draw };
+export const format: PictureFormat = { summary: 'Graphviz', draw };
 
 function draw({ title, sides, lines }: Picture): string {
   const titles = sides.map(({ name }) => quoted(name)).join(' -> ');

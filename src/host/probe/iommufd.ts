@@ -7,7 +7,7 @@ import { getSystemErrorMap } from 'node:util';
 import type { IdRegisters } from './registers.js';
 import type { SystemCalls } from './system-calls.js';
 
-/** The type of both interfaces' requests: `_IO(';', number)`. */
+/** Returns the code of a request, which both interfaces number alike: `_IO(';', number)`. */
 const request = (number: number): number => (0x3b << 8) | number;
 
 const VFIO_DEVICE_BIND_IOMMUFD = request(100 + 18);
@@ -30,7 +30,7 @@ export interface Refusal {
   readonly error: string;
 }
 
-/** A refusal without which the probe cannot go on. */
+/** A refused request after which the probe cannot continue. */
 export class RequestError extends Error implements Refusal {
   readonly request: string;
   readonly error: string;
@@ -87,8 +87,8 @@ export class BoundDevice {
   }
 
   /**
-   * Tries what QEMU does for an accelerated vSMMU: makes page tables that a guest's can be nested in, and a vIOMMU.
-   * @returns which request was refused; undefined if nesting works
+   * Does what QEMU does for an accelerated vSMMU: allocates a stage-2 page table that guests' tables can be nested in, and a vIOMMU.
+   * @returns the refused request; undefined if nesting works
    */
   tryNesting(): Refusal | undefined {
     const space = structure(0, 0);

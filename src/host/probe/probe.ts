@@ -13,7 +13,7 @@ import { BoundDevice, type Refusal, RequestError } from './iommufd.js';
 import { type Decoded, decodeRegisters } from './registers.js';
 import { loadSystemCalls, type SystemCalls } from './system-calls.js';
 
-/** What an SMMU is, as its ID registers and the kernel answer through a device behind it. */
+/** The properties of an SMMU: its ID registers, and what the kernel allows, read through a device behind it. */
 export interface Probe {
   readonly device: Bdf;
   /** The name of the SMMU. */
@@ -27,10 +27,10 @@ export interface Probe {
 const IOMMU = '/dev/iommu';
 
 /**
- * Reads the ID registers of the SMMUs of these devices from Linux on this machine, and tries whether they nest. Each device is
- * opened, which resets it, and closed again.
+ * Reads the ID registers of the SMMUs of these devices from Linux on this machine, and tests whether nested translation works. Each
+ * device is opened, which resets it, and closed again.
  * @param host this machine
- * @throws RefusedError if a device cannot be used for it, EnvironmentError `probe-failed` if this machine does not allow it
+ * @throws RefusedError as `probeableDevice`, EnvironmentError `probe-failed` if this machine does not allow it
  */
 export async function probeDevices(bdfs: readonly Bdf[], host: Host): Promise<readonly Probe[]> {
   const devices = bdfs.map((bdf) => probeableDevice(bdf, host));
@@ -55,7 +55,7 @@ function probeDevice(device: PciDevice, smmu: string, calls: SystemCalls): Probe
   const { bdf } = device;
   const [name] = new Sysfs('/sys').list(`${PCI_DEVICES}/${bdf}/vfio-dev`) ?? [];
   if (name === undefined) throw new EnvironmentError(probeFailed.noDeviceFile({ device: bdf }));
-  // The kernel destroys what is made in /dev/iommu when it is closed, after the device.
+  // The device is closed first, then /dev/iommu: the kernel then destroys the objects that were created in it.
   using iommu = open(IOMMU, probeFailed.noIommufd());
   using file = open(`/dev/vfio/devices/${name}`, probeFailed.noDeviceFile({ device: bdf }));
   try {
@@ -95,7 +95,7 @@ export function refusedRequest({ bdf: device, group }: PciDevice, { request, err
   return probeFailed.request({ device, request, error });
 }
 
-/** Returns the result of a probe from the kernel's answers. */
+/** Builds the result of a probe from the kernel's answers. */
 export function describeProbe(
   device: Bdf,
   smmu: string,
@@ -120,14 +120,14 @@ function whyNotNested(
   { request, error }: Refusal,
   { bothStages, forcedWriteBack }: Pick<Decoded, 'bothStages' | 'forcedWriteBack'>,
 ): string {
-  if (error === 'ENOTTY') return `the kernel has no ${request}, which came with Linux 6.13`;
+  if (error === 'ENOTTY') return `the kernel has no ${request}, which Linux 6.13 added`;
   const refused = `${request} fails with ${error}`;
   if (!bothStages) return `it has one stage of translation (${refused})`;
   if (forcedWriteBack || request === 'IOMMU_HWPT_ALLOC') return refused;
   return `it has no S2FWB, and firmware does not mark its root complex as CANWBS (${refused})`;
 }
 
-/** Returns a host with the results of probes. They replace what its kernel log shows. */
+/** Returns a host with the results of probes. They replace the features that the kernel log shows. */
 export function withProbes(host: Host, probes: readonly Probe[]): Host {
   const found = new Map(probes.map((probe) => [probe.smmu, probe]));
   const smmus = host.smmus.map((smmu): Smmu => {

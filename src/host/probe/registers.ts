@@ -8,7 +8,7 @@ export interface IdRegisters {
   readonly aidr: number;
 }
 
-/** What the ID registers of an SMMU say. */
+/** The decoded ID registers of an SMMU. */
 export interface Decoded {
   readonly features: Required<Pick<SmmuFeatures, 'ats' | 'ril' | 'ssidsize' | 'oas'>>;
   readonly registers: SmmuRegisters;

@@ -1,7 +1,7 @@
 import { EnvironmentError } from '../../diagnostics/errors.js';
 import { probeFailed } from '../../diagnostics/probe.js';
 
-/** The system calls that neither Node.js nor its modules offer. */
+/** The system calls that Node.js does not offer. */
 export interface SystemCalls {
   /** Calls ioctl(2) with a structure, which the kernel may change. Returns 0, or the error number. */
   ioctl(fd: number, request: number, structure: Uint32Array): number;
@@ -11,7 +11,7 @@ export interface SystemCalls {
 
 /**
  * Loads the system calls through the foreign function interface of the standalone executable's runtime.
- * @throws EnvironmentError `probe-failed` under Node.js, which has none
+ * @throws EnvironmentError `probe-failed` under Node.js, which has no such interface
  */
 export async function loadSystemCalls(): Promise<SystemCalls> {
   if (process.versions.bun === undefined) throw new EnvironmentError(probeFailed.runtime());
@@ -20,7 +20,7 @@ export async function loadSystemCalls(): Promise<SystemCalls> {
     ioctl: { args: ['i32', 'u64', 'ptr'], returns: 'i32' },
     __errno_location: { args: [], returns: 'ptr' },
   });
-  // It is the same for all calls of a thread. Nothing may run between a call and the reading of its error number.
+  // The address of errno is the same for all calls of a thread. No other system call may run before it is read.
   const errno = symbols.__errno_location?.();
   return {
     ioctl: (fd, request, structure) => (symbols.ioctl?.(fd, request, structure) === 0 ? 0 : read.i32(errno, 0)),

@@ -61,9 +61,9 @@ describe('a device to probe through', () => {
       'bound to vfio-pci',
       DEVICE,
       heldBy('nvme'),
-      /^probe-impossible: 0000:01:00\.0 is held by nvme, not by vfio-pci; .* virsh nodedev-detach pci_0000_01_00_0;/,
+      /^probe-impossible: 0000:01:00\.0 is bound to nvme, not to vfio-pci; .* virsh nodedev-detach pci_0000_01_00_0,/,
     ],
-    ['bound at all', DEVICE, heldBy(null), /is held by no driver, not by vfio-pci/],
+    ['bound at all', DEVICE, heldBy(null), /is bound to no driver, not to vfio-pci/],
   ])('must be %s', (_, device, host, message) => {
     expect(refusal(device, host)).toMatch(message);
   });
@@ -76,7 +76,7 @@ describe('a request that the kernel refuses', () => {
     [
       'VFIO_DEVICE_BIND_IOMMUFD',
       'EPERM',
-      'a host driver or a guest has another device of IOMMU group 0 of 0000:01:00.0',
+      'another device of IOMMU group 0 of 0000:01:00.0 is in use by a host driver or a guest',
     ],
     ['VFIO_DEVICE_BIND_IOMMUFD', 'ENODEV', 'VFIO_DEVICE_BIND_IOMMUFD failed for 0000:01:00.0: ENODEV'],
     ['IOMMU_GET_HW_INFO', 'ENOTTY', 'the kernel does not show the ID registers of the SMMU of 0000:01:00.0'],
@@ -93,7 +93,7 @@ describe('a request that the kernel refuses', () => {
     ['IOMMU_HWPT_ALLOC', 'ENOMEM', {}, 'IOMMU_HWPT_ALLOC fails with ENOMEM'],
     ['IOMMU_VIOMMU_ALLOC', 'ENOTSUP', {}, 'it has no S2FWB, and firmware does not mark its root complex as CANWBS'],
     ['IOMMU_VIOMMU_ALLOC', 'ENOTSUP', { forcedWriteBack: true }, 'IOMMU_VIOMMU_ALLOC fails with ENOTSUP'],
-    ['IOMMU_VIOMMU_ALLOC', 'ENOTTY', {}, 'the kernel has no IOMMU_VIOMMU_ALLOC, which came with Linux 6.13'],
+    ['IOMMU_VIOMMU_ALLOC', 'ENOTTY', {}, 'the kernel has no IOMMU_VIOMMU_ALLOC, which Linux 6.13 added'],
   ])('%s with %s says why the SMMU does not nest', (request, error, changes, words) => {
     const { features, notNested = '' } = probe(changes, { request, error });
     expect(features.nesting).toBe(false);
