@@ -52,7 +52,7 @@ describe('a domain that is edited and rewritten several times', () => {
     'is reverted to the domain that it would be without vsmmu: domain %i',
     async ([, events, each], { task }) => {
       if (!each) throw new TypeError('no case');
-      const original = await definedAs(lab, each.xml);
+      const original = await definedAs(lab, each.xml, !each.asCreated);
       let plain = original;
       let lived = await definedAs(lab, await rewrite(original, each.options));
       let isEdited = false;
