@@ -66,16 +66,13 @@ async function isThere(connection: DomainAccess, uuid: DomainUuid): Promise<bool
 }
 
 /**
- * libvirt works on one, another is converted, and the third waits for the disk. So virsh always has a next command.
- */
-const DOMAINS_PER_CONNECTION = 3;
-
-/**
  * Converts domains of a libvirt and yields the result for each, in their order.
  * @throws EnvironmentError `libvirt-unreachable` if libvirt does not come back
  */
 export async function* convertDomains(run: LibvirtRun): AsyncGenerator<DomainResult> {
-  const free = Array.from({ length: DOMAINS_PER_CONNECTION }, () => run.connections).flat();
+  // Two domains per connection: vsmmu works on one while libvirt works on the other, so virsh always has a next
+  // command.
+  const free = [...run.connections, ...run.connections];
   const width = free.length;
   const work = async (entry: DomainEntry): Promise<DomainResult> => {
     const connection = free.pop();
