@@ -14,10 +14,13 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Runs a program, in an empty environment unless one is given. */
+/** Nothing of the caller's environment, and no libvirt: the results must not depend on what this machine has. */
+const NO_LIBVIRT = { VSMMU_LIBVIRT_SCHEMAS: '/nowhere' };
+
+/** Runs a program, in an environment where no libvirt is installed, unless another is given. */
 export function run(
   [program = '', ...args]: readonly string[],
-  { cwd = REPOSITORY, env = {} }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  { cwd = REPOSITORY, env = NO_LIBVIRT }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Run {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd,
