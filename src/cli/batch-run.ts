@@ -17,8 +17,9 @@ import { number, waitOf } from './batch-options.js';
 import { exitCodeOf } from './exit-code.js';
 import { say } from './io/terminal.js';
 import { isSet, type OptionValues, value } from './options.js';
-import { openOutput, summary } from './render/batch.js';
+import { openOutput } from './render/batch.js';
 import type { HtmlReport } from './render/batch-html.js';
+import { summary } from './render/batch-rows.js';
 import { printDiagnostics } from './report.js';
 import { stateFolder } from './state-folder.js';
 

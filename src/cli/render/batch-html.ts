@@ -9,7 +9,7 @@ import type { Host } from '../../host/host.js';
 import { Draft } from '../../io/draft.js';
 import { describeIoError } from '../../io/errors.js';
 import { type Location, locate } from '../../io/folder.js';
-import { remarksOf, summary, titleOf, WORDS } from './batch.js';
+import { remarksOf, summary, titleOf, WORDS } from './batch-rows.js';
 import { PAGE_END, pageHead } from './page.js';
 
 /** Explains the triangle of some rows. */
