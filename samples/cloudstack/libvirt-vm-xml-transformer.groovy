@@ -14,7 +14,7 @@ class VsmmuTransformer {
         if (!xml.contains('hostdev')) return xml
         List<File> files = []
         try {
-            // Files, because a pipe that nobody reads stops the program.
+            // Files, because a full pipe that is not read stops the program.
             ['domain', 'result', 'messages'].each { files << File.createTempFile("vsmmu-$it-", '.xml') }
             def (File domain, File result, File messages) = files
             domain.setText(xml, 'UTF-8')

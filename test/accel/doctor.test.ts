@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Probe } from '../../src/host/probe/probe.js';
+import { EMULATED_REGISTERS } from '../host/probe/emulated-smmu.js';
 import { devices } from './devices.js';
 import { domainXml } from './domains.js';
 import { AccelGuest } from './guest.js';
@@ -43,16 +44,7 @@ async function refusal(bdf: string): Promise<readonly [code: number, message: st
 const EMULATED: Omit<Probe, 'smmu'> = {
   device: first as Probe['device'],
   features: { nesting: true, cmdqv: false, ats: false, ril: true, ssidsize: 0, oas: 44 },
-  registers: {
-    granules: [4, 16, 64],
-    streamTableLevels: 2,
-    streamIdBits: 16,
-    endianness: 'little',
-    tableFormats: ['aarch64'],
-    idr: ['0x0d44101b', '0x02730010', '0x00000000', '0x00001414', '0x00000000', '0x00000074'],
-    iidr: '0x00000000',
-    aidr: '0x00000001',
-  },
+  registers: EMULATED_REGISTERS,
 };
 
 describe('vsmmu doctor', () => {

@@ -11,6 +11,7 @@ import type { Access, Machine } from '../../src/host/machine.js';
 import type { Probe } from '../../src/host/probe/probe.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { changedHost } from '../host/fixture.js';
+import { EMULATED_REGISTERS } from '../host/probe/emulated-smmu.js';
 import { REPOSITORY, vsmmu } from './run.js';
 
 const KERNEL = '6.19.0-1-arm64';
@@ -215,16 +216,7 @@ describe('doctor', () => {
 
   describe('with a probe', () => {
     const [smmu] = sample('gh200').smmus;
-    const registers = {
-      granules: [4, 16, 64],
-      streamTableLevels: 2,
-      streamIdBits: 16,
-      endianness: 'little',
-      tableFormats: ['aarch64'],
-      idr: ['0x0d44101b', '0x02730010', '0x00000000', '0x00001414', '0x00000000', '0x00000074'],
-      iidr: '0x00000000',
-      aidr: '0x00000001',
-    } satisfies SmmuRegisters;
+    const registers: SmmuRegisters = EMULATED_REGISTERS;
     const probe: Probe = {
       device: '0009:01:00.0' as Bdf,
       smmu: smmu?.name ?? '',

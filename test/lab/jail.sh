@@ -66,7 +66,8 @@ else
   stay='while :; do sleep 3600; done'
 fi
 
-# Its process id is printed last, from the new root: whoever enters gets the root that this process has at that moment.
+# Its process ID is printed last, after the change to the new root, because a process that enters the jail gets the current root
+# of this one.
 if [ "$mode" = machine ]; then
   echo "$pid"
   eval "$stay"

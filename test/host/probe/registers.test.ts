@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { missingForVsmmu } from '../../../src/domain/smmu-registers.js';
 import { decodeRegisters, type IdRegisters } from '../../../src/host/probe/registers.js';
+import { EMULATED_REGISTERS } from './emulated-smmu.js';
 
 /** The SMMU of QEMU 11.1 with `stage=nested`, as Linux 7.2 returned its registers on the emulated host. */
 const EMULATED: IdRegisters = {
@@ -18,16 +19,7 @@ describe('the ID registers of an SMMU', () => {
   it('are decoded for the SMMU that QEMU emulates', () => {
     expect(decodeRegisters(EMULATED)).toEqual({
       features: { ats: false, ril: true, ssidsize: 0, oas: 44 },
-      registers: {
-        granules: [4, 16, 64],
-        streamTableLevels: 2,
-        streamIdBits: 16,
-        endianness: 'little',
-        tableFormats: ['aarch64'],
-        idr: ['0x0d44101b', '0x02730010', '0x00000000', '0x00001414', '0x00000000', '0x00000074'],
-        iidr: '0x00000000',
-        aidr: '0x00000001',
-      },
+      registers: EMULATED_REGISTERS,
       bothStages: true,
       forcedWriteBack: false,
     });
