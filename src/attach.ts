@@ -54,7 +54,7 @@ export function planAttachment(domain: Domain, host: Host, bdf: Bdf, policy: Pol
   if (policy.bypass.includes(bdf)) throw new RefusedError(attachImpossible.bypassed({ device: bdf }));
   checkGroup(host, device);
   if (smmu === null) throw new RefusedError(attachImpossible.withoutSmmu({ device: bdf }));
-  const { index } = choosePort(device, smmu, roomBehind(smmu, domain, host));
+  const { index } = choosePort(device, smmu, freePortsBehind(smmu, domain, host));
   return { bdf, address: { bus: index, slot: 0, function: 0 }, iommufd: domain.iommufd?.enabled !== true };
 }
 
@@ -72,14 +72,14 @@ function checkGroup(host: Host, device: PciDevice): void {
 }
 
 /** The free ports behind the accelerated vSMMUs of one host SMMU. */
-interface Room {
+interface FreePorts {
   /** Undefined if the SMMU has no accelerated vSMMU. */
   readonly ports: readonly FreePort[] | undefined;
   /** Whether no expander bus of the SMMU has a bus number left for another port. */
   readonly full: boolean;
 }
 
-function roomBehind(smmu: string, domain: Domain, host: Host): Room {
+function freePortsBehind(smmu: string, domain: Domain, host: Host): FreePorts {
   const tree = new PciTree(domain);
   const current = [...readCurrentTopology(domain, tree, host).expanderBuses.values()];
   const own = current.filter((expanderBus) => expanderBus.smmu === smmu);
@@ -101,7 +101,7 @@ function roomBehind(smmu: string, domain: Domain, host: Host): Room {
  * without a reservation is never used: if a port has no 64-bit window, Linux 7.2 makes room for the attached device by
  * releasing the windows of neighbouring devices, and those devices stop working.
  */
-function choosePort(device: PciDevice, smmu: string, { ports, full }: Room): FreePort {
+function choosePort(device: PciDevice, smmu: string, { ports, full }: FreePorts): FreePort {
   const { bdf } = device;
   const needed = Math.max(windowBytes(largeBarBytes(device)), SMALLEST_SPARE);
   const other = otherMemory(device);

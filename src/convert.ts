@@ -76,11 +76,11 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
 }
 
 /**
- * Plans a domain from `base`. If that is not the domain itself, locations are removed, since they do not refer to the
- * caller's text.
+ * Plans the cleared form of a domain. If that is not the domain itself, diagnostics lose their locations, which do not refer to
+ * the caller's text.
  */
-function planFor(domain: Domain, from: Cleared, host: Host, policy: Policy, options: PlanOptions): Planned {
-  const { domain: base, former } = from;
+function planFor(domain: Domain, cleared: Cleared, host: Host, policy: Policy, options: PlanOptions): Planned {
+  const { domain: base, former } = cleared;
   const bare = (found: readonly Diagnostic[]) => (base === domain ? found : found.map(withoutLocation));
   try {
     const { plan: made, diagnostics } = plan(base, host, policy, {

@@ -10,7 +10,7 @@ export type { Bdf, BusNumber, ControllerIndex, GuestAddress } from './domain/add
 export { type Domain, parseDomain } from './domain/domain.js';
 export type { CellId, HostNode } from './domain/numa.js';
 export type { KiB } from './domain/size.js';
-export { type LibvirtAbility, type QemuAbility, type Target, UPSTREAM } from './domain/target.js';
+export { type LibvirtFeatures, type QemuFeatures, type Target, UPSTREAM } from './domain/target.js';
 export { type BeyondHost, valuesBeyondHost } from './domain/vsmmu-attributes.js';
 export type { Attachment } from './edit/elements.js';
 export { rewrite } from './edit/rewrite.js';

@@ -8,7 +8,7 @@ import { nearest } from './nearest.js';
  * Parses a JSON text.
  * @throws InputError if it is invalid or an object has a key twice, with the location if it is known
  */
-export function parseJson(text: string, file: string, code: JsonDefinition): unknown {
+export function parseJson(text: string, file: string, definition: JsonDefinition): unknown {
   const withoutMark = text.replace(/^\uFEFF/, '');
   let value: unknown;
   try {
@@ -18,13 +18,13 @@ export function parseJson(text: string, file: string, code: JsonDefinition): unk
     const [, position] = / at position (\d+)/.exec(message) ?? [];
     // V8 quotes the invalid text, which is untrusted input: only V8's own words before it are repeated.
     const [reason] = message.split(/, "| in JSON/, 1);
-    const location = position === undefined ? undefined : placeOf(withoutMark, Number(position));
-    throw new InputError(code.notJson({ reason: reason ?? '', file, location }));
+    const location = position === undefined ? undefined : locationOf(withoutMark, Number(position));
+    throw new InputError(definition.notJson({ reason: reason ?? '', file, location }));
   }
   const duplicate = findDuplicateKey(withoutMark);
   if (duplicate) {
-    const location = placeOf(withoutMark, duplicate.offset);
-    throw new InputError(code.duplicateKey({ key: duplicate.key, file, location }));
+    const location = locationOf(withoutMark, duplicate.offset);
+    throw new InputError(definition.duplicateKey({ key: duplicate.key, file, location }));
   }
   return value;
 }
@@ -59,19 +59,19 @@ function findDuplicateKey(text: string): { readonly key: string; readonly offset
 export function checkJson<T>(
   value: unknown,
   file: string,
-  code: JsonDefinition,
+  definition: JsonDefinition,
   validate: ValidateFunction<T>,
   { path = '', keys = [] }: { readonly path?: string; readonly keys?: readonly string[] } = {},
 ): asserts value is T {
   if (validate(value)) return;
   const errors = validate.errors ?? [];
-  const [below, constraint] = complaint(errors);
+  const [below, constraint] = describeErrors(errors);
   const [unknown] = errors.filter(({ keyword }) => keyword === 'additionalProperties');
   const suggested = unknown && nearest(String(unknown.params.additionalProperty), keys);
-  throw new InputError(code.misfit({ path: path + below, constraint, nearest: suggested, file }));
+  throw new InputError(definition.misfit({ path: path + below, constraint, nearest: suggested, file }));
 }
 
-function placeOf(text: string, offset: number): Location {
+function locationOf(text: string, offset: number): Location {
   const lines = text.slice(0, offset).split('\n');
   return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
 }
@@ -80,14 +80,14 @@ function placeOf(text: string, offset: number): Location {
  * Returns path and message for errors of Ajv, which stops at the first value that does not fit, but reports each
  * alternative of an `anyOf`.
  */
-function complaint(errors: readonly ErrorObject[]): [path: string, message: string] {
+function describeErrors(errors: readonly ErrorObject[]): [path: string, message: string] {
   const alternatives = errors.length > 1 ? errors.filter((error) => error.keyword !== 'anyOf') : errors;
   const [{ instancePath, data } = { instancePath: '', data: undefined }] = alternatives;
   const value = isScalar(data) ? `, not ${JSON.stringify(data).slice(0, 60)}` : '';
-  return [instancePath, alternatives.map(demand).join(' or ') + value];
+  return [instancePath, alternatives.map(requirementOf).join(' or ') + value];
 }
 
-function demand({ keyword, params, message = 'does not fit the schema' }: ErrorObject): string {
+function requirementOf({ keyword, params, message = 'does not fit the schema' }: ErrorObject): string {
   switch (keyword) {
     case 'additionalProperties':
       return `must not have ${JSON.stringify(params.additionalProperty).slice(0, 60)}`;

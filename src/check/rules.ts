@@ -38,7 +38,7 @@ import { slotWithoutFunctionZero } from './rules/slot-without-function-zero.js';
 import { smmuIncompatible } from './rules/smmu-incompatible.js';
 import { smmuSplit } from './rules/smmu-split.js';
 import { sparePorts } from './rules/spare-ports.js';
-import { targetAbility } from './rules/target.js';
+import { targetFeatures } from './rules/target.js';
 import { vsmmuValueBeyondHost } from './rules/vsmmu-value-beyond-host.js';
 import { vsmmuValueInvalid } from './rules/vsmmu-value-invalid.js';
 import { vsmmuValuesMissing } from './rules/vsmmu-values-missing.js';
@@ -51,7 +51,7 @@ export const RULES_OF_ALL_MACHINES: readonly Rule[] = [duplicates, iommuUnsuppor
 export const RULES: readonly Rule[] = [
   ...RULES_OF_ALL_MACHINES,
   acceleration,
-  targetAbility,
+  targetFeatures,
   domainWithoutGicv3,
   hostWithoutSmmu,
   iommuConflict,

@@ -2,7 +2,7 @@ import { InputError } from '../diagnostics/errors.js';
 import { usage } from '../diagnostics/usage.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
-import { hasValues } from '../domain/iommu.js';
+import { hasVsmmuValues } from '../domain/iommu.js';
 import { withDataDirect } from '../host/data-direct.js';
 import type { Host } from '../host/host.js';
 import { KERNEL_LOG, type KernelLog } from '../host/kernel-log.js';
@@ -62,7 +62,10 @@ export function hostReader(options: OptionValues): HostReader {
   }
   return (domain) => {
     if (!isVirtMachine(domain)) return undefined;
-    return readHost(options, { devices: new Set(domain.hostDevices.map((d) => d.bdf)), features: hasValues(domain) });
+    return readHost(options, {
+      devices: new Set(domain.hostDevices.map((d) => d.bdf)),
+      features: hasVsmmuValues(domain),
+    });
   };
 }
 

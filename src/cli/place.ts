@@ -5,7 +5,7 @@ import { type Domain, parseDomain } from '../domain/domain.js';
 import type { Target } from '../domain/target.js';
 import { type Host, NO_HOST } from '../host/host.js';
 import { whyNotApplicable } from '../plan/applicable.js';
-import { namesValues, type Policy } from '../policy/policy.js';
+import { type Policy, setsVsmmuValues } from '../policy/policy.js';
 import { readHost, readHostFor } from './host.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { wantsPicture } from './picture.js';
@@ -57,7 +57,7 @@ export async function placeSource(
 /** Reads the part of the host that is needed: nothing if the domain is not applicable, everything for a picture. */
 function hostFor(domain: Domain, policy: Policy, options: OptionValues): Host {
   if (whyNotApplicable(domain) && value(options, 'topology') === undefined) return NO_HOST;
-  const features = namesValues(policy);
+  const features = setsVsmmuValues(policy);
   return wantsPicture(options) ? readHost(options, { features }) : readHostFor(domain, policy, options, features);
 }
 

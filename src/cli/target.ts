@@ -20,6 +20,6 @@ export function targetNames(options: OptionValues, uri = value(options, 'connect
 /** Returns what a target supports. */
 export async function targetOf({ libvirt, qemu }: TargetNames): Promise<Target> {
   if (libvirt == null && qemu == null) return UPSTREAM;
-  const { askTarget } = await import('../libvirt/installed.js');
-  return await askTarget({ libvirt: libvirt ?? undefined, qemu: qemu ?? undefined });
+  const { resolveTarget } = await import('../libvirt/installed.js');
+  return await resolveTarget({ libvirt: libvirt ?? undefined, qemu: qemu ?? undefined });
 }

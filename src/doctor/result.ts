@@ -1,4 +1,4 @@
-import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
+import type { LibvirtFeatures, QemuFeatures } from '../domain/target.js';
 import type { Host } from '../host/host.js';
 import type { Machine } from '../host/machine.js';
 import type { Probe } from '../host/probe/probe.js';
@@ -29,8 +29,8 @@ export interface DoctorInput {
   readonly trouble?: string | undefined;
   /** The results of probes, which `host` also contains. */
   readonly probes?: readonly Probe[];
-  readonly libvirt: LibvirtAbility | undefined;
-  readonly qemu: QemuAbility | undefined;
+  readonly libvirt: LibvirtFeatures | undefined;
+  readonly qemu: QemuFeatures | undefined;
   /** libvirt's hook, if installed, and what prevents it from running. */
   readonly hook?: { readonly file: string; readonly problems: readonly string[] } | undefined;
 }

@@ -1,4 +1,4 @@
-import type { LibvirtAbility, QemuAbility } from '../domain/target.js';
+import type { LibvirtFeatures, QemuFeatures } from '../domain/target.js';
 import { spellingOf } from '../domain/vsmmu-attributes.js';
 import { type Machine, uefiFirmware } from '../host/machine.js';
 import type { DoctorInput, DoctorResult } from './result.js';
@@ -14,7 +14,7 @@ function examineHook({ file, problems: [problem] }: NonNullable<DoctorInput['hoo
   return { ...check, grade: 'fail', found: problem, remedy: 'reinstall vsmmu, then run vsmmu hook install' };
 }
 
-function examineQemu(qemu: QemuAbility | undefined): DoctorResult {
+function examineQemu(qemu: QemuFeatures | undefined): DoctorResult {
   const check = { of: 'QEMU', title: 'for arm-smmuv3 with acceleration' } as const;
   if (!qemu) {
     const remedy = 'install QEMU 11.0 or newer for Arm (Debian: qemu-system-arm)';
@@ -39,7 +39,7 @@ function examineFirmware(machine: Machine): DoctorResult {
   return { ...check, grade: 'fail', found, remedy };
 }
 
-function examineLibvirt(libvirt: LibvirtAbility | undefined): DoctorResult {
+function examineLibvirt(libvirt: LibvirtFeatures | undefined): DoctorResult {
   const check = { of: 'libvirt', title: 'what its domains support' } as const;
   if (!libvirt) {
     const remedy = 'install libvirt 12.7 or newer (Debian: libvirt-daemon-system)';

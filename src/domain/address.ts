@@ -40,7 +40,7 @@ export interface GuestAddress {
   readonly function: number;
 }
 
-/** A guest address in the form of `<address>`. */
+/** The guest address and the `multifunction` attribute of an `<address>`. */
 export interface Place {
   readonly address: GuestAddress;
   readonly multifunction: boolean;
@@ -49,9 +49,10 @@ export interface Place {
 /** The four attributes of a PCI address and the highest value of each (libvirt 12.8, `virPCIDeviceAddressIsValid`). */
 const LIMITS = { domain: 0xffffffff, bus: 0xff, slot: 0x1f, function: 7 } as const;
 
-const BDF = /^([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/;
+const BDF = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
 
-const hex = (n: number, digits: number): string => n.toString(16).padStart(digits, '0');
+/** Formats a number as hexadecimal digits without a prefix. */
+export const hex = (n: number, digits = 2): string => n.toString(16).padStart(digits, '0');
 
 /** Formats a PCI address: `0000:31:10.2`. */
 export function formatBdf({ domain, bus, slot, function: func }: PciAddress): Bdf {
@@ -67,10 +68,19 @@ const NODE_DEVICE = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/;
  */
 export function parseBdf(text: string): Bdf | undefined {
   const lower = text.toLowerCase().replace(NODE_DEVICE, '$1:$2:$3.$4');
-  const m = BDF.exec(/^[0-9a-f]{2}:/.test(lower) ? `0000:${lower}` : lower);
-  if (!m) return undefined;
-  const [domain = 0, bus = 0, slot = 0, func = 0] = m.slice(1).map((part) => Number.parseInt(part, 16));
-  return formatBdf({ domain, bus, slot, function: func });
+  const full = /^[0-9a-f]{2}:/.test(lower) ? `0000:${lower}` : lower;
+  return BDF.test(full) ? formatBdf(addressOf(full)) : undefined;
+}
+
+/** Returns the parts of a BDF. */
+export function addressOf(bdf: string): PciAddress {
+  const [domain = 0, bus = 0, slot = 0, func = 0] = bdf.split(/[:.]/).map((part) => Number.parseInt(part, 16));
+  return { domain, bus, slot, function: func };
+}
+
+/** Returns a BDF without its function: `0000:31:10`. */
+export function slotOf(bdf: Bdf): string {
+  return bdf.slice(0, -'.f'.length);
 }
 
 /** Orders BDFs by number, not by text, so that `10000:…` follows `ffff:…`. */

@@ -54,12 +54,12 @@ export function smmuOfAlias(alias: string | undefined, smmus: readonly Smmu[]): 
   return address === undefined ? undefined : smmus.find(({ name }) => shortAddress(name) === address)?.name;
 }
 
-/** Whether the XML of a domain contains the alias of an expander bus that vsmmu added. */
-export function hasOwnExpanderBus(xml: string): boolean {
+/** Whether the XML of a domain contains an expander bus that vsmmu added. */
+export function hasVsmmuExpanderBus(xml: string): boolean {
   return xml.includes(`${PREFIX}smmu-`);
 }
 
-/** Whether an alias is one that vsmmu gives. */
-export function isOurAlias(alias: string | undefined): boolean {
+/** Whether vsmmu gave this alias. */
+export function isVsmmuAlias(alias: string | undefined): boolean {
   return alias?.startsWith(PREFIX) ?? false;
 }

@@ -4,7 +4,7 @@ import { InputError } from '../diagnostics/errors.js';
 import type { XmlDocument, XmlElement } from '../xml/document.js';
 import { busNumber, controllerIndex, formatBdf, type GuestAddress, readPciAddress } from './address.js';
 import { MAX_BUS_NR, MAX_CONTROLLER_INDEX, type PciController, ROOT_MODELS } from './controller.js';
-import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, isSerialAgain } from './device.js';
+import { awaitsPciAddress, type GuestDevice, type HostDevice, hostDeviceSource, isRepeatedSerial } from './device.js';
 import type { Iommu } from './iommu.js';
 import { type CellId, cellId } from './numa.js';
 import { parseNumber } from './number.js';
@@ -28,7 +28,7 @@ export class DeviceReader {
   readonly otherDevices: GuestDevice[] = [];
   readonly iommus: Iommu[] = [];
   readonly #document: XmlDocument;
-  /** Controllers without an `index`. Like libvirt, it numbers them when all other indexes are known. */
+  /** Controllers without an `index`. `numberControllers` gives them one when all other indexes are known, as libvirt does. */
   readonly #unnumbered: Omit<PciController, 'index'>[] = [];
 
   constructor(document: XmlDocument) {
@@ -39,7 +39,7 @@ export class DeviceReader {
     const location = this.#document.location(element.start);
     if (element.name === 'controller' && element.attribute('type') === 'pci') this.#readController(element, location);
     else if (element.name === 'iommu') this.#readIommu(element, location);
-    else if (!isSerialAgain(element)) this.#readDevice(element, location);
+    else if (!isRepeatedSerial(element)) this.#readDevice(element, location);
   }
 
   #readController(element: XmlElement, location: Location): void {
@@ -80,7 +80,7 @@ export class DeviceReader {
       name: element.name,
       address,
       multifunction: isMultifunction(element),
-      awaitsAddress: address === undefined && this.#hasNoPlace(element) && awaitsPciAddress(element),
+      awaitsAddress: address === undefined && this.#lacksAddress(element) && awaitsPciAddress(element),
       location,
       element,
     };
@@ -101,14 +101,12 @@ export class DeviceReader {
   }
 
   /** Whether libvirt chooses the address: there is no `<address>`, or only `<address type='pci'/>`. */
-  #hasNoPlace(element: XmlElement): boolean {
+  #lacksAddress(element: XmlElement): boolean {
     const type = element.child('address')?.attribute('type');
     return type === undefined || type === 'pci';
   }
 
-  /**
-   * Returns a device's guest address. Undefined if it has none, or slot 0 of bus 0, which libvirt 12.8 treats as no address.
-   */
+  /** Returns a device's guest address; undefined if it has none, or slot 0 of bus 0, which libvirt 12.8 treats as no address. */
   #guestAddress(element: XmlElement): GuestAddress | undefined {
     const address = element.child('address');
     if (address?.attribute('type') !== 'pci') return undefined;

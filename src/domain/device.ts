@@ -50,8 +50,8 @@ export function hostDeviceSource(element: XmlElement): XmlElement | undefined {
 
 /**
  * Whether an element is an interface of a network that assigns host devices from a pool (libvirt: formatnetwork, `<forward
- * mode='hostdev'>`). Only the network's definition says so. In the domain, there are two signs: a driver that no other kind
- * of network has, and the `<actual type='hostdev'>` that libvirt writes for a running domain.
+ * mode='hostdev'>`). The domain does not name the kind of its network. It shows this kind by a driver that only such networks
+ * use, or by the `<actual type='hostdev'>` that libvirt writes for a running domain.
  */
 export function isPooledInterface(element: XmlElement): boolean {
   if (element.name !== 'interface' || element.attribute('type') !== 'network') return false;
@@ -63,7 +63,7 @@ export function isPooledInterface(element: XmlElement): boolean {
  * Whether an element is a `<console>` that repeats the first `<serial>`: libvirt prints both, with the same address and
  * alias.
  */
-export function isSerialAgain(element: XmlElement): boolean {
+export function isRepeatedSerial(element: XmlElement): boolean {
   return element.name === 'console' && element.child('target')?.attribute('type') === 'serial';
 }
 
@@ -75,7 +75,7 @@ const ALWAYS_PCI = new Set(['interface', 'filesystem', 'vsock', 'rng', 'shmem', 
 
 /**
  * Whether libvirt assigns a PCI address to this child of `<devices>`, which has no `<address>`, on an aarch64 `virt` machine.
- * In doubt, it returns true: one reserved bus number too many costs nothing, but with one too few the guest panics.
+ * If unsure, it returns true: an unused reserved bus number costs nothing, but the guest panics if one is missing.
  */
 export function awaitsPciAddress(element: XmlElement): boolean {
   const model = element.attribute('model') ?? element.child('model')?.attribute('type');
@@ -140,7 +140,7 @@ const IMPLIED_CONTROLLERS: readonly { type: string; neededBy: (element: XmlEleme
 /**
  * Returns the number of PCI devices that libvirt itself adds to a domain: other controllers (USB, SCSI …) and a video card.
  */
-export function impliedControllers(devices: readonly XmlElement[]): number {
+export function impliedDevices(devices: readonly XmlElement[]): number {
   const has = (type: string) => devices.some((e) => e.name === 'controller' && e.attribute('type') === type);
   const controllers = IMPLIED_CONTROLLERS.filter(({ type, neededBy }) => !has(type) && devices.some(neededBy)).length;
   // libvirt adds a video card to a domain with a display and without a video card.

@@ -3,7 +3,7 @@ import { domainRoot } from '../diagnostics/domain.js';
 import { InputError } from '../diagnostics/errors.js';
 import { parseXml, type XmlDocument, type XmlElement } from '../xml/document.js';
 import type { PciController } from './controller.js';
-import { type GuestDevice, type HostDevice, impliedControllers, isPooledInterface } from './device.js';
+import { type GuestDevice, type HostDevice, impliedDevices, isPooledInterface } from './device.js';
 import { DeviceReader } from './device-reader.js';
 import { findDuplicates } from './duplicates.js';
 import type { Iommu } from './iommu.js';
@@ -43,7 +43,7 @@ export interface Domain {
   /**
    * The number of other PCI devices that libvirt adds (USB and SCSI controllers, a video card …). Each one needs an address.
    */
-  readonly impliedControllers: number;
+  readonly impliedDevices: number;
   readonly numa: GuestNuma;
   /** The size of the guest's window for 64-bit BARs, if `pcie-root` sets it. */
   readonly pciHole64: PciHole64 | undefined;
@@ -60,10 +60,7 @@ export interface Domain {
  * controller index or host device
  */
 export function parseDomain(input: string | Uint8Array): Domain {
-  return requireUnique(readDomain(input));
-}
-
-function requireUnique(domain: Domain): Domain {
+  const domain = readDomain(input);
   const duplicates = findDuplicates(domain);
   if (duplicates.length > 0) throw new InputError(duplicates);
   return domain;
@@ -115,7 +112,7 @@ export function domainOf(document: XmlDocument): Domain {
       location: document.location(iommufd.start),
       element: iommufd,
     },
-    impliedControllers: impliedControllers(children),
+    impliedDevices: impliedDevices(children),
     numa: readNuma(document),
     pciHole64: readPciHole64(
       document,

@@ -7,7 +7,7 @@ import type { Occupant } from './pci-tree.js';
 /** Returns how many devices libvirt will choose an address for, without those that leave their slot. */
 export function awaitingDevices(domain: Domain, leaving: ReadonlySet<Occupant> = new Set()): number {
   const staying = domain.hostDevices.filter((d) => d.awaitsAddress && !d.unassigned && !leaving.has(d));
-  return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedControllers;
+  return staying.length + domain.otherDevices.filter((d) => d.awaitsAddress).length + domain.impliedDevices;
 }
 
 /** A port that has nothing behind it. */
@@ -26,7 +26,7 @@ export interface FreePorts {
  * Reports whether libvirt would put an emulated device behind a vSMMU now, or could do so when the next device is added.
  * libvirt 12.8 gives a device without an address the free port with the lowest index, wherever that port is.
  */
-export function spareExposure({ spare, guards, awaiting }: FreePorts): readonly Diagnostic[] {
+export function sparePortDiagnostics({ spare, guards, awaiting }: FreePorts): readonly Diagnostic[] {
   const [lowest] = spare.toSorted((a, b) => a.index - b.index);
   if (!lowest) return [];
   const { index, location } = lowest;

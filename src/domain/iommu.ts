@@ -19,9 +19,9 @@ export interface Iommu {
 }
 
 /**
- * QEMU's limit of SMMUs per `virt` machine (11.1): it has 64 platform-bus interrupts, and each SMMU needs four. This was run with
- * `cmdqv=on`, too: QEMU makes 16 and refuses the 17th. It adds a fifth interrupt per SMMU with command queues later
- * (`tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c); whether those of more than 12 fit is not known.
+ * QEMU's limit of SMMUs per `virt` machine (11.1): it has 64 platform-bus interrupts, and each SMMU needs four. With
+ * `cmdqv=on`, QEMU also creates 16 and refuses the 17th (run). Later it adds a fifth interrupt per SMMU with command queues
+ * (`tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c). Whether these fit for more than 12 SMMUs is unknown.
  */
 export const MAX_VSMMUS = 16;
 
@@ -50,22 +50,22 @@ export function assignIommus(iommus: readonly Iommu[], tree: PciTree): AssignedI
   let rootIommu: Iommu | undefined;
   for (const [i, iommu] of iommus.entries()) {
     const { model, pciBus, location } = iommu;
-    const complain = (found: Diagnostic) => conflicts.push({ iommu, found });
+    const addConflict = (found: Diagnostic) => conflicts.push({ iommu, found });
     if (model === 'virtio') {
       // QEMU 11.1 accepts a virtio-iommu only after the SMMUs (tested with a running guest). libvirt keeps the order of the
       // document.
       const after = iommus.slice(i + 1).some((other) => other.model === 'smmuv3');
-      if (after) complain(iommuConflict.virtioOrder({ location }));
+      if (after) addConflict(iommuConflict.virtioOrder({ location }));
     } else if (model !== 'smmuv3') {
-      complain(iommuConflict.model({ model, location }));
+      addConflict(iommuConflict.model({ model, location }));
     } else if (pciBus === undefined || pciBus === ROOT_BUS) {
-      if (rootIommu) complain(iommuConflict.secondRoot({ location }));
+      if (rootIommu) addConflict(iommuConflict.secondRoot({ location }));
       else rootIommu = iommu;
     } else if (iommuOf.has(pciBus)) {
-      complain(iommuConflict.secondOnBus({ controller: pciBus, location }));
+      addConflict(iommuConflict.secondOnBus({ controller: pciBus, location }));
     } else if (!EXPANDER_MODELS.has(tree.controller(pciBus)?.model ?? '')) {
       const actual = tree.controller(pciBus)?.model;
-      complain(iommuConflict.notExpanderBus({ controller: pciBus, model: actual, location }));
+      addConflict(iommuConflict.notExpanderBus({ controller: pciBus, model: actual, location }));
     } else {
       iommuOf.set(pciBus, iommu);
     }
@@ -74,6 +74,6 @@ export function assignIommus(iommus: readonly Iommu[], tree: PciTree): AssignedI
 }
 
 /** Returns whether any `<iommu>` of a domain sets a value of its vSMMU. */
-export function hasValues({ iommus }: { readonly iommus: readonly Iommu[] }): boolean {
+export function hasVsmmuValues({ iommus }: { readonly iommus: readonly Iommu[] }): boolean {
   return iommus.some(({ values }) => CHOSEN_ATTRIBUTES.some((name) => values[name] !== undefined));
 }

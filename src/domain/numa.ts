@@ -40,7 +40,7 @@ export interface GuestNuma {
   /** By id. */
   readonly cells: readonly GuestCell[];
   /** The outermost element that must be added for a new cell: `<cpu>`, `<numa>` in it, or only the `<cell>`. */
-  readonly lacks: 'cpu' | 'numa' | 'cell';
+  readonly outermostMissing: 'cpu' | 'numa' | 'cell';
   /** `<numatune><memnode>`: the host nodes that each cell's memory comes from. */
   readonly memnodes: ReadonlyMap<CellId, readonly HostNode[]>;
   /** `<numatune><memory nodeset>`: the host nodes of all memory. */
@@ -80,7 +80,7 @@ export function readNuma(document: XmlDocument): GuestNuma {
   const cpu = numaParent(root);
   const vcpu = root.child('vcpu');
   const tune = root.child('numatune');
-  const everywhere = reader.list(vcpu, 'cpuset');
+  const allowedCpus = reader.list(vcpu, 'cpuset');
   const pins = new Map(
     (root.child('cputune')?.childrenNamed('vcpupin') ?? []).map((pin) => [
       reader.number(pin, 'vcpu'),
@@ -94,10 +94,10 @@ export function readNuma(document: XmlDocument): GuestNuma {
   const vcpus = Number(vcpu?.text.trim() || '1');
   return {
     cells: reader.cells(cpu?.child('numa')),
-    lacks: cpu === undefined ? 'cpu' : cpu.child('numa') === undefined ? 'numa' : 'cell',
+    outermostMissing: cpu === undefined ? 'cpu' : cpu.child('numa') === undefined ? 'numa' : 'cell',
     memnodes: new Map(memnodes),
     nodeset: reader.list(tune?.child('memory'), 'nodeset')?.map(hostNode),
-    pinning: (n) => pins.get(n) ?? everywhere,
+    pinning: (n) => pins.get(n) ?? allowedCpus,
     vcpus: Number.isInteger(vcpus) ? vcpus : 1,
     memory: reader.size(root.child('memory')),
   };
@@ -118,8 +118,8 @@ class NumaReader {
   /** Reads the cells. A cell without an `id` has its position as its number. */
   cells(numa: XmlElement | undefined): GuestCell[] {
     return (numa?.childrenNamed('cell') ?? [])
-      .map((element, location) => ({
-        id: cellId(element.attribute('id') === undefined ? location : this.number(element, 'id')),
+      .map((element, position) => ({
+        id: cellId(element.attribute('id') === undefined ? position : this.number(element, 'id')),
         cpus: this.list(element, 'cpus') ?? [],
         memory: this.#sizeOf(element, element.attribute('memory') ?? '0', element.attribute('unit')),
         distances: new Map(

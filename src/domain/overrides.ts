@@ -4,9 +4,7 @@ import { parseNumber } from './number.js';
 /** The namespace of `<qemu:commandline>` and `<qemu:override>` (libvirt: drvqemu, "Pass-through of arbitrary qemu commands"). */
 export const QEMU_NAMESPACE = 'http://libvirt.org/schemas/domain/qemu/1.0';
 
-/**
- * The QEMU property of a root port for the bytes of 64-bit prefetchable memory that firmware reserves behind it.
- */
+/** The QEMU property of a root port that sets how many bytes of 64-bit prefetchable memory firmware reserves behind it. */
 export const RESERVE_PROPERTY = 'pref64-reserve';
 
 /** The part of `<qemu:override>` for one device: `<qemu:device alias='…'><qemu:frontend><qemu:property …/>`. */

@@ -14,7 +14,7 @@ export interface Occupants {
 }
 
 /** Anything that uses a function of a slot: a controller or a device. */
-export type Occupant = PciController | GuestDevice | HostDevice;
+export type Occupant = PciController | GuestDevice;
 
 /** An occupant with an address. */
 type Addressed = Occupant & { readonly address: GuestAddress };
@@ -59,8 +59,8 @@ export class PciTree {
   }
 
   /**
-   * Returns the root bus above a bus (or the bus itself): an expander bus, or `pcie.0`. libvirt puts missing controllers, and
-   * those without an address, below `pcie.0`.
+   * Returns the root bus above a bus: an expander bus, or `pcie.0`. The root bus of a root bus is itself. libvirt puts missing
+   * controllers, and those without an address, below `pcie.0`.
    */
   rootOf(bus: ControllerIndex): ControllerIndex {
     const seen = new Set<ControllerIndex>();
@@ -115,6 +115,6 @@ export class PciTree {
 }
 
 /** Whether a controller has exactly one slot below it, for one device. */
-function isPort({ model }: PciController): boolean {
+export function isPort({ model }: Pick<PciController, 'model'>): boolean {
   return model === 'pcie-root-port' || model === 'pcie-switch-downstream-port';
 }

@@ -33,25 +33,16 @@ function bytesOfUnit(unit: string): bigint | undefined {
 
 /** Formats a size for messages, in the largest unit that divides it: `512 GiB`. */
 export function formatKib(size: KiB): string {
-  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
-  let value: number = size;
-  let i = 0;
-  while (value > 0 && value % 1024 === 0 && i < units.length - 1) {
-    value /= 1024;
-    i++;
-  }
-  return `${value} ${units[i]}`;
+  return inLargestUnit(size, [' KiB', ' MiB', ' GiB', ' TiB']);
 }
 
-const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
-
-/** Formats a size in bytes, which is a power of two, in the largest unit that divides it: `128G`. */
+/** Formats a size in bytes as QEMU reads it, in the largest unit that divides it: `128G`. */
 export function formatSize(bytes: number): string {
-  let unit = 0;
-  let count = bytes;
-  while (count >= 1024 && count % 1024 === 0 && unit < UNITS.length - 1) {
-    count /= 1024;
-    unit++;
-  }
-  return `${count}${UNITS[unit]}`;
+  return inLargestUnit(bytes, ['', 'K', 'M', 'G', 'T', 'P']);
+}
+
+/** @param units each 1024 times the one before it; the first is the unit of `size` */
+function inLargestUnit(size: number, [unit = '', ...larger]: readonly string[]): string {
+  const isWhole = size > 0 && size % 1024 === 0 && larger.length > 0;
+  return isWhole ? inLargestUnit(size / 1024, larger) : `${size}${unit}`;
 }

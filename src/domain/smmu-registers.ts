@@ -7,9 +7,9 @@ const STREAM_ID_BITS = 16;
 const GRANULES = [4, 16, 64] as const;
 
 /**
- * Returns, in words, why QEMU refuses every vSMMU for a host SMMU, whatever its values: the SMMU lacks something that
- * QEMU's model always has (QEMU 11.1, `smmuv3_accel_check_hw_compatible` in hw/arm/smmuv3-accel.c). Empty if there is no
- * reason, or if the registers are unknown.
+ * Returns, in words, the features that QEMU's SMMU model always has and a host SMMU lacks. If there are any, QEMU refuses every
+ * vSMMU for that SMMU, whatever its values (11.1, `smmuv3_accel_check_hw_compatible` in hw/arm/smmuv3-accel.c). Empty if the
+ * registers are unknown.
  */
 export function missingForVsmmu(registers: SmmuRegisters | undefined): readonly string[] {
   if (!registers) return [];

@@ -1,7 +1,7 @@
 import { infoOf, VSMMU_ATTRIBUTES, type VsmmuAttribute, type VsmmuDialect } from './vsmmu-attributes.js';
 
-/** The features that a libvirt supports. */
-export interface LibvirtAbility {
+/** The features of a libvirt that vsmmu depends on. */
+export interface LibvirtFeatures {
   /** A name for messages: `libvirt 12.7`, `the installed libvirt`. */
   readonly name: string;
   /** The supported attributes of a vSMMU's `<driver>`. */
@@ -14,8 +14,8 @@ export interface LibvirtAbility {
   readonly domainIommufd: boolean;
 }
 
-/** The features that a QEMU supports. */
-export interface QemuAbility {
+/** The features of a QEMU that vsmmu depends on. */
+export interface QemuFeatures {
   readonly name: string;
   /** The supported properties of the `arm-smmuv3` device. */
   readonly vsmmu: ReadonlySet<VsmmuAttribute>;
@@ -25,8 +25,8 @@ export interface QemuAbility {
 
 /** The libvirt and the QEMU that a domain is written for. */
 export interface Target {
-  readonly libvirt: LibvirtAbility;
-  readonly qemu: QemuAbility;
+  readonly libvirt: LibvirtFeatures;
+  readonly qemu: QemuFeatures;
 }
 
 /** The first libvirt releases that support iommufd for a single host device and for a whole domain (from formatdomain). */
@@ -41,8 +41,8 @@ export const UPSTREAM: Target = {
 };
 
 /**
- * NVIDIA's packages for Ubuntu 24.04 on Grace that `nvidia` stands for. Both support accelerated vSMMUs, which upstream supports
- * only since later releases.
+ * The versions that `nvidia` stands for: NVIDIA's packages for Ubuntu 24.04 on Grace. Both support accelerated vSMMUs, which
+ * upstream supports only in later releases.
  */
 export const NVIDIA_STACK = { libvirt: '11.9.0+nvidia4', qemu: '10.1.0+nvidia1' } as const;
 
@@ -68,8 +68,8 @@ function dialectOfVersion(version: string): VsmmuDialect {
   return isAtLeast(version, '12.0') ? 'camelCase' : 'pasid';
 }
 
-/** Returns the features of a libvirt release. Distributions backport features, which the version does not show. */
-export function libvirtOfVersion(version: string): LibvirtAbility {
+/** Returns the features of a libvirt release. A distribution may have backported features: the version does not show that. */
+export function libvirtOfVersion(version: string): LibvirtFeatures {
   const has = (name: keyof typeof LIBVIRT_SINCE) => isAtLeast(version, LIBVIRT_SINCE[name]);
   // NVIDIA's 11.9.0+nvidia4 has iommufd for one device, as OpenNebula writes it.
   return {
@@ -82,7 +82,7 @@ export function libvirtOfVersion(version: string): LibvirtAbility {
 }
 
 /** Returns the features of a QEMU release. */
-export function qemuOfVersion(version: string): QemuAbility {
+export function qemuOfVersion(version: string): QemuFeatures {
   return { name: `QEMU ${version}`, vsmmu: attributesOf('qemu', version) };
 }
 

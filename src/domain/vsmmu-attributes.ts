@@ -96,8 +96,8 @@ export const VSMMU_TABLE = {
   },
   ssidsize: {
     values: { from: 0, to: MAX_SSIDSIZE },
-    // The switch is QEMU's property `pasid`, with which QEMU shows 16 bits (`SMMU_IDR1_SSIDSIZE` in the series "hw/arm/virt: Add
-    // support for user-creatable accelerated SMMUv3", v5 and v6, of which NVIDIA's 10.1.0 has an early version).
+    // The switch is QEMU's property `pasid`, which gives the guest 16 bits (`SMMU_IDR1_SSIDSIZE` in the series "hw/arm/virt: Add
+    // support for user-creatable accelerated SMMUv3", v5 and v6). NVIDIA's 10.1.0 has an early version of that series.
     spelling: {
       camelCase: { name: 'ssidSize' },
       pasid: { name: 'pasid', switch: { on: '16', off: '0' } },
@@ -154,7 +154,7 @@ export function qemuNames(name: VsmmuAttribute): readonly string[] {
   return other === undefined ? [name] : [name, other];
 }
 
-/** Returns the dialect that has all these spellings; upstream's, if several have. */
+/** Returns the dialect that uses all these spellings; upstream's if several dialects do, or none does. */
 export function dialectOf(spellings: readonly Spelling[]): VsmmuDialect {
   const has = (dialect: VsmmuDialect) =>
     spellings.every(({ attribute, name }) => name === spellingOf(attribute, dialect));
@@ -194,19 +194,19 @@ export interface Spelling {
 }
 
 /**
- * Reads the values of a vSMMU, in any dialect. If an attribute is there under several names, upstream's counts.
- * @param text returns the value of an attribute of a `<driver>`, or of a property of QEMU's device
- * @param namesOf returns the names of an attribute there
+ * Reads the values of a vSMMU, in any dialect. If an attribute has several names there, the value under upstream's name counts.
+ * @param textOf returns the text of an attribute of a `<driver>`, or of a property of QEMU's device
+ * @param namesOf returns the possible names of an attribute
  */
 export function readVsmmuValues(
-  text: (name: string) => string | undefined,
+  textOf: (name: string) => string | undefined,
   namesOf: (name: VsmmuAttribute) => readonly string[] = spellingsOf,
 ): { readonly values: VsmmuValues; readonly spellings: readonly Spelling[] } {
   const values: { [attribute in VsmmuAttribute]?: string } = {};
   const spellings: Spelling[] = [];
   for (const attribute of VSMMU_ATTRIBUTES) {
     for (const name of namesOf(attribute)) {
-      const value = text(name);
+      const value = textOf(name);
       if (value === undefined) continue;
       values[attribute] ??= upstreamValue(attribute, name, value);
       spellings.push({ attribute, name });

@@ -1,4 +1,4 @@
-import type { Bdf } from '../domain/address.js';
+import { addressOf, type Bdf, slotOf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import type { Host } from '../host/host.js';
 import {
@@ -8,7 +8,6 @@ import {
   nearnessMatrix,
   type PciPlace,
   placeOnHost,
-  slotOf,
 } from '../host/locality.js';
 import type { GuestView } from './predict.js';
 
@@ -26,7 +25,7 @@ export interface LocalHostDevice {
   readonly dataDirect?: readonly Bdf[];
 }
 
-/** How near the host devices of a domain are to each other: on the host, and in the guest before and after a conversion. */
+/** The locality of a domain's host devices: on the host, and in the guest before and after a conversion. */
 export interface GuestLocality {
   readonly devices: readonly LocalHostDevice[];
   readonly host: readonly (readonly NearnessCell[])[];
@@ -65,18 +64,14 @@ function placesInGuest({ domain, view }: Guest): ReadonlyMap<Bdf, PciPlace> {
   );
   const place = (address: Bdf): PciPlace => {
     const bridges: Bdf[] = [];
-    let bus = busOf(address);
+    let { bus } = addressOf(address);
     for (let port = portOf.get(bus); port !== undefined; port = portOf.get(bus)) {
       bridges.push(port);
-      bus = busOf(port);
+      bus = addressOf(port).bus;
     }
     // As on a host: if only one cell has CPUs, all devices are near it.
     const node = cells <= 1 ? 0 : (nodes.get(bus) ?? null);
     return { bridges, root: String(bus), slot: slotOf(address), node };
   };
   return new Map(view.functions.flatMap(({ host, address }) => (host === null ? [] : [[host, place(address)]])));
-}
-
-function busOf(address: Bdf): number {
-  return Number.parseInt(address.split(':')[1] ?? '', 16);
 }

@@ -1,4 +1,4 @@
-import { formatBdf } from '../domain/address.js';
+import { addressOf, formatBdf, hex } from '../domain/address.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import { groupBy } from '../group-by.js';
@@ -51,7 +51,7 @@ class Tree {
     // QEMU's own host bridge, which is not in the domain.
     const host = { on: 0, place: '00.0', label: 'QEMU PCIe Host bridge', bus: null };
     const drawn = functions.map((each) => ({
-      on: Number.parseInt(each.address.slice(5, 7), 16),
+      on: addressOf(each.address).bus,
       place: each.address.slice(8),
       label: labelOf(each),
       bus: each.bus,
@@ -70,7 +70,7 @@ class Tree {
     return this.#lines.join('');
   }
 
-  /** @param before the line so far. Its branches continue as | on the next lines if more functions follow. */
+  /** @param before the line so far; its branches that have more functions continue as | on the next lines */
   #drawBus(bus: number, before: string): void {
     const functions = this.#buses.get(bus) ?? [];
     if (functions.length === 0) this.#end(before);
@@ -112,5 +112,3 @@ class Tree {
 function below(line: string): string {
   return line.replace(/[^+|]/g, ' ').replaceAll('+', '|');
 }
-
-const hex = (n: number): string => n.toString(16).padStart(2, '0');

@@ -1,4 +1,4 @@
-import type { Bdf } from '../domain/address.js';
+import { addressOf, slotOf } from '../domain/address.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { GuestView } from './predict.js';
 
@@ -13,15 +13,8 @@ export function nicName({ bdf, class: code }: PciDevice, { functions }: GuestVie
   const prefix = PREFIXES[code.slice(0, 6)];
   const address = functions.find(({ host }) => host === bdf)?.address;
   if (prefix === undefined || address === undefined) return undefined;
-  const { bus, slot, func } = partsOf(address);
+  const { bus, slot, function: func } = addressOf(address);
   // If a slot has several functions, the name contains the number of the function, even if it is 0.
-  const several = functions.some(
-    (other) => other.address !== address && other.address.slice(0, -1) === address.slice(0, -1),
-  );
+  const several = functions.some((other) => other.address !== address && slotOf(other.address) === slotOf(address));
   return `${prefix}p${bus}s${slot}${func > 0 || several ? `f${func}` : ''}`;
-}
-
-function partsOf(address: Bdf): { bus: number; slot: number; func: number } {
-  const [, bus = 0, slot = 0, func = 0] = address.split(/[:.]/).map((part) => Number.parseInt(part, 16));
-  return { bus, slot, func };
 }

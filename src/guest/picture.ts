@@ -1,5 +1,5 @@
 import { deviceUnassigned } from '../diagnostics/devices.js';
-import type { Bdf } from '../domain/address.js';
+import { type Bdf, hex } from '../domain/address.js';
 import type { Device, ExpanderBus, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import { classInWords } from '../host/class-names.js';
@@ -52,14 +52,14 @@ class PlanPicture {
   readonly #details: PictureDetails;
   readonly #devices: ReadonlyMap<Bdf, Device>;
   readonly #hues: ReadonlyMap<string, string>;
-  readonly #seen: ReadonlyMap<Bdf, Bdf> | undefined;
+  readonly #guestAddresses: ReadonlyMap<Bdf, Bdf> | undefined;
 
   constructor(plan: Plan, host: Host, details: PictureDetails) {
     this.#plan = plan;
     this.#host = host;
     this.#details = details;
     this.#devices = new Map(plan.devices.map((device) => [device.bdf, device]));
-    this.#seen = details.guest && guestAddresses(details.guest);
+    this.#guestAddresses = details.guest && guestAddresses(details.guest);
     this.#hues = new Map(host.smmus.map(({ name }, n) => [name, hue(n)]));
   }
 
@@ -121,7 +121,7 @@ class PlanPicture {
         .map(({ bdf }): Row => {
           return {
             name: rowOf(bdf),
-            cells: [{ text: bdf, mono: true }, { text: '' }, { text: 'not here', colour: 'warn' }],
+            cells: [{ text: bdf, mono: true }, { text: '' }, { text: 'not on this host', colour: 'warn' }],
           };
         });
       const head: Row[] = [{ cells: [{ text: 'behind no SMMUv3', bold: true }] }];
@@ -147,7 +147,7 @@ class PlanPicture {
     });
     if (others > 0) {
       const more = own.length === 0 ? `${others} device${others === 1 ? '' : 's'}` : `and ${others} more`;
-      rows.push({ cells: [{ text: `${more}, not of this domain`, colour: 'faint' }] });
+      rows.push({ cells: [{ text: `${more}, not in this domain`, colour: 'faint' }] });
     }
     return rows;
   }
@@ -211,7 +211,7 @@ class PlanPicture {
 
   /** Returns a cell with the address of a device in the guest. */
   #address(bdf: Bdf): Cell {
-    return { text: this.#seen?.get(bdf) ?? '', mono: true };
+    return { text: this.#guestAddresses?.get(bdf) ?? '', mono: true };
   }
 }
 
@@ -221,8 +221,6 @@ const PORT_NAMES: Readonly<Record<Port['model'], string>> = {
   'pcie-switch-upstream-port': '\u00a0\u00a0switch',
   'pcie-switch-downstream-port': '\u00a0\u00a0\u00a0\u00a0port',
 };
-
-const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
 function cardOf({ controllerIndex }: ExpanderBus): string {
   return `expander bus ${controllerIndex}`;

@@ -7,6 +7,7 @@ import {
   type GuestAddress,
 } from '../domain/address.js';
 import { EXPANDER_MODELS, type PciController } from '../domain/controller.js';
+import { isHostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { smmusOfGuest } from '../domain/iommu.js';
 import { type Occupant, PciTree, ROOT_BUS } from '../domain/pci-tree.js';
@@ -79,7 +80,7 @@ export function predictGuest(domain: Domain): GuestView {
         functions.push({
           address: formatBdf({ domain: 0, bus, slot, function: func }),
           element: isController(occupant) ? 'controller' : occupant.name,
-          host: 'bdf' in occupant ? occupant.bdf : null,
+          host: isHostDevice(occupant) ? occupant.bdf : null,
           bus: made,
           vsmmu: place.get(root) ?? null,
         });
@@ -127,8 +128,8 @@ function mapIds(vsmmus: readonly GuestVsmmu[]): IdMapping[] {
 
 function isComplete(domain: Domain, tree: PciTree): boolean {
   const awaiting = [...domain.hostDevices, ...domain.otherDevices].some((d) => d.awaitsAddress);
-  const homeless = domain.controllers.some((c) => c.index !== ROOT_BUS && !c.address);
-  return !awaiting && !homeless && domain.impliedControllers === 0 && tree.gaps === 0;
+  const unaddressed = domain.controllers.some((c) => c.index !== ROOT_BUS && !c.address);
+  return !awaiting && !unaddressed && domain.impliedDevices === 0 && tree.gaps === 0;
 }
 
 function isController(occupant: Occupant): occupant is PciController {

@@ -6,7 +6,7 @@ import type { Device } from '../generated/plan.js';
 const REASONS: Readonly<Record<string, string>> = {
   [deviceWithoutSmmu.code]: 'behind no SMMU on the host',
   [deviceWithoutGroup.code]: 'in no IOMMU group, cannot be assigned',
-  [deviceBypassed.code]: 'kept there by the policy',
+  [deviceBypassed.code]: 'kept on pcie.0 by the policy',
   [deviceUnassigned.code]: 'detached from its host driver, not visible to the guest',
   'domain-not-applicable': 'vsmmu does not change this domain',
 };

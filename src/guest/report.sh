@@ -4,7 +4,7 @@
 LC_ALL=C
 export LC_ALL
 
-# Each sets $value without another process: a guest with 200 ports has 2000 values to read.
+# Both set $value without starting a process: a guest with 200 ports has 2000 values to read.
 content() { value=; [ -r "$1" ] && read -r value <"$1"; }
 target() { value=; [ -e "$1" ] && cd -P "$1" 2>/dev/null && value=${PWD##*/}; }
 
@@ -17,7 +17,7 @@ capabilities() {
     }
     { for (i = 1; i <= NF; i++) byte[size++] = $i }
     END {
-      # Who is not root gets 64 bytes.
+      # Without root rights, only the first 64 bytes can be read.
       if (size < 256) exit
       ats = pasid = "none"
       at = 256
@@ -76,7 +76,7 @@ done
 
 if log=$(dmesg 2>/dev/null); then
   echo 'log'
-  # What there is to say about SMMUs, and drivers that give up.
+  # Messages about SMMUs, and about drivers that failed.
   printf '%s\n' "$log" |
     grep -E 'arm-smmu-v3|CMDQV|probe with driver .* failed|failed with error -|nvme.*(failed|timeout)' |
     tail -n 100 | cut -c 1-300 | sed 's/^/log /'

@@ -22,12 +22,22 @@ export function anonymise({ topology }: Host): Host {
 
 /** Keeps only the listed properties, so that a property that is added to snapshots later is not published by mistake. */
 function withoutNames(from: PciDevice): PciDevice {
-  const { bdf, vendor, device, class: code, vfio, bridge, smmu, group, node, parent, physfn, bars } = from;
-  const { driver, directRegions, dataDirect } = from;
+  const { driver, vfio, directRegions, dataDirect } = from;
   return {
-    ...{ bdf, vendor, device, class: code, driver: driver === null ? null : vfio ? DRIVERS.vfio : DRIVERS.host, vfio },
-    ...{ bridge, smmu, group, ...(directRegions && { directRegions }), node, parent, physfn },
+    bdf: from.bdf,
+    vendor: from.vendor,
+    device: from.device,
+    class: from.class,
+    driver: driver === null ? null : vfio ? DRIVERS.vfio : DRIVERS.host,
+    vfio,
+    bridge: from.bridge,
+    smmu: from.smmu,
+    group: from.group,
+    ...(directRegions && { directRegions }),
+    node: from.node,
+    parent: from.parent,
+    physfn: from.physfn,
     ...(dataDirect && { dataDirect }),
-    bars,
+    bars: from.bars,
   };
 }

@@ -3,7 +3,7 @@ import { InputError } from '../diagnostics/errors.js';
 import { topologyInvalid } from '../diagnostics/json.js';
 import type { Bdf } from '../domain/address.js';
 import type { PciDevice, Topology } from '../generated/topology.js';
-import { findEndlessParents } from './parents.js';
+import { findParentLoop } from './parents.js';
 
 /** Throws a diagnostic about the value at a path, which is relative to the topology. */
 type Fail = (below: string, at: (path: string) => Diagnostic) => never;
@@ -58,11 +58,9 @@ function checkParents(devices: readonly PciDevice[], fail: Fail): void {
     if (parent !== null && !byAddress.get(parent)?.bridge)
       fail(`/devices/${index}/parent`, (path) => topologyInvalid.unknownBridge({ path, bridge: parent }));
   }
-  const endless = findEndlessParents(byAddress);
-  if (endless)
-    fail(`/devices/${devices.indexOf(endless)}/parent`, (path) =>
-      topologyInvalid.belowItself({ path, device: endless.bdf }),
-    );
+  const loop = findParentLoop(byAddress);
+  if (loop)
+    fail(`/devices/${devices.indexOf(loop)}/parent`, (path) => topologyInvalid.belowItself({ path, device: loop.bdf }));
 }
 
 /** Checks that the devices of a group have the same SMMU: the kernel groups devices that their SMMU cannot distinguish. */

@@ -68,7 +68,7 @@ function fieldOf(fields: Buffer, keyword: string): string | undefined {
   return undefined;
 }
 
-/** Reads the VPD of a device. Returns nothing if the device has none, or if this user may not read it (Linux: only root may). */
+/** Reads the VPD of a device; empty if the device has none or this user may not read it (Linux: only root may). */
 function readVpd(sysfs: string, bdf: Bdf): Buffer {
   let fd: number | undefined;
   try {

@@ -36,7 +36,7 @@ export class Host {
     return this.topology.nodes;
   }
 
-  /** The node that has CPUs, if there is only one: all cells of a guest are then on it. Nodes of GPU memory have no CPUs. */
+  /** The only node that has CPUs, which all cells of a guest are then on; undefined if there are several. Nodes of GPU memory have none. */
   get soleCpuNode(): HostNode | undefined {
     const [first, second] = this.nodes.filter((node) => node.cpus !== '');
     return first && !second ? hostNode(first.id) : undefined;
@@ -55,8 +55,8 @@ export class Host {
   }
 
   /**
-   * Returns the SMMU that most of these devices are behind; the one with the lowest address if several have as many, undefined if no
-   * device is behind an SMMU.
+   * Returns the SMMU that most of these devices are behind. If several have equally many, returns the one with the lowest
+   * address; undefined if no device is behind an SMMU.
    */
   smmuOfMost(devices: readonly { readonly bdf: Bdf }[]): string | undefined {
     const bySmmu = groupBy(devices, ({ bdf }) => this.device(bdf)?.smmu ?? null);

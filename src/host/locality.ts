@@ -1,4 +1,4 @@
-import type { Bdf } from '../domain/address.js';
+import { type Bdf, slotOf } from '../domain/address.js';
 import type { PciDevice } from '../generated/topology.js';
 import { groupBy } from '../group-by.js';
 import type { Host } from './host.js';
@@ -115,8 +115,8 @@ export interface HostLocality {
 const MAX_ROWS = 128;
 
 /**
- * Returns how near the GPUs, NICs, DMA engines and NVMe drives of a host are to each other. It leaves out virtual functions, which
- * are where their physical function is, and a DMA engine in the slot of a NIC.
+ * Returns how near the GPUs, NICs, DMA engines and NVMe drives of a host are to each other. Leaves out virtual functions, whose
+ * place is that of their physical function, and a DMA engine that shares its slot with a NIC.
  */
 export function hostLocality(host: Host): HostLocality {
   const candidates = host.endpoints.filter(({ physfn }) => physfn === null);
@@ -155,9 +155,4 @@ function localDevice(name: string, functions: readonly PciDevice[]): LocalDevice
     node: first?.node ?? null,
     ...(first && isDataDirect(first) && { dataDirect: first.dataDirect ?? [] }),
   };
-}
-
-/** Returns a PCI address without its function. */
-export function slotOf(bdf: Bdf): string {
-  return bdf.slice(0, -2);
 }

@@ -79,8 +79,7 @@ export function uefiFirmware({ list, read }: Machine): readonly string[] {
   const seen = new Set<string>();
   for (const folder of DESCRIPTORS) {
     for (const name of list(folder).filter((file) => file.endsWith('.json') && !seen.has(file))) {
-      // A file in an earlier folder replaces the file with the same name in a later one. If it is empty, it disables that
-      // file.
+      // A file in an earlier folder replaces the file with the same name in a later one. An empty file disables it.
       seen.add(name);
       const file = uefiOf(read(`${folder}/${name}`) ?? '');
       if (file !== undefined) files.add(file);
@@ -93,8 +92,8 @@ export function uefiFirmware({ list, read }: Machine): readonly string[] {
 function uefiOf(text: string): string | undefined {
   try {
     const { 'interface-types': types, targets, mapping } = JSON.parse(text);
-    const isOurs = targets.some(({ architecture }: { architecture: string }) => architecture === 'aarch64');
-    if (!types.includes('uefi') || !isOurs) return undefined;
+    const isAarch64 = targets.some(({ architecture }: { architecture: string }) => architecture === 'aarch64');
+    if (!types.includes('uefi') || !isAarch64) return undefined;
     return String(mapping.executable?.filename ?? mapping.filename);
   } catch {
     return undefined;

@@ -8,7 +8,7 @@ const MAX_BRIDGES_ABOVE = 255;
  * Returns the first device that is below itself, or below more bridges than a PCI domain can have; undefined if there is
  * none.
  */
-export function findEndlessParents(devices: ReadonlyMap<Bdf, PciDevice>): PciDevice | undefined {
+export function findParentLoop(devices: ReadonlyMap<Bdf, PciDevice>): PciDevice | undefined {
   const depths = new Map<Bdf, number>();
   for (const device of devices.values()) {
     const path: Bdf[] = [];

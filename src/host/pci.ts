@@ -131,7 +131,7 @@ function shorten(address: string | undefined): string {
 }
 
 function readPhysfn(sysfs: Sysfs, path: string): Bdf | null {
-  // Few devices are virtual functions, and checking first is cheaper than an exception for a missing link.
+  // Few devices are virtual functions, and this check is cheaper than an exception for a missing link.
   const name = sysfs.has(`${path}/physfn`) ? sysfs.linkName(`${path}/physfn`) : undefined;
   return (name && bdfOfName(name)) || null;
 }

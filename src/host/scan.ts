@@ -8,7 +8,7 @@ import { FeatureReader } from './features.js';
 import { compareSmmu, Host } from './host.js';
 import type { KernelLog } from './kernel-log.js';
 import { readNodes } from './numa.js';
-import { findEndlessParents } from './parents.js';
+import { findParentLoop } from './parents.js';
 import { bdfOfName, PCI_DEVICES, readDevice, readNode, SMMUV3_PREFIX } from './pci.js';
 import { Sysfs } from './sysfs.js';
 
@@ -76,8 +76,8 @@ function readDevices(tree: Sysfs, names: readonly string[], only?: ReadonlySet<B
       queue.push(...(tree.list(`kernel/iommu_groups/${device.group}/devices`) ?? []).map(bdfOfName));
     }
   }
-  const endless = findEndlessParents(devices);
-  if (endless) tree.fail(`${PCI_DEVICES}/${endless.bdf}`, sysfsUnreadable.belowItself());
+  const loop = findParentLoop(devices);
+  if (loop) tree.fail(`${PCI_DEVICES}/${loop.bdf}`, sysfsUnreadable.belowItself());
   // If a bridge was removed meanwhile, the devices below it were too.
   const isThere = ({ parent }: PciDevice): boolean => {
     const bridge = parent && devices.get(parent);

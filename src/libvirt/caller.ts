@@ -13,14 +13,14 @@ export type Editing =
   | 'unknown';
 
 /** virsh's own options that take a separate value (virsh(1), 12.8). */
-const VALUED = /^(-[cdekKl]|--(connect|debug|escape|keepalive-interval|keepalive-count|log))$/;
+const OPTION_WITH_VALUE = /^(-[cdekKl]|--(connect|debug|escape|keepalive-interval|keepalive-count|log))$/;
 
 /** Returns what a virsh with this command line edits. */
 export function editingOf(argv: readonly string[]): Editing {
   const [program = '', ...args] = argv;
   if (basename(program) !== 'virsh') return 'file';
   let at = 0;
-  while (args[at]?.startsWith('-') && args[at] !== '--') at += VALUED.test(args[at] ?? '') ? 2 : 1;
+  while (args[at]?.startsWith('-') && args[at] !== '--') at += OPTION_WITH_VALUE.test(args[at] ?? '') ? 2 : 1;
   if (args[at] === '--') at++;
   const [command, ...operands] = args.slice(at);
   if (command === undefined) return 'unknown';
@@ -32,16 +32,13 @@ export function editingOf(argv: readonly string[]): Editing {
   return edits.every((name) => name === 'edit') ? 'definition' : 'other';
 }
 
-/**
- * The number of ancestor processes among which virsh is searched: virsh starts its editor directly or through one
- * shell, and the editor may be a script.
- */
-const GENERATIONS = 8;
+/** How many ancestor processes to search for virsh: it starts its editor directly or through a shell, and the editor may be a script. */
+const MAX_ANCESTORS = 8;
 
 /** Returns what the virsh among the ancestors of this process edits; `file` if there is none. */
 export function editingOfCaller(): Editing {
   let pid = process.ppid;
-  for (let generation = 0; generation < GENERATIONS && pid > 1; generation++) {
+  for (let generation = 0; generation < MAX_ANCESTORS && pid > 1; generation++) {
     const process = readProcess(pid);
     if (!process) break;
     const editing = editingOf(process.argv);

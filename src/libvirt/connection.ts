@@ -33,8 +33,8 @@ export interface DomainEntry {
 export interface ConnectionOptions {
   /** The time limit of one command, in seconds; default: 120. */
   readonly limitSeconds?: number;
-  /** How long to wait for a libvirtd that is being restarted, in seconds; default: 30. */
-  readonly awaySeconds?: number;
+  /** How long to wait for a libvirtd that restarts, in seconds; default: 30. */
+  readonly restartSeconds?: number;
   /** An open file that virsh inherits: a lock on it lasts until virsh has ended, even if this process is killed. */
   readonly held?: number | undefined;
 }
@@ -47,13 +47,13 @@ export function domainUuid(uuid: string): DomainUuid {
 }
 
 /** Converts a UUID, in any case and with or without dashes, to libvirt's form; returns undefined for any other text. */
-export function asUuid(text: string): DomainUuid | undefined {
+export function parseUuid(text: string): DomainUuid | undefined {
   const digits = text.toLowerCase().replaceAll('-', '');
   const dashed = digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return UUID.test(dashed) ? domainUuid(dashed) : undefined;
 }
 
-/** Messages of a libvirt client that lost its daemon (12.8). */
+/** Messages of a libvirt client that lost the connection to its daemon (12.8). */
 const LOST =
   /^(Disconnected from|Failed to reconnect|failed to connect|Failed to connect socket|Cannot (recv|read|write|send) data|End of file while reading|(internal error: )?client socket is closed)/i;
 
@@ -72,11 +72,11 @@ export class Connection implements AsyncDisposable {
   #closed = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  readonly #given: string;
+  readonly #uri: string;
   readonly #options: ConnectionOptions = {};
 
-  constructor(given: string, options: ConnectionOptions = {}) {
-    this.#given = given;
+  constructor(uri: string, options: ConnectionOptions = {}) {
+    this.#uri = uri;
     this.#options = options;
   }
 
@@ -117,10 +117,10 @@ export class Connection implements AsyncDisposable {
    */
   async find(nameOrUuid: string): Promise<{ readonly uuid: DomainUuid; readonly name: string }> {
     const names = await this.#names();
-    const wanted = asUuid(nameOrUuid);
+    const wanted = parseUuid(nameOrUuid);
     const found = names.find(({ uuid }) => uuid === wanted) ?? names.find(({ name }) => name === nameOrUuid);
     if (found) return found;
-    throw new InputError(domainUnknown.libvirt({ uri: this.#given, domain: nameOrUuid }));
+    throw new InputError(domainUnknown.libvirt({ uri: this.#uri, domain: nameOrUuid }));
   }
 
   /**
@@ -138,7 +138,7 @@ export class Connection implements AsyncDisposable {
 
   /** Defines a domain for its next start; with `validate`, the default, libvirt checks it against its schema first. */
   async define(xml: string, { validate = true }: { readonly validate?: boolean } = {}): Promise<void> {
-    const file = openNameless(xml);
+    const file = openUnnamed(xml);
     try {
       await this.#ask(['define', ...(validate ? ['--validate'] : []), `/proc/${process.pid}/fd/${file}`]);
     } finally {
@@ -192,7 +192,7 @@ export class Connection implements AsyncDisposable {
     const output = await this.#ask(['list', '--all', '--uuid', '--name']);
     // Each line is `UUID NAME`. libvirt accepts spaces anywhere in a name, but no line end (12.8).
     const entries = output.split('\n').flatMap((line) => {
-      const uuid = asUuid(line.slice(0, 36));
+      const uuid = parseUuid(line.slice(0, 36));
       return uuid === undefined ? [] : [{ uuid, name: line.slice(37) }];
     });
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -206,8 +206,8 @@ export class Connection implements AsyncDisposable {
   }
 
   async #answer(words: readonly string[]): Promise<string> {
-    const { limitSeconds = 120, awaySeconds = 30 } = this.#options;
-    const patience = Date.now() + awaySeconds * 1000;
+    const { limitSeconds = 120, restartSeconds = 30 } = this.#options;
+    const deadline = Date.now() + restartSeconds * 1000;
     for (let pause = 100; ; pause = Math.min(2 * pause, 2000)) {
       const { output, errors } = await this.#attempt(words, limitSeconds);
       const lost = errors.find((line) => LOST.test(line));
@@ -220,7 +220,7 @@ export class Connection implements AsyncDisposable {
       }
       this.#virsh?.close();
       this.#virsh = undefined;
-      if (!this.#reached || this.#closed || Date.now() + pause > patience) throw this.#unreachable(errors.join('; '));
+      if (!this.#reached || this.#closed || Date.now() + pause > deadline) throw this.#unreachable(errors.join('; '));
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
@@ -228,7 +228,7 @@ export class Connection implements AsyncDisposable {
   async #attempt(words: readonly string[], limitSeconds: number): Promise<Answer> {
     if (this.#closed) throw this.#unreachable('the connection is closed');
     try {
-      this.#virsh ??= new Virsh(this.#given, this.#options.held);
+      this.#virsh ??= new Virsh(this.#uri, this.#options.held);
       return await this.#virsh.run(words, limitSeconds);
     } catch (error) {
       if (!(error instanceof VirshGone)) throw error;
@@ -241,7 +241,7 @@ export class Connection implements AsyncDisposable {
 
   #unreachable(error: string, virsh?: Exclude<VirshGone['why'], 'ended'>): EnvironmentError {
     const why = error.replace(/^Disconnected from virsh: /, '').replaceAll('\n', '; ');
-    return new EnvironmentError(libvirtUnreachable({ uri: this.#given, why, virsh }));
+    return new EnvironmentError(libvirtUnreachable({ uri: this.#uri, why, virsh }));
   }
 }
 
@@ -258,7 +258,7 @@ export function openLibvirt(uri: string, options?: ConnectionOptions): Connectio
  * passwords. Only its owner may open it, through /proc.
  * @throws EnvironmentError `file-unwritable`
  */
-function openNameless(content: string): number {
+function openUnnamed(content: string): number {
   const path = join(tmpdir(), `vsmmu-${randomBytes(12).toString('hex')}`);
   let file: number | undefined;
   try {

@@ -27,12 +27,12 @@ export async function runInGuest(
     },
   });
   const pid = resultOf(started, 'pid');
-  if (!Number.isSafeInteger(pid)) throw nonsense();
+  if (!Number.isSafeInteger(pid)) throw invalidResponse();
   for (const end = Date.now() + LIMIT_SECONDS * 1000; Date.now() < end; ) {
     const status = await connection.askAgent(uuid, { execute: 'guest-exec-status', arguments: { pid } });
     if (resultOf(status, 'exited') === true) {
       const output = resultOf(status, 'out-data') ?? '';
-      if (typeof output !== 'string') throw nonsense();
+      if (typeof output !== 'string') throw invalidResponse();
       return Buffer.from(output, 'base64').toString('utf8');
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -46,6 +46,6 @@ function resultOf(answer: unknown, key: string): unknown {
   return (Object(result) as Readonly<Record<string, unknown>>)[key];
 }
 
-function nonsense(): EnvironmentError {
+function invalidResponse(): EnvironmentError {
   return new EnvironmentError(libvirtRefused.agentResponse());
 }

@@ -11,7 +11,7 @@ import type { Program } from '../runtime.js';
 /** The folder where libvirt looks for its hooks. */
 export const HOOKS_FOLDER = '/etc/libvirt/hooks';
 
-/** The program that the script starts, and its arguments. */
+/** The settings that the script contains: the program that it starts, and the program's arguments. */
 export interface HookSettings extends Program {
   readonly policy: string;
   /** What to do with a domain that fails the check: `warn` or `enforce`. */
@@ -27,16 +27,8 @@ export interface HookSettings extends Program {
 export function refreshedScript(template: string, { file, mode = '' }: InstalledHook, program: Program): string {
   const script = readFileSync(file, 'utf8');
   const [, options = ''] = /^set -- (.*) ?-- "\$@"$/m.exec(script) ?? [];
-  const values: Record<string, string> = {
-    NODE: quoted(program.node),
-    VSMMU: quoted(program.vsmmu),
-    POLICY: quoted(valueIn(script, 'policy')),
-    MODE: quoted(mode),
-    LOG: quoted(valueIn(script, 'log')),
-    LIMIT: valueIn(script, 'limit'),
-    OPTIONS: options.trim(),
-  };
-  return filledIn(template, values);
+  const [policy, log, limit] = ['policy', 'log', 'limit'].map((name) => valueIn(script, name));
+  return fillIn(template, { ...program, policy, mode, log }, limit, options.trim());
 }
 
 /** A hook that is in a folder, and whether it is vsmmu's. */
@@ -64,20 +56,15 @@ function quoted(word: string): string {
 
 /** Returns the script, made from its template. */
 export function hookScript(template: string, settings: HookSettings): string {
-  const values: Record<string, string> = {
-    NODE: quoted(settings.node),
-    VSMMU: quoted(settings.vsmmu),
-    POLICY: quoted(settings.policy),
-    MODE: quoted(settings.mode),
-    LOG: quoted(settings.log),
-    LIMIT: String(settings.limitSeconds),
-    OPTIONS: settings.options.map(quoted).join(' '),
-  };
-  return filledIn(template, values);
+  const { options, limitSeconds, ...words } = settings;
+  return fillIn(template, words, limitSeconds, options.map(quoted).join(' '));
 }
 
-function filledIn(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replaceAll(/@([A-Z]+)@/g, (all, name: string) => values[name] ?? all);
+/** Replaces each `@NAME@` of a template: with the word of that name, quoted, or with the limit or the options as they are. */
+function fillIn(template: string, words: object, limit: number | string | undefined, options: string): string {
+  const values = new Map<string, unknown>(Object.entries(words).map(([name, word]) => [name, quoted(String(word))]));
+  values.set('limit', limit).set('options', options);
+  return template.replaceAll(/@([A-Z]+)@/g, (all, name: string) => String(values.get(name.toLowerCase()) ?? all));
 }
 
 /** Returns the value of a variable in a script, without quotes. */
@@ -86,15 +73,15 @@ function valueIn(script: string, name: string): string {
   return word.replace(/^'|'$/g, '').replaceAll("'\\''", "'");
 }
 
-/** The first libvirt version that runs every script in `qemu.d`. */
-const MANY_SCRIPTS = [6, 5];
+/** The first libvirt that runs every script in `qemu.d`. */
+const RUNS_FOLDER_SINCE = [6, 5] as const;
 
 /** Returns the path for vsmmu's script: a file in `qemu.d`, or `qemu` if libvirt runs only one script. */
 export async function hookPath(folder: string): Promise<string> {
-  const version = await libvirtVersion();
-  const [major = 0, minor = 0] = version ?? MANY_SCRIPTS;
-  const one = major < 6 || (major === 6 && minor < 5);
-  return one ? join(folder, 'qemu') : join(folder, 'qemu.d', 'vsmmu');
+  const [major = 0, minor = 0] = (await libvirtVersion()) ?? RUNS_FOLDER_SINCE;
+  const [first, second] = RUNS_FOLDER_SINCE;
+  const runsFolder = major > first || (major === first && minor >= second);
+  return join(folder, runsFolder ? 'qemu.d/vsmmu' : 'qemu');
 }
 
 function libvirtVersion(): Promise<readonly number[] | undefined> {
@@ -111,10 +98,10 @@ const PLACES = [join('qemu.d', 'vsmmu'), 'qemu'];
 
 /** Returns vsmmu's hook in a folder; undefined if it is not installed there. */
 export function findHook(folder: string): InstalledHook | undefined {
-  return PLACES.map((location) => lookAt(join(folder, location))).find((hook) => hook?.isVsmmu);
+  return PLACES.map((location) => readHook(join(folder, location))).find((hook) => hook?.isVsmmu);
 }
 
-function lookAt(file: string): InstalledHook | undefined {
+function readHook(file: string): InstalledHook | undefined {
   if (!lstatSync(file, { throwIfNoEntry: false })) return undefined;
   let script: string;
   try {
@@ -127,9 +114,11 @@ function lookAt(file: string): InstalledHook | undefined {
   const node = value('node');
   const vsmmu = value('vsmmu');
   const broken = [
-    ...(isUsable(file, constants.X_OK) ? [] : [`${file} may not be run`]),
-    ...(node === '' || isUsable(node, constants.X_OK) ? [] : [`${node} is not there`]),
-    ...(isUsable(vsmmu, node === '' ? constants.X_OK : constants.R_OK) ? [] : [`${vsmmu} is not there`]),
+    ...(isUsable(file, constants.X_OK) ? [] : [`${file} is not executable`]),
+    ...(node === '' || isUsable(node, constants.X_OK) ? [] : [`${node} is missing or not accessible`]),
+    ...(isUsable(vsmmu, node === '' ? constants.X_OK : constants.R_OK)
+      ? []
+      : [`${vsmmu} is missing or not accessible`]),
   ];
   const convertOnStop = /^set -- .*'--convert-on-stop'/m.test(script);
   const said = { policy: value('policy'), mode: value('mode'), convertOnStop };
@@ -165,7 +154,7 @@ function whyNotRunning(program: string, args: readonly string[]): string | undef
   if (stdout === 'running\n') return undefined;
   const [line = ''] = stderr?.trim().split('\n') ?? [];
   return (
-    error?.message ?? (line || (signal ? `it ends by ${signal}` : `it ends with exit code ${status} and no answer`))
+    error?.message ?? (line || (signal ? `it was ended by ${signal}` : `it exits with code ${status} and no answer`))
   );
 }
 
@@ -184,7 +173,7 @@ function isUsable(file: string, mode: number): boolean {
  * @throws RefusedError `hook-foreign` if another program's hook is there; EnvironmentError `file-unwritable`
  */
 export async function installHook(file: string, script: string): Promise<boolean> {
-  const there = lookAt(file);
+  const there = readHook(file);
   if (there && !there.isVsmmu) {
     throw new RefusedError(hookForeign({ file }));
   }

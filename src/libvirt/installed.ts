@@ -8,10 +8,10 @@ import { libvirtTooOld, targetUnknown } from '../diagnostics/libvirt.js';
 import { usage } from '../diagnostics/usage.js';
 import {
   isVersion,
-  type LibvirtAbility,
+  type LibvirtFeatures,
   libvirtOfVersion,
   NVIDIA_STACK,
-  type QemuAbility,
+  type QemuFeatures,
   qemuOfVersion,
   type Target,
   UPSTREAM,
@@ -19,7 +19,7 @@ import {
 import { qemuNames, spellingOf, spellingsOf, VSMMU_ATTRIBUTES, VSMMU_DIALECTS } from '../domain/vsmmu-attributes.js';
 import { systemCode } from '../io/errors.js';
 
-/** What the libvirt and the QEMU of a machine report about themselves; undefined if not installed. */
+/** The features that the libvirt and the QEMU of a machine report; undefined if not installed. */
 export interface Installed {
   /** Returns libvirt's RELAX NG schema of a domain, with all its files in one text. */
   schema(): Promise<string | undefined>;
@@ -74,7 +74,7 @@ function helpOf(program: string, args: readonly string[]): Promise<string | unde
  * packages; default: current upstream, or NVIDIA's QEMU with NVIDIA's libvirt.
  * @throws InputError `usage` for anything else; EnvironmentError `target-unknown` if the program is not installed
  */
-export async function askTarget(
+export async function resolveTarget(
   asked: { readonly libvirt: string | undefined; readonly qemu: string | undefined },
   installed: Installed = LOCAL_SOFTWARE,
 ): Promise<Target> {
@@ -99,7 +99,7 @@ export async function askTarget(
 }
 
 /**
- * Returns a warning if the libvirt with schemas in a folder would drop what makes a vSMMU accelerated. It reads only
+ * Returns a warning if the libvirt whose schemas are in a folder would drop the attributes that accelerate a vSMMU. Reads only
  * the schemas and starts no process.
  */
 export function reportOldLibvirt(folder: string): readonly Diagnostic[] {
@@ -115,26 +115,27 @@ export function reportOldLibvirt(folder: string): readonly Diagnostic[] {
 }
 
 /** Returns what a libvirt supports, according to its schema. */
-export function readSchema(schema: string | undefined): LibvirtAbility {
+export function readSchema(schema: string | undefined): LibvirtFeatures {
   if (schema === undefined)
     throw new EnvironmentError(
       targetUnknown({ program: 'libvirt', package: 'libvirt (Debian: libvirt-common)', file: SCHEMA }),
     );
   // Other elements have attributes such as `ats`, too, so only this definition is searched.
   const iommu = /<define name="iommu">[\s\S]*?<\/define>/.exec(schema)?.[0] ?? '';
-  const saysOf = (text: string, name: string) => text.includes(`<attribute name="${name}">`);
-  const vsmmu = VSMMU_ATTRIBUTES.filter((name) => spellingsOf(name).some((spelling) => saysOf(iommu, spelling)));
+  const declares = (text: string, name: string) => text.includes(`<attribute name="${name}">`);
+  const vsmmu = VSMMU_ATTRIBUTES.filter((name) => spellingsOf(name).some((spelling) => declares(iommu, spelling)));
   return {
     name: 'the installed libvirt',
     vsmmu: new Set(vsmmu),
-    dialect: VSMMU_DIALECTS.find((each) => vsmmu.every((name) => saysOf(iommu, spellingOf(name, each)))) ?? 'upstream',
-    deviceIommufd: saysOf(schema, 'iommufd'),
+    dialect:
+      VSMMU_DIALECTS.find((each) => vsmmu.every((name) => declares(iommu, spellingOf(name, each)))) ?? 'upstream',
+    deviceIommufd: declares(schema, 'iommufd'),
     domainIommufd: schema.includes('<element name="iommufd">'),
   };
 }
 
 /** Returns what a QEMU supports, according to the help of its arm-smmuv3: one line per property, `  accel=<bool> …`. */
-export function readHelp(help: string | undefined): QemuAbility {
+export function readHelp(help: string | undefined): QemuFeatures {
   if (help === undefined) {
     const file = 'qemu-system-aarch64';
     throw new EnvironmentError(

@@ -28,7 +28,7 @@ const UNWANTED = /^(LIBVIRT_DEBUG|LIBVIRT_LOG_|VIRSH_|LANGUAGE$|LC_|LANG$)/;
 
 /**
  * One virsh process. It gets commands one after the other on its standard input, as if a user typed them. libvirt's own
- * protocol is not stable, and one virsh per command would connect again each time.
+ * protocol is not stable, and a separate virsh per command would have to connect each time.
  *
  * virsh echoes its prompt and its input (readline, libvirt 12.8), does not report that a command succeeded, and runs no
  * command of a line with a syntax error. So the line of a command also prints a marker before and after its output, and
@@ -41,7 +41,7 @@ export class Virsh {
   #asked = 0;
   #gone: VirshGone | undefined;
   #pending: Pending | undefined;
-  #lastWords = '';
+  #lastErrors = '';
 
   /**
    * @param uri the connection; empty for libvirt's default
@@ -76,7 +76,7 @@ export class Virsh {
     this.#process.on('close', (code, signal) => {
       if (code === 126) this.#end(new VirshGone('virsh cannot be started: permission denied', 'forbidden'));
       if (code === 127) this.#end(new VirshGone('virsh is not installed', 'missing'));
-      const last = this.#lastWords || (this.#pending?.error.text() ?? '');
+      const last = this.#lastErrors || (this.#pending?.error.text() ?? '');
       const words = errorLines(last).join('; ') || `virsh ended (${signal ?? code})`;
       this.#end(new VirshGone(words, 'ended'));
     });
@@ -101,8 +101,8 @@ export class Virsh {
       };
       const timer = setTimeout(late, limitSeconds * 1000);
       this.#pending = {
-        output: new Until(`done-${mark}`),
-        error: new Until(`done-${mark}`),
+        output: new MarkedText(`done-${mark}`),
+        error: new MarkedText(`done-${mark}`),
         settle: (error) => {
           clearTimeout(timer);
           const pending = this.#pending;
@@ -128,7 +128,7 @@ export class Virsh {
   #take(from: 'output' | 'error', chunk: Buffer): void {
     const pending = this.#pending;
     if (!pending) {
-      if (from === 'error') this.#lastWords = (this.#lastWords + chunk.toString()).slice(-4096);
+      if (from === 'error') this.#lastErrors = (this.#lastErrors + chunk.toString()).slice(-4096);
       return;
     }
     pending[from].take(chunk);
@@ -144,34 +144,34 @@ export class Virsh {
 }
 
 interface Pending {
-  readonly output: Until;
-  readonly error: Until;
+  readonly output: MarkedText;
+  readonly error: MarkedText;
   settle(error?: VirshGone): void;
 }
 
-/** Collects bytes until they contain a word. */
-class Until {
+/** Collects bytes until they contain a marker. */
+class MarkedText {
   readonly #chunks: Buffer[] = [];
   #tail = '';
   complete = false;
 
-  readonly #word: string;
+  readonly #marker: string;
 
-  constructor(word: string) {
-    this.#word = word;
+  constructor(marker: string) {
+    this.#marker = marker;
   }
 
   take(chunk: Buffer): void {
     this.#chunks.push(chunk);
     const seen = this.#tail + chunk.toString('latin1');
-    this.complete ||= seen.includes(this.#word);
-    this.#tail = seen.slice(-this.#word.length);
+    this.complete ||= seen.includes(this.#marker);
+    this.#tail = seen.slice(-this.#marker.length);
   }
 
-  /** Returns the text before the word. */
+  /** Returns the text before the marker. */
   text(): string {
     const all = Buffer.concat(this.#chunks).toString('utf8');
-    const end = all.indexOf(this.#word);
+    const end = all.indexOf(this.#marker);
     return end < 0 ? all : all.slice(0, end);
   }
 }

@@ -28,7 +28,7 @@ export function whyNotApplicable(domain: Domain): Diagnostic | undefined {
 }
 
 /** Returns an error for each reason why a domain cannot use an accelerated vSMMU (QEMU 11.1). */
-export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly Diagnostic[] {
+export function accelerationDiagnostics(domain: Domain, forceTcg: boolean): readonly Diagnostic[] {
   const location = domain.document.location(domain.document.root.start);
   return [
     ...(domain.type !== 'kvm' && !forceTcg ? [domainWithoutKvm({ type: domain.type, location })] : []),
@@ -37,7 +37,7 @@ export function whyNoAcceleration(domain: Domain, forceTcg: boolean): readonly D
 }
 
 /** Returns an error for each reason why a target cannot accelerate a vSMMU, with what to install. */
-export function whyNoTarget({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
+export function targetDiagnostics({ libvirt, qemu }: Target, policy: Policy): readonly Diagnostic[] {
   const { libvirtAccel, libvirtIommufd, libvirtDomainIommufd, qemuAccel } = targetWithoutAcceleration;
   const { since } = infoOf('accel');
   const name = libvirt.name;

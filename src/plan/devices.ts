@@ -62,7 +62,7 @@ export function planDevices(
 }
 
 /** Returns the other addresses that change: of what becomes function 0 of its slot, and of emulated devices. */
-export function planRenumbered({ places, promoted }: DeviceDecisions): readonly Renumbered[] {
+export function renumberedAddresses({ places, promoted }: DeviceDecisions): readonly Renumbered[] {
   const emulated = [...places].filter(([device]) => !isHostDevice(device));
   return [...promoted, ...emulated].flatMap(([{ address: from }, { address: to, multifunction }]) =>
     from ? [{ from, to, multifunction }] : [],

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { expanderBusFull } from '../diagnostics/expander-buses.js';
 import type { ControllerIndex } from '../domain/address.js';
-import { isOurAlias, smmuOfAlias } from '../domain/alias.js';
+import { isVsmmuAlias, smmuOfAlias } from '../domain/alias.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
@@ -11,7 +11,7 @@ import type { VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { Host } from '../host/host.js';
 import { roomAbove } from './bus-numbers.js';
 import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
-import { commonOf, type PlanContext } from './stage.js';
+import { commonFormerVsmmu, type PlanContext } from './stage.js';
 import { planVsmmu, unchangedDiagnostics } from './vsmmu.js';
 
 /** The expander buses of a domain, by controller index, and the `<iommu>` of `pcie.0`. */
@@ -103,7 +103,7 @@ export function requestExpanderBuses(
     diagnostics.push(...overflow);
     const hasDevice = drafts.some((draft) => devicesOf(draft).length > 0);
     // An expander bus without an alias for its SMMU belongs to no SMMU once its devices are gone.
-    const named = drafts.find((draft) => isOurAlias(draft.existing?.controller.alias));
+    const named = drafts.find((draft) => isVsmmuAlias(draft.existing?.controller.alias));
     const spare = policy.expanderBuses === 'all' && !hasDevice ? (named ?? newDraft(smmu, [])) : undefined;
     if (spare && !named) drafts.push(spare);
     requests.push(...drafts.map((draft) => withVsmmu(draft, draft === spare, context)));
@@ -180,7 +180,7 @@ function withVsmmu(draft: Draft, mandatory: boolean, context: PlanContext): Expa
   const onHost = hasDevices ? devices.flatMap(({ bdf }) => host.device(bdf) ?? []) : host.endpointsBehind(smmu);
   const { features, registers } = host.smmu(smmu) ?? {};
   const present = existing?.iommu;
-  const kept = present?.values ?? commonOf(devices, former)?.values;
+  const kept = present?.values ?? commonFormerVsmmu(devices, former)?.values;
   const request = { smmu, devices: onHost, hasDevices, policy, target, features, registers, present, kept };
   const { values, missing, diagnostics } = planVsmmu(request);
   const isActive = mandatory || hasDevices || (existing?.iommu && missing.length === 0);

@@ -54,7 +54,7 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
     if (pin !== undefined) pinned.set(cell.id, pin);
   }
   const created = creates
-    ? { cell: only.id, cpus: formatNodeset(cpus), memory: only.memory, outermost: numa.lacks }
+    ? { cell: only.id, cpus: formatNodeset(cpus), memory: only.memory, outermost: numa.outermostMissing }
     : null;
   return { cells, hostNodes, pinned, created };
 }

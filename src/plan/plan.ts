@@ -10,8 +10,8 @@ import { type Target, UPSTREAM } from '../domain/target.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
-import { whyNoAcceleration, whyNoTarget, whyNotApplicable } from './applicable.js';
-import { describeDevice, moveDiagnostics, planDevices, planRenumbered } from './devices.js';
+import { accelerationDiagnostics, targetDiagnostics, whyNotApplicable } from './applicable.js';
+import { describeDevice, moveDiagnostics, planDevices, renumberedAddresses } from './devices.js';
 import { readCurrentTopology, requestExpanderBuses } from './expander-buses.js';
 import { decideBackends } from './iommufd.js';
 import { mapCells } from './numa.js';
@@ -19,7 +19,7 @@ import { planNumbers } from './numbers.js';
 import { findOrphaned, type ManagedDevices } from './orphaned.js';
 import { cellOf, planExpanderBuses, planPlatform } from './platform.js';
 import { planRootIommu } from './root-iommu.js';
-import { partSlots } from './slots.js';
+import { divideSlots } from './slots.js';
 import { type FormerVsmmus, type PlanContext, StageLog } from './stage.js';
 import { judgeDevices } from './verdict.js';
 
@@ -62,10 +62,12 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const current = readCurrentTopology(domain, tree, host);
   log.collect(selection, current, { diagnostics: policy.ignoreCommandline ? [] : commandlineConflicts(domain) });
 
-  const slots = partSlots(domain, tree, selection.of, current.expanderBuses);
+  const slots = divideSlots(domain, tree, selection.of, current.expanderBuses);
   const wanted = requestExpanderBuses(context, current, slots);
   const isTranslated = wanted.requests.length > 0;
-  const unable = isTranslated ? [...whyNoAcceleration(domain, forceTcg), ...whyNoTarget(target, policy)] : [];
+  const unable = isTranslated
+    ? [...accelerationDiagnostics(domain, forceTcg), ...targetDiagnostics(target, policy)]
+    : [];
   const root = planRootIommu(current.rootIommu, selection.of, policy, isTranslated);
   log.collect(slots, { diagnostics: unable }, root);
 
@@ -95,7 +97,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
       devices: platform.devices,
       groupMembers: selection.groupMembers,
       orphaned: { groupMembers: orphaned.groupMembers, cells: orphaned.cells },
-      renumbered: planRenumbered(decisions),
+      renumbered: renumberedAddresses(decisions),
       iommufd: backends.domain,
       dialect: target.libvirt.dialect,
       machineIommu: root.machineIommu,

@@ -12,7 +12,7 @@ import { planInitiators } from './initiators.js';
 import { type GuestBars, planPciHole64 } from './mmio.js';
 import { type CellChoice, type CellMap, chooseCell } from './numa.js';
 import type { NumberedExpanderBus } from './numbers.js';
-import { changesOf, commonOf, type PlanContext, type StageResult } from './stage.js';
+import { changesOf, commonFormerVsmmu, type PlanContext, type StageResult } from './stage.js';
 import { vsmmuChange } from './vsmmu.js';
 
 /**
@@ -25,7 +25,7 @@ export function cellOf(request: ExpanderBusRequest, cells: CellMap, { host, form
   if (!request.vsmmu) return { node: before, diagnostics: [] };
   const devices = request.devices.flatMap((d) => host.device(d.bdf) ?? []);
   const chosen = chooseCell({ smmu: request.smmu, devices, before, location: controller?.location }, cells, host);
-  const node = commonOf(request.devices, former)?.node ?? null;
+  const node = commonFormerVsmmu(request.devices, former)?.node ?? null;
   return chosen.node === null && node !== null ? { node, diagnostics: [] } : chosen;
 }
 
@@ -97,7 +97,7 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
       ...distances.diagnostics,
       ...hole.diagnostics,
       ...missingCells(others, cells),
-      ...badValues(domain, expanderBuses),
+      ...invalidValueDiagnostics(domain, expanderBuses),
     ],
     changes: [
       ...changesOf('add', 'cell', added, ({ cell }) => cell),
@@ -118,7 +118,7 @@ function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformR
 }
 
 /** Reports vSMMUs that, after the plan, have values that QEMU refuses at start. */
-export function badValues(domain: Domain, expanderBuses: readonly ExpanderBus[]): Diagnostic[] {
+export function invalidValueDiagnostics(domain: Domain, expanderBuses: readonly ExpanderBus[]): Diagnostic[] {
   const planned = new Map(expanderBuses.map((expanderBus) => [expanderBus.controllerIndex, expanderBus]));
   return domain.iommus
     .filter((iommu) => iommu.model === 'smmuv3')

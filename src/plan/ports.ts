@@ -3,7 +3,7 @@ import { sparePortsLeftOut } from '../diagnostics/expander-buses.js';
 import { type ControllerIndex, formatGuestAddress, type GuestAddress, type Place } from '../domain/address.js';
 import { expanderBusAlias, portAlias, rootPortAlias, switchAlias } from '../domain/alias.js';
 import { type GuestDevice, type HostDevice, isHostDevice } from '../domain/device.js';
-import { awaitingDevices, type SparePort, spareExposure } from '../domain/free-ports.js';
+import { awaitingDevices, type SparePort, sparePortDiagnostics } from '../domain/free-ports.js';
 import { reserveOf } from '../domain/overrides.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
 import type { Port } from '../generated/plan.js';
@@ -93,7 +93,7 @@ export class PortPlanner {
     const expanderBuses = this.#buses.map((bus) => this.#planExpanderBus(bus));
     const spare = this.#sparePorts(expanderBuses);
     this.#diagnostics.push(...unmirroredDiagnostics(this.#buses, this.#context));
-    this.#diagnostics.push(...spareExposure({ spare, guards, awaiting: this.#awaiting }));
+    this.#diagnostics.push(...sparePortDiagnostics({ spare, guards, awaiting: this.#awaiting }));
     return {
       expanderBuses,
       rootPorts,

@@ -1,5 +1,5 @@
+import { slotOf } from '../domain/address.js';
 import { groupBy } from '../group-by.js';
-import { slotOf } from '../host/locality.js';
 import type { Policy } from '../policy/policy.js';
 import type { Budget, Saving } from './budgets.js';
 import type { SlotMove } from './slots.js';

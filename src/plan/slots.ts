@@ -49,7 +49,7 @@ export interface SlotMoves extends Pick<StageResult, 'changes'> {
  * stay together and keep their numbers. Each resulting slot has a function 0, because guests do not scan a slot
  * without one (PCI 3.0, 3.2.2.3.4).
  */
-export function partSlots(
+export function divideSlots(
   domain: Domain,
   tree: PciTree,
   verdicts: Verdicts['of'],

@@ -31,7 +31,7 @@ export interface FormerVsmmu {
 export type FormerVsmmus = ReadonlyMap<Bdf, FormerVsmmu>;
 
 /** Returns the values and the cell that all former vSMMUs of devices have in common. */
-export function commonOf(devices: readonly HostDevice[], former: FormerVsmmus): FormerVsmmu | undefined {
+export function commonFormerVsmmu(devices: readonly HostDevice[], former: FormerVsmmus): FormerVsmmu | undefined {
   return devices
     .flatMap(({ bdf }) => former.get(bdf) ?? [])
     .reduce<FormerVsmmu | undefined>((common, each) => {

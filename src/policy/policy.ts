@@ -50,7 +50,7 @@ export function policyWithDefaults(policy: Partial<Policy>): Policy {
 }
 
 /** Returns whether a policy sets any value of a vSMMU, which must then be compared with the host. */
-export function namesValues(policy: Policy): boolean {
+export function setsVsmmuValues(policy: Policy): boolean {
   return CHOSEN_ATTRIBUTES.some((name) => policy[name] !== 'auto');
 }
 

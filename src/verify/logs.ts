@@ -8,7 +8,7 @@ import {
   qemuInvalidationFailed,
   qemuLogUnreadable,
 } from '../diagnostics/running.js';
-import type { Bdf } from '../domain/address.js';
+import { addressOf, type Bdf } from '../domain/address.js';
 import { printable } from '../escape.js';
 import type { LogRecord } from '../host/kernel-log.js';
 import type { Check } from './check.js';
@@ -102,6 +102,6 @@ function isOf(smmus: readonly string[] | undefined, name: string | undefined): b
 
 /** Returns bus, slot and function in 16 bits. */
 function requesterId(bdf: Bdf): number {
-  const [, bus = '', slot = '', func = ''] = /:(..):(..)\.(.)$/.exec(bdf) ?? [];
-  return (Number.parseInt(bus, 16) << 8) | (Number.parseInt(slot, 16) << 3) | Number(func);
+  const { bus, slot, function: func } = addressOf(bdf);
+  return (bus << 8) | (slot << 3) | func;
 }

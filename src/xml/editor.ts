@@ -148,7 +148,7 @@ export class XmlEditor {
     if (instead) {
       this.#cut(element.start, element.end, printElement(instead, layout.quote(), lines));
     } else if (this.isRemoved(element)) {
-      this.#takeOut(layout.removal(element));
+      this.#removeRange(layout.removal(element));
     } else {
       this.#changeAttributes(element, change.attributes);
       for (const child of element.children) this.#visit(child);
@@ -161,7 +161,7 @@ export class XmlEditor {
   }
 
   /** Removes a range. This joins the text before and after it, which must not form `]]>` (XML 1.0, section 2.4). */
-  #takeOut({ start, end }: { readonly start: number; readonly end: number }): void {
+  #removeRange({ start, end }: { readonly start: number; readonly end: number }): void {
     this.#cut(start, end, '');
     const joins = this.#gap.end === start && !this.#insertions.has(start);
     this.#gap = { start: joins ? this.#gap.start : start, end };

@@ -4,7 +4,7 @@ import { contentStart } from './source.js';
 
 /** The position of an element that is the first thing on its line, with its indentation and the line end before it. */
 interface LineStart extends Omit<Lines, 'unit'> {
-  /** The offset of that line end; the start of the document for an element on the first line. */
+  /** The offset of that line end; for an element on the first line, the start of the document. */
   readonly breakStart: number;
 }
 

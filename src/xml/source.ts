@@ -59,7 +59,7 @@ export function readSource(input: string | Uint8Array): string {
   return text;
 }
 
-/** Whether the first bytes are those of UTF-16 or UTF-32 (XML 1.0, appendix F). */
+/** Whether a text begins like UTF-16 or UTF-32 (XML 1.0, appendix F). */
 function isWide([a, b]: Uint8Array): boolean {
   return a === 0 || (a === 0x3c && b === 0) || (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
 }

@@ -71,7 +71,7 @@ export function readName(text: string, start: number): string {
   return text.slice(start, end);
 }
 
-/** Refuses a piece of the text that is longer than libxml2 accepts. */
+/** Throws an InputError if a piece of the text is longer than libxml2 accepts. */
 export function checkLength(text: string, start: number, end: number, maximum: number, what: string): void {
   // A UTF-16 code unit has at most three bytes of UTF-8.
   if ((end - start) * 3 > maximum && Buffer.byteLength(text.slice(start, end)) > maximum) {
@@ -96,12 +96,12 @@ export function describe(text: string, at: number): string {
   return `the character U+${(text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** Refuses the text: says what XML requires at an offset, and what is there. */
+/** Throws an InputError that names what XML requires at an offset, and what the text has there. */
 export function failExpected(what: string, text: string, at: number, offset = at): never {
   fail(text, offset, xmlSyntax.expected({ expected: what, found: describe(text, at) }));
 }
 
-/** Refuses references that are neither one of XML's five entities nor a valid character reference. */
+/** Throws an InputError for a reference that is neither one of XML's five entities nor a valid character reference. */
 export function checkReferences(text: string, from: number, to: number): void {
   for (let at = text.indexOf('&', from); at !== -1 && at < to; at = text.indexOf('&', at + 1)) {
     if (referenceEnd(text, at) > at) continue;

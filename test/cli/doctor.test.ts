@@ -86,7 +86,7 @@ const about = (checks: readonly DoctorResult[], title: RegExp) =>
 describe('doctor', () => {
   it('fails if the installed hook does not run', () => {
     const file = '/etc/libvirt/hooks/qemu.d/vsmmu';
-    const hook = { file, problems: ['/opt/vsmmu does not run: it ends by SIGSEGV'] };
+    const hook = { file, problems: ['/opt/vsmmu does not run: it was ended by SIGSEGV'] };
     expect(about(examined({ hook }), /hook/)).toMatchObject({ grade: 'fail', found: hook.problems[0] });
     expect(about(examined({ hook: { file, problems: [] } }), /hook/)).toMatchObject({ grade: 'pass', found: file });
   });

@@ -186,7 +186,7 @@ describe('hook install', () => {
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/no/where'"));
     expect(vsmmu(['hook', 'status', '--dir', folder])).toMatchObject({
       code: 1,
-      stdout: expect.stringContaining('BROKEN      /no/where is not there\n'),
+      stdout: expect.stringContaining('BROKEN      /no/where is missing or not accessible\n'),
     });
   });
 
@@ -203,8 +203,8 @@ describe('hook install', () => {
     mkdirSync(bin);
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^vsmmu=.*/m, `vsmmu='${vsmmu}'`));
     for (const [program, why] of [
-      ['', 'it ends with exit code 0 and no answer'],
-      ["process.kill(process.pid, 'SIGSEGV');", 'it ends by SIGSEGV'],
+      ['', 'it exits with code 0 and no answer'],
+      ["process.kill(process.pid, 'SIGSEGV');", 'it was ended by SIGSEGV'],
       ["console.error('vsmmu needs Node.js');\nprocess.exitCode = 2;", 'vsmmu needs Node.js'],
     ] as const) {
       writeFileSync(vsmmu, program);
@@ -221,7 +221,7 @@ describe('hook install', () => {
     for (const [changed, why] of [
       [text.replace("'prepare begin' |", "'prepare begin') |"), /Syntax error/],
       [text.replace('check hook run', 'check hook'), /./],
-      [text.replace(/^answer=.*$/m, 'exit 3'), /it ends with exit code 0 and no answer/],
+      [text.replace(/^answer=.*$/m, 'exit 3'), /it exits with code 0 and no answer/],
       [text.replace('#!/bin/sh', '#!/nowhere/sh'), /ENOENT/],
     ] as const) {
       writeFileSync(script, changed);

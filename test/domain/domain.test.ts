@@ -196,7 +196,7 @@ describe('a device', () => {
     ['none for a display with a video card', "<graphics type='vnc'/><video/>", 0],
     ['none for a video card without a display', '<video/>', 0],
   ])('makes libvirt add controllers and a video card: %s', (_title, xml, count) => {
-    expect(only(xml).impliedControllers).toBe(count);
+    expect(only(xml).impliedDevices).toBe(count);
   });
 
   it.each(['yes', 'no', undefined])('with iommufd=%s', (iommufd) => {

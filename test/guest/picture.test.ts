@@ -58,7 +58,7 @@ describe('the picture of a plan', () => {
   });
 
   it('shows how many devices of an SMMU the domain does not have', () => {
-    expect(texts(picture).map(({ text }) => text)).toContain('and 2 more, not of this domain');
+    expect(texts(picture).map(({ text }) => text)).toContain('and 2 more, not in this domain');
   });
 
   it('shows free ports, and switches with the devices below them', async () => {
@@ -75,7 +75,7 @@ describe('the picture of a plan', () => {
 
   it('shows a device that the host does not have, with its line', async () => {
     const svg = drawPlan(...placed('x86-vm', 'three-smmus'));
-    expect(texts(svg).map(({ text }) => text)).toContain('not here');
+    expect(texts(svg).map(({ text }) => text)).toContain('not on this host');
   });
 
   it('can be drawn without name and prediction', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findEndlessParents } from '../../src/host/parents.js';
+import { findParentLoop } from '../../src/host/parents.js';
 import { hostWith } from '../plan/example.js';
 
 /** A device with this number of bridges above it, added from the device up or from the top down. */
@@ -13,7 +13,7 @@ function chain(bridges: number, topDown: boolean): string | undefined {
     parent: i === bridges ? null : bdfOf(i + 1),
   }));
   const ordered = topDown ? all.reverse() : all;
-  return findEndlessParents(new Map(ordered.map((device) => [device.bdf, device])))?.bdf;
+  return findParentLoop(new Map(ordered.map((device) => [device.bdf, device])))?.bdf;
 }
 
 describe('the bridges above a device', () => {

@@ -129,7 +129,7 @@ describe('a connection', () => {
   });
 
   it('waits for a libvirtd that is gone, and then reports it', async () => {
-    await using short = await connect(lab, 'qemu:///system', { awaySeconds: 1 });
+    await using short = await connect(lab, 'qemu:///system', { restartSeconds: 1 });
     await short.call('uri');
     await signalLibvirtd('KILL');
     try {
@@ -141,7 +141,7 @@ describe('a connection', () => {
   });
 
   it('does not wait for a libvirtd that never existed', async () => {
-    await using none = await connect(lab, 'qemu+unix:///system?socket=/nowhere', { awaySeconds: 3600 });
+    await using none = await connect(lab, 'qemu+unix:///system?socket=/nowhere', { restartSeconds: 3600 });
     const answer = (await none.call('list')) as Failure;
     expect(answer).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-unreachable'] });
     expect(answer.message).toContain('/nowhere');

@@ -1,5 +1,5 @@
 /** Defines 300 domains of all kinds that operators have on a lab's libvirtd, for the host of `Tool`. */
-import { asUuid } from '../../src/libvirt/connection.js';
+import { parseUuid } from '../../src/libvirt/connection.js';
 import { domainXml } from './facts/fact.js';
 import type { Lab } from './lab.js';
 import type { RemoteConnection } from './tool.js';
@@ -84,7 +84,7 @@ export async function defineFleet(lab: Lab, libvirt: RemoteConnection): Promise<
 export async function dumpAll(libvirt: RemoteConnection): Promise<Map<string, string>> {
   const dumps = new Map<string, string>();
   for (const { uuid, name } of (await libvirt.call('list')) as { uuid: string; name: string }[]) {
-    const xml = await libvirt.call('dumpXml', asUuid(uuid), { inactive: true, security: true });
+    const xml = await libvirt.call('dumpXml', parseUuid(uuid), { inactive: true, security: true });
     dumps.set(name, String(xml));
   }
   return dumps;

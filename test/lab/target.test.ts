@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UPSTREAM } from '../../src/domain/target.js';
-import { askTarget, type Installed, SCHEMA_FILES, withMachines } from '../../src/libvirt/installed.js';
+import { type Installed, resolveTarget, SCHEMA_FILES, withMachines } from '../../src/libvirt/installed.js';
 import { Lab } from './lab.js';
 
 let lab: Lab;
@@ -15,7 +15,7 @@ it('the libvirt and QEMU of the lab have the capabilities of the current upstrea
     smmuHelp: () => lab.jail.output(['qemu-system-aarch64', '-M', 'virt', '-device', 'arm-smmuv3,help']),
     machineHelp: () => lab.jail.output(['qemu-system-aarch64', '-M', 'help']),
   };
-  const target = await askTarget({ libvirt: 'here', qemu: 'here' }, installed);
+  const target = await resolveTarget({ libvirt: 'here', qemu: 'here' }, installed);
   const { machines } = (await withMachines(target, installed)).qemu;
   expect([...(machines ?? [])]).toEqual(expect.arrayContaining(['virt', 'virt-11.1', 'sbsa-ref']));
   const { libvirt, qemu } = UPSTREAM;

@@ -99,7 +99,7 @@ describe('a command', () => {
 
   it('fails if libvirtd does not return in time', async () => {
     const virsh = start();
-    await using libvirt = openLibvirt(URI, { awaySeconds: 0.3 });
+    await using libvirt = openLibvirt(URI, { restartSeconds: 0.3 });
     await libvirt.uri();
     virsh.complain('uri', 'error: failed to connect to the hypervisor\nerror: no such socket');
     await expect(libvirt.uri()).rejects.toMatchObject({

@@ -3,7 +3,7 @@ import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { asUuid, type DomainUuid, openLibvirt } from '../../src/libvirt/connection.js';
+import { type DomainUuid, openLibvirt, parseUuid } from '../../src/libvirt/connection.js';
 import { temporaryFolder } from '../cli/run.js';
 
 /** Puts a fake virsh first in PATH until the test ends; undefined: empties PATH. */
@@ -97,6 +97,6 @@ describe('a UUID', () => {
     ['c0eb30df-2a0b-485e-a94d-44983cc3602', undefined],
     ['c0eb30df-2a0b-485e-a94d-44983cc36025 ', undefined],
   ])('of %j is %s', (text, uuid) => {
-    expect(asUuid(text)).toBe(uuid);
+    expect(parseUuid(text)).toBe(uuid);
   });
 });

@@ -4,11 +4,11 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EnvironmentError, InputError } from '../../src/diagnostics/errors.js';
 import { UPSTREAM } from '../../src/domain/target.js';
 import {
-  askTarget,
   type Installed,
   LOCAL_SOFTWARE,
   readHelp,
   readSchema,
+  resolveTarget,
   withMachines,
 } from '../../src/libvirt/installed.js';
 import { temporaryFolder } from '../cli/run.js';
@@ -94,7 +94,7 @@ describe('the installed QEMU', () => {
 
 describe('the software that vsmmu queries is', () => {
   it('none, if versions are given', async () => {
-    const target = await askTarget({ libvirt: '12.1', qemu: '10.2' }, machine(undefined, undefined));
+    const target = await resolveTarget({ libvirt: '12.1', qemu: '10.2' }, machine(undefined, undefined));
     expect([target.libvirt.name, target.qemu.name]).toEqual(['libvirt 12.1', 'QEMU 10.2']);
   });
 
@@ -103,23 +103,23 @@ describe('the software that vsmmu queries is', () => {
     [{ libvirt: 'nvidia', qemu: '11.1' }, 'libvirt 11.9.0+nvidia4', 'QEMU 11.1', 'pasid'],
     [{ libvirt: undefined, qemu: 'nvidia' }, 'libvirt', 'QEMU 10.1.0+nvidia1', 'upstream'],
   ])("NVIDIA's, for nvidia: %j", async (asked, libvirt, qemu, dialect) => {
-    const target = await askTarget(asked, machine(undefined, undefined));
+    const target = await resolveTarget(asked, machine(undefined, undefined));
     expect([target.libvirt.name, target.qemu.name, target.libvirt.dialect]).toEqual([libvirt, qemu, dialect]);
   });
 
   it('that on this machine, for here', async () => {
-    const target = await askTarget({ libvirt: 'here', qemu: 'here' }, machine(schema(NEW), HELP));
+    const target = await resolveTarget({ libvirt: 'here', qemu: 'here' }, machine(schema(NEW), HELP));
     expect([target.libvirt.name, target.qemu.name]).toEqual(['the installed libvirt', 'the installed QEMU']);
   });
 
   it.each(['libvirt', 'qemu'])('reported with the package to install if %s is missing', async (which) => {
     const asked = { libvirt: undefined, qemu: undefined, [which]: 'here' };
-    await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(EnvironmentError);
+    await expect(resolveTarget(asked, machine(undefined, undefined))).rejects.toThrow(EnvironmentError);
   });
 
   it.each(['12', 'there', ''])('refused if the value is not a version, here or nvidia: %j', async (text) => {
     const asked = { libvirt: text, qemu: undefined };
-    await expect(askTarget(asked, machine(undefined, undefined))).rejects.toThrow(InputError);
+    await expect(resolveTarget(asked, machine(undefined, undefined))).rejects.toThrow(InputError);
   });
 });
 

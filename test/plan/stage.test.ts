@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Bdf } from '../../src/domain/address.js';
 import type { HostDevice } from '../../src/domain/device.js';
 import type { CellId } from '../../src/domain/numa.js';
-import { commonOf, type FormerVsmmu } from '../../src/plan/stage.js';
+import { commonFormerVsmmu, type FormerVsmmu } from '../../src/plan/stage.js';
 
 const device = (bdf: string) => ({ bdf: bdf as Bdf }) as HostDevice;
 const [a, b, c] = [device('0000:01:00.0'), device('0000:02:00.0'), device('0000:03:00.0')];
@@ -12,7 +12,7 @@ const former = new Map<Bdf, FormerVsmmu>([
 ]);
 
 it('devices that were behind vSMMUs with different values keep those values that all had', () => {
-  expect(commonOf([a, c], former)).toEqual(former.get(a.bdf));
-  expect(commonOf([a, b], former)).toEqual({ values: { accel: 'on' }, node: null });
-  expect(commonOf([c], former)).toBeUndefined();
+  expect(commonFormerVsmmu([a, c], former)).toEqual(former.get(a.bdf));
+  expect(commonFormerVsmmu([a, b], former)).toEqual({ values: { accel: 'on' }, node: null });
+  expect(commonFormerVsmmu([c], former)).toBeUndefined();
 });

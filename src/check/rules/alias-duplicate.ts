@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { aliasDuplicate as diagnostic } from '../../diagnostics/domain.js';
-import { isSerialAgain } from '../../domain/device.js';
+import { isRepeatedSerial } from '../../domain/device.js';
 import type { Rule } from '../inspection.js';
 
 /** libvirt 12.8: `non unique alias detected: ua-…`; it drops aliases that do not begin with `ua-`. */
@@ -8,7 +8,7 @@ export const aliasDuplicate: Rule = ({ domain, location }) => {
   const seen = new Set<string>();
   return domain.deviceElements.flatMap((element): readonly Diagnostic[] => {
     const alias = element.child('alias')?.attribute('name');
-    if (!alias?.startsWith('ua-') || isSerialAgain(element)) return [];
+    if (!alias?.startsWith('ua-') || isRepeatedSerial(element)) return [];
     if (!seen.has(alias)) {
       seen.add(alias);
       return [];

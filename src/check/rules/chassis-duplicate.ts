@@ -1,10 +1,8 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { chassisDuplicate as diagnostic } from '../../diagnostics/pci.js';
 import type { PciController } from '../../domain/controller.js';
+import { isPort } from '../../domain/pci-tree.js';
 import type { Rule } from '../inspection.js';
-
-/** The ports that hot-plug identifies by their chassis number. */
-const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downstream-port']);
 
 /**
  * QEMU 11.1: `Can't add chassis slot, error -16`. If a port has no number, libvirt 12.8 uses its index, even if that is taken.
@@ -12,7 +10,7 @@ const PORTS: ReadonlySet<string> = new Set(['pcie-root-port', 'pcie-switch-downs
 export const chassisDuplicate: Rule = ({ domain, location }) => {
   const first = new Map<number, PciController>();
   return domain.controllers.flatMap((port): readonly Diagnostic[] => {
-    if (!PORTS.has(port.model)) return [];
+    if (!isPort(port)) return [];
     const chassis = port.chassis ?? port.index;
     const before = first.get(chassis);
     if (!before) {

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { deviceOnExpanderBus as diagnostic } from '../../diagnostics/pci.js';
+import { isHostDevice } from '../../domain/device.js';
 import type { Occupant } from '../../domain/pci-tree.js';
 import type { Rule } from '../inspection.js';
 
@@ -20,5 +21,5 @@ export const deviceOnExpanderBus: Rule = ({ tree, location }) =>
 
 function nameOf(occupant: Occupant): string {
   if ('model' in occupant) return `${occupant.model} ${occupant.index}`;
-  return 'bdf' in occupant ? occupant.bdf : `<${occupant.name}>`;
+  return isHostDevice(occupant) ? occupant.bdf : `<${occupant.name}>`;
 }

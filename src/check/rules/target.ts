@@ -2,7 +2,7 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { targetValueUnsupported as diagnostic, targetMachineMissing } from '../../diagnostics/vsmmu.js';
 import { supports } from '../../domain/target.js';
 import { spellingOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
-import { whyNoTarget } from '../../plan/applicable.js';
+import { targetDiagnostics } from '../../plan/applicable.js';
 import { DEFAULT_POLICY } from '../../policy/policy.js';
 import { nameOf, type Rule } from '../inspection.js';
 
@@ -13,7 +13,7 @@ const USUAL_EMULATORS = ['/usr/bin/qemu-system-aarch64', '/usr/libexec/qemu-kvm'
  * Reports a machine type or vSMMU attributes that the target does not support. libvirt drops such
  * attributes; QEMU refuses them.
  */
-export const targetAbility: Rule = (inspection) => [...machineMissing(inspection), ...vsmmuAbility(inspection)];
+export const targetFeatures: Rule = (inspection) => [...machineMissing(inspection), ...vsmmuFeatures(inspection)];
 
 const machineMissing: Rule = ({ domain, target: { qemu }, location }) => {
   const { machine, deviceElements, document } = domain;
@@ -23,11 +23,11 @@ const machineMissing: Rule = ({ domain, target: { qemu }, location }) => {
   return [targetMachineMissing({ qemu: qemu.name, machine, location: location(document.root, 'os') })];
 };
 
-const vsmmuAbility: Rule = ({ accelerated, domain, target, location }) => {
+const vsmmuFeatures: Rule = ({ accelerated, domain, target, location }) => {
   const [first] = accelerated;
   if (!first) return [];
   const policy = { ...DEFAULT_POLICY, iommufd: domain.iommufd?.enabled ? ('domain' as const) : ('device' as const) };
-  const unable = whyNoTarget(target, policy);
+  const unable = targetDiagnostics(target, policy);
   if (unable.length > 0)
     return unable.map((found) => ({ ...found, location: location(first.iommu.element, 'driver') }));
   return accelerated.flatMap((vsmmu): Diagnostic[] => {

@@ -99,8 +99,8 @@ async function prepare(name: string, options: OptionValues, log: HookLog): Promi
 async function release(name: string, options: OptionValues, log: HookLog): Promise<void> {
   if (!policyOf(options, MAY_BE_MISSING).convertOnStop) return;
   const domain = parseDomain(await readHookInput());
-  const { asUuid } = await import('../../libvirt/connection.js');
-  const uuid = asUuid(uuidOf(domain));
+  const { parseUuid } = await import('../../libvirt/connection.js');
+  const uuid = parseUuid(uuidOf(domain));
   if (uuid === undefined || !isVirtMachine(domain)) return;
   const given = ['policy', 'sysfs', 'state'].flatMap((option) => {
     const text = value(options, option);

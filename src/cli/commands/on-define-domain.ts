@@ -4,7 +4,7 @@ import { kubevirtGateMissing, kubevirtRootComplex } from '../../diagnostics/inte
 import { vmiInvalid } from '../../diagnostics/json.js';
 import { pcihole64Off } from '../../diagnostics/memory.js';
 import { usage } from '../../diagnostics/usage.js';
-import { hasOwnExpanderBus } from '../../domain/alias.js';
+import { hasVsmmuExpanderBus } from '../../domain/alias.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../../domain/target.js';
 import { parseJson } from '../../json.js';
 import { DEFAULT_POLICY, type Policy, readPolicy } from '../../policy/policy.js';
@@ -65,7 +65,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     name = machine.name;
     const policy = policyOf(machine);
     // Only the first call of a start plans a new layout; the next calls keep it.
-    const relayout = policy.relayout && !hasOwnExpanderBus(domain);
+    const relayout = policy.relayout && !hasVsmmuExpanderBus(domain);
     const settings = { policy: { ...policy, relayout }, target: targetOfCluster(machine) };
     const here = { sysfs: process.env.VSMMU_SYSFS || '/sys', 'force-tcg': process.env.VSMMU_FORCE_TCG === '1' };
     const placed = await placeSource({ name, input: Buffer.from(domain) }, here, settings);

@@ -1,4 +1,4 @@
-import { isOurAlias } from '../../domain/alias.js';
+import { isVsmmuAlias } from '../../domain/alias.js';
 import { parseNumber } from '../../domain/number.js';
 import { QEMU_NAMESPACE, RESERVE_PROPERTY } from '../../domain/overrides.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
@@ -69,7 +69,7 @@ export function isRestorable(element: XmlElement): boolean {
 export function isGroupMember(element: XmlElement): boolean {
   return (
     element.name === 'hostdev' &&
-    isOurAlias(element.child('alias')?.attribute('name')) &&
+    isVsmmuAlias(element.child('alias')?.attribute('name')) &&
     element.child('address')?.attribute('type') === 'unassigned' &&
     has(element, words('mode type managed'), 'driver source alias address')
   );
@@ -123,7 +123,7 @@ function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: strin
         );
       case 'qemu:override/qemu:device/qemu:frontend/qemu:property': {
         const alias = parent?.parent?.attribute('alias');
-        const isPort = isOurAlias(alias) || (alias?.startsWith('ua-') === true && ports.has(alias));
+        const isPort = isVsmmuAlias(alias) || (alias?.startsWith('ua-') === true && ports.has(alias));
         return isPort && element.attribute('name') === RESERVE_PROPERTY;
       }
       default:

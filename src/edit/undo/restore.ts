@@ -1,11 +1,11 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { metadataInvalid } from '../../diagnostics/record.js';
-import { isOurAlias } from '../../domain/alias.js';
+import { isVsmmuAlias } from '../../domain/alias.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { numaParent } from '../../domain/numa.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
-import type { Returning } from '../../plan/undo/addresses.js';
+import type { RestoredElements } from '../../plan/undo/addresses.js';
 import { planUndo } from '../../plan/undo/undo.js';
 import { XmlEditor } from '../../xml/editor.js';
 import { type NewElement, printElement } from '../../xml/print.js';
@@ -52,7 +52,7 @@ export function restore(
         index !== ROOT_BUS &&
         listedControllers.has(index) &&
         isRestorable(element) &&
-        (anyAlias || alias === undefined || isOurAlias(alias)),
+        (anyAlias || alias === undefined || isVsmmuAlias(alias)),
     ),
     iommus: listed(added.iommus),
     former: new Map(former.map(({ subject, before }) => [subject.element, parsePlace(before)])),
@@ -87,9 +87,9 @@ export function restore(
       const named = element.child('alias');
       if (plan.leaving.has(controller)) {
         removeElement(editor, element);
-        if (alias !== undefined && isOurAlias(alias)) removeReserve(editor, domain, alias);
+        if (alias !== undefined && isVsmmuAlias(alias)) removeReserve(editor, domain, alias);
         // A port in use stays in the domain, without vsmmu's alias.
-      } else if (named && isOurAlias(alias) && plan.inUse.has(index)) removeElement(editor, named);
+      } else if (named && isVsmmuAlias(alias) && plan.inUse.has(index)) removeElement(editor, named);
     }
     for (const { element, pciBus } of domain.iommus) {
       if (plan.leavingIommus.has(pciBus ?? -1) && isRestorable(element)) removeElement(editor, element);
@@ -158,7 +158,7 @@ function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']
 }
 
 /** Reads the removed elements in a record; undefined unless all of them are plain expander buses, ports and SMMUs. */
-function readReturning(removed: readonly NewElement[]): Returning | undefined {
+function readReturning(removed: readonly NewElement[]): RestoredElements | undefined {
   if (removed.length === 0) return { controllers: [], iommus: [] };
   try {
     const devices: NewElement = { name: 'devices', children: removed };

@@ -7,7 +7,7 @@ import {
   revertUnrecorded,
   unmanagedChange,
 } from '../../diagnostics/record.js';
-import { isOurAlias } from '../../domain/alias.js';
+import { isVsmmuAlias } from '../../domain/alias.js';
 import type { PciController } from '../../domain/controller.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
@@ -51,7 +51,7 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   }
   const undone = undo(domain, record ?? recovered(domain, unrecorded), record && elements[0]);
   const { cellsLeft } = undone;
-  const controllers = undone.domain.controllers.filter((c) => isOurAlias(c.alias)).map((c) => c.index);
+  const controllers = undone.domain.controllers.filter((c) => isVsmmuAlias(c.alias)).map((c) => c.index);
   return {
     xml: undone.domain.document.text,
     diagnostics: [...diagnostics, ...undone.diagnostics],
@@ -66,8 +66,8 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
 export function expanderBuses(domain: Domain): PciController[] {
   const tree = new PciTree(domain);
   const accelerated = new Set(domain.iommus.flatMap((i) => (i.values.accel === 'on' ? [i.pciBus] : [])));
-  const named = domain.controllers.filter((c) => isOurAlias(c.alias));
-  const buses = tree.expanders.filter((c) => isOurAlias(c.alias) || accelerated.has(c.index));
+  const named = domain.controllers.filter((c) => isVsmmuAlias(c.alias));
+  const buses = tree.expanders.filter((c) => isVsmmuAlias(c.alias) || accelerated.has(c.index));
   return [...new Set([...named, ...buses.flatMap((c) => [c, ...tree.busesBelow(c.index)])])];
 }
 
@@ -79,7 +79,7 @@ function recovered(domain: Domain, controllers: readonly PciController[]): UndoR
   const tree = new PciTree(domain);
   const placed = domain.hostDevices.filter(({ address, element }) => {
     const driver = element.child('driver');
-    const isPlaced = address && isOurAlias(tree.controller(tree.rootOf(address.bus))?.alias);
+    const isPlaced = address && isVsmmuAlias(tree.controller(tree.rootOf(address.bus))?.alias);
     return isPlaced && driver?.attributes.length === 1 && driver.children.length === 0;
   });
   return {

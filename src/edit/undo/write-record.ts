@@ -93,7 +93,7 @@ function describe(before: Domain, after: Domain, alignment: Alignment): Meaning 
   });
   const iommus = after.iommus.filter(isNew).flatMap(({ pciBus = 0 }) => (controllers.includes(pciBus) ? [] : [pciBus]));
   const cells = after.numa.cells.filter(isNew).map((c) => c.id as number);
-  const { lacks } = before.numa;
+  const { outermostMissing: lacks } = before.numa;
   const added = {
     controllers: formatNodeset(controllers),
     iommus: formatNodeset(iommus),

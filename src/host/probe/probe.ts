@@ -13,7 +13,7 @@ import { BoundDevice, type Refusal, RequestError } from './iommufd.js';
 import { type Decoded, decodeRegisters } from './registers.js';
 import { loadSystemCalls, type SystemCalls } from './system-calls.js';
 
-/** The properties of an SMMU: its ID registers, and what the kernel allows, read through a device behind it. */
+/** The properties of an SMMU, read through a device behind it: its ID registers, and whether the kernel can nest translation. */
 export interface Probe {
   readonly device: Bdf;
   /** The name of the SMMU. */
@@ -27,8 +27,8 @@ export interface Probe {
 const IOMMU = '/dev/iommu';
 
 /**
- * Reads the ID registers of the SMMUs of these devices from Linux on this machine, and tests whether nested translation works. Each
- * device is opened, which resets it, and closed again.
+ * Reads the ID registers of the SMMUs of these devices, as Linux on this machine returns them, and tests whether nested
+ * translation works. This opens each device, which resets it, and closes it again.
  * @param host this machine
  * @throws RefusedError as `probeableDevice`, EnvironmentError `probe-failed` if this machine does not allow it
  */

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { expanderBusNotRestored } from '../../diagnostics/record.js';
 import { formatGuestAddress, type Place } from '../../domain/address.js';
-import { isOurAlias } from '../../domain/alias.js';
+import { isVsmmuAlias } from '../../domain/alias.js';
 import type { Domain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { type Occupant, ROOT_BUS } from '../../domain/pci-tree.js';
@@ -19,7 +19,7 @@ export interface Move {
 export type FormerPlaces = ReadonlyMap<XmlElement, Place | undefined>;
 
 /** Controllers and SMMUs that are restored. */
-export type Returning = Pick<Domain, 'controllers' | 'iommus'>;
+export type RestoredElements = Pick<Domain, 'controllers' | 'iommus'>;
 
 /**
  * Returns the root ports of `pcie.0` that stay although vsmmu added them: ports of devices that vsmmu did not put there,
@@ -32,7 +32,7 @@ export function rootPortsInUse(domain: Domain, former: FormerPlaces): ReadonlySe
   );
   const ports = domain.controllers.filter((c) => c.model === 'pcie-root-port' && c.address?.bus === ROOT_BUS);
   const used = ports.filter(({ index }) => buses.includes(index));
-  const others = ports.filter(({ alias }) => !isOurAlias(alias));
+  const others = ports.filter(({ alias }) => !isVsmmuAlias(alias));
   const slots = new Set([...used, ...others].map(({ address }) => address?.slot));
   const firsts = ports.filter(({ address }) => address?.function === 0 && slots.has(address.slot));
   return new Set([...used, ...firsts].map(({ index }) => index));
@@ -48,8 +48,8 @@ export function decideAddresses(
   leaving: ReadonlySet<Occupant>,
   leavingIommus: ReadonlySet<number>,
   former: FormerPlaces,
-  wanted: Returning,
-): { moves: readonly Move[]; returning: Returning; diagnostics: readonly Diagnostic[] } {
+  wanted: RestoredElements,
+): { moves: readonly Move[]; returning: RestoredElements; diagnostics: readonly Diagnostic[] } {
   const { controllers, hostDevices, otherDevices } = domain;
   const gone = new Set<number>(controllers.filter((c) => leaving.has(c)).map((c) => c.index));
   const moves: Move[] = [];
@@ -83,11 +83,11 @@ function withoutAddress(occupant: Occupant): Move {
 
 /** Restores all controllers together, or none if something else uses one of their indexes or addresses. */
 function admit(
-  { controllers, iommus }: Returning,
+  { controllers, iommus }: RestoredElements,
   taken: Set<string>,
   buses: Set<number>,
   present: ReadonlySet<number>,
-): { returning: Returning; diagnostics: readonly Diagnostic[] } {
+): { returning: RestoredElements; diagnostics: readonly Diagnostic[] } {
   const own = controllers.map((c) => c.index);
   const indexes = new Set([...buses, ...own]);
   const places = controllers.flatMap(({ address }) => (address ? [formatGuestAddress(address)] : []));

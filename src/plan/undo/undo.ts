@@ -9,7 +9,7 @@ import { type Occupant, PciTree } from '../../domain/pci-tree.js';
 import type { Port } from '../../generated/plan.js';
 import { Allocator } from '../allocate.js';
 import { newPort } from '../port.js';
-import { decideAddresses, type FormerPlaces, type Move, type Returning, rootPortsInUse } from './addresses.js';
+import { decideAddresses, type FormerPlaces, type Move, type RestoredElements, rootPortsInUse } from './addresses.js';
 
 /** The changes to the PCI topology that an undo requests. */
 export interface UndoRequest {
@@ -18,7 +18,7 @@ export interface UndoRequest {
   /** Indexes of controllers whose SMMUs leave, in addition to those of `added`. */
   readonly iommus: ReadonlySet<number>;
   readonly former: FormerPlaces;
-  readonly returning: Returning;
+  readonly returning: RestoredElements;
   /** Whether a new plan follows, which places host devices. Other devices then get a port of `pcie.0` each. */
   readonly relayout: boolean;
 }
@@ -32,7 +32,7 @@ export interface UndoPlan {
   readonly moves: readonly Move[];
   /** Root ports to add. */
   readonly ports: readonly Port[];
-  readonly returning: Returning;
+  readonly returning: RestoredElements;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -83,7 +83,7 @@ function afterMoves(
   domain: Domain,
   leaving: ReadonlySet<Occupant>,
   moves: readonly Move[],
-  returning: Returning,
+  returning: RestoredElements,
 ): Domain {
   const targets = new Map(moves.map(({ occupant, to }) => [occupant, to?.address]));
   const moved = <T extends Occupant>(occupant: T): T =>
