@@ -28,7 +28,7 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
-  // Of the standalone executable's runtime; Node.js never imports it.
+  // A module of Bun, the runtime of the standalone executable. With Node.js, the bundles never import it.
   external: ['bun:ffi'],
   logLevel: 'warning',
 } satisfies BuildOptions;
@@ -43,7 +43,7 @@ for (const [name, entry] of Object.entries(programs)) {
     format: 'cjs',
     minifySyntax: true,
     minifyWhitespace: true,
-    // Stack traces show names. Only the hook, which starts most often, is built without them.
+    // Stack traces need the names. Only the hook, which starts most often, does without them to be smaller.
     minifyIdentifiers: name === 'hook',
     define: { 'import.meta.url': 'importMetaUrl' },
     banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },

@@ -15,7 +15,7 @@ const MAINTAINER = 'The vsmmu authors <maintainers@vsmmu.invalid>';
 
 const DEBIAN_NAMES: Readonly<Record<Architecture, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
 
-/** `prerm remove`: the hook must not start a program that was removed. Another vsmmu can come first in the PATH. */
+/** The hook must not start a program that was removed. The path is absolute because another vsmmu can come first in the PATH. */
 const PRERM = `#!/bin/sh
 set -e
 if [ "$1" = remove ]; then
@@ -32,7 +32,7 @@ if [ "$1" = configure ]; then
 fi
 `;
 
-/** Files of the administrator stay until a purge: `batch rollback` needs the backups. */
+/** Only a purge removes the backups, which `batch rollback` needs, and the logs. */
 const POSTRM = `#!/bin/sh
 set -e
 if [ "$1" = purge ]; then
@@ -104,7 +104,7 @@ export function buildDeb(
     writeFileSync(join(control, name), script, { mode: 0o755 });
   }
   const path = join(folder, `vsmmu_${version}_${DEBIAN_NAMES[architecture]}.deb`);
-  // Level 2 of 9: higher levels take minutes and save only a few per cent.
+  // Compression level 2 of 9: higher levels take minutes and save only a few per cent.
   runProgram('dpkg-deb', ['--root-owner-group', '-Zxz', '-z2', '--build', root, path], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(date.getTime() / 1000) },
   });

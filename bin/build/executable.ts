@@ -28,7 +28,7 @@ export const COMPILE_OPTIONS = [
   '--minify',
   // A command loads only what it needs.
   '--splitting',
-  // Most runs end before compiled code would save time. Long runs compile the code that they repeat, as without this option.
+  // Bun compiles functions to machine code later: most runs are too short to gain from it, and long runs still get it.
   '--compile-jit-policy=100',
   // A program that runs as root must not read configuration files from its working directory.
   '--no-compile-autoload-dotenv',
@@ -64,7 +64,7 @@ function compile(architecture: Architecture, path: string, options: readonly str
       ...options,
       `--target=${bunTarget(architecture)}`,
       `--compile-executable-path=${bunFor(architecture)}`,
-      // Puts the worker next to the program, which looks for it there by its file name.
+      // Puts the worker next to the program, which finds it there by its file name.
       '--entry-naming=[name].[ext]',
       'src/cli/start.ts',
       'src/batch/batch-worker.ts',

@@ -5,7 +5,7 @@ import { runProgram } from './run-program.js';
 /** A release of vsmmu. */
 export interface Release {
   readonly version: string;
-  /** The time of all files in the packages. It is the time of the commit, so that two builds give the same bytes. */
+  /** The time of all files in the packages: that of the commit, so that two builds give the same bytes. */
   readonly date: Date;
 }
 
@@ -23,7 +23,8 @@ export const DESCRIPTION = [
 ];
 
 /**
- * Returns the release of these sources. SOURCE_DATE_EPOCH replaces the time of the commit. Tests can give another version.
+ * Returns the release of these sources. SOURCE_DATE_EPOCH replaces the time of the commit.
+ * @param version another version, for tests of upgrades
  */
 export function release(version: string = VERSION): Release {
   const epoch =

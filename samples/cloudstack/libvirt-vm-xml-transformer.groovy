@@ -2,19 +2,18 @@ import java.util.concurrent.TimeUnit
 
 /**
  * Places the host devices of a virtual machine behind vSMMUs. CloudStack's agent runs this script and calls `transform` of its
- * result for each domain that it is about to start. The machine must start as without it if anything goes wrong, so every failure
- * returns the domain unchanged.
+ * result for each domain that it is about to start. A failure must not prevent the start, so it returns the domain unchanged.
  */
 class VsmmuTransformer {
     static final List<String> COMMAND = ['vsmmu', 'rewrite', '--libvirt', 'here', '--qemu', 'here', '-']
     static final long LIMIT_SECONDS = Long.getLong('vsmmu.limit', 30)
 
     String transform(Object logger, String xml) {
-        // A domain without a host device needs no vSMMU, not even where vsmmu is missing.
+        // A domain without a host device needs no vSMMU, so a missing vsmmu is no failure then.
         if (!xml.contains('hostdev')) return xml
         List<File> files = []
         try {
-            // Files, because a full pipe that is not read stops the program.
+            // Files, because a program blocks when it writes to a full pipe.
             ['domain', 'result', 'messages'].each { files << File.createTempFile("vsmmu-$it-", '.xml') }
             def (File domain, File result, File messages) = files
             domain.setText(xml, 'UTF-8')
@@ -24,11 +23,11 @@ class VsmmuTransformer {
                 program.destroyForcibly()
                 throw new IOException("it took longer than $LIMIT_SECONDS seconds")
             }
-            String said = messages.getText('UTF-8').trim()
-            if (program.exitValue() != 0) throw new IOException("exit code ${program.exitValue()}: $said")
+            String printed = messages.getText('UTF-8').trim()
+            if (program.exitValue() != 0) throw new IOException("exit code ${program.exitValue()}: $printed")
             String converted = result.getText('UTF-8')
             if (!converted.contains('</domain>')) throw new IOException('it printed no domain')
-            if (said) logger.info("vsmmu rewrite: $said".toString())
+            if (printed) logger.info("vsmmu rewrite: $printed".toString())
             return converted
         } catch (Throwable failure) {
             logger.warn("vsmmu rewrite failed, the domain stays as it was: ${failure.message}".toString())

@@ -1,7 +1,7 @@
 #!/bin/sh
 # convert.sh: converts the domain $DOMAIN, which Terraform has defined in $LIBVIRT_DEFAULT_URI, and starts it.
 #
-# $VSMMU_MODE: if vsmmu fails, `warn` starts the domain as it is; `enforce` does not start it, and fails the apply.
+# $VSMMU_MODE: if vsmmu fails, `warn` starts the unconverted domain; `enforce` does not start it, and `terraform apply` fails.
 if ! timeout -k 5 120 vsmmu batch convert --apply --libvirt here --qemu here -- "$DOMAIN"; then
   echo "vsmmu: $DOMAIN was not converted" >&2
   [ "$VSMMU_MODE" != enforce ] || exit 1

@@ -1,4 +1,4 @@
-# A domain of the provider dmacvicar/libvirt 0.9, its host devices behind vSMMUs.
+# Defines a domain with the provider dmacvicar/libvirt 0.9, and places its host devices behind vSMMUs.
 terraform {
   required_providers {
     libvirt = {
@@ -42,7 +42,7 @@ resource "libvirt_domain" "guest" {
   }
 }
 
-# The provider defines the domain anew, unconverted, when it changes. So each change converts it again.
+# After a change, the provider defines the domain again, unconverted, so convert.sh has to run again.
 resource "terraform_data" "vsmmu" {
   triggers_replace = [libvirt_domain.guest]
   provisioner "local-exec" {

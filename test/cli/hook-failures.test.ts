@@ -55,7 +55,7 @@ describe('the script of the hook, if the check cannot complete,', () => {
       writeFileSync(script, readFileSync(script, 'utf8').replace(/^vsmmu=.*/m, `vsmmu='${file}'`));
       const run = call(script, PREPARE, converted);
       expect(run).toMatchObject({ code, stdout: '' });
-      if (hook === 'enforce') expect(run.stderr).toMatch(/policy lets none start unchecked\n$/);
+      if (hook === 'enforce') expect(run.stderr).toMatch(/so its start is refused \(hook mode enforce\)\n$/);
     }
   });
 
