@@ -47,7 +47,7 @@ function mainPage(date: Date, commands: readonly (readonly [string, Command])[])
       'DESCRIPTION',
       text(
         `A libvirt guest on Arm that has several host devices (GPUs, NICs, NVMe drives) needs one virtual SMMUv3 (vSMMU) for
-        each physical SMMUv3 (SMMU) of the devices. Only then can QEMU give the guest hardware-accelerated nested translation.`,
+        each physical SMMUv3 (SMMU) that the devices are behind. Only then can QEMU give the guest hardware-accelerated nested translation.`,
       ),
       '.Pp',
       '.Nm',
@@ -83,17 +83,17 @@ function mainPage(date: Date, commands: readonly (readonly [string, Command])[])
 }
 
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ['LIBVIRT_DEFAULT_URI', 'the libvirt to connect to, where a command needs one and --connect is not given'],
+  ['LIBVIRT_DEFAULT_URI', 'the libvirt to connect to if a command needs one and --connect is not given'],
   [
     'VSMMU_LIBVIRT_SCHEMAS',
-    `the folder of the schemas of the libvirt that a converted file is for, instead of /usr/share/libvirt/schemas: vsmmu warns
-    where it is too old to keep what vsmmu writes`,
+    `the folder with libvirt's schemas, instead of /usr/share/libvirt/schemas. They show whether the installed libvirt keeps
+    all parts of a converted domain; if not, vsmmu warns.`,
   ],
   ['VSMMU_EDITOR , Ev VISUAL , Ev EDITOR', 'the editor that vsmmu edit opens; the first one that is set'],
   [
     'BUN_OPTIONS , Ev BUN_BE_BUN , Ev BUN_INSPECT , Ev BUN_JSC_*',
     `read by the runtime inside the standalone executable; they can change what it does and cannot be disabled. Start it through
-    env -i where the environment is not trusted, as the hook and onDefineDomain do.`,
+    env -i if the environment is not trusted, as the hook and onDefineDomain do.`,
   ],
 ];
 
@@ -108,9 +108,9 @@ const FILES: readonly (readonly [string, string])[] = [
 function exitStatus(): string {
   const codes = [
     ['0', 'done'],
-    ['1', 'the answer is no: a domain is refused, a check found an error'],
+    ['1', 'a domain is refused, or a check found an error'],
     ['2', 'the input or the command line is wrong'],
-    ['3', 'something outside failed: a file, sysfs, libvirt'],
+    ['3', 'a file, sysfs, libvirt or another program failed'],
     ['130', 'interrupted'],
   ];
   return section(
@@ -122,7 +122,9 @@ function exitStatus(): string {
 }
 
 function commandPage(date: Date, name: string, command: Command): string {
-  const options = Object.entries(command.options).sort(([a], [b]) => (a < b ? -1 : 1));
+  const options = Object.entries(command.options)
+    .filter(([, { hidden }]) => !hidden)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   const operands = command.usage.slice(name.length).trim();
   return page(date, pageName(name), 1, summaryLine(command.summary), [
     section(
@@ -195,13 +197,13 @@ function policyPage(date: Date): string {
       text('The policy is a JSON object. Every key is optional; an unknown key is an error. The file is'),
       '.Pa /etc/vsmmu/policy.json ,',
       text(
-        'or the one that --policy names. Each key has an option of its name, which wins: "sparePorts" is --spare-ports.',
+        'or the one that --policy names. An option of the same name overrides a key: --spare-ports overrides "sparePorts".',
       ),
     ),
     section('KEYS', '.Bl -tag -width Ds', ...keys, '.El'),
     section(
       'EXAMPLES',
-      text('Refuse the start of domains that are not right for this host, and convert them when they stop:'),
+      text('Refuse to start domains that are wrong for this host, and convert domains when they stop:'),
       '.Bd -literal -offset indent',
       '{ "hook": "enforce", "convertOnStop": true }',
       '.Ed',

@@ -11,7 +11,16 @@ import { usage } from '../diagnostics/usage.js';
 import type { FolderSource, LibvirtSource, Settings } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { isRemote } from '../libvirt/uri.js';
-import { goingOf, interruption, jobsOf, lockFor, lockTarget, openReport, openState, runBatch } from './batch-run.js';
+import {
+  conversionContext,
+  interruption,
+  jobsOf,
+  lockFor,
+  lockTarget,
+  openReport,
+  openState,
+  runBatch,
+} from './batch-run.js';
 import { readHost } from './host.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { reportInstalled } from './place.js';
@@ -45,7 +54,7 @@ async function convertFolder(batch: Batch & { readonly source: FolderSource }, o
   const items = runFolder(batch, { ...how, signal: stop.signal }, open);
   const total = () => countXml(source.in);
   const warnings = () => reportInstalled(options);
-  return await runBatch(items, { ...goingOf({ options, stop, open, total, report }), warnings });
+  return await runBatch(items, { ...conversionContext({ options, stop, open, total, report }), warnings });
 }
 
 async function convertDomains(
@@ -62,7 +71,7 @@ async function convertDomains(
   await using open = isSet(options, 'apply') ? await OpenRun.create(openState(options), batch, domains) : undefined;
   const items = libvirt.run(batch, domains, { ...how, signal: stop.signal }, open);
   const total = async () => domains.length;
-  return await runBatch(items, goingOf({ options, stop, open, total, report }));
+  return await runBatch(items, conversionContext({ options, stop, open, total, report }));
 }
 
 function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSource | FolderSource {
@@ -76,7 +85,7 @@ function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSo
     if (all === operands.length > 0) throw new InputError(usage.give({ what: 'the names of domains, or --all' }));
     const uri = value(options, 'connect') ?? (process.env.LIBVIRT_DEFAULT_URI || DEFAULT_URI);
     if (/[^!-~]/.test(uri) || uri === '') {
-      throw new InputError(usage.invalid({ value: JSON.stringify(uri), expected: 'the URI of a libvirt' }));
+      throw new InputError(usage.invalid({ value: JSON.stringify(uri), expected: 'a libvirt connection URI' }));
     }
     return { kind: 'libvirt', uri };
   }
@@ -105,16 +114,16 @@ function sourceOf(operands: readonly string[], options: OptionValues): LibvirtSo
 }
 
 function isBelow(path: string, folder: string): boolean {
-  const [inner, outer] = [whereTo(resolve(path)), whereTo(folder)];
+  const [inner, outer] = [resolveLinks(resolve(path)), resolveLinks(folder)];
   return `${inner}/`.startsWith(outer === '/' ? outer : `${outer}/`);
 }
 
-/** Resolves the symbolic links in an absolute path. The part of it that does not exist is kept. */
-function whereTo(path: string): string {
+/** Resolves the symbolic links in an absolute path. Components that do not exist stay as they are. */
+function resolveLinks(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    return path === '/' ? path : join(whereTo(dirname(path)), basename(path));
+    return path === '/' ? path : join(resolveLinks(dirname(path)), basename(path));
   }
 }
 

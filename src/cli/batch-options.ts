@@ -13,44 +13,54 @@ import {
 
 /** Options that select the domains. */
 const SOURCE_OPTIONS: Options = {
-  connect: text('the libvirt whose domains are converted', {
+  connect: text('convert domains of the libvirt at this URI', {
     alias: 'c',
     defaultDescription: 'LIBVIRT_DEFAULT_URI, else qemu:///system',
     conflicts: 'dir',
   }),
-  all: flag('convert all its domains'),
+  all: flag('convert all domains of that libvirt'),
   dir: text('convert the files *.xml below this folder instead', { value: 'folder' }),
   out: text('with --dir: write the results below this folder', { value: 'folder', conflicts: 'in-place' }),
   'in-place': flag('with --dir: replace the files'),
   'include-saved': flag(
-    'also convert domains with a managed save or memory snapshots, which will not fit them afterwards',
+    'also convert domains that have a managed save or snapshots with memory, which then no longer match the domain',
   ),
 };
 
 /** The option for the state folder. */
 export const STATE_OPTIONS: Options = {
-  state: text('the folder that keeps the runs', { value: 'folder', defaultDescription: STATE_FOLDERS }),
+  state: text('the folder with the journals and backups of the runs', {
+    value: 'folder',
+    defaultDescription: STATE_FOLDERS,
+  }),
 };
 
 /** Options of every batch command that changes domains. */
 export const RUN_OPTIONS: Options = {
   ...STATE_OPTIONS,
-  jobs: text('how many domains to convert in parallel', { defaultDescription: 'one per CPU' }),
+  jobs: text('the number of domains to process in parallel', { defaultDescription: 'one per CPU' }),
   'fail-fast': flag('stop after the first domain that fails'),
-  wait: text('how many seconds to wait for another run to end', { defaultDescription: 'no limit' }),
+  wait: text('the number of seconds to wait until another run ends', { defaultDescription: 'no limit' }),
 };
+
+/** How a batch explains `--verbose`. */
+export const BATCH_VERBOSE: Options = { verbose: flag('print all diagnostics of each domain') };
 
 /** Returns the options of `batch convert`, except those that every command has. */
 export function convertOptions(): Options {
   return {
     ...SOURCE_OPTIONS,
     apply: flag('make the changes; without it, they are only printed'),
-    diff: flag('print a unified diff per domain instead of a line'),
-    html: text('write a report with a picture of each plan to this file', { value: 'file' }),
+    diff: flag('print a unified diff per domain instead of one line'),
+    html: text('write an HTML report with a picture of each plan to this file', { value: 'file' }),
     ...RUN_OPTIONS,
     ...HOST_OPTIONS,
-    'topology-map': text('with --dir: a JSON file that names the topology of each domain', { conflicts: 'topology' }),
-    'ssh-topology': flag('run vsmmu topology on the host of --connect, over ssh', { conflicts: 'topology' }),
+    'topology-map': text('with --dir: a JSON file that maps each domain to the snapshot of its host', {
+      conflicts: 'topology',
+    }),
+    'ssh-topology': flag('read the topology of the host in --connect, by running vsmmu topology over ssh', {
+      conflicts: 'topology',
+    }),
     ...policyOptions(),
   };
 }

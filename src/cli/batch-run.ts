@@ -32,9 +32,9 @@ export function jobsOf(options: OptionValues): number {
 export function interruption(): AbortController {
   const controller = new AbortController();
   const stop = () => {
-    // A second signal ends the process at once. Nothing is lost: the run can be resumed.
+    // A second signal aborts. Nothing is lost: the run can be resumed.
     if (controller.signal.aborted) process.exit(130);
-    say('\nvsmmu: finishing what is in hand; once more to end at once\n');
+    say('\nvsmmu: finishing the domains in progress; press Ctrl-C again to abort\n');
     controller.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
@@ -99,12 +99,12 @@ export interface BatchContext {
   readonly finish: (tally: Tally) => Promise<boolean>;
   /** Returns diagnostics to report once, if anything was changed or would be. */
   readonly warnings?: () => Promise<readonly Diagnostic[]>;
-  /** Returns the last message, which names the next command to run, if any. `ended`: whether the run is complete. */
+  /** Returns the last message, which names the next command, if any. `ended`: whether the run is complete. */
   readonly next: (tally: Tally, ended: boolean) => string | undefined;
 }
 
 /** Returns the context of a conversion. */
-export function goingOf({
+export function conversionContext({
   options,
   stop,
   open,
@@ -122,10 +122,10 @@ export function goingOf({
     document: () => ({ run: open?.kept ? open.run.id : null }),
     finish: async (tally) => (open ? await open.end(tally) : true),
     next: (tally, ended) => {
-      if (!open) return tally.changed ? 'nothing is changed yet; --apply does it' : undefined;
-      if (!ended) return `to go on: vsmmu batch resume${state} ${open.run.id}`;
+      if (!open) return tally.changed ? 'nothing was changed; give --apply to make these changes' : undefined;
+      if (!ended) return `to continue: vsmmu batch resume${state} ${open.run.id}`;
       const reversible = (tally.totals.converted ?? 0) > 0;
-      return reversible ? `to go back: vsmmu batch rollback${state} --run ${open.run.id}` : undefined;
+      return reversible ? `to undo: vsmmu batch rollback${state} --run ${open.run.id}` : undefined;
     },
   };
 }
@@ -136,10 +136,10 @@ function shellWord(text: string): string {
 }
 
 /** Runs a batch: reports each domain and prints a summary. @returns the exit code */
-export async function runBatch(items: AsyncIterable<DomainResult>, going: BatchContext): Promise<number> {
-  const { options, stop, report } = going;
-  const tally = new Tally(going.before);
-  const progress = await openProgress(going);
+export async function runBatch(items: AsyncIterable<DomainResult>, context: BatchContext): Promise<number> {
+  const { options, stop, report } = context;
+  const tally = new Tally(context.before);
+  const progress = await openProgress(context);
   const output = await openOutput(options, progress);
   let failFast = false;
   let finished = false;
@@ -156,21 +156,21 @@ export async function runBatch(items: AsyncIterable<DomainResult>, going: BatchC
       }
     }
     report?.end(tally);
-    finished = !stop.signal.aborted && (await going.finish(tally));
+    finished = !stop.signal.aborted && (await context.finish(tally));
   } catch (thrown) {
     if (!(thrown instanceof DiagnosedError)) throw thrown;
     error = thrown;
   } finally {
     progress?.stop();
   }
-  const warnings = tally.changed ? await going.warnings?.() : undefined;
+  const warnings = tally.changed ? await context.warnings?.() : undefined;
   const diagnostics = inFile([...(error?.diagnostics ?? []), ...(warnings ?? [])]);
   printDiagnostics(diagnostics);
-  output.end({ ...going.document(), totals: tally.totals, diagnostics, changed: tally.changed });
+  output.end({ ...context.document(), totals: tally.totals, diagnostics, changed: tally.changed });
   const quiet = isSet(options, 'quiet');
   // If no domain was processed, the error message is enough.
   if (!quiet && !(error && tally.added === 0)) say(`vsmmu: ${summary(tally)}\n`);
-  const next = going.next(tally, finished);
+  const next = context.next(tally, finished);
   if (!quiet && next !== undefined) say(`vsmmu: ${next}\n`);
   if (error) return exitCodeOf(error);
   if (stop.signal.aborted && !failFast) return 130;
@@ -179,9 +179,8 @@ export async function runBatch(items: AsyncIterable<DomainResult>, going: BatchC
 }
 
 async function openProgress({ options, total, dry }: BatchContext) {
-  // A progress bar would corrupt a JSON document.
-  const inTheWay = isSet(options, 'json') && process.stdout.isTTY;
-  if (!process.stderr.isTTY || isSet(options, 'quiet') || inTheWay) return undefined;
+  const wouldCorruptJson = isSet(options, 'json') && process.stdout.isTTY;
+  if (!process.stderr.isTTY || isSet(options, 'quiet') || wouldCorruptJson) return undefined;
   const { Progress } = await import('./render/progress.js');
   return new Progress(await total(), { onlyFailures: !dry && process.stdout.isTTY });
 }

@@ -34,7 +34,7 @@ export async function complete(
   const { name, entry, rest } = findCommand(before);
   if (!entry) return before.length > 1 ? NOTHING : startingWith(current, commandWords(name));
   const command = await entry.load();
-  const specs = { ...command.options, help: { type: 'boolean', describe: 'print help' } as const };
+  const specs: Options = { ...command.options, help: { type: 'boolean', describe: 'print help' } };
   const end = rest.indexOf('--');
   const given = end < 0 ? rest : rest.slice(0, end);
   if (end >= 0) return operandsOf(command, given, current, domains);
@@ -47,10 +47,9 @@ export async function complete(
   const awaited = specFor(specs, before.at(-1) ?? '');
   if (awaited?.type === 'string') return valuesOf(awaited, current);
   if (current.startsWith('-')) {
-    const options = Object.entries(specs).map(([each, { describe }]) => ({
-      value: `--${each}`,
-      description: describe,
-    }));
+    const options = Object.entries(specs).flatMap(([each, { describe, hidden }]) =>
+      hidden ? [] : [{ value: `--${each}`, description: describe }],
+    );
     return startingWith(current, options);
   }
   return operandsOf(command, given, current, domains);

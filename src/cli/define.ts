@@ -17,7 +17,7 @@ import type { Source } from './source.js';
 import { stateFolder } from './state-folder.js';
 
 /** A domain's XML before (with passwords) and after. */
-interface Change {
+interface Definitions {
   readonly before: string;
   readonly after: string;
   readonly diagnostics: readonly Located[];
@@ -28,7 +28,7 @@ interface Change {
  * definition. Like virsh edit, it refuses if the definition changed in the meantime.
  * @throws RefusedError `define-declined`, `domain-edited`, `domain-transient`; EnvironmentError
  */
-export async function define(source: Source, { before, after, diagnostics }: Change, options: OptionValues) {
+export async function define(source: Source, { before, after, diagnostics }: Definitions, options: OptionValues) {
   const { uuid, name } = source;
   const uri = value(options, 'connect');
   if (uuid === undefined || uri === undefined)
@@ -37,15 +37,15 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
   const diff = unifiedDiff(name, before, after);
   const connection = openLibvirt(uri);
   try {
-    const found = [...diagnostics, ...(await lookAt(connection, uuid)).map((d) => ({ file: name, ...d }))];
+    const found = [...diagnostics, ...(await stateDiagnostics(connection, uuid)).map((d) => ({ file: name, ...d }))];
     if (isSet(options, 'diff')) printPatch(diff);
     else if (!isSet(options, 'yes') && process.stdin.isTTY) say(diff);
     report(found, options);
-    if (!isSet(options, 'yes')) await ask(name);
+    if (!isSet(options, 'yes')) await requireConfirmation(name);
     if ((await connection.dumpXml(uuid, { inactive: true, security: true })) !== before) {
       throw new RefusedError(domainEdited.definition());
     }
-    const backup = keep(stateFolder(options), uuid, before);
+    const backup = saveDefinition(stateFolder(options), uuid, before);
     await connection.define(after);
     printOutcome(name, { changed: true, diagnostics: found, backup }, options);
   } finally {
@@ -57,7 +57,7 @@ export async function define(source: Source, { before, after, diagnostics }: Cha
  * Returns diagnostics about the state of a domain whose definition is about to change.
  * @throws RefusedError `domain-transient`
  */
-async function lookAt(connection: Connection, uuid: DomainUuid): Promise<readonly Diagnostic[]> {
+async function stateDiagnostics(connection: Connection, uuid: DomainUuid): Promise<readonly Diagnostic[]> {
   const entry = (await connection.list()).find((domain) => domain.uuid === uuid);
   if (!entry?.persistent) throw new RefusedError(domainTransient());
   return [
@@ -66,19 +66,23 @@ async function lookAt(connection: Connection, uuid: DomainUuid): Promise<readonl
   ];
 }
 
-/** Asks whether the domain may be defined. */
-async function ask(name: string): Promise<void> {
+/** Asks for confirmation on the terminal. @throws RefusedError `define-declined`; InputError `usage` without a terminal */
+async function requireConfirmation(name: string): Promise<void> {
   const answer = await confirm(`Define ${JSON.stringify(name)}?`);
   if (answer === undefined) {
     throw new InputError(
-      usage.needs({ option: '--define', needed: 'a terminal to ask', hint: 'give --yes to define without asking' }),
+      usage.needs({
+        option: '--define',
+        needed: 'a terminal for the confirmation',
+        hint: 'give --yes to define without asking',
+      }),
     );
   }
   if (!answer) throw new RefusedError(defineDeclined());
 }
 
-/** Saves a definition, readable only by its owner, and returns the file. Nothing in the XML influences the path. */
-function keep(folder: string, uuid: DomainUuid, xml: string): string {
+/** Saves a definition in a file that only its owner can read. The path does not depend on the XML. @returns the file */
+function saveDefinition(folder: string, uuid: DomainUuid, xml: string): string {
   const time = new Date().toISOString().replaceAll(/[-:]/g, '');
   const file = join(folder, 'defined', `${uuid}-${time}.xml`);
   try {

@@ -2,18 +2,18 @@ import { spawn, spawnSync } from 'node:child_process';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { editorFailed } from '../diagnostics/integrations.js';
 
-/** Marks an editor that vsmmu started, so that vsmmu does not start itself again. */
+/** Set in the environment of the editor, so that vsmmu does not start itself again. */
 const INSIDE = 'VSMMU_EDITING';
 
 /** Whether an editor command is `vsmmu edit` itself, with any path and any options. */
-function isOurs(command: string): boolean {
+function isVsmmuEdit(command: string): boolean {
   return /(^|[\s/'"])vsmmu(\.cjs)?['"]?\s+(['"]?edit\b)/.test(command);
 }
 
 /** Returns the user's editor, a command of one or more words; undefined if there is none. */
 export function userEditor(environment: NodeJS.ProcessEnv): string | undefined {
   const { VSMMU_EDITOR, VISUAL, EDITOR } = environment;
-  const chosen = [VSMMU_EDITOR, VISUAL, EDITOR].find((command) => command?.trim() && !isOurs(command));
+  const chosen = [VSMMU_EDITOR, VISUAL, EDITOR].find((command) => command?.trim() && !isVsmmuEdit(command));
   return chosen ?? ['sensible-editor', 'vi'].find(isInstalled);
 }
 
@@ -39,5 +39,7 @@ export async function edit(file: string): Promise<void> {
     child.once('close', (...ended) => resolve(ended));
   });
   if (code !== 0)
-    throw new EnvironmentError(editorFailed.ended({ editor, status: `${signal ?? code}`, file: 'vsmmu' }));
+    throw new EnvironmentError(
+      editorFailed.ended({ editor, status: signal ? `signal ${signal}` : `exit code ${code}`, file: 'vsmmu' }),
+    );
 }

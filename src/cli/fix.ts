@@ -44,22 +44,21 @@ export async function fix(source: Source, examine: Examine, options: OptionValue
 
 async function rewriteIfBetter(source: Source, examine: Examine, options: OptionValues): Promise<Fixed> {
   const found = examine(source);
-  const asItIs = { xml: undefined, diagnostics: found };
+  const unchanged = { xml: undefined, diagnostics: found };
   const wrong = found.filter((d) => d.severity !== 'note');
-  if (wrong.length === 0) return asItIs;
+  if (wrong.length === 0) return unchanged;
   try {
     const { xml } = await placeSource(source, options);
     const left = examine({ ...source, input: Buffer.from(xml) });
     const remaining = new Set(left.map(keyOf));
-    return wrong.every((d) => remaining.has(keyOf(d))) ? asItIs : { xml, diagnostics: left };
+    return wrong.every((d) => remaining.has(keyOf(d))) ? unchanged : { xml, diagnostics: left };
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
-    const said = new Set(found.map(keyOf));
-    const why = error.diagnostics.filter((d) => d.severity === 'error' && !said.has(keyOf(d)));
-    // `why` contains only errors that the check has not reported. Without a refusal their cause is not the domain, but
-    // for example an invalid policy.
-    if (why.length > 0 && !(error instanceof RefusedError)) throw error;
-    return { xml: undefined, diagnostics: [...found, ...why.map((d) => ({ file: source.name, ...d }))] };
+    const reported = new Set(found.map(keyOf));
+    const unreported = error.diagnostics.filter((d) => d.severity === 'error' && !reported.has(keyOf(d)));
+    // If vsmmu did not refuse the domain, the cause is elsewhere, for example in the policy.
+    if (unreported.length > 0 && !(error instanceof RefusedError)) throw error;
+    return { xml: undefined, diagnostics: [...found, ...unreported.map((d) => ({ file: source.name, ...d }))] };
   }
 }
 

@@ -22,22 +22,20 @@ export interface FleetHost {
 }
 
 /**
- * Prints which devices can be placed on each host of a fleet. A snapshot that cannot be read is reported; the result contains the
- * others.
+ * Prints which devices can be placed on each host of a fleet. Reports each snapshot that cannot be read, and continues
+ * with the others.
  * @param files snapshots, whose names without `.json` are the names of the hosts
  * @returns the exit code
  */
 export async function reportFleet(files: readonly string[], options: OptionValues): Promise<number> {
   if (files.length === 0) {
-    const hint = 'vsmmu topology --json prints one on its host';
+    const hint = 'create one on each host: vsmmu topology --json > HOST.json';
     throw new InputError(usage.needs({ option: '--fleet', needed: 'snapshots of hosts', hint }));
   }
   const html = value(options, 'html');
   // `--html hosts/*.json` is a likely typing error, and would write over a snapshot.
   if (html !== undefined && isOtherFile(html, '<html')) {
-    const given = `${html}, which is not an HTML page`;
-    const hint = 'give another file, or remove that one';
-    throw new InputError(usage.value({ option: '--html', expected: 'a file', value: given, hint }));
+    throw new InputError(usage.overwrites({ option: '--html', file: html, expected: 'an HTML page' }));
   }
   const fleet: FleetHost[] = [];
   const diagnostics: Located[] = [];

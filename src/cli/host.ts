@@ -43,7 +43,7 @@ export function readHostFor({ hostDevices }: Domain, policy: Policy, options: Op
   return isPart && needsWholeHost(hostDevices, host, policy) ? readHost(options, { features }) : host;
 }
 
-/** Reads the host that a domain is checked against; undefined if only the domain is checked. */
+/** Reads the host to check a domain against; returns undefined if the domain is checked without a host. */
 export type HostReader = (domain: Domain) => Host | undefined;
 
 /**
@@ -76,7 +76,7 @@ export function sysfsOf(options: OptionValues): string {
   return value(options, 'sysfs') ?? LIVE_SYSFS;
 }
 
-/** The kernel log belongs to the live sysfs, not to a copy of one. */
+/** Returns the kernel log of this machine; an empty log for a copy of a sysfs. */
 function kernelLogOf(options: OptionValues): KernelLog {
   return sysfsOf(options) === LIVE_SYSFS ? KERNEL_LOG : () => [];
 }

@@ -20,6 +20,8 @@ export interface OptionSpec {
   readonly alias?: string;
   /** The kind of its value, for completion: possible words, or a path that the shell completes. */
   readonly value?: 'file' | 'folder' | readonly string[];
+  /** Accepted without effect, and not listed in the help. */
+  readonly hidden?: true;
   /** Another option that it excludes. */
   readonly conflicts?: string;
   readonly defaultDescription?: string;
@@ -46,6 +48,19 @@ export const OUTPUT_OPTIONS: Options = {
   verbose: flag('also print where each device moves'),
 };
 
+/**
+ * Returns the options of every command for a command in which only some act: its help lists only these. The command
+ * accepts the others, so that a script can give them to all commands.
+ */
+export function outputOptions(...acting: readonly string[]): Options {
+  return Object.fromEntries(
+    Object.entries(OUTPUT_OPTIONS).map(([name, spec]) => [
+      name,
+      acting.includes(name) ? spec : { ...spec, hidden: true },
+    ]),
+  );
+}
+
 /** Options that select the host. */
 export const HOST_OPTIONS: Options = {
   sysfs: text('read this folder instead of /sys', {
@@ -59,8 +74,8 @@ export const HOST_OPTIONS: Options = {
 /** Options for where to write the changed domain. */
 export const RESULT_OPTIONS: Options = {
   output: text('write to this file instead of standard output', { alias: 'o', value: 'file' }),
-  'in-place': flag('replace the file with the result, in one step', { alias: 'i' }),
-  backup: text('with --in-place: keep the old file under its name plus this suffix'),
+  'in-place': flag('replace the file with the result, atomically', { alias: 'i' }),
+  backup: text('with --in-place: keep a copy of the old file, with this suffix after its name'),
   diff: flag('print a unified diff instead of the domain'),
 };
 
@@ -78,9 +93,11 @@ export const CONNECT_OPTIONS: Options = {
 /** Options for storing a domain where it came from. */
 export const DEFINE_OPTIONS: Options = {
   ...CONNECT_OPTIONS,
-  define: flag('with --connect: define the result, after showing the diff and asking', { conflicts: 'output' }),
+  define: flag('with --connect: define the result, after showing the diff and asking for confirmation', {
+    conflicts: 'output',
+  }),
   yes: flag('with --define: do not ask', { alias: 'y' }),
-  state: text('with --define: the folder that keeps the former definition', {
+  state: text('with --define: the folder for the former definition', {
     value: 'folder',
     defaultDescription: STATE_FOLDERS,
   }),
@@ -94,7 +111,7 @@ export const PICTURE_OPTIONS: Options = {
     value: 'file',
     conflicts: 'format',
   }),
-  format: text(`text, or a picture as ${PICTURES.join(' or ')}`, {
+  format: text(`print text, or a picture as ${PICTURES.join(' or ')}`, {
     value: ['text', ...Object.keys(FORMATS)],
     defaultDescription: 'text',
   }),
@@ -157,9 +174,9 @@ export function attachOptions(): Options {
 /** Returns the options of `check`. The policy options are for `--fix`, which rewrites a domain. */
 export function checkOptions(): Options {
   return {
-    'no-host': flag('check only what the XML shows, on any machine'),
-    fix: flag('rewrite each file if that corrects a problem, and check it again'),
-    backup: text('with --fix: keep the old file under its name plus this suffix'),
+    'no-host': flag('check the XML only, without a host'),
+    fix: flag('rewrite each file if that fixes a problem, and check it again'),
+    backup: text('with --fix: keep a copy of the old file, with this suffix after its name'),
     diff: flag('with --fix: print the diff and write nothing'),
     ...policyOptions(),
   };
@@ -174,7 +191,7 @@ export function hookOptions(): Options {
     ...some('policy', ...HOOK_KEYS),
     log: text('the log file', { value: 'file' }),
     limit: text('the time limit of the check, in seconds', { defaultDescription: '5' }),
-    state: text('the folder that keeps the former XML of converted domains', { defaultDescription: STATE_FOLDERS }),
+    state: text('the folder for the former XML of converted domains', { defaultDescription: STATE_FOLDERS }),
     ...some('sysfs', 'force-tcg'),
     ...targetOptions('to check for', 'here'),
   };
@@ -192,7 +209,7 @@ export function value(options: OptionValues, name: string): string | undefined {
   return last === undefined ? undefined : String(last);
 }
 
-/** Whether a switch was given. */
+/** Whether a flag was given. */
 export function isSet(options: OptionValues, name: string): boolean {
   const given = options[name];
   return (Array.isArray(given) ? given.at(-1) : given) === true;

@@ -31,7 +31,7 @@ export function outputFile(file: string, options: OptionValues): string | undefi
   if (!inPlace && options.backup !== undefined) throw requires('--backup', '--in-place');
   if (inPlace) {
     const option = '--in-place';
-    const instead = '--define changes the domain of a libvirt';
+    const instead = 'use --define for a domain of libvirt';
     if (connected) throw new InputError(usage.onlyFiles({ option, instead }));
     if (file === '-') throw new InputError(usage.needs({ option, needed: 'a file' }));
     if (output !== undefined) throw new InputError(usage.excludes({ option, other: '--output' }));

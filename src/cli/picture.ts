@@ -27,16 +27,16 @@ export function checkPicture(options: OptionValues): void {
   if (isSet(options, 'json') && (format !== 'text' || svg === '-')) {
     throw new InputError(usage.excludes({ option: '--json', other: svg === '-' ? '--svg -' : `--format ${format}` }));
   }
-  const file = { option: '--svg', expected: 'a file, or - for standard output' };
-  if (svg === '') throw new InputError(usage.value({ ...file, value: "''" }));
+  if (svg === '') {
+    throw new InputError(usage.value({ option: '--svg', expected: 'a file, or - for standard output', value: "''" }));
+  }
   // `--svg vm.xml` is a likely typing error for `--svg vm.svg vm.xml`, and would overwrite the domain.
   if (svg !== undefined && svg !== '-' && isOtherFile(svg, '<svg')) {
-    const value = `${svg}, which is not an SVG file`;
-    throw new InputError(usage.value({ ...file, value, hint: 'give another file, or remove that one' }));
+    throw new InputError(usage.overwrites({ option: '--svg', file: svg, expected: 'an SVG file' }));
   }
 }
 
-/** Whether a file exists and does not contain a word that vsmmu writes into such files. */
+/** Whether a file exists and does not begin like the files that vsmmu writes, which contain `word`. */
 export function isOtherFile(file: string, word: string): boolean {
   try {
     if (!statSync(file).isFile()) return false;

@@ -10,7 +10,7 @@ import { readHost, readHostFor } from './host.js';
 import { isSet, type OptionValues, policyOf, value } from './options.js';
 import { wantsPicture } from './picture.js';
 import { type Located, refuseErrors, withFile } from './report.js';
-import { readSource, requireItsHost, type Source, type Wanted } from './source.js';
+import { type ReadOptions, readSource, requireMatchingHost, type Source } from './source.js';
 import { targetNames, targetOf } from './target.js';
 
 /** A converted domain of a command line. */
@@ -28,11 +28,11 @@ export interface Placed extends Converted {
  * Reads the domain, the policy and the host of a command line, and converts the domain.
  * @throws DiagnosedError if a step fails; RefusedError also for a warning with `--strict`
  */
-export async function place(operand: string, options: OptionValues, wanted?: Wanted): Promise<Placed> {
-  requireItsHost(options);
+export async function place(operand: string, options: OptionValues, how?: ReadOptions): Promise<Placed> {
+  requireMatchingHost(options);
   // Errors of the policy are reported before anything is read.
   policyOf(options);
-  return await placeSource(await readSource(operand, options, wanted), options);
+  return await placeSource(await readSource(operand, options, how), options);
 }
 
 /** Converts a domain that was already read, as `place` does. `settings`, if given, takes precedence over the options. */
@@ -44,12 +44,12 @@ export async function placeSource(
   const { policy, target } = settings ?? { policy: policyOf(options), target: await targetOf(targetNames(options)) };
   const domain = parseDomain(source.input);
   const host = hostFor(domain, policy, options);
-  const unkept = settings || whyNotApplicable(domain) ? [] : await reportInstalled(options);
+  const installedWarnings = settings || whyNotApplicable(domain) ? [] : await reportInstalled(options);
   const converted = refuseErrors(withFile(domain, source.name, options), () => {
     const settings = { policy, target, forceTcg: isSet(options, 'force-tcg'), strict: isSet(options, 'strict') };
     const result = convert(domain, host, settings);
     const placesDevice = result.plan.devices.some(({ verdict }) => verdict === 'placed');
-    return placesDevice ? { ...result, diagnostics: [...result.diagnostics, ...unkept] } : result;
+    return placesDevice ? { ...result, diagnostics: [...result.diagnostics, ...installedWarnings] } : result;
   });
   return { source, host, before: domain.document.text, ...converted };
 }

@@ -19,7 +19,7 @@ export interface Source {
 }
 
 /** How to read a domain. */
-export interface Wanted {
+export interface ReadOptions {
   /** The name to report for a file, if other than its path. */
   readonly name?: string;
   /** For a domain of libvirt: the live definition, if it is running. Default: the definition of its next start. */
@@ -46,7 +46,7 @@ export class Sources {
   /** @throws DiagnosedError if it does not exist or cannot be read */
   async read(
     operand: string,
-    { name: called = nameOfInput(operand), live = false, security = false }: Wanted = {},
+    { name: called = nameOfInput(operand), live = false, security = false }: ReadOptions = {},
   ): Promise<Source> {
     const connection = this.#connection;
     if (!connection) return { name: called, file: operand, input: await readFileOperand(operand) };
@@ -84,27 +84,27 @@ async function readFileOperand(operand: string): Promise<Uint8Array> {
 }
 
 /** Reads the one domain of a command line. */
-export async function readSource(operand: string, options: OptionValues, wanted?: Wanted): Promise<Source> {
+export async function readSource(operand: string, options: OptionValues, how?: ReadOptions): Promise<Source> {
   const sources = await Sources.of(options);
   try {
-    return await sources.read(operand, wanted);
+    return await sources.read(operand, how);
   } finally {
     await sources.close();
   }
 }
 
 /**
- * Ensures that the topology is read from the host that the domain is on.
+ * Ensures that the host that is read is the one that the domain is on.
  * @throws InputError `usage` if libvirt is on another machine and its topology is not given
  */
-export function requireItsHost(options: OptionValues): void {
+export function requireMatchingHost(options: OptionValues): void {
   const uri = value(options, 'connect');
   if (uri === undefined || !isRemote(uri)) return;
   if (value(options, 'topology') !== undefined || value(options, 'sysfs') !== undefined) return;
   throw new InputError(
     usage.otherMachine({
       uri,
-      hint: 'run vsmmu topology --json there, and give what it prints with --topology',
+      hint: 'run vsmmu topology --json there, and give its output with --topology',
     }),
   );
 }

@@ -5,8 +5,8 @@ import { exitCodeOf } from './exit-code.js';
 import { printDiagnostics } from './report.js';
 
 /**
- * Runs `vsmmu hook run OPTION… -- GUEST …`, as the hook script calls it. Separate from all other commands: a guest does
- * not start before it returns, so it loads as little code as possible.
+ * Runs `vsmmu hook run OPTION… -- GUEST …`, as the hook script calls it. It is separate from all other commands, so that
+ * it loads as little code as possible: libvirt starts the guest only after it returns.
  */
 async function main([, , , , ...argv]: readonly string[]): Promise<number> {
   try {

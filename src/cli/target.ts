@@ -3,8 +3,8 @@ import { isRemote } from '../libvirt/uri.js';
 import { type OptionValues, value } from './options.js';
 
 /**
- * The libvirt and the QEMU that a result is for, as named by options: a version, or `here` for the installed one. If
- * both are missing: current upstream.
+ * The libvirt and the QEMU that a result is for, as named by options: a version, `here` for the installed one, or `nvidia`.
+ * If both are missing, the target is current upstream.
  */
 export interface TargetNames {
   readonly libvirt?: string | null | undefined;

@@ -41,18 +41,23 @@ export interface Assessment {
 export function assess(host: Host): Assessment {
   const devices = host.endpoints.filter((device) => !isBmcGraphics(device));
   const isOff = host.smmus.length === 0 && host.topology.devices.every(({ group }) => group === null);
-  const reasons = groupBy(devices, (device) => {
-    const why = isOff ? 'iommu-off' : obstacleKindOf(device, host);
-    return why === undefined ? '' : why.endsWith('-without-acs') ? `${why} ${device.group}` : why;
-  });
-  const placeable = reasons.get('') ?? [];
-  const obstacles = [...reasons].flatMap(([reason, members]): readonly Obstacle[] => {
-    if (reason === '') return [];
-    const [kind, group] = reason.split(' ') as [ObstacleKind, string | undefined];
-    const ports = kind === 'port-without-acs' ? portsWithoutAcs(host.groupMembers(Number(group))) : [];
-    return [{ kind, devices: members, ports }];
-  });
-  return { devices, placeable, obstacles };
+  const placeable: PciDevice[] = [];
+  const obstacles: { kind: ObstacleKind; group: number | null; devices: PciDevice[] }[] = [];
+  for (const device of devices) {
+    const kind = isOff ? 'iommu-off' : obstacleKindOf(device, host);
+    const group = kind?.endsWith('-without-acs') ? device.group : null;
+    const known = obstacles.find((each) => each.kind === kind && each.group === group);
+    if (kind === undefined) placeable.push(device);
+    else if (known) known.devices.push(device);
+    else obstacles.push({ kind, group, devices: [device] });
+  }
+  const portsOf = (kind: ObstacleKind, group: number | null) =>
+    kind === 'port-without-acs' && group !== null ? portsWithoutAcs(host.groupMembers(group)) : [];
+  return {
+    devices,
+    placeable,
+    obstacles: obstacles.map(({ kind, group, devices }) => ({ kind, devices, ports: portsOf(kind, group) })),
+  };
 }
 
 function obstacleKindOf(device: PciDevice, host: Host): ObstacleKind | undefined {

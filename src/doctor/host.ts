@@ -17,14 +17,13 @@ export function examineHost({ machine, host, trouble, probes = [] }: DoctorInput
       of,
       title: 'for an Arm machine',
       grade: isArm ? 'pass' : 'fail',
-      found: isArm ? architecture : `this is ${architecture}: only an Arm host has SMMUs to give its guests`,
+      found: isArm ? architecture : `this machine is ${architecture}, and only Arm machines have SMMUv3s`,
       ...(!isArm && { remedy: 'run this on the host itself; the other checks describe this machine' }),
     },
   ];
   const { smmus } = host;
   if (smmus.length === 0) {
-    const remedy =
-      'see that the firmware offers them (an IORT with SMMUv3s), and that the kernel has CONFIG_ARM_SMMU_V3';
+    const remedy = 'check that the firmware describes SMMUv3s in the IORT, and that the kernel has CONFIG_ARM_SMMU_V3';
     return [
       ...checks,
       { of, title: 'for SMMUv3s', grade: 'fail', found: trouble ?? 'none in /sys/class/iommu', remedy },
@@ -96,7 +95,7 @@ function examineNesting({ smmus }: Host, probes: readonly Probe[]): DoctorResult
         without.length === smmus.length
           ? 'no SMMU supports both stages'
           : `both stages are not supported by ${without.map(({ name }) => name).join(', ')}`,
-      remedy: 'none on this hardware; a host that is a guest itself needs arm-smmuv3,stage=nested of its QEMU',
+      remedy: 'none on this hardware; if this host is a guest itself, start its QEMU with arm-smmuv3,stage=nested',
     };
   }
   if (smmus.every(({ features }) => features?.nesting))
@@ -105,14 +104,14 @@ function examineNesting({ smmus }: Host, probes: readonly Probe[]): DoctorResult
     ...check,
     grade: 'warn',
     found: 'the kernel log does not show it',
-    remedy: "look as root, soon after a boot: journalctl -k -b | grep 'arm-smmu-v3.*features'",
+    remedy: "run as root, soon after a boot: journalctl -k -b | grep 'arm-smmu-v3.*features'",
   };
 }
 
 function examineDevices(host: Host): DoctorResult {
   const behind = host.endpoints.filter(({ smmu }) => smmu !== null);
   const placeable = behind.filter((device) => host.isIsolated(device));
-  const check = { of: 'Host', title: 'for devices behind them' } as const;
+  const check = { of: 'Host', title: 'for devices behind the SMMUs' } as const;
   if (behind.length === 0) {
     const remedy = 'none can be behind a vSMMU: check which slots the firmware puts behind the SMMUs';
     return { ...check, grade: 'warn', found: 'none', remedy };
@@ -121,7 +120,7 @@ function examineDevices(host: Host): DoctorResult {
   return {
     ...check,
     grade: placeable.length > 0 ? 'pass' : 'fail',
-    found: `${placeable.length} of ${behind.length} alone in their IOMMU group, ${vfio} of them held by vfio`,
+    found: `${placeable.length} of ${behind.length} alone in their IOMMU group, ${vfio} of them bound to a vfio driver`,
     ...(placeable.length === 0 && { remedy: 'none can be placed behind a vSMMU: enable ACS in the firmware' }),
     details: placeable.map(({ bdf, class: code, driver }) => `${bdf} ${classInWords(code)}, ${driver ?? 'no driver'}`),
   };
@@ -139,7 +138,9 @@ function examineGroups(host: Host): DoctorResult {
       ([group, members]) =>
         `group ${group}: ${members.map(({ bdf, bridge }) => (bridge ? `bridge ${bdf}` : bdf)).join(' ')}`,
     ),
-    ...(ungrouped.length > 0 ? [`in none, cannot be assigned: ${ungrouped.map(({ bdf }) => bdf).join(' ')}`] : []),
+    ...(ungrouped.length > 0
+      ? [`in no group, so they cannot be assigned: ${ungrouped.map(({ bdf }) => bdf).join(' ')}`]
+      : []),
   ];
   if (shared.length === 0) return { ...check, grade: 'pass', found: 'none', ...(details.length > 0 && { details }) };
   const found = `${shared.length}: their devices stay on pcie.0, behind no vSMMU`;
@@ -165,7 +166,7 @@ function examineQueues({ smmus }: Host, machine: Machine): DoctorResult {
   const queued = smmus.filter(({ features }) => features?.cmdqv).length;
   if (queued === 0 && units === 0) return { ...check, grade: 'pass', found: 'none; few SMMUs have them' };
   if (kernelConfig(machine)?.get('TEGRA241_CMDQV') === undefined && queued === 0) {
-    const found = `${count(units, 'unit')} in ACPI, and no sign that the kernel uses them`;
+    const found = `${count(units, 'unit')} in ACPI, but nothing shows that the kernel uses them`;
     return { ...check, grade: 'warn', found, remedy: 'use a kernel with CONFIG_TEGRA241_CMDQV' };
   }
   return {

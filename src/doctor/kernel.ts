@@ -11,8 +11,8 @@ const COMPLETE_SINCE = [6, 19] as const;
 /** The required kernel options, and what each is for. */
 const OPTIONS = {
   IOMMUFD: '/dev/iommu',
-  VFIO_DEVICE_CDEV: '/dev/vfio/devices, by which QEMU opens a device for iommufd',
-  ARM_SMMU_V3_IOMMUFD: "guests' translation in the SMMUv3 driver",
+  VFIO_DEVICE_CDEV: '/dev/vfio/devices, through which QEMU opens a device for iommufd',
+  ARM_SMMU_V3_IOMMUFD: 'nested translation in the SMMUv3 driver',
   VFIO_PCI: 'vfio-pci',
 } as const;
 
@@ -26,31 +26,28 @@ export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
   return [
     {
       of,
-      title: 'its version',
+      title: `for Linux ${COMPLETE_SINCE.join('.')} or newer`,
       grade: isNew ? 'pass' : 'warn',
       found: isNew
         ? machine.kernel
-        : `${machine.kernel} is older than ${COMPLETE_SINCE.join('.')}, the first whose SMMUv3 driver has all that QEMU asks of it`,
+        : `the SMMUv3 driver of Linux ${machine.kernel} lacks functions that QEMU uses, unless they were backported`,
       ...(!isNew && { remedy: 'use a newer kernel, or a vendor kernel with this support' }),
     },
     config === undefined
       ? {
           of,
-          title: 'how it is built',
+          title: 'for the required options',
           grade: 'warn',
-          found: 'neither /proc/config.gz nor /boot shows it',
-          remedy: `see that it has ${Object.keys(OPTIONS)
+          found: 'neither /proc/config.gz nor /boot shows them',
+          remedy: `check that the kernel has ${Object.keys(OPTIONS)
             .map((name) => `CONFIG_${name}`)
             .join(', ')}`,
         }
       : {
           of,
-          title: 'how it is built',
+          title: 'for the required options',
           grade: missing?.length === 0 ? 'pass' : 'fail',
-          found:
-            missing?.length === 0
-              ? 'all that is needed'
-              : `without ${missing?.map(([name]) => `CONFIG_${name}`).join(', ')}`,
+          found: missing?.length === 0 ? 'all set' : `without ${missing?.map(([name]) => `CONFIG_${name}`).join(', ')}`,
           ...(missing?.length !== 0 && {
             remedy: "use a kernel that has them; Debian's for arm64 is built without IOMMUFD, whatever the hardware",
             details: missing?.map(([name, what]) => `CONFIG_${name} is for ${what}`) ?? [],
@@ -61,18 +58,18 @@ export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
       '/dev/iommu',
       config?.has('IOMMUFD') === false
         ? "use a kernel that is built with IOMMUFD; Debian's for arm64 is not"
-        : "modprobe iommufd; a kernel without IOMMUFD, as Debian's for arm64, has none",
+        : "run modprobe iommufd; a kernel built without IOMMUFD, such as Debian's for arm64, does not have it",
     ),
     examineVfio(machine, config),
-    examineNode(machine, '/dev/kvm', 'see that the firmware starts Linux at EL2, and that the kernel has CONFIG_KVM'),
+    examineNode(machine, '/dev/kvm', 'check that the firmware starts Linux at EL2, and that the kernel has CONFIG_KVM'),
   ];
 }
 
 function examineNode({ access }: Machine, path: string, remedy: string): DoctorResult {
   const check = { of: 'Kernel', title: `for ${path}` } as const;
   const there = access(path);
-  if (there === 'open') return { ...check, grade: 'pass', found: 'there' };
-  if (there === 'absent') return { ...check, grade: 'fail', found: 'not there', remedy };
+  if (there === 'open') return { ...check, grade: 'pass', found: 'exists' };
+  if (there === 'absent') return { ...check, grade: 'fail', found: 'does not exist', remedy };
   return {
     ...check,
     grade: 'warn',
@@ -88,6 +85,11 @@ function examineVfio({ kernel, access, read }: Machine, config: ReadonlyMap<stri
     .map((name) => read(`/lib/modules/${kernel}/${name}`) ?? '')
     .join('\n');
   const isThere = /\/vfio-pci\.ko/.test(modules) || config?.get('VFIO_PCI') === 'm';
-  if (isThere) return { ...check, grade: 'pass', found: 'a module, which libvirt loads when it needs it' };
-  return { ...check, grade: 'fail', found: 'not there', remedy: 'install the package with all modules of this kernel' };
+  if (isThere) return { ...check, grade: 'pass', found: 'available as a module, which libvirt loads when needed' };
+  return {
+    ...check,
+    grade: 'fail',
+    found: 'not available',
+    remedy: 'install the package with all modules of this kernel',
+  };
 }

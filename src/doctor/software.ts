@@ -21,7 +21,12 @@ function examineQemu(qemu: QemuFeatures | undefined): DoctorResult {
     return { ...check, grade: 'fail', found: 'no qemu-system-aarch64', remedy };
   }
   if (!qemu.vsmmu.has('accel')) {
-    return { ...check, grade: 'fail', found: 'it has no accel', remedy: 'install QEMU 11.0 or newer' };
+    return {
+      ...check,
+      grade: 'fail',
+      found: 'its arm-smmuv3 has no property accel',
+      remedy: 'install QEMU 11.0 or newer',
+    };
   }
   return { ...check, grade: 'pass', found: [...qemu.vsmmu].join(' ') };
 }
@@ -34,23 +39,28 @@ function examineFirmware(machine: Machine): DoctorResult {
   const remedy = 'install EDK2 for Arm (Debian: qemu-efi-aarch64): without ACPI there is no accelerated vSMMU';
   const found =
     described.length > 0
-      ? `${described[0]} is described, and not there`
-      : 'none is described in /usr/share/qemu/firmware';
+      ? `${described[0]} does not exist, although /usr/share/qemu/firmware describes it`
+      : '/usr/share/qemu/firmware describes none';
   return { ...check, grade: 'fail', found, remedy };
 }
 
 function examineLibvirt(libvirt: LibvirtFeatures | undefined): DoctorResult {
-  const check = { of: 'libvirt', title: 'what its domains support' } as const;
+  const check = { of: 'libvirt', title: 'for accel and iommufd in domains' } as const;
   if (!libvirt) {
     const remedy = 'install libvirt 12.7 or newer (Debian: libvirt-daemon-system)';
     return { ...check, grade: 'fail', found: 'no schema in /usr/share/libvirt/schemas', remedy };
   }
   const missing = [
-    ...(libvirt.vsmmu.has('accel') ? [] : ["accel of an <iommu>'s <driver>"]),
-    ...(libvirt.deviceIommufd ? [] : ["iommufd of a host device's <driver>"]),
+    ...(libvirt.vsmmu.has('accel') ? [] : ['accel in the <driver> of an <iommu>']),
+    ...(libvirt.deviceIommufd ? [] : ['iommufd in the <driver> of a host device']),
   ];
   if (missing.length > 0) {
-    return { ...check, grade: 'fail', found: `not ${missing.join(', nor ')}`, remedy: 'install libvirt 12.7 or newer' };
+    return {
+      ...check,
+      grade: 'fail',
+      found: `libvirt does not know ${missing.join(' and ')}`,
+      remedy: 'install libvirt 12.7 or newer',
+    };
   }
   const said = [...libvirt.vsmmu].map((name) => spellingOf(name, libvirt.dialect));
   return { ...check, grade: 'pass', found: [...said, 'iommufd'].join(' ') };

@@ -21,16 +21,21 @@ export const DEFAULT_POLICY: Policy = Object.fromEntries(
   ),
 ) as unknown as Policy;
 
+/** Reads a policy as `readPolicyKeys` does. Missing keys get their defaults. */
+export function readPolicy(text: string, file: string): Policy {
+  return policyWithDefaults(readPolicyKeys(text, file));
+}
+
 /**
- * Reads a policy. Missing keys get their defaults.
+ * Returns the keys that a policy sets.
  * @param file its name, for diagnostics
  * @throws InputError `policy-invalid` if it is not JSON or does not fit its schema, with the path of the error
  */
-export function readPolicy(text: string, file: string): Policy {
+export function readPolicyKeys(text: string, file: string): Partial<Policy> {
   const value = withBdfs(parseJson(text, file, policyInvalid));
   checkJson(value, file, policyInvalid, validate, { keys: Object.keys(schema.properties) });
   const { $schema: _, ...policy } = value;
-  return policyWithDefaults(policy);
+  return policy;
 }
 
 /** Returns a policy with its PCI addresses in vsmmu's format. Leaves other text unchanged: the schema refuses it. */

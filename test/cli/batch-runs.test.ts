@@ -11,7 +11,7 @@ describe('batch runs', () => {
     here.batch(...convert(here), '--in-place', '--apply');
     here.batch(...convert(here), '--in-place', '--apply');
     here.batch('rollback');
-    expect(here.batch('list').stdout).toMatch(/^\d{4}-\d{8}T\d{6}Z {2}finished {5}\S+ {2}1 changed, rolled back\n$/);
+    expect(here.batch('list').stdout).toMatch(/^\d{4}-\d{8}T\d{6}Z {2}finished {4}\S+ {2}1 changed, rolled back\n$/);
     const { runs } = JSON.parse(here.batch('list', '--json').stdout);
     expect(runs).toMatchObject([{ of: here.folder, changed: 1, restored: 1, failed: 0 }]);
   });
@@ -27,7 +27,7 @@ describe('batch runs', () => {
     const here = sandbox({ 'vm.xml': text });
     const state = join(here.state, "it's");
     const { stderr } = vsmmu(['batch', ...convert(here), '--in-place', '--apply', '--state', state]);
-    const [, line = ''] = /to go back: vsmmu (.*)$/m.exec(stderr) ?? [];
+    const [, line = ''] = /to undo: vsmmu (.*)$/m.exec(stderr) ?? [];
     const back = spawnSync('sh', ['-c', `exec "$0" "$1" ${line}`, process.execPath, join(REPOSITORY, 'bin/vsmmu')]);
     expect(back.status).toBe(0);
     expect(here.read('vm.xml')).toBe(text);
@@ -72,7 +72,7 @@ describe('batch runs', () => {
       .filter((line) => /"run"|"begin"/.test(line));
     writeFileSync(journal, `${begins.join('\n')}\n`);
     writeFileSync(join(here.folder, 'a.xml'), text);
-    expect(here.batch('list').stdout).toContain('interrupted');
+    expect(here.batch('list').stdout).toContain('unfinished');
     expect(here.batch('resume').code).toBe(0);
     expect(here.read('a.xml')).toBe(converted);
   });

@@ -66,8 +66,8 @@ describe('a batch with several threads', () => {
     expect(run.code).toBe(3);
     expect(run.stderr).toMatch(/^vsmmu: error: run-incomplete: /m);
     expect(run.stderr).toMatch(message);
-    expect(run.stderr).toMatch(/^vsmmu: to go on: vsmmu batch resume /m);
-    expect(here.batch('list').stdout).toContain('interrupted');
+    expect(run.stderr).toMatch(/^vsmmu: to continue: vsmmu batch resume /m);
+    expect(here.batch('list').stdout).toContain('unfinished');
     const resumed = here.batch('resume', '--json');
     expect(JSON.parse(resumed.stdout).totals).toEqual({ converted: 32, 'not-applicable': 32 });
     expect(Object.keys(verdicts(resumed))).toHaveLength(64);

@@ -184,7 +184,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     symlinkSync('in', link);
     const refusal = (option: string) => ({
       code: 2,
-      stderr: expect.stringContaining(`${option} is a folder of --dir`),
+      stderr: expect.stringContaining(`${option} must not be inside --dir`),
     });
     expect(here.batch(...convert(here), '--out', link, '--apply')).toMatchObject(refusal('--out'));
     const state = vsmmu(['batch', ...convert(here), '--in-place', '--apply', '--state', join(link, 'state')]);
@@ -239,7 +239,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(html).toMatch(/<dt>Date<\/dt><dd>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ<\/dd>/);
     expect(html).toMatch(/<dt>Version<\/dt><dd>vsmmu \d+\.\d+\.\d+<\/dd>/);
     expect(html).toMatch(/<dt>Options<\/dt><dd>.*--topology .*--html .*<\/dd>/);
-    expect(html).toContain('Rows with ▸ open');
+    expect(html).toContain('Open a row with ▸');
     const { guest } = JSON.parse(vsmmu(['plan', '--json', '--topology', HOST, SAMPLE]).stdout);
     const { address } = guest.functions.find(({ host }: { host: string }) => host === '0000:31:10.2');
     expect(html).toContain(`>${address}<`);
@@ -332,7 +332,7 @@ describe('an unusable folder', () => {
 
 describe('the command line of batch', () => {
   it.each<[title: string, args: string[], says: RegExp]>([
-    ['no subcommand', ['batch'], /batch does nothing by itself; give one of convert, list/],
+    ['no subcommand', ['batch'], /batch needs a subcommand; give one of convert, list/],
     ['an unknown subcommand', ['batch', 'convrt'], /did you mean batch convert\?/],
     ['no domain', ['batch', 'convert'], /give the names of domains, or --all/],
     ['domains and --all', ['batch', 'convert', '--all', 'vm'], /give the names of domains, or --all/],
@@ -342,9 +342,9 @@ describe('the command line of batch', () => {
       /batch convert --dir takes no operand: vm/,
     ],
     ['--dir and --connect', ['batch', 'convert', '--dir', '.', '--connect', 'x'], /exclude each other/],
-    ['--out without --dir', ['batch', 'convert', '--all', '--out', 'x'], /--out goes with --dir/],
-    ['--out in --dir', ['batch', 'convert', '--dir', '.', '--out', './x'], /--out is a folder of --dir/],
-    ['--state in --dir', ['batch', 'convert', '--dir', '.', '--state', 'x/y'], /--state is a folder of --dir/],
+    ['--out without --dir', ['batch', 'convert', '--all', '--out', 'x'], /--out requires --dir/],
+    ['--out in --dir', ['batch', 'convert', '--dir', '.', '--out', './x'], /--out must not be inside --dir/],
+    ['--state in --dir', ['batch', 'convert', '--dir', '.', '--state', 'x/y'], /--state must not be inside --dir/],
     ['--apply without --out or --in-place', ['batch', 'convert', '--dir', '.', '--apply'], /needs --out or --in-place/],
     [
       'a value of --jobs that is not a number',
@@ -356,7 +356,7 @@ describe('the command line of batch', () => {
       ['batch', 'convert', '--connect', 'qemu+ssh://h/system', '--all'],
       /another machine/,
     ],
-    ['an invalid URI', ['batch', 'convert', '--connect', 'a b', '--all'], /is not the URI/],
+    ['an invalid URI', ['batch', 'convert', '--connect', 'a b', '--all'], /is not a libvirt connection URI/],
     ['an unknown run', ['batch', 'resume', '--state', '/nonexistent/..', '../x'], /there is no run/],
     ['prune without a selection', ['batch', 'prune', '--state', '/nonexistent'], /give the runs to remove/],
   ])('is refused with one line and exit code 2: %s', (_, args, says) => {

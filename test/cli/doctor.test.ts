@@ -105,7 +105,7 @@ describe('doctor', () => {
     const checks = examined({ machine: machine({}, { architecture: 'x86_64' }), host: sample('x86') });
     expect(about(checks, /Arm machine/)).toMatchObject({
       grade: 'fail',
-      found: expect.stringContaining('this is x86_64'),
+      found: expect.stringContaining('this machine is x86_64'),
     });
     expect(about(checks, /QEMU for arm-smmuv3/)).toMatchObject({ grade: 'pass' });
   });
@@ -148,29 +148,35 @@ describe('doctor', () => {
       'warn',
       '1 unit in ACPI',
     ],
-    ['an old kernel', /version/, { machine: machine({}, { kernel: '6.18.3-arm64' }) }, 'warn', 'older than 6.19'],
+    [
+      'an old kernel',
+      /Linux 6\.19/,
+      { machine: machine({}, { kernel: '6.18.3-arm64' }) },
+      'warn',
+      'Linux 6.18.3-arm64 lacks',
+    ],
     [
       'a kernel without IOMMUFD',
-      /how it is built/,
+      /the required options/,
       { machine: machine({ [`/boot/config-${KERNEL}`]: config(['KVM']) }) },
       'fail',
       'without CONFIG_IOMMUFD',
     ],
     [
-      'a kernel that does not say how it is built',
-      /how it is built/,
+      'a kernel whose options are unknown',
+      /the required options/,
       { machine: machine({ [`/boot/config-${KERNEL}`]: undefined }) },
       'warn',
       'neither',
     ],
-    ['no /dev/iommu', /dev.iommu/, { machine: machine({ '/dev/iommu': undefined }) }, 'fail', 'not there'],
+    ['no /dev/iommu', /dev.iommu/, { machine: machine({ '/dev/iommu': undefined }) }, 'fail', 'does not exist'],
     ['a /dev/kvm for others', /dev.kvm/, { machine: machine({}, { denied: '/dev/kvm' }) }, 'warn', 'may not open it'],
     [
       'no vfio-pci',
       /vfio-pci/,
       { machine: machine({ '/sys/bus/pci/drivers/vfio-pci': undefined, [`/boot/config-${KERNEL}`]: '' }) },
       'fail',
-      'not there',
+      'not available',
     ],
     [
       'vfio-pci as a module',
@@ -185,31 +191,43 @@ describe('doctor', () => {
       'a module',
     ],
     ['no QEMU', /arm-smmuv3/, { qemu: undefined }, 'fail', 'no qemu-system-aarch64'],
-    ['a QEMU without accel', /arm-smmuv3/, { qemu: qemuOfVersion('10.2') }, 'fail', 'no accel'],
+    ['a QEMU without accel', /arm-smmuv3/, { qemu: qemuOfVersion('10.2') }, 'fail', 'no property accel'],
     [
       'no firmware',
       /firmware/,
       { machine: machine({ [DESCRIPTOR]: firmware(AAVMF, 'x86_64') }) },
       'fail',
-      'none is described',
+      'describes none',
     ],
     [
       'firmware that is described and not there',
       /firmware/,
       { machine: machine({ [AAVMF]: undefined }) },
       'fail',
-      `${AAVMF} is described`,
+      `${AAVMF} does not exist`,
     ],
     [
       'firmware that an empty file masks',
       /firmware/,
       { machine: machine({ '/etc/qemu/firmware/60-edk2-aarch64.json': '' }) },
       'fail',
-      'none is described',
+      'describes none',
     ],
-    ['no libvirt', /domains support/, { libvirt: undefined }, 'fail', 'no schema'],
-    ['a libvirt without accel', /domains support/, { libvirt: libvirtOfVersion('12.2') }, 'fail', 'not accel'],
-    ['a libvirt without iommufd', /domains support/, { libvirt: libvirtOfVersion('11.3') }, 'fail', 'nor iommufd'],
+    ['no libvirt', /accel and iommufd/, { libvirt: undefined }, 'fail', 'no schema'],
+    [
+      'a libvirt without accel',
+      /accel and iommufd/,
+      { libvirt: libvirtOfVersion('12.2') },
+      'fail',
+      'does not know accel',
+    ],
+    [
+      'a libvirt without iommufd',
+      /accel and iommufd/,
+      { libvirt: libvirtOfVersion('11.3') },
+      'fail',
+      'and iommufd in the <driver>',
+    ],
   ])('sees %s', (_, check, changes, grade, says) => {
     expect(about(examined(changes), check)).toMatchObject({ grade, found: expect.stringContaining(says) });
   });

@@ -109,7 +109,7 @@ describe('the report on a fleet', () => {
     ['no snapshot', ['--fleet'], /--fleet needs snapshots of hosts/],
     ['a picture of one host', ['--fleet', '--svg', 'x.svg', 'a.json'], /--fleet and --svg exclude each other/],
     ['a host', ['--fleet', '--topology', 'x', 'a.json'], /--fleet and --topology exclude each other/],
-    ['--html without --fleet', ['--html', 'x.html'], /--html goes with --fleet/],
+    ['--html without --fleet', ['--html', 'x.html'], /--html requires --fleet/],
   ])('is refused with %s', (_, args, says) => {
     expect(vsmmu(['topology', ...args])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(says) });
   });

@@ -66,7 +66,7 @@ describe('the script of the hook', () => {
     const uuid = /<uuid>(.*)<\/uuid>/.exec(sample)?.[1];
     expect(refused).toMatchObject({
       code: 1,
-      stderr: `vsmmu: "vm": 0000:31:10.2 and 1 more devices are not behind the vSMMU that would be right here; run: vsmmu rewrite --connect qemu:///system --define ${uuid}\n`,
+      stderr: `vsmmu: "vm": 0000:31:10.2 and 1 more devices are not behind the right vSMMU for this host; run: vsmmu rewrite --connect qemu:///system --define ${uuid}\n`,
     });
   });
 
@@ -161,12 +161,12 @@ describe('hook install', () => {
     const { folder, script, policy, log } = install({ convertOnStop: true });
     const { mtimeMs } = statSync(script);
     const again = ['--dir', folder, '--policy', policy, '--log', log, '--sysfs', sysfs, '--state', folder, ...TARGET];
-    expect(vsmmu(['hook', 'install', ...again]).stderr).toMatch(/as it should be/);
+    expect(vsmmu(['hook', 'install', ...again]).stderr).toMatch(/already up to date/);
     expect(statSync(script).mtimeMs).toBe(mtimeMs);
     const status = vsmmu(['hook', 'status', '--dir', folder]);
     expect(status.code).toBe(0);
     expect(status.stdout).toContain(`script      ${script}\n`);
-    expect(status.stdout).toContain('at a stop   converts a domain that needs it\n');
+    expect(status.stdout).toContain('at a stop   converts the domain, if needed\n');
     const { stdout } = vsmmu(['hook', 'status', '--json', '--dir', folder]);
     expect(JSON.parse(stdout)).toMatchObject({ installed: true, file: script, mode: 'warn', convertOnStop: true, log });
     expect(vsmmu(['hook', 'uninstall', '--dir', folder]).code).toBe(0);

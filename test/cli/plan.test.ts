@@ -62,7 +62,7 @@ describe('vsmmu plan', () => {
 
   it('lists what the domain can no longer do, if any device is accelerated', () => {
     expect(section(planned('ml-train', 'host-a'), 'No longer possible').join(' ')).toContain('live migration');
-    expect(planned('virtio-only', 'gh200')).toBe('virtio-only: no host devices; nothing is to be done.\n');
+    expect(planned('virtio-only', 'gh200')).toBe('virtio-only: no host devices; nothing to change.\n');
   });
 
   it('says so if libvirt has yet to choose addresses', () => {
@@ -70,7 +70,7 @@ describe('vsmmu plan', () => {
     const xml = readFileSync('samples/domains/ml-train.xml', 'utf8');
     writeFileSync(file, xml.replace(/(<rng[\s\S]*?)<address [^>]*\/>/, '$1'));
     const { stdout } = vsmmu(['plan', '--quiet', '--topology', 'samples/hosts/host-a.json', file]);
-    expect(section(stdout, 'Not final').join(' ')).toContain('still to choose addresses');
+    expect(section(stdout, 'Not final').join(' ')).toContain('yet to choose addresses');
   });
 
   it('draws the guest only with --guest', () => {

@@ -20,14 +20,18 @@ describe('the command line', () => {
     ['an unknown short option', ['rewrite', '-x'], /no option -x/],
     ['an option without its value', ['rewrite', '--policy'], /policy/],
     ['a switch with a value', ['rewrite', '--diff=yes', SAMPLE], /diff/],
-    ['two domains', ['rewrite', 'a.xml', 'b.xml'], /one domain at a time/],
+    ['two domains', ['rewrite', 'a.xml', 'b.xml'], /expected one domain, found 2/],
     ['an operand too many', ['topology', 'vm.xml'], /topology takes no operand: vm\.xml/],
     ['--in-place on standard input', ['rewrite', '-i'], /--in-place needs a file/],
     ['--in-place and --output', ['rewrite', '-i', '-o', 'x', 'vm.xml'], /exclude each other/],
-    ['--backup without --in-place', ['rewrite', '--backup', '.orig', 'vm.xml'], /--backup goes with --in-place/],
-    ['--define without --connect', ['rewrite', '--define', 'vm.xml'], /--define goes with --connect/],
-    ['--yes without --define', ['rewrite', '--connect', 'x:///', '--yes', 'vm'], /--yes goes with --define/],
-    ['--in-place on a domain of libvirt', ['rewrite', '--connect', 'x:///', '-i', 'vm'], /--in-place is for files/],
+    ['--backup without --in-place', ['rewrite', '--backup', '.orig', 'vm.xml'], /--backup requires --in-place/],
+    ['--define without --connect', ['rewrite', '--define', 'vm.xml'], /--define requires --connect/],
+    ['--yes without --define', ['rewrite', '--connect', 'x:///', '--yes', 'vm'], /--yes requires --define/],
+    [
+      '--in-place on a domain of libvirt',
+      ['rewrite', '--connect', 'x:///', '-i', 'vm'],
+      /--in-place works on files only/,
+    ],
     [
       '--define and --output',
       ['revert', '--connect', 'x:///', '--define', '-o', 'x', 'vm'],
@@ -38,7 +42,7 @@ describe('the command line', () => {
       ['rewrite', '-c', 'x:///'],
       /give the name or the UUID of a domain of x:\/\/\/; see vsmmu rewrite --help/,
     ],
-    ['a group without a command', ['hook'], /hook does nothing by itself; give one of install, status, uninstall$/m],
+    ['a group without a command', ['hook'], /hook needs a subcommand; give one of install, status, uninstall$/m],
     ['an option of a command', ['batch', 'list', '--diff'], /no option --diff; see vsmmu batch list --help/],
     [
       "another machine's libvirt without its topology",
@@ -209,6 +213,33 @@ describe('the command line', () => {
         'batch rollback',
       ],
     );
+  });
+
+  it.each([
+    [['topology'], ['--json']],
+    [['attach'], ['--json']],
+    [['batch', 'list'], ['--json']],
+    [
+      ['batch', 'resume'],
+      ['--json', '--quiet', '--verbose'],
+    ],
+    [['check'], ['--json', '--strict', '--quiet']],
+    [['rewrite'], ['--json', '--strict', '--quiet', '--verbose']],
+  ])('lists only the common options that act in %j', (command, options) => {
+    const { stdout } = vsmmu([...command, '--help']);
+    expect(stdout.match(/--(json|strict|quiet|verbose)(?= {2})/g)).toEqual(options);
+  });
+
+  it('accepts a common option that does not act in a command', () => {
+    const topology = ['topology', '--topology', 'samples/hosts/small.json'];
+    expect(vsmmu([...topology, '--strict', '--quiet'])).toEqual(vsmmu(topology));
+  });
+
+  it('explains what DOMAIN is: a file, but for verify a running domain', () => {
+    expect(vsmmu(['plan', '--help']).stdout).toContain('DOMAIN is a file');
+    expect(vsmmu(['verify', '--help']).stdout).toMatch(/DOMAIN is the name or the UUID of a running domain/);
+    expect(vsmmu(['verify', '--help']).stdout).not.toContain('DOMAIN is a file');
+    expect(vsmmu(['topology', '--help']).stdout).not.toContain('DOMAIN');
   });
 
   it('begins the help of a command with how to call it', () => {

@@ -130,7 +130,7 @@ describe('a run that is disturbed', () => {
     );
     expect(interrupted.code).toBe(130);
     expect(interrupted.stderr).toMatch(
-      /^vsmmu: to go on: vsmmu batch resume --state \/tmp\/state \d{4}-\d{8}T\d{6}Z$/m,
+      /^vsmmu: to continue: vsmmu batch resume --state \/tmp\/state \d{4}-\d{8}T\d{6}Z$/m,
     );
     const done = count(interrupted.stdout, 'converted');
     expect(done).toBeLessThan(40);
@@ -256,7 +256,7 @@ describe('a libvirtd that does not come back', () => {
     );
     expect(code).toBe(3);
     expect(stderr).toMatch(/error: libvirt-unreachable/);
-    expect(stderr).toMatch(/^vsmmu: to go on: vsmmu batch resume/m);
+    expect(stderr).toMatch(/^vsmmu: to continue: vsmmu batch resume/m);
     await lab.run(['libvirtd', '-d']);
     expect((await batch('resume', ...STATE)).code).toBe(0);
   }, 120_000);

@@ -76,7 +76,7 @@ describe('the start of a domain that is wrong for the host', () => {
         const { code, stderr } = await start(uuid);
         expect(code).not.toBe(0);
         expect(stderr).toContain(
-          `vsmmu: ${JSON.stringify(name)}: 0000:91:00.0 is not behind the vSMMU that would be right here; run: vsmmu rewrite --connect qemu:///system --define ${uuid}`,
+          `vsmmu: ${JSON.stringify(name)}: 0000:91:00.0 is not behind the right vSMMU for this host; run: vsmmu rewrite --connect qemu:///system --define ${uuid}`,
         );
       });
     },

@@ -14,11 +14,11 @@ import {
   HOST_OPTIONS,
   isSet,
   type OptionValues,
-  OUTPUT_OPTIONS,
+  outputOptions,
   policyOf,
 } from '../options.js';
 import { printJson, refuseErrors, withFile } from '../report.js';
-import { readSource, requireItsHost } from '../source.js';
+import { readSource, requireMatchingHost } from '../source.js';
 
 export const command: Command = {
   usage: 'attach DOMAIN BDF',
@@ -26,7 +26,7 @@ export const command: Command = {
   details: [
     'The port must exist when the guest starts: convert the domain with --spare-ports. Each spare port reserves memory for the BARs of a device (--spare-memory). Without that memory, Linux in the guest takes it from neighbouring devices, and those devices stop working.',
   ],
-  options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...attachOptions(), ...OUTPUT_OPTIONS },
+  options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...attachOptions(), ...outputOptions('json') },
   examples: [
     ['virsh dumpxml vm | $0 attach - 0000:31:10.2 > device.xml', 'then: virsh attach-device vm device.xml --live'],
   ],
@@ -44,7 +44,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     const expected = 'a PCI address (dddd:bb:ss.f, or pci_dddd_bb_ss_f as libvirt names them)';
     throw new InputError(usage.invalid({ value: name, expected }));
   }
-  requireItsHost(options);
+  requireMatchingHost(options);
   const policy = policyOf(options);
   const source = await readSource(file, options, { live: true });
   const domain = parseDomain(source.input);

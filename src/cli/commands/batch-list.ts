@@ -8,14 +8,14 @@ import { openState } from '../batch-run.js';
 import type { Command } from '../command.js';
 import { exitCodeOf } from '../exit-code.js';
 import { print } from '../io/terminal.js';
-import { isSet, type OptionValues, OUTPUT_OPTIONS } from '../options.js';
+import { isSet, type OptionValues, outputOptions } from '../options.js';
 import { printDiagnostics, printJson } from '../report.js';
 
 export const command: Command = {
   usage: 'batch list',
   subject: 'vsmmu',
   summary: 'list the stored runs',
-  options: { ...STATE_OPTIONS, ...OUTPUT_OPTIONS },
+  options: { ...STATE_OPTIONS, ...outputOptions('json') },
   examples: [['$0 batch list', '']],
   run,
 };
@@ -74,5 +74,5 @@ async function listed(folder: RunFolder): Promise<Listed> {
 function lineOf({ run: id, ended, of, changed, restored, failed }: Listed): string {
   const counts = [`${changed} changed`, ...(failed > 0 ? [`${failed} failed`] : [])];
   if (restored > 0) counts.push(restored === changed ? 'rolled back' : `${restored} rolled back`);
-  return printable(`${id}  ${ended === null ? 'interrupted' : 'finished   '}  ${of}  ${counts.join(', ')}`);
+  return printable(`${id}  ${ended === null ? 'unfinished' : 'finished  '}  ${of}  ${counts.join(', ')}`);
 }

@@ -6,7 +6,7 @@ import { number, STATE_OPTIONS } from '../batch-options.js';
 import { lockFor, openState } from '../batch-run.js';
 import type { Command } from '../command.js';
 import { print } from '../io/terminal.js';
-import { isSet, type OptionValues, OUTPUT_OPTIONS, text } from '../options.js';
+import { isSet, type OptionValues, outputOptions, text } from '../options.js';
 import { printJson } from '../report.js';
 
 export const command: Command = {
@@ -17,7 +17,7 @@ export const command: Command = {
     keep: text('keep this many of the newest runs, remove the others'),
     days: text('remove runs that are older than this many days'),
     ...STATE_OPTIONS,
-    ...OUTPUT_OPTIONS,
+    ...outputOptions('json'),
   },
   examples: [['$0 batch prune --keep 3', 'keep the last three runs']],
   run,

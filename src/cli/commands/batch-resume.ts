@@ -7,17 +7,17 @@ import { settle } from '../../batch/settle.js';
 import { countXml } from '../../batch/walk.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { usage } from '../../diagnostics/usage.js';
-import { RUN_OPTIONS } from '../batch-options.js';
-import { goingOf, interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
+import { BATCH_VERBOSE, RUN_OPTIONS } from '../batch-options.js';
+import { conversionContext, interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
 import type { Command } from '../command.js';
-import { isSet, type OptionValues, OUTPUT_OPTIONS } from '../options.js';
+import { isSet, type OptionValues, outputOptions } from '../options.js';
 import { targetOf } from '../target.js';
 
 export const command: Command = {
   usage: 'batch resume [RUN]',
   subject: 'vsmmu',
   summary: 'continue an interrupted run',
-  options: { ...RUN_OPTIONS, ...OUTPUT_OPTIONS },
+  options: { ...RUN_OPTIONS, ...outputOptions('json', 'quiet'), ...BATCH_VERBOSE },
   examples: [['$0 batch resume', 'the last run']],
   run,
 };
@@ -48,13 +48,13 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     const items = runFolder({ ...batch, source }, how, open);
     const done = settledIds(history).size;
     const total = async () => Math.max(0, (await countXml(source.in)) - done);
-    return await runBatch(items, goingOf({ options, stop, open, total }));
+    return await runBatch(items, conversionContext({ options, stop, open, total }));
   }
   await using libvirt = LibvirtBatch.open(source.uri, how.jobs, lock);
   const { domains, gone } = await libvirt.remaining(history);
   const items = withGone(open, gone, libvirt.run({ ...batch, source }, domains, how, open));
   const total = async () => domains.length + gone.length;
-  return await runBatch(items, goingOf({ options, stop, open, total }));
+  return await runBatch(items, conversionContext({ options, stop, open, total }));
 }
 
 /** Yields results for the domains that no longer exist, then those for the others. */

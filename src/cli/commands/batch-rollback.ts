@@ -10,10 +10,10 @@ import { runUnknown } from '../../diagnostics/batch.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { domainUnknown } from '../../diagnostics/libvirt.js';
 import { usage } from '../../diagnostics/usage.js';
-import { RUN_OPTIONS } from '../batch-options.js';
+import { BATCH_VERBOSE, RUN_OPTIONS } from '../batch-options.js';
 import { interruption, jobsOf, lockFor, lockTarget, openState, runBatch } from '../batch-run.js';
 import type { Command } from '../command.js';
-import { flag, isSet, type OptionValues, OUTPUT_OPTIONS, text, value } from '../options.js';
+import { flag, isSet, type OptionValues, outputOptions, text, value } from '../options.js';
 
 export const command: Command = {
   usage: 'batch rollback [NAME...]',
@@ -24,7 +24,8 @@ export const command: Command = {
     run: text('the run to roll back', { defaultDescription: 'the last one' }),
     force: flag('also restore domains that were edited or removed since; the edits are lost'),
     ...RUN_OPTIONS,
-    ...OUTPUT_OPTIONS,
+    ...outputOptions('json', 'quiet'),
+    ...BATCH_VERBOSE,
   },
   examples: [
     ['$0 batch rollback', 'all domains of the last run'],
@@ -65,7 +66,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
     total: async () => changes.length,
     document: () => ({ run: folder.id }),
     finish: async () => true,
-    next: (_tally, ended) => (ended ? undefined : 'to go on: the same command again'),
+    next: (_tally, ended) => (ended ? undefined : 'to continue, run the same command again'),
   });
 }
 

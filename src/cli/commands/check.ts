@@ -13,12 +13,12 @@ import {
   HOST_OPTIONS,
   isSet,
   type OptionValues,
-  OUTPUT_OPTIONS,
+  outputOptions,
   policyOf,
   TARGET_OPTIONS,
 } from '../options.js';
 import { applyStrictness, type Located, printJson, report, withFile } from '../report.js';
-import { requireItsHost, type Source, Sources } from '../source.js';
+import { requireMatchingHost, type Source, Sources } from '../source.js';
 import { targetNames, targetOf } from '../target.js';
 
 export const command: Command = {
@@ -26,20 +26,26 @@ export const command: Command = {
   summary: 'report what is wrong with domains on this host, converted or not',
   details: [
     'libvirt accepts many domains that QEMU refuses to start, or whose guest panics. All files are checked, or with --connect and no name all domains. The exit code is the highest of 1 (errors), 2 (not a domain) and 3 (cannot be read).',
-    '--fix rewrites a file as vsmmu rewrite --in-place does, with the same options. From standard input it prints the domain, changed or not. A valid domain is left unchanged.',
+    '--fix rewrites a file as vsmmu rewrite --in-place does, and the policy options apply to it. A domain from standard input is printed on standard output, changed or not. A valid domain is left unchanged.',
   ],
-  options: { ...CONNECT_OPTIONS, ...HOST_OPTIONS, ...checkOptions(), ...TARGET_OPTIONS, ...OUTPUT_OPTIONS },
+  options: {
+    ...CONNECT_OPTIONS,
+    ...HOST_OPTIONS,
+    ...checkOptions(),
+    ...TARGET_OPTIONS,
+    ...outputOptions('json', 'strict', 'quiet'),
+  },
   examples: [
     ['$0 check vm.xml', 'for this host'],
     ['$0 check --connect qemu:///system', 'all domains of libvirt'],
-    ['$0 check --no-host domains/*.xml', 'only what the XML shows, on any machine'],
+    ['$0 check --no-host domains/*.xml', 'only the XML, on any machine'],
     ['$0 check --fix --backup .orig vm.xml', 'rewrite the file if it has a problem'],
   ],
   run,
 };
 
 /** The result for one domain. */
-interface Verdict {
+interface CheckResult {
   readonly file: string;
   readonly diagnostics: readonly Located[];
   /** The exit code for this domain alone. */
@@ -49,7 +55,7 @@ interface Verdict {
 }
 
 /** How domains are checked. */
-interface Examination {
+interface CheckSettings {
   readonly hostOf: HostReader;
   readonly target: Target;
   readonly options: OptionValues;
@@ -61,34 +67,34 @@ interface Examination {
  * @returns the highest exit code of all domains
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
-  requireItsHost(options);
+  requireMatchingHost(options);
   checkUsage(options);
-  const examination = { hostOf: hostReader(options), target: await targetFor(options), options };
-  const verdicts: Verdict[] = [];
+  const settings = { hostOf: hostReader(options), target: await targetFor(options), options };
+  const results: CheckResult[] = [];
   const sources = await Sources.of(options);
   try {
     for (const operand of operands.length > 0 ? operands : await sources.all()) {
-      const verdict = await judge(operand, sources, examination);
-      report(verdict.diagnostics, options);
-      verdicts.push(verdict);
+      const result = await checkOperand(operand, sources, settings);
+      report(result.diagnostics, options);
+      results.push(result);
     }
   } finally {
     await sources.close();
   }
   if (isSet(options, 'json')) {
-    const domains = verdicts.map(({ file, xml }) => ({
+    const domains = results.map(({ file, xml }) => ({
       file,
       changed: xml !== undefined,
       ...(xml !== undefined && { xml }),
     }));
-    const diagnostics = verdicts.flatMap((verdict) => verdict.diagnostics);
+    const diagnostics = results.flatMap((result) => result.diagnostics);
     printJson({
       changed: domains.some(({ changed }) => changed),
       diagnostics,
       ...(isSet(options, 'fix') && { domains }),
     });
   }
-  return Math.max(0, ...verdicts.map(({ exitCode }) => exitCode));
+  return Math.max(0, ...results.map(({ exitCode }) => exitCode));
 }
 
 /** Returns the target. If its QEMU is the installed one, it includes the machine types of that QEMU. */
@@ -104,10 +110,10 @@ function checkUsage(options: OptionValues): void {
   if (isSet(options, 'fix')) {
     if (isSet(options, 'no-host')) throw new InputError(usage.excludes({ option: '--fix', other: '--no-host' }));
     if (options.connect !== undefined) {
-      const instead = 'vsmmu rewrite --connect --define changes the domain of a libvirt';
+      const instead = 'use vsmmu rewrite --connect URI --define for a domain of libvirt';
       throw new InputError(usage.onlyFiles({ option: '--fix', instead }));
     }
-    // A wrong policy is reported even without --fix.
+    // An invalid policy is reported even if no domain needs a fix.
     policyOf(options);
     return;
   }
@@ -115,13 +121,13 @@ function checkUsage(options: OptionValues): void {
   if (stray !== undefined) throw new InputError(usage.requires({ option: `--${stray}`, other: '--fix' }));
 }
 
-async function judge(operand: string, sources: Sources, examination: Examination): Promise<Verdict> {
-  const { options } = examination;
+async function checkOperand(operand: string, sources: Sources, settings: CheckSettings): Promise<CheckResult> {
+  const { options } = settings;
   let file = nameOfInput(operand);
   try {
     const source = await sources.read(operand);
     file = source.name;
-    const look = (each: Source) => examine(each, examination);
+    const look = (each: Source) => examine(each, settings);
     if (!isSet(options, 'fix')) return { file, ...outcome(look(source)) };
     const { fix } = await import('../fix.js');
     const { xml, diagnostics } = await fix(source, look, options);
@@ -133,12 +139,12 @@ async function judge(operand: string, sources: Sources, examination: Examination
   }
 }
 
-function examine({ name, input }: Source, { hostOf, target, options }: Examination): readonly Located[] {
+function examine({ name, input }: Source, { hostOf, target, options }: CheckSettings): readonly Located[] {
   const domain = readDomain(input);
   const found = check(domain, hostOf(domain), { target, forceTcg: isSet(options, 'force-tcg') });
   return withFile(domain, name, options)(found);
 }
 
-function outcome(diagnostics: readonly Located[]): Pick<Verdict, 'diagnostics' | 'exitCode'> {
+function outcome(diagnostics: readonly Located[]): Pick<CheckResult, 'diagnostics' | 'exitCode'> {
   return { diagnostics, exitCode: diagnostics.some((d) => d.severity === 'error') ? 1 : 0 };
 }

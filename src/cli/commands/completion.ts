@@ -10,7 +10,8 @@ export const command: Command = {
   summary: 'print the completion script for bash, zsh or fish',
   options: {},
   examples: [
-    ['eval "$($0 completion bash)"', 'in ~/.bashrc; zsh: in ~/.zshrc'],
+    ['eval "$($0 completion bash)"', 'in ~/.bashrc'],
+    ['eval "$($0 completion zsh)"', 'in ~/.zshrc'],
     ['$0 completion fish | source', 'in ~/.config/fish/config.fish'],
   ],
   run,

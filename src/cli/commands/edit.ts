@@ -67,7 +67,7 @@ async function run(operands: readonly string[], given: OptionValues): Promise<vo
   }
   const options = { libvirt: 'here', qemu: 'here', ...given };
   const before = Buffer.from(await readInput(file));
-  const name = whatItIs(file, before, options);
+  const name = definitionName(file, before, options);
   if (name === undefined) {
     if (!isSet(options, 'no-editor')) await edit(file);
     return;
@@ -85,13 +85,13 @@ async function run(operands: readonly string[], given: OptionValues): Promise<vo
  * Returns the name of the domain in the file; undefined if the file is not a definition, which is only passed to the
  * editor.
  */
-function whatItIs(file: string, content: Uint8Array, options: OptionValues): string | undefined {
+function definitionName(file: string, content: Uint8Array, options: OptionValues): string | undefined {
   const editing = editingOfCaller();
   const leave = (why: string): undefined => {
     if (!isSet(options, 'quiet')) say(`vsmmu: ${why}: nothing is rewritten\n`);
   };
   if (editing === 'other') return leave('this is not the definition of a domain');
-  if (editing === 'unknown') return leave('virsh’s own shell does not show what it edits; use virsh edit NAME');
+  if (editing === 'unknown') return leave("vsmmu cannot tell what virsh's own shell edits (use virsh edit NAME)");
   try {
     return parseDomain(content).name || file;
   } catch (error) {
@@ -105,7 +105,7 @@ function whatItIs(file: string, content: Uint8Array, options: OptionValues): str
 
 async function rewriteAndEdit(file: string, name: string, options: OptionValues): Promise<void> {
   const withEditor = !isSet(options, 'no-editor');
-  const placed = await refusable(name, withEditor, options, () => place(file, options, { name }));
+  const placed = await orContinue(name, withEditor, options, () => place(file, options, { name }));
   if (!placed) return await edit(file);
   const { changed, xml: after, diagnostics } = placed;
   report(diagnostics, options);
@@ -124,18 +124,18 @@ async function editAndCheck(file: string, name: string, options: OptionValues): 
   await checkAgain(file, name, options);
 }
 
-/** Returns the result of a step; undefined if it refuses and the user chooses to continue. */
-async function refusable<T>(
+/** Returns the result of a step; undefined if the step throws and the user chooses to continue without it. */
+async function orContinue<T>(
   name: string,
-  askable: boolean,
+  mayAsk: boolean,
   options: OptionValues,
   step: () => Promise<T>,
 ): Promise<T | undefined> {
   try {
     return await step();
   } catch (error) {
-    const own = !(error instanceof DiagnosedError) || error.diagnostics.some((d) => OF_THE_COMMAND.has(d.code));
-    if (own || !askable || !process.stdin.isTTY) throw error;
+    const own = !(error instanceof DiagnosedError) || error.diagnostics.some((d) => SETTINGS_ERRORS.has(d.code));
+    if (own || !mayAsk || !process.stdin.isTTY) throw error;
     report(
       error.diagnostics.map((d) => ({ file: name, ...d })),
       options,
@@ -145,8 +145,8 @@ async function refusable<T>(
   }
 }
 
-/** Errors in the command line, which the user corrects in `EDITOR`, or in the policy; not in the domain. */
-const OF_THE_COMMAND: ReadonlySet<string> = new Set([usage.code, policyInvalid.code]);
+/** The codes of errors in the command line (in `EDITOR`) or in the policy, which no edit of the domain can correct. */
+const SETTINGS_ERRORS: ReadonlySet<string> = new Set([usage.code, policyInvalid.code]);
 
 /**
  * Checks a domain after the user edited it. If it has errors, asks whether to keep it.
@@ -162,7 +162,7 @@ async function checkAgain(file: string, name: string, options: OptionValues, bef
     const all = before ? newDiagnostics(before, domain, host, settings) : check(domain, host, settings);
     found = withFile(domain, name, options)(all);
   } catch (error) {
-    // libvirt will report the error and offer the editor again.
+    // virsh reports the error and offers to open the editor again.
     if (error instanceof InputError) return;
     throw error;
   }

@@ -8,8 +8,11 @@ import { place } from '../place.js';
 export const command: Command = {
   usage: 'hook convert UUID',
   internal: true,
-  summary: 'convert a domain of libvirt for its next start, if it needs it; the hook calls this when it stops',
-  options: { ...CONNECT_OPTIONS, ...without(hookOptions(), 'log', 'limit', 'libvirt', 'qemu') },
+  summary: 'convert a domain of libvirt for its next start, if needed; the hook calls this when the domain stops',
+  options: {
+    ...CONNECT_OPTIONS,
+    ...without(hookOptions(), 'hook', 'convert-on-stop', 'log', 'limit', 'libvirt', 'qemu'),
+  },
   examples: [['$0 hook convert 6f0f2a52-1b0c-4c7e-9d7e-2f6d2d7f4a11', '']],
   run,
 };

@@ -20,21 +20,21 @@ export const command: Command = {
   usage: 'hook install',
   summary: "install libvirt's qemu hook, which checks domains when they start",
   details: [
-    'Writes a script to /etc/libvirt/hooks/qemu.d; libvirt finds it when it is restarted. From then on a domain that starts is checked for this host. With --hook warn, problems are logged; with enforce, the start is refused, and virsh prints the reason and the command to run.',
-    'With --convert-on-stop, a domain that needs it is converted when it stops, for its next start, by a process of its own (a hook cannot change a start, and must not call libvirt). vsmmu batch rollback restores it.',
+    'Writes a script to /etc/libvirt/hooks/qemu.d; libvirt finds it when it is restarted. From then on, each domain is checked for this host when it starts. With --hook warn, problems are logged; with enforce, the start is refused, and virsh prints the reason and the command to run.',
+    'With --convert-on-stop, a domain is converted for its next start when it stops, if needed. A separate process does this, because a hook cannot change a domain that is starting, and must not call libvirt. vsmmu batch rollback restores the domain.',
     'The script starts no program for operations other than prepare begin and release end, nor for domains without a host device, so it cannot affect running guests while libvirt restarts. If the check cannot complete within --limit (crash, time-out, unreadable policy), warn starts the guest anyway and enforce refuses it. Time spent waiting for a CPU does not count towards the limit.',
-    'The mode is fixed when the hook is installed; the other keys of the policy are read at each start. After a change of hook in the policy, install the hook again. hook status reports the difference.',
+    'The mode is fixed when the hook is installed; the other keys of the policy are read at each start. If the key hook of the policy changes, install the hook again; until then, vsmmu hook status reports the difference.',
   ],
   options: { ...hookOptions(), ...HOOK_FOLDER_OPTIONS },
   examples: [
-    ['$0 hook install', 'warn of domains that are wrong for this host'],
+    ['$0 hook install', 'warn about domains that are wrong for this host'],
     ['$0 hook install --hook enforce', 'refuse their start'],
     ['$0 hook install --convert-on-stop', 'convert them when they stop'],
   ],
   run,
 };
 
-const RESTART = 'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) if this is its first';
+const RESTART = 'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) unless it already had one';
 
 /** `vsmmu hook install`. */
 async function run(operands: readonly string[], options: OptionValues): Promise<void> {
@@ -73,6 +73,6 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   printResult(
     options,
     { changed, diagnostics, file },
-    changed ? `${file} is installed; ${RESTART}` : `${file} is as it should be`,
+    changed ? `${file} is installed; ${RESTART}` : `${file} is already up to date`,
   );
 }

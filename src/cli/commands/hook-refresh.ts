@@ -20,6 +20,6 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const hook = findHook(folderOf(options));
   const changed =
     hook !== undefined && (await installHook(hook.file, refreshedScript(HOOK_TEMPLATE, hook, ownProgram())));
-  const line = hook ? `${hook.file} is ${changed ? 'brought up to date' : 'as it should be'}` : 'it is not installed';
+  const line = hook ? `${hook.file} is ${changed ? 'updated' : 'already up to date'}` : 'the hook is not installed';
   printResult(options, { changed, diagnostics: [] }, line);
 }

@@ -19,13 +19,13 @@ import { targetNames, targetOf } from '../target.js';
 export const command: Command = {
   usage: 'hook run GUEST OPERATION SUB-OPERATION EXTRA',
   internal: true,
-  summary: 'answer libvirt, which passes the domain on standard input; the hook calls this',
+  summary: "check the domain on standard input for libvirt's qemu hook; the hook script calls this",
   options: hookOptions(),
-  examples: [['virsh dumpxml vm | $0 hook run -- vm prepare begin -', 'try it']],
+  examples: [['virsh dumpxml vm | $0 hook run -- vm prepare begin -', 'check a domain as the hook does']],
   run,
 };
 
-/** The exit code that refuses the start of a guest, for the hook script and for libvirt, which calls the script. */
+/** The exit code that refuses the start of a guest. */
 const REFUSED = 1;
 
 /** The libvirt that calls the hook. */
@@ -81,7 +81,7 @@ async function prepare(name: string, options: OptionValues, log: HookLog): Promi
   const [first] = diagnostics.filter((d) => d.severity === 'error');
   const reason =
     kind === 'convert'
-      ? `${misplaced(diagnostics)} not behind the vSMMU that would be right here; run: ${conversion(domain)}`
+      ? `${misplaced(diagnostics)} not behind the right vSMMU for this host; run: ${conversion(domain)}`
       : first
         ? `${first.code}: ${first.message}${first.hint === undefined ? '' : `; ${first.hint}`}`
         : 'it cannot be placed on this host';
@@ -110,14 +110,14 @@ async function release(name: string, options: OptionValues, log: HookLog): Promi
   const { node, vsmmu } = ownProgram();
   const program = node === '' ? [vsmmu] : [node, vsmmu];
   const command = [...program, 'hook', 'convert', ...given, ...tcg, '--', uuid];
-  await startApart(name, command, log);
+  await startDetached(name, command, log);
 }
 
 /**
  * Starts a program that continues after the hook has returned, because a hook must not call libvirt. Under systemd it
  * runs in its own unit; otherwise it would be stopped together with libvirt's service.
  */
-async function startApart(name: string, command: readonly string[], log: HookLog): Promise<void> {
+async function startDetached(name: string, command: readonly string[], log: HookLog): Promise<void> {
   const managed = existsSync('/run/systemd/system');
   const [program = '', ...args] = managed
     ? ['systemd-run', '--no-block', '--quiet', '--collect', '--', ...command]
@@ -130,7 +130,7 @@ async function startApart(name: string, command: readonly string[], log: HookLog
     child.once('spawn', () => resolve(undefined));
     child.once('error', resolve);
   });
-  if (failed) log.write([oneLine(`vsmmu: ${name}: its conversion did not start: ${failed.message}`)]);
+  if (failed) log.write([oneLine(`vsmmu: ${name}: its conversion could not be started: ${failed.message}`)]);
   child.unref();
 }
 

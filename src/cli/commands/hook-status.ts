@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { hookDiffers } from '../../diagnostics/integrations.js';
-import type { Policy } from '../../generated/policy.js';
 import { findHook, type InstalledHook, problemsOf } from '../../libvirt/hook-file.js';
+import { readPolicyKeys } from '../../policy/policy.js';
 import type { Command } from '../command.js';
 import { exposures, folderOf, HOOK_FOLDER_OPTIONS, requireNoOperand } from '../hook/installation.js';
 import { readExisting } from '../io/files.js';
@@ -39,9 +39,9 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
         'at a start',
         mode === 'enforce'
           ? 'refuses a domain that is wrong for this host'
-          : 'warns of a domain that is wrong for this host',
+          : 'warns about a domain that is wrong for this host',
       ],
-      ['at a stop', convertOnStop ? 'converts a domain that needs it' : 'nothing'],
+      ['at a stop', convertOnStop ? 'converts the domain, if needed' : 'does nothing'],
       ['log', hook.log || 'none'],
       ...broken.map((what) => ['BROKEN', what]),
     ];
@@ -54,7 +54,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
 /** Returns a diagnostic if the mode in the policy differs from that of the installed hook. */
 function differences({ file, policy = '', mode }: InstalledHook): Located[] {
   const text = readExisting(policy);
-  const wanted = text === undefined ? undefined : (JSON.parse(text) as Policy).hook;
+  const wanted = text === undefined ? undefined : readPolicyKeys(text, policy).hook;
   if (wanted === undefined || wanted === mode) return [];
   return [{ ...hookDiffers({ policy, wanted, installed: mode }), file }];
 }

@@ -7,7 +7,7 @@ import { usage } from '../../diagnostics/usage.js';
 import { hasVsmmuExpanderBus } from '../../domain/alias.js';
 import { isVersion, libvirtOfVersion, type Target, UPSTREAM } from '../../domain/target.js';
 import { parseJson } from '../../json.js';
-import { DEFAULT_POLICY, type Policy, readPolicy } from '../../policy/policy.js';
+import { DEFAULT_POLICY, type Policy, readPolicy, readPolicyKeys } from '../../policy/policy.js';
 import type { Command } from '../command.js';
 import { exitCodeOf } from '../exit-code.js';
 import { readExisting } from '../io/files.js';
@@ -127,11 +127,7 @@ function policyOf({ annotations }: Machine): Policy {
   const file = process.env.VSMMU_POLICY || DEFAULT_POLICY_FILE;
   const text = readExisting(file);
   const policy = text === undefined ? DEFAULT_POLICY : readPolicy(text, file);
-  const own = annotations[POLICY_ANNOTATION];
-  if (own === undefined) return policy;
-  const read = readPolicy(own, POLICY_ANNOTATION);
-  const keys = Object.keys(JSON.parse(own) as object);
-  return { ...policy, ...Object.fromEntries(Object.entries(read).filter(([key]) => keys.includes(key))) };
+  return { ...policy, ...readPolicyKeys(annotations[POLICY_ANNOTATION] ?? '{}', POLICY_ANNOTATION) };
 }
 
 /**

@@ -29,7 +29,7 @@ import { printJson, report } from '../report.js';
 
 export const command: Command = {
   usage: 'plan [DOMAIN]',
-  summary: 'print where each device would go and why; write nothing',
+  summary: 'print where each device would be placed, and why; change nothing',
   options: {
     ...CONNECT_OPTIONS,
     ...HOST_OPTIONS,
@@ -45,7 +45,7 @@ export const command: Command = {
     ['$0 plan --guest vm.xml', 'also the PCI tree of the guest'],
     ['$0 plan --json vm.xml', 'the plan as data'],
     ['$0 plan --svg vm.svg vm.xml', 'a picture'],
-    ['$0 plan --format dot vm.xml | dot -Tpdf > vm.pdf', 'the picture in another form'],
+    ['$0 plan --format dot vm.xml | dot -Tpdf > vm.pdf', 'a picture as PDF'],
   ],
   run,
 };

@@ -18,7 +18,7 @@ export const command: Command = {
   usage: 'revert [DOMAIN]',
   summary: 'print the domain as it was before rewrite changed it',
   details: [
-    'If the domain was not edited since, the result is the former text, byte for byte. After other edits, everything that vsmmu added is removed, and the other edits stay. If something of vsmmu has to stay, a message names it, the result is written anyway, and the exit code is 1.',
+    'If the domain was not edited since, the result is the former text, byte for byte. After other edits, everything that vsmmu added is removed, and the other edits stay. If something that vsmmu added has to stay, a message names it, the result is written anyway, and the exit code is 1.',
     'The record in <metadata> cannot make revert change anything that vsmmu does not manage.',
   ],
   options: {

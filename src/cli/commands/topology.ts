@@ -11,7 +11,7 @@ import {
   isSet,
   LOCALITY_OPTIONS,
   type OptionValues,
-  OUTPUT_OPTIONS,
+  outputOptions,
   PICTURE_OPTIONS,
   text,
 } from '../options.js';
@@ -26,19 +26,19 @@ export const command: Command = {
   summary: "print the host's SMMUs and the devices behind each",
   details: [
     '--json prints a snapshot of the host, which --topology of other commands reads on any machine. With --probe, the snapshot contains the ID registers of an SMMU, which other commands use instead of the kernel log. A snapshot contains no serial numbers, MAC addresses or host names; --anonymise also replaces the names of drivers, for a snapshot that you publish.',
-    '--fleet reads the snapshots of many hosts, which are its operands. It prints which devices of each host can be placed behind a vSMMU, and which firmware settings could make more devices placeable. Each host has the name of its file.',
+    '--fleet reads the snapshots of many hosts, which are its operands. It prints which devices of each host can be placed behind a vSMMU, and which firmware settings could make more devices placeable. Hosts are named after their files.',
   ],
   options: {
     ...HOST_OPTIONS,
     ...PROBE_OPTIONS,
     ...LOCALITY_OPTIONS,
     anonymise: flag('replace the names of drivers, for a snapshot to publish; plans do not change'),
-    fleet: flag('report on many hosts: the operands are their snapshots'),
+    fleet: flag('report on several hosts: the operands are their snapshots'),
     html: text('with --fleet: write the report to this file, as an HTML page with a picture of each host', {
       value: 'file',
     }),
     ...PICTURE_OPTIONS,
-    ...OUTPUT_OPTIONS,
+    ...outputOptions('json'),
   },
   examples: [
     ['$0 topology', 'this host'],
@@ -47,7 +47,7 @@ export const command: Command = {
     ['$0 topology --json --anonymise > host.json', 'a snapshot to publish'],
     ['$0 topology --svg host.svg', 'a picture of this host'],
     ['$0 topology --locality', 'also which GPUs and NICs are near each other'],
-    ['$0 topology --fleet --html fleet.html hosts/*.json', 'a page about many hosts'],
+    ['$0 topology --fleet --html fleet.html hosts/*.json', 'a page about several hosts'],
   ],
   subject: 'vsmmu',
   run,

@@ -38,12 +38,15 @@ import {
 } from '../options.js';
 import { renderChecks } from '../render/doctor.js';
 import { applyStrictness, printJson } from '../report.js';
-import { requireItsHost } from '../source.js';
+import { requireMatchingHost } from '../source.js';
 import { targetNames, targetOf } from '../target.js';
 
 export const command: Command = {
   usage: 'verify DOMAIN',
   summary: 'check whether the running guest matches the plan and its devices use nested translation',
+  details: [
+    'DOMAIN is the name or the UUID of a running domain. Without --connect, LIBVIRT_DEFAULT_URI names the libvirt; the default is qemu:///system.',
+  ],
   options: {
     ...CONNECT_OPTIONS,
     'guest-script': flag('print the shell script that reports what a guest sees, for guests without a guest agent'),
@@ -56,11 +59,12 @@ export const command: Command = {
     ...policyOptions(),
     ...TARGET_OPTIONS,
     ...OUTPUT_OPTIONS,
+    verbose: flag('print all details of each check'),
   },
   examples: [
     ['$0 verify vm', 'a running domain of this host, through its guest agent'],
     ['$0 verify --guest-script | ssh guest sh -s | $0 verify --guest-report - vm', 'without a guest agent'],
-    ['$0 verify --json vm', 'for programs; verified says whether nothing fails'],
+    ['$0 verify --json vm', 'for programs; "verified" is true if no check fails'],
   ],
   run,
 };
@@ -78,7 +82,7 @@ async function run(operands: readonly string[], given: OptionValues): Promise<nu
   }
   const uri = value(given, 'connect') ?? (process.env.LIBVIRT_DEFAULT_URI || 'qemu:///system');
   const options = { ...given, connect: uri };
-  requireItsHost(options);
+  requireMatchingHost(options);
   const operand = domainOperand(operands, options);
   // An invalid report is refused before anything is queried.
   const file = value(options, 'guest-report');
@@ -151,7 +155,7 @@ async function askMonitor(connection: Connection, uuid: DomainUuid, live: Domain
   return { pci, accel };
 }
 
-/** Returns the guest's report from its agent, or a diagnostic that says why there is none. */
+/** Returns the guest's report from its agent, or a diagnostic with the reason if there is none. */
 async function askGuest(connection: Connection, uuid: DomainUuid, state: string): Promise<GuestReport | Diagnostic> {
   if (state !== 'running') return guestUnasked({ why: `it is ${state}` });
   try {
@@ -192,13 +196,13 @@ function printResult(checks: readonly Check[], name: string, options: OptionValu
         details: [...others, ...details],
       };
     });
-    const manner = { quiet: isSet(options, 'quiet'), verbose: isSet(options, 'verbose') };
-    print(renderChecks(shown, manner, (...numbers) => verdictOf(name, ...numbers)));
+    const detail = { quiet: isSet(options, 'quiet'), verbose: isSet(options, 'verbose') };
+    print(renderChecks(shown, detail, (...numbers) => summaryLine(name, ...numbers)));
   }
   return failures.length > 0 ? 1 : 0;
 }
 
-function verdictOf(name: string, failures: number, warnings: string, all: number): string {
-  if (failures === 0) return `The guest of ${name} is what the plan says${warnings}.`;
-  return `The guest of ${name} is not as it should be: ${failures} of ${all} checks fail${warnings}.`;
+function summaryLine(name: string, failures: number, warnings: string, all: number): string {
+  if (failures === 0) return `The guest of ${name} matches the plan${warnings}.`;
+  return `The guest of ${name} does not match the plan: ${failures} of ${all} checks fail${warnings}.`;
 }

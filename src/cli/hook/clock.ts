@@ -6,17 +6,17 @@ export interface Clock {
 }
 
 /**
- * Calls `ring` when this process has run for `limitMs`.
- * @param leniently does not count time spent waiting for a CPU: if hundreds of guests start at once, each waits for the
- * others
+ * Calls `onTimeout` when this process has run for `limitMs`.
+ * @param excludeWaiting whether time spent waiting for a CPU does not count: if hundreds of guests start at once, each
+ * waits for the others
  */
-export function startClock(limitMs: number, leniently: boolean, ring: () => void): Clock {
-  const left = (): number => limitMs - process.uptime() * 1000 + (leniently ? waitedMs() : 0);
-  const look = (): void => {
-    if (left() <= 0) ring();
-    else timer = setTimeout(look, Math.ceil(left()));
+export function startClock(limitMs: number, excludeWaiting: boolean, onTimeout: () => void): Clock {
+  const left = (): number => limitMs - process.uptime() * 1000 + (excludeWaiting ? waitedMs() : 0);
+  const check = (): void => {
+    if (left() <= 0) onTimeout();
+    else timer = setTimeout(check, Math.ceil(left()));
   };
-  let timer = setTimeout(look, Math.ceil(left()));
+  let timer = setTimeout(check, Math.ceil(left()));
   return { stop: () => clearTimeout(timer) };
 }
 

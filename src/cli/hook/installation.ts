@@ -12,15 +12,15 @@ import { type Located, printJson } from '../report.js';
 export const HOOK_FOLDER_OPTIONS: Options = {
   dir: text("the folder of libvirt's hooks", { value: 'folder', defaultDescription: '/etc/libvirt/hooks' }),
   json: flag('print one JSON document'),
-  quiet: flag('say nothing but errors'),
+  quiet: flag('print only errors'),
 };
 
 /** The hook's default log file. */
 export const DEFAULT_HOOK_LOG = '/var/log/vsmmu-hook.log';
 
 /**
- * Returns a diagnostic for each path that a user other than root could change to become root at the next start of a
- * guest: everything that the hook executes, and its policy.
+ * Returns a diagnostic for each file or folder that a user other than root can change: the programs that the hook runs as
+ * root at each start of a guest, and its policy.
  */
 export function exposures(hook: InstalledHook | undefined): Located[] {
   if (!hook) return [];
@@ -28,8 +28,7 @@ export function exposures(hook: InstalledHook | undefined): Located[] {
   const folder = dirname(dirname(vsmmu));
   const inPackage = ['bin', 'dist'].flatMap((name) => filesIn(join(folder, name)));
   const program = node === '' ? [vsmmu] : [node, vsmmu, ...inPackage, join(folder, 'package.json')];
-  const deciding = [file, ...program, policy];
-  const parts = new Set(deciding.flatMap((part) => exposedPart(part) ?? []));
+  const parts = new Set([file, ...program, policy].flatMap((part) => exposedPart(part) ?? []));
   return [...parts].map((path) => ({ ...hookExposed({ path }), file }));
 }
 

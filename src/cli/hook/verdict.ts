@@ -21,7 +21,7 @@ export interface HookVerdict {
 const FINE: HookVerdict = { kind: 'fine', diagnostics: [] };
 
 /** The settings for judging a domain. */
-export interface HookQuestion {
+export interface HookSettings {
   readonly policy: Policy;
   readonly forceTcg: boolean;
   /** Returns what the local libvirt and QEMU support. Called only if needed, because querying QEMU takes longest. */
@@ -35,7 +35,7 @@ export interface HookQuestion {
 export async function judge(
   domain: Domain,
   host: Host,
-  { policy, forceTcg, target }: HookQuestion,
+  { policy, forceTcg, target }: HookSettings,
 ): Promise<HookVerdict> {
   const errors = check(domain, host, { forceTcg }).filter((d) => d.severity === 'error');
   if (errors.length > 0) return { kind: 'broken', diagnostics: errors };

@@ -16,8 +16,8 @@ export function nameOfInput(file: string): string {
 const CHUNK = 64 * 1024;
 
 /**
- * Reads a file, or standard input for `-`. If it is larger than a document may be, only a little more than the limit is
- * read.
+ * Reads a file, or standard input for `-`. Stops reading soon after the size limit of a document, which the parser
+ * then reports.
  * @throws EnvironmentError `file-unreadable`
  */
 export async function readInput(file: string): Promise<Uint8Array> {
@@ -70,7 +70,7 @@ function readFileBytes(file: string): Uint8Array {
 }
 
 /**
- * Writes a file in one step, as `replaceFile` does.
+ * Writes a file atomically, as `replaceFile` does.
  * @returns diagnostics about attributes of the existing file that could not be kept
  * @throws EnvironmentError `file-unwritable`, `domain-edited`
  */
@@ -80,11 +80,11 @@ export async function writeFile(
   options: ReplaceOptions = {},
 ): Promise<readonly Diagnostic[]> {
   const { replaceFile } = await import('../../io/replace.js');
-  return await writing(file, () => replaceFile(file, content, options));
+  return await wrapWriteErrors(file, () => replaceFile(file, content, options));
 }
 
 /**
- * Saves a copy of a file next to it. If the name was taken, it reports the name that it used.
+ * Saves a copy of a file next to it. If the name is taken, it uses a numbered name and reports it.
  * @param content the expected content of the file
  * @throws InputError `usage`; EnvironmentError `file-unwritable`, `domain-edited`
  */
@@ -93,7 +93,7 @@ export async function backUp(file: string, content: Uint8Array, suffix: string):
     throw new InputError(usage.value({ option: '--backup', expected: 'a suffix such as .orig', value: `'${suffix}'` }));
   }
   const { backUpFile } = await import('../../io/replace.js');
-  return await writing(file + suffix, () => {
+  return await wrapWriteErrors(file + suffix, () => {
     const { file: copy, diagnostics } = backUpFile(file, suffix, content);
     if (copy === file + suffix) return diagnostics;
     return [...diagnostics, backupNumbered({ backup: copy, existing: basename(file) + suffix, file })];
@@ -101,7 +101,7 @@ export async function backUp(file: string, content: Uint8Array, suffix: string):
 }
 
 /** Runs an action that writes a file. @throws EnvironmentError `file-unwritable` for a system error */
-export async function writing<T>(file: string, action: () => T | Promise<T>): Promise<T> {
+export async function wrapWriteErrors<T>(file: string, action: () => T | Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {

@@ -12,8 +12,8 @@ import { type Location, locate } from '../../io/folder.js';
 import { remarksOf, summary, titleOf, WORDS } from './batch-rows.js';
 import { PAGE_END, pageHead } from './page.js';
 
-/** Explains the triangle of some rows. */
-const LEGEND = '<p>Rows with ▸ open: they show the diagnostics of a domain and a picture of its plan.</p>';
+/** Explains the triangles. */
+const LEGEND = '<p>Open a row with ▸ to see the diagnostics of the domain and a picture of its plan.</p>';
 
 /**
  * The report of a batch as one self-contained HTML page: a row per domain, with its diagnostics and the picture of its

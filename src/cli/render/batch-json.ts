@@ -2,7 +2,7 @@ import type { DomainResult } from '../../batch/item.js';
 import { printJsonText } from '../io/terminal.js';
 import type { BatchOutput, Differ } from './batch-rows.js';
 
-/** Prints the JSON document domain by domain: there may be a hundred thousand of them. */
+/** Prints the JSON document domain by domain, because a batch can have a hundred thousand domains. */
 export class JsonOutput implements BatchOutput {
   readonly #differ: Differ;
   #first = true;

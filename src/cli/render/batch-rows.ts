@@ -42,7 +42,7 @@ export const titleOf = ({ file, id, name }: DomainResult): string => (file === u
  * Returns the file name for diagnostics of a domain: relative to the working directory if the file is below it, as
  * compilers print it.
  */
-function placeOf({ file, name }: DomainResult): string {
+function fileOf({ file, name }: DomainResult): string {
   if (file === undefined) return name;
   const below = relative('', file);
   return below.startsWith('..') ? file : below;
@@ -54,7 +54,7 @@ export function remarksOf({ verdict, why, loses, devices, running }: DomainResul
     ...(why === undefined ? [] : [why]),
     ...(devices && devices.placed < devices.total ? [`${devices.placed} of ${devices.total} placed`] : []),
     ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
-    ...(running && (verdict === 'convert' || verdict === 'converted') ? ['from its next start on'] : []),
+    ...(running && (verdict === 'convert' || verdict === 'converted') ? ['takes effect at its next start'] : []),
   ].join('; ');
 }
 
@@ -65,8 +65,7 @@ export function lineOf(item: DomainResult): string {
 }
 
 /**
- * Prints warnings on standard error, with --verbose all diagnostics. Why a domain was not converted is in the table
- * instead.
+ * Prints warnings on standard error, or all diagnostics with --verbose. The table shows why a domain was not converted.
  */
 export function reportFindings(item: DomainResult, options: OptionValues): void {
   const { verdict, diagnostics } = item;
@@ -76,7 +75,7 @@ export function reportFindings(item: DomainResult, options: OptionValues): void 
       isSet(options, 'verbose') ||
       (d.severity === 'warning' ? verdict !== 'skipped' : d.severity === 'error' && verdict === 'converted'),
   );
-  printDiagnostics(shown.map((d) => ({ file: placeOf(item), ...d })));
+  printDiagnostics(shown.map((d) => ({ file: fileOf(item), ...d })));
 }
 
 /** `300 domains: 230 converted, 40 not applicable, 30 refused`. */

@@ -28,7 +28,7 @@ function moved({ devices, renumbered }: Plan, { before, after }: PlanView): stri
 function added({ numa, devices, pcihole64, rootPorts, expanderBuses }: Plan): string[] {
   const lines: string[] = [];
   const fresh = expanderBuses.filter(({ vsmmuChange }) => vsmmuChange === 'add').length;
-  if (fresh > 0) lines.push(`${count(fresh, 'SMMUv3')} more`);
+  if (fresh > 0) lines.push(count(fresh, 'more SMMUv3'));
   if (rootPorts.length > 0) {
     lines.push(`new ports on pcie.0: ${rootPorts.map((port) => port.controllerIndex).join(' ')}`);
   }
@@ -50,13 +50,15 @@ function renamed({ devices }: Plan, { host, before, after }: PlanView): string {
     return from !== undefined && to !== undefined && from !== to ? [`    ${bdf}  ${from} -> ${to}\n`] : [];
   });
   if (names.length === 0) return '';
-  return item('names of NICs that udev makes of the address, and what is set up by name:', '  ') + names.join('');
+  return (
+    item('new NIC names, which udev derives from the address; adapt what uses the old names:', '  ') + names.join('')
+  );
 }
 
 function lost({ expanderBuses }: Plan): string {
   if (!expanderBuses.some(({ vsmmu }) => vsmmu.accel === 'on')) return '';
   return paragraph(
-    'live migration, save and managed save, snapshots with memory: QEMU refuses them with an accelerated vSMMU. Snapshots of disks alone work.',
+    'live migration, save and managed save, snapshots with memory: QEMU refuses them with an accelerated vSMMU. Disk-only snapshots work.',
   );
 }
 

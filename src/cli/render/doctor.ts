@@ -2,7 +2,7 @@ import type { DoctorResult, Grade } from '../../doctor/result.js';
 import { colours, item, paragraph, WIDTH } from './typeset.js';
 
 /** How much to print. */
-export interface Manner {
+export interface Detail {
   /** Print only failed checks. */
   readonly quiet: boolean;
   /** Print all details. */
@@ -16,26 +16,30 @@ const INDENT = ' '.repeat(9);
 const ANSWER = 54;
 
 /** The number of details per check that are shown without --verbose. */
-const FEW = 8;
+const MAX_DETAILS = 8;
 
 /** Returns the last line: how many of all checks fail, and how many warn. */
-export type Verdict = (failures: number, warnings: string, all: number) => string;
+export type SummaryLine = (failures: number, warnings: string, all: number) => string;
 
 /** Renders checks in the style of virt-host-validate: a line per check, and below it the finding and the remedy. */
 export function renderChecks(
   checks: readonly DoctorResult[],
-  { quiet, verbose }: Manner,
-  verdict: Verdict = machineVerdict,
+  { quiet, verbose }: Detail,
+  summaryLine: SummaryLine = machineSummary,
 ): string {
   const shown = quiet ? checks.filter(({ grade }) => grade === 'fail') : checks;
-  const lines = shown.map((check) => renderCheck(check, verbose ? Number.POSITIVE_INFINITY : FEW));
-  return quiet ? lines.join('') : `${lines.join('')}\n${summary(checks, verdict)}\n`;
+  const lines = shown.map((check) => renderCheck(check, verbose ? Number.POSITIVE_INFINITY : MAX_DETAILS));
+  return quiet ? lines.join('') : `${lines.join('')}\n${summary(checks, summaryLine)}\n`;
 }
 
-function summary(checks: readonly DoctorResult[], verdict: Verdict): string {
+function summary(checks: readonly DoctorResult[], summaryLine: SummaryLine): string {
   const number = (grade: Grade) => checks.filter((check) => check.grade === grade).length;
   const warnings = number('warn');
-  return verdict(number('fail'), warnings === 0 ? '' : `; ${warnings} to look at`, checks.length);
+  return summaryLine(
+    number('fail'),
+    warnings === 0 ? '' : `; ${warnings} warning${warnings === 1 ? '' : 's'}`,
+    checks.length,
+  );
 }
 
 function renderCheck({ of, title, grade, found, remedy, details = [] }: DoctorResult, most: number): string {
@@ -59,7 +63,7 @@ function inColour(grade: Grade): string {
   return paint(grade.toUpperCase());
 }
 
-const machineVerdict: Verdict = (failures, warnings, all) =>
+const machineSummary: SummaryLine = (failures, warnings, all) =>
   failures === 0
     ? `This machine has what accelerated vSMMUs need${warnings}.`
     : `This machine cannot accelerate a vSMMU: ${failures} of ${all} checks fail${warnings}.`;

@@ -8,14 +8,17 @@ export function withHeader(xml: string, diagnostics: readonly Located[]): string
   const lines = diagnostics.map((d) => formatDiagnostic(d).trimEnd());
   // A comment must not contain `--`.
   const escaped = lines.map((line) => line.replaceAll(/-(?=-)|-$/g, '- '));
-  const comment = [`${FIRST} rewritten for this host. This comment goes when you save.`, ...escaped, '-->', ''].join(
-    '\n',
-  );
+  const comment = [
+    `${FIRST} rewritten for this host. vsmmu removes this comment when you save.`,
+    ...escaped,
+    '-->',
+    '',
+  ].join('\n');
   const at = declarationEnd(xml);
   return `${xml.slice(0, at)}${comment}${xml.slice(at)}`;
 }
 
-/** Removes that comment, even if the user edited it. */
+/** Removes the comment, even if the user edited it. */
 export function withoutHeader(xml: string): string {
   const at = xml.indexOf(FIRST);
   if (at < 0 || xml.slice(declarationEnd(xml), at).trim() !== '') return xml;

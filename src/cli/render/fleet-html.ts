@@ -6,16 +6,16 @@ import { type FleetFinding, findingsOf, rowOf } from './fleet.js';
 import { PAGE_END, pageHead } from './page.js';
 
 /**
- * Draws a fleet as one self-contained HTML page: the remedies, and a row per host, which opens to its SMMUs, devices and IOMMU
- * groups.
+ * Draws a fleet as one self-contained HTML page: the remedies, and a row per host, which opens to show the host's SMMUs,
+ * devices and IOMMU groups.
  */
 export function drawFleet(fleet: readonly FleetHost[]): string {
-  const { gains, others } = findingsOf(fleet);
+  const { fixable, others } = findingsOf(fleet);
   return [
     pageHead('vsmmu topology'),
-    drawTable(['Firmware setting', 'devices that it could make placeable', 'hosts'], gains),
-    drawTable(['Reason, without a known remedy', 'devices that cannot be placed', 'hosts'], others),
-    '<p>The number of devices of each host that can be placed behind a vSMMU. Open a row to see the devices behind each SMMU, by IOMMU group.</p>\n',
+    drawTable(['Firmware setting', 'devices that it could make placeable', 'hosts'], fixable),
+    drawTable(['Reason (no known remedy)', 'devices that cannot be placed', 'hosts'], others),
+    '<p>Each row shows how many devices of a host can be placed behind a vSMMU. Open a row to see the devices behind each SMMU, by IOMMU group.</p>\n',
     ...fleet.map(drawHost),
     PAGE_END,
   ].join('');

@@ -24,10 +24,10 @@ export function renderFleet(fleet: readonly FleetHost[]): string {
       .join('  ')
       .trimEnd(),
   );
-  const { gains, others } = findingsOf(fleet);
+  const { fixable, others } = findingsOf(fleet);
   const list = (findings: readonly FleetFinding[]) =>
     findings.map(({ what, devices, hosts }) => item(`${what}: ${devices} (${hosts})`, '  ')).join('');
-  return `${table.join('\n')}\n${section('Firmware settings that could make more devices placeable', list(gains))}${section('Not placeable, without a known remedy', list(others))}`;
+  return `${table.join('\n')}\n${section('Firmware settings that could make more devices placeable', list(fixable))}${section('Not placeable, without a known remedy', list(others))}`;
 }
 
 /** Returns the cells of a host's row: its name, its SMMUs, how many devices can be placed, and which. */
@@ -38,7 +38,7 @@ export function rowOf({ name, host, assessment: { devices, placeable } }: FleetH
 
 /** Returns the devices that a remedy could make placeable, and the others. Equal findings of several hosts are one finding. */
 export function findingsOf(fleet: readonly FleetHost[]): {
-  readonly gains: readonly FleetFinding[];
+  readonly fixable: readonly FleetFinding[];
   readonly others: readonly FleetFinding[];
 } {
   const found = fleet.flatMap(({ name, assessment }) =>
@@ -53,7 +53,7 @@ export function findingsOf(fleet: readonly FleetHost[]): {
       equal.slice(0, 1).map(({ what, devices }) => ({ what, devices, hosts: hostsInWords(equal) })),
     );
   };
-  return { gains: merged(true), others: merged(false) };
+  return { fixable: merged(true), others: merged(false) };
 }
 
 function hostsInWords(found: readonly { readonly name: string }[]): string {

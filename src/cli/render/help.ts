@@ -31,9 +31,10 @@ export async function printHelp(name: string): Promise<void> {
       version: { type: 'boolean', describe: 'print the version' },
     });
   }
-  const usages = command ? [command.usage] : (group.length > 0 ? group : commands).map(({ usage }) => usage);
-  if (usages.some((usage) => usage.includes('DOMAIN'))) {
-    page.epilogue('DOMAIN is a file with the XML of a libvirt domain, or - for standard input, which is the default.');
+  if (command ? command.usage.includes('DOMAIN') && name !== 'verify' : group.length === 0) {
+    page.epilogue(
+      'DOMAIN is a file with the XML of a libvirt domain, or - for standard input, which is the default. With --connect, it is a name or a UUID.',
+    );
   }
   print(`${await page.getHelp()}\n`);
 }

@@ -26,7 +26,7 @@ export function renderPlan(plan: Plan, view: PlanView): string {
     renderConsequences(plan, view),
     view.after.complete
       ? ''
-      : `\n${yellow('Not final')}\n${paragraph('libvirt is still to choose addresses; what is below pcie.0 may come out otherwise.')}`,
+      : `\n${yellow('Not final')}\n${paragraph('libvirt has yet to choose addresses, so the addresses below pcie.0 may still change.')}`,
   ];
   return parts.join('');
 }
@@ -34,7 +34,7 @@ export function renderPlan(plan: Plan, view: PlanView): string {
 function summary({ devices, expanderBuses, changed }: Plan, name: string): string {
   const placed = devices.filter(({ verdict }) => verdict === 'placed').length;
   const domain = name === '' ? 'The domain' : name;
-  const outcome = changed ? 'the domain changes' : 'nothing is to be done';
+  const outcome = changed ? 'the domain changes' : 'nothing to change';
   if (devices.length === 0) return `${domain}: no host devices; ${outcome}.`;
   const used = expanderBuses.filter(({ ports }) => ports.some((port) => port.devices.length > 0)).length;
   const behind = placed === 0 ? 'behind no vSMMU' : `behind ${used} vSMMU${used === 1 ? '' : 's'}`;
@@ -64,7 +64,7 @@ class ExpanderBusTable {
   render(): string {
     const { expanderBuses } = this.#plan;
     if (expanderBuses.length === 0) return '';
-    const why = 'Each device is on an expander bus for the SMMU that it is behind on the host.';
+    const why = 'Each device is on an expander bus for its own SMMU.';
     return paragraph(why) + expanderBuses.map((expanderBus) => this.#expanderBus(expanderBus)).join('');
   }
 
@@ -89,7 +89,7 @@ class ExpanderBusTable {
   }
 
   #device(bdf: Bdf): string {
-    const [from = 'nowhere', to = 'nowhere'] = [this.#was.get(bdf), this.#is.get(bdf)];
+    const [from = 'no address', to = 'no address'] = [this.#was.get(bdf), this.#is.get(bdf)];
     return `${bdf}  ${this.#kind(bdf).padEnd(this.#kindWidth)}  ${from === to ? to : `${from} -> ${to}`}`;
   }
 
@@ -110,14 +110,14 @@ function vsmmuInWords({ vsmmu, vsmmuChange }: ExpanderBus): string {
   const values = Object.entries(vsmmu).map(([name, value]) => `${name}=${value}`);
   if (values.length > 0) return `vSMMU ${values.join(' ')}`;
   return vsmmuChange === 'remove'
-    ? 'its vSMMU goes, since nothing is behind it'
-    : 'no vSMMU, since nothing is behind it';
+    ? 'its vSMMU is removed, because no device is behind it'
+    : 'no vSMMU, because no device is behind it';
 }
 
 function emptyLabel({ controllerIndex, reserve }: Port, all: readonly Port[]): string {
   const below = all.filter((port) => port.address.bus === controllerIndex).map((port) => port.controllerIndex);
-  if (below.length > 0) return `above ${below.join(', ')}`;
-  return reserve === 0 ? 'free' : `free, keeps ${formatSize(reserve)} for 64-bit BARs`;
+  if (below.length > 0) return `leads to ${below.join(', ')}`;
+  return reserve === 0 ? 'free' : `free, reserves ${formatSize(reserve)} for 64-bit BARs`;
 }
 
 function renderBypassed({ devices, groupMembers }: Plan, { host, before, after }: PlanView): string {
@@ -132,7 +132,7 @@ function renderBypassed({ devices, groupMembers }: Plan, { host, before, after }
     const why = whyBypassed(device);
     return place.length + 2 + why.length <= WIDTH ? `${place}  ${why}\n` : `${place}\n    ${why}\n`;
   };
-  const hidden = groupMembers.map((bdf) => `  ${bdf}  held for its IOMMU group, not given to the guest\n`);
+  const hidden = groupMembers.map((bdf) => `  ${bdf}  unassigned, for its IOMMU group; not visible to the guest\n`);
   return [...bypassed.map(line), ...hidden].join('');
 }
 
