@@ -1,4 +1,4 @@
-/** The QEMU guest agent for guests: Debian's arm64 build with the libraries that the lab's programs do not need. */
+/** The QEMU guest agent for guests: Debian's arm64 build and the libraries that only it needs. */
 import { writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { packCpio, readEntries } from '../lab/cpio.js';
@@ -10,7 +10,7 @@ const folders = ['bin', 'usr', 'usr/lib', libraries];
 
 export const agentRecipe = { packages, workshop: workshopRecipe };
 
-/** Makes the file `target`: an initramfs that Linux unpacks behind a guest's own. Throws LabError. */
+/** Makes the file `target`: an initramfs that Linux unpacks after a guest's own. Throws LabError. */
 export async function makeAgent(workshop: Workshop, target: string, say: (line: string) => void): Promise<void> {
   say("fetching the guests' agent");
   await workshop.script(

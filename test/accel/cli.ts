@@ -1,4 +1,4 @@
-/** `npm run lab -- accel COMMAND`: the emulated host by hand. */
+/** `npm run lab -- accel COMMAND`: manual use of the emulated host. */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -21,7 +21,7 @@ export const accelUsage = `npm run lab -- accel COMMAND: an Arm host whose SMMUs
   status        what there is
 `;
 
-/** Does what a command line says and gives the exit code. Throws LabError. */
+/** Runs a command and returns the exit code. Throws LabError. */
 export async function accel([command, ...rest]: readonly string[]): Promise<number> {
   switch (command) {
     case 'up':
@@ -97,7 +97,7 @@ function status(): void {
   process.stdout.write(`host     ${pid === undefined ? 'not up' : `up, process ${pid}`}\n`);
 }
 
-/** Connects this terminal with the host's console, until ctrl-] or the host's end. */
+/** Connects this terminal to the host's console until Ctrl-] is pressed or the host ends. Returns the exit code. */
 function shell(): Promise<number> {
   requireUp();
   const leave = 0x1d;
@@ -113,11 +113,11 @@ function shell(): Promise<number> {
     console.once('error', (error) => reject(new LabError(`the host's console: ${error.message}`)));
     console.once('connect', () => {
       if (process.stdin.isTTY) process.stdin.setRawMode(true);
-      // A terminal that does not know its size says 0.
+      // A terminal of unknown size reports 0.
       const { columns, rows } = process.stdout;
       console.write(`\nstty rows ${rows || 24} columns ${columns || 80}\n`);
       process.stdin.on('data', (chunk: Buffer) => (chunk.includes(leave) ? end(0) : console.write(chunk)));
-      // What comes on a pipe is answered before the console is let go.
+      // If standard input is a pipe, waits for the answers before it disconnects.
       process.stdin.once('end', () => setTimeout(() => end(0), 3000));
     });
     console.on('data', (chunk) => process.stdout.write(chunk));

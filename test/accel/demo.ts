@@ -1,4 +1,4 @@
-/** The two-minute version, for a person to watch: what is typed on the host, and what comes of it. */
+/** A demonstration of two minutes: prints each command that runs on the host, and its output. */
 import { devices } from './devices.js';
 import { domainXml } from './domains.js';
 import { AccelGuest } from './guest.js';
@@ -6,7 +6,7 @@ import type { AccelHost } from './host.js';
 
 const { first, data } = devices;
 
-/** Takes a domain with two NVMe drives of two SMMUs through it. Throws LabError where a step fails. */
+/** Converts and starts a domain with two NVMe drives behind two SMMUs. Throws LabError if a step fails. */
 export async function demonstrate(host: AccelHost, print: (text: string) => void): Promise<void> {
   const guest = new AccelGuest(host, 'demo');
   const type = async (line: string): Promise<void> => {

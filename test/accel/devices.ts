@@ -1,4 +1,4 @@
-/** Addresses on the host of the devices in host.json: firmware numbers buses in its order. */
+/** The addresses on the host of the devices in host.json: firmware numbers buses in the order of that file. */
 export const devices = {
   /** Two NVMe drives behind one SMMU. */
   first: '0000:11:00.0',

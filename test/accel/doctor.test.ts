@@ -16,7 +16,7 @@ afterAll(async () => await host.disconnect());
 
 const { first, second, twins, board } = devices;
 
-/** Has a driver hold a device, with the commands that `vsmmu explain probe-impossible` shows. */
+/** Binds a device to a driver, with the commands that `vsmmu explain probe-impossible` shows. */
 async function bind(where: AccelHost, bdf: string, driver = 'vfio-pci'): Promise<void> {
   const device = `/sys/bus/pci/devices/${bdf}`;
   await where.script(`if [ "$(basename "$(readlink ${device}/driver)")" != ${driver} ]; then
@@ -24,7 +24,7 @@ async function bind(where: AccelHost, bdf: string, driver = 'vfio-pci'): Promise
   fi`);
 }
 
-/** What `vsmmu doctor --probe` finds through a device. */
+/** The result of `vsmmu doctor --probe` for a device. */
 async function probed(where: AccelHost, bdf: string): Promise<Probe> {
   const { stdout, stderr } = await vsmmu(where, ['doctor', '--json', '--probe', bdf]);
   expect(stderr).toBe('');
@@ -55,7 +55,7 @@ describe('vsmmu doctor', () => {
     proves(task, 'vsmmu doctor passes on a host with nested SMMUs');
   });
 
-  it('reports SMMUs without nesting as a failure', async ({ task }) => {
+  it('reports SMMUs without nested translation as a failure', async ({ task }) => {
     await using flat = await AccelHost.start({ smmus: 'flat' });
     const { code, stdout } = await vsmmu(flat, ['doctor']);
     expect(code).toBe(1);
@@ -85,7 +85,7 @@ describe('--probe', () => {
   beforeAll(async () => await bind(host, first));
   afterAll(async () => await bind(host, first, 'nvme'));
 
-  it('reads the ID registers of an SMMU and finds that it nests', async ({ task }) => {
+  it('reads the ID registers of an SMMU and finds nested translation', async ({ task }) => {
     const { smmu, ...found } = await probed(host, first);
     expect(found).toEqual(EMULATED);
     const { code, stdout } = await vsmmu(host, ['doctor', '--probe', first]);
@@ -105,7 +105,7 @@ describe('--probe', () => {
     const { guest } = await place(host, { name: 'probed', hostdevs: [first] });
     try {
       await guest.start();
-      expect(await guest.qemuSaid()).toContain('alloc_viommu');
+      expect(await guest.readQemuLog()).toContain('alloc_viommu');
       expect(await refusal(first)).toEqual([3, expect.stringMatching(/: probe-failed: 0000:11:00\.0 is in use; /)]);
     } finally {
       await guest.remove();
@@ -113,7 +113,9 @@ describe('--probe', () => {
     }
   });
 
-  it('is kept in a snapshot, and check then predicts a refusal that the kernel log does not show', async ({ task }) => {
+  it('stores the registers in a snapshot, and check then predicts a refusal that the kernel log does not show', async ({
+    task,
+  }) => {
     const snapshot = await vsmmuOutput(host, ['topology', '--json', '--probe', first]);
     await host.put('/tmp/probed.json', snapshot);
     const domain = await define(host, domainXml({ name: 'pasid', hostdevs: [first] }));
@@ -127,9 +129,14 @@ describe('--probe', () => {
   });
 
   it.for([
-    ['a device that is not there', '0000:fe:00.0', 1, /: device-missing: /],
+    ['a device that does not exist', '0000:fe:00.0', 1, /: device-missing: /],
     ['a device behind no SMMU', board, 1, /: probe-impossible: .* behind no SMMUv3; /],
-    ['a device of another driver', second, 1, /bound to nvme, not to vfio-pci; .*nodedev-detach pci_0000_12_00_0/],
+    [
+      'a device bound to another driver',
+      second,
+      1,
+      /bound to nvme, not to vfio-pci; .*nodedev-detach pci_0000_12_00_0/,
+    ],
   ] as const)('refuses %s, and changes nothing', async ([, bdf, code, says]) => {
     const driver = () => host.run(['readlink', `/sys/bus/pci/devices/${bdf}/driver`]);
     const before = await driver();
@@ -137,7 +144,7 @@ describe('--probe', () => {
     expect(await driver()).toEqual(before);
   });
 
-  it('says that a host driver has another function of the group', async () => {
+  it('reports that another function of the group is bound to a host driver', async () => {
     const [one = ''] = twins;
     await bind(host, one);
     try {
@@ -152,7 +159,7 @@ describe('--probe', () => {
     }
   });
 
-  it('says that the device is in use where a program has opened its group', async () => {
+  it('reports that the device is in use if a program has opened its group', async () => {
     const open = `exec 5<>/dev/vfio/$(basename "$(readlink /sys/bus/pci/devices/${first}/iommu_group)"); vsmmu doctor --quiet --probe ${first}`;
     const { code, stderr } = await host.run(['bash', '-c', open]);
     expect([code, stderr]).toEqual([3, expect.stringMatching(/: probe-failed: 0000:11:00\.0 is in use; /)]);
@@ -174,7 +181,7 @@ describe('--probe', () => {
   });
 });
 
-it('--probe finds that an SMMU does not nest without S2FWB and CANWBS, although it has both stages', async ({
+it('--probe reports no nested translation without S2FWB and CANWBS, although the SMMU has both stages', async ({
   task,
 }) => {
   await using plain = await AccelHost.start({ canwbs: false });

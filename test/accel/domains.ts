@@ -7,18 +7,18 @@ export interface DomainOptions {
   readonly hostdevs: readonly string[];
   /** More elements below `<devices>`. */
   readonly devices?: string;
-  /** Changes the text, to make it wrong intentionally. */
+  /** Changes the text, to make the domain invalid. */
   readonly mend?: (xml: string) => string;
 }
 
-/** Socket and log of a guest's console, on the host. */
+/** The socket and the log of a guest's console, on the host. */
 export const consoleSocket = (name: string): string => `/run/guests/${name}.sock`;
 export const consoleLog = (name: string): string => `/run/guests/${name}.log`;
 
-/** QEMU's own words: with the trace (FACTS of QEMU 11.1: one line for each vIOMMU, device and stream table entry). */
+/** Returns the path of QEMU's log, which contains its trace: a line per vIOMMU, device and stream table entry (QEMU 11.1). */
 export const qemuLog = (name: string): string => `/var/log/libvirt/qemu/${name}.log`;
 
-/** A guest with a channel for its agent, a random number generator and a NIC of its own beside the host devices. */
+/** A guest with a channel for its agent, a random number generator, an emulated NIC and the host devices. */
 export function domainXml({ name, hostdevs, devices = '', mend = (xml) => xml }: DomainOptions): string {
   return mend(`<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>${name}</name>

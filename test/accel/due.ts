@@ -1,4 +1,4 @@
-/** Says whether CI runs `test:accel`, and why: exit code 0 for yes. */
+/** Decides whether CI runs `test:accel`, and prints the reason. Exit code 0: it runs. */
 import { partsAreMade } from './parts.js';
 import { isProven } from './stamp.js';
 
@@ -6,11 +6,11 @@ if (partsAreMade()) {
   process.stdout.write("acceleration: the emulated host's kernel and disk are there\n");
 } else if (!isProven()) {
   process.stdout.write(
-    'acceleration: what it covers has changed since the last run that passed (test/accel/proven.json)\n',
+    'acceleration: the sources have changed since the last run that passed (test/accel/proven.json)\n',
   );
 } else {
   process.stdout.write(
-    'not run: the emulated host is not made yet on this machine, and what it covers is what the last run that passed had; npm run test:accel makes it\n',
+    'not run: this computer has no emulated host yet, and the sources have not changed since the last run that passed; npm run test:accel makes the host\n',
   );
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-/** Guests of the host: what they start with, and how they are talked to. */
+/** Starts guests on the host and runs commands in them. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -8,7 +8,7 @@ import { LabError } from '../lab/process.js';
 import { consoleLog, consoleSocket, qemuLog } from './domains.js';
 import type { AccelHost } from './host.js';
 
-/** The initramfs of a guest: busybox, lspci, what a guest of the lab reports, and guest/init. */
+/** The initramfs of a guest: busybox, lspci, the lab's guest/report, and guest/init. */
 export async function guestInitrd(): Promise<Buffer> {
   const file = async (path: string, source: string) => {
     const data = await readFile(fileURLToPath(new URL(source, import.meta.url)));
@@ -25,19 +25,19 @@ export class AccelGuest {
     readonly name: string,
   ) {}
 
-  /** Starts it. Throws LabError with libvirt's words when that fails. */
+  /** Starts it. Throws LabError with libvirt's message if that fails. */
   async start(): Promise<void> {
     await this.host.output(['virsh', '--quiet', 'start', this.name]);
   }
 
-  /** Waits until it takes orders. Throws LabError with the reason when it does not in time, or ends. */
+  /** Waits until it accepts commands. Throws LabError with the reason if it takes too long or ends. */
   async ready(limitSeconds = 120): Promise<void> {
     const request = { file: consoleLog(this.name), words: '@@ready@@', limitSeconds };
     const { found, text } = await this.host.ask('waitFor', request);
     if (found !== true) throw new LabError(`the guest was not ready: ${whyItStopped(String(text))}`);
   }
 
-  /** Runs a line of shell in it. Throws LabError when it does not end in time, or fails. */
+  /** Runs a line of shell in it. Throws LabError if the line fails or takes too long. */
   async run(line: string, limitSeconds = 60): Promise<string> {
     const request = { socket: consoleSocket(this.name), line, limitSeconds };
     const { code, stdout } = await this.host.ask('ask', request);
@@ -51,11 +51,11 @@ export class AccelGuest {
   }
 
   /** The log of QEMU, including its trace. */
-  async qemuSaid(): Promise<string> {
+  async readQemuLog(): Promise<string> {
     return await this.host.output(['cat', qemuLog(this.name)]);
   }
 
-  /** Ends it, if it runs, and forgets its definition. */
+  /** Destroys it, if it runs, and undefines it. */
   async remove(): Promise<void> {
     await this.host.run(['virsh', '--quiet', 'destroy', this.name]);
     await this.host.run(['virsh', '--quiet', 'undefine', '--nvram', this.name]);

@@ -1,6 +1,6 @@
 /**
- * The emulated Arm host: QEMU in a jail, which ends with the process that started it, Debian's arm64 userland, and a line to
- * run programs there.
+ * The emulated Arm host: QEMU in a jail, with Debian's arm64 userland and a connection to run programs there. It ends with
+ * the process that started it.
  */
 import { cp, link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,20 +24,20 @@ export interface HostOptions {
   readonly smmus?: Smmus;
   /** Whether its firmware marks root complexes as CANWBS. Default: true. */
   readonly canwbs?: boolean;
-  /** It outlives this process; `AccelHost.attach` finds it again. */
+  /** Whether it outlives this process; `AccelHost.attach` then connects to it. */
   readonly detached?: boolean;
 }
 
 export class AccelHost implements AsyncDisposable {
   private constructor(
-    /** The host's folder on the machine: its console's log, its drives. */
+    /** The folder of the host's files on this computer: the log of its console, its drives. */
     readonly folder: string,
     readonly jail: Jail,
     private readonly line: Line,
     private parts: Parts | undefined,
   ) {}
 
-  /** Starts a host and waits until it answers, its libvirtd too. Throws LabError. */
+  /** Starts a host and waits until its agent and its libvirtd answer. Throws LabError. */
   static async start(options: HostOptions = {}, say: (line: string) => void = sayOnStderr): Promise<AccelHost> {
     const parts = await openParts(say);
     const folder = options.detached ? upFolder() : temporaryFolder();
@@ -64,26 +64,26 @@ export class AccelHost implements AsyncDisposable {
     }
   }
 
-  /** A host that another process started, by its folder and the first process of its jail; one at a time can be so. */
+  /** Connects to the host that another process started, by its folder and the first process of its jail. */
   static async attach(folder: string, pid: number): Promise<AccelHost> {
     return new AccelHost(folder, Jail.join(pid), await Line.open(join(folder, 'agent.sock')), undefined);
   }
 
-  /** Runs a program in the host. Throws LabError when it takes longer than `limitSeconds` (120 if not given). */
+  /** Runs a program on the host. Throws LabError if it takes longer than `limitSeconds` (default: 120). */
   async run(argv: readonly string[], options: Pick<RunOptions, 'input' | 'limitSeconds'> = {}): Promise<Result> {
     const { late, ...result } = await this.line.ask('run', { argv, ...options });
     if (late === true) throw new LabError(`${argv.join(' ')} took longer than ${options.limitSeconds ?? 120} s`);
     return result as unknown as Result;
   }
 
-  /** Runs a program and gives what it prints; a bad exit code is a LabError with what it said. */
+  /** Runs a program on the host and returns its standard output. Throws LabError with its message if it fails. */
   async output(argv: readonly string[], options: Pick<RunOptions, 'input' | 'limitSeconds'> = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(argv, options);
     if (code !== 0) throw new LabError(`${argv.join(' ')} ended with ${code}: ${(stderr || stdout).trim()}`);
     return stdout;
   }
 
-  /** Runs lines of the host's shell, which stops at the first that fails. */
+  /** Runs shell commands on the host, up to the first that fails. */
   async script(text: string, limitSeconds?: number): Promise<string> {
     return await this.output(
       ['bash', '-euo', 'pipefail', '-c', text],
@@ -91,22 +91,22 @@ export class AccelHost implements AsyncDisposable {
     );
   }
 
-  /** Writes a file in the host. */
+  /** Writes a file on the host. */
   async put(path: string, content: string): Promise<void> {
     await this.ask('put', { path, content });
   }
 
-  /** Asks the agent for what is none of a program: see host/agent.mjs. */
+  /** Sends a request to the host's agent; see host/agent.mjs. */
   async ask(operation: string, request: object): Promise<Readonly<Record<string, unknown>>> {
     return await this.line.ask(operation, request);
   }
 
-  /** All that has been on its console. */
+  /** Returns everything that its console has printed. */
   async console(): Promise<string> {
     return await readFile(join(this.folder, 'console.log'), 'latin1');
   }
 
-  /** Lets go of a host that is to go on: its line, and what was taken to start it. */
+  /** Disconnects from a host that continues to run, and releases the locks that were taken to start it. */
   async disconnect(): Promise<void> {
     this.line.close();
     const { parts } = this;
@@ -120,7 +120,7 @@ export class AccelHost implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Waits for the first answer. What is said before the host's driver has the port is lost, so it is asked again. */
+  /** Waits for the first answer. Requests are lost until the host's driver has opened the port, so it repeats them. */
   private async awake(): Promise<void> {
     const deadline = performance.now() + startLimitSeconds * 1000;
     const request = { argv: ['virsh', '--quiet', 'version'], limitSeconds: startLimitSeconds };
@@ -141,7 +141,7 @@ export class AccelHost implements AsyncDisposable {
   }
 }
 
-/** Name of the record of that host (lab/running.ts). */
+/** The name of the record of the running host (lab/running.ts). */
 export const record = 'accel-running.json';
 
 /** The folder of the host that `up` leaves running. */

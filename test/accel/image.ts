@@ -1,6 +1,6 @@
 /**
- * The host's disk: Debian's arm64 libvirt, QEMU and, for the lab's agent, Node with all that they need, unpacked and not installed,
- * since nothing of arm64 runs here before the host does.
+ * The host's disk: Debian's arm64 libvirt and QEMU, Node for the lab's agent, and their dependencies. The packages are
+ * unpacked, not installed, because this computer cannot run their arm64 programs.
  */
 import { readFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
@@ -28,10 +28,10 @@ const packages = [
   ...['iproute2', 'busybox-static', 'pciutils', 'dpkg', 'diffutils', 'tar'],
 ];
 
-/** Of these packages, what a host without people does not need. */
+/** Files of these packages that the host does not need. */
 const left = [
   ...['./usr/share/doc/*', './usr/share/man/*', './usr/share/locale/*', './usr/bin/qemu-system-arm'],
-  // Firmware with Secure Boot, and what describes it to libvirt.
+  // Firmware with Secure Boot, and its descriptions for libvirt.
   ...['./usr/share/qemu/firmware/40-*', './usr/share/qemu/firmware/50-*'],
   ...['./usr/share/AAVMF/*.ms.fd', './usr/share/AAVMF/*.secboot*.fd', './usr/share/AAVMF/*.snakeoil.fd'],
 ];
@@ -39,21 +39,21 @@ const left = [
 const hostFile = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`./host/${name}`, import.meta.url)), 'utf8');
 
-/** Path in the image → content. What may change with every commit is not in it: the host finds that in /share. */
+/** Path in the image → content. Files that can change with every commit are in /share instead. */
 const files: Readonly<Record<string, string>> = {
   ...configFiles,
   '/etc/inittab': hostFile('inittab'),
   '/etc/rc': hostFile('rc'),
 };
 
-/** Programs of the image by another name. */
+/** Links to programs of the image. */
 const links: Readonly<Record<string, string>> = {
   '/usr/sbin/init': '/usr/bin/busybox',
   '/usr/bin/sh': 'dash',
   '/usr/local/bin/vsmmu': '/opt/vsmmu/bin/vsmmu',
 };
 
-/** Run in the image's root: what the packages' installation scripts would have made, of which libvirtd wants its users. */
+/** Run in the image's root, instead of the packages' installation scripts: libvirtd needs its users. */
 const setUp = `
 mkdir -p proc sys dev run tmp share opt usr/local/bin etc/libvirt var/lib/dpkg/info var/lib/dpkg/updates
 sed 's/^root:[*]:/root::/' usr/share/base-passwd/passwd.master >etc/passwd
@@ -63,7 +63,7 @@ printf '%s\\n' kvm:x:994: libvirt-qemu:x:64055: libvirt:x:993: >>etc/group
 rm -rf var/run; ln -s /run var/run
 `;
 
-/** The list of what is installed, by which dpkg goes. */
+/** dpkg's list of installed packages. */
 const status = `for package in /image/archives/*.deb; do
   dpkg-deb --field "$package"
   printf 'Status: install ok installed\\n\\n'
@@ -74,17 +74,17 @@ export const imageRecipe = { packages, left, files, links, setUp, status, size: 
 
 const tree = '/image/tree';
 
-/** Makes the disk, an ext4 of 1 GiB of which a third is in use, in the file `target`. Throws LabError. */
+/** Makes the disk in the file `target`: an ext4 file system of 1 GiB, a third of it used. Throws LabError. */
 export async function makeImage(workshop: Workshop, target: string, say: (line: string) => void): Promise<void> {
   say("making the host's disk: Debian's arm64 libvirt, QEMU and Node");
   await workshop.step(['mkdir', '-p', tree, '/image/archives/partial']);
   await workshop.step(['touch', '/image/status']);
-  // An apt that takes itself for one of an arm64 machine on which nothing is installed.
+  // This apt resolves dependencies for an arm64 computer without installed packages.
   const asArm = ['APT::Architecture=arm64', 'APT::Architectures::=arm64', 'Dir::State::status=/image/status'];
   const elsewhere = [...asArm, 'Dir::Cache::archives=/image/archives'].flatMap((option) => ['-o', option]);
   const only = ['--download-only', '--yes', '--no-install-recommends'];
   await workshop.fetch(['apt-get', ...elsewhere, 'install', ...only, ...packages]);
-  // base-files goes first: it has the links from /bin to /usr/bin that the others' paths go through.
+  // base-files is first: it has the links from /bin to /usr/bin, which paths of other packages contain.
   await workshop.script(
     `for package in /image/archives/base-files_*.deb /image/archives/*.deb; do
        dpkg-deb --fsys-tarfile "$package" | tar x -C ${tree} --keep-directory-symlink "$@"

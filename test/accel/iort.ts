@@ -1,4 +1,4 @@
-/** The host's own IORT, read off it, for a host whose firmware says more (canwbs.ts). */
+/** Reads the IORT of the emulated machine, which canwbs.ts changes. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -25,8 +25,8 @@ echo "iort:$(/bin/busybox base64 -w 0 /sys/firmware/acpi/tables/IORT):end"
 const limitSeconds = 120;
 
 /**
- * The table that the machine's firmware makes: one for its arguments and the QEMU that is in `root`, so it is kept, and
- * read again when the description changes. The jail is one with the host's folder; this uses `iort-initrd` in that.
+ * Returns the table that the machine's firmware makes. It depends only on QEMU's arguments and the QEMU in `root`, so it is
+ * cached, and read again if one of them changes. Needs a jail with the host's folder, and uses `iort-initrd` there.
  */
 export async function readIort(jail: Jail, root: string, folder: string, machine: HostMachine): Promise<Buffer> {
   const key = createHash('sha256')

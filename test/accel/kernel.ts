@@ -1,6 +1,6 @@
 /**
- * The Linux that is host and guest: Debian's source, unpatched, with IOMMUFD, nesting SMMUs and VFIO, which Debian's own
- * arm64 kernel leaves out, and without modules.
+ * The kernel of host and guests: Debian's unpatched source, with IOMMUFD, nested SMMUs and VFIO, which Debian's arm64 kernel
+ * lacks, and without modules.
  */
 import { readFileSync } from 'node:fs';
 import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { type Workshop, workshopRecipe } from './workshop.js';
 
 const config = readFileSync(fileURLToPath(new URL('./kernel.config', import.meta.url)), 'utf8');
 
-/** The environment of the compiler, which makes the build reproducible. */
+/** The environment of the compiler. It makes the build reproducible. */
 const environment = [
   'ARCH=arm64',
   'CROSS_COMPILE=aarch64-linux-gnu-',
@@ -21,7 +21,7 @@ const environment = [
 
 export const kernelRecipe = { source: 'linux-source', config, environment, workshop: workshopRecipe };
 
-/** Lines that make prints for this configuration (Linux 7.2): only for telling how far it is. */
+/** The number of lines that make prints for this configuration (Linux 7.2), for the progress report only. */
 const usualLines = 1870;
 
 /** Compiles the kernel into the file `target`: 12 minutes on two idle cores. Throws LabError. */

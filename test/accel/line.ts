@@ -1,4 +1,4 @@
-/** The lab's line to the agent in the host (host/agent.mjs): requests and answers, a JSON document a line. */
+/** The connection to the agent on the host (host/agent.mjs): requests and answers, one JSON document per line. */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { LabError } from '../lab/process.js';
@@ -21,7 +21,7 @@ export class Line {
     socket.on('close', () => this.breakOff());
   }
 
-  /** Connects to QEMU's end of it; the agent may still be to come. */
+  /** Connects to QEMU's socket; the agent need not run yet. */
   static open(path: string): Promise<Line> {
     return new Promise((resolve, reject) => {
       const socket = connect(path);
@@ -30,7 +30,7 @@ export class Line {
     });
   }
 
-  /** Asks the agent and waits for its answer. Throws LabError when it fails, or the host goes away before it answers. */
+  /** Sends a request and waits for its answer. Throws LabError if the request fails, or the host ends before it answers. */
   ask(operation: string, request: object): Promise<Answer> {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     const id = ++this.lastId;
@@ -55,7 +55,7 @@ export class Line {
   }
 
   private breakOff(): void {
-    this.broken = new LabError('the host has gone');
+    this.broken = new LabError('the host has ended');
     for (const { reject } of this.waiting.values()) reject(this.broken);
     this.waiting.clear();
   }

@@ -1,10 +1,10 @@
-/** The emulated Arm machine that is the host: QEMU's arguments, and the files that it and its Linux are started with. */
+/** The emulated Arm machine of the host: QEMU's arguments, and the files that QEMU and Linux need. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type HostDescription, parseDescription } from '../lab/description.js';
 import { type HostMachine, hostMachine, type MachineKind } from '../lab/host-machine.js';
 
-/** `flat`: SMMUs with one stage of translation, QEMU's default, so that Linux finds no nesting. */
+/** `flat`: SMMUs with one stage of translation, QEMU's default, so that Linux finds no nested translation. */
 export type Smmus = 'nested' | 'flat';
 
 const description = fileURLToPath(new URL('./host.json', import.meta.url));
@@ -13,12 +13,12 @@ export function describedHost(): HostDescription {
   return parseDescription(readFileSync(description, 'utf8'), description);
 }
 
-/** Names of the described NVMe drives: each has a file of that name, and that serial number. */
+/** The names of the described NVMe drives, which are their file names and serial numbers. */
 export function drives(machine: HostMachine): string[] {
   return machine.arguments.flatMap((text) => /^nvme,serial=([^,]+)/.exec(text)?.[1] ?? []);
 }
 
-/** The machine of the description: Linux runs at EL2, so that it has KVM. */
+/** Returns the machine of the description. Linux runs at EL2, because it needs KVM. */
 export function accelMachine(smmus: Smmus): HostMachine {
   const kind: MachineKind = {
     machine: ',virtualization=on,its=on',
@@ -29,13 +29,13 @@ export function accelMachine(smmus: Smmus): HostMachine {
   return hostMachine(describedHost(), kind);
 }
 
-/** The folder of the machine's that QEMU finds as this one. */
+/** The path in the jail of the host's folder. */
 export const folderInJail = '/mnt';
 
 /** Size of an NVMe drive. */
 export const driveMiB = 64;
 
-/** Arguments of every boot: firmware and kernel, and an initramfs by its name in the folder. */
+/** Returns the arguments of every boot: firmware and kernel, and an initramfs by its name in the folder. */
 export function bootArguments(machine: HostMachine, initrd: string, parameters: string): string[] {
   const disks = drives(machine).flatMap((name) => [
     '-drive',
@@ -50,7 +50,7 @@ export function bootArguments(machine: HostMachine, initrd: string, parameters: 
   ];
 }
 
-/** What a host is started with beside that: its disk, whose changes are forgotten, its share, its console and the lab's line to it. */
+/** Returns the other arguments of a host: its disk, whose changes are discarded, its share, its console and the agent's port. */
 export const hostDevices: readonly string[] = [
   '-drive',
   `if=none,id=disk,format=raw,snapshot=on,file=${folderInJail}/disk`,

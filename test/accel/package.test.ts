@@ -20,7 +20,7 @@ beforeAll(async () => {
     const deb = buildDeb('aarch64', program, release(version), join(folder, 'scratch'), folder);
     copyFileSync(deb, join(host.folder, 'share/packages', basename(deb)));
   }
-  // Removes another vsmmu on the host, so that the tests use the one of the package.
+  // Removes the other vsmmu of the host, so that the tests use that of the package.
   await host.script('rm -f /usr/local/bin/vsmmu');
 });
 afterAll(async () => {
@@ -35,7 +35,7 @@ const HOOK = '/etc/libvirt/hooks/qemu.d/vsmmu';
 const dpkg = (...args: readonly string[]): Promise<string> => host.output(['dpkg', ...args], { limitSeconds: 500 });
 const install = (version: string): Promise<string> => dpkg('--install', `/share/packages/vsmmu_${version}_arm64.deb`);
 
-/** Starts a domain that is wrong for the host. */
+/** Starts a domain that has an error on the host. */
 async function startWrong(): Promise<string> {
   const { rewritten, guest } = await place(host, { name: 'packaged', hostdevs: [devices.first] });
   try {

@@ -1,4 +1,4 @@
-/** Kernel and disk of a host, made once per recipe and kept in the lab's cache. */
+/** The kernel and the disk of a host, made once per recipe and kept in the lab's cache. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm, statfs } from 'node:fs/promises';
@@ -17,7 +17,7 @@ interface Part {
   readonly make: (workshop: Workshop, target: string, say: (line: string) => void) => Promise<void>;
 }
 
-// The disk first: it takes a minute, so what is wrong with the network shows early.
+// The disk first: it takes only a minute, so problems with the network appear early.
 const parts: readonly Part[] = [
   { name: 'agent', recipe: agentRecipe, make: makeAgent },
   { name: 'disk', recipe: imageRecipe, make: makeImage },
@@ -37,19 +37,19 @@ export interface Parts {
   release(): Promise<void>;
 }
 
-/** Path of a part of the current recipe, whether or not it exists. */
+/** Returns the path of a part of the current recipe, whether or not it exists. */
 export function partPath(name: string): string {
   const part = parts.find((each) => each.name === name);
   const key = createHash('sha256').update(JSON.stringify(part?.recipe)).digest('hex').slice(0, 12);
   return join(cacheFolder(), `accel-${name}-${key}`);
 }
 
-/** Whether a host can be started without making anything but the lab's root. */
+/** Returns whether all parts exist. */
 export function partsAreMade(): boolean {
   return parts.every(({ name }) => existsSync(partPath(name)));
 }
 
-/** The parts, made first where they are missing; `say` gets a line for what takes long. Throws LabError. */
+/** Returns the parts, and makes the missing ones. Calls `say` before each slow step. Throws LabError. */
 export async function openParts(say: (line: string) => void): Promise<Parts> {
   const root = await openRoot(say);
   try {
@@ -99,7 +99,7 @@ function take(kind: 'shared' | 'exclusive', say: (line: string) => void) {
   return takeLock(kind, () => say('waiting for another user of the emulated host'), lockFile('accel.lock'));
 }
 
-/** Removes parts of other recipes and unfinished ones. The caller has the lock to itself. */
+/** Removes parts of other recipes and unfinished ones. The caller holds the exclusive lock. */
 async function removeOthers(): Promise<void> {
   const kept = new Set(parts.map(({ name }) => partPath(name)));
   for (const name of await readdir(cacheFolder())) {
@@ -113,7 +113,7 @@ async function requireSpace(): Promise<void> {
   const free = (bavail * bsize) / 1024 ** 3;
   if (free < neededGiB) {
     throw new LabError(
-      `making the host takes ${neededGiB} GiB for a while; ${cacheFolder()} has ${free.toFixed(1)} left`,
+      `making the host needs ${neededGiB} GiB of disk; ${cacheFolder()} has ${free.toFixed(1)} GiB left`,
     );
   }
 }

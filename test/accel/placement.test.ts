@@ -5,7 +5,17 @@ import { addressOf, consoleLog, hostdevXml, interfaceXml } from './domains.js';
 import type { AccelGuest } from './guest.js';
 import type { AccelHost } from './host.js';
 import { proves } from './proven.js';
-import { accelerated, define, driveOf, expectSight, hostIdentities, openHost, place, vsmmu, wrongIn } from './stage.js';
+import {
+  accelerated,
+  define,
+  driveOf,
+  expectSight,
+  hostIdentities,
+  nonPassingChecks,
+  openHost,
+  place,
+  vsmmu,
+} from './stage.js';
 
 let host: AccelHost;
 let identities: Map<string, string>;
@@ -42,7 +52,7 @@ describe('a guest with accelerated vSMMUs', () => {
       proves(task, 'vsmmu verify passes that guest whole, which it asks through its guest agent');
       proves(
         task,
-        'vsmmu verify of a definition edited while it runs, of an SMMU that moved, and of a driver unbound in the guest: a warning at that line and at no other',
+        'vsmmu verify of a definition edited while it runs, of an SMMU that moved, and of a driver unbound in the guest: each changes only its own line',
       );
       const save = await host.run(['virsh', '--quiet', 'save', 'main', '/tmp/main.save']);
       expect(save.code, 'it cannot be saved').not.toBe(0);
@@ -51,7 +61,7 @@ describe('a guest with accelerated vSMMUs', () => {
       expect(diagnostics.map(({ code }) => code)).toContain('acceleration-cost');
       proves(
         task,
-        'virsh save of that guest: QEMU refuses it, the guest goes on; vsmmu plan says before: acceleration-cost',
+        'virsh save of that guest: QEMU refuses it, and the guest continues; vsmmu plan reports it beforehand: acceleration-cost',
       );
     } finally {
       await guest.remove();
@@ -120,7 +130,7 @@ describe('a guest with accelerated vSMMUs', () => {
       const drive = `$(basename $(dirname $(grep -l '^second' /sys/class/nvme/*/serial)))n1`;
       await guest.run(`sleep 1; dd if=/dev/${drive} of=/dev/null bs=1M count=4`);
       expect(await accelerated(guest)).toEqual({ viommus: 1, translating: 2 });
-      expect(await wrongIn(host, 'plug')).toEqual({
+      expect(await nonPassingChecks(host, 'plug')).toEqual({
         'Domain: that its next start is the same': ['next-start-differs'],
       });
       proves(
@@ -145,7 +155,7 @@ describe('a guest with accelerated vSMMUs', () => {
         `for i in $(seq 60); do virsh --quiet dumpxml plug | grep -q '<hostdev' || exit 0; sleep 0.5; done; exit 1`,
       );
       const detached = { 'Domain: for devices detached since its start': ['device-unplugged'] };
-      expect(await wrongIn(host, 'plug')).toEqual(detached);
+      expect(await nonPassingChecks(host, 'plug')).toEqual(detached);
       proves(task, 'vsmmu verify warns of a device that was detached since the start, and of nothing else');
     } finally {
       await guest.remove();
@@ -158,7 +168,7 @@ describe('a guest with accelerated vSMMUs', () => {
       await define(host, rewritten.replace('quiet panic=-1', 'quiet panic=-1 iommu.passthrough=1'));
       await guest.start();
       await guest.ready();
-      expect(await wrongIn(host, 'through', ['--monitor'])).toEqual({
+      expect(await nonPassingChecks(host, 'through', ['--monitor'])).toEqual({
         'Guest: that it translates for each device': ['guest-passthrough'],
       });
       proves(task, 'iommu.passthrough=1 in the guest: vsmmu verify fails at that line and at no other');
@@ -167,14 +177,14 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('cannot use a device of another SMMU, nor the right device beside it', async ({ task }) => {
+  it('cannot use a device of another SMMU, nor the right device behind the same vSMMU', async ({ task }) => {
     const { rewritten, guest } = await place(host, { name: 'wrong', hostdevs: [first, data] }, ['--spare-ports', '1']);
     try {
       const ports = [...rewritten.matchAll(/ua-vsmmu-port-(\d+)/g)].map((match) => Number(match[1]));
       const [right = 0, spare = 0, other = 0] = ports;
       expect(right).toBeLessThan(spare);
       const hex = (index: number): string => `bus='0x${index.toString(16).padStart(2, '0')}'`;
-      // Puts both behind the first expander bus, and leaves out the second one with its devices.
+      // Puts both devices behind the first expander bus, and removes the second vSMMU.
       const wrong = impatient(rewritten)
         .replace(hex(other), hex(spare))
         .replace(/<iommu model='smmuv3'>\s*<driver[^>]*\/>\s*<\/iommu>(?![\s\S]*<iommu)/, '');
@@ -185,17 +195,17 @@ describe('a guest with accelerated vSMMUs', () => {
       await guest.start();
       for (const drive of ['nvme0', 'nvme1']) await expectDead(drive, 'wrong');
       await guest.ready();
-      expect(await wrongIn(host, 'wrong')).toEqual({
+      expect(await nonPassingChecks(host, 'wrong')).toEqual({
         'Domain: that each device is behind its vSMMU': ['device-behind-other-smmu'],
         'QEMU: the log of this start': ['qemu-attach-failed'],
         'Host: the kernel log since QEMU started': ['host-smmu-event'],
         'Guest: that each device has a driver': ['guest-driver-missing'],
         'Guest: the kernel log': ['guest-log-error'],
       });
-      expect(await guest.qemuSaid()).toContain('Failed to install');
+      expect(await guest.readQemuLog()).toContain('Failed to install');
       proves(
         task,
-        "two SMMUs' devices behind one vSMMU: libvirt defines it, QEMU starts it, the guest has neither device; vsmmu check says before: device-behind-other-smmu",
+        'devices of two SMMUs behind one vSMMU: libvirt defines it, QEMU starts it, the guest has neither device; vsmmu check reports it beforehand: device-behind-other-smmu',
       );
     } finally {
       await guest.remove();
@@ -232,7 +242,7 @@ describe('a guest with accelerated vSMMUs', () => {
       await guest.start();
       await expectDead('nvme0', 'shared');
       await guest.ready();
-      expect(await wrongIn(host, 'shared')).toEqual({
+      expect(await nonPassingChecks(host, 'shared')).toEqual({
         "Domain: that the host's SMMUs are the same": ['smmu-moved'],
         'Domain: that each device is behind its vSMMU': ['group-behind-vsmmu'],
         'QEMU: the log of this start': ['qemu-attach-failed'],
@@ -240,10 +250,10 @@ describe('a guest with accelerated vSMMUs', () => {
         'Guest: that each device has a driver': ['guest-driver-missing'],
         'Guest: the kernel log': ['guest-log-error'],
       });
-      expect(await guest.qemuSaid()).toMatch(/error attach .*: No such file or directory/);
+      expect(await guest.readQemuLog()).toMatch(/error attach .*: No such file or directory/);
       proves(
         task,
-        'the same drive behind a vSMMU: QEMU starts it, the guest does not have it; vsmmu check says before: group-behind-vsmmu',
+        'the same drive behind a vSMMU: QEMU starts it, the guest does not have it; vsmmu check reports it beforehand: group-behind-vsmmu',
       );
     } finally {
       await guest.remove();
@@ -253,23 +263,23 @@ describe('a guest with accelerated vSMMUs', () => {
 
 /** Expects that a valid guest passes all checks, and that each single fault is found; corrects each fault. */
 async function expectVerified(xml: string, guest: AccelGuest, { functions }: GuestView): Promise<void> {
-  expect(await wrongIn(host, guest.name)).toEqual({});
+  expect(await nonPassingChecks(host, guest.name)).toEqual({});
 
   await define(host, xml.replace(/ *<hostdev(?![\s\S]*<hostdev)[\s\S]*?<\/hostdev>\n/, ''));
   const edited = { 'Domain: that its next start is the same': ['next-start-differs'] };
-  expect(await wrongIn(host, guest.name)).toEqual(edited);
+  expect(await nonPassingChecks(host, guest.name)).toEqual(edited);
   await define(host, xml);
 
   const topology = await vsmmu(host, ['topology', '--json']);
   const { smmu } = JSON.parse(topology.stdout).topology.devices.find(({ bdf }: { bdf: string }) => bdf === data);
   await host.put('/tmp/moved.json', topology.stdout.replaceAll(smmu, 'smmu3.0x00000000ff000000'));
   const moved = { "Domain: that the host's SMMUs are the same": ['smmu-moved'] };
-  expect(await wrongIn(host, guest.name, ['--topology', '/tmp/moved.json'])).toEqual(moved);
+  expect(await nonPassingChecks(host, guest.name, ['--topology', '/tmp/moved.json'])).toEqual(moved);
 
   const address = functions.find((each) => each.host === second)?.address;
   await guest.run(`echo ${address} >/sys/bus/pci/drivers/nvme/unbind`);
   const unbound = { 'Guest: that each device has a driver': ['guest-driver-missing'] };
-  expect(await wrongIn(host, guest.name)).toEqual(unbound);
+  expect(await nonPassingChecks(host, guest.name)).toEqual(unbound);
   await guest.run(`echo ${address} >/sys/bus/pci/drivers/nvme/bind`);
 }
 

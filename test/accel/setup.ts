@@ -1,4 +1,4 @@
-/** Before any test: the host is up, or one line says why it cannot be. After the last: what was shown. */
+/** Starts the host before the tests, or prints one line with the reason why it cannot. Prints what the tests showed at the end. */
 import { performance } from 'node:perf_hooks';
 import type { TestProject } from 'vitest/node';
 import { LabError } from '../lab/process.js';
@@ -17,7 +17,7 @@ declare module 'vitest' {
 const say = (line: string): void => void process.stderr.write(`accel: ${line}\n`);
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // A host of `npm run lab -- accel up` saves its start while one works on the tests; what it shows goes into no stamp.
+  // A host of `npm run lab -- accel up` saves time during work on the tests. Its results do not count for proven.json.
   const up = process.env.VSMMU_ACCEL_HOST === 'up' ? runningPid(record) : undefined;
   if (up !== undefined) {
     project.provide('accel', { folder: upFolder(), pid: up });

@@ -17,22 +17,26 @@ export async function openHost(): Promise<AccelHost> {
   return await AccelHost.attach(folder, pid);
 }
 
-/** Runs the tool on the host. */
+/** Runs vsmmu on the host. */
 export function vsmmu(host: AccelHost, args: readonly string[], input?: string): Promise<Result> {
   return host.run(['vsmmu', ...args], input === undefined ? {} : { input });
 }
 
-/** Runs the tool on the host and gives what it prints. Throws LabError when it ends with anything but 0. */
+/** Runs vsmmu on the host and returns its standard output. Throws LabError if its exit code is not 0. */
 export function vsmmuOutput(host: AccelHost, args: readonly string[], input?: string): Promise<string> {
   return host.output(['vsmmu', ...args], input === undefined ? {} : { input });
 }
 
-/** What does not pass of `vsmmu verify` for a running guest, which it asks through its agent: the line, and the codes on it. */
-export async function wrongIn(host: AccelHost, name: string, options: readonly string[] = []): Promise<object> {
+/** Returns the checks of `vsmmu verify` that do not pass for a running guest, each with its codes. */
+export async function nonPassingChecks(
+  host: AccelHost,
+  name: string,
+  options: readonly string[] = [],
+): Promise<object> {
   return nonPassing(await vsmmu(host, ['verify', '--json', ...options, name]));
 }
 
-/** Has libvirt take a domain, and gives it as libvirt stores it. */
+/** Defines a domain, and returns it as libvirt stores it. */
 export async function define(host: AccelHost, xml: string): Promise<string> {
   const name = /<name>([^<]*)<\/name>/.exec(xml)?.[1] ?? '';
   await host.put(`/tmp/${name}.xml`, xml);
@@ -41,7 +45,7 @@ export async function define(host: AccelHost, xml: string): Promise<string> {
 }
 
 export interface Placed {
-  /** As libvirt stored it before. */
+  /** The domain before the rewrite, as libvirt stored it. */
   readonly stored: string;
   readonly rewritten: string;
   readonly plan: Plan;
@@ -70,8 +74,8 @@ export async function place(host: AccelHost, domain: DomainOptions, options: rea
 }
 
 /**
- * What identifies a device among others of its kind, on the host as in a guest: an NVMe drive's serial number, a NIC's MAC
- * address. That of a VF is another every time; no domain has more than one.
+ * Prints what identifies each device, both on the host and in a guest: the serial number of an NVMe drive, the MAC address
+ * of a NIC. The MAC address of a VF changes, so it prints `VF`; no domain has more than one.
  */
 const identities = `for device in /sys/bus/pci/devices/*; do
   for file in "$device"/nvme/*/serial "$device"/net/*/address; do
@@ -84,23 +88,23 @@ function readIdentities(text: string): Map<string, string> {
   return new Map(
     text.split('\n').flatMap((line) => {
       const [bdf, identity] = line.trim().split(/\s+/);
-      // A VF's MAC address comes before, and what comes later counts.
+      // A VF has two lines, its MAC address and `VF`; the later entry of the map counts.
       return bdf && identity ? [[bdf, identity] as const] : [];
     }),
   );
 }
 
-/** Address → identity of every device that has one, on the host. */
+/** Returns the identity of each device of the host that has one, by address. */
 export async function hostIdentities(host: AccelHost): Promise<Map<string, string>> {
   return readIdentities(await host.script(identities));
 }
 
-/** Address → identity in a guest; a device is there only once its driver has it and it answers. */
+/** Returns the identity of each device of a guest, by address. A device has one only if its driver works. */
 export async function guestIdentities(guest: AccelGuest): Promise<Map<string, string>> {
   return readIdentities(await guest.run(identities.replaceAll('\n', ' ')));
 }
 
-/** Holds what a guest sees against what the plan predicts: each function, its place and its vSMMU, and the IORT. */
+/** Expects that a guest sees what the plan predicts: each function, its address and its vSMMU, and the IORT. */
 export async function expectSight(
   guest: AccelGuest,
   prediction: Prediction,
@@ -115,17 +119,17 @@ export async function expectSight(
   return view;
 }
 
-/** Counts from QEMU's trace: vIOMMUs made, and devices whose stream table entry translates. */
+/** Returns, from QEMU's trace, the number of vIOMMUs and of devices whose stream table entry translates. */
 export async function accelerated(guest: AccelGuest): Promise<{ viommus: number; translating: number }> {
-  const said = await guest.qemuSaid();
-  const streams = said.matchAll(/install_ste vSID=(0x[0-9a-f]+) ste type=translate/g);
+  const log = await guest.readQemuLog();
+  const streams = log.matchAll(/install_ste vSID=(0x[0-9a-f]+) ste type=translate/g);
   return {
-    viommus: [...said.matchAll(/iommufd_backend_alloc_viommu/g)].length,
+    viommus: [...log.matchAll(/iommufd_backend_alloc_viommu/g)].length,
     translating: new Set([...streams].map((match) => match[1])).size,
   };
 }
 
-/** The name of an NVMe drive's block device while the host's own driver has it. */
+/** Returns the name of an NVMe drive's block device while the host's driver is bound to it. */
 export async function driveOf(host: AccelHost, bdf: string): Promise<string> {
   return (await host.script(`basename /sys/bus/pci/devices/${bdf}/nvme/nvme*/nvme*n1`)).trim();
 }

@@ -1,6 +1,6 @@
 /**
- * Which sources the acceleration was last shown for: `proven.json` has the hash of all that a run covers, written by a
- * run of everything that passed. CI goes by it, since making the host takes half an hour on a new machine.
+ * Records which sources the tests of acceleration passed with: a complete run that passes writes the hash of the sources to
+ * `proven.json`. CI runs these tests only if the hash has changed, because a new computer needs half an hour to make the host.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,18 +10,18 @@ import { fileURLToPath } from 'node:url';
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const stamp = fileURLToPath(new URL('./proven.json', import.meta.url));
 
-/** The tool and this lab, without generated files and documents. */
+/** The sources of vsmmu and of this lab. Generated files and documents are left out. */
 const covered = ['src', 'schemas', 'bin', 'test/accel'];
 const leftOut = /^src\/generated\/|\.md$|^test\/accel\/proven\.json$/;
 
-/** Every test file of this lab, by its path. */
+/** Returns the paths of the test files of this lab. */
 export function testFiles(): string[] {
   return files('test/accel')
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => join(repository, path));
 }
 
-/** Whether what a run covers is still what the last one that passed had. */
+/** Returns whether the sources are those of the last run that passed. */
 export function isProven(): boolean {
   if (!existsSync(stamp)) return false;
   return (JSON.parse(readFileSync(stamp, 'utf8')) as { sources?: string }).sources === sourcesHash();
@@ -41,7 +41,7 @@ function sourcesHash(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Paths of the files below a folder of the repository, in order. */
+/** Returns the paths of the files below a folder of the repository, sorted. */
 function files(folder: string): string[] {
   return readdirSync(join(repository, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

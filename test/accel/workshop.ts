@@ -1,6 +1,6 @@
 /**
- * Where the kernel and the host's image are made: the lab's root with compilers in it, on an overlay that goes when they
- * are done, so that the machine needs none of them.
+ * The build environment of the kernel and the host's image: the lab's root and compilers, on an overlay that is removed
+ * afterwards. The computer itself needs no compiler.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { LabError } from '../lab/process.js';
 
 const packages = ['gcc-aarch64-linux-gnu', 'gcc', 'libc6-dev', 'make', 'flex', 'bison', 'bc', 'e2fsprogs', 'xz-utils'];
 
-/** The content of the workshop, for the recipes of parts that are made in it. */
+/** The content of the workshop. It is part of the recipe of each part that is made in it. */
 export const workshopRecipe = { packages };
 
 /** Number of attempts to download from a mirror. */
@@ -20,7 +20,7 @@ export class Workshop implements AsyncDisposable {
   private constructor(
     private readonly folder: string,
     readonly jail: Jail,
-    /** Path of the log of the programs. */
+    /** The path of the log with the output of all programs. */
     readonly log: string,
   ) {}
 
@@ -46,24 +46,24 @@ export class Workshop implements AsyncDisposable {
     return workshop;
   }
 
-  /** The file on the machine that is `/mnt/NAME` in the workshop. */
+  /** Returns the path outside the workshop of its `/mnt/NAME`. */
   shared(name: string): string {
     return join(this.folder, 'shared', name);
   }
 
-  /** Runs a program; a bad exit code is a LabError that names the log. */
+  /** Runs a program. Throws LabError, which names the log, if it fails. */
   async step(argv: readonly string[]): Promise<void> {
     const { code, stdout, stderr } = await this.jail.run(argv);
     await writeFile(this.log, `$ ${argv.join(' ')}\n${stdout}${stderr}`, { flag: 'a' });
-    if (code !== 0) throw new LabError(`${argv[0]} failed (${code}); what it said is in ${this.log}`);
+    if (code !== 0) throw new LabError(`${argv[0]} failed (${code}); its output is in ${this.log}`);
   }
 
-  /** Runs a script of /bin/sh, which stops at the first command that fails. */
+  /** Runs a shell script, up to the first command that fails. */
   async script(text: string, ...args: readonly string[]): Promise<void> {
     await this.step(['sh', '-euc', text, 'sh', ...args]);
   }
 
-  /** Runs a program that downloads, again where the network was at fault. */
+  /** Runs a program that downloads, and repeats it if it fails. */
   async fetch(argv: readonly string[]): Promise<void> {
     const [program = '', ...args] = argv;
     const retrying = [program, '-o', 'Acquire::Retries=3', '-o', 'APT::Sandbox::User=root', ...args];

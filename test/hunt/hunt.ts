@@ -3,15 +3,15 @@
  *
  *     npx tsx test/hunt/hunt.ts [COUNT [SEED]]
  *
- * COUNT inputs (default: 200 000) are made by random changes of domains, records, snapshots, policies and sysfs trees. What
- * is found is printed with the seed that makes it again.
+ * Makes COUNT inputs (default: 200 000) by random changes of domains, records, snapshots, policies and sysfs trees. Prints
+ * each failure with its seed, so that it can be repeated.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Hunt, KINDS, type Prey } from './kinds.js';
+import { type Failure, Hunt, KINDS } from './kinds.js';
 import { randomFrom } from './mutate.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,7 +26,7 @@ const filesIn = (path: string, ends: string): string[] =>
     .sort()
     .map((file) => readFileSync(join(repository, path, file), 'utf8'));
 
-/** Nothing may take longer, in milliseconds. */
+/** The limit for one input, in milliseconds. */
 const LIMIT = 1000;
 
 const hunt = new Hunt(
@@ -39,15 +39,15 @@ const hunt = new Hunt(
   LIMIT,
 );
 const totals = new Map<string, number>();
-const found: Prey[] = [];
+const found: Failure[] = [];
 for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
   const random = randomFrom(seed);
   const kind = KINDS[Math.floor(random() * KINDS.length)] ?? 'domain';
   totals.set(kind, (totals.get(kind) ?? 0) + 1);
-  const prey = hunt.try(kind, random);
-  if (!prey) continue;
-  found.push(prey);
-  process.stdout.write(`${kind}, seed ${seed}: ${prey.what}\n`);
+  const failure = hunt.try(kind, random);
+  if (!failure) continue;
+  found.push(failure);
+  process.stdout.write(`${kind}, seed ${seed}: ${failure.what}\n`);
 }
 const kinds = [...totals].map(([kind, total]) => `${total} ${kind}`).join(', ');
 process.stdout.write(`${count} inputs (${kinds}): ${found.length} found\n`);

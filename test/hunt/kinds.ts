@@ -39,8 +39,8 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** Something that went wrong. */
-export interface Prey {
+/** A crash, a call over the limit, or accepted input that is not XML. */
+export interface Failure {
   readonly what: string;
 }
 
@@ -49,7 +49,7 @@ export interface Bases {
   readonly domains: readonly string[];
   readonly hosts: readonly string[];
   readonly policies: readonly string[];
-  /** A folder of its own. */
+  /** A writable copy of a /sys. */
   readonly sysfs: string;
 }
 
@@ -72,7 +72,7 @@ export class Hunt {
     this.#sysfsFiles = filesBelow(bases.sysfs);
   }
 
-  /** A domain with a record, where it can be converted for the host. */
+  /** Returns the domain with a record, or nothing if it cannot be converted for the host. */
   #convert(xml: string): string[] {
     try {
       const domain = parseDomain(xml);
@@ -85,7 +85,7 @@ export class Hunt {
   }
 
   /** Tries one input. */
-  try(kind: Kind, random: () => number): Prey | undefined {
+  try(kind: Kind, random: () => number): Failure | undefined {
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
     switch (kind) {
       case 'domain':
@@ -109,10 +109,10 @@ export class Hunt {
     }
   }
 
-  #domain(xml: string): Prey | undefined {
+  #domain(xml: string): Failure | undefined {
     let accepted = false;
     let after = '';
-    const prey =
+    const failure =
       this.#timed(() => {
         parseDomain(xml);
         accepted = true;
@@ -126,7 +126,7 @@ export class Hunt {
       this.#timed(() => revert(parseDomain(xml), { force: true })) ??
       this.#timed(() => revert(parseDomain(after))) ??
       this.#timed(() => maskSecrets(xml));
-    if (prey || !accepted) return prey;
+    if (failure || !accepted) return failure;
     const wrong = complaint(xml) ?? (after === '' ? undefined : complaint(after));
     return wrong === undefined ? undefined : { what: `libxml2 refuses what was accepted: ${wrong}` };
   }
@@ -137,8 +137,8 @@ export class Hunt {
     plan(domain, host, DEFAULT_POLICY);
   }
 
-  /** Changes one file or link of the tree, and puts it back. */
-  #sysfs(file: string, random: () => number): Prey | undefined {
+  /** Changes a file or link of the tree, scans the host, and restores the file. */
+  #sysfs(file: string, random: () => number): Failure | undefined {
     const isLink = lstatSync(file).isSymbolicLink();
     const content = isLink ? readlinkSync(file) : readFileSync(file);
     try {
@@ -149,7 +149,7 @@ export class Hunt {
       else writeFileSync(file, changed);
       return this.#timed(() => this.#place(scanHost(this.#bases.sysfs)));
     } catch (error) {
-      // A name that the file system does not take.
+      // The file system does not accept the name.
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
       return undefined;
     } finally {
@@ -159,8 +159,8 @@ export class Hunt {
     }
   }
 
-  /** Runs something that may refuse its input, and nothing else. */
-  #timed(action: () => unknown): Prey | undefined {
+  /** Runs a call that may refuse its input. Returns any other error, or the time if it is over the limit. */
+  #timed(action: () => unknown): Failure | undefined {
     for (let attempt = 1; ; attempt++) {
       const start = performance.now();
       try {
@@ -171,7 +171,7 @@ export class Hunt {
       }
       const took = performance.now() - start;
       if (took < this.limit) return undefined;
-      // Another process may have had the processor.
+      // Tries again, because another process may have used the CPU.
       if (attempt === 3) return { what: `it took ${Math.round(took)} ms` };
     }
   }

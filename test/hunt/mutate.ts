@@ -1,4 +1,4 @@
-/** Random changes of texts, the same for the same seed. */
+/** Random changes of texts. The same seed gives the same changes. */
 
 /** A source of random numbers in [0, 1): mulberry32. */
 export function randomFrom(seed: number): () => number {
@@ -91,7 +91,7 @@ const TOKENS = [
   ],
 ] as const;
 
-/** A text with one to four random changes, within a range of it where one is given. */
+/** Returns a text with one to four random changes between the offsets `from` and `to`. */
 export function mutate(text: string, random: () => number, from = 0, to = text.length): string {
   let changed = text.slice(from, to);
   for (let left = 1 + Math.floor(random() * 4); left > 0; left--) changed = change(changed, random);

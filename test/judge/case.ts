@@ -4,14 +4,14 @@ import type { Topology } from '../../src/generated/topology.js';
 import { Host, parseDomain, revert } from '../../src/index.js';
 import type { Policy } from '../../src/policy/policy.js';
 import { randomDomain } from './domains.js';
-import { essence } from './essence.js';
 import { randomHost } from './hosts.js';
-import { attach, define, livedIn, rootOf } from './libvirt.js';
+import { attach, define, rootOf, withDeviceChanges } from './libvirt.js';
 import { randomPolicy } from './policies.js';
 import { Random } from './random.js';
 import { type Guest, guestOf } from './reader.js';
-import { needless } from './refusals.js';
+import { unjustifiedErrors } from './refusals.js';
 import { isAccelerated, isBehindVsmmu, type PlanView, placeable, RULES } from './rules.js';
+import { unmanagedContent } from './unmanaged-content.js';
 
 /** The result of a case, with the faults found. */
 export interface Verdict {
@@ -21,10 +21,10 @@ export interface Verdict {
   readonly refused: number;
 }
 
-/** Faults that a domain may have before, and keep. */
+/** Rules that a result may break if its input broke them. */
 const KEPT = new Set(['oneBackendPerGroup', 'addresses']);
 
-/** Runs one case: a domain is converted, converted again, taken back, lived in and converted once more. */
+/** Runs one case: converts a domain, converts it again, reverts it, changes its devices, and converts it once more. */
 export function judge(number: number): Verdict {
   return new Case(new Random(number)).run();
 }
@@ -35,8 +35,8 @@ class Case {
   readonly #findings: string[] = [];
   #converted = 0;
   #refused = 0;
-  /** Whether the one cell of the guest is vsmmu's, which may go again. */
-  #madeCell = false;
+  /** Whether vsmmu created the guest's only NUMA cell, which it may then remove. */
+  #createdCell = false;
 
   constructor(random: Random) {
     this.#random = random;
@@ -49,74 +49,75 @@ class Case {
     const given = randomDomain(random, this.#host);
     const first = this.#convert('first', given, policy);
     if (first !== undefined) {
-      this.#nobodyBehindVsmmus(first);
+      this.#attachAvoidsVsmmus(first);
       const endpoints = this.#host.devices.filter(({ bridge }) => !bridge).map(({ bdf }) => bdf);
       const later = random.chance(0.7) ? policy : randomPolicy(random, this.#host);
-      const lived = livedIn(define(first), endpoints, random);
+      const lived = withDeviceChanges(define(first), endpoints, random);
       const second = this.#convert('second', lived, later);
       if (second !== undefined) this.#revert(lived, second);
     }
     return { findings: this.#findings, converted: this.#converted, refused: this.#refused };
   }
 
-  /** Converts a domain and judges the result; undefined where it is refused. */
+  /** Converts a domain and judges the result. Returns undefined if vsmmu refuses it. */
   #convert(step: string, before: string, policy: Policy): string | undefined {
     const { verdict, after, diagnostics } = this.#once(before, policy);
-    const scene = { guest: guestOf(before), host: this.#host, policy };
+    const view = { guest: guestOf(before), host: this.#host, policy };
     if (after === undefined) {
       this.#refused++;
-      this.#say(step, needless(diagnostics, scene));
+      this.#report(step, unjustifiedErrors(diagnostics, view));
       return undefined;
     }
     if (verdict === 'convert') this.#converted++;
-    const result = { ...scene, guest: guestOf(after) };
-    if (placeable(scene).length > 0) this.#say(step, broken(result, scene));
-    this.#madeCell ||= policy.numa === 'create' && scene.guest.cells.length === 0;
-    if (!alike(scene, result, this.#madeCell)) this.#say(step, ['something changed that vsmmu may not change']);
+    const result = { ...view, guest: guestOf(after) };
+    if (placeable(view).length > 0) this.#report(step, broken(result, view));
+    this.#createdCell ||= policy.numa === 'create' && view.guest.cells.length === 0;
+    if (!sameUnmanagedContent(view, result, this.#createdCell))
+      this.#report(step, ['something changed that vsmmu may not change']);
     const again = this.#once(after, policy);
-    if (again.after !== after) this.#say(step, [`a second conversion changes it (${again.verdict})`]);
+    if (again.after !== after) this.#report(step, [`a second conversion changes it (${again.verdict})`]);
     if (step === 'first' && !policy.relayout) {
       const back = revert(parseDomain(after)).xml;
-      if (back !== before) this.#say(step, ['revert does not give the domain of before']);
+      if (back !== before) this.#report(step, ['revert does not restore the former domain']);
     }
     if (verdict === 'convert')
-      this.#say(`${step}, defined`, broken({ ...result, guest: guestOf(define(after)) }, scene));
+      this.#report(`${step}, defined`, broken({ ...result, guest: guestOf(define(after)) }, view));
     return after;
   }
 
-  /** Takes a domain back that was edited in between: what it has left must work. */
+  /** Reverts a domain that was edited after its conversion: the result must be valid. */
   #revert(lived: string, xml: string): void {
     const before = guestOf(xml);
     const moved = movingIn({ guest: guestOf(lived), host: this.#host, policy: {} as Policy });
     const guest = guestOf(define(revert(parseDomain(xml), { force: true }).xml));
-    const scene = { guest, host: this.#host, policy: {} as Policy };
+    const view = { guest, host: this.#host, policy: {} as Policy };
     const devices = ({ devices: all }: Guest) =>
       all.flatMap(({ alias, unassigned }) => (unassigned ? [] : (alias ?? [])));
-    if (devices(before).join() !== devices(guest).join()) this.#say('revert', ['a device is gone']);
+    if (devices(before).join() !== devices(guest).join()) this.#report('revert', ['a device is gone']);
     for (const { alias, bdf, address } of before.devices) {
       const now = guest.devices.find((device) => device.alias === alias)?.address;
       if (bdf === undefined && address && !moved.has(alias ?? '') && JSON.stringify(now) !== JSON.stringify(address)) {
-        this.#say('revert', ['an emulated device moves']);
+        this.#report('revert', ['an emulated device moves']);
       }
     }
-    if (guest.smmus.length > 0) this.#say('revert', ['a vSMMU is left']);
-    const had = RULES.addresses?.({ ...scene, guest: before }) ?? [];
+    if (guest.smmus.length > 0) this.#report('revert', ['a vSMMU is left']);
+    const had = RULES.addresses?.({ ...view, guest: before }) ?? [];
     for (const rule of [RULES.addresses, RULES.controllers, RULES.busNumbers]) {
-      this.#say(
+      this.#report(
         'revert',
-        (rule?.(scene) ?? []).filter((found) => !had.includes(found)),
+        (rule?.(view) ?? []).filter((found) => !had.includes(found)),
       );
     }
   }
 
-  /** Whatever is attached without an address goes to `pcie.0`. */
-  #nobodyBehindVsmmus(xml: string): void {
+  /** Checks that libvirt puts a device without an address on `pcie.0`. */
+  #attachAvoidsVsmmus(xml: string): void {
     const rng = "<rng model='virtio'><backend model='random'>/dev/urandom</backend><alias name='ua-d300'/></rng>";
     const guest = guestOf(attach(define(xml), rng));
     const address = guest.devices.find(({ alias }) => alias === 'ua-d300')?.address;
-    const scene = { guest, host: this.#host, policy: {} as Policy };
-    if (address && isAccelerated(scene, rootOf(guest, address.bus))) {
-      this.#say('attach', ['libvirt puts a new device behind a vSMMU']);
+    const view = { guest, host: this.#host, policy: {} as Policy };
+    if (address && isAccelerated(view, rootOf(guest, address.bus))) {
+      this.#report('attach', ['libvirt puts a new device behind a vSMMU']);
     }
   }
 
@@ -124,12 +125,12 @@ class Case {
     return convertXml(xml, () => new Host(this.#host), { policy, target: UPSTREAM, forceTcg: false, strict: false });
   }
 
-  #say(step: string, found: readonly string[]): void {
+  #report(step: string, found: readonly string[]): void {
     this.#findings.push(...found.map((each) => `${step}: ${each}`));
   }
 }
 
-/** The rules that a result breaks, and that its input did not break. */
+/** Returns the rules that a result breaks, except those of `KEPT` that its input broke. */
 export function broken(result: PlanView, before: PlanView): string[] {
   return Object.entries(RULES).flatMap(([name, rule]) => {
     const had = KEPT.has(name) ? rule(before) : [];
@@ -139,13 +140,15 @@ export function broken(result: PlanView, before: PlanView): string[] {
   });
 }
 
-/** The aliases of the emulated devices that a conversion has to move: those behind vSMMUs. */
-function movingIn(scene: PlanView): Set<string> {
-  return new Set(scene.guest.devices.flatMap((device) => (isBehindVsmmu(scene, device) ? (device.alias ?? []) : [])));
+/** Returns the aliases of the emulated devices that a conversion must move: those behind vSMMUs. */
+function movingIn(view: PlanView): Set<string> {
+  return new Set(view.guest.devices.flatMap((device) => (isBehindVsmmu(view, device) ? (device.alias ?? []) : [])));
 }
 
-/** Whether two domains differ only in what vsmmu may change. */
-function alike(before: PlanView, after: PlanView, madeCell: boolean): boolean {
+/** Returns whether two domains differ only in what vsmmu may change. */
+function sameUnmanagedContent(before: PlanView, after: PlanView, createdCell: boolean): boolean {
   const moving = movingIn(before);
-  return essence(before.guest.root, madeCell, moving) === essence(after.guest.root, madeCell, moving);
+  return (
+    unmanagedContent(before.guest.root, createdCell, moving) === unmanagedContent(after.guest.root, createdCell, moving)
+  );
 }

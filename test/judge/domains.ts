@@ -1,13 +1,13 @@
 import type { PciDevice, Topology } from '../../src/generated/topology.js';
 import type { Random } from './random.js';
 
-/** A device of a domain in the making. */
+/** A device of a random domain. */
 interface Made {
   readonly name: string;
   /** Start tag, content without alias and address. */
   readonly open: string;
   readonly content: string;
-  /** Functions of one device of the host that the guest has in one slot. */
+  /** The functions of one host device that share a slot in the guest. */
   readonly slotOf?: string;
   readonly unassigned?: boolean;
 }
@@ -61,7 +61,7 @@ function shuffled<T>(random: Random, list: readonly T[]): T[] {
 const at = (bus: number, slot: number, func = 0, multifunction = false): string =>
   `<address type='pci' domain='0x0000' bus='0x${bus.toString(16).padStart(2, '0')}' slot='0x${slot.toString(16).padStart(2, '0')}' function='0x${func}'${multifunction ? " multifunction='on'" : ''}/>`;
 
-/** Gives devices addresses on root ports as libvirt does, or leaves it to libvirt. */
+/** Gives devices addresses on root ports as libvirt does, or no addresses. */
 function documentOf(random: Random, host: Topology, devices: readonly Made[]): string {
   const addressed = random.chance(0.65);
   const lines: string[] = [];
@@ -109,7 +109,7 @@ ${numa(random, host)}
   return random.chance(0.2) ? text.replaceAll("'", '"') : text;
 }
 
-/** No cells, cells that are bound to nodes of the host, or cells that nothing is known of. */
+/** Returns no cells, cells that are bound to host nodes, or cells without a binding. */
 function numa(random: Random, { nodes }: Topology): string {
   const cpus = nodes.filter((node) => node.cpus !== '');
   const cells = cpus.map(({ id }, n) => `<cell id='${id}' cpus='${n * 4}-${n * 4 + 3}' memory='2097152' unit='KiB'/>`);

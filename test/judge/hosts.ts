@@ -7,10 +7,10 @@ const hex = (n: number, digits: number): string => n.toString(16).padStart(digit
 const bdfOf = (domain: number, bus: number, slot: number, func: number): Bdf =>
   `${hex(domain, 4)}:${hex(bus, 2)}:${hex(slot, 2)}.${func}` as Bdf;
 
-/** How the devices below one root port come: in one slot, as virtual functions, or below a switch. */
+/** The arrangement of the devices below one root port: in one slot, as virtual functions, or below a switch. */
 const KINDS = ['single', 'single', 'single', 'functions', 'vfs', 'switch'] as const;
 
-/** A host as sysfs can show one: some SMMUs with a root complex each, and one root complex without. */
+/** Makes a random host as sysfs can show one: some SMMUs with a root complex each, and a root complex without an SMMU. */
 export function randomHost(random: Random): Topology {
   const builder = new HostBuilder(random);
   const smmus = random.chance(0.1) ? random.int(14, 20) : random.int(1, 6);
@@ -89,7 +89,7 @@ class HostBuilder {
 
   #add(bdf: Bdf, { smmu, node, parent, group, bridge = false, physfn = null, gpu = false }: Location): PciDevice {
     const random = this.#random;
-    // Where there is no SMMU, some devices have a group all the same: another kind of IOMMU.
+    // Without an SMMU, some devices have a group anyway, of another kind of IOMMU.
     const own = smmu === null && random.chance(0.7) ? null : (group ?? ++this.#groups);
     if (gpu) this.#gpus++;
     const driver = bridge ? 'pcieport' : random.pick(['vfio-pci', 'vfio-pci', 'vfio-pci', 'nvme', null]);
@@ -139,7 +139,7 @@ interface Location {
   readonly smmu: string | null;
   readonly node: number | null;
   readonly parent: Bdf | null;
-  /** The group that it is in with something above it; null for one of its own. */
+  /** The group that it shares with a bridge above it; null: it has its own group. */
   readonly group: number | null;
   readonly bridge?: boolean;
   readonly physfn?: Bdf | null;

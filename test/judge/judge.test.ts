@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { judge } from './case.js';
 
-/** Some of the judge's cases; test/README.md says how to run all. */
+/** The number of cases here; test/README.md describes how to run more. */
 const CASES = 200;
 
-describe('an independent judge', () => {
+describe('the judge', () => {
   it('finds no fault in the results for random domains on random hosts', () => {
     const verdicts = Array.from({ length: CASES }, (_, number) => ({ number, ...judge(number) }));
     expect(verdicts.flatMap(({ number, findings }) => findings.map((each) => `case ${number}: ${each}`))).toEqual([]);

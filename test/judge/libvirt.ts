@@ -1,13 +1,13 @@
 import type { Random } from './random.js';
 import { type Controller, type Guest, guestOf } from './reader.js';
 
-/** Simulates what libvirt (12.8) does with a domain, as far as vsmmu relies on it. */
+/** Simulates what libvirt 12.8 does with a domain, as far as vsmmu relies on it. */
 
-/** The controllers with one slot below them. */
+/** Whether a controller has exactly one slot. */
 export const isPort = ({ model }: Controller): boolean =>
   model === 'pcie-root-port' || model === 'pcie-switch-downstream-port';
 
-/** The buses with an occupant. */
+/** The controllers that a device or another controller is on. */
 export function takenBuses({ controllers, devices }: Guest): Set<number> {
   return new Set([...controllers.values(), ...devices].flatMap(({ address }) => (address ? [address.bus] : [])));
 }
@@ -23,12 +23,12 @@ const hex = (n: number): string => `0x${n.toString(16).padStart(2, '0')}`;
 const addressText = (bus: number, slot: number, func = 0): string =>
   `<address type='pci' domain='0x0000' bus='${hex(bus)}' slot='${hex(slot)}' function='0x${func}'/>`;
 
-/** Where a device with an alias ends, so that something can be put into it. */
+/** Matches the alias of a device, after which an element can be inserted. */
 const aliasOf = (alias: string): RegExp => new RegExp(`<alias name=['"]${alias}['"]/>`);
 
 /**
- * Defines a domain: a root port for each missing index, and for each device without an address the free port with the lowest
- * index, or a new one. The devices of the judge's domains have aliases.
+ * Defines a domain: adds a root port for each missing index, and gives each device without an address the free port with the
+ * lowest index, or a new one. The devices of the judge's domains have aliases.
  */
 export function define(xml: string): string {
   const guest = guestOf(xml);
@@ -60,8 +60,8 @@ export function define(xml: string): string {
   free.sort((a, b) => a - b);
   let next = highest;
   let text = xml;
-  for (const { alias, awaits } of guest.devices) {
-    if (!awaits || alias === undefined) continue;
+  for (const { alias, needsAddress } of guest.devices) {
+    if (!needsAddress || alias === undefined) continue;
     let bus = free.shift();
     if (bus === undefined) {
       bus = ++next;
@@ -72,12 +72,12 @@ export function define(xml: string): string {
   return added.length === 0 ? text : text.replace('</devices>', `${added.join('\n')}\n  </devices>`);
 }
 
-/** A domain with another device, without an address, as `virsh attach-device --config` adds it. */
+/** Adds a device without an address, as `virsh attach-device --config` does. */
 export function attach(xml: string, element: string): string {
   return define(xml.replace('</devices>', `${element}\n  </devices>`));
 }
 
-/** A domain without the device of an alias. */
+/** Removes the device with an alias. */
 export function detach(xml: string, alias: string): string {
   const names = 'hostdev|interface|rng|disk|memballoon';
   return xml.replace(
@@ -95,8 +95,8 @@ export function hostdevOf(bdf: string, alias: string): string {
   return `    <hostdev mode='subsystem' type='pci' managed='yes'>${source}<alias name='${alias}'/></hostdev>`;
 }
 
-/** Attaches and detaches random devices of a domain. */
-export function livedIn(xml: string, endpoints: readonly string[], random: Random): string {
+/** Returns a domain in which random devices were attached and detached. */
+export function withDeviceChanges(xml: string, endpoints: readonly string[], random: Random): string {
   const { devices } = guestOf(xml);
   const hostDevices = devices.filter(({ bdf, alias }) => bdf !== undefined && alias !== undefined);
   let text = xml;

@@ -3,7 +3,7 @@ import type { Topology } from '../../src/generated/topology.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import type { Random } from './random.js';
 
-/** A policy; most of it is left alone most of the time. */
+/** Returns a random policy; most keys usually keep their defaults. */
 export function randomPolicy(random: Random, host: Topology): Policy {
   const own: Partial<Policy> = {};
   const maybe = (probability: number, set: () => Partial<Policy>) => {

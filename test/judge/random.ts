@@ -1,4 +1,4 @@
-/** A source of random decisions that repeats itself for the same number (mulberry32). */
+/** A source of random numbers (mulberry32). The same seed gives the same numbers. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = (seed + 1) * 0x9e3779b1;
   }
 
-  /** From 0 to 1, without 1. */
+  /** Returns a number in [0, 1). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -14,7 +14,7 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   }
 
-  /** A whole number, both ends included. */
+  /** Returns an integer from `min` to `max`, both included. */
   int(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }
@@ -27,7 +27,7 @@ export class Random {
     return from[this.int(0, from.length - 1)] as T;
   }
 
-  /** So many of a list, in its order. */
+  /** Returns `count` items of a list, in its order. */
   some<T>(from: readonly T[], count: number): T[] {
     const left = [...from.keys()];
     while (left.length > count) left.splice(this.int(0, left.length - 1), 1);

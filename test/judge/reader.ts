@@ -19,7 +19,7 @@ export interface Controller {
   readonly chassis: number | undefined;
   readonly node: number | undefined;
   readonly alias: string | undefined;
-  /** libvirt puts no device on it by itself. */
+  /** Whether libvirt never chooses it for a device without an address. */
   readonly reserved: boolean;
 }
 
@@ -27,11 +27,11 @@ export interface Device {
   readonly name: string;
   readonly alias: string | undefined;
   readonly address: Address | undefined;
-  /** The host device that it is. */
+  /** The address on the host, for a host device. */
   readonly bdf: string | undefined;
   readonly unassigned: boolean;
-  /** libvirt gives it a PCI address when the domain is defined. */
-  readonly awaits: boolean;
+  /** Whether libvirt gives it a PCI address when the domain is defined. */
+  readonly needsAddress: boolean;
   readonly iommufd: boolean;
   readonly nodeset: readonly number[];
 }
@@ -48,7 +48,7 @@ export interface Cell {
   readonly memory: number;
 }
 
-/** A domain as the judge reads it, without code of vsmmu. */
+/** A domain, read without code of vsmmu. */
 export interface Guest {
   readonly root: Element;
   readonly controllers: ReadonlyMap<number, Controller>;
@@ -56,11 +56,11 @@ export interface Guest {
   readonly smmus: readonly Smmu[];
   readonly cells: readonly Cell[];
   readonly memnodes: ReadonlyMap<number, number>;
-  /** KiB; undefined for QEMU's own. */
+  /** `<pcihole64>` in KiB; undefined: QEMU's default. */
   readonly hole: number | undefined;
 }
 
-/** C's base 0. */
+/** Reads a number as strtoul(3) does with base 0. */
 const number = (text: string | undefined): number => {
   if (text === undefined) return 0;
   return /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number(text);
@@ -82,7 +82,7 @@ export function numbersOf(text: string | undefined): number[] {
   });
 }
 
-/** Elements without a PCI address of their own, among those that the judge's domains have. */
+/** The elements in the judge's domains that are not PCI devices. */
 const NOT_PCI = new Set(['emulator', 'serial', 'console', 'iommu', 'channel']);
 
 function deviceOf(element: Element, iommufd: boolean): Device[] {
@@ -104,7 +104,7 @@ function deviceOf(element: Element, iommufd: boolean): Device[] {
       address,
       bdf: isHost ? `${hex(domain, 4)}:${hex(bus, 2)}:${hex(slot, 2)}.${hex(func, 1)}` : undefined,
       unassigned,
-      awaits: !address && !unassigned,
+      needsAddress: !address && !unassigned,
       iommufd: own === undefined ? iommufd : own === 'yes',
       nodeset: numbersOf(child(element, 'acpi')?.attributes.nodeset),
     },

@@ -3,55 +3,55 @@ import { rootOf } from './libvirt.js';
 import type { Device } from './reader.js';
 import { busOf, isBehindVsmmu, onHost, type PlanView, placeable } from './rules.js';
 
-/** Whether a refusal has a reason, by the judge's own count. An error that is not here has none. */
-const REASONS: Readonly<Record<string, (scene: PlanView) => boolean>> = {
+/** Decides per code whether a refusal is justified, by the judge's own count. Other codes are never justified. */
+const REASONS: Readonly<Record<string, (view: PlanView) => boolean>> = {
   'group-shared': ({ policy }) => policy.groupMates === 'error',
   'group-not-single': ({ policy }) => policy.groupMates === 'error',
   'bus-window-too-small': ({ policy }) => typeof policy.busWindow === 'number' && policy.busWindow > 0,
-  'bus-numbers-exhausted': (scene) => neededBusNumbers(scene) > 256 || explicitWindows(scene) > 256,
-  'vsmmus-exhausted': (scene) => neededVsmmus(scene) > 16 || scene.guest.smmus.length >= 16,
-  'slots-exhausted': (scene) => neededVsmmus(scene) + takenSlots(scene) > 31,
-  'controller-indexes-exhausted': (scene) => neededBusNumbers(scene) > 255,
+  'bus-numbers-exhausted': (view) => neededBusNumbers(view) > 256 || explicitWindows(view) > 256,
+  'vsmmus-exhausted': (view) => neededVsmmus(view) > 16 || view.guest.smmus.length >= 16,
+  'slots-exhausted': (view) => neededVsmmus(view) + takenSlots(view) > 31,
+  'controller-indexes-exhausted': (view) => neededBusNumbers(view) > 255,
   'numa-node-unknown': hasInitiators,
   'numa-node-shared': hasInitiators,
   'initiator-nodes-missing': hasInitiators,
 };
 
-/** The errors of a refusal that has no reason; one is enough. */
-export function needless(diagnostics: readonly Diagnostic[], scene: PlanView): string[] {
+/** Returns the errors of a refusal, unless one of them is justified. */
+export function unjustifiedErrors(diagnostics: readonly Diagnostic[], view: PlanView): string[] {
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  if (errors.some(({ code }) => REASONS[code]?.(scene))) return [];
-  return errors.map(({ code, message }) => `refused without need: ${code}: ${message}`);
+  if (errors.some(({ code }) => REASONS[code]?.(view))) return [];
+  return errors.map(({ code, message }) => `refused without a reason: ${code}: ${message}`);
 }
 
-function neededVsmmus(scene: PlanView): number {
-  const { host, policy } = scene;
-  const devices = placeable(scene);
-  const smmuOf = ({ bdf }: Device) => onHost(scene, bdf)?.smmu;
+function neededVsmmus(view: PlanView): number {
+  const { host, policy } = view;
+  const devices = placeable(view);
+  const smmuOf = ({ bdf }: Device) => onHost(view, bdf)?.smmu;
   const served = new Set(devices.map(smmuOf)).size;
   const idle = policy.expanderBuses === 'all' ? host.smmus.length - served : 0;
   if (policy.grouping === 'device') return idle + devices.length;
-  // Devices that are behind a vSMMU stay there, so an SMMU may have two.
-  const inUse = policy.relayout ? [] : devices.filter((device) => isBehindVsmmu(scene, device));
-  const buses = new Set(inUse.map((device) => busOf(scene, device)));
+  // Devices behind a vSMMU stay there, so several vSMMUs may serve one SMMU.
+  const inUse = policy.relayout ? [] : devices.filter((device) => isBehindVsmmu(view, device));
+  const buses = new Set(inUse.map((device) => busOf(view, device)));
   return idle + served - new Set(inUse.map(smmuOf)).size + buses.size;
 }
 
-/** At least so many, with one port per device and one per spare. */
-function neededBusNumbers(scene: PlanView): number {
-  const { guest, policy } = scene;
-  const vsmmus = neededVsmmus(scene);
-  const ports = placeable(scene).length + vsmmus * policy.sparePorts * 2;
+/** Returns the minimum number of bus numbers, with one port per device and per spare port. */
+function neededBusNumbers(view: PlanView): number {
+  const { guest, policy } = view;
+  const vsmmus = neededVsmmus(view);
+  const ports = placeable(view).length + vsmmus * policy.sparePorts * 2;
   const root = [...guest.controllers.values()].filter(({ index, model }) => {
     return index !== 0 && model !== 'pcie-expander-bus' && rootOf(guest, index) === 0;
   });
-  const awaiting = guest.devices.filter((device) => device.awaits && !placeable(scene).includes(device));
+  const awaiting = guest.devices.filter((device) => device.needsAddress && !placeable(view).includes(device));
   return 1 + root.length + awaiting.length + vsmmus + ports;
 }
 
-function explicitWindows(scene: PlanView): number {
-  const { busWindow } = scene.policy;
-  return typeof busWindow === 'number' ? neededBusNumbers(scene) + neededVsmmus(scene) * busWindow : 0;
+function explicitWindows(view: PlanView): number {
+  const { busWindow } = view.policy;
+  return typeof busWindow === 'number' ? neededBusNumbers(view) + neededVsmmus(view) * busWindow : 0;
 }
 
 function takenSlots({ guest }: PlanView): number {
@@ -59,8 +59,6 @@ function takenSlots({ guest }: PlanView): number {
   return new Set(occupants.flatMap(({ address }) => (address?.bus === 0 ? [address.slot] : []))).size;
 }
 
-function hasInitiators(scene: PlanView): boolean {
-  return placeable(scene).some(
-    (device) => onHost(scene, device.bdf)?.vendor === '0x10de' && busOf(scene, device) !== -1,
-  );
+function hasInitiators(view: PlanView): boolean {
+  return placeable(view).some((device) => onHost(view, device.bdf)?.vendor === '0x10de' && busOf(view, device) !== -1);
 }

@@ -13,11 +13,11 @@ const read = (file: string) => readFileSync(join(REPOSITORY, 'samples', file), '
 function broken(kind: string, name: string): string[] {
   const xml = read(`${kind}/${name}.xml`);
   const host: Topology = JSON.parse(read(/samples\/(hosts\/\S+\.json)/.exec(xml)?.[1] ?? ''));
-  const scene = { guest: guestOf(xml), host, policy: DEFAULT_POLICY };
-  return Object.entries(RULES).flatMap(([rule, find]) => (find(scene).length > 0 ? [rule] : []));
+  const view = { guest: guestOf(xml), host, policy: DEFAULT_POLICY };
+  return Object.entries(RULES).flatMap(([rule, find]) => (find(view).length > 0 ? [rule] : []));
 }
 
-describe('the rules of the judge', () => {
+describe("the judge's rules", () => {
   it.each([
     ['bus-window-too-small', 'busNumbers'],
     ['bus-window-too-small-root', 'busNumbers'],

@@ -3,7 +3,7 @@ import type { Policy } from '../../src/policy/policy.js';
 import { isPort, rootOf } from './libvirt.js';
 import type { Address, Controller, Device, Guest } from './reader.js';
 
-/** A domain on a host, as a rule sees it. */
+/** The input of a rule: a domain, its host and the policy. */
 export interface PlanView {
   readonly guest: Guest;
   readonly host: Topology;
@@ -11,7 +11,7 @@ export interface PlanView {
 }
 
 /** Returns the faults of a domain, as sentences. */
-export type Rule = (scene: PlanView) => string[];
+export type Rule = (view: PlanView) => string[];
 
 export const isAccelerated = ({ guest: { smmus } }: PlanView, bus: number): boolean =>
   smmus.some((smmu) => smmu.model === 'smmuv3' && smmu.bus === bus && smmu.values.accel === 'on');
@@ -19,16 +19,16 @@ export const isAccelerated = ({ guest: { smmus } }: PlanView, bus: number): bool
 export const onHost = ({ host }: Pick<PlanView, 'host'>, bdf: string | undefined): PciDevice | undefined =>
   host.devices.find((device) => device.bdf === bdf);
 
-/** The root bus of a device; a device without an address has none yet. */
+/** The root bus of a device; undefined for a device without an address. */
 export const busOf = ({ guest }: PlanView, { address }: Device): number | undefined =>
   address && rootOf(guest, address.bus);
 
-export const isBehindVsmmu = (scene: PlanView, device: Device): boolean => {
-  const bus = busOf(scene, device);
-  return bus !== undefined && bus !== 0 && isAccelerated(scene, bus);
+export const isBehindVsmmu = (view: PlanView, device: Device): boolean => {
+  const bus = busOf(view, device);
+  return bus !== undefined && bus !== 0 && isAccelerated(view, bus);
 };
 
-/** Linux 7.2 attaches whole groups, bridges among them. */
+/** Linux 7.2 attaches whole groups, including bridges. */
 export const isAlone = (host: Topology, device: PciDevice): boolean =>
   device.group !== null && host.devices.filter(({ group }) => group === device.group).length === 1;
 
@@ -41,47 +41,47 @@ export function placeable({ guest, host, policy }: PlanView): readonly Device[] 
   });
 }
 
-const devicesPlaced: Rule = (scene) =>
-  placeable(scene)
-    .filter((device) => !isBehindVsmmu(scene, device))
+const devicesPlaced: Rule = (view) =>
+  placeable(view)
+    .filter((device) => !isBehindVsmmu(view, device))
     .map(({ bdf }) => `${bdf} is alone in its group and behind no vSMMU`);
 
-const devicesStay: Rule = (scene) => {
-  const belong = new Set(placeable(scene));
-  return scene.guest.devices
-    .filter((device) => isBehindVsmmu(scene, device) && !belong.has(device))
+const devicesStay: Rule = (view) => {
+  const belong = new Set(placeable(view));
+  return view.guest.devices
+    .filter((device) => isBehindVsmmu(view, device) && !belong.has(device))
     .map(({ bdf, name }) => `${bdf ?? name} is behind a vSMMU and must not be`);
 };
 
-const oneSmmuPerBus: Rule = (scene) => {
+const oneSmmuPerBus: Rule = (view) => {
   const smmus = new Map<number, Set<string>>();
-  for (const device of scene.guest.devices.filter((each) => isBehindVsmmu(scene, each))) {
-    const bus = busOf(scene, device) ?? 0;
-    smmus.set(bus, (smmus.get(bus) ?? new Set()).add(String(onHost(scene, device.bdf)?.smmu)));
+  for (const device of view.guest.devices.filter((each) => isBehindVsmmu(view, each))) {
+    const bus = busOf(view, device) ?? 0;
+    smmus.set(bus, (smmus.get(bus) ?? new Set()).add(String(onHost(view, device.bdf)?.smmu)));
   }
   return [...smmus]
     .filter(([, names]) => names.size > 1)
     .map(([bus]) => `the vSMMU of ${bus} has devices of two SMMUs`);
 };
 
-const iommufd: Rule = (scene) =>
-  scene.guest.devices
-    .filter((device) => isBehindVsmmu(scene, device) && !device.iommufd)
+const iommufd: Rule = (view) =>
+  view.guest.devices
+    .filter((device) => isBehindVsmmu(view, device) && !device.iommufd)
     .map(({ bdf }) => `${bdf} is behind a vSMMU without iommufd`);
 
-/** The members of a group that the guest has use one kind of backend. */
-const oneBackendPerGroup: Rule = (scene) => {
+/** The members of a group that are in the domain use the same kind of backend. */
+const oneBackendPerGroup: Rule = (view) => {
   const kinds = new Map<number, Set<boolean>>();
-  for (const { bdf, unassigned, iommufd: uses } of scene.guest.devices) {
-    const group = onHost(scene, bdf)?.group ?? null;
+  for (const { bdf, unassigned, iommufd: uses } of view.guest.devices) {
+    const group = onHost(view, bdf)?.group ?? null;
     if (group !== null && !unassigned) kinds.set(group, (kinds.get(group) ?? new Set()).add(uses));
   }
   return [...kinds].filter(([, kind]) => kind.size > 1).map(([group]) => `group ${group} has two backends`);
 };
 
-/** Libvirt's and QEMU's limits of SMMUs. */
-const smmus: Rule = (scene) => {
-  const { guest, host } = scene;
+/** The limits of libvirt and QEMU for SMMUs. */
+const smmus: Rule = (view) => {
+  const { guest, host } = view;
   const found: string[] = [];
   const buses = guest.smmus.map(({ bus }) => bus);
   if (guest.smmus.length > 16) found.push(`${guest.smmus.length} SMMUs`);
@@ -91,11 +91,11 @@ const smmus: Rule = (scene) => {
       found.push(`an SMMU names ${bus}`);
       continue;
     }
-    const behind = guest.devices.filter((device) => device.bdf !== undefined && busOf(scene, device) === bus);
+    const behind = guest.devices.filter((device) => device.bdf !== undefined && busOf(view, device) === bus);
     const missing = ['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'].filter((name) => values[name] === undefined);
     if (values.accel === 'on' && behind.length === 0 && missing.length > 0)
       found.push(`the vSMMU of ${bus} has no device and no ${missing}`);
-    const smmu = host.smmus.find(({ name }) => name === onHost(scene, behind[0]?.bdf)?.smmu);
+    const smmu = host.smmus.find(({ name }) => name === onHost(view, behind[0]?.bdf)?.smmu);
     const beyond = (name: 'oas' | 'ssidsize') => Number(values[name] ?? 0) > (smmu?.features?.[name] ?? 99);
     if (beyond('oas') || beyond('ssidsize')) found.push(`the vSMMU of ${bus} has more than its SMMU`);
     if (values.ats === 'on' && smmu?.features?.ats === false) found.push(`the vSMMU of ${bus} has ats`);
@@ -104,7 +104,7 @@ const smmus: Rule = (scene) => {
   return found;
 };
 
-/** Every bus below an expander bus takes a number of its window; what is below `pcie.0` counts up from 0. */
+/** Each bus below an expander bus takes a number of its window; buses below `pcie.0` are numbered from 0. */
 const busNumbers: Rule = ({ guest }) => {
   const controllers = [...guest.controllers.values()].filter(({ index }) => index !== 0);
   const roots = controllers.filter(({ model }) => model === 'pcie-expander-bus');
@@ -171,22 +171,22 @@ const controllers: Rule = ({ guest }) => {
 
 const GIB = 2 ** 30;
 
-/** Firmware gives each BAR an aligned place, so the hole is at least their sum. */
-const hole: Rule = (scene) => {
-  const { guest } = scene;
+/** Firmware aligns each BAR, so the hole is at least their sum. */
+const hole: Rule = (view) => {
+  const { guest } = view;
   const size = guest.hole === undefined ? 512 * GIB : guest.hole * 1024;
   if (guest.hole !== undefined && (size < 512 * GIB || !Number.isInteger(Math.log2(size))))
     return [`pcihole64 ${size}`];
   const bars = guest.devices
-    .filter((device) => isBehindVsmmu(scene, device))
-    .flatMap(({ bdf }) => onHost(scene, bdf)?.bars ?? [])
+    .filter((device) => isBehindVsmmu(view, device))
+    .flatMap(({ bdf }) => onHost(view, bdf)?.bars ?? [])
     .filter(({ bits, prefetchable }) => bits === 64 && prefetchable);
   const sum = bars.reduce((all, bar) => all + bar.size, 0);
   return sum > size ? [`pcihole64 is ${size / GIB} GiB, and the BARs have ${sum / GIB}`] : [];
 };
 
-const cells: Rule = (scene) => {
-  const { guest, host, policy } = scene;
+const cells: Rule = (view) => {
+  const { guest, host, policy } = view;
   const ids = new Set(guest.cells.map(({ id }) => id));
   const found: string[] = [];
   const owners = new Set<number>();
@@ -201,8 +201,8 @@ const cells: Rule = (scene) => {
   for (const { index, node } of guest.controllers.values()) {
     if (node === undefined) continue;
     if (!ids.has(node)) found.push(`expander bus ${index} names cell ${node}`);
-    const here = guest.devices.filter((device) => busOf(scene, device) === index);
-    const nodes = new Set(here.map(({ bdf }) => onHost(scene, bdf)?.node));
+    const here = guest.devices.filter((device) => busOf(view, device) === index);
+    const nodes = new Set(here.map(({ bdf }) => onHost(view, bdf)?.node));
     const [only] = nodes;
     const bound = guest.memnodes.get(node);
     if (nodes.size === 1 && typeof only === 'number' && bound !== undefined && bound !== only) {
@@ -210,7 +210,7 @@ const cells: Rule = (scene) => {
     }
   }
   const initiators = host.nodes.filter(({ initiator }) => initiator).length;
-  const gpus = guest.devices.filter((d) => isBehindVsmmu(scene, d) && onHost(scene, d.bdf)?.vendor === '0x10de');
+  const gpus = guest.devices.filter((d) => isBehindVsmmu(view, d) && onHost(view, d.bdf)?.vendor === '0x10de');
   const wanted = policy.profile === 'auto' && policy.initiators === 'auto' && guest.memnodes.size > 0 && initiators > 0;
   for (const { bdf, nodeset } of wanted ? gpus : []) {
     if (nodeset.length !== 8) found.push(`${bdf} has ${nodeset.length} Generic Initiators`);

@@ -4,14 +4,14 @@ export interface Machine {
   /** The host: a file of `samples/hosts`. */
   readonly host: string;
   readonly vmi: object;
-  /** Devices that are behind the SMMU of another device in this machine's host. */
+  /** Devices of the host to put behind the SMMU of another device. */
   readonly behind?: Readonly<Record<string, string>>;
   /** The devices that the device plugin gives to each resource. */
   readonly resources: Readonly<Record<string, readonly string[]>>;
   /** The feature gates IOMMUFD and PCINUMAAwareTopology. */
   readonly iommufd?: boolean;
   readonly numaTopology?: boolean;
-  /** The aliases of the GPUs that GraceIOVirtualization is for. */
+  /** The aliases of the GPUs to which the feature gate GraceIOVirtualization applies. */
   readonly grace?: readonly string[];
   readonly cpuSet?: readonly number[];
 }

@@ -1,12 +1,10 @@
 /**
- * Records what KubeVirt gives to onDefineDomain: `tsx test/kubevirt/record.ts CHECKOUT [GOROOT]`. Builds KubeVirt's sidecar-shim and
- * record_test.go in the checkout, starts each virtual machine of machines.ts in the lab with both and vsmmu as the hook, and
- * writes test/fixtures/kubevirt/NAME/{machine.json,1.xml,2.xml,…}. README.md of test/ names the commit.
+ * Records what KubeVirt passes to onDefineDomain, and writes test/fixtures/kubevirt/NAME/{machine.json,1.xml,2.xml,…}.
+ * test/README.md describes how.
  */
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -38,7 +36,7 @@ function build(checkout: string, goroot: string | undefined, folder: string): vo
   };
   const run = (...args: string[]) => execFileSync(go, args, { cwd: checkout, env, stdio: 'inherit' });
   const tests = join(checkout, PACKAGE);
-  // The package's own tests are in the way of a test binary with one test.
+  // The test binary may contain only one test, so the package's own tests are moved away.
   const aside = mkdtempSync(join(checkout, 'aside-'));
   for (const name of readdirSync(tests))
     if (name.endsWith('_test.go')) renameSync(join(tests, name), join(aside, name));
@@ -53,7 +51,7 @@ function build(checkout: string, goroot: string | undefined, folder: string): vo
   }
 }
 
-/** Keeps each input, then answers it. */
+/** Stores each input, then answers it with vsmmu. */
 const HOOK = `#!/bin/sh
 n=$(ls /tmp/inputs | wc -l)
 printf %s "$4" > /tmp/inputs/$((n + 1)).xml
@@ -104,10 +102,7 @@ async function record(lab: Lab, machine: Machine): Promise<void> {
 
 const [checkout = '', goroot, ...only] = process.argv.slice(2);
 const binaries = mkdtempSync(join(tmpdir(), 'vsmmu-kubevirt-'));
-if (process.env.RECORD_BINARIES)
-  for (const name of ['sidecar-shim', 'record'])
-    copyFileSync(join(process.env.RECORD_BINARIES, name), join(binaries, name));
-else build(checkout, goroot, binaries);
+build(checkout, goroot, binaries);
 await using lab = await Lab.start();
 buildOwnExecutable();
 await Tool.install(lab);
@@ -115,7 +110,7 @@ for (const name of ['sidecar-shim', 'record']) await lab.jail.put(`/tmp/${name}`
 await lab.jail.put('/tmp/onDefineDomain', HOOK);
 await lab.jail.output(['chmod', '+x', '/tmp/sidecar-shim', '/tmp/record', '/tmp/onDefineDomain']);
 rmSync(binaries, { recursive: true });
-// In a pod, the sidecar has its own folder below the one that virt-launcher looks through.
+// In a pod, the sidecar has its own folder below the one that virt-launcher searches.
 const shim = `mkdir -p /run/kubevirt-hooks/shim; unshare --mount sh -c '
   mount --bind /run/kubevirt-hooks/shim /run/kubevirt-hooks
   exec /tmp/sidecar-shim --version v1alpha3' >/tmp/shim.log 2>&1 </dev/null &`;
@@ -129,5 +124,3 @@ await lab.jail.output([
   shim,
 ]);
 for (const machine of MACHINES) if (only.length === 0 || only.includes(machine.name)) await record(lab, machine);
-if (existsSync('/dev/null') && process.env.SHOW_SHIM)
-  process.stderr.write(await lab.jail.output(['cat', '/tmp/shim.log']));

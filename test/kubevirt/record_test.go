@@ -1,5 +1,5 @@
-// Copied into pkg/virt-launcher/virtwrap of a KubeVirt checkout by record.ts. Starts one virtual machine as virt-launcher does, up to
-// the definition of its domain: KubeVirt's converter, its allocateHotplugPorts, its hook manager. libvirt is asked through virsh.
+// record.ts copies this file into pkg/virt-launcher/virtwrap of a KubeVirt checkout. It starts one virtual machine as virt-launcher
+// does, up to the definition of its domain: with KubeVirt's converter, allocateHotplugPorts and hook manager. Calls virsh.
 package virtwrap
 
 import (
@@ -28,12 +28,12 @@ import (
 	"kubevirt.io/kubevirt/pkg/virt-launcher/virtwrap/device/hostdevice/generic"
 )
 
-// What record.ts says of a virtual machine.
+// The description of a virtual machine, which record.ts writes.
 type recording struct {
 	VMI          v1.VirtualMachineInstance
 	IOMMUFD      bool
 	NUMATopology bool
-	// The aliases of the GPUs that the GraceIOVirtualization gate is for.
+	// The aliases of the GPUs to which the feature gate GraceIOVirtualization applies.
 	Grace  []string
 	CPUSet []int
 	// The NUMA nodes of the host, and the CPUs of each.
@@ -63,7 +63,7 @@ var (
 	cpuMode    = regexp.MustCompile(`<cpu mode="host-(?:model|passthrough)">`)
 )
 
-// The lab has no KVM for Arm: only libvirt sees another type and another CPU.
+// The lab has no KVM for Arm, so libvirt gets another domain type and CPU. The hook does not see this.
 func (virshConnection) DomainDefineXML(text string) (cli.VirDomain, error) {
 	text = domainType.ReplaceAllString(text, `<domain type="qemu"`)
 	text = cpuMode.ReplaceAllString(text, `<cpu mode="custom" match="exact"><model>cortex-a72</model>`)

@@ -14,8 +14,8 @@ import type { Machine } from './machines.js';
 import { hostOf, writeSysfs } from './sysfs.js';
 
 /**
- * What KubeVirt's own code gave to onDefineDomain, call by call, for each virtual machine of machines.ts (record.ts). An input was
- * recorded with the answer to the one before it.
+ * What KubeVirt's own code passed to onDefineDomain, call by call, for each virtual machine of machines.ts (record.ts). Each
+ * recorded input contains the answer to the previous one.
  */
 const FIXTURES = join(REPOSITORY, 'test/fixtures/kubevirt');
 const execute = promisify(execFile);
@@ -49,7 +49,7 @@ async function answer({ vmi, sysfs }: Recording, xml: string): Promise<string> {
   return stdout;
 }
 
-/** The decisions of vsmmu for a domain, which do not depend on libvirt and KubeVirt: no bus numbers and controller indexes. */
+/** Returns vsmmu's decisions for a domain, without bus numbers and controller indexes, which also depend on libvirt and KubeVirt. */
 function decisions(domain: Domain, host: Host): object {
   const tree = new PciTree(domain);
   const busOf = (bus: number) => domain.controllers.find(({ index }) => index === bus);
@@ -63,7 +63,7 @@ function decisions(domain: Domain, host: Host): object {
 }
 
 describe.each(readdirSync(FIXTURES))('KubeVirt starting %s', (name) => {
-  it('gets a domain for each of its calls, with the devices behind the same vSMMUs, the same cells and values', async () => {
+  it('gets a domain from each call, with the devices behind the same vSMMUs, the same cells and values', async () => {
     const recorded = recording(name);
     expect(recorded.inputs.length).toBeGreaterThanOrEqual(2);
     const answers: Domain[] = [];
@@ -75,7 +75,7 @@ describe.each(readdirSync(FIXTURES))('KubeVirt starting %s', (name) => {
     expect(check(last, recorded.host).filter(({ severity }) => severity === 'error')).toEqual([]);
   });
 
-  it('gets an answer back unchanged if it sends it again', async () => {
+  it('gets an answer back unchanged if it passes it again', async () => {
     const recorded = recording(name);
     const last = await answer(recorded, recorded.inputs.at(-1) ?? '');
     expect(await answer(recorded, last)).toBe(last);

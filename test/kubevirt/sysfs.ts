@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Bar, PciDevice, Topology } from '../../src/generated/topology.js';
 import type { Machine } from './machines.js';
 
-/** The host of a machine: a sample, with some devices behind other SMMUs. */
+/** Returns the host of a virtual machine: a sample, with some devices behind other SMMUs. */
 export function hostOf({ host, behind = {} }: Pick<Machine, 'host' | 'behind'>): Topology {
   const path = fileURLToPath(new URL(`../../samples/hosts/${host}`, import.meta.url));
   const topology: Topology = JSON.parse(readFileSync(path, 'utf8'));
@@ -16,13 +16,13 @@ export function hostOf({ host, behind = {} }: Pick<Machine, 'host' | 'behind'>):
   return { ...topology, devices: moved };
 }
 
-/** Writes a folder that shows a host of `samples/hosts` as the kernel's /sys does, as far as vsmmu and KubeVirt read it. */
+/** Writes the files of /sys that vsmmu and KubeVirt read, for a host of `samples/hosts`. */
 export function writeSysfs({ smmus, devices, nodes }: Topology, root: string): void {
   const file = (path: string, text: string) => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), `${text}\n`);
   };
-  /** A link, relative as in sysfs. */
+  /** Makes a relative link, as sysfs does. */
   const link = (path: string, target: string) => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     symlinkSync(posix.relative(posix.dirname(path), target), join(root, path));
@@ -66,7 +66,7 @@ export function writeSysfs({ smmus, devices, nodes }: Topology, root: string): v
   }
 }
 
-/** Where sysfs has a device: below its bridges. */
+/** The path of a device in sysfs, below its bridges. */
 function pathOf({ bdf, parent }: PciDevice, devices: readonly PciDevice[]): string {
   const above = devices.find((device) => device.bdf === parent);
   const folder = above ? pathOf(above, devices) : `devices/pci${bdf.slice(0, bdf.lastIndexOf(':'))}`;

@@ -15,14 +15,14 @@ import { hostdevOf } from '../judge/libvirt.js';
 import { randomPolicy } from '../judge/policies.js';
 import { Random } from '../judge/random.js';
 import { guestOf } from '../judge/reader.js';
-import { needless } from '../judge/refusals.js';
+import { unjustifiedErrors } from '../judge/refusals.js';
 import { placeable } from '../judge/rules.js';
 import { asTcg } from './domain.js';
 import { Lab } from './lab.js';
 import { define, undefine, virsh } from './trial.js';
 
 const LIVES = Number(process.env.VSMMU_JUDGED_LIVES ?? 20);
-/** Numbers of cases that the unit tests do not use. */
+/** The number of the first case; the unit tests use lower ones. */
 const FIRST = 1_000_000;
 
 let lab: Lab;
@@ -83,13 +83,13 @@ class Life {
     const before = await this.#dump();
     const settings = { policy: this.policy, target: UPSTREAM, forceTcg: true, strict: false };
     const { after, diagnostics } = convertXml(before, () => new Host(this.host), settings);
-    const scene = { host: this.host, policy: this.policy, guest: guestOf(before) };
+    const view = { host: this.host, policy: this.policy, guest: guestOf(before) };
     if (after === undefined) {
-      this.#found.push(...needless(diagnostics, scene).map((each) => `${step}: ${each}`));
+      this.#found.push(...unjustifiedErrors(diagnostics, view).map((each) => `${step}: ${each}`));
       return false;
     }
     await define(lab, after);
-    const wrong = broken({ ...scene, guest: guestOf(await this.#dump()) }, scene);
+    const wrong = broken({ ...view, guest: guestOf(await this.#dump()) }, view);
     this.#found.push(...wrong.map((each) => `${step}: ${each}`));
     return true;
   }

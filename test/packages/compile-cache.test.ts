@@ -17,7 +17,7 @@ import { output, packageFile, run } from './packages.js';
 
 const VERSION = '22.23.3';
 
-/** A Node that can keep compiled code. The first call downloads it into the lab's cache. */
+/** Returns a Node with a compile cache. The first call downloads it into the lab's cache. */
 function node22(): string {
   const name = `node-linux-${process.arch}`;
   const folder = join(cacheFolder(), `${name}-${VERSION}`);
@@ -58,7 +58,7 @@ function makeFolder(path: string, mode = 0o700, owner = NOBODY): void {
   chmodSync(path, mode);
 }
 
-/** Makes the folder in the cache as a test wants it. */
+/** Makes the cache, and calls `make` with the path of the folder in it. */
 function inCache(make: (path: string) => void): void {
   makeFolder(cache);
   make(join(cache, 'vsmmu'));
@@ -73,7 +73,7 @@ function start(options: readonly string[] = ['--reuid=nobody', '--clear-groups']
 }
 
 describe('the compile cache of Node 22', () => {
-  it('is in the cache folder of the user, by the version of Node', () => {
+  it('is in the cache folder of the user, below the version of Node', () => {
     expect(start()).toEqual([expect.stringMatching(`^v${VERSION}-.*-${NOBODY}$`)]);
     expect(start()).toHaveLength(1);
   });
@@ -84,9 +84,9 @@ describe('the compile cache of Node 22', () => {
 
   it.each<[what: string, prepare: () => void]>([
     ['the cache is writable by a group', () => makeFolder(cache, 0o770)],
-    ['the cache is of another user', () => makeFolder(cache, 0o777, 0)],
+    ['the cache belongs to another user', () => makeFolder(cache, 0o777, 0)],
     ['the folder in it is writable by others', () => inCache((path) => makeFolder(path, 0o702))],
-    ['the folder in it is of another user', () => inCache((path) => makeFolder(path, 0o755, 0))],
+    ['the folder in it belongs to another user', () => inCache((path) => makeFolder(path, 0o755, 0))],
     ['the folder in it is a link', () => inCache((path) => symlinkSync(elsewhere, path))],
     ['the cache is read-only', () => makeFolder(cache, 0o500)],
   ])('is not used if %s', (_, prepare) => {

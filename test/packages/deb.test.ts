@@ -11,7 +11,7 @@ import { executable, output, packageFile, run } from './packages.js';
 const ARCHITECTURE = ownArchitecture();
 const deb = (): string => packageFile(ARCHITECTURE === 'x86_64' ? /_amd64\.deb$/ : /_arm64\.deb$/);
 
-/** A copy of a package in a root file system, by the path that it has there. */
+/** Copies a package into a root file system and returns its path there. */
 function bring(root: DebianRoot, file: string): string {
   mkdirSync(join(root.path, 'packages'), { recursive: true });
   cpSync(file, join(root.path, 'packages', basename(file)));
@@ -40,7 +40,7 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
   afterAll(() => root[Symbol.dispose]());
 
   it('does not enable the hook', () => {
-    // As the README says; apt would fetch what a package recommends.
+    // As in the README. apt would download recommended packages, if there were any.
     root.output('apt-get', 'install', '--yes', bring(root, olderDeb));
     expect(exists(root, HOOK)).toBe(false);
   });
@@ -50,7 +50,7 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
     root.output('vsmmu', 'hook', 'install', '--quiet', '--hook', 'enforce', '--limit', '7');
     const script = join(root.path, HOOK);
     const installed = readFileSync(script, 'utf8');
-    // As a version with another script would have left it.
+    // As if an older version with another script had installed it.
     writeFileSync(script, installed.replace('trap finish EXIT', 'trap finish EXIT # older'), { mode: 0o755 });
     root.output('dpkg', '--install', '--force-confold', bring(root, deb()));
     expect(root.output('dpkg-query', '--show', 'vsmmu').trim()).toBe(`vsmmu\t${release().version}`);
@@ -90,7 +90,7 @@ describe.each(['bookworm', 'trixie', 'sid'])('the package on Debian %s, without 
     expect(root.output('vsmmu', 'rewrite', '--quiet', ...sample)).toBe(stdout);
   });
 
-  it('brings manual, completion and documentation', () => {
+  it('contains the manual, completion and documentation', () => {
     for (const path of [
       '/usr/share/man/man1/vsmmu-rewrite.1.gz',
       '/usr/share/bash-completion/completions/vsmmu',
@@ -142,7 +142,7 @@ describe('the RPM', () => {
     using root = await DebianRoot.open('bookworm');
     const command = ['rpm', '--root', root.path, '--dbpath', '/var/lib/rpm'];
     const env = { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } };
-    // Debian's libraries are there, but its packages are unknown to rpm.
+    // Debian's libraries are installed, but rpm does not know Debian's packages.
     output([...command, '--install', '--nodeps', rpm()], env);
     expect(root.output('vsmmu', '--version').trim()).toBe(release().version);
     expect(root.output('sha256sum', '/usr/bin/vsmmu').split(' ')[0]).toBe(

@@ -5,7 +5,7 @@ import { cacheFolder } from '../lab/cache.js';
 import { findMirror } from '../lab/mirror.js';
 import { output, type Run, run } from './packages.js';
 
-/** A minimal Debian; gone when it is disposed of. */
+/** A minimal Debian, removed on disposal. */
 export class DebianRoot {
   readonly path: string;
 
@@ -13,7 +13,7 @@ export class DebianRoot {
     this.path = path;
   }
 
-  /** Unpacks a release. The first time, debootstrap makes it, and the archive stays in the lab's cache. */
+  /** Unpacks a release. The first call makes it with debootstrap and stores the archive in the lab's cache. */
   static async open(suite: string): Promise<DebianRoot> {
     const archive = join(cacheFolder(), `debian-${suite}.tar`);
     if (!existsSync(archive)) await make(suite, archive);
@@ -29,7 +29,7 @@ export class DebianRoot {
     return run([...isolated, ...argv], ENVIRONMENT);
   }
 
-  /** The standard output of a program that must succeed. */
+  /** Runs a program that must succeed, and returns its standard output. */
   output(...argv: readonly string[]): string {
     const { code, stdout, stderr } = this.run(...argv);
     if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}: ${stderr || stdout}`);

@@ -7,7 +7,7 @@ import { output, type Run, run, temporaryFolder } from './packages.js';
 
 type CompileOption = (typeof COMPILE_OPTIONS)[number];
 
-/** A small program in a folder of its own, compiled with some options, and the folder that it is started in. */
+/** A small program, compiled with some options in its own folder. */
 class Program {
   readonly folder = temporaryFolder();
   readonly path = join(this.folder, 'out/program');
@@ -20,14 +20,14 @@ class Program {
     if (built.code !== 0) throw new Error(built.stderr);
   }
 
-  /** What it prints, started in a folder with the given files, which were not there when it was compiled. */
+  /** Starts it in a folder with these files, which did not exist when it was compiled, and returns its output. */
   output(there: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = {}): string {
     const cwd = temporaryFolder();
     for (const [name, text] of Object.entries(there)) writeFileSync(join(cwd, name), text);
     return output([this.path], { cwd, env: { PATH: '/usr/bin:/bin', ...env } });
   }
 
-  /** How often a text is in the executable. */
+  /** Returns how often the executable contains a text. */
   count(text: string): number {
     return readFileSync(this.path).toString('latin1').split(text).length - 1;
   }
@@ -43,12 +43,12 @@ class Program {
 
 const without = (option: CompileOption): string[] => COMPILE_OPTIONS.filter((each) => each !== option);
 
-/** The same program, compiled with all options and with all but one. */
+/** Returns a program compiled with all options, and compiled with all except one. */
 function bothWays(option: CompileOption, files: Readonly<Record<string, string>>): [Program, Program] {
   return [new Program(files, COMPILE_OPTIONS), new Program(files, without(option))];
 }
 
-/** Bun ignores an option that it does not know: each must make a difference. */
+/** Bun ignores unknown options, so the tests show that each option has an effect. */
 describe('the options that the executable is compiled with', () => {
   const tried: string[] = [];
   const effect = (option: CompileOption, what: string, test: () => void): void => {
@@ -56,7 +56,7 @@ describe('the options that the executable is compiled with', () => {
     it(`${option}: ${what}`, test);
   };
 
-  // Files are padded to whole pages, so it takes many functions to see it.
+  // Files are padded to whole pages, so the effect on the size needs many functions.
   const functions = Array.from(
     { length: 600 },
     (_, i) => `export const sum${i} = (n: number) => n * ${i} + process.pid;`,
@@ -81,7 +81,7 @@ describe('the options that the executable is compiled with', () => {
     expect([program.count('longNameOfAFunction') > 0, other.count('longNameOfAFunction') > 0]).toEqual([false, true]);
   });
 
-  effect('--splitting', 'keeps what two programs share once', () => {
+  effect('--splitting', 'stores code that two programs share only once', () => {
     const [program, other] = bothWays('--splitting', {
       'main.ts': "import { shared } from './shared';\nconsole.log(shared());",
       'other.ts': "import { shared } from './shared';\nconsole.log(shared(), 2);",
@@ -97,7 +97,7 @@ function add(n: number) { for (let i = 0; i < 10; i++) sum += i * n; }
 for (let i = 0; i < 5000; i++) add(i);
 console.log(numberOfDFGCompiles(add) > 0, sum > 0);`;
     const [program, other] = bothWays('--compile-jit-policy=100', { 'main.ts': main });
-    // Compiled at once, not whenever another thread has time.
+    // Without this, another thread compiles at an unpredictable time.
     const env = { BUN_JSC_useConcurrentJIT: '0' };
     expect([program.output({}, env), other.output({}, env)]).toEqual(['false true\n', 'true true\n']);
   });
@@ -116,7 +116,7 @@ console.log(numberOfDFGCompiles(add) > 0, sum > 0);`;
     expect([program.output(there), other.output(there)]).toEqual(['main\n', 'before\nmain\n']);
   });
 
-  // Off already today, so each is tried against its opposite.
+  // Bun's default is the same today, so the tests compare each option with its opposite.
   effect('--no-compile-autoload-tsconfig', 'ignores tsconfig.json', () => {
     const opposite = ['--compile-autoload-tsconfig'];
     const files = { 'main.ts': importing('alias') };
@@ -149,7 +149,7 @@ console.log(numberOfDFGCompiles(add) > 0, sum > 0);`;
   });
 });
 
-/** A program that imports a module whose name the compiler cannot see. */
+/** A program that imports a module whose name the compiler does not know. */
 const importing = (name: string): string =>
   `const name = process.argv[9] ?? '${name}';\nconsole.log(await import(name).then((it) => it.default, () => 'none'));`;
 

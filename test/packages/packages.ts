@@ -14,10 +14,10 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Nothing of the caller's environment, and no libvirt: the results must not depend on what this machine has. */
+/** The environment: nothing of the caller's, and no libvirt, so that the results do not depend on this computer. */
 const NO_LIBVIRT = { VSMMU_LIBVIRT_SCHEMAS: '/nowhere' };
 
-/** Runs a program, in an environment where no libvirt is installed, unless another is given. */
+/** Runs a program, by default in the environment above. */
 export function run(
   [program = '', ...args]: readonly string[],
   { cwd = REPOSITORY, env = NO_LIBVIRT }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
@@ -32,24 +32,24 @@ export function run(
   return { code: status, stdout, stderr };
 }
 
-/** The standard output of a program that must succeed. */
+/** Runs a program that must succeed, and returns its standard output. */
 export function output(argv: readonly string[], options?: Parameters<typeof run>[1]): string {
   const { code, stdout, stderr } = run(argv, options);
   if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}: ${stderr || stdout}`);
   return stdout;
 }
 
-/** The path of the one package whose name matches. */
+/** Returns the path of the only package whose name matches. */
 export function packageFile(pattern: RegExp): string {
   const [name, ...others] = readdirSync(join(REPOSITORY, 'packages')).filter((each) => pattern.test(each));
-  if (name === undefined || others.length > 0) throw new Error(`packages/ has not one ${pattern}`);
+  if (name === undefined || others.length > 0) throw new Error(`packages/ must contain exactly one ${pattern}`);
   return join(REPOSITORY, 'packages', name);
 }
 
 /** The standalone executable for this machine. */
 export const executable = (): string => packageFile(new RegExp(`^vsmmu-[\\d.]+-${ownArchitecture()}$`));
 
-/** A folder for a test, removed when it ends. */
+/** Makes a folder that is removed when the test ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-packages-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

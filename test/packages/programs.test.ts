@@ -55,7 +55,7 @@ describe.each([
   const sample = 'rewrite --quiet --topology samples/hosts/host-a.json samples/domains/ml-train.xml';
   const withNode = { env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` } };
 
-  it('reports that standard output is closed', () => {
+  it('reports closed standard output', () => {
     const { code, stderr } = run(['/bin/sh', '-c', `"$0" ${sample} >&-`, program()], withNode);
     expect({ code, stderr }).toEqual({
       code: 3,
@@ -121,7 +121,7 @@ describe('the standalone executable', () => {
 });
 
 describe('the npm package', () => {
-  /** Packs the repository as the first of its kind: nothing is cached for it. */
+  /** Packs the repository with an empty cache. */
   function pack(): Buffer {
     const folder = temporaryFolder();
     const env = { ...process.env, npm_config_cache: join(folder, 'cache') };

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../../bin/build/repository.js';
 import { executable, output, temporaryFolder } from './packages.js';
 
-/** A PATH on which `vsmmu` is the executable. */
+/** A PATH that finds the executable as `vsmmu`. */
 function path(): string {
   const folder = join(temporaryFolder(), 'bin');
   mkdirSync(folder);

@@ -1,13 +1,13 @@
 /**
- * The lab's hands in the host: takes requests from a virtio-serial port, a JSON document a line, and answers each with a
- * line of its own. Runs in the host's Node, so nothing but Node's own modules.
+ * The lab's agent on the host. Reads requests from a virtio-serial port, one JSON document per line, and answers each with a
+ * line. It runs in the host's Node and imports only Node's own modules.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, read, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 
-/** The port of that name; which number it has depends on the machine. */
+/** The port, found by its name, because its number depends on the emulated machine. */
 function openPort(name) {
   const ports = '/sys/class/virtio-ports';
   const number = readdirSync(ports).find((each) => readFileSync(`${ports}/${each}/name`, 'utf8').trim() === name);
@@ -21,7 +21,7 @@ function answer(id, body) {
   while (rest.length > 0) rest = rest.subarray(writeSync(port, rest));
 }
 
-/** As a login would have it. */
+/** The environment of a login. */
 const environment = {
   HOME: '/root',
   LANG: 'C',
@@ -58,14 +58,14 @@ function run({ argv, input = '', limitSeconds = 120 }) {
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Writes a file, and makes the folders to it. */
+/** Writes a file, and creates the folders above it. */
 async function put({ path, content }) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
   return {};
 }
 
-/** Waits for words in a file that another program writes. Returns the whole file, and whether it has the words. */
+/** Waits until a file that another program writes contains a text. Returns the whole file, and whether it contains the text. */
 async function waitFor({ file, words, limitSeconds = 120 }) {
   const end = Date.now() + limitSeconds * 1000;
   for (;;) {
@@ -78,26 +78,26 @@ async function waitFor({ file, words, limitSeconds = 120 }) {
 
 let questions = 0;
 
-/** Has a guest run a line at its console (guest/init) and gives what it printed, and its exit code. */
+/** Runs a line on a guest's console (guest/init). Returns its output and exit code. */
 function ask({ socket, line, limitSeconds = 60 }) {
   const number = ++questions;
   return new Promise((resolve) => {
-    let said = '';
+    let output = '';
     const connection = connect(socket);
     const done = (body) => {
       clearTimeout(limit);
       connection.destroy();
       resolve(body);
     };
-    const limit = setTimeout(() => done({ code: -1, stdout: said, late: true }), limitSeconds * 1000);
+    const limit = setTimeout(() => done({ code: -1, stdout: output, late: true }), limitSeconds * 1000);
     connection.setEncoding('latin1');
     connection.on('error', (error) => done({ code: -1, stdout: error.message, late: false }));
     connection.on('data', (chunk) => {
-      said += chunk;
-      const end = new RegExp(`@@${number} (\\d+)@@`).exec(said);
+      output += chunk;
+      const end = new RegExp(`@@${number} (\\d+)@@`).exec(output);
       if (end === null) return;
-      const begin = said.indexOf(`@@${number} begin@@`);
-      const stdout = said
+      const begin = output.indexOf(`@@${number} begin@@`);
+      const stdout = output
         .slice(begin + `@@${number} begin@@`.length, end.index)
         .replaceAll('\r\n', '\n')
         .trimStart();
@@ -113,7 +113,7 @@ let pending = '';
 
 function next() {
   read(port, chunk, 0, chunk.length, null, (error, count) => {
-    // No client is connected: the port reads as ended until one connects.
+    // The port reports its end while no client is connected.
     if (error || count === 0) return void setTimeout(next, 100);
     pending += chunk.toString('utf8', 0, count);
     const lines = pending.split('\n');

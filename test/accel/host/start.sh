@@ -1,4 +1,4 @@
-# The rest of the host's start: file systems, the tool, virtual functions, and libvirt.
+# Started by rc: prepares file systems, vsmmu, virtual functions, and libvirt.
 mkdir -p /dev/pts /dev/shm
 mount -t devpts -o ptmxmode=666 devpts /dev/pts
 ln -sf pts/ptmx /dev/ptmx
@@ -11,10 +11,10 @@ hostname arm-host
 ip link set lo up
 cp -a /share/vsmmu /opt/vsmmu
 mkdir -p /run/guests
-# For the shell on the console: init gives it less.
+# For the shell on the console, to which init passes a shorter PATH.
 echo "export PATH=$PATH" >/etc/profile
 
-# A card that can have virtual functions has two.
+# Enables two virtual functions on each card that supports them.
 for total in /sys/bus/pci/devices/*/sriov_totalvfs; do
   [ -e "$total" ] && echo 2 >"${total%/*}/sriov_numvfs"
 done
