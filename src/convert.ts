@@ -11,6 +11,7 @@ import type { Host } from './host/host.js';
 import { whyNotApplicable } from './plan/applicable.js';
 import { type Planned, type PlanOptions, plan } from './plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from './policy/policy.js';
+import { XmlDocument } from './xml/document.js';
 
 /** How a domain is converted. */
 export interface ConvertSettings {
@@ -31,7 +32,7 @@ export interface Converted {
   /** The resulting XML; if nothing changes, the input, byte for byte. */
   readonly xml: string;
   readonly changed: boolean;
-  /** The result as a domain. */
+  /** The result as a domain. It is read when first used, so `{ ...converted }` does not contain it. */
   readonly after: Domain;
   /** Warnings and notes. */
   readonly diagnostics: readonly Diagnostic[];
@@ -65,14 +66,29 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
       diagnostics: [...base.diagnostics, ...planned.diagnostics, ...checked],
     };
   });
-  let after: Domain | undefined;
-  return {
-    ...result,
-    get after() {
-      after ??= result.changed ? domainOf(edited.document) : domain;
-      return after;
-    },
-  };
+  return new Conversion(result, result.changed ? edited.document : domain);
+}
+
+/** A class, since V8 keeps the variables of a getter in an object literal until its next full collection. */
+class Conversion implements Converted {
+  readonly plan: Plan;
+  readonly xml: string;
+  readonly changed: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+  #after: XmlDocument | Domain;
+
+  constructor({ plan, xml, changed, diagnostics }: Omit<Converted, 'after'>, after: XmlDocument | Domain) {
+    this.plan = plan;
+    this.xml = xml;
+    this.changed = changed;
+    this.diagnostics = diagnostics;
+    this.#after = after;
+  }
+
+  get after(): Domain {
+    if (this.#after instanceof XmlDocument) this.#after = domainOf(this.#after);
+    return this.#after;
+  }
 }
 
 /**

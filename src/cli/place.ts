@@ -47,9 +47,15 @@ export async function placeSource(
   const installedWarnings = settings || whyNotApplicable(domain) ? [] : await reportInstalled(options);
   const converted = refuseErrors(withFile(domain, source.name, options), () => {
     const settings = { policy, target, forceTcg: isSet(options, 'force-tcg'), strict: isSet(options, 'strict') };
-    const result = convert(domain, host, settings);
-    const placesDevice = result.plan.devices.some(({ verdict }) => verdict === 'placed');
-    return placesDevice ? { ...result, diagnostics: [...result.diagnostics, ...installedWarnings] } : result;
+    const { plan, xml, changed, after, diagnostics } = convert(domain, host, settings);
+    const placesDevice = plan.devices.some(({ verdict }) => verdict === 'placed');
+    return {
+      plan,
+      xml,
+      changed,
+      after,
+      diagnostics: placesDevice ? [...diagnostics, ...installedWarnings] : diagnostics,
+    };
   });
   return { source, host, before: domain.document.text, ...converted };
 }

@@ -5,6 +5,7 @@ import { parseNumber } from '../domain/number.js';
 import { reserveOf } from '../domain/overrides.js';
 import type { Occupant } from '../domain/pci-tree.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
+import { oncePer } from '../once-per.js';
 import type { XmlElement } from '../xml/document.js';
 import type { XmlEditor } from '../xml/editor.js';
 import type { NewElement } from '../xml/print.js';
@@ -36,18 +37,16 @@ export interface Subject {
   readonly initiators: ReadonlySet<string>;
 }
 
-const SUBJECTS = new WeakMap<Domain, readonly Subject[]>();
-
 /** Lists every element of a domain that vsmmu may change. */
-export function subjectsOf(domain: Domain): readonly Subject[] {
-  const known = SUBJECTS.get(domain);
-  if (known) return known;
+export const subjectsOf = oncePer(listSubjects);
+
+function listSubjects(domain: Domain): readonly Subject[] {
   const { document, hostDevices, otherDevices, controllers, iommus, numa } = domain;
   const initiators = new Set(numa.cells.filter(isInitiator).map(({ id }) => String(id)));
   const subject = (name: string, element: XmlElement, properties: readonly Property[], occupant?: Occupant) => {
     return { name, element, properties, domain, occupant, initiators };
   };
-  const subjects = [
+  return [
     subject('domain', document.root, DOMAIN),
     ...hostDevices.map((device) => subject(`device ${device.bdf}`, device.element, DEVICE, device)),
     ...otherDevices.flatMap((device) => {
@@ -60,8 +59,6 @@ export function subjectsOf(domain: Domain): readonly Subject[] {
     ...iommus.map(({ element, pciBus }) => subject(`iommu ${pciBus ?? 0}`, element, IOMMU)),
     ...numa.cells.flatMap(({ id, element }) => (element ? [subject(`cell ${id}`, element, [DISTANCES])] : [])),
   ];
-  SUBJECTS.set(domain, subjects);
-  return subjects;
 }
 
 /** Formats a place for the record: `03:00.0`, followed by ` multifunction` if the address has that attribute. */
