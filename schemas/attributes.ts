@@ -58,7 +58,7 @@ function feature(values: ValueRange): object {
 const PARTS: readonly Part[] = [
   {
     file: 'policy',
-    within: '"initiators": {',
+    within: '"hugePages": {',
     after: '\n    },\n',
     before: ',\n    "hook": {',
     text: properties(

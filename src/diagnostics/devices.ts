@@ -187,11 +187,11 @@ export const platformSettingMissing = defineCases('platform-setting-missing', {
   messages: {
     rom: (a: { devices: readonly string[] }) => ({
       message: `the guide of the platform of ${a.devices.join(', ')} disables the option ROM`,
-      hint: "add <rom bar='off'/>",
+      hint: "add <rom bar='off'/>, or give --rom-bar off",
     }),
     ras: (a: { device: string }) => ({
       message: `the guest gets no reports of memory errors (RAS), which the guide of the platform of ${a.device} recommends`,
-      hint: "add <ras state='on'/> to <features>",
+      hint: "add <ras state='on'/> to <features>, or give --ras on",
     }),
     distance: (a: { device: string; cells: string; cell: number; distance: number }) => ({
       message: `the Generic Initiators of ${a.device} (cells ${a.cells}) have libvirt's default distance of 20 from cell ${a.cell}`,
@@ -201,10 +201,43 @@ export const platformSettingMissing = defineCases('platform-setting-missing', {
   meaning: "a domain lacks a setting that the guide of its devices' platform recommends",
   why: `Guides for NVIDIA Grace use three settings. GPUs have no option ROM, which is code for x86 and takes MMIO space. RAS is on,
     so that QEMU reports memory errors to the guest. Generic Initiators are far from memory, so that the guest does not use GPU
-    memory like nearby memory. vsmmu does not write these settings, except for the distances of cells that it adds.`,
+    memory like nearby memory. vsmmu writes the first two only if the policy says so (romBar, ras), because no vSMMU needs them,
+    and distances only of cells that it adds.`,
   remedy: `Add the setting that the message names. Nothing needs to be done if the guest can do without it.`,
   example: `<features>
   <ras state='on'/>
 </features>
 <rom bar='off'/>   <!-- in the <hostdev> -->`,
+});
+
+export const settingKept = defineCases('setting-kept', {
+  severity: 'warning',
+  messages: {
+    rom: (a: { device: string; present: string }) =>
+      `${a.device} has ${a.present}, so its option ROM stays although the policy disables it (romBar)`,
+    ras: (a: { present: string }) =>
+      `the domain has ${a.present}, so it gets no reports of memory errors although the policy enables them (ras)`,
+    hugePages: (a: { wanted: string }) => ({
+      message: `the domain has other huge pages than the ${a.wanted} of the policy (hugePages), and keeps them`,
+      hint: 'remove its <hugepages>, or give --relayout if vsmmu added it',
+    }),
+    conflict: (a: { wanted: string; present: string }) =>
+      `the domain has ${a.present} in its <memoryBacking>, beside which libvirt refuses huge pages (hugePages ${a.wanted})`,
+    uneven: (a: { wanted: string; memory: string }) => ({
+      message: `${a.memory} of memory is not a multiple of huge pages of ${a.wanted} (hugePages), so the domain keeps its pages`,
+      hint: 'give the guest and each NUMA cell a multiple of that size',
+    }),
+  },
+  hint: 'remove that element if the policy should decide',
+  meaning:
+    'the policy asks for a setting (`romBar`, `ras`, `hugePages`) that the domain cannot have, or that it sets otherwise',
+  why: `These settings are optional, so vsmmu does not replace what the domain says about them. libvirt refuses huge pages with memory of
+    type anonymous or allocated on demand. QEMU refuses them if the memory of the guest, or of a NUMA cell, is not a multiple of
+    their size.`,
+  remedy: `Remove or change the element that the message names, and run the command again.`,
+  example: `<memoryBacking>
+  <hugepages>
+    <page size='512' unit='MiB'/>
+  </hugepages>
+</memoryBacking>`,
 });

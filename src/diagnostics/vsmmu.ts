@@ -260,7 +260,7 @@ export const cmdqvSmallPages = define('cmdqv-small-pages', {
   severity: 'note',
   message: (a: { vsmmus: number }) =>
     `the command queues of ${a.vsmmus} ${a.vsmmus > 1 ? 'vSMMUs are each' : 'vSMMU are each'} at most one page long, and the guest has no huge pages`,
-  hint: 'add <hugepages/> to <memoryBacking>',
+  hint: 'add <hugepages/> to <memoryBacking>, or give --huge-pages on',
   meaning: 'a vSMMU has command queues of the SMMU (cmdqv), and the memory of the guest has no huge pages',
   why: `A command queue that is mapped into the guest must be contiguous in the host's memory, so QEMU (11.1) limits it to one page: 256
     entries with pages of 4 KiB, 4096 with 64 KiB, 131072 with 2 MiB. With a short queue, the guest waits when it unmaps many pages.`,

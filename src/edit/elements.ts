@@ -119,8 +119,10 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     'controller lease filesystem interface smartcard serial parallel console channel input tpm graphics audio sound ' +
     'video hostdev redirdev redirfilter hub watchdog memballoon rng nvram panic shmem memory iommu vsock crypto pstore'
   ).split(' '),
-  hostdev: ['driver', 'source', 'acpi', 'address'],
-  interface: ['driver', 'source', 'acpi', 'address'],
+  features: ['ras', 'ps2', 'aia', 'virtualization'],
+  memoryBacking: ['hugepages', 'nosharepages', 'locked', 'source', 'access', 'allocation', 'discard'],
+  hostdev: ['driver', 'source', 'rom', 'acpi', 'address'],
+  interface: ['driver', 'source', 'rom', 'acpi', 'address'],
 };
 
 /**

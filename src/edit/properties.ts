@@ -1,5 +1,6 @@
 import { controllerIndex, formatGuestAddress, guestAddressAttributes, type Place } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
+import { hugePagesOf } from '../domain/memory-backing.js';
 import { isInitiator } from '../domain/numa.js';
 import { parseNumber } from '../domain/number.js';
 import { reserveOf } from '../domain/overrides.js';
@@ -101,19 +102,22 @@ export const ADDRESS: Property = {
   },
 };
 
-/** An attribute of a child element. */
-function attributeOf(childName: string, attribute: string, name = attribute): Property {
+/** An attribute of a child element, or of a child of such an element: `features/ras`. */
+function attributeOf(path: string, attribute: string, name = attribute): Property {
+  const [childName = '', outer] = path.split('/').reverse();
+  const parentOf = ({ element }: Subject) => (outer === undefined ? element : element.child(outer));
   return {
     name,
-    read: ({ element }) => element.child(childName)?.attribute(attribute) ?? NONE,
-    write: ({ element }, editor, value) => {
-      const child = element.child(childName);
+    read: (subject) => parentOf(subject)?.child(childName)?.attribute(attribute) ?? NONE,
+    write: (subject, editor, value) => {
+      const parent = parentOf(subject);
+      const child = parent?.child(childName);
       if (child && value !== NONE) editor.setAttribute(child, attribute, value);
-      else if (child) {
+      else if (child && parent) {
         editor.setAttribute(child, attribute, undefined);
         editor.whenEmpty(child, 'remove');
-        editor.whenEmpty(element, 'close');
-      } else if (value !== NONE) insert(editor, element, newElement(childName, { [attribute]: value }));
+        editor.whenEmpty(parent, 'close');
+      } else if (value !== NONE) insert(editor, parent, newElement(childName, { [attribute]: value }));
     },
   };
 }
@@ -182,6 +186,25 @@ const PCIHOLE64: Property = {
   },
 };
 
+/** The huge pages of the guest's memory: `on` for the host's default size, or one size in KiB. */
+const HUGE_PAGES: Property = {
+  name: 'hugePages',
+  read: ({ element }) => String(hugePagesOf(element) ?? NONE),
+  write: ({ element }, editor, value) => {
+    const backing = element.child('memoryBacking');
+    const present = backing?.child('hugepages');
+    if (backing && present && value === NONE) {
+      removeElement(editor, present);
+      editor.whenEmpty(backing, 'remove');
+    }
+    if (present || value === NONE) return;
+    const pages = value === 'on' ? [] : [newElement('page', { size: value, unit: 'KiB' })];
+    const added = newElement('hugepages', {}, pages);
+    if (backing) insert(editor, backing, added);
+    else insert(editor, element, newElement('memoryBacking', {}, [added]));
+  },
+};
+
 /** Adds a `pcie-root` controller where libvirt prints it: before the other PCI controllers. */
 function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hole: NewElement): void {
   const controller = newElement('controller', { type: 'pci', index: 0, model: 'pcie-root' }, [hole]);
@@ -210,7 +233,9 @@ function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean
 }
 
 /** What vsmmu may change, by the kind of element. The namespace is last: what uses it is known when the rest is written. */
-const DOMAIN = [attributeOf('iommufd', 'enabled', 'iommufd'), PCIHOLE64, NAMESPACE];
-const DEVICE = [ADDRESS, attributeOf('driver', 'iommufd'), attributeOf('acpi', 'nodeset')];
+const RAS = attributeOf('features/ras', 'state', 'ras');
+const DOMAIN = [attributeOf('iommufd', 'enabled', 'iommufd'), RAS, HUGE_PAGES, PCIHOLE64, NAMESPACE];
+const ROM_BAR = attributeOf('rom', 'bar', 'romBar');
+const DEVICE = [ADDRESS, attributeOf('driver', 'iommufd'), ROM_BAR, attributeOf('acpi', 'nodeset')];
 const CONTROLLER = [ADDRESS, attributeOf('alias', 'name', 'alias'), NODE, RESERVE];
 const IOMMU = ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf)].map((name) => attributeOf('driver', name));

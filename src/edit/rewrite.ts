@@ -35,6 +35,8 @@ export function applyPlan(domain: Domain, plan: Plan): Edited {
   editControllers();
   editDevices();
   if (plan.iommufd !== 'none') set(document.root, 'iommufd', 'yes');
+  if (plan.settings.ras) set(document.root, 'ras', 'on');
+  if (plan.settings.hugePages !== null) set(document.root, 'hugePages', String(plan.settings.hugePages));
   editIommus();
   const ports = expanderBuses.flatMap((bus) => bus.ports);
   reserveMemory(domain, editor, ports);
@@ -58,12 +60,14 @@ export function applyPlan(domain: Domain, plan: Plan): Edited {
 
   function editDevices(): void {
     const withCells = new Set(plan.numa.initiators.map(({ device }) => device));
+    const romBars = new Set(plan.settings.romBars);
     const byBdf = new Map(hostDevices.map((device) => [device.bdf, device.element]));
     for (const { bdf, to, multifunction, iommufd, nodeset } of plan.devices) {
       const present = byBdf.get(bdf);
       if (nodeset !== null && withCells.has(bdf)) set(present, 'nodeset', nodeset);
       if (to) set(present, 'address', formatPlace({ address: to, multifunction }));
       if (iommufd === 'yes') set(present, 'iommufd', 'yes');
+      if (romBars.has(bdf)) set(present, 'romBar', 'off');
     }
     for (const bdf of plan.groupMembers) insert(editor, devicesElement, groupMember(bdf));
     for (const { bdf, element } of hostDevices) if (plan.orphaned.groupMembers.includes(bdf)) editor.remove(element);

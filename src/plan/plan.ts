@@ -19,6 +19,7 @@ import { planNumbers } from './numbers.js';
 import { findOrphaned, type ManagedDevices } from './orphaned.js';
 import { cellOf, planExpanderBuses, planPlatform } from './platform.js';
 import { planRootIommu } from './root-iommu.js';
+import { NO_SETTINGS, planSettings } from './settings.js';
 import { divideSlots } from './slots.js';
 import { type FormerVsmmus, type PlanContext, StageLog } from './stage.js';
 import { judgeDevices } from './verdict.js';
@@ -84,7 +85,8 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const decisions = { verdicts: selection.of, places: ports.places, promoted: slots.promoted, backends };
   const devices = planDevices(context, decisions);
   const platform = planPlatform(context, { cells, numbered: numbers.expanderBuses, expanderBuses, devices });
-  log.collect({ changes }, backends, platform);
+  const settings = planSettings(context, selection.of);
+  log.collect({ changes }, backends, platform, settings);
 
   const cost = expanderBuses.some(({ vsmmuChange }) => vsmmuChange === 'add') ? [accelerationCost()] : [];
   log.collect({ diagnostics: [...moveDiagnostics(context, decisions), ...cost] });
@@ -104,6 +106,7 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
       busNumbers: numbers.ledger,
       numa: platform.numa,
       pcihole64: platform.pcihole64,
+      settings: settings.settings,
     },
     diagnostics: log.diagnostics,
   };
@@ -126,5 +129,6 @@ function unchangedPlan(domain: Domain, host: Host): Plan {
     busNumbers: [],
     numa: { created: null, initiators: [], distances: [] },
     pcihole64: null,
+    settings: NO_SETTINGS,
   };
 }

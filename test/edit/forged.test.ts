@@ -36,6 +36,7 @@ const ORIGINAL = `<domain type='kvm' ${QEMU}>
   <memory unit='KiB'>4194304</memory>
   <vcpu>4</vcpu>
   <os><type arch='aarch64' machine='virt'>hvm</type></os>
+  <memoryBacking><locked/></memoryBacking>
   <features><acpi/></features>
   <cpu mode='host-passthrough'>
     <numa>
@@ -52,9 +53,10 @@ const ORIGINAL = `<domain type='kvm' ${QEMU}>
     <controller type='pci' index='0' model='pcie-root'/>
     ${[port(1), port(2), port(3), port(4), expander(5, 240), port(6, at(5))].join('\n    ')}
     <controller type='usb' index='0' model='qemu-xhci'>${at(2)}</controller>
-    ${[hostdev(1, at(3)), hostdev(2, at(4)), hostdev(3, at(6)), rng(at(0, 20)), vsmmu(5)].join('\n    ')}
+    ${[hostdev(1, at(3)), hostdev(2, `<rom file='/rom'/>${at(4)}`), hostdev(3, at(6)), rng(at(0, 20)), vsmmu(5)].join('\n    ')}
     <hostdev mode='subsystem' type='pci' managed='yes'><source><address bus='9'/></source><address type='unassigned'/></hostdev>
     <input type='tablet' bus='usb'/>
+    <interface type='user'><rom bar='off'/>${at(0, 21)}</interface>
     <memballoon model='none'/>
   </devices>
   <qemu:commandline><qemu:arg value='-s'/></qemu:commandline>
@@ -63,7 +65,13 @@ const ORIGINAL = `<domain type='kvm' ${QEMU}>
 const HOST = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 0 }, 7: { smmu: 0 }, 9: { smmu: null } });
 const rewritten = (domain: Domain, policy: Partial<Policy>): string =>
   rewrite(domain, plan(domain, HOST, { ...DEFAULT_POLICY, ...policy }).plan);
-const REWRITTEN = rewritten(parseDomain(ORIGINAL), { sparePorts: 1, spareMemory: '64G' });
+const REWRITTEN = rewritten(parseDomain(ORIGINAL), {
+  sparePorts: 1,
+  spareMemory: '64G',
+  romBar: 'off',
+  ras: 'on',
+  hugePages: '2M',
+});
 
 const few = <T>(arbitrary: fc.Arbitrary<T>, maxLength: number) => fc.array(arbitrary, { maxLength });
 const number = (max: number) => fc.nat(max).map(String);
@@ -105,6 +113,9 @@ const changed = fc.record(
     ssidSize: change(word),
     distances: change(fc.constantFrom('none', '0:10 1:20', '1:99')),
     pcihole64: change(from(number(1e9)), fc.constantFrom('none', '1073741824')),
+    romBar: fc.constant('none to off'),
+    ras: fc.constant('none to on'),
+    hugePages: fc.constantFrom('none to on', 'none to 2048', 'none to 4096'),
     namespace: change(fc.constantFrom('none', 'qemu', 'xml'), fc.constantFrom('none', 'qemu')),
   },
   { requiredKeys: [] },
@@ -230,14 +241,19 @@ function untouchable(xml: string): string[] {
       /^domain\/devices\/iommu$/.test(path) ||
       (/^domain\/devices\/controller$/.test(path) && e.attribute('type') === 'pci') ||
       (/^devices\/\w+\/(address|driver|acpi)$/.test(path) && e.attribute('type') !== 'unassigned') ||
-      /^\/domain\/(iommufd|qemu:override)$/.test(path)
+      /^\/domain\/(iommufd|qemu:override)$/.test(path) ||
+      path === 'domain/memoryBacking/hugepages' ||
+      path === 'domain/features/ras'
     );
   };
+  const isBarOfHostDevice = (e: XmlElement) =>
+    e.name === 'rom' && e.parent?.child('source')?.child('address') !== undefined;
   const lines = (e: XmlElement): string[] => {
     if (isManaged(e)) return [];
     const attributes = e.attributes
-      .filter(({ name }) => e !== root || name !== 'xmlns:qemu')
+      .filter(({ name }) => (e !== root || name !== 'xmlns:qemu') && !(name === 'bar' && isBarOfHostDevice(e)))
       .map((a) => `${a.name}=${a.value}`);
+    if (isBarOfHostDevice(e) && attributes.length === 0) return [];
     return [`<${e.name} ${attributes.join(' ')} ${e.text.trim()}`, ...e.children.flatMap(lines), '>'];
   };
   return lines(root);

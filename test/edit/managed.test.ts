@@ -31,3 +31,61 @@ it.each([
   const [, second] = parseXml(`<numa><cell id='0' cpus='0'/>${cell}</numa>`).root.children;
   expect(second && isManagedCell(second)).toBe(expected);
 });
+
+const settings = (inside: string, device = '') =>
+  `<domain><memoryBacking><locked/>${inside.includes('page') ? inside : ''}</memoryBacking>` +
+  `<features><acpi/>${inside.includes('ras') ? inside : ''}</features><devices>${device}</devices></domain>`;
+const HOST_DEVICE = "<hostdev type='pci'><source><address bus='1'/></source>ROM</hostdev>";
+const NETWORK_CARD = "<interface type='user'>ROM</interface>";
+const withRom = (device: string, rom: string) => settings('', device.replace('ROM', rom));
+
+it.each([
+  ['can remove bar of a ROM', withRom(HOST_DEVICE, "<rom bar='off'/>"), withRom(HOST_DEVICE, ''), undefined],
+  [
+    'can remove bar of a ROM with a file',
+    withRom(HOST_DEVICE, "<rom bar='off' file='/a'/>"),
+    withRom(HOST_DEVICE, "<rom file='/a'/>"),
+    undefined,
+  ],
+  [
+    'cannot remove the file of a ROM',
+    withRom(HOST_DEVICE, "<rom bar='off' file='/a'/>"),
+    withRom(HOST_DEVICE, "<rom bar='off'/>"),
+    'rom',
+  ],
+  ["cannot remove bar='on' of a ROM", withRom(HOST_DEVICE, "<rom bar='on'/>"), withRom(HOST_DEVICE, ''), 'rom'],
+  [
+    'cannot remove the ROM of an emulated device',
+    withRom(NETWORK_CARD, "<rom bar='off'/>"),
+    withRom(NETWORK_CARD, ''),
+    'rom',
+  ],
+  ['can remove RAS', settings("<ras state='on'/>"), settings(''), undefined],
+  ['cannot remove RAS that is off', settings("<ras state='off'/>"), settings(''), 'ras'],
+  ['can remove huge pages', settings('<hugepages/>'), settings(''), undefined],
+  [
+    'can remove huge pages of one size',
+    settings("<hugepages><page size='2048' unit='KiB'/></hugepages>"),
+    settings(''),
+    undefined,
+  ],
+  [
+    'cannot remove huge pages of one cell',
+    settings("<hugepages><page size='2048' nodeset='0'/></hugepages>"),
+    settings(''),
+    'hugepages',
+  ],
+  ['cannot remove locked memory', settings(''), settings('').replace('<locked/>', ''), 'memoryBacking'],
+])('an undo %s, and never add it', (_title, present, absent, expected) => {
+  const [before, after] = [parseXml(present), parseXml(absent)];
+  expect(unmanagedDifference(before, after)).toBe(expected);
+  expect(unmanagedDifference(after, before)).toBeDefined();
+  expect(unmanagedDifference(before, before)).toBeUndefined();
+});
+
+it('huge pages may not get another size', () => {
+  const [before, after] = ['2048', '4096'].map((size) =>
+    parseXml(settings(`<hugepages><page size='${size}'/></hugepages>`)),
+  );
+  expect(before && after && unmanagedDifference(before, after)).toBe('page');
+});

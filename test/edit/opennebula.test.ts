@@ -92,7 +92,7 @@ describe("the settings of OpenNebula's Grace guide are noted if they are missing
   const host = hostOf('gb200');
   const notes = (text: string) =>
     check(readDomain(text), host, { target: NVIDIA }).map(({ code, hint }) => [code, hint]);
-  const rom = ['platform-setting-missing', "add <rom bar='off'/>"];
+  const rom = ['platform-setting-missing', "add <rom bar='off'/>, or give --rom-bar off"];
   const withRom = xml.replace("<driver iommufd='yes'/>", "<driver iommufd='yes'/><rom bar='off'/>");
 
   it.each([
@@ -102,7 +102,7 @@ describe("the settings of OpenNebula's Grace guide are noted if they are missing
     [
       'RAS',
       withRom.replace('<ras state="on"/>', ''),
-      [['platform-setting-missing', "add <ras state='on'/> to <features>"]],
+      [['platform-setting-missing', "add <ras state='on'/> to <features>, or give --ras on"]],
     ],
     [
       'distances',
@@ -112,7 +112,7 @@ describe("the settings of OpenNebula's Grace guide are noted if they are missing
     [
       'huge pages',
       withRom.replace(/<hugepages>[\s\S]*<\/hugepages>/, ''),
-      [['cmdqv-small-pages', 'add <hugepages/> to <memoryBacking>']],
+      [['cmdqv-small-pages', 'add <hugepages/> to <memoryBacking>, or give --huge-pages on']],
     ],
     [
       'no huge pages without command queues',

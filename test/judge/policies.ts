@@ -33,5 +33,7 @@ export function randomPolicy(random: Random, host: Topology): Policy {
   maybe(0.1, () => ({ initiators: 'none' }));
   maybe(0.05, () => ({ profile: 'none' }));
   maybe(0.1, () => ({ relayout: true }));
+  maybe(0.1, () => ({ romBar: 'off', ras: 'on' }));
+  maybe(0.1, () => ({ hugePages: random.pick(['on', '2M', '1G'] as const) }));
   return { ...DEFAULT_POLICY, ...own };
 }

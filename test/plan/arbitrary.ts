@@ -70,6 +70,8 @@ interface DomainSpec {
   readonly numa: 'none' | 'empty' | 1 | 2;
   /** Whether `<qemu:commandline>` adds an expander bus. */
   readonly commandline: boolean;
+  /** Whether the domain has `<memoryBacking>`, `<ras>`, and `<rom>` at host devices. */
+  readonly settings: 'none' | 'other' | 'own';
 }
 
 /** A domain, its host and a policy. */
@@ -156,6 +158,7 @@ const domain: fc.Arbitrary<DomainSpec> = fc.record({
   machineIommu: often('none', 'machine-wide', 'pcie.0'),
   numa: fc.constantFrom<DomainSpec['numa'][]>('none', 'none', 'empty', 1, 2),
   commandline: fc.oneof({ weight: 15, arbitrary: fc.constant(false) }, fc.constant(true)),
+  settings: often('none', 'other', 'own'),
 });
 
 /** Today's upstream; older patched libvirts with other attributes; a QEMU without command queues. */
@@ -197,6 +200,9 @@ export function arbitraryPolicy(host: Host): fc.Arbitrary<Policy> {
         ignoreCommandline: fc.boolean(),
         numa: fc.constantFrom('existing', 'create'),
         initiators: often('auto', 'none'),
+        romBar: often('keep', 'off'),
+        ras: often('keep', 'on'),
+        hugePages: often('keep', 'on', '2M', '16G'),
       } satisfies Partial<Record<keyof Policy, unknown>>),
       values,
     )
@@ -299,12 +305,15 @@ class DomainWriter {
     this.#open('domain', { type: 'kvm' });
     this.#line('<name>random &amp; so on</name>');
     this.#line('<memory>8388608</memory>');
+    const { settings } = this.#spec;
+    const own = settings === 'own';
+    if (settings !== 'none') this.#line(`<memoryBacking>${own ? '<hugepages/>' : '<locked/>'}</memoryBacking>`);
     this.#line('<vcpu>4</vcpu>');
     this.#bindCells();
     this.#open('os', {});
     this.#line(`<type ${this.#attributes({ arch: 'aarch64', machine: 'virt-11.1' })}>hvm</type>`);
     this.#close('os');
-    this.#line('<features><acpi/></features>');
+    this.#line(own ? "<features><acpi/><ras state='on'/></features>" : '<features><acpi/></features>');
     this.#writeCells();
     this.#open('devices', {});
     if (!bare) this.#writeControllers();
@@ -472,6 +481,7 @@ class DomainWriter {
     this.#open('source', {});
     this.#empty('address', element === 'hostdev' ? source : { type: 'pci', ...source });
     this.#close('source');
+    if (this.#spec.settings !== 'none') this.#line(this.#spec.settings === 'own' ? "<rom bar='off'/>" : '<rom/>');
     if (placement === 'unassigned') this.#empty('address', { type: 'unassigned' });
     else this.#place(bare ? 'nowhere' : placement, takesFunctionZero);
     this.#close(element);

@@ -24,8 +24,8 @@ function moved({ devices, renumbered }: Plan, { before, after }: PlanView): stri
   return lines;
 }
 
-/** Returns lines about new vSMMUs, ports, NUMA cells and MMIO space for BARs. */
-function added({ numa, devices, pcihole64, rootPorts, expanderBuses }: Plan): string[] {
+/** Returns lines about new vSMMUs, ports, NUMA cells, MMIO space for BARs and settings. */
+function added({ numa, devices, pcihole64, rootPorts, expanderBuses, settings }: Plan): string[] {
   const lines: string[] = [];
   const fresh = expanderBuses.filter(({ vsmmuChange }) => vsmmuChange === 'add').length;
   if (fresh > 0) lines.push(count(fresh, 'more SMMUv3'));
@@ -39,6 +39,10 @@ function added({ numa, devices, pcihole64, rootPorts, expanderBuses }: Plan): st
     if (withInitiators.has(bdf)) lines.push(`new NUMA cells ${nodeset}: the Generic Initiators of ${bdf}`);
   }
   if (pcihole64) lines.push(`64-bit MMIO space: ${formatKib(pcihole64.after)}`);
+  const { romBars, ras, hugePages } = settings;
+  if (romBars.length > 0) lines.push(`no option ROM: ${count(romBars.length, 'host device')}`);
+  if (ras) lines.push('reports of memory errors (RAS)');
+  if (hugePages !== null) lines.push(`huge pages: ${hugePages === 'on' ? "the host's default" : formatKib(hugePages)}`);
   return lines;
 }
 

@@ -1,8 +1,11 @@
 import { isVsmmuAlias } from '../../domain/alias.js';
+import { hostDeviceSource } from '../../domain/device.js';
+import { readHugePages } from '../../domain/memory-backing.js';
 import { parseNumber } from '../../domain/number.js';
 import { QEMU_NAMESPACE, RESERVE_PROPERTY } from '../../domain/overrides.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from '../../domain/vsmmu-attributes.js';
 import type { XmlDocument, XmlElement } from '../../xml/document.js';
+import type { XmlAttribute } from '../../xml/start-tag.js';
 import { NAMESPACE } from './record.js';
 
 /**
@@ -42,10 +45,13 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   'devices/hostdev/acpi': 'nodeset',
 };
 
+/** Attributes with values that an undo may remove but not add, by the path of their element. */
+const REMOVABLE: Readonly<Record<string, string>> = { 'devices/hostdev/rom': 'bar=off', 'features/ras': 'state=on' };
+
 /** Elements that have no meaning if they are empty. */
 const VANISHING = words(
   'metadata cpu cpu/numa cpu/numa/cell/distances iommufd devices/hostdev/driver devices/hostdev/acpi ' +
-    'qemu:override qemu:override/qemu:device qemu:override/qemu:device/qemu:frontend',
+    'devices/hostdev/rom features/ras memoryBacking qemu:override qemu:override/qemu:device qemu:override/qemu:device/qemu:frontend',
 );
 
 /** Returns whether an element has only these attributes and children. */
@@ -115,6 +121,8 @@ function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: strin
         return element.attribute('type') === 'pci' && has(element, ADDRESS);
       case 'devices/*/pcihole64':
         return parent?.attribute('model') === 'pcie-root';
+      case 'memoryBacking/hugepages':
+        return readHugePages(element) !== 'several' && isGone('hugepages');
       case 'cpu/numa/cell':
         return isManagedCell(element) && isGone(`cell ${element.attribute('id')}`);
       case 'cpu/numa/cell/distances/sibling':
@@ -130,6 +138,11 @@ function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: strin
         return false;
     }
   };
+
+  const isRemovable = ({ parent }: XmlElement, path: string, { name, value }: XmlAttribute): boolean =>
+    REMOVABLE[path] === `${name}=${value}` &&
+    (path === 'features/ras' || (parent !== undefined && hostDeviceSource(parent) !== undefined)) &&
+    isGone([path, parent && sourceOf(parent)].join(' '));
 
   const linesOf = (element: XmlElement, path: string): Line[] => {
     if (isManaged(element, path)) return [];
@@ -151,7 +164,7 @@ function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: strin
     const attributes = element.attributes.filter((attribute) =>
       path === ''
         ? !attribute.name.startsWith('xmlns:') || attribute.value !== QEMU_NAMESPACE
-        : attribute.name !== ATTRIBUTES[path] || children.length > 0,
+        : (attribute.name !== ATTRIBUTES[path] || children.length > 0) && !isRemovable(element, path, attribute),
     );
     if (!isMixed && inside.length === 0) {
       // An element that says nothing without what vsmmu manages.
