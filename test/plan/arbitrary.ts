@@ -307,13 +307,20 @@ class DomainWriter {
     this.#line('<memory>8388608</memory>');
     const { settings } = this.#spec;
     const own = settings === 'own';
-    if (settings !== 'none') this.#line(`<memoryBacking>${own ? '<hugepages/>' : '<locked/>'}</memoryBacking>`);
+    if (settings !== 'none') {
+      this.#open('memoryBacking', {});
+      this.#line(own ? '<hugepages/>' : '<locked/>');
+      this.#close('memoryBacking');
+    }
     this.#line('<vcpu>4</vcpu>');
     this.#bindCells();
     this.#open('os', {});
     this.#line(`<type ${this.#attributes({ arch: 'aarch64', machine: 'virt-11.1' })}>hvm</type>`);
     this.#close('os');
-    this.#line(own ? "<features><acpi/><ras state='on'/></features>" : '<features><acpi/></features>');
+    this.#open('features', {});
+    this.#line('<acpi/>');
+    if (own) this.#empty('ras', { state: 'on' });
+    this.#close('features');
     this.#writeCells();
     this.#open('devices', {});
     if (!bare) this.#writeControllers();
@@ -481,7 +488,7 @@ class DomainWriter {
     this.#open('source', {});
     this.#empty('address', element === 'hostdev' ? source : { type: 'pci', ...source });
     this.#close('source');
-    if (this.#spec.settings !== 'none') this.#line(this.#spec.settings === 'own' ? "<rom bar='off'/>" : '<rom/>');
+    if (this.#spec.settings !== 'none') this.#empty('rom', this.#spec.settings === 'own' ? { bar: 'off' } : {});
     if (placement === 'unassigned') this.#empty('address', { type: 'unassigned' });
     else this.#place(bare ? 'nowhere' : placement, takesFunctionZero);
     this.#close(element);

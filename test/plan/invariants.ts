@@ -258,7 +258,7 @@ function wrongBehindVsmmus(output: Reading, host: Host, { qemu }: Target): strin
     if (new Set(behind.map((d) => onHost(d.bdf ?? '')?.smmu ?? null)).size > 1) wrong.push(`several SMMUs on ${bus}`);
     if (behind.some((d) => !onHost(d.bdf ?? '')?.smmu)) wrong.push(`a device without an SMMU behind that of ${bus}`);
     const auto = (['cmdqv', 'ats', 'ril', 'ssidsize', 'oas'] as const)
-      .filter((name) => values[name] === undefined && values[name === 'ssidsize' ? 'ssidSize' : name] === undefined)
+      .filter((name) => (name === 'ssidsize' ? ['ssidsize', 'ssidSize', 'pasid'] : [name]).every((n) => !values[n]))
       .filter((name) => qemu.vsmmu.has(name));
     const [owner] = behind.map((d) => onHost(d.bdf ?? '')?.smmu);
     const features = host.topology.smmus.find(({ name }) => name === owner)?.features ?? {};
@@ -500,7 +500,7 @@ function exposedPorts(before: Reading, after: Reading, policy: Policy): string[]
 
 /** Lines of the input that no rule changes and that are missing in the output, in order. */
 export function lostLines(input: string, output: string): string[] {
-  const touched = /<(?:domain|address|driver|\/?iommu|pcihole64|qemu:property|\/?vsmmu:\w+)\b/;
+  const touched = /<(?:domain|address|driver|rom|\/?iommu|pcihole64|qemu:property|\/?vsmmu:\w+)\b/;
   const lines = output.split('\n');
   let at = 0;
   return input.split('\n').filter((line) => {
