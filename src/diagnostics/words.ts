@@ -7,6 +7,11 @@ export interface NamedFunction {
 /** The maximum number of names in a list. A longer list ends with the number of names that are left out. */
 const MAX_NAMES = 8;
 
+/** Returns a number with its noun: `1 device`, `2 devices`. */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
 /** Joins names: `a, b and c`. */
 export function listNames(names: readonly string[]): string {
   const shown = names.length > MAX_NAMES ? [...names.slice(0, MAX_NAMES), `${names.length - MAX_NAMES} more`] : names;

@@ -1,3 +1,4 @@
+import { count } from '../diagnostics/words.js';
 import { missingForVsmmu } from '../domain/smmu-registers.js';
 import type { SmmuFeatures } from '../generated/topology.js';
 import { classInWords } from '../host/class-names.js';
@@ -8,7 +9,7 @@ import type { Probe } from '../host/probe/probe.js';
 import type { DoctorInput, DoctorResult } from './result.js';
 
 /** Checks the hardware as Linux shows it. */
-export function examineHost({ machine, host, trouble, probes = [] }: DoctorInput): DoctorResult[] {
+export function examineHost({ machine, host, hostProblem, probes = [] }: DoctorInput): DoctorResult[] {
   const of = 'Host';
   const { architecture } = machine;
   const isArm = architecture === 'aarch64';
@@ -26,7 +27,7 @@ export function examineHost({ machine, host, trouble, probes = [] }: DoctorInput
     const remedy = 'check that the firmware describes SMMUv3s in the IORT, and that the kernel has CONFIG_ARM_SMMU_V3';
     return [
       ...checks,
-      { of, title: 'for SMMUv3s', grade: 'fail', found: trouble ?? 'none in /sys/class/iommu', remedy },
+      { of, title: 'for SMMUv3s', grade: 'fail', found: hostProblem ?? 'none in /sys/class/iommu', remedy },
     ];
   }
   checks.push({ of, title: 'for SMMUv3s', grade: 'pass', found: `${smmus.length}`, details: smmuLines(host) });
@@ -174,8 +175,4 @@ function examineQueues({ smmus }: Host, machine: Machine): DoctorResult {
     grade: 'pass',
     found: queued > 0 ? `on ${count(queued, 'SMMU')}` : `${count(units, 'unit')} in ACPI`,
   };
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }

@@ -22,7 +22,6 @@ export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
   const config = kernelConfig(machine);
   const [major = 0, minor = 0] = machine.kernel.split('.').map((part) => Number.parseInt(part, 10));
   const isNew = major > COMPLETE_SINCE[0] || (major === COMPLETE_SINCE[0] && minor >= COMPLETE_SINCE[1]);
-  const missing = config && Object.entries(OPTIONS).filter(([name]) => !config.has(name));
   return [
     {
       of,
@@ -33,26 +32,7 @@ export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
         : `the SMMUv3 driver of Linux ${machine.kernel} lacks functions that QEMU uses, unless they were backported`,
       ...(!isNew && { remedy: 'use a newer kernel, or a vendor kernel with this support' }),
     },
-    config === undefined
-      ? {
-          of,
-          title: 'for the required options',
-          grade: 'warn',
-          found: 'neither /proc/config.gz nor /boot shows them',
-          remedy: `check that the kernel has ${Object.keys(OPTIONS)
-            .map((name) => `CONFIG_${name}`)
-            .join(', ')}`,
-        }
-      : {
-          of,
-          title: 'for the required options',
-          grade: missing?.length === 0 ? 'pass' : 'fail',
-          found: missing?.length === 0 ? 'all set' : `without ${missing?.map(([name]) => `CONFIG_${name}`).join(', ')}`,
-          ...(missing?.length !== 0 && {
-            remedy: "use a kernel that has them; Debian's for arm64 is built without IOMMUFD, whatever the hardware",
-            details: missing?.map(([name, what]) => `CONFIG_${name} is for ${what}`) ?? [],
-          }),
-        },
+    examineOptions(config),
     examineNode(
       machine,
       '/dev/iommu',
@@ -63,6 +43,25 @@ export function examineKernel({ machine }: DoctorInput): DoctorResult[] {
     examineVfio(machine, config),
     examineNode(machine, '/dev/kvm', 'check that the firmware starts Linux at EL2, and that the kernel has CONFIG_KVM'),
   ];
+}
+
+/** Checks the options that the kernel was built with. */
+function examineOptions(config: ReadonlyMap<string, string> | undefined): DoctorResult {
+  const check = { of: 'Kernel', title: 'for the required options' } as const;
+  const missing = Object.entries(OPTIONS).filter(([name]) => !config?.has(name));
+  const names = missing.map(([name]) => `CONFIG_${name}`).join(', ');
+  if (!config) {
+    const remedy = `check that the kernel has ${names}`;
+    return { ...check, grade: 'warn', found: 'neither /proc/config.gz nor /boot shows them', remedy };
+  }
+  if (missing.length === 0) return { ...check, grade: 'pass', found: 'all set' };
+  return {
+    ...check,
+    grade: 'fail',
+    found: `without ${names}`,
+    remedy: "use a kernel that has them; Debian's for arm64 is built without IOMMUFD, whatever the hardware",
+    details: missing.map(([name, what]) => `CONFIG_${name} is for ${what}`),
+  };
 }
 
 function examineNode({ access }: Machine, path: string, remedy: string): DoctorResult {

@@ -1,4 +1,5 @@
 import { deviceUnassigned } from '../diagnostics/devices.js';
+import { count } from '../diagnostics/words.js';
 import { type Bdf, hex } from '../domain/address.js';
 import type { Device, ExpanderBus, Plan, Port } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
@@ -146,7 +147,7 @@ class PlanPicture {
       };
     });
     if (others > 0) {
-      const more = own.length === 0 ? `${others} device${others === 1 ? '' : 's'}` : `and ${others} more`;
+      const more = own.length === 0 ? count(others, 'device') : `and ${others} more`;
       rows.push({ cells: [{ text: `${more}, not in this domain`, colour: 'faint' }] });
     }
     return rows;

@@ -139,7 +139,7 @@ const STATUS = ['-', 'vsmmu', 'status', '-'];
  * Returns why a hook does not run. It starts the installed script as libvirt would. If that fails, it starts the
  * program to find out which of the two is at fault. Neither needs a domain or writes to the log.
  */
-export function problemsOf({ file, node = '', vsmmu = '', broken }: InstalledHook): readonly string[] {
+export function hookProblems({ file, node = '', vsmmu = '', broken }: InstalledHook): readonly string[] {
   if (broken.length > 0) return broken;
   const script = whyNotRunning(file, STATUS);
   if (script === undefined) return [];

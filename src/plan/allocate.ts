@@ -2,8 +2,8 @@ import { type ControllerIndex, controllerIndex, type Place } from '../domain/add
 import type { Domain } from '../domain/domain.js';
 import { type PciTree, ROOT_BUS } from '../domain/pci-tree.js';
 
-/** Functions per slot. libvirt packs this many root ports into one slot of `pcie.0`. */
-const FUNCTIONS = 8;
+/** libvirt packs this many root ports into one slot of `pcie.0`. */
+const FUNCTIONS_PER_SLOT = 8;
 
 /** QEMU's `chassis` is one byte. QEMU 11.1 refuses two ports with the same chassis (`Can't add chassis slot, error -16`). */
 const MAX_CHASSIS = 255;
@@ -34,13 +34,13 @@ export class Allocator {
     }
   }
 
-  /** Returns the index after the highest one in use. It neither fills other gaps nor creates any (rule "Indexes and slots"). */
-  index(): ControllerIndex {
+  /** Returns the first of the given gaps or, without any left, the index after the highest one (rule "Indexes and slots"). */
+  allocateIndex(): ControllerIndex {
     return this.#gaps.shift() ?? controllerIndex(this.#nextIndex++);
   }
 
   /** Returns the lowest free slot of a bus. Slot 0 of `pcie.0` is the host bridge. */
-  slot(bus: ControllerIndex): number {
+  allocateSlot(bus: ControllerIndex): number {
     const taken = this.#taken(bus);
     let slot = this.#nextSlots.get(bus) ?? (bus === ROOT_BUS ? 1 : 0);
     while (taken.has(slot)) slot++;
@@ -51,9 +51,9 @@ export class Allocator {
   /** Returns addresses for root ports on `pcie.0`, packed into as few slots as libvirt would use. */
   packedRootSlots(ports: number): Place[] {
     const places: Place[] = [];
-    for (let left = ports; left > 0; left -= FUNCTIONS) {
-      const slot = this.slot(ROOT_BUS);
-      const count = Math.min(left, FUNCTIONS);
+    for (let left = ports; left > 0; left -= FUNCTIONS_PER_SLOT) {
+      const slot = this.allocateSlot(ROOT_BUS);
+      const count = Math.min(left, FUNCTIONS_PER_SLOT);
       for (let i = 0; i < count; i++) {
         places.push({ address: { bus: ROOT_BUS, slot, function: i }, multifunction: i === 0 && count > 1 });
       }
@@ -65,7 +65,7 @@ export class Allocator {
    * Returns a chassis number for the port with this index. As in libvirt, it is the index itself if no other port uses that
    * number. Otherwise it is the highest free number, because libvirt takes low numbers for the ports that it adds.
    */
-  chassis(index: ControllerIndex): number {
+  allocateChassis(index: ControllerIndex): number {
     let chassis: number = index;
     if (chassis > MAX_CHASSIS || this.#chassis.has(chassis)) {
       chassis = MAX_CHASSIS;
@@ -84,5 +84,5 @@ export class Allocator {
 
 /** Returns how many slots of `pcie.0` libvirt uses for this number of root ports. */
 export function slotsForRootPorts(ports: number): number {
-  return Math.ceil(ports / FUNCTIONS);
+  return Math.ceil(ports / FUNCTIONS_PER_SLOT);
 }

@@ -51,11 +51,11 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
   const rootSlots = [...tree.takenSlots(ROOT_BUS)].filter((slot) => slot > 0).length;
   return [
     budget(controllerIndexesExhausted, 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
-      ['in use or below one in use', tree.highestIndex],
+      ['up to the highest in use', tree.highestIndex],
       ['new expander buses', fresh],
       ['new ports on expander buses', newPorts.length],
       ['new root ports on pcie.0', rootPorts.length],
-      // Gaps in the indexes are already counted under `in use or below one in use`.
+      // Gaps in the indexes are already counted under `up to the highest in use`.
       ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
     ]),
     budget(slotsExhausted, 'slots of pcie.0', MAX_SLOT, [

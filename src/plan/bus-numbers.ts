@@ -71,8 +71,8 @@ export function assignBusNumbers(
 }
 
 /**
- * Returns how many more bus numbers an expander bus has room for. If libvirt chooses its `busNr`, it
- * has room for one port in total.
+ * Returns how many more bus numbers an expander bus has room for. An expander bus
+ * without a `busNr`, for which libvirt chooses one, has room for one port in total.
  */
 export function roomAbove({ index, busNr }: PciController, tree: PciTree): number {
   const below = tree.busesBelow(index).length;

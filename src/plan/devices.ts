@@ -9,9 +9,9 @@ import type { Backends } from './iommufd.js';
 import type { PortPlan } from './ports.js';
 import type { SlotMoves } from './slots.js';
 import type { PlanContext } from './stage.js';
-import type { Verdict, Verdicts } from './verdict.js';
+import type { Selection, Verdict } from './verdict.js';
 
-/** Returns a placeable device in its present state, with its verdict. */
+/** Describes a placeable device for the plan: its present state, and the verdict on it. */
 export function describeDevice(device: HostDevice, host: Host, verdict: Verdict | undefined): Device {
   const onHost = host.device(device.bdf);
   return {
@@ -31,10 +31,10 @@ export function describeDevice(device: HostDevice, host: Host, verdict: Verdict 
 
 /** The decisions on devices so far. */
 export interface DeviceDecisions {
-  readonly verdicts: Verdicts['of'];
+  readonly verdicts: Selection['verdicts'];
   /** The new places of devices that move to another slot. */
   readonly places: PortPlan['places'];
-  /** The new places of those that become function 0 of their slot. */
+  /** The new places of controllers and devices that become function 0 of their slot. */
   readonly promoted: SlotMoves['promoted'];
   readonly backends: Backends;
 }
@@ -61,7 +61,7 @@ export function planDevices(
   return new Map(planned);
 }
 
-/** Returns the other addresses that change: of what becomes function 0 of its slot, and of emulated devices. */
+/** Returns the address changes of emulated devices, and of controllers and devices that become function 0 of their slot. */
 export function renumberedAddresses({ places, promoted }: DeviceDecisions): readonly Renumbered[] {
   const emulated = [...places].filter(([device]) => !isHostDevice(device));
   return [...promoted, ...emulated].flatMap(([{ address: from }, { address: to, multifunction }]) =>

@@ -23,13 +23,13 @@ export interface Distances {
 /**
  * Returns the distances between the guest's cells, taken from the host nodes that the cells stand for. Distances that the
  * domain specifies already are left out. A cell without memory may have no host node; libvirt's default of 20 applies to it.
- * @param ofInitiators the policy's distance between added cells and cells with memory
+ * @param initiatorDistance the policy's distance between added cells and cells with memory
  */
 export function projectDistances(
   map: CellMap,
   { added, hostNodes }: Initiators,
   host: Host,
-  ofInitiators: Policy['initiatorDistance'],
+  initiatorDistance: Policy['initiatorDistance'],
 ): Distances {
   if (added.length === 0) return { added: [], diagnostics: [] };
   const nodes = new Map<CellId, HostNode>([...map.hostNodes, ...hostNodes]);
@@ -44,14 +44,15 @@ export function projectDistances(
   const distances: Distance[] = [];
   const own = new Set<CellId>(added.map(({ cell }) => cell));
   const withMemory = new Set(map.cells.filter(({ memory }) => memory > 0).map(({ id }) => id));
-  const isFar = (a: CellId, b: CellId) => own.has(a) && withMemory.has(b);
+  const isInitiatorToMemory = (a: CellId, b: CellId) => own.has(a) && withMemory.has(b);
   const missing: { from: HostNode; to: HostNode; cell: CellId; sibling: CellId }[] = [];
   for (const { id: cell, distances: given } of cells) {
     for (const { id: sibling, distances: back } of cells) {
       const [from, to] = [nodes.get(cell), nodes.get(sibling)];
       if (from === undefined || to === undefined || given.has(sibling)) continue;
-      const isChosen = ofInitiators !== 'host' && (isFar(cell, sibling) || isFar(sibling, cell));
-      const onHost = cell === sibling ? LOCAL_DISTANCE : isChosen ? ofInitiators : host.distance(from, to);
+      const isChosen =
+        initiatorDistance !== 'host' && (isInitiatorToMemory(cell, sibling) || isInitiatorToMemory(sibling, cell));
+      const onHost = cell === sibling ? LOCAL_DISTANCE : isChosen ? initiatorDistance : host.distance(from, to);
       // If only one of two cells specifies the distance, it applies in both directions (libvirt 12.8).
       const value = back.get(cell) ?? onHost;
       if (value === undefined || value < LOCAL_DISTANCE || value > MAX_DISTANCE) {

@@ -32,9 +32,9 @@ export function readCurrentTopology(domain: Domain, tree: PciTree, host: Host): 
     // Skip an expander bus without a vSMMU, unless vsmmu added it and it has no emulated device.
     if (!iommu && (!named || emulated.length > 0)) continue;
     // Emulated devices may be behind an emulated SMMU; host devices may not.
-    const isSoftware = iommu?.values.accel !== 'on' && emulated.length > 0;
+    const isEmulated = iommu?.values.accel !== 'on' && emulated.length > 0;
     const behind = domain.hostDevices.filter((d) => d.address && tree.rootOf(d.address.bus) === controller.index);
-    const smmu = isSoftware ? undefined : (named ?? host.smmuOfMost(behind));
+    const smmu = isEmulated ? undefined : (named ?? host.smmuOfMost(behind));
     expanderBuses.set(controller.index, { controller, iommu, smmu });
   }
   const diagnostics = conflicts.map(({ found }) => found);
@@ -99,7 +99,7 @@ export function requestExpanderBuses(
       .filter((expanderBus) => expanderBus.smmu === smmu)
       .map((expanderBus) => draftOf(expanderBus, smmu, context, slots.leaving));
     const joining = slots.moves.filter((move) => move.smmu === smmu);
-    const { drafts, overflow } = fill(present, smmu, joining, context);
+    const { drafts, overflow } = assignSlots(present, smmu, joining, context);
     diagnostics.push(...overflow);
     const hasDevice = drafts.some((draft) => devicesOf(draft).length > 0);
     // An expander bus without an alias for its SMMU belongs to no SMMU once its devices are gone.
@@ -135,27 +135,27 @@ function newDraft(smmu: string, joining: readonly SlotMove[]): Draft {
 }
 
 /** Assigns slots to the expander buses of their SMMU: first to existing ones while they have room, then to new ones. */
-function fill(
+function assignSlots(
   present: readonly Draft[],
   smmu: string,
   slots: readonly SlotMove[],
   { policy }: PlanContext,
 ): { readonly drafts: Draft[]; readonly overflow: readonly Diagnostic[] } {
-  const single = policy.grouping === 'device';
+  const onePerDevice = policy.grouping === 'device';
   const rest = [...slots];
   const drafts = present.map((draft): Draft => {
     const space = draft.freePorts.length + draft.room;
-    const wanted = single ? Math.min(space, draft.inPlace.length === 0 ? 1 : 0) : space;
+    const wanted = onePerDevice ? Math.min(space, draft.inPlace.length === 0 ? 1 : 0) : space;
     return { ...draft, joining: rest.splice(0, wanted) };
   });
   const overflow: Diagnostic[] = [];
   // A switch provides further slots.
-  const size = single ? 1 : policy.mirrorSwitches ? rest.length : SLOTS;
+  const size = onePerDevice ? 1 : policy.mirrorSwitches ? rest.length : SLOTS;
   while (rest.length > 0) {
     const full = drafts.at(-1);
     const further = newDraft(smmu, rest.splice(0, size));
     drafts.push(further);
-    if (!full || single) continue;
+    if (!full || onePerDevice) continue;
     const devices = devicesOf(further);
     const { index } = full.existing?.controller ?? {};
     const names = devices.map(({ bdf }) => bdf);
@@ -169,8 +169,8 @@ function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
 }
 
 /**
- * Adds the vSMMU of an expander bus. Without a device, an expander bus has a vSMMU only if policy demands one, or if it has one
- * already that lacks no value.
+ * Adds the vSMMU of an expander bus. Without a device, an expander bus has a vSMMU only if policy demands one, or if its
+ * existing vSMMU has every value.
  */
 function withVsmmu(draft: Draft, mandatory: boolean, context: PlanContext): ExpanderBusRequest {
   const { host, policy, target, former } = context;

@@ -20,7 +20,7 @@ import type { CellMap } from './numa.js';
 const MAX_CELLS = 128;
 
 /** The number of NUMA nodes that arm64 Linux supports by default (`CONFIG_NODES_SHIFT=4`, as in Debian's 7.2). */
-const USUAL_NODES = 16;
+const DEFAULT_LINUX_NODES = 16;
 
 /** The Generic Initiators of a domain's devices: their cells, and which of these to add. */
 export interface Initiators {
@@ -41,8 +41,8 @@ function initiatorsOf(device: PciDevice | undefined, policy: Policy): number {
 }
 
 /**
- * Returns whether all devices of the host must be known. Nodes that sysfs links to no device are assigned in the order of
- * the devices that have such nodes.
+ * Returns whether all devices of the host must be known: nodes that sysfs links to no device are assigned by the order of all
+ * devices that have Generic Initiators.
  */
 export function needsWholeHost(devices: readonly HostDevice[], host: Host, policy: Policy): boolean {
   const linked = new Set(host.nodes.flatMap(({ initiator, device }) => (initiator && device ? [device] : [])));
@@ -57,7 +57,7 @@ export function needsWholeHost(devices: readonly HostDevice[], host: Host, polic
  */
 export function planInitiators(devices: readonly HostDevice[], host: Host, map: CellMap, policy: Policy): Initiators {
   const wanting = devices.filter(({ bdf }) => initiatorsOf(host.device(bdf), policy) > 0);
-  const lacking = wanting.filter((device) => !hasItsCells(device, map));
+  const lacking = wanting.filter((device) => !hasAllCells(device, map));
   if (lacking.length === 0) return NONE;
   const found = correlate(wanting, host, policy);
   if (found.nodes.size === 0) return { ...NONE, diagnostics: found.diagnostics };
@@ -85,11 +85,11 @@ export function planInitiators(devices: readonly HostDevice[], host: Host, map: 
   }
   const diagnostics = [...found.diagnostics];
   if (next > MAX_CELLS) diagnostics.push(numaCellsExhausted({ needed: next, limit: MAX_CELLS }));
-  else if (next > USUAL_NODES) diagnostics.push(numaCellsMany({ cells: next }));
+  else if (next > DEFAULT_LINUX_NODES) diagnostics.push(numaCellsMany({ cells: next }));
   return { added, nodesets, hostNodes, diagnostics };
 }
 
-function hasItsCells({ nodeset }: HostDevice, { cells }: CellMap): boolean {
+function hasAllCells({ nodeset }: HostDevice, { cells }: CellMap): boolean {
   if (nodeset === undefined) return false;
   const present = new Set<number>(cells.map(({ id }) => id));
   return (parseNodeset(nodeset) ?? []).every((id) => present.has(id));
@@ -101,7 +101,7 @@ interface Correlation {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Finds the host nodes of each device: those that sysfs links to it or, if sysfs links none at all, by order. */
+/** Finds the host nodes of each device: those that sysfs links to it. If sysfs links no node to any device, finds them by order. */
 function correlate(devices: readonly HostDevice[], host: Host, policy: Policy): Correlation {
   const initiators = host.nodes.filter((node) => node.initiator);
   const linked = initiators.filter((node) => node.device !== null);

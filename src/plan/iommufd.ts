@@ -7,7 +7,7 @@ import { groupsOf } from '../host/groups.js';
 import type { Host } from '../host/host.js';
 import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
-import type { Verdicts } from './verdict.js';
+import type { Selection } from './verdict.js';
 
 /** The changes to the VFIO backends of a domain (rule "iommufd"). */
 export interface Backends extends StageResult {
@@ -22,7 +22,7 @@ export interface Backends extends StageResult {
  * `iommufd: "domain"`, devices that stay on `pcie.0` get it, too. Afterwards, all devices of an IOMMU group have the same
  * backend: the kernel gives a group to one owner, so a device with another backend would be busy.
  */
-export function decideBackends(domain: Domain, host: Host, policy: Policy, verdicts: Verdicts['of']): Backends {
+export function decideBackends(domain: Domain, host: Host, policy: Policy, verdicts: Selection['verdicts']): Backends {
   const placed = domain.hostDevices.filter((device) => verdicts.get(device)?.smmu !== undefined);
   const devices = new Set<HostDevice>();
   const diagnostics: Diagnostic[] = [];

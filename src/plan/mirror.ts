@@ -14,8 +14,8 @@ import type { PlanContext } from './stage.js';
 /** The number of slots of an upstream port, each with one downstream port. */
 const MAX_DOWNSTREAM = MAX_SLOT + 1;
 
-/** The ports that a new switch needs besides its downstream ports: a root port and the upstream port on it. */
-const OWN_PORTS = 2;
+/** The number of ports that a new switch needs besides its downstream ports: a root port, and the upstream port on it. */
+const SWITCH_PORTS = 2;
 
 /** The kinds of devices that exchange data with others directly: GPUDirect RDMA and Storage, Data Direct. */
 const PEERS: ReadonlySet<LocalKind | undefined> = new Set<LocalKind>(['GPU', 'ACC']);
@@ -54,46 +54,47 @@ export interface PortAssignment {
   /** How many of the new ports are for devices. */
   readonly newDevicePorts: number;
   /** Slots that get a port directly on the expander bus, in host order. */
-  readonly singles: readonly SlotMove[];
-  /** The free ports that no switch takes, for `singles`. */
+  readonly directMoves: readonly SlotMove[];
+  /** The free ports for `directMoves`: those that are on no switch. */
   readonly freePorts: readonly PciController[];
   readonly switches: readonly MirroredSwitch[];
 }
 
 /**
- * Assigns a port to each slot that joins an expander bus: below the guest switch that mirrors the slot's host switch. That
- * switch exists already or, for several slots, is added. If an existing expander bus has too few bus numbers for that, a slot
- * without a free port on its switch gets a port of the expander bus instead.
+ * Assigns a port to each slot that joins an expander bus. A slot gets a port of the guest switch that mirrors its host switch; a
+ * new switch is added only for two or more slots. If an existing expander bus has too few bus numbers for that, only free ports
+ * of existing switches are used, and the other slots get ports of the expander bus.
  */
 export function assignPorts(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf): PortAssignment {
-  const mirrored = arrange(request, tree, switchOf, true);
+  const mirrored = assign(request, tree, switchOf, true);
   if (!request.existing || mirrored.newPorts <= request.room) return mirrored;
-  return arrange(request, tree, switchOf, false);
+  return assign(request, tree, switchOf, false);
 }
 
-function arrange(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf, mayGrow: boolean): PortAssignment {
+/** @param addsPorts whether switches may be added and may get new downstream ports */
+function assign(request: ExpanderBusRequest, tree: PciTree, switchOf: SwitchOf, addsPorts: boolean): PortAssignment {
   const { joining, freePorts } = request;
   const switchOfMove = ({ functions: [first] }: SlotMove) => first && switchOf(first.device);
-  const singles: SlotMove[] = [];
+  const directMoves: SlotMove[] = [];
   const switches: MirroredSwitch[] = [];
   for (const [host, moves] of groupBy([...joining].sort(compareMoves), switchOfMove)) {
     const upstream = host === undefined ? undefined : mirrorOf(host, request, tree, switchOf);
     const free = upstream ? freePorts.filter(({ address }) => address?.bus === upstream.index) : [];
     const space = upstream ? MAX_DOWNSTREAM - tree.takenSlots(upstream.index).size + free.length : MAX_DOWNSTREAM;
-    const taken = !mayGrow ? free.length : moves.length <= space ? moves.length : 0;
+    const taken = !addsPorts ? free.length : moves.length <= space ? moves.length : 0;
     // A switch has no benefit for a single device.
     const isSwitch = host !== undefined && taken > 0 && (upstream !== undefined || moves.length > 1);
     if (isSwitch) switches.push({ host, upstream, freePorts: free.slice(0, taken), moves: moves.slice(0, taken) });
-    singles.push(...moves.slice(isSwitch ? taken : 0));
+    directMoves.push(...moves.slice(isSwitch ? taken : 0));
   }
   const claimed = new Set(switches.flatMap((each) => each.freePorts));
   const left = freePorts.filter((port) => !claimed.has(port));
   const downstream = switches.reduce((sum, each) => sum + each.moves.length - each.freePorts.length, 0);
-  const newDevicePorts = Math.max(0, singles.length - left.length) + downstream;
+  const newDevicePorts = Math.max(0, directMoves.length - left.length) + downstream;
   return {
-    newPorts: newDevicePorts + OWN_PORTS * switches.filter(({ upstream }) => !upstream).length,
+    newPorts: newDevicePorts + SWITCH_PORTS * switches.filter(({ upstream }) => !upstream).length,
     newDevicePorts,
-    singles: singles.sort(compareMoves),
+    directMoves: directMoves.sort(compareMoves),
     freePorts: left,
     switches,
   };
@@ -125,16 +126,16 @@ export interface BusPorts {
 
 /**
  * Reports placed devices that share a switch on the host but not in the guest. If policy does not ask for switches, it reports
- * only devices that can use peer-to-peer DMA: GPUs and other accelerators, and what is near them.
+ * only switches with a GPU or another accelerator, and below them only the kinds of devices that use peer-to-peer DMA.
  */
 export function unmirroredDiagnostics(
   buses: readonly BusPorts[],
   { host, tree, policy }: PlanContext,
 ): readonly Diagnostic[] {
   const moved = ({ functions }: SlotMove, below: unknown) => functions.map(({ device }) => ({ device, below }));
-  const placed = buses.flatMap(({ request, assignment: { singles, switches } }) => [
+  const placed = buses.flatMap(({ request, assignment: { directMoves, switches } }) => [
     ...request.inPlace.map((device) => ({ device, below: switchAbove(device, tree) ?? device.address?.bus })),
-    ...singles.flatMap((move) => moved(move, move)),
+    ...directMoves.flatMap((move) => moved(move, move)),
     ...switches.flatMap(({ upstream, moves, host }) => moves.flatMap((move) => moved(move, upstream ?? host))),
   ]);
   const kindOf = ({ bdf }: HostDevice) => {

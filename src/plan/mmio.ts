@@ -20,7 +20,7 @@ const MARGIN = kib(1 * 2 ** 20);
 /** The number of physical address bits to assume if that of the host's CPUs is unknown. */
 const USUAL_ADDRESS_BITS = 44;
 
-/** A device of the guest, and its location. */
+/** A host device of the guest, and where it is in the guest. */
 export interface GuestBars {
   readonly device: PciDevice;
   /** Undefined if libvirt chooses the address. The device then gets a port of its own. */
@@ -88,7 +88,7 @@ export function planPciHole64(request: PciHoleRequest): PciHolePlan {
 }
 
 /** A range of the address space, in bytes. It begins at a multiple of its alignment. */
-interface Stretch {
+interface AlignedRange {
   readonly size: number;
   readonly alignment: number;
 }
@@ -113,7 +113,7 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
     const kept = spare.filter((port) => port.devices.length === 0).map(({ reserve }) => reserve);
     const platforms = policy.profile === 'none' ? [] : below.filter((d) => d.placed).map((d) => profileOf(d.device));
     const minimum = platforms.reduce((sum, platform) => sum + (platform?.minimumMmioGiB ?? 0) * 2 ** 30, 0);
-    const stretches = [...ports(below), ...kept.map(aligned)];
+    const stretches = [...portWindows(below), ...kept.map(aligned)];
     const packed = pack(stretches).size;
     const used = below.reduce((sum, { device }) => sum + largeBarBytes(device), 0);
     const keptBytes = kept.reduce((sum, size) => sum + size, 0);
@@ -136,20 +136,21 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
 }
 
 /** Returns the space that each port below a root bus needs for the BARs behind it. */
-function ports(devices: readonly GuestBars[]): Stretch[] {
+function portWindows(devices: readonly GuestBars[]): AlignedRange[] {
   const byPort = groupBy(devices, ({ device, address }) => address?.bus ?? device.bdf);
   return [...byPort.values()].map((behind) =>
     pack(behind.flatMap(({ device }) => device.bars.filter(isLargeBar).map(({ size }) => aligned(size)))),
   );
 }
 
-function pack(parts: readonly Stretch[]): Stretch {
+/** Returns the range that these ranges need together. */
+function pack(parts: readonly AlignedRange[]): AlignedRange {
   const alignment = Math.max(1, ...parts.map((part) => part.alignment));
   const sum = parts.reduce((total, { size }) => total + size, 0);
   return { size: Math.ceil(sum / alignment) * alignment, alignment };
 }
 
 /** Returns a range that is aligned to its size: a BAR, or the reservation of a port. */
-function aligned(size: number): Stretch {
+function aligned(size: number): AlignedRange {
   return { size, alignment: size };
 }

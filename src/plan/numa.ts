@@ -32,8 +32,8 @@ export interface CellMap {
  * the node to whose CPUs all vCPUs of the cell are pinned; otherwise the only host node with CPUs. With `numa: "create"`, a
  * guest without cells gets one cell with all its CPUs and memory.
  */
-export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): CellMap {
-  const creates = wanted === 'create' && numa.cells.length === 0 && numa.vcpus > 0 && numa.memory > 0;
+export function mapCells(numa: GuestNuma, host: Host, mode: Policy['numa']): CellMap {
+  const creates = mode === 'create' && numa.cells.length === 0 && numa.vcpus > 0 && numa.memory > 0;
   const cpus = Array.from({ length: creates ? numa.vcpus : 0 }, (_, i) => i);
   const only: GuestCell = {
     id: cellId(0),
@@ -46,10 +46,9 @@ export function mapCells(numa: GuestNuma, host: Host, wanted: Policy['numa']): C
   const cells = creates ? [only] : numa.cells;
   const hostNodes = new Map<CellId, HostNode>();
   const pinned = new Map<CellId, HostNode>();
-  const sole = host.soleCpuNode;
   for (const cell of cells) {
     const pin = pinnedNode(cell, numa, host);
-    const node = boundNode(cell, numa) ?? pin ?? (isInitiator(cell) ? undefined : sole);
+    const node = boundNode(cell, numa) ?? pin ?? (isInitiator(cell) ? undefined : host.soleCpuNode);
     if (node !== undefined) hostNodes.set(cell.id, node);
     if (pin !== undefined) pinned.set(cell.id, pin);
   }
@@ -94,7 +93,7 @@ export interface CellChoice {
 }
 
 /** The input for choosing the cell of an expander bus. */
-export interface ExpanderBusSite {
+export interface CellRequest {
   readonly smmu: string;
   readonly devices: readonly PciDevice[];
   /** The cell that the expander bus names now. */
@@ -106,9 +105,9 @@ export interface ExpanderBusSite {
  * Chooses the guest cell of an expander bus (rule "NUMA"): the cell that stands for the host node of its devices. If the
  * expander bus names another cell already, it keeps that cell, with a warning.
  */
-export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite, map: CellMap, host: Host): CellChoice {
+export function chooseCell({ smmu, devices, before, location }: CellRequest, map: CellMap, host: Host): CellChoice {
   const here = nodeOf(smmu, devices, host);
-  const left = (why: Diagnostic): CellChoice => ({
+  const keepCell = (why: Diagnostic): CellChoice => ({
     node: before,
     diagnostics: before === null && map.cells.length > 0 ? [why] : [],
   });
@@ -116,7 +115,7 @@ export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite,
     // On a host without NUMA nodes, there is nothing to choose.
     if (host.nodes.length === 0) return { node: before, diagnostics: [] };
     const several = new Set(devices.flatMap((device) => device.node ?? []));
-    return left(
+    return keepCell(
       several.size > 1
         ? numaCellUnknown.severalNodes({ smmu, nodes: formatNodeset([...several]), location })
         : numaCellUnknown.unknownNode({ smmu, location }),
@@ -125,10 +124,10 @@ export function chooseCell({ smmu, devices, before, location }: ExpanderBusSite,
   const [first, second] = candidatesFor(here, map, host);
   if (!first) {
     const unbound = map.cells.filter((cell) => !map.hostNodes.has(cell.id) && !isInitiator(cell)).map(({ id }) => id);
-    return left(numaCellUnknown.noCell({ smmu, node: here, unbound: formatNodeset(unbound), location }));
+    return keepCell(numaCellUnknown.noCell({ smmu, node: here, unbound: formatNodeset(unbound), location }));
   }
   if (second) {
-    return left(numaCellUnknown.severalCells({ smmu, node: here, first: first.id, second: second.id, location }));
+    return keepCell(numaCellUnknown.severalCells({ smmu, node: here, first: first.id, second: second.id, location }));
   }
   if (before === null || before === first.id) return { node: first.id, diagnostics: [] };
   return { node: before, diagnostics: [numaCellDiffers({ smmu, cell: before, nearest: first.id, location })] };

@@ -63,13 +63,13 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
   const current = readCurrentTopology(domain, tree, host);
   log.collect(selection, current, { diagnostics: policy.ignoreCommandline ? [] : commandlineConflicts(domain) });
 
-  const slots = divideSlots(domain, tree, selection.of, current.expanderBuses);
+  const slots = divideSlots(domain, tree, selection.verdicts, current.expanderBuses);
   const wanted = requestExpanderBuses(context, current, slots);
   const isTranslated = wanted.requests.length > 0;
   const unable = isTranslated
     ? [...accelerationDiagnostics(domain, forceTcg), ...targetDiagnostics(target, policy)]
     : [];
-  const root = planRootIommu(current.rootIommu, selection.of, policy, isTranslated);
+  const root = planRootIommu(current.rootIommu, selection.verdicts, policy, isTranslated);
   log.collect(slots, { diagnostics: unable }, root);
 
   const orphaned = findOrphaned(domain, host, managed);
@@ -81,11 +81,11 @@ export function plan(domain: Domain, host: Host, policy: Policy, options: PlanOp
 
   const { ports } = numbers;
   const { expanderBuses, changes } = planExpanderBuses(numbers.expanderBuses, cells, context);
-  const backends = decideBackends(domain, host, policy, selection.of);
-  const decisions = { verdicts: selection.of, places: ports.places, promoted: slots.promoted, backends };
+  const backends = decideBackends(domain, host, policy, selection.verdicts);
+  const decisions = { verdicts: selection.verdicts, places: ports.places, promoted: slots.promoted, backends };
   const devices = planDevices(context, decisions);
   const platform = planPlatform(context, { cells, numbered: numbers.expanderBuses, expanderBuses, devices });
-  const settings = planSettings(context, selection.of);
+  const settings = planSettings(context, selection.verdicts);
   log.collect({ changes }, backends, platform, settings);
 
   const cost = expanderBuses.some(({ vsmmuChange }) => vsmmuChange === 'add') ? [accelerationCost()] : [];

@@ -16,8 +16,8 @@ import { changesOf, commonFormerVsmmu, type PlanContext, type StageResult } from
 import { vsmmuChange } from './vsmmu.js';
 
 /**
- * Returns the NUMA cell of an expander bus (rule "NUMA"). Without a vSMMU, the expander bus keeps its cell. One that replaces
- * others keeps theirs if no cell stands for the host node of its devices.
+ * Returns the NUMA cell of an expander bus (rule "NUMA"). Without a vSMMU, the expander bus keeps its cell. An expander
+ * bus that replaces others keeps their cell if no cell stands for the host node of its devices.
  */
 export function cellOf(request: ExpanderBusRequest, cells: CellMap, { host, former }: PlanContext): CellChoice {
   const controller = request.existing?.controller;
@@ -117,7 +117,7 @@ function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformR
   });
 }
 
-/** Reports vSMMUs that, after the plan, have values that QEMU refuses at start. */
+/** Reports vSMMUs whose values, as planned or unchanged, QEMU refuses at start. */
 export function invalidValueDiagnostics(domain: Domain, expanderBuses: readonly ExpanderBus[]): Diagnostic[] {
   const planned = new Map(expanderBuses.map((expanderBus) => [expanderBus.controllerIndex, expanderBus]));
   return domain.iommus

@@ -15,12 +15,12 @@ export function newPort(
   alias: (index: ControllerIndex) => string | null,
   model: Port['model'] = 'pcie-root-port',
 ): Port {
-  const controllerIndex = allocator.index();
+  const controllerIndex = allocator.allocateIndex();
   return {
     controllerIndex,
     model,
     address,
-    chassis: model === 'pcie-switch-upstream-port' ? null : allocator.chassis(controllerIndex),
+    chassis: model === 'pcie-switch-upstream-port' ? null : allocator.allocateChassis(controllerIndex),
     multifunction,
     alias: alias(controllerIndex),
     kept: false,

@@ -80,7 +80,7 @@ export class PortPlanner {
     this.#devicesOn = groupBy(inPlace, ({ address }) => address?.bus ?? null);
     this.#buses = demand.requests.map((request) => {
       const assignment = assignPorts(request, context.tree, this.#switchOf);
-      const { spare, diagnostics } = lackingSpare(request, assignment, context.policy);
+      const { spare, diagnostics } = missingSparePorts(request, assignment, context.policy);
       this.#diagnostics.push(...diagnostics);
       return { request, assignment, spare };
     });
@@ -137,7 +137,7 @@ export class PortPlanner {
       .packedRootSlots(missing)
       .map((place) => newPort(this.#allocator, place, rootPortAlias));
     const targets = [...free, ...rootPorts.map(({ controllerIndex }) => controllerIndex)];
-    for (const move of returning) this.#settle(move, targets.shift());
+    for (const move of returning) this.#putOnPort(move, targets.shift());
     return { rootPorts: rootPorts.map((port) => this.#withDevices(port)), guards: targets };
   }
 
@@ -162,16 +162,16 @@ export class PortPlanner {
   #planExpanderBus({ request, assignment, spare }: BusWithSpare): ExpanderBusLayout {
     const { tree } = this.#context;
     const { smmu, existing } = request;
-    const { singles, freePorts, switches } = assignment;
+    const { directMoves, freePorts, switches } = assignment;
     const present = existing?.controller;
-    const controllerIndex = present?.index ?? this.#allocator.index();
+    const controllerIndex = present?.index ?? this.#allocator.allocateIndex();
     const address = present
       ? (present.address ?? null)
-      : { bus: ROOT_BUS, slot: this.#allocator.slot(ROOT_BUS), function: 0 };
-    const needed = Math.max(0, singles.length - freePorts.length) + spare;
+      : { bus: ROOT_BUS, slot: this.#allocator.allocateSlot(ROOT_BUS), function: 0 };
+    const needed = Math.max(0, directMoves.length - freePorts.length) + spare;
     const added = Array.from({ length: needed }, () => this.#newPortOn(controllerIndex));
     const targets = [...freePorts.map(({ index }) => index), ...added.map((port) => port.controllerIndex)];
-    for (const move of singles) this.#settle(move, targets.shift());
+    for (const move of directMoves) this.#putOnPort(move, targets.shift());
     const kept = present ? tree.busesBelow(controllerIndex).flatMap(keptPort) : [];
     const all = [...kept, ...added, ...switches.flatMap((each) => this.#planSwitch(controllerIndex, each))];
     const alias = present ? (present.alias ?? null) : expanderBusAlias(smmu, controllerIndex);
@@ -192,13 +192,13 @@ export class PortPlanner {
     for (const move of moves) {
       const free = targets.shift();
       if (free === undefined) own.push(this.#newPortOn(bus, 'pcie-switch-downstream-port'));
-      this.#settle(move, free ?? own.at(-1)?.controllerIndex);
+      this.#putOnPort(move, free ?? own.at(-1)?.controllerIndex);
     }
     return own;
   }
 
   /** Puts the devices of a slot on a port. */
-  #settle({ functions }: SlotMove<GuestDevice>, bus: ControllerIndex | undefined): void {
+  #putOnPort({ functions }: SlotMove<GuestDevice>, bus: ControllerIndex | undefined): void {
     if (bus === undefined) return;
     for (const { device, function: func, multifunction } of functions) {
       this.#places.set(device, { address: { bus, slot: 0, function: func }, multifunction });
@@ -212,19 +212,19 @@ export class PortPlanner {
   }
 
   #newPortOn(bus: ControllerIndex, model?: Port['model']): Port {
-    const address = { bus, slot: this.#allocator.slot(bus), function: 0 };
+    const address = { bus, slot: this.#allocator.allocateSlot(bus), function: 0 };
     return newPort(this.#allocator, { address, multifunction: false }, portAlias, model);
   }
 }
 
-/** Returns how many spare ports an expander bus with a vSMMU lacks, but at most as many as it has room for. */
-function lackingSpare(
+/** Returns how many spare ports to add to an expander bus with a vSMMU: those it lacks, as far as it has room. */
+function missingSparePorts(
   { vsmmu, room, existing, smmu }: ExpanderBusRequest,
-  { singles, freePorts, newPorts }: PortAssignment,
+  { directMoves, freePorts, newPorts }: PortAssignment,
   { sparePorts }: PlanContext['policy'],
 ): { readonly spare: number; readonly diagnostics: readonly Diagnostic[] } {
   if (!vsmmu) return { spare: 0, diagnostics: [] };
-  const lacking = Math.max(0, sparePorts - Math.max(0, freePorts.length - singles.length));
+  const lacking = Math.max(0, sparePorts - Math.max(0, freePorts.length - directMoves.length));
   const left = Math.max(0, room - newPorts);
   if (lacking <= left) return { spare: lacking, diagnostics: [] };
   const present = existing?.controller;

@@ -4,7 +4,7 @@ import type { Iommu } from '../domain/iommu.js';
 import type { Plan } from '../generated/plan.js';
 import type { Policy } from '../policy/policy.js';
 import { changesOf, type StageResult } from './stage.js';
-import type { Verdicts } from './verdict.js';
+import type { Selection } from './verdict.js';
 
 /** The decision on the SMMU of `pcie.0`. */
 export interface RootIommuPlan extends StageResult {
@@ -18,22 +18,22 @@ export interface RootIommuPlan extends StageResult {
  */
 export function planRootIommu(
   rootIommu: Iommu | undefined,
-  verdicts: Verdicts['of'],
+  verdicts: Selection['verdicts'],
   policy: Policy,
   hasExpanderBus: boolean,
 ): RootIommuPlan {
-  const becomes = (machineIommu: Plan['machineIommu'], diagnostics: readonly Diagnostic[] = []): RootIommuPlan => {
+  const decide = (machineIommu: Plan['machineIommu'], diagnostics: readonly Diagnostic[] = []): RootIommuPlan => {
     const action = machineIommu === 'drop' ? 'remove' : 'set';
     return { machineIommu, diagnostics, changes: changesOf(action, 'iommu', machineIommu === 'none' ? [] : [0]) };
   };
-  if (!rootIommu) return becomes('none');
+  if (!rootIommu) return decide('none');
   const { location } = rootIommu;
-  if (rootIommu.values.accel === 'on') return becomes('none', [iommuConflict.acceleratedRoot({ location })]);
+  if (rootIommu.values.accel === 'on') return decide('none', [iommuConflict.acceleratedRoot({ location })]);
   const staying = [...verdicts].filter(([device, { smmu }]) => smmu === undefined && !device.unassigned);
   if (staying.length === 0) {
-    return becomes(hasExpanderBus && rootIommu.pciBus === undefined ? 'pcie-root' : 'none');
+    return decide(hasExpanderBus && rootIommu.pciBus === undefined ? 'pcie-root' : 'none');
   }
-  if (policy.emulatedIommu === 'drop') return becomes('drop');
+  if (policy.emulatedIommu === 'drop') return decide('drop');
   const devices = staying.map(([device]) => device.bdf);
-  return becomes('none', [iommuConflict.emulatedRoot({ devices, location })]);
+  return decide('none', [iommuConflict.emulatedRoot({ devices, location })]);
 }

@@ -13,7 +13,7 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
     how,
     budgets: trial({ ...policy, ...change }, moves),
   });
-  /** Tries lower numbers, and returns the highest one that is enough, or else 0. */
+  /** Returns the highest lower number that is enough, or else 0. */
   const fewer = (option: string, key: 'sparePorts' | 'busWindow'): Saving[] => {
     const given = policy[key];
     for (let n = given === 'auto' ? -1 : given - 1; n >= 0; n--) {
@@ -23,19 +23,19 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
     return [];
   };
   const { merged, slots } = mergeFunctions(moves);
-  const together = `one guest slot for the functions of each of ${slots.map((slot) => `${slot}.*`).join(', ')}`;
+  const perHostSlot = `one guest slot per host slot (${slots.map((slot) => `${slot}.*`).join(', ')})`;
   return [
     ...fewer('--spare-ports', 'sparePorts'),
     ...fewer('--bus-window', 'busWindow'),
     ...(policy.grouping === 'device' ? [withPolicy('--grouping smmu', { grouping: 'smmu' })] : []),
     ...(policy.expanderBuses === 'all' ? [withPolicy('--expander-buses used', { expanderBuses: 'used' })] : []),
     ...(policy.mirrorSwitches ? [withPolicy('no --mirror-switches', { mirrorSwitches: false })] : []),
-    ...(slots.length > 0 ? [{ how: together, budgets: trial(policy, merged) }] : []),
+    ...(slots.length > 0 ? [{ how: perHostSlot, budgets: trial(policy, merged) }] : []),
   ];
 }
 
 /**
- * Returns the moves with all functions of a host device in one slot, as if the domain had them there, and the host slots
+ * Returns the moves as they would be if the domain had all functions of a host slot in one guest slot, and the host slots
  * (`0000:31:10`) for which this makes a difference.
  */
 function mergeFunctions(moves: readonly SlotMove[]): {

@@ -7,7 +7,7 @@ import { formatKib, parseSize } from '../domain/size.js';
 import type { Plan } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import { changesOf, type PlanContext, type StageResult } from './stage.js';
-import type { Verdicts } from './verdict.js';
+import type { Selection } from './verdict.js';
 
 /** The settings to add to a domain. */
 export interface SettingsPlan extends StageResult {
@@ -21,7 +21,7 @@ export const NO_SETTINGS: Plan['settings'] = { romBars: [], ras: false, hugePage
  * Plans the settings that the policy names for a domain with placed devices. They are opt-in: the guides of some platforms
  * recommend them, but no vSMMU needs them. A setting that the domain has already stays, with a warning if it differs.
  */
-export function planSettings({ domain, policy }: PlanContext, verdicts: Verdicts['of']): SettingsPlan {
+export function planSettings({ domain, policy }: PlanContext, verdicts: Selection['verdicts']): SettingsPlan {
   const placed = domain.hostDevices.filter((device) => verdicts.get(device)?.smmu !== undefined);
   if (placed.length === 0) return { settings: NO_SETTINGS, diagnostics: [], changes: [] };
   const diagnostics: Diagnostic[] = [];

@@ -6,7 +6,7 @@ import type { Iommu } from '../domain/iommu.js';
 import type { Occupant, PciTree } from '../domain/pci-tree.js';
 import { groupBy } from '../group-by.js';
 import { changesOf, type StageResult } from './stage.js';
-import type { Verdicts } from './verdict.js';
+import type { Selection } from './verdict.js';
 
 /** An existing expander bus that has a vSMMU, or that vsmmu added. */
 export interface CurrentExpanderBus {
@@ -52,7 +52,7 @@ export interface SlotMoves extends Pick<StageResult, 'changes'> {
 export function divideSlots(
   domain: Domain,
   tree: PciTree,
-  verdicts: Verdicts['of'],
+  verdicts: Selection['verdicts'],
   expanderBuses: ReadonlyMap<ControllerIndex, CurrentExpanderBus>,
 ): SlotMoves {
   const moves: SlotMove[] = [];

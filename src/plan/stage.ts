@@ -20,7 +20,7 @@ export interface PlanContext {
   readonly former: FormerVsmmus;
 }
 
-/** The vSMMU that a device was behind before it was removed to plan from scratch. */
+/** The vSMMU that a device was behind until `--relayout` removed that vSMMU. */
 export interface FormerVsmmu {
   readonly values: VsmmuValues;
   /** The cell of its expander bus. */

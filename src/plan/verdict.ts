@@ -27,9 +27,9 @@ import { changesOf, type StageResult } from './stage.js';
 /** The decision on a placeable device: behind the vSMMU of its SMMU, or not behind a vSMMU, with the reason. */
 export type Verdict = { readonly smmu: string } | { readonly smmu: undefined; readonly reason: string };
 
-/** The verdict on each placeable device of a domain, with its diagnostics. */
-export interface Verdicts extends StageResult {
-  readonly of: ReadonlyMap<HostDevice, Verdict>;
+/** The verdict on each placeable device of a domain. */
+export interface Selection extends StageResult {
+  readonly verdicts: ReadonlyMap<HostDevice, Verdict>;
   /** Endpoints of IOMMU groups to add as unassigned devices (`completeGroups`). */
   readonly groupMembers: readonly Bdf[];
 }
@@ -38,11 +38,11 @@ export interface Verdicts extends StageResult {
  * Decides for each placeable device whether it goes behind a vSMMU: first by device, then by IOMMU group. Behind an accelerated
  * vSMMU, Linux 7.2 translates only for a device that is alone in its group; PCI bridges count as members.
  */
-export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdicts {
-  const of = new Map<HostDevice, Verdict>();
+export function judgeDevices(domain: Domain, host: Host, policy: Policy): Selection {
+  const verdicts = new Map<HostDevice, Verdict>();
   const diagnostics: Diagnostic[] = [];
   const stays = (device: HostDevice, why: Definition<string, { device: string }>) => {
-    of.set(device, { smmu: undefined, reason: why.code });
+    verdicts.set(device, { smmu: undefined, reason: why.code });
     diagnostics.push(why({ device: device.bdf, location: device.location }));
   };
 
@@ -54,7 +54,7 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
     else if (onHost.group === null) stays(device, deviceWithoutGroup);
     else if (onHost.smmu === null) stays(device, deviceWithoutSmmu);
     else if (policy.bypass.includes(device.bdf)) stays(device, deviceBypassed);
-    else of.set(device, { smmu: onHost.smmu });
+    else verdicts.set(device, { smmu: onHost.smmu });
   }
   diagnostics.push(...domain.mediatedDevices.map(({ location }) => deviceMediated({ location })));
   for (const { element, location } of domain.pooledInterfaces) {
@@ -65,7 +65,7 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
   const groupMembers: Bdf[] = [];
   for (const each of groupsOf(domain, host)) {
     const { group, devices, given, held } = each;
-    diagnostics.push(...directRegionDiagnostics(each), ...keepShared(each, policy, of));
+    diagnostics.push(...directRegionDiagnostics(each), ...keepShared(each, policy, verdicts));
     if (!policy.completeGroups) diagnostics.push(...viabilityDiagnostics(each));
     else if (given.length > 0) {
       groupMembers.push(...held.map(({ bdf }) => bdf));
@@ -75,18 +75,18 @@ export function judgeDevices(domain: Domain, host: Host, policy: Policy): Verdic
       );
     }
   }
-  return { of, groupMembers, diagnostics, changes: changesOf('add', 'device', groupMembers) };
+  return { verdicts, groupMembers, diagnostics, changes: changesOf('add', 'device', groupMembers) };
 }
 
 /** Keeps the devices of a group on `pcie.0` if the group has more than one member. */
 function keepShared(
   { group, members, devices }: DomainGroup,
   { groupMates }: Policy,
-  of: Map<HostDevice, Verdict>,
+  verdicts: Map<HostDevice, Verdict>,
 ): readonly Diagnostic[] {
-  const candidates = devices.filter((device) => of.get(device)?.smmu !== undefined);
+  const candidates = devices.filter((device) => verdicts.get(device)?.smmu !== undefined);
   if (candidates.length === 0 || members.length < 2) return [];
-  for (const device of candidates) of.set(device, { smmu: undefined, reason: groupShared.code });
+  for (const device of candidates) verdicts.set(device, { smmu: undefined, reason: groupShared.code });
   const own = candidates.map(({ bdf }) => bdf);
   const others = members.filter(({ bdf }) => !own.includes(bdf));
   const refused = groupMates === 'error';

@@ -39,7 +39,7 @@ export interface ValueRequest {
   readonly registers?: SmmuRegisters | undefined;
   /** The existing vSMMU. */
   readonly present?: Iommu | undefined;
-  /** The values that it keeps: its present ones, or those that all the vSMMUs had that it replaces. */
+  /** The values that it keeps: its present ones, or those that all vSMMUs that it replaces have in common. */
   readonly kept?: VsmmuValues | undefined;
 }
 
@@ -72,8 +72,9 @@ export interface VsmmuPlan {
 /**
  * Plans the values of an expander bus's vSMMU (rule "vSMMU values"). The policy's value comes first. If that is `auto`, the
  * profile of the devices behind the vSMMU supplies the value, unless the host is known not to support it. Otherwise the vSMMU
- * keeps its present value, or the one that all the vSMMUs had that it replaces. If it has none, QEMU chooses. Values that the
- * target does not support are left out. Where its dialect has a switch, the value is the number that the switch stands for.
+ * keeps its present value, or the one that all vSMMUs that it replaces have in common. Without any of these, QEMU chooses. Values
+ * that the target does not support are left out. If the target's dialect has a switch for a number, the value is the number that
+ * the switch stands for.
  */
 export function planVsmmu(request: ValueRequest): VsmmuPlan {
   const { smmu, target, features, registers, present, kept, hasDevices } = request;
@@ -95,8 +96,8 @@ export function planVsmmu(request: ValueRequest): VsmmuPlan {
     ...given.flatMap(({ name, value, severity }) => {
       const { [name]: actual = '' } = valuesInDialect({ [name]: value }, dialect);
       if (severity !== 'error' || actual === value) return [];
-      const said = `${spellingOf(name, dialect)}='${dialectValue(name, value, dialect)}'`;
-      return [targetValueUnsupported.coarse({ libvirt, name, value, said, actual })];
+      const written = `${spellingOf(name, dialect)}='${dialectValue(name, value, dialect)}'`;
+      return [targetValueUnsupported.coarse({ libvirt, name, value, said: written, actual })];
     }),
     ...leftOut.map((each) => vsmmuValueBeyondHost.profile({ smmu, ...each })),
     ...valuesBeyondHost(values, features).map((beyond) => {

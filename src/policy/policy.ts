@@ -54,7 +54,7 @@ export function policyWithDefaults(policy: Partial<Policy>): Policy {
   return { ...DEFAULT_POLICY, ...policy };
 }
 
-/** Returns whether a policy sets any value of a vSMMU, which must then be compared with the host. */
+/** Whether a policy sets a value of vSMMUs. Such a value must be compared with the host. */
 export function setsVsmmuValues(policy: Policy): boolean {
   return CHOSEN_ATTRIBUTES.some((name) => policy[name] !== 'auto');
 }

@@ -22,8 +22,3 @@ export function gradeOf({ findings }: Check): Grade {
   const has = (severity: Diagnostic['severity']) => findings.some((finding) => finding.severity === severity);
   return has('error') ? 'fail' : has('warning') ? 'warn' : 'pass';
 }
-
-/** Returns a number with its noun: `1 device`, `2 devices`. */
-export function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
-}

@@ -1,10 +1,11 @@
 import { qemuDeviceDiffers, qemuNotFound, qemuSmmuDiffers } from '../diagnostics/running.js';
+import { count } from '../diagnostics/words.js';
 import type { GuestAddress } from '../domain/address.js';
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from '../domain/controller.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import { qemuNames, readVsmmuValues, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
-import { type Check, count } from './check.js';
+import type { Check } from './check.js';
 
 /** The properties of a QEMU device, as text. */
 type Properties = ReadonlyMap<string, string>;
@@ -90,9 +91,9 @@ export function detachedDevices(live: Domain, next: Domain, qemu: QemuMachine | 
 }
 
 /** Compares the command line with the running domain. */
-export function checkCommandLine(live: Domain, qemu: QemuMachine | undefined, trouble: string): readonly Check[] {
+export function checkCommandLine(live: Domain, qemu: QemuMachine | undefined, qemuProblem: string): readonly Check[] {
   if (!qemu) {
-    return [{ of: 'QEMU', title: 'its command line', found: '', findings: [qemuNotFound({ why: trouble })] }];
+    return [{ of: 'QEMU', title: 'its command line', found: '', findings: [qemuNotFound({ why: qemuProblem })] }];
   }
   return [checkSmmus(live, qemu), checkDevices(live, qemu)];
 }
@@ -122,7 +123,7 @@ function checkSmmus(live: Domain, { smmus }: QemuMachine): Check {
   if (smmus.length > wanted.length) differences.push(`${smmus.length} SMMUs, not ${wanted.length}`);
   return {
     of: 'QEMU',
-    title: 'that it was started with the SMMUs',
+    title: 'the SMMUs on its command line',
     found: smmus.length === 0 ? 'none' : count(smmus.length, 'SMMU'),
     findings: differences.map((what) => qemuSmmuDiffers({ what })),
     details: smmus.map((each) => {
@@ -152,7 +153,7 @@ function checkDevices(live: Domain, qemu: QemuMachine): Check {
   }
   return {
     of: 'QEMU',
-    title: 'that it was started with the devices',
+    title: 'the devices on its command line',
     found: count(qemu.devices.size, 'host device'),
     findings: differences.map((what) => qemuDeviceDiffers({ what })),
   };

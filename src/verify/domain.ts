@@ -4,6 +4,7 @@ import type { DiagnosticCode } from '../diagnostics/codes.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { RefusedError } from '../diagnostics/errors.js';
 import { deviceNotNested, deviceUnplugged, nextStartDiffers, planDiffers, smmuMoved } from '../diagnostics/running.js';
+import { count } from '../diagnostics/words.js';
 import { addressOfAlias, shortAddress } from '../domain/alias.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
@@ -14,7 +15,7 @@ import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Policy } from '../policy/policy.js';
-import { type Check, count, gradeOf } from './check.js';
+import { type Check, gradeOf } from './check.js';
 import { aliasOf, detachedDevices, detachedIds, type QemuMachine } from './command-line.js';
 
 /** A running domain, with the data to compare it with. */
@@ -30,11 +31,11 @@ export interface Running {
   readonly qemu: QemuMachine | undefined;
 }
 
-/** Diagnostics on a host whose SMMUs changed. */
-const OF_SMMUS: ReadonlySet<DiagnosticCode> = new Set(['host-without-smmu']);
+/** The codes of diagnostics on changed SMMUs of the host. */
+const SMMU_CODES: ReadonlySet<DiagnosticCode> = new Set(['host-without-smmu']);
 
-/** Diagnostics on the places of host devices. */
-const OF_DEVICES: ReadonlySet<DiagnosticCode> = new Set([
+/** The codes of diagnostics on the places of host devices. */
+const DEVICE_CODES: ReadonlySet<DiagnosticCode> = new Set([
   'device-missing',
   'device-bridge',
   'device-without-group',
@@ -45,8 +46,8 @@ const OF_DEVICES: ReadonlySet<DiagnosticCode> = new Set([
   'group-direct-region',
 ]);
 
-/** Diagnostics on other parts that matter to a running guest. Errors that only prevent a start are not among them. */
-const OF_PLATFORM: ReadonlySet<DiagnosticCode> = new Set([
+/** The codes of other diagnostics that matter to a running guest. Errors that only prevent a start are not among them. */
+const PLATFORM_CODES: ReadonlySet<DiagnosticCode> = new Set([
   'numa-cell-differs',
   'pcihole64-too-small',
   'domain-without-gicv3',
@@ -72,15 +73,15 @@ export function checkDomain(running: Running, forceTcg: boolean): readonly Check
   const inspection = inspect(running.live, running.host, { forceTcg });
   const found = check(running.live, running.host, { forceTcg });
   const among = (codes: ReadonlySet<string>) => found.filter(({ code }) => codes.has(code));
-  const devices = checkDevices(running, inspection, among(OF_DEVICES));
+  const devices = checkDevices(running, inspection, among(DEVICE_CODES));
   const known = new Set(found.map(({ code }) => code));
   const refused = isRefusal(running.plan) ? running.plan.filter(({ code }) => !known.has(code)) : [];
   return [
-    checkSmmus(inspection, running.host, among(OF_SMMUS)),
+    checkSmmus(inspection, running.host, among(SMMU_CODES)),
     devices,
-    checkPlatform(running, [...among(OF_PLATFORM), ...refused], gradeOf(devices) === 'pass'),
+    checkPlatform(running, [...among(PLATFORM_CODES), ...refused], gradeOf(devices) === 'pass'),
     checkNextStart(running),
-    checkPlugged(running),
+    checkDetached(running),
   ];
 }
 
@@ -112,7 +113,7 @@ function checkDevices({ live, plan: made }: Running, { accelerated }: Inspection
     title: 'that each device is behind its vSMMU',
     found: `${behind.size} of ${count(live.hostDevices.length, 'device')}`,
     findings,
-    details: devices.flatMap(({ bdf, reason }) => (reason === null ? [] : [`${bdf} is behind none: ${reason}`])),
+    details: devices.flatMap(({ bdf, reason }) => (reason === null ? [] : [`${bdf} is behind no vSMMU: ${reason}`])),
   };
 }
 
@@ -121,7 +122,7 @@ function checkPlatform({ plan: made }: Running, wrong: readonly Diagnostic[], ne
   const changes = nested && !isRefusal(made) ? changesOf(made) : [];
   return {
     of: 'Domain',
-    title: 'that the rest is as the plan has it',
+    title: 'that the rest matches the plan',
     found: 'vSMMU values, NUMA cells and space for BARs',
     findings: [...wrong, ...changes.map((what) => planDiffers({ what }))],
   };
@@ -143,8 +144,8 @@ function changesOf({ expanderBuses, numa, pcihole64 }: Plan): string[] {
 }
 
 function checkNextStart({ live, next, qemu }: Running): Check {
-  const check = { of: 'Domain', title: 'that its next start is the same' } as const;
-  if (!next) return { ...check, found: 'it is transient: there is none', findings: [] };
+  const check = { of: 'Domain', title: 'that the next start changes nothing' } as const;
+  if (!next) return { ...check, found: 'none: the domain is transient', findings: [] };
   const [now, then] = [partsOf(live), partsOf(next)];
   const missing = [...now.keys()].filter((key) => !then.has(key)).map((key) => `no ${now.get(key)}`);
   // A device that was detached only from the running guest is still in the definition for the next start.
@@ -180,18 +181,18 @@ function partsOf(domain: Domain): Map<string, string> {
   return parts;
 }
 
-function checkPlugged({ live, next, qemu }: Running): Check {
+function checkDetached({ live, next, qemu }: Running): Check {
   const check = { of: 'Domain', title: 'for devices detached since its start' } as const;
-  if (!qemu) return { ...check, found: 'not known without the command line of QEMU', findings: [] };
-  const since = live.hostDevices.filter((device) => !device.unassigned && !qemu.devices.has(aliasOf(device) ?? ''));
+  if (!qemu) return { ...check, found: 'unknown without the command line of QEMU', findings: [] };
+  const attached = live.hostDevices.filter((device) => !device.unassigned && !qemu.devices.has(aliasOf(device) ?? ''));
   const named = next ? detachedDevices(live, next, qemu).map(({ bdf }) => bdf) : [];
   const gone = detachedIds(live, qemu);
   const devices = named.length === gone.length ? named : gone;
   return {
-    of: 'Domain',
-    title: check.title,
-    found: since.length === 0 ? 'none was attached or detached' : `${count(since.length, 'device')} attached since`,
+    ...check,
+    found:
+      attached.length === 0 ? 'none was attached or detached' : `${count(attached.length, 'device')} attached since`,
     findings: devices.map((device) => deviceUnplugged({ device })),
-    details: since.map(({ bdf }) => `${bdf} was attached since`),
+    details: attached.map(({ bdf }) => `${bdf} was attached since`),
   };
 }

@@ -32,7 +32,7 @@ export function findQemu(uuid: string, proc = '/proc'): QemuProcess | undefined 
 }
 
 /** How many bytes to read from the end of a log. */
-const MOST_BYTES = 8 * 1024 * 1024;
+const MAX_LOG_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads QEMU's log of a domain; returns the reason if it cannot be read.
@@ -48,7 +48,7 @@ export function readQemuLog(name: string, uri: string): string | { readonly file
     const fd = openSync(file, 'r');
     try {
       const { size } = fstatSync(fd);
-      const buffer = Buffer.alloc(Math.min(size, MOST_BYTES));
+      const buffer = Buffer.alloc(Math.min(size, MAX_LOG_BYTES));
       return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, size - buffer.length));
     } finally {
       closeSync(fd);

@@ -10,6 +10,7 @@ import {
   guestPassthrough,
   guestSmmuDiffers,
 } from '../diagnostics/guest.js';
+import { count } from '../diagnostics/words.js';
 import type { Bdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { smmusOfGuest } from '../domain/iommu.js';
@@ -20,7 +21,7 @@ import { type GuestFunction, type GuestView, predictGuest } from '../guest/predi
 import type { GuestReport, ReportedDevice, Switch } from '../guest/report.js';
 import { readFeatures } from '../host/features.js';
 import type { Host } from '../host/host.js';
-import { type Check, count } from './check.js';
+import type { Check } from './check.js';
 
 /** A host device of the running guest: its expected address, and the guest's report on it. */
 interface Seen {
@@ -81,7 +82,7 @@ function findDevices(view: GuestView, host: Host, report: GuestReport): { seen: 
     seen,
     check: {
       of: 'Guest',
-      title: 'for each device at its address',
+      title: 'that each device is at its address',
       found: count(seen.length, 'device'),
       findings,
       details,
@@ -121,7 +122,12 @@ function checkTypes(comparison: Comparison): Check {
     .filter(({ reported }) => reported.type === 'identity')
     .map(({ device, predicted }) => guestPassthrough({ device, address: predicted.address }));
   const types = [...new Set(devices.flatMap(({ reported }) => reported.type ?? []))];
-  return { of: 'Guest', title: 'that it translates for each device', found: types.join(', ') || 'no device', findings };
+  return {
+    of: 'Guest',
+    title: "that it translates each device's DMA",
+    found: types.join(', ') || 'no device',
+    findings,
+  };
 }
 
 function checkDrivers({ seen }: Comparison): Check {
@@ -179,13 +185,13 @@ function checkFeatures({ report, values }: Comparison): Check {
   });
   return {
     ...check,
-    found: details.length > 0 ? count(details.length, 'vSMMU') : 'its log no longer has it',
+    found: details.length > 0 ? count(details.length, 'vSMMU') : 'no longer in its log',
     findings,
     details,
   };
 }
 
-/** Returns the values that a vSMMU was given and the guest's kernel does not find in it. */
+/** Returns the configured values of a vSMMU that the guest's kernel does not find in it. */
 function missingFeatures(given: VsmmuValues, features: SmmuFeatures): { feature: string; found: string }[] {
   return CHOSEN_ATTRIBUTES.flatMap((name) => {
     const { host, label } = infoOf(name);
@@ -243,7 +249,7 @@ const SMMU_ERROR =
   /^(?:\[[ \d.]+\] )?arm-smmu-v3 .*(CMD_SYNC timeout|C_BAD_|F_\w+ client|event: |event 0x|global error|CMDQ error)/;
 const DEVICE_ERROR = /probe with driver|failed with error|Identify Controller failed|timeout/i;
 /** How many lines to report. Further lines add no information. */
-const MOST = 8;
+const MAX_LINES = 8;
 
 function checkLog({ report: { log }, view }: Comparison, host: Host): Check {
   const check = { of: 'Guest', title: 'the kernel log' } as const;
@@ -251,10 +257,10 @@ function checkLog({ report: { log }, view }: Comparison, host: Host): Check {
   const given = view.functions.flatMap((each) => (each.host === null ? [] : [{ ...each, host: each.host }]));
   // The NVMe driver logs the name of its controller, not the PCI address.
   const hasNvme = given.some((each) => host.device(each.host)?.class.startsWith('0x0108'));
-  const isOurs = (line: string) =>
+  const namesDevice = (line: string) =>
     given.some(({ address }) => line.includes(address)) || (hasNvme && /nvme nvme\d+: /.test(line));
-  const matters = (line: string) => SMMU_ERROR.test(line) || (DEVICE_ERROR.test(line) && isOurs(line));
+  const matters = (line: string) => SMMU_ERROR.test(line) || (DEVICE_ERROR.test(line) && namesDevice(line));
   const lines = new Set(log.filter(matters).map((line) => line.replace(/^\[[ \d.]+\] /, '')));
-  const findings = [...lines].slice(0, MOST).map((line) => guestLogError({ line }));
+  const findings = [...lines].slice(0, MAX_LINES).map((line) => guestLogError({ line }));
   return { ...check, found: 'no error of an SMMU or a device', findings };
 }

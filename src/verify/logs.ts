@@ -14,7 +14,7 @@ import type { LogRecord } from '../host/kernel-log.js';
 import type { Check } from './check.js';
 
 /** How many lines of one kind to report. Further lines add no information. */
-const MOST = 8;
+const MAX_LINES = 8;
 
 /** The known errors of a running QEMU (11.1), with their diagnostics. */
 const QEMU_ERRORS: readonly (readonly [RegExp, (args: { line: string }) => Diagnostic])[] = [
@@ -50,7 +50,7 @@ function withoutPrefix(line: string): string {
 }
 
 function distinct(lines: readonly string[]): string[] {
-  return [...new Set(lines)].slice(0, MOST);
+  return [...new Set(lines)].slice(0, MAX_LINES);
 }
 
 /** The input for checking the host's kernel log. */
@@ -74,7 +74,7 @@ const RESET = /reset recovery|not ready \d+ms after|AER: |Unable to change power
 export function checkHostLog({ log, since, devices, smmus }: HostLogRequest): Check {
   const check = { of: 'Host', title: 'the kernel log since QEMU started', found: 'no SMMU event, no reset' } as const;
   if (!log) return { ...check, found: '', findings: [hostLogUnreadable()] };
-  if (since === undefined) return { ...check, found: 'not known without the process of QEMU', findings: [] };
+  if (since === undefined) return { ...check, found: 'unknown without the process of QEMU', findings: [] };
   const texts = log.filter(({ seconds }) => seconds >= since).map(({ text }) => text);
   const ids = new Set(devices.map(requesterId));
   const events = texts.filter((text, i) => {

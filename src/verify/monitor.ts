@@ -1,8 +1,9 @@
 import { monitorDiffers, monitorTaints } from '../diagnostics/running.js';
+import { count } from '../diagnostics/words.js';
 import { type Bdf, formatBdf } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { predictGuest } from '../guest/predict.js';
-import { type Check, count } from './check.js';
+import type { Check } from './check.js';
 import { aliasOf } from './command-line.js';
 
 /** The answers of QEMU's monitor. */
@@ -13,7 +14,7 @@ export interface MonitorAnswers {
   readonly accel: readonly unknown[];
 }
 
-/** Compares QEMU's own view of its PCI devices and SMMUs with the running domain. */
+/** Compares the addresses of devices and the acceleration of SMMUs that QEMU's monitor reports with the running domain. */
 export function checkMonitor(live: Domain, { pci, accel }: MonitorAnswers): Check {
   const there = addressesOf(pci);
   const predicted = new Map(predictGuest(live).functions.map(({ host, address }) => [host, address]));
@@ -21,7 +22,9 @@ export function checkMonitor(live: Domain, { pci, accel }: MonitorAnswers): Chec
     const wanted = predicted.get(device.bdf);
     if (wanted === undefined) return [];
     const found = there.get(aliasOf(device) ?? '');
-    return found === wanted ? [] : [`${device.bdf} is ${found ?? 'not there'}, and ${wanted} was predicted`];
+    return found === wanted
+      ? []
+      : [`${device.bdf} is ${found === undefined ? 'missing' : `at ${found}`}, expected at ${wanted}`];
   });
   const smmus = live.iommus.filter(({ model, pciBus }) => model === 'smmuv3' && pciBus !== undefined);
   differences.push(
@@ -32,7 +35,7 @@ export function checkMonitor(live: Domain, { pci, accel }: MonitorAnswers): Chec
   );
   return {
     of: 'QEMU',
-    title: 'its monitor',
+    title: 'the answers of its monitor',
     found: count(there.size, 'device'),
     findings: [...differences.map((what) => monitorDiffers({ what })), monitorTaints()],
   };

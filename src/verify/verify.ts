@@ -9,8 +9,8 @@ import { checkMonitor, type MonitorAnswers } from './monitor.js';
 
 /** All data collected about a running domain. */
 export interface Evidence extends Running {
-  /** The reason why QEMU's command line is unknown, if it is. */
-  readonly trouble: string;
+  /** Why QEMU's command line could not be read; not used if `qemu` is known. */
+  readonly qemuProblem: string;
   /** QEMU's log, or the reason why it cannot be read. */
   readonly qemuLog: string | { readonly file: string; readonly why: string };
   readonly hostLog: Pick<HostLogRequest, 'log' | 'since' | 'smmus'>;
@@ -25,11 +25,11 @@ export interface Evidence extends Running {
  * definition, QEMU, the logs of the host and of QEMU, and the guest's own report. A pure function.
  */
 export function verify(evidence: Evidence, forceTcg = false): readonly Check[] {
-  const { live, host, qemu, trouble, qemuLog, hostLog, monitor, guest } = evidence;
+  const { live, host, qemu, qemuProblem, qemuLog, hostLog, monitor, guest } = evidence;
   const devices = live.hostDevices.map(({ bdf }) => bdf);
   return [
     ...checkDomain(evidence, forceTcg),
-    ...checkCommandLine(live, qemu, trouble),
+    ...checkCommandLine(live, qemu, qemuProblem),
     ...(monitor ? [checkMonitor(live, monitor)] : []),
     checkQemuLog(qemuLog),
     checkHostLog({ ...hostLog, devices }),

@@ -112,7 +112,7 @@ describe('doctor', () => {
 
   it.each<[title: string, check: RegExp, changes: Partial<DoctorInput>, grade: string, says: string]>([
     ['no SMMUv3', /SMMUv3s/, { host: sample('x86') }, 'fail', 'none in /sys/class/iommu'],
-    ['no /sys to read', /SMMUv3s/, { host: sample('x86'), trouble: '/sys: gone' }, 'fail', '/sys: gone'],
+    ['no /sys to read', /SMMUv3s/, { host: sample('x86'), hostProblem: '/sys: gone' }, 'fail', '/sys: gone'],
     [
       'SMMUs that cannot nest',
       /nested/,

@@ -94,7 +94,7 @@ describe('vsmmu verify', () => {
 
       // The definition, edited while it runs.
       await define(lab, xml.replace(/<hostdev(?![\s\S]*<hostdev)[\s\S]*?<\/hostdev>/, ''));
-      expect(await wrong(name)).toEqual({ 'Domain: that its next start is the same': ['next-start-differs'] });
+      expect(await wrong(name)).toEqual({ 'Domain: that the next start changes nothing': ['next-start-differs'] });
       await define(lab, xml);
 
       // A host whose SMMU is at another address.
@@ -136,7 +136,7 @@ describe('vsmmu verify', () => {
 
   it('fails for a guest whose kernel does not translate: iommu.passthrough=1', async ({ task }) => {
     await withGuest(await converted(domainXml('through', 'iommu.passthrough=1')), async (name) => {
-      expect(await wrong(name)).toEqual({ 'Guest: that it translates for each device': ['guest-passthrough'] });
+      expect(await wrong(name)).toEqual({ "Guest: that it translates each device's DMA": ['guest-passthrough'] });
     });
     task.meta.lab = { booted: 1 };
   });

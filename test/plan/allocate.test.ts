@@ -17,15 +17,15 @@ describe('a controller index', () => {
     ['does not fill a gap below it', [port(1), port(3)], 4],
   ])('%s', (_title, devices, index) => {
     const give = allocator(...devices);
-    expect([give.index(), give.index()]).toEqual([index, index + 1]);
+    expect([give.allocateIndex(), give.allocateIndex()]).toEqual([index, index + 1]);
   });
 });
 
 describe('a slot', () => {
   it('is the lowest free one; slot 0 of pcie.0 is never used', () => {
     const give = allocator(port(1, at(0, 1)), rng(at(0, 3)), expander(5, 200), hostdev(1, at(5, 0)));
-    expect([give.slot(ROOT_BUS), give.slot(ROOT_BUS), give.slot(ROOT_BUS)]).toEqual([2, 4, 6]);
-    expect([give.slot(5 as ControllerIndex), give.slot(6 as ControllerIndex)]).toEqual([1, 0]);
+    expect([give.allocateSlot(ROOT_BUS), give.allocateSlot(ROOT_BUS), give.allocateSlot(ROOT_BUS)]).toEqual([2, 4, 6]);
+    expect([give.allocateSlot(5 as ControllerIndex), give.allocateSlot(6 as ControllerIndex)]).toEqual([1, 0]);
   });
 });
 
@@ -40,7 +40,8 @@ describe('root ports', () => {
 });
 
 describe('a chassis', () => {
-  const chassisOf = (index: number, ...devices: string[]) => allocator(...devices).chassis(index as ControllerIndex);
+  const chassisOf = (index: number, ...devices: string[]) =>
+    allocator(...devices).allocateChassis(index as ControllerIndex);
 
   it.each([
     ['is the index', 4, [port(1), port(2), port(3)], 4],
@@ -62,6 +63,6 @@ describe('a chassis', () => {
 
   it('is assigned once', () => {
     const give = allocator();
-    expect([give.chassis(1 as ControllerIndex), give.chassis(1 as ControllerIndex)]).toEqual([1, 255]);
+    expect([give.allocateChassis(1 as ControllerIndex), give.allocateChassis(1 as ControllerIndex)]).toEqual([1, 255]);
   });
 });

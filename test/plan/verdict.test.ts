@@ -18,7 +18,7 @@ const host = hostWith(2, {
 const UNASSIGNED = "<address type='unassigned'/>";
 
 function judge(devices: readonly string[], policy: Partial<Policy> = {}) {
-  const { of, diagnostics } = judgeDevices(domainWith(...devices), host, { ...DEFAULT_POLICY, ...policy });
+  const { verdicts: of, diagnostics } = judgeDevices(domainWith(...devices), host, { ...DEFAULT_POLICY, ...policy });
   return {
     verdicts: [...of.values()].map((v) => (v.smmu === undefined ? v.reason : v.smmu)),
     reported: diagnostics.map((d) => `${d.severity} ${d.code}`),

@@ -25,7 +25,7 @@ const evidence: Evidence = {
   host,
   plan: planRunning(live, host, DEFAULT_POLICY, {}),
   qemu: readCommandLine(recorded('cmdline').split('\n')),
-  trouble: '',
+  qemuProblem: '',
   qemuLog: recorded('qemu.log'),
   hostLog: { log, since: 60, smmus: undefined },
   monitor: { pci: JSON.parse(recorded('query-pci.json')), accel: live.iommus.map(() => ({ return: true })) },
@@ -43,11 +43,11 @@ describe('a real guest', () => {
     const found = Object.fromEntries(verify(evidence).map(({ of, title, found }) => [`${of}: ${title}`, found]));
     expect(found).toMatchObject({
       'Domain: that each device is behind its vSMMU': '4 of 4 devices',
-      'QEMU: that it was started with the SMMUs': '3 SMMUs',
-      'QEMU: that it was started with the devices': '4 host devices',
+      'QEMU: the SMMUs on its command line': '3 SMMUs',
+      'QEMU: the devices on its command line': '4 host devices',
       'Guest: that each device is behind its vSMMU': '3 SMMUs',
-      'Guest: for each device at its address': '4 devices',
-      'Guest: that it translates for each device': 'DMA',
+      'Guest: that each device is at its address': '4 devices',
+      "Guest: that it translates each device's DMA": 'DMA',
       'Guest: that each device has a driver': 'nvme, igbvf',
     });
   });

@@ -128,7 +128,7 @@ export function evidenceOf({
     host: on,
     plan: planRunning(running, on, DEFAULT_POLICY, {}),
     qemu: readCommandLine(argv(argvOf(parseDomain(started(defined))))),
-    trouble: '',
+    qemuProblem: '',
     qemuLog: '2026-11-24 12:00:00.000+0000: starting up libvirt version: 12.8.0\n',
     hostLog: { log: [], since: 0, smmus: undefined },
     monitor: undefined,

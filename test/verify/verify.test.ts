@@ -83,7 +83,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'a definition edited while it runs',
     { next: (xml) => xml.replace("oas='48'", "oas='44'") },
-    { 'Domain: that its next start is the same': ['next-start-differs', 'next-start-differs'] },
+    { 'Domain: that the next start changes nothing': ['next-start-differs', 'next-start-differs'] },
   ],
   [
     'a device that is detached',
@@ -98,30 +98,30 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'a device that will be gone at the next start',
     { next: without(NVME) },
-    { 'Domain: that its next start is the same': ['next-start-differs'] },
+    { 'Domain: that the next start changes nothing': ['next-start-differs'] },
   ],
   ['a domain that is not defined', { more: { next: undefined } }, {}],
   [
     'other space for BARs than planned',
     { live: (xml) => xml.replace(/<pcihole64.*<\/pcihole64>/, "<pcihole64 unit='KiB'>536870912</pcihole64>") },
-    { 'Domain: that the rest is as the plan has it': ['pcihole64-too-small', 'plan-differs'] },
+    { 'Domain: that the rest matches the plan': ['pcihole64-too-small', 'plan-differs'] },
   ],
 
   // QEMU
   [
     'a QEMU that is not found',
-    { more: { qemu: undefined, trouble: 'no process has the UUID of the domain' } },
+    { more: { qemu: undefined, qemuProblem: 'no process has the UUID of the domain' } },
     { 'QEMU: its command line': ['qemu-not-found'] },
   ],
   [
     'an SMMU without acceleration',
     { argv: (argv) => argv.map((word) => word.replace('"accel":true', '"accel":false')) },
-    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs', 'qemu-smmu-differs', 'qemu-smmu-differs'] },
+    { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs', 'qemu-smmu-differs', 'qemu-smmu-differs'] },
   ],
   [
     'a value left out',
     { argv: (argv) => argv.map((word) => word.replace(',"oas":"48"', '')) },
-    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },
+    { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs'] },
   ],
   [
     "the names of NVIDIA's libvirt and QEMU",
@@ -135,12 +135,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'an SMMU more',
     { argv: (argv) => [...argv, '-device', 'arm-smmuv3,primary-bus=pcie.0,id=iommu9'] },
-    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },
+    { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs'] },
   ],
   [
     'an SMMU less',
     { argv: (argv) => argv.filter((word) => !word.includes('"id":"iommu2"')) },
-    { 'QEMU: that it was started with the SMMUs': ['qemu-smmu-differs'] },
+    { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs'] },
   ],
   [
     'a device in another slot',
@@ -148,12 +148,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
       argv: (argv) =>
         argv.map((word) => (word.includes('"hostdev1"') ? word.replace('"addr":"0x0"', '"addr":"0x1"') : word)),
     },
-    { 'QEMU: that it was started with the devices': ['qemu-device-differs'] },
+    { 'QEMU: the devices on its command line': ['qemu-device-differs'] },
   ],
   [
     'an expander bus with another number',
     { argv: (argv) => argv.map((word) => word.replace('"bus_nr":247', '"bus_nr":246')) },
-    { 'QEMU: that it was started with the devices': ['qemu-device-differs'] },
+    { 'QEMU: the devices on its command line': ['qemu-device-differs'] },
   ],
   ['the command line of an older libvirt', { argv: withoutJson }, {}],
   [
@@ -162,12 +162,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
       argv: (argv) =>
         withoutJson(argv).map((word) => (word.includes('=hostdev1,') ? word.replace('addr=0x0', 'addr=0x1') : word)),
     },
-    { 'QEMU: that it was started with the devices': ['qemu-device-differs'] },
+    { 'QEMU: the devices on its command line': ['qemu-device-differs'] },
   ],
   [
     'a domain that the planner refuses for a reason that no check has',
     { more: { plan: [busNumbersExhausted({ what: 'numbers', sum: 2, limit: 1, ledger: [], savings: [] })] } },
-    { 'Domain: that the rest is as the plan has it': ['bus-numbers-exhausted'] },
+    { 'Domain: that the rest matches the plan': ['bus-numbers-exhausted'] },
   ],
   ['arguments that are no JSON', { argv: (argv) => [...argv, '-device', '{broken', '-device'] }, {}],
   ['a log with nothing but the start', { more: AT_START }, {}],
@@ -204,12 +204,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'a device elsewhere for the monitor',
     { more: { monitor: monitorOf((bus) => bus + 1) } },
-    { 'QEMU: its monitor': ['monitor-differs', 'monitor-differs', 'monitor-differs', 'monitor-taints'] },
+    { 'QEMU: the answers of its monitor': ['monitor-differs', 'monitor-differs', 'monitor-differs', 'monitor-taints'] },
   ],
   [
     'no acceleration for the monitor',
     { more: { monitor: { ...monitorOf(), accel: [{ return: true }, { return: false }, { error: {} }] } } },
-    { 'QEMU: its monitor': ['monitor-differs', 'monitor-differs', 'monitor-taints'] },
+    { 'QEMU: the answers of its monitor': ['monitor-differs', 'monitor-differs', 'monitor-taints'] },
   ],
 
   // The host's kernel
@@ -298,7 +298,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'no translation in the guest',
     { report: (text) => text.replaceAll('DMA-FQ', 'identity') },
-    { 'Guest: that it translates for each device': ['guest-passthrough', 'guest-passthrough', 'guest-passthrough'] },
+    { "Guest: that it translates each device's DMA": ['guest-passthrough', 'guest-passthrough', 'guest-passthrough'] },
   ],
   ['a guest that is strict', { report: (text) => text.replaceAll('DMA-FQ', 'DMA') }, {}],
   [
@@ -309,12 +309,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   [
     'a device that the guest does not have',
     { report: (text) => text.replace(new RegExp(`${line(gpu).source}\n`, 'm'), '') },
-    { 'Guest: for each device at its address': ['guest-device-missing'] },
+    { 'Guest: that each device is at its address': ['guest-device-missing'] },
   ],
   [
     'another device in its place',
     { report: inReport(gpu, 'vendor=10de', 'vendor=8086') },
-    { 'Guest: for each device at its address': ['guest-device-missing'] },
+    { 'Guest: that each device is at its address': ['guest-device-missing'] },
   ],
   [
     'a device behind another vSMMU',
@@ -395,23 +395,23 @@ describe('verify describes', () => {
       [
         "Domain: that the host's SMMUs are the same: 5 SMMUs",
         "Domain: that each device is behind its vSMMU: 3 of 3 devices",
-        "Domain: that the rest is as the plan has it: vSMMU values, NUMA cells and space for BARs",
-        "Domain: that its next start is the same: its host devices and vSMMUs",
+        "Domain: that the rest matches the plan: vSMMU values, NUMA cells and space for BARs",
+        "Domain: that the next start changes nothing: its host devices and vSMMUs",
         "Domain: for devices detached since its start: none was attached or detached",
-        "QEMU: that it was started with the SMMUs: 3 SMMUs",
+        "QEMU: the SMMUs on its command line: 3 SMMUs",
         "  ua-vsmmu-smmu-11000000-8 accel=on",
         "  ua-vsmmu-smmu-15000000-10 accel=on",
         "  ua-vsmmu-smmu-16000000-12 accel=on ats=on ril=off ssidsize=20 oas=48",
-        "QEMU: that it was started with the devices: 3 host devices",
-        "QEMU: its monitor: 4 devices",
+        "QEMU: the devices on its command line: 3 host devices",
+        "QEMU: the answers of its monitor: 4 devices",
         "QEMU: the log of this start: none of the known errors",
         "Host: the kernel log since QEMU started: no SMMU event, no reset",
         "Guest: that each device is behind its vSMMU: 3 SMMUs",
-        "Guest: for each device at its address: 3 devices",
+        "Guest: that each device is at its address: 3 devices",
         "  0000:01:00.2 is 0000:e6:00.0",
         "  0006:01:00.0 is 0000:ef:00.0",
         "  0009:01:00.0 is 0000:f8:00.0",
-        "Guest: that it translates for each device: DMA-FQ",
+        "Guest: that it translates each device's DMA: DMA-FQ",
         "Guest: that each device has a driver: nvme",
         "Guest: for ATS and PASID: on for 3 and 3 of 3 devices",
         "Guest: for the features of its vSMMUs: 3 vSMMUs",
@@ -442,15 +442,15 @@ describe('verify describes', () => {
       [
         "Domain: that the host's SMMUs are the same: 5 SMMUs",
         "Domain: that each device is behind its vSMMU: 0 of 0 devices",
-        "Domain: that the rest is as the plan has it: vSMMU values, NUMA cells and space for BARs",
-        "Domain: that its next start is the same: its host devices and vSMMUs",
+        "Domain: that the rest matches the plan: vSMMU values, NUMA cells and space for BARs",
+        "Domain: that the next start changes nothing: its host devices and vSMMUs",
         "Domain: for devices detached since its start: none was attached or detached",
         "Guest: that each device is behind its vSMMU: no SMMU",
-        "Guest: for each device at its address: 0 devices",
-        "Guest: that it translates for each device: no device",
+        "Guest: that each device is at its address: 0 devices",
+        "Guest: that it translates each device's DMA: no device",
         "Guest: that each device has a driver: no device",
         "Guest: for ATS and PASID: on for 0 and 0 of 0 devices",
-        "Guest: for the features of its vSMMUs: its log no longer has it",
+        "Guest: for the features of its vSMMUs: no longer in its log",
         "Guest: for NUMA nodes and their distances: 9 nodes",
         "Guest: that each BAR has an address: 0 devices",
         "Guest: the kernel log: no error of an SMMU or a device",

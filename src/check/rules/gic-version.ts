@@ -1,10 +1,7 @@
 import { domainWithoutGicv3 as diagnostic } from '../../diagnostics/domain.js';
 import type { Rule } from '../inspection.js';
 
-/**
- * The interrupts of devices behind a vSMMU go through the ITS, which only GICv3 and newer have. libvirt chooses GICv3
- * if the domain names no version.
- */
+/** Interrupts of devices behind a vSMMU need the ITS of GICv3 or newer. libvirt chooses GICv3 if the domain names no version. */
 export const domainWithoutGicv3: Rule = ({ accelerated, domain, location }) => {
   const gic = domain.document.root.child('features')?.child('gic');
   const version = gic?.attribute('version') ?? 'host';

@@ -4,12 +4,12 @@ import type { Rule } from '../inspection.js';
 
 /** Combinations of IOMMUs, and buses for an SMMU, that QEMU 11.1 refuses and libvirt 12.8 accepts. */
 export const iommuConflict: Rule = ({ domain, tree, location }) => {
-  const owned = domain.iommus.filter(({ model, pciBus }) => model === 'smmuv3' && pciBus !== undefined);
-  if (owned.length === 0) return [];
+  const perBus = domain.iommus.filter(({ model, pciBus }) => model === 'smmuv3' && pciBus !== undefined);
+  if (perBus.length === 0) return [];
   const [first] = domain.iommus;
   const isMachineWide = first?.model === 'smmuv3' && first.pciBus === undefined;
   const beside = isMachineWide
-    ? [diagnostic.machineWide({ buses: owned.length, location: location(first.element) })]
+    ? [diagnostic.machineWide({ buses: perBus.length, location: location(first.element) })]
     : [];
   const conflicts = assignIommus(domain.iommus, tree).conflicts.filter(
     ({ iommu }) => iommu === first || iommu.model !== 'smmuv3' || iommu.pciBus !== undefined,

@@ -5,7 +5,8 @@ import type { Rule, Vsmmu } from '../inspection.js';
 
 /**
  * Several vSMMUs for one SMMU work (run with QEMU 11.1), but each takes an expander bus, and QEMU has room for 16. OpenNebula 7.2
- * writes one per device. Those that vsmmu made itself follow from the policy or from a full expander bus.
+ * writes one per device. vSMMUs that vsmmu added are not reported: the policy or a full expander bus
+ * requires them.
  */
 export const smmuSplit: Rule = ({ accelerated, host, tree, location }) => {
   if (!host) return [];

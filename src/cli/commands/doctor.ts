@@ -3,7 +3,7 @@ import { usage } from '../../diagnostics/usage.js';
 import { examine } from '../../doctor/examine.js';
 import { type Host, NO_HOST } from '../../host/host.js';
 import { THIS_MACHINE, withSysfs } from '../../host/machine.js';
-import { findHook, HOOKS_FOLDER, problemsOf } from '../../libvirt/hook-file.js';
+import { findHook, HOOKS_FOLDER, hookProblems } from '../../libvirt/hook-file.js';
 import { LOCAL_SOFTWARE, readHelp, readSchema } from '../../libvirt/installed.js';
 import type { Command } from '../command.js';
 import { readHost, sysfsOf } from '../host.js';
@@ -41,17 +41,17 @@ export const command: Command = {
  */
 async function run(operands: readonly string[], options: OptionValues): Promise<number> {
   if (operands.length > 0) throw new InputError(usage.noOperand({ command: 'doctor', operand: operands[0] ?? '' }));
-  const { host: scanned, trouble } = hostOf(options);
+  const { host: scanned, hostProblem } = hostOf(options);
   const { host, probes } = await probe(scanned, options);
   const hook = findHook(HOOKS_FOLDER);
   const checks = examine({
     machine: withSysfs(THIS_MACHINE, sysfsOf(options)),
     host,
-    trouble,
+    hostProblem,
     probes,
     libvirt: unlessMissing(readSchema, await LOCAL_SOFTWARE.schema()),
     qemu: unlessMissing(readHelp, await LOCAL_SOFTWARE.smmuHelp()),
-    hook: hook && { file: hook.file, problems: problemsOf(hook) },
+    hook: hook && { file: hook.file, problems: hookProblems(hook) },
   });
   const strict = isSet(options, 'strict');
   const failed = checks.some(({ grade }) => grade === 'fail' || (strict && grade === 'warn'));
@@ -62,15 +62,15 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
 }
 
 /** Returns the host, or why the /sys of this machine cannot be read. */
-function hostOf(options: OptionValues): { host: Host; trouble: string | undefined } {
+function hostOf(options: OptionValues): { host: Host; hostProblem: string | undefined } {
   try {
-    return { host: readHost(options, { features: true }), trouble: undefined };
+    return { host: readHost(options, { features: true }), hostProblem: undefined };
   } catch (error) {
     const isThisMachine = options.sysfs === undefined && options.topology === undefined;
     if (!(error instanceof EnvironmentError) || !isThisMachine) throw error;
     return {
       host: NO_HOST,
-      trouble: error.diagnostics.map(({ file: where, message }) => `${where}: ${message}`).join('; '),
+      hostProblem: error.diagnostics.map(({ file: where, message }) => `${where}: ${message}`).join('; '),
     };
   }
 }

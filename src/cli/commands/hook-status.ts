@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { hookDiffers } from '../../diagnostics/integrations.js';
-import { findHook, type InstalledHook, problemsOf } from '../../libvirt/hook-file.js';
+import { findHook, hookProblems, type InstalledHook } from '../../libvirt/hook-file.js';
 import { readPolicyKeys } from '../../policy/policy.js';
 import type { Command } from '../command.js';
 import { exposures, folderOf, HOOK_FOLDER_OPTIONS, requireNoOperand } from '../hook/installation.js';
@@ -24,7 +24,7 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
   const mode = hook?.mode;
   const { convertOnStop } = policyOf(hook ? optionsOf(hook) : {}, { mayBeMissing: true });
   const diagnostics = [...exposures(hook), ...(hook ? differences(hook) : [])];
-  const broken = hook ? problemsOf(hook) : [];
+  const broken = hook ? hookProblems(hook) : [];
   if (isSet(options, 'json')) {
     const found = { ...hook, broken, convertOnStop };
     printJson({ changed: false, diagnostics, installed: hook !== undefined, ...(hook && found) });

@@ -125,7 +125,7 @@ async function gather(
       target: await targetOf(targetNames(options)),
     }),
     qemu: process && readCommandLine(process.argv),
-    trouble: remote ? `${uri} is on another machine` : 'no process has the UUID of the domain',
+    qemuProblem: remote ? `${uri} is on another machine` : 'no process has the UUID of the domain',
     qemuLog: remote ? { file: uri, why: 'the log is on another machine' } : readQemuLog(name, uri),
     hostLog: {
       log: remote ? undefined : readKernelLog(),

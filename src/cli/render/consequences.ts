@@ -1,3 +1,4 @@
+import { count } from '../../diagnostics/words.js';
 import { formatKib } from '../../domain/size.js';
 import type { Plan } from '../../generated/plan.js';
 import { nicName } from '../../guest/nic-names.js';
@@ -64,8 +65,4 @@ function lost({ expanderBuses }: Plan): string {
   return paragraph(
     'live migration, save and managed save, snapshots with memory: QEMU refuses them with an accelerated vSMMU. Disk-only snapshots work.',
   );
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }

@@ -1,4 +1,5 @@
-import type { DoctorResult, Grade } from '../../doctor/result.js';
+import type { DoctorResult } from '../../doctor/result.js';
+import type { Grade } from '../../verify/check.js';
 import { colours, item, paragraph, WIDTH } from './typeset.js';
 
 /** How much to print. */

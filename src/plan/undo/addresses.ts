@@ -63,7 +63,7 @@ export function decideAddresses(
   }
   const buses = new Set<number>([ROOT_BUS, ...controllers.filter((c) => !leaving.has(c)).map((c) => c.index)]);
   const present = domain.iommus.flatMap(({ pciBus = ROOT_BUS }) => (leavingIommus.has(pciBus) ? [] : [pciBus]));
-  const admitted = admit(wanted, taken, buses, new Set(present));
+  const restored = restoreControllers(wanted, taken, buses, new Set(present));
   const decided = moves.map((move) => {
     if (!move.to) return move;
     const at = formatGuestAddress(move.to.address);
@@ -74,7 +74,7 @@ export function decideAddresses(
   // The guest does not scan a slot without function 0, and the device that was function 0 may be gone.
   const isVisible = ({ address }: Place) => taken.has(formatGuestAddress({ ...address, function: 0 }));
   const reachable = decided.map((move) => (move.to && !isVisible(move.to) ? withoutAddress(move.occupant) : move));
-  return { moves: reachable, ...admitted };
+  return { moves: reachable, ...restored };
 }
 
 function withoutAddress(occupant: Occupant): Move {
@@ -82,7 +82,7 @@ function withoutAddress(occupant: Occupant): Move {
 }
 
 /** Restores all controllers together, or none if something else uses one of their indexes or addresses. */
-function admit(
+function restoreControllers(
   { controllers, iommus }: RestoredElements,
   taken: Set<string>,
   buses: Set<number>,
