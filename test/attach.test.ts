@@ -60,7 +60,7 @@ describe('attach puts a device', () => {
     expect(attach(running({ sparePorts: 1 }), host)).toMatchObject({ bdf: NEW });
   });
 
-  it('on no port that reserves no memory: Linux would take memory from neighbouring devices', () => {
+  it('never on a port that reserves no memory: Linux would take memory from neighbouring devices', () => {
     const xml = running({ sparePorts: 1, spareMemory: 0 });
     expect(attach(xml, hostWith())).toMatch(
       /no free port reserves any; rewrite it with --spare-ports 1 --spare-memory 1M/,

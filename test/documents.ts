@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
 
-/** The text of a document, by its path in the repository. */
+/** Returns the text of a document, by its path in the repository. */
 export const documentText = (path: string): string => readFileSync(join(REPOSITORY, path), 'utf8');
 
 /**

@@ -73,5 +73,5 @@ function caught(action: () => unknown): InputError {
     if (error instanceof InputError) return error;
     throw error;
   }
-  throw new Error('it was taken');
+  throw new Error('it was accepted');
 }

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Gives all tests of a run one temporary folder, and removes it with whatever they left there. */
+/** Gives all tests of a run one temporary folder, and removes it at the end. */
 export function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-tests-'));
   // Some tests run as another user.

@@ -37,7 +37,7 @@ describe('a batch with several threads', () => {
     ['1', 0],
     ['2', 2],
     ['5', 5],
-  ])('starts no more than --jobs %s asks for', (jobs, threads) => {
+  ])('with --jobs %s starts %i worker threads', (jobs, threads) => {
     const here = sandbox(UNEQUAL);
     const log = join(here.folder, '../threads');
     const script = `require('node:fs').appendFileSync(${JSON.stringify(log)}, isMainThread ? '' : threadId + '\\n');`;

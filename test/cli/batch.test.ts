@@ -219,7 +219,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(here.batch(...convert(here), '--jobs', '1').stdout).toBe(here.batch(...convert(here), '--jobs', '3').stdout);
   });
 
-  it('writes one page of HTML with the picture of each plan, names as text', () => {
+  it('writes one HTML page with the picture of each plan, and escapes names', () => {
     const here = sandbox({ 'vm.xml': text.replace('ml-train-01', '&lt;script>alert(1)&lt;/script>') });
     const page = join(here.folder, '../report.html');
     here.batch(...convert(here), '--html', page);

@@ -27,7 +27,7 @@ const firmware = (filename: string, architecture = 'aarch64') =>
 const AAVMF = '/usr/share/AAVMF/AAVMF_CODE.fd';
 const DESCRIPTOR = '/usr/share/qemu/firmware/60-edk2-aarch64.json';
 
-/** Files of a machine that passes all checks, with their text. */
+/** The files of a host that passes all checks, with their text. */
 const FILES: Readonly<Record<string, string>> = {
   '/dev/iommu': '',
   '/dev/kvm': '',
@@ -37,7 +37,7 @@ const FILES: Readonly<Record<string, string>> = {
   [AAVMF]: '',
 };
 
-/** A machine with these files changed; undefined removes a file. */
+/** Returns a host with these files changed; undefined removes a file. */
 function machine(
   changes: Readonly<Record<string, string | undefined>> = {},
   { architecture = 'aarch64', kernel = KERNEL, denied = '' } = {},
@@ -78,7 +78,7 @@ const ABLE: DoctorInput = {
   qemu: qemuOfVersion('11.1'),
 };
 
-/** The result for a machine that differs in `changes` from one that passes all checks. */
+/** Returns the result for a host that passes all checks except for `changes`. */
 const examined = (changes: Partial<DoctorInput>) => examine({ ...ABLE, ...changes });
 const about = (checks: readonly DoctorResult[], title: RegExp) =>
   checks.find((check) => title.test(`${check.of} ${check.title}`));
@@ -91,7 +91,7 @@ describe('doctor', () => {
     expect(about(examined({ hook: { file, problems: [] } }), /hook/)).toMatchObject({ grade: 'pass', found: file });
   });
 
-  it('passes a machine that has everything it needs', () => {
+  it('passes a host that has everything that acceleration needs', () => {
     expect(examined({}).filter(({ grade }) => grade !== 'pass')).toEqual([]);
   });
 
@@ -101,7 +101,7 @@ describe('doctor', () => {
     await expect(text).toMatchFileSnapshot('../fixtures/doctor.txt');
   });
 
-  it('reports that a machine is not an Arm host, and checks the rest', () => {
+  it('reports a host that is not an Arm host, and checks the rest', () => {
     const checks = examined({ machine: machine({}, { architecture: 'x86_64' }), host: sample('x86') });
     expect(about(checks, /Arm machine/)).toMatchObject({
       grade: 'fail',
@@ -114,13 +114,19 @@ describe('doctor', () => {
     ['no SMMUv3', /SMMUv3s/, { host: sample('x86') }, 'fail', 'none in /sys/class/iommu'],
     ['no /sys to read', /SMMUv3s/, { host: sample('x86'), hostProblem: '/sys: gone' }, 'fail', '/sys: gone'],
     [
-      'SMMUs that cannot nest',
+      'SMMUs without nested translation',
       /nested/,
       { host: hostWithFeatures('gh200', { nesting: false }) },
       'fail',
       'no SMMU supports',
     ],
-    ['a log that is gone', /nested/, { host: sample('gh200') }, 'warn', 'log does not show it'],
+    [
+      'a kernel log that no longer has the messages',
+      /nested/,
+      { host: sample('gh200') },
+      'warn',
+      'log does not show it',
+    ],
     [
       'devices that share a group',
       /IOMMU groups/,
@@ -136,7 +142,7 @@ describe('doctor', () => {
       '0 of',
     ],
     [
-      'queues, and a kernel without a driver for them',
+      'command queues, and a kernel without a driver for them',
       /command queues/,
       {
         host: sample('gh200'),
@@ -170,7 +176,13 @@ describe('doctor', () => {
       'neither',
     ],
     ['no /dev/iommu', /dev.iommu/, { machine: machine({ '/dev/iommu': undefined }) }, 'fail', 'does not exist'],
-    ['a /dev/kvm for others', /dev.kvm/, { machine: machine({}, { denied: '/dev/kvm' }) }, 'warn', 'may not open it'],
+    [
+      'a /dev/kvm that this user may not open',
+      /dev.kvm/,
+      { machine: machine({}, { denied: '/dev/kvm' }) },
+      'warn',
+      'may not open it',
+    ],
     [
       'no vfio-pci',
       /vfio-pci/,
@@ -200,7 +212,7 @@ describe('doctor', () => {
       'describes none',
     ],
     [
-      'firmware that is described and not there',
+      'firmware that is described but missing',
       /firmware/,
       { machine: machine({ [AAVMF]: undefined }) },
       'fail',
@@ -228,7 +240,7 @@ describe('doctor', () => {
       'fail',
       'and iommufd in the <driver>',
     ],
-  ])('sees %s', (_, check, changes, grade, says) => {
+  ])('reports %s', (_, check, changes, grade, says) => {
     expect(about(examined(changes), check)).toMatchObject({ grade, found: expect.stringContaining(says) });
   });
 
@@ -242,7 +254,7 @@ describe('doctor', () => {
       registers,
     };
 
-    it('prints what the SMMU is', () => {
+    it('prints the properties of the SMMU', () => {
       const check = about(examined({ probes: [probe] }), /SMMU of/);
       expect(check).toMatchObject({ grade: 'pass', title: 'the SMMU of 0009:01:00.0', found: smmu?.name });
       expect(check?.details).toEqual([
@@ -267,7 +279,7 @@ describe('doctor', () => {
       });
     });
 
-    it('fails if a guest cannot nest its translation, whatever the kernel log shows', () => {
+    it('fails without nested translation, whatever the kernel log shows', () => {
       const notNested = 'it has no S2FWB';
       expect(about(examined({ probes: [{ ...probe, notNested }] }), /nested/)).toMatchObject({
         grade: 'fail',

@@ -51,7 +51,7 @@ describe('explain', () => {
     expect(titles).toEqual(Object.keys(CODES));
   });
 
-  it('fits 80 columns, but for what is typed as it is', () => {
+  it('fits 80 columns, except for examples', () => {
     const texts = (Object.keys(CODES) as DiagnosticCode[]).map((code) => renderExplanation(explain(code)));
     texts.push(vsmmu(['explain']).stdout);
     const long = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > COLUMNS);
@@ -64,7 +64,7 @@ describe('explain', () => {
     ['constructor', /there is no code constructor/],
     ['$(id)', /there is no code \$\(id\)/],
     ['', /there is no code ;/],
-  ])('knows no code %j, and says which there is', (name, says) => {
+  ])('reports that there is no code %j, and suggests one', (name, says) => {
     const run = vsmmu(['explain', name]);
     expect(run).toMatchObject({ code: 2, stdout: '' });
     expect(run.stderr).toMatch(says);
@@ -85,7 +85,7 @@ describe('explanations', () => {
       ([, line = '']) => [code, line.trim()] as const,
     ),
   );
-  it.each(commands)('show commands that there are: %s: vsmmu %s', async (_, line) => {
+  it.each(commands)('show commands that exist: %s: vsmmu %s', async (_, line) => {
     const { name, entry, rest } = findCommand(line.split(/\s+/));
     const command = await entry?.load();
     if (!command) throw new Error(`there is no command ${name}`);

@@ -9,7 +9,7 @@ const samples = ['arm-server', 'dense', 'gb10', 'gb200', 'host-a', 'small', 'x86
 );
 
 describe('the report on a fleet', () => {
-  it('has a row per host, and what firmware could gain', async () => {
+  it('has a row per host, and the firmware settings that could make more devices placeable', async () => {
     const { code, stdout } = vsmmu(['topology', '--fleet', ...samples]);
     expect(code).toBe(0);
     await expect(stdout).toMatchFileSnapshot('golden/fleet.txt');
@@ -35,7 +35,7 @@ describe('the report on a fleet', () => {
     expect(vsmmu(['topology', '--fleet', '/nowhere/host.json', 'README.md']).code).toBe(3);
   });
 
-  it('is data with --json', () => {
+  it('is one JSON document with --json', () => {
     const { stdout } = vsmmu([
       'topology',
       '--fleet',
@@ -96,7 +96,7 @@ describe('the report on a fleet', () => {
     for (const raw of ['<b>', '<i>', '\u001b']) expect(html).not.toContain(raw);
   });
 
-  it('does not write over a snapshot', () => {
+  it('does not overwrite a snapshot', () => {
     const folder = temporaryFolder();
     const snapshot = join(folder, 'a.json');
     copyFileSync(`${HOSTS}/small.json`, snapshot);

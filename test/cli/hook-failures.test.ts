@@ -178,7 +178,7 @@ describe('the script of the hook, if the check cannot complete,', () => {
   it.each([
     ['an escape in the value', '{"hook": "\\u0065nforce"}'],
     ['line ends of Windows', '{\r\n  "hook":\r\n  "enforce"\r\n}\r\n'],
-  ])('is installed with the enforce of a policy with %s', (_, text) => {
+  ])('is installed in mode enforce from a policy with %s', (_, text) => {
     const folder = temporaryFolder();
     const policy = join(folder, 'policy.json');
     writeFileSync(policy, text);

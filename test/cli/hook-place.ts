@@ -1,4 +1,4 @@
-/** libvirt's hook in a folder of its own, called as libvirt calls it. */
+/** Installs libvirt's hook in a temporary folder, and calls it as libvirt does. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,23 +6,23 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { REPOSITORY, type Run, temporaryFolder, vsmmu } from './run.js';
 
-/** A sample without its device that is in no IOMMU group, which is an error of every check. */
+/** A sample without the device that is in no IOMMU group, because that is an error of every check. */
 export const sample = readFileSync(join(REPOSITORY, 'samples/domains/ml-train.xml'), 'utf8').replaceAll(
   /<hostdev [\s\S]*?<\/hostdev>/g,
   (device) => (/bus='0x00' slot='0x10'/.test(device) ? '' : device),
 );
 export const converted = vsmmu(['rewrite', '--topology', 'samples/hosts/host-a.json'], sample).stdout;
-/** The /sys of the sample's host, in a temporary folder, which is removed with all the others. */
+/** The /sys of the sample's host, in a temporary folder. */
 export const sysfs = ((): string => {
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
   spawnSync('tar', ['xzf', join(REPOSITORY, 'test/fixtures/hosts/host-a.sysfs.tar.gz'), '-C', folder]);
   return join(folder, 'sys');
 })();
 
-/** A domain that is broken for every QEMU: a placed device without iommufd. */
+/** A domain with an error for every QEMU: a placed device without iommufd. */
 export const broken = converted.replace("<driver iommufd='yes'/>", '');
 
-/** Makes the results independent of the libvirt and QEMU on this machine. */
+/** Makes the results independent of the installed libvirt and QEMU. */
 export const TARGET = ['--libvirt', '12.8.0', '--qemu', '11.1.0'];
 
 export interface Installed {

@@ -42,14 +42,14 @@ describe('the script of the hook', () => {
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
-  it('passes a domain without host devices and SMMUs before it starts Node', () => {
+  it('allows a domain without host devices and SMMUs before it starts Node', () => {
     const { script } = install({ hook: 'enforce' });
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/nowhere'"));
     expect(call(script, PREPARE, '<domain><name>vm</name></domain>').code).toBe(0);
     expect(call(script, PREPARE, sample).code).toBe(1);
   });
 
-  it('refuses a broken domain with enforce, in one line, and passes it with warn', () => {
+  it('refuses a broken domain with enforce, in one line, and allows it with warn', () => {
     const refused = call(install({ hook: 'enforce' }).script, PREPARE, broken);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^vsmmu: "vm": device-without-iommufd: [^\n]*\n$/);
@@ -70,13 +70,13 @@ describe('the script of the hook', () => {
     });
   });
 
-  it('passes a domain that cannot be converted, and logs the reason', () => {
+  it('allows a domain that cannot be converted, and logs the reason', () => {
     const { script, log } = install({ hook: 'enforce' });
     expect(call(script, PREPARE, sample.replace('<acpi/>', '')).code).toBe(0);
     expect(readFileSync(log, 'utf8')).toContain('domain-without-acpi');
   });
 
-  it('passes a converted domain without output', () => {
+  it('allows a converted domain without output', () => {
     const { script, log } = install({ hook: 'enforce' });
     expect(call(script, PREPARE, converted)).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(existsSync(log)).toBe(false);

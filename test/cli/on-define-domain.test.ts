@@ -59,7 +59,7 @@ describe('onDefineDomain', () => {
     expect(stderr).toMatch(/^default\/gh200-vmi:1:1: note: acceleration-cost: /m);
   });
 
-  it('uses the policy of the container, and overrides single keys by that of the virtual machine', async () => {
+  it('uses the policy of the container, with the keys that the virtual machine overrides', async () => {
     const file = join(temporaryFolder(), 'policy.json');
     writeFileSync(file, '{"ats": "on", "oas": 44}');
     const { stdout } = await run({ 'vsmmu.io/policy': '{"oas": 48}' }, here, { VSMMU_POLICY: file });
@@ -139,7 +139,7 @@ describe('onDefineDomain', () => {
     expect(result.stderr).toMatch(says);
   });
 
-  it('refuses a machine without an open /dev/iommu, and names the feature gate', async () => {
+  it('refuses a virtual machine without an open /dev/iommu, and names the feature gate', async () => {
     const without = here.replace(/<iommufd .*?<\/iommufd>/, '');
     const { code, stdout, stderr } = await run({}, without);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -148,7 +148,7 @@ describe('onDefineDomain', () => {
     expect(await run({}, none)).toMatchObject({ code: 0, stdout: none });
   });
 
-  it('refuses a machine whose devices KubeVirt puts on the root complex', async () => {
+  it('refuses a virtual machine whose devices KubeVirt puts on the root complex', async () => {
     const annotation = 'kubevirt.io/placePCIDevicesOnRootComplex';
     const { code, stderr } = await run({ [annotation]: 'true' });
     expect(code).toBe(1);

@@ -65,7 +65,7 @@ describe('vsmmu plan', () => {
     expect(planned('virtio-only', 'gh200')).toBe('virtio-only: no host devices; nothing to change.\n');
   });
 
-  it('says so if libvirt has yet to choose addresses', () => {
+  it('reports that libvirt has not chosen all addresses yet', () => {
     const file = join(temporaryFolder(), 'vm.xml');
     const xml = readFileSync('samples/domains/ml-train.xml', 'utf8');
     writeFileSync(file, xml.replace(/(<rng[\s\S]*?)<address [^>]*\/>/, '$1'));

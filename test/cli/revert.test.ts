@@ -33,7 +33,7 @@ describe('revert', () => {
     expect(document).toEqual({ changed: true, diagnostics: [], xml: before });
   });
 
-  it('changes nothing if vsmmu added nothing, and says so', () => {
+  it('changes nothing if vsmmu added nothing, and reports that', () => {
     const run = vsmmu(['revert', SAMPLE]);
     expect(run).toMatchObject({ code: 0, stdout: before });
     expect(run.stderr).toMatch(/^samples\/domains\/ml-train.xml:1:1: note: revert-nothing: /);

@@ -23,7 +23,7 @@ export interface Given {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Runs `bin/vsmmu` with a text or bytes on standard input, and variables beside those of the tests. */
+/** Runs `bin/vsmmu` with a text or bytes on standard input, and with additional environment variables. */
 export function vsmmu(
   args: readonly string[],
   input: string | Uint8Array = '',

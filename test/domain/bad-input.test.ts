@@ -68,7 +68,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
     code: 2,
     says: 'error: xml-too-large: ',
   },
-  'what is not UTF-8': {
+  'text that is not UTF-8': {
     input: Buffer.from(domain(`<!-- caf\xe9 -->${NVME}`), 'latin1'),
     code: 2,
     says: 'error: xml-encoding: ',
@@ -83,7 +83,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
     code: 2,
     says: ":4:46: error: address-invalid: function='9' is not a PCI function; give a number from 0x0 to 0x7",
   },
-  'a guest address that is none': {
+  'an invalid guest address': {
     input: domain(hostdev("bus='0x91'", "<address type='pci' bus='0x01' slot='0x20'/>")),
     code: 2,
     says: ":4:76: error: address-invalid: slot='0x20' is not a PCI slot; give a number from 0x0 to 0x1f",
@@ -137,7 +137,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
     code: 1,
     says: ':1:1: error: domain-without-acpi: ',
   },
-  'bus numbers that do not suffice': {
+  'too few bus numbers': {
     input: domain(NVME),
     code: 1,
     says: ':1:1: error: bus-numbers-exhausted: ',

@@ -136,7 +136,7 @@ describe('a device', () => {
     ['an empty address', "<address type='pci'/>"],
     ["another function of the host bridge's slot", "<address type='pci' bus='0x00' slot='0x00' function='0x1'/>"],
     ['an address of zeros', "<address type='pci' domain='0x0000' bus='0x00' slot='0x00' function='0x0'/>"],
-  ])('with %s awaits one', (_title, address) => {
+  ])('with %s needs an address from libvirt', (_title, address) => {
     const [device] = only(hostdev("bus='1'", address)).hostDevices;
     expect(device).toMatchObject({ address: undefined, awaitsAddress: true, unassigned: false });
   });
@@ -152,7 +152,7 @@ describe('a device', () => {
     expect(otherDevices.map(({ name }) => name)).toEqual(['serial']);
   });
 
-  it('with an unassigned address is not given to the guest, and awaits no address', () => {
+  it('with an unassigned address is not given to the guest, and needs no address', () => {
     const [device] = only(hostdev("bus='1'", "<address type='unassigned'/>")).hostDevices;
     expect(device).toMatchObject({ address: undefined, awaitsAddress: false, unassigned: true });
   });
@@ -182,7 +182,7 @@ describe('a device', () => {
     ['a SCSI host device', "<hostdev mode='subsystem' type='scsi'/>", 0],
     ['a device of a container', "<hostdev mode='capabilities' type='storage'/>", 0],
     ['a TPM', "<tpm model='tpm-tis'/>", 0],
-  ])('without an address: %s awaits %s', (_title, xml, count) => {
+  ])('without an address: %s needs %s from libvirt', (_title, xml, count) => {
     expect(only(xml).otherDevices.filter((d) => d.awaitsAddress)).toHaveLength(count);
   });
 

@@ -68,7 +68,7 @@ describe('the picture of a plan', () => {
     expect(shown.filter((text) => text.includes('switch'))).toHaveLength(3);
   });
 
-  it('says that a guest has no host device', async () => {
+  it('shows that a guest has no host device', async () => {
     const svg = drawPlan(...placed('virtio-only', 'gh200'));
     expect(texts(svg).map(({ text }) => text)).toContain('no host device');
   });

@@ -114,7 +114,7 @@ describe('an SMMU without a bus of its own', () => {
   });
 });
 
-describe('a guest with values that libvirt has yet to choose', () => {
+describe('a guest with values that libvirt has not chosen yet', () => {
   const root = controller(0, 'pcie-root');
   it.each([
     ['a device without an address', [root, hostdev('0x10')]],

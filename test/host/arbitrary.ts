@@ -8,14 +8,14 @@ const MAX_ENDPOINTS = 40;
 
 /** The devices below one root port. */
 interface Slot {
-  /** Which root complex it is in; each but the last has an SMMU. */
+  /** The number of its root complex; each except the last has an SMMU. */
   readonly complex: number;
   readonly kind: 'device' | 'functions' | 'vfs' | 'switch';
-  /** How many endpoints: functions, virtual functions, or devices below the switch. */
+  /** The number of endpoints: functions, virtual functions, or devices below the switch. */
   readonly count: number;
-  /** Whether its functions share a group, or the devices below the switch that of their port, as without ACS. */
+  /** Whether its functions share a group, or each device below the switch shares the group of its port, as without ACS. */
   readonly together: boolean;
-  /** Whether it shares its group with what came before it in its root complex. */
+  /** Whether it shares the group of the previous endpoint in its root complex. */
   readonly joined: boolean;
   readonly driver: string | null;
   readonly big: boolean;
@@ -26,7 +26,7 @@ interface Slot {
 interface Spec {
   readonly smmus: number;
   readonly smmuNodes: readonly (number | null)[];
-  /** Each root complex in a PCI domain of its own, as on Grace, or all in one. */
+  /** Whether each root complex is in its own PCI domain, as on Grace; otherwise all are in one. */
   readonly segments: boolean;
   readonly groupWithoutSmmu: boolean;
   readonly slots: readonly Slot[];
@@ -65,7 +65,7 @@ const spec: fc.Arbitrary<Spec> = fc.integer({ min: 1, max: 16 }).chain((smmus) =
     groupWithoutSmmu: fc.boolean(),
     slots: fc.array(slot(smmus + 1), { maxLength: MAX_ENDPOINTS, size: 'max' }),
     cpuNodes: fc.integer({ min: 1, max: 2 }),
-    // Eight for each of two Grace GPUs, and others that belong to no GPU.
+    // Eight per Grace GPU for two GPUs, and others that belong to no GPU.
     initiators: fc.constantFrom(0, 1, 4, 16, 17),
     features: fc.array(features, { minLength: smmus, maxLength: smmus }),
     distance: fc.integer({ min: 11, max: 254 }),
@@ -117,7 +117,7 @@ class Builder {
     };
   }
 
-  /** One device, with more functions or virtual functions; gives the next free bus. */
+  /** Adds a device with its functions and virtual functions. Returns the next free bus. */
   #slot(s: Slot, domain: number, bus: number, parent: Bdf): number {
     const first = bdfOf(domain, bus, 0, 0);
     const gpu = { vendor: '0x10de', device: '0x2941', class: '0x030200' };
@@ -131,7 +131,7 @@ class Builder {
     return bus + 1;
   }
 
-  /** A switch with a device below each of its ports; gives the next free bus. */
+  /** Adds a switch with a device below each of its ports. Returns the next free bus. */
   #switch(s: Slot, domain: number, bus: number, parent: Bdf): number {
     const upstream = bdfOf(domain, bus, 0, 0);
     this.#add(upstream, s, { bridge: true, parent });
@@ -144,7 +144,7 @@ class Builder {
     return next;
   }
 
-  /** Adds a device, in the given group or in one of its own; gives its group. */
+  /** Adds a device in the given group, or in its own. Returns its group. */
   #add(bdf: Bdf, s: Slot, given: Partial<PciDevice> & { readonly parent: Bdf | null }): number {
     const { bridge = false, parent, physfn = null } = given;
     const behind = s.complex < this.#spec.smmus;
@@ -174,7 +174,7 @@ class Builder {
     return group;
   }
 
-  /** A node that is there. */
+  /** Returns an existing node. */
   #node(wish: number | null | undefined): number | null {
     return wish === undefined || wish === null ? null : Math.min(wish, this.#spec.cpuNodes - 1);
   }

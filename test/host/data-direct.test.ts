@@ -28,7 +28,7 @@ describe('a keyword of a VPD', () => {
     expect(keywordOf(vpd({ PN: '900-9X81Q' }), 'V3')).toBeUndefined();
   });
 
-  it('is found only in front of the end tag', () => {
+  it('is found only before the end tag', () => {
     expect(keywordOf(Buffer.concat([Buffer.from([0x78]), vpd({ V3: 'b5aa' })]), 'V3')).toBeUndefined();
   });
 

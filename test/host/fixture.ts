@@ -9,26 +9,26 @@ import type { Host } from '../../src/host/host.js';
 
 const unpacked = new Map<string, string>();
 
-/** What no scan opens: left out of copies that a test changes, of which there are many. */
+/** Files that no scan opens. Copies for tests do not have them, to save time. */
 const NOT_SCANNED = ['acpi', 'aer', 'link', 'config', 'uevent', 'modalias', 'driver_override', 'revision', 'enable']
   .concat(['ari_enabled', 'wakeup', 'LNX*', '*:pcie0*', '*subsystem*', '*_link_*', 'memory[0-9]*'])
   .flatMap((name) => ['--exclude', `*/${name}`]);
 
-/** The `sys` folder of a host of `test/fixtures/hosts`, unpacked once. Tests must not change it. */
+/** Returns the `sys` folder of a host of `test/fixtures/hosts`, unpacked once. Tests must not change it. */
 export function unpackHost(name: string): string {
   const sys = unpacked.get(name) ?? unpackAnew(name);
   unpacked.set(name, sys);
   return sys;
 }
 
-/** The `sys` folder of a copy of a host after a change to it; `at` gives the full path of one below `sys`. */
+/** Returns the `sys` folder of a changed copy of a host; `at` returns the full path of a path below `sys`. */
 export function changedHost(change: (at: (path: string) => string) => void, name = 'host-a'): string {
   const sys = unpackAnew(name, NOT_SCANNED);
   change((path) => join(sys, path));
   return sys;
 }
 
-/** The device of an address that must be there. */
+/** Returns the device with an address, which must exist. */
 export function deviceOf(host: Host, address: string): PciDevice {
   const device = host.device(address as Bdf);
   if (!device) throw new Error(`no ${address}`);

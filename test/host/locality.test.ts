@@ -31,7 +31,7 @@ function hostOf(devices: readonly Spec[], cpuNodes = 2): Host {
   });
 }
 
-/** The nearness of the first two rows of a host. */
+/** Returns how near the first two rows of a host are to each other. */
 function between(devices: readonly Spec[], cpuNodes?: number): NearnessCell | undefined {
   return hostLocality(hostOf(devices, cpuNodes)).nearness[0]?.[1];
 }

@@ -19,7 +19,7 @@ function complaint(text: string): { code: string; message: string; file?: string
     if (error instanceof InputError && error.diagnostics[0]) return error.diagnostics[0];
     throw error;
   }
-  throw new Error('it was taken');
+  throw new Error('it was accepted');
 }
 
 /** Host A's snapshot after a change that makes it invalid. */

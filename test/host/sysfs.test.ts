@@ -181,7 +181,7 @@ describe('a folder that is not a sysfs', () => {
       /is not a link/,
     ],
     [
-      'a link to the machine that runs this',
+      'a link into the real /sys',
       (at) => relink(at('bus/pci/devices/0000:11:00.0'), `/sys/${NIC}`),
       'bus/pci/devices/0000:11:00.0',
       /leads out of the tree, to \/sys\/devices/,
@@ -226,5 +226,5 @@ function complaint(scan: () => Host): Diagnostic {
     if (error instanceof EnvironmentError && error.diagnostics[0]) return error.diagnostics[0];
     throw error;
   }
-  throw new Error('it was taken');
+  throw new Error('it was accepted');
 }

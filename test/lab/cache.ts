@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LabError } from './process.js';
 
-/** `${XDG_CACHE_HOME:-~/.cache}/vsmmu-lab` (the base directory specification wants an absolute path), made if missing. */
+/** Returns `${XDG_CACHE_HOME:-~/.cache}/vsmmu-lab`, and creates it if necessary. A relative XDG_CACHE_HOME is ignored, as the specification requires. */
 export function cacheFolder(): string {
   const base = process.env.XDG_CACHE_HOME;
   const folder = join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'vsmmu-lab');
@@ -13,7 +13,7 @@ export function cacheFolder(): string {
   return folder;
 }
 
-/** A new folder in the cache for this process; the ones of processes that ended without removing theirs go. */
+/** Makes a folder in the cache for this process, and removes those of processes that have ended. */
 export function temporaryFolder(): string {
   for (const name of readdirSync(cacheFolder())) {
     const pid = /^temporary-(\d+)-/.exec(name)?.[1];
@@ -24,7 +24,7 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(cacheFolder(), `temporary-${process.pid}-`));
 }
 
-/** The file that a lock is on: the one on the root file system, or another's. */
+/** Returns the path of a lock file; by default that of the root file system. */
 export function lockFile(name = 'lock'): string {
   return join(cacheFolder(), name);
 }
@@ -34,11 +34,11 @@ export interface Lock {
 }
 
 /**
- * Takes a lock in the cache folder, the one on the root if no other: `shared` to use it, `exclusive` to make or remove it. Waits as long as it
- * takes and calls `waiting` once if that is not at once. The lock goes when this process does.
+ * Takes a lock: `shared` to use the locked files, `exclusive` to make or remove them. Waits without a limit, and calls `waiting`
+ * once if it has to wait. The lock is released when this process ends.
  */
 export async function takeLock(kind: 'shared' | 'exclusive', waiting: () => void, file = lockFile()): Promise<Lock> {
-  // `cat` holds the lock and ends with its input, so a killed process leaves none behind.
+  // `cat` holds the lock until its input ends, so the lock of a killed process is released.
   const argv = [`--${kind}`, file, 'sh', '-c', 'echo held; exec cat'];
   const holder = spawn('flock', argv, { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
   const notice = setTimeout(waiting, 1000);
@@ -51,7 +51,7 @@ export async function takeLock(kind: 'shared' | 'exclusive', waiting: () => void
   } finally {
     clearTimeout(notice);
   }
-  // The lock is no reason for this process to stay.
+  // The lock does not keep this process running.
   holder.unref();
   return {
     release: () =>

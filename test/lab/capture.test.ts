@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 describe('a described host', () => {
-  it('shows the same as when it was captured', async ({ task }) => {
+  it('shows the same /sys as when it was captured', async ({ task }) => {
     const description = new URL('./hosts/multifunction.json', import.meta.url);
     const archive = await captureHost(lab, parseDescription(readFileSync(description, 'utf8'), 'multifunction.json'));
     await writeFile(join(folder, 'archive'), archive);

@@ -20,17 +20,17 @@ const limitSeconds = 400;
 
 /**
  * Boots the host and returns a gzipped tar of `sys/`, `dmesg.txt`, `proc/version` and `dev/listing`, in the order of names.
- * Throws LabError if the host does not come up, or an order of the description could not be followed.
+ * Throws LabError if the host does not start or a command of the description fails.
  */
 export async function captureHost(lab: Lab, host: HostDescription): Promise<Buffer> {
   const machine = hostMachine(host);
   await lab.jail.put(initrd, await hostArchive(machine.orders));
   const console = await boot(lab, [...machine.arguments, ...bootArguments(initrd)], limitSeconds);
   const failed = /order failed: .*/.exec(console)?.[0];
-  if (failed !== undefined) throw new LabError(`the host did not do as described: ${failed.trim()}`);
+  if (failed !== undefined) throw new LabError(`a command of the description failed: ${failed.trim()}`);
   const archive = /archive:([A-Za-z0-9+/=]+)/.exec(console)?.[1];
   if (archive === undefined)
-    throw new LabError(`the host gave nothing: ${console.trimEnd().split('\n').at(-1)?.trim()}`);
+    throw new LabError(`the host printed no archive: ${console.trimEnd().split('\n').at(-1)?.trim()}`);
   return await repack(Buffer.from(archive, 'base64'));
 }
 

@@ -25,7 +25,7 @@ const usage = `npm run lab -- COMMAND
 const fixtures = fileURLToPath(new URL('../fixtures/hosts/', import.meta.url));
 
 async function up(): Promise<void> {
-  if (runningPid() !== undefined) throw new LabError('it is up already');
+  if (runningPid() !== undefined) throw new LabError('the lab is up already');
   const lab = await Lab.startDetached();
   remember(lab.jail.pid);
   const { libvirt, qemu } = await versions(lab);
@@ -35,7 +35,7 @@ async function up(): Promise<void> {
 
 async function down(): Promise<void> {
   const pid = runningPid();
-  if (pid === undefined) throw new LabError('none is up');
+  if (pid === undefined) throw new LabError('no lab is up');
   await Jail.join(pid).kill();
   forget();
 }

@@ -8,13 +8,16 @@ const described = (host: object): string => JSON.stringify({ about: 'a host', co
 describe('a described host', () => {
   it.each([
     ['{', /h\.json: /],
-    [described({ complexes: [{ bus: '1', smmu: true, devices: [] }] }), /complexes\[0\]: its bus is no two digits/],
+    [
+      described({ complexes: [{ bus: '1', smmu: true, devices: [] }] }),
+      /complexes\[0\]: its bus is not two hexadecimal digits/,
+    ],
     [
       described({ complexes: [{ bus: '10', smmu: true, devices: [{ kind: 'gpu' }] }] }),
-      /devices\[0\]: its kind is none of nvme/,
+      /devices\[0\]: its kind is not one of nvme/,
     ],
     [described({ complexes: [{ bus: '10', smmu: true, devices: [], nodes: 1 }] }), /complexes\[0\]: unknown key nodes/],
-    [described({ integrated: [{ kind: 'switch', below: {} }] }), /integrated\[0\]\.below is no list/],
+    [described({ integrated: [{ kind: 'switch', below: {} }] }), /integrated\[0\]\.below is not a list/],
   ])('%s is refused with one line', (text, message) => {
     expect(() => parseDescription(text, 'h.json')).toThrow(LabError);
     expect(() => parseDescription(text, 'h.json')).toThrow(message);

@@ -75,7 +75,7 @@ export function parseDescription(text: string, file: string): HostDescription {
     const where = `${file}: complexes[${index}]`;
     const complex = record(each, complexKeys, where);
     if (typeof complex.bus !== 'string' || !/^[0-9a-f]{2}$/.test(complex.bus))
-      throw new LabError(`${where}: its bus is no two digits`);
+      throw new LabError(`${where}: its bus is not two hexadecimal digits`);
     if (typeof complex.smmu !== 'boolean') throw new LabError(`${where}: smmu is neither true nor false`);
     checkDevices(complex.devices, `${where}.devices`);
   });
@@ -84,17 +84,18 @@ export function parseDescription(text: string, file: string): HostDescription {
 }
 
 function checkDevices(devices: unknown, where: string): void {
-  if (!Array.isArray(devices)) throw new LabError(`${where} is no list`);
+  if (!Array.isArray(devices)) throw new LabError(`${where} is not a list`);
   devices.forEach((each: unknown, index) => {
     const device = record(each, deviceKeys, `${where}[${index}]`);
     if (!kinds.includes(String(device.kind)))
-      throw new LabError(`${where}[${index}]: its kind is none of ${kinds.join(', ')}`);
+      throw new LabError(`${where}[${index}]: its kind is not one of ${kinds.join(', ')}`);
     if (device.below !== undefined) checkDevices(device.below, `${where}[${index}].below`);
   });
 }
 
 function record(value: unknown, keys: readonly string[], where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new LabError(`${where} is no object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new LabError(`${where} is not an object`);
   const unknownKey = Object.keys(value).find((key) => !keys.includes(key));
   if (unknownKey !== undefined) throw new LabError(`${where}: unknown key ${unknownKey}`);
   return value as Record<string, unknown>;

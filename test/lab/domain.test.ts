@@ -4,7 +4,7 @@ import { asTcg, forCommandLine, hostAddresses, pciAddresses } from './domain.js'
 
 const xml = readFileSync(new URL('../fixtures/domain-a.xml', import.meta.url), 'utf8');
 
-describe('concessions to the lab', () => {
+describe('the changes for the lab', () => {
   it('change only the type and the CPU of the domain', () => {
     const lines = xml.split('\n');
     const changed = asTcg(xml).split('\n');

@@ -26,7 +26,7 @@ export interface GuestDevice {
   readonly subsystem: string;
   /** For a PCI bridge: the number of the bus below it, two hexadecimal digits. */
   readonly secondary: string | undefined;
-  /** -1 if the kernel knows none. */
+  /** The NUMA node; -1: none. */
   readonly numaNode: number;
   /** The kernel's name of its SMMU, and the number of its IOMMU group; undefined if it has none. */
   readonly smmu: string | undefined;
@@ -40,7 +40,7 @@ export interface GuestView {
   readonly numa: readonly { readonly node: number; readonly cpus: string; readonly distances: readonly number[] }[];
   /** Undefined in a guest without the table. */
   readonly iort: Iort | undefined;
-  /** Memory BARs without an address, `0000:01:00.0 BAR 2`. */
+  /** The memory BARs without an address: `0000:01:00.0 BAR 2`. */
   readonly unplaced: readonly string[];
   /** The output of `lspci -tv`. */
   readonly lspci: string;
@@ -186,22 +186,22 @@ function toDevice(line: Line): GuestDevice {
   };
 }
 
-/** QEMU's line with the reason of a refusal: the first that is not a warning. */
+/** Returns QEMU's line with the reason of a refusal: the first that is not a warning. */
 export function refusal(stderr: string): string {
   const lines = stderr.trim().split('\n');
   return (lines.find((line) => !line.includes('warning:')) ?? lines.at(-1) ?? '').trim();
 }
 
-/** The kernel's own reason for stopping, or the last thing on the console. */
+/** Returns the kernel's line with the reason of a crash, or the last line on the console. */
 export function whyItStopped(console: string): string {
   const lines = console.split(/\r?\n/).filter((line) => line.trim() !== '');
   const reason =
-    lines.find((line) => /Kernel panic|Unable to handle|Oops/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
+    lines.find((line) => /Kernel panic|Unable to handle|Oops/.test(line)) ?? lines.at(-1) ?? 'it printed nothing';
   // Firmware leaves control sequences before it.
   return reason.replace(/^.*\d[thlHJm](?=\[ *\d+\.\d+\])/, '').trim();
 }
 
-/** The initramfs of a guest: busybox, lspci with its libraries, the files of guest/, and what `more` has. */
+/** The initramfs of a guest: busybox, lspci with its libraries, the files of guest/, and the entries of `more`. */
 export async function guestArchive(more: readonly CpioEntry[] = []): Promise<Buffer> {
   const own = ['init', 'report'].map(async (path): Promise<CpioEntry> => {
     const data = await readFile(fileURLToPath(new URL(`./guest/${path}`, import.meta.url)));

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withEmulatedDevices } from './domain.js';
-import { bridgeXml, domainXml } from './facts/fact.js';
+import { domainXml, expanderBusXml } from './facts/fact.js';
 import { Lab, restartLibvirtd } from './lab.js';
 import type { Result } from './process.js';
 import { sysfs, Tool } from './tool.js';
@@ -29,7 +29,7 @@ beforeEach(async () => {
   await lab.run(['rm', '-f', log]);
 });
 
-/** Writes the policy, and its mode into the script as the installation does, which some tests make impossible. */
+/** Writes the policy, and its mode into the script as `hook install` does, which cannot run in some tests. */
 async function policy(keys: { readonly hook?: 'warn' | 'enforce'; readonly convertOnStop?: boolean }): Promise<void> {
   await lab.jail.put(policyFile, JSON.stringify(keys));
   await lab.run(['sed', '-i', `s/^mode=.*/mode='${keys.hook ?? 'warn'}'/`, script]);
@@ -43,7 +43,7 @@ const hostdev = `<hostdev mode='subsystem' type='pci' managed='yes'><source><add
 
 /** Two ports below an expander bus with two bus numbers: QEMU starts the domain, and the guest's kernel panics. */
 const tooSmall =
-  bridgeXml(1, 254) +
+  expanderBusXml(1, 254) +
   [2, 3]
     .map(
       (index) =>
@@ -67,7 +67,7 @@ async function withDomain(name: string, devices: string, body: (uuid: string) =>
 
 const start = (uuid: string): Promise<Result> => lab.virsh(['start', '--paused', uuid]);
 
-describe('the start of a domain that is wrong for the host', () => {
+describe('the start of a domain that has an error on the host or is not converted for it', () => {
   it.for(['plain', '$(touch oops); `id`', '--help', '12'])(
     'is refused by enforce, with the command to run in the error of virsh, for a domain called %s',
     async (name) => {
@@ -161,7 +161,7 @@ describe('a guest that runs', () => {
   const inItsPlace = (line: string): string =>
     `mv ${tool} /tmp/kept && printf '#!/bin/sh\\n${line}\\n' > ${tool} && chmod 755 ${tool}`;
   const failures: readonly [title: string, how: string, undo: string][] = [
-    ['the program is taken away', `mv ${tool} /tmp/kept`, `mv /tmp/kept ${tool}`],
+    ['the program is missing', `mv ${tool} /tmp/kept`, `mv /tmp/kept ${tool}`],
     ['the program fails', inItsPlace('exit 70'), `mv /tmp/kept ${tool}`],
     ['the program is killed', inItsPlace('kill -SEGV $$'), `mv /tmp/kept ${tool}`],
     [
@@ -259,7 +259,7 @@ describe('convertOnStop', () => {
     }
   });
 
-  it('does not change a domain that needs nothing, and keeps no run', async () => {
+  it('does not change a domain that needs no conversion, and keeps no run', async () => {
     await policy({ convertOnStop: true });
     const runs = async () => (await tool.run(['batch', 'list', '--json', '--state', '/tmp/state'])).stdout;
     const before = await runs();
@@ -276,7 +276,7 @@ describe('convertOnStop', () => {
     });
   });
 
-  it('does nothing if it is not in the policy', async () => {
+  it('does nothing if the policy does not enable it', async () => {
     await withDomain('left', '', async (uuid) => {
       await virsh(lab, ['start', '--paused', uuid]);
       await virsh(lab, ['attach-device', uuid, '/dev/stdin', '--config'], hostdev);

@@ -27,7 +27,7 @@ const mappingBytes = 20;
 
 /** Reads the raw table. Throws RangeError if it is truncated, Error if it is not an IORT. */
 export function parseIort(table: Buffer): Iort {
-  if (table.toString('latin1', 0, 4) !== 'IORT') throw new Error('the table is no IORT');
+  if (table.toString('latin1', 0, 4) !== 'IORT') throw new Error('the table is not an IORT');
   const count = table.readUInt32LE(36);
   const bases = new Map<number, bigint>();
   const complexes: Buffer[] = [];

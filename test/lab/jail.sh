@@ -1,12 +1,12 @@
-# First process of a jail: makes the mounts, says that it is ready, and stays.
-# Everything in the jail is in its pid and mount namespaces, so nothing outlives it.
-# Arguments: the folder that becomes /; `writable`, `readonly` or `machine` (the machine's own /);
-# until when it stays: the end of its `input`, or until it is `killed`; a folder of the machine's that is /mnt in it,
-# and a folder to put an overlay in, so that what is written does not reach the root (either may be empty).
+# First process of a jail: makes the mounts, prints its process ID when it is ready, and waits.
+# Everything in the jail is in its PID and mount namespaces, so no process and no mount outlives it.
+# Arguments: the folder that becomes /; `writable`, `readonly` or `machine` (this computer's own /);
+# when it ends: at the end of its `input`, or when it is `killed`; a folder of this computer that becomes /mnt,
+# and a folder for an overlay, which keeps writes away from the root (both may be empty).
 set -eu
 root=$1 mode=$2 lasting=$3 shared=$4 overlay=$5
 
-# /proc is still the outer one, so this is the process id by which others enter the jail.
+# /proc is still that of this computer, so this is the process ID for nsenter.
 read -r pid rest </proc/self/stat
 
 if [ -n "$overlay" ]; then
@@ -47,7 +47,7 @@ if [ "$mode" = readonly ]; then
   mount -t tmpfs -o mode=755 tmpfs "$root/etc/libvirt"
   cp -a "$root/tmp/libvirt/." "$root/etc/libvirt"
   rm -r "$root/tmp/libvirt"
-  # libvirt asks for these before it gives an address to a PCI hostdev, or makes a command line with one (libvirt 12.8).
+  # libvirt needs these to give an address to a PCI hostdev, or to make a command line with one (libvirt 12.8).
   : >"$root/dev/vfio/vfio"
   : >"$root/dev/iommu"
   mount -t tmpfs tmpfs "$root/sys/kernel/iommu_groups"
@@ -59,7 +59,7 @@ if [ -n "$shared" ]; then
   mount --bind "$shared" "$root/mnt"
 fi
 
-# Both wait for any child, so what a daemon leaves behind is reaped (libvirt takes a zombie for a running QEMU).
+# Both wait for any child, so orphaned processes are reaped (libvirt would take a zombie for a running QEMU).
 if [ "$lasting" = input ]; then
   stay='cat >/dev/null'
 else

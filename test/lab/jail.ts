@@ -9,14 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { lockFile } from './cache.js';
 import { LabError, output, type Result, type RunOptions, run } from './process.js';
 
-/** `readonly`: a finished root, with tmpfs where libvirt writes. `machine`: the machine's own / and network. */
+/** `readonly`: a finished root, with tmpfs where libvirt writes. `machine`: this computer's own / and network. */
 export type JailMode = 'writable' | 'readonly' | 'machine';
 
-/** Folders of the machine that a jail has besides its root. */
+/** Folders of this computer that a jail uses besides its root. */
 export interface JailFolders {
   /** Mounted as /mnt in the jail. */
   readonly shared?: string;
-  /** Folder on the machine's disk for writes to the root, which itself is not changed. */
+  /** A folder for writes to the root, which itself is not changed. */
   readonly overlay?: string;
 }
 
@@ -31,17 +31,17 @@ const environment = {
   TERM: process.env.TERM ?? 'dumb',
 };
 
-/** Programs of the machine that the lab needs, and their Debian packages. */
+/** The programs of this computer that the lab needs, and their Debian packages. */
 const needed = { debootstrap: 'debootstrap', unshare: 'util-linux', nsenter: 'util-linux', flock: 'util-linux' };
 
-/** Throws LabError with one line that lists missing requirements of this machine, if any. */
+/** Throws LabError with one line if this computer lacks a requirement. */
 export function requireMachine(): void {
   if (!existsSync('/etc/debian_version')) throw new LabError('the lab needs a Debian machine');
   if (process.getuid?.() !== 0) throw new LabError('the lab needs root');
   requirePrograms(needed);
 }
 
-/** Throws LabError with one line that says which of these programs is not installed, and its Debian package. */
+/** Throws LabError with one line if one of these programs is missing; it names the Debian package. */
 export function requirePrograms(programs: Readonly<Record<string, string>>): void {
   for (const [program, name] of Object.entries(programs)) {
     const found = environment.PATH.split(':').some((folder) => existsSync(`${folder}/${program}`));
@@ -51,7 +51,7 @@ export function requirePrograms(programs: Readonly<Record<string, string>>): voi
 
 export class Jail implements AsyncDisposable {
   private constructor(
-    /** Process id of the jail's first process, as the machine sees it. */
+    /** The process ID of the jail's first process, outside the jail. */
     readonly pid: number,
     private readonly holder: ChildProcess | undefined,
   ) {}
@@ -153,7 +153,7 @@ function start(
   return spawn('/usr/bin/env', argv, { detached: true, stdio: [input, 'pipe', 'pipe'], env: environment });
 }
 
-/** Waits for the first line of the jail's script: its process id. */
+/** Waits for the first line of the jail's script, its process ID. */
 async function ready(holder: ChildProcess): Promise<number> {
   const { stdout, stderr } = holder;
   if (stdout === null || stderr === null) throw new LabError('the jail has no output');

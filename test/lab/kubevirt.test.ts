@@ -1,4 +1,4 @@
-/** A domain as KubeVirt makes one, through onDefineDomain, into libvirt. */
+/** Domains as KubeVirt makes them, converted by onDefineDomain and defined in libvirt. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

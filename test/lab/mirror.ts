@@ -1,6 +1,6 @@
 /**
- * The source of Debian's packages on this machine, from its own apt configuration (mirror, proxies, certificates,
- * whether the date of an index counts), so that the lab contains no host name.
+ * Finds the source of Debian packages in the apt configuration of this computer (mirror, proxies, certificates,
+ * checks of an index's date), so that the lab contains no host name.
  */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ const notAboutReaching = /^Acquire::(IndexTargets|Changelogs|CompressionTypes|cd
 export async function findMirror(): Promise<Mirror> {
   const dump = (await output(['apt-config', 'dump'])).split('\n');
   const uri = (await sources()).map(archiveAddress).find((found) => found !== undefined);
-  if (uri === undefined) throw new LabError("the machine's apt sources name no Debian archive to make the lab from");
+  if (uri === undefined) throw new LabError("this computer's apt sources name no Debian archive");
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
   if (!existsSync(keyring)) throw new LabError('the package debian-archive-keyring is missing');
   const aptConf = dump.filter((line) => line.startsWith('Acquire::') && !notAboutReaching.test(line));
@@ -58,7 +58,7 @@ async function sources(): Promise<string[]> {
   return found;
 }
 
-/** The addresses of a deb822 sources file's binary sources. */
+/** Returns the addresses of binary packages in a deb822 sources file. */
 export function deb822Addresses(text: string): string[] {
   return text
     .replace(/^#.*\n?/gm, '')
@@ -68,7 +68,7 @@ export function deb822Addresses(text: string): string[] {
     .filter((address) => address.length > 0);
 }
 
-/** The addresses of a one-line-style sources file's binary sources. */
+/** Returns the addresses of binary packages in a one-line sources file. */
 export function oneLineAddresses(text: string): string[] {
   return [...text.matchAll(/^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s/gm)].map((match) => match[1] ?? '');
 }

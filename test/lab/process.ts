@@ -66,7 +66,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
       if (late) {
         const last = lastLine(result.stderr) || lastLine(result.stdout);
         reject(
-          new LabError(`${file} took longer than ${options.limitSeconds} s${last ? `; it last said: ${last}` : ''}`),
+          new LabError(`${file} took longer than ${options.limitSeconds} s${last ? `; its last line: ${last}` : ''}`),
         );
       } else resolve(result);
     });
@@ -80,7 +80,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
 export async function output(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(argv, options);
   if (result.code !== 0) {
-    const said = lastLine(result.stderr) || lastLine(result.stdout) || 'it said nothing';
+    const said = lastLine(result.stderr) || lastLine(result.stdout) || 'it printed nothing';
     throw new LabError(`${argv.slice(0, 3).join(' ')} failed with ${result.code}: ${said}`);
   }
   return result.stdout;

@@ -69,7 +69,7 @@ async function make(path: string, say: (line: string) => void): Promise<void> {
   const step = async (result: Promise<Result>): Promise<void> => {
     const { code, stdout, stderr } = await result;
     await writeFile(log, stdout + stderr, { flag: 'a' });
-    if (code !== 0) throw new LabError(`making the lab's root failed (${code}); what it said is in ${log}`);
+    if (code !== 0) throw new LabError(`making the lab's root failed (${code}); its output is in ${log}`);
   };
 
   say(`making the root: Debian ${suite}, about a minute`);

@@ -32,7 +32,7 @@ export function forget(record?: string): void {
 
 function startOf(pid: number): string | undefined {
   try {
-    // The second field, the program's name, is in parentheses and may hold spaces.
+    // The second field, the program's name, is in parentheses and may contain spaces.
     return readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ')[19];

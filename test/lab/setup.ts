@@ -1,4 +1,4 @@
-/** Before any test: the root and the executable are there, or one line says why it cannot be. After the last: what was really tried. */
+/** Makes the root and the executable before the tests, or prints one line with the reason why it cannot. Prints the counts at the end. */
 import type { TestProject } from 'vitest/node';
 import { sumUp } from './counts.js';
 import { buildOwnExecutable } from './executable.js';

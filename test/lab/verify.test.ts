@@ -18,7 +18,7 @@ const addressOf = (bdf: string): string => {
   return `domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'`;
 };
 
-/** A small domain with both drives and a channel for its agent. libvirt may not raise the limit of locked memory here. */
+/** A small domain with both drives and a channel for its agent. In the lab, libvirt cannot raise the limit of locked memory. */
 function domainXml(name: string, words = ''): string {
   const drives = [first, second].map(
     (bdf) =>

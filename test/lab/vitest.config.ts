@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/lab/**/*.test.ts'],
     globalSetup: ['test/lab/setup.ts'],
-    // A process each: what a test file started ends with it.
+    // One process per test file, so that everything that a file started ends with it.
     pool: 'forks',
     maxWorkers: 2,
     maxConcurrency: 2,

@@ -56,7 +56,7 @@ describe('a command', () => {
     expect(virsh.asked()).toEqual([`dumpxml ${vm.uuid}${flags}`]);
   });
 
-  it('defines without the schema of libvirt on request', async () => {
+  it('defines without checking the schema of libvirt on request', async () => {
     const virsh = start();
     await using libvirt = openLibvirt(URI);
     await libvirt.define('<domain/>', { validate: false });
@@ -212,7 +212,7 @@ describe('virsh is started', () => {
     expect(message).toBe(`${URI}: alive`);
   });
 
-  it('with the open file that it must hold', async () => {
+  it('with the open file of the lock', async () => {
     const file = join(temporaryFolder(), 'lock');
     const { message } = await lastWords(
       URI,

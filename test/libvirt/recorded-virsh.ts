@@ -1,6 +1,6 @@
 /**
- * A virsh that answers with what the real one printed (12.8, `virsh --quiet` with commands on standard input). test/lab/recorded.test.ts
- * compares the recording with the real one.
+ * A fake virsh that prints recorded output (12.8, `virsh --quiet` with commands on standard input). test/lab/recorded.test.ts
+ * compares the recording with the real virsh.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -69,7 +69,7 @@ done
 
 /** A fake virsh with recorded output. */
 export interface RecordedVirsh {
-  /** The commands that it got, one per line. */
+  /** The commands that it received, one per line. */
   asked(): readonly string[];
   /** The arguments of each start. */
   started(): readonly string[];

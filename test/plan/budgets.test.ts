@@ -23,7 +23,7 @@ const rootPorts = (count: number, first = 1): string =>
     return `    <controller type='pci' index='${first + n}' model='pcie-root-port'><address type='pci' bus='0' slot='${slot}' function='${func}'/></controller>\n`;
   }).join('');
 
-describe('the message about an exhausted resource lists the sum, the consumers and a way to save, for', () => {
+describe('the message about an exhausted resource lists the total, the consumers and what would help, for', () => {
   it('bus numbers used by spare ports: the largest number of spare ports that fits', () => {
     const found = refused(8, devices(8, 8), { sparePorts: 31 });
     expect(found.find(({ code }) => code === 'bus-numbers-exhausted')).toMatchObject({

@@ -55,7 +55,7 @@ export function bar64(size: number): Bar {
   return { index: 0, size, kind: 'memory', bits: 64, prefetchable: true };
 }
 
-/** The `<hostdev>` of a host device; `inner` goes before its `<source>`, `after` behind it. */
+/** The `<hostdev>` of a host device; `inner` goes before its `<source>`, `after` goes after it. */
 export function hostdev(bdf: string, inner = '', after = ''): string {
   const [, domain, bus, slot, func] = /^(\w+):(\w+):(\w+)\.(\d)$/.exec(bdf) ?? [];
   return `    <hostdev mode='subsystem' type='pci' managed='yes'>

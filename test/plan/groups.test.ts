@@ -93,7 +93,7 @@ describe('a group that VFIO cannot assign', () => {
     expect(errors(host, { bypass: [DEVICE] })).toEqual(['group-direct-region']);
   });
 
-  it('is no error for an unassigned device', () => {
+  it('is not an error for an unassigned device', () => {
     const host = hostOf(1, [{ bdf: DEVICE, directRegions: ['0x81000000-0x81ffffff'] }]);
     const xml = domainXml(hostdev(DEVICE, '', "<address type='unassigned'/>"));
     expect(refusals(xml, host)).toEqual([]);

@@ -5,7 +5,7 @@ import type { Policy } from '../../src/policy/policy.js';
 import { type PlainElement, plainTree } from '../xml/libxml2.js';
 
 /**
- * Checks rewritten domains independently of the planner. It reads both texts with libxml2 and does not call the planner,
+ * Checks rewritten domains independently of the planner: it reads both texts with libxml2 and does not call the planner,
  * so that it does not share the planner's mistakes.
  */
 

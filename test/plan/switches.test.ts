@@ -131,7 +131,7 @@ describe('devices below one switch of the host', () => {
     );
   });
 
-  it('stay on root ports if they are more than a switch has slots, with a note', () => {
+  it('stay on root ports, with a note, if there are more of them than a switch has slots', () => {
     const many = Array.from({ length: 33 }, (_, n) => n);
     const ports = many.map((n) => `0000:02:${(n % 32).toString(16).padStart(2, '0')}.${n >> 5}`);
     const devices = many.map((n) => `0000:${(n + 3).toString(16).padStart(2, '0')}:00.0`);
@@ -186,7 +186,7 @@ describe('devices below one switch of the host that get separate ports', () => {
   const APART =
     '0000:03:00.0, 0000:04:00.0 are below the switch 0000:01:00.0 on the host, but not all below one switch in the guest';
 
-  it('are a warning if one of them is a GPU or another accelerator, with the option that prevents it', () => {
+  it('give a warning if one of them is a GPU or another accelerator, with the option that prevents it', () => {
     expect(found(pair, mixed([GPU, '0x020000']))).toEqual([
       `warning: ${APART}; --mirror-switches puts them below one switch`,
     ]);
@@ -194,13 +194,13 @@ describe('devices below one switch of the host that get separate ports', () => {
     expect(found(pair, mixed([GPU, '0x020000']), policy)).toEqual([]);
   });
 
-  it('are no warning if there is no GPU, or only other devices are near it', () => {
+  it('give no warning if there is no GPU, or only other devices are near it', () => {
     expect(found(pair, mixed(['0x020000', '0x010802']))).toEqual([]);
     expect(found(pair, mixed([GPU, '0x0c0330']))).toEqual([]);
     expect(found(xmlOf(all.slice(0, 1)), mixed([GPU, '0x020000']))).toEqual([]);
   });
 
-  it('are a warning also on expander buses of their own', () => {
+  it('give a warning also on separate expander buses', () => {
     const grouping = { grouping: 'device' as const };
     expect(found(pair, mixed([GPU, GPU]), grouping)).toEqual([
       `warning: ${APART}; --grouping smmu --mirror-switches puts them below one switch`,
@@ -210,7 +210,7 @@ describe('devices below one switch of the host that get separate ports', () => {
     ]);
   });
 
-  it('need --relayout if they are in place', () => {
+  it('need --relayout if they are placed already', () => {
     const on = mixed([GPU, '0x020000']);
     const once = rewrite(parseDomain(pair), planned(pair, on).plan);
     expect(found(once, on)).toEqual([

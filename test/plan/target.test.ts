@@ -94,7 +94,7 @@ describe('ssidsize gets the attribute name of the target, whatever name the doma
     expect(write(upstream, PATCHED)).toBe(patched);
   });
 
-  it('once, if the domain has it under both names', () => {
+  it('only one, if the domain has both', () => {
     const both = write(xml, UPSTREAM).replace("ssidsize='8'", "ssidsize='8' ssidSize='4'");
     expect(write(both, UPSTREAM)).toBe(write(xml, UPSTREAM));
   });
@@ -118,7 +118,7 @@ describe("NVIDIA's libvirt 11.9 has a switch, pasid, for ssidsize", () => {
   it.each([
     ['on', '16'],
     ['off', '0'],
-  ])("pasid='%s' is what the guest got, ssidsize='%s', for upstream", (pasid, ssidsize) => {
+  ])("pasid='%s' becomes ssidsize='%s' for upstream, the value that the guest had", (pasid, ssidsize) => {
     const nvidia = write(xml, NVIDIA, { ssidsize: pasid === 'on' ? 20 : 0 });
     const upstream = write(nvidia, UPSTREAM);
     expect(driverOf(upstream)).toBe(`<driver pciBus='2' accel='on' ssidsize='${ssidsize}'/>`);

@@ -9,7 +9,7 @@ import { FAILURES, install, onHost } from './programs.js';
 const gh200 = documentText('samples/domains/gh200-vm.xml');
 
 /**
- * In place of OpenNebula's script (src/vmm_mad/remotes/kvm/deploy, the same in 7.2.0 and 7.4.0): stores standard input in the file of
+ * Replaces OpenNebula's script (src/vmm_mad/remotes/kvm/deploy, the same in 7.2.0 and 7.4.0): stores standard input in the file of
  * its first argument, creates the domain, and prints its UUID.
  */
 const DEPLOY = `#!/bin/bash
@@ -37,7 +37,7 @@ function configure(settings: string): void {
   writeFileSync(join(folder, 'etc/vmm/kvm/kvmrc'), kvmrc);
 }
 
-/** Deploys a machine as OpenNebula's driver does. Returns what it gets, and the domain that was created, if any. */
+/** Deploys a VM as OpenNebula's driver does. Returns the driver's result, and the domain that was created, if any. */
 function deploy(xml: string, env: NodeJS.ProcessEnv = {}) {
   const file = join(folder, 'datastores/0/42/deployment.0');
   const { status, stdout, stderr } = spawnSync(join(folder, 'vmm/kvm/deploy'), [file, 'host1', '42'], {
@@ -66,14 +66,14 @@ describe("OpenNebula's deploy script", () => {
     expect(deploy(gh200, { REFUSED: '1' })).toMatchObject({ status: 255, stdout: '', created: gh200 });
   });
 
-  it.each(FAILURES)('creates the domain as it is if vsmmu %s', (_, script) => {
+  it.each(FAILURES)('creates the unconverted domain if vsmmu %s', (_, script) => {
     install(join(folder, 'bin'), script);
     const run = deploy(gh200);
     expect(run).toMatchObject({ ...STARTED, created: gh200 });
     expect(run.stderr).toMatch(/^vsmmu: vsmmu rewrite /m);
   });
 
-  it.each(FAILURES)('creates nothing if the settings say enforce and vsmmu %s', (_, script) => {
+  it.each(FAILURES)('creates nothing with VSMMU_MODE=enforce if vsmmu %s', (_, script) => {
     install(join(folder, 'bin'), script);
     configure('VSMMU_MODE=enforce');
     const run = deploy(gh200);
@@ -81,13 +81,13 @@ describe("OpenNebula's deploy script", () => {
     expect(run.stderr).toMatch(/^vsmmu: vsmmu rewrite /m);
   });
 
-  it('creates a domain without a host device as it is, even if vsmmu is missing and the settings say enforce', () => {
+  it('creates a domain without a host device unchanged, even with VSMMU_MODE=enforce and without vsmmu', () => {
     configure('VSMMU_MODE=enforce');
     const xml = documentText('samples/domains/virtio-only.xml');
     expect(deploy(xml)).toMatchObject({ ...STARTED, created: xml });
   });
 
-  it('creates the domain as it is if the settings say off', () => {
+  it('creates the unconverted domain with VSMMU_MODE=off', () => {
     install(join(folder, 'bin'), onHost('gh200.json'));
     configure('VSMMU_MODE=off');
     expect(deploy(gh200)).toMatchObject({ ...STARTED, created: gh200 });

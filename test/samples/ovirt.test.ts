@@ -24,13 +24,13 @@ afterEach(() => rmSync(folder, { recursive: true }));
 interface Start {
   /** The domain that VDSM defines. */
   readonly xml: string;
-  /** What the engine's event says; undefined if the machine starts. */
+  /** The text of the engine's event; undefined if the VM starts. */
   readonly error: string | undefined;
 }
 
 /**
- * Starts a machine as VDSM does (`before_vm_start` and `_runHooksDir` of lib/vdsm/common/hooks.py, commit fd4b0df20): all hooks
- * in the order of their names, with custom properties in the environment; 2 ends the loop, anything but 0 is an error.
+ * Starts a VM as VDSM does (`before_vm_start` and `_runHooksDir` of lib/vdsm/common/hooks.py, commit fd4b0df20): all hooks
+ * in the order of their names, with custom properties in the environment. Exit code 2 ends the loop; any code except 0 is an error.
  */
 function start(xml: string, custom: Readonly<Record<string, string>> = {}, uid = process.getuid?.()): Start {
   const file = join(folder, 'tmp/tmpdomain');
@@ -51,7 +51,7 @@ function start(xml: string, custom: Readonly<Record<string, string>> = {}, uid =
   return { xml: readFileSync(file, 'utf8'), error: errors.at(-1) };
 }
 
-/** Adds a hook that leaves a trace in the domain. */
+/** Adds a hook that adds a mark to the domain. */
 function addLaterHook(): void {
   writeFileSync(join(hooks, '70_later'), '#!/bin/sh\necho "<!-- later -->" >>"$_hook_domxml"\n', { mode: 0o755 });
 }
@@ -69,13 +69,13 @@ describe("oVirt's hook", () => {
     expect(start(gh200, {}, 65534)).toEqual({ xml: gh200.replaceAll('gh200-vm', 'converted'), error: undefined });
   });
 
-  it.each(FAILURES)('leaves the domain as it was, and lets it start, if vsmmu %s', (_, script) => {
+  it.each(FAILURES)('leaves the domain unchanged, and lets it start, if vsmmu %s', (_, script) => {
     install(join(folder, 'bin'), script);
     addLaterHook();
     expect(start(gh200)).toEqual({ xml: `${gh200}<!-- later -->\n`, error: undefined });
   });
 
-  it.each(FAILURES)('refuses the start with a reason if the machine says enforce and vsmmu %s', (_, script) => {
+  it.each(FAILURES)('refuses the start, with the reason, if the property is enforce and vsmmu %s', (_, script) => {
     install(join(folder, 'bin'), script);
     addLaterHook();
     const { xml, error } = start(gh200, { vsmmu: 'enforce' });
@@ -83,11 +83,11 @@ describe("oVirt's hook", () => {
     expect(xml).toBe(gh200);
   });
 
-  it('leaves a domain alone that has no host device, even if vsmmu is missing and the machine says enforce', () => {
+  it('does not change a domain without a host device, even if the property is enforce and vsmmu is missing', () => {
     expect(start(withoutDevices, { vsmmu: 'enforce' })).toEqual({ xml: withoutDevices, error: undefined });
   });
 
-  it('leaves the domain alone if the machine says off', () => {
+  it('does not convert the domain if the property is off', () => {
     install(join(folder, 'bin'), onHost('gh200.json'));
     expect(start(gh200, { vsmmu: 'off' })).toEqual({ xml: gh200, error: undefined });
   });

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '../documents.js';
 
-/** A shell script per way in which `vsmmu` can fail; without a script, there is no such program. */
+/** The ways in which `vsmmu` can fail, each with a shell script; without a script, the program is missing. */
 export const FAILURES: readonly (readonly [string, string | undefined])[] = [
   ['is missing', undefined],
   ['refuses the domain', 'echo "vm.xml:1:1: error: device-missing" >&2; exit 1'],
@@ -14,12 +14,12 @@ export const FAILURES: readonly (readonly [string, string | undefined])[] = [
   ['prints half a domain', 'echo "<domain>"'],
 ];
 
-/** Puts a `vsmmu` into a folder that is the first of PATH. */
+/** Puts a `vsmmu` into the first folder of PATH. */
 export function install(folder: string, script: string | undefined): void {
   if (script !== undefined) writeFileSync(join(folder, 'vsmmu'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
-/** The script of a `vsmmu` that is this repository's, on a sample host with current versions. */
+/** The script that runs this repository's `vsmmu` on a sample host with current versions. */
 export function onHost(topology: string): string {
   const program = `"${process.execPath}" "${REPOSITORY}bin/vsmmu"`;
   return `exec ${program} "$@" --topology "${REPOSITORY}samples/hosts/${topology}" --libvirt 12.8 --qemu 11.1`;

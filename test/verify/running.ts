@@ -1,4 +1,4 @@
-/** A simulated running domain, with the output of libvirt, QEMU and a guest, made from a sample. test/accel has real ones. */
+/** Simulates a running domain, with the output of libvirt, QEMU and a guest, from a sample. test/accel has real ones. */
 import { readFileSync } from 'node:fs';
 import { convert } from '../../src/convert.js';
 import { EXPANDER_MODELS, ROOT_MODELS } from '../../src/domain/controller.js';

@@ -71,7 +71,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
   // The definition
   ['an SMMU that moved', { host: movedSmmu }, { "Domain: that the host's SMMUs are the same": ['smmu-moved'] }],
   [
-    'a device that is gone from the host',
+    'a device that the host no longer has',
     { host: changedHost(({ devices }) => ({ devices: devices.filter(({ bdf }) => bdf !== NVME) })) },
     { 'Domain: that each device is behind its vSMMU': ['device-missing'] },
   ],
@@ -96,7 +96,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { 'Domain: for devices detached since its start': ['device-unplugged'] },
   ],
   [
-    'a device that will be gone at the next start',
+    'a device that the next start will not have',
     { next: without(NVME) },
     { 'Domain: that the next start changes nothing': ['next-start-differs'] },
   ],
@@ -119,7 +119,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs', 'qemu-smmu-differs', 'qemu-smmu-differs'] },
   ],
   [
-    'a value left out',
+    'a missing value',
     { argv: (argv) => argv.map((word) => word.replace(',"oas":"48"', '')) },
     { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs'] },
   ],
@@ -133,12 +133,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     {},
   ],
   [
-    'an SMMU more',
+    'an additional SMMU',
     { argv: (argv) => [...argv, '-device', 'arm-smmuv3,primary-bus=pcie.0,id=iommu9'] },
     { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs'] },
   ],
   [
-    'an SMMU less',
+    'a missing SMMU',
     { argv: (argv) => argv.filter((word) => !word.includes('"id":"iommu2"')) },
     { 'QEMU: the SMMUs on its command line': ['qemu-smmu-differs'] },
   ],
@@ -165,12 +165,12 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { 'QEMU: the devices on its command line': ['qemu-device-differs'] },
   ],
   [
-    'a domain that the planner refuses for a reason that no check has',
+    'a domain that only the planner refuses',
     { more: { plan: [busNumbersExhausted({ what: 'numbers', sum: 2, limit: 1, ledger: [], savings: [] })] } },
     { 'Domain: that the rest matches the plan': ['bus-numbers-exhausted'] },
   ],
-  ['arguments that are no JSON', { argv: (argv) => [...argv, '-device', '{broken', '-device'] }, {}],
-  ['a log with nothing but the start', { more: AT_START }, {}],
+  ['arguments that are not JSON', { argv: (argv) => [...argv, '-device', '{broken', '-device'] }, {}],
+  ['a log with only the start', { more: AT_START }, {}],
   [
     'a device that could not be attached',
     {
@@ -186,7 +186,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     {},
   ],
   [
-    'command queues that did not come',
+    'command queues that QEMU could not set up',
     { more: qemuLog('qemu-system-aarch64: Tegra241 CMDQV: failed to mmap VINTF page0') },
     { 'QEMU: the log of this start': ['qemu-cmdqv-failed'] },
   ],
@@ -196,18 +196,18 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { 'QEMU: the log of this start': ['qemu-invalidation-failed'] },
   ],
   [
-    'a log that only root reads',
+    'a log that only root can read',
     { more: { qemuLog: { file: '/var/log/libvirt/qemu/vm.log', why: 'permission denied' } } },
     { 'QEMU: the log of this start': ['qemu-log-unreadable'] },
   ],
-  ['a monitor that says the same', { more: { monitor: monitorOf() } }, {}],
+  ['a monitor that confirms the plan', { more: { monitor: monitorOf() } }, {}],
   [
-    'a device elsewhere for the monitor',
+    'a device at another address in the monitor',
     { more: { monitor: monitorOf((bus) => bus + 1) } },
     { 'QEMU: the answers of its monitor': ['monitor-differs', 'monitor-differs', 'monitor-differs', 'monitor-taints'] },
   ],
   [
-    'no acceleration for the monitor',
+    'an SMMU without acceleration in the monitor',
     { more: { monitor: { ...monitorOf(), accel: [{ return: true }, { return: false }, { error: {} }] } } },
     { 'QEMU: the answers of its monitor': ['monitor-differs', 'monitor-differs', 'monitor-taints'] },
   ],
@@ -224,7 +224,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { 'Host: the kernel log since QEMU started': ['host-smmu-event'] },
   ],
   [
-    'an event as older kernels word it',
+    'an event in the format of older kernels',
     {
       more: hostLog(
         'arm-smmu-v3 arm-smmu-v3.8.auto: event 0x10 received:',
@@ -234,7 +234,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { 'Host: the kernel log since QEMU started': ['host-smmu-event'] },
   ],
   [
-    'such an event of another device',
+    'an event of another device in that format',
     {
       more: hostLog(
         'arm-smmu-v3 arm-smmu-v3.8.auto: event 0x10 received:',
@@ -268,7 +268,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     {},
   ],
   [
-    'an event, and nobody knows whether it was before the start',
+    'an event, if the time of the start is unknown',
     {
       more: {
         hostLog: {
@@ -289,7 +289,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     {},
   ],
   [
-    'a kernel log that only root reads',
+    'a kernel log that only root can read',
     { more: { hostLog: { log: undefined, since: 0, smmus: undefined } } },
     { 'Host: the kernel log since QEMU started': ['host-log-unreadable'] },
   ],
@@ -300,9 +300,9 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { report: (text) => text.replaceAll('DMA-FQ', 'identity') },
     { "Guest: that it translates each device's DMA": ['guest-passthrough', 'guest-passthrough', 'guest-passthrough'] },
   ],
-  ['a guest that is strict', { report: (text) => text.replaceAll('DMA-FQ', 'DMA') }, {}],
+  ['a guest with strict translation', { report: (text) => text.replaceAll('DMA-FQ', 'DMA') }, {}],
   [
-    'a driver unbound',
+    'an unbound driver',
     { report: inReport(nvme, ' driver=nvme', '') },
     { 'Guest: that each device has a driver': ['guest-driver-missing'] },
   ],
@@ -341,7 +341,7 @@ const CASES: readonly (readonly [title: string, changes: Changes, wrong: Readonl
     { report: inReport(gpu, 'pasid=on', 'pasid=off') },
     { 'Guest: for ATS and PASID': ['guest-capability-off'] },
   ],
-  ['ATS that its vSMMU was not given', { report: inReport(nvme, 'ats=on', 'ats=off') }, {}],
+  ['ATS that is off behind a vSMMU without ATS', { report: inReport(nvme, 'ats=on', 'ats=off') }, {}],
   [
     'a report that was not made by root',
     { report: (text) => text.replace(/ ats=.*/g, '').replace(/^log.*\n/gm, '') },
@@ -471,7 +471,7 @@ describe('verify reports an error in the right check only:', () => {
       inReport(gpu, 'vendor=10de', 'vendor=8086'),
       'there is another device, 8086:2342 instead of 10de:2342',
     ],
-  ])('the message about a device that is missing says that there is %s', (_, report, words) => {
+  ])('the message about a missing device reports that there is %s', (_, report, words) => {
     const [message] = verify(evidenceOf({ report })).flatMap(({ findings }) => findings.map((each) => each.message));
     expect(message).toContain(words);
   });

@@ -196,7 +196,7 @@ function elementsIn(element: XmlElement): XmlElement[] {
   return [element, ...element.children.flatMap(elementsIn)];
 }
 
-/** Everything that an element says, with its offsets. */
+/** Returns the properties of an element and its offsets. */
 function content(element: XmlElement): object {
   const { parent: _, children, ...own } = element;
   return { ...own, text: element.text, children: children.map(content) };

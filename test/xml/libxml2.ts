@@ -71,7 +71,7 @@ export function plainTree(text: string): PlainElement {
 function plainOf(element: XmlElement): PlainElement {
   const children: PlainElement[] = [];
   let text = '';
-  // By XPath: libxml2-wasm cannot step over a processing instruction.
+  // With XPath, because libxml2-wasm cannot skip a processing instruction.
   for (const node of element.find('*|text()')) {
     if (node instanceof XmlElement) children.push(plainOf(node));
     else if (node instanceof XmlText || node instanceof XmlCData) text += node.content;

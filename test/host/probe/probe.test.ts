@@ -19,7 +19,7 @@ import { REPOSITORY, vsmmu } from '../../cli/run.js';
 const sample = (name: string) => readTopology(readFileSync(`${REPOSITORY}/samples/hosts/${name}.json`, 'utf8'), name);
 const bdf = (text: string) => parseBdf(text) as Bdf;
 
-/** A host with one device behind its SMMU, which vfio-pci holds. */
+/** A host with one device behind its SMMU, bound to vfio-pci. */
 const small = sample('small');
 const DEVICE = bdf('0000:01:00.0');
 const SMMU = 'smmu3.0x0000000009050000';
@@ -29,7 +29,7 @@ const decoded = decodeRegisters({ idr: [0x0d44101b, 0x02730010, 0, 0x1414, 0, 0x
 const probe = (changes: Partial<typeof decoded> = {}, refusal?: { request: string; error: string }) =>
   describeProbe(DEVICE, SMMU, { ...decoded, ...changes }, false, refusal);
 
-/** The host in which this driver holds the device. */
+/** The host with the device bound to this driver. */
 function heldBy(driver: string | null, change: object = {}): Host {
   const [device] = small.topology.devices;
   if (!device) throw new Error('the sample has no device');
@@ -48,15 +48,15 @@ function refusal(device: Bdf, host: Host): string {
 }
 
 describe('a device to probe through', () => {
-  it('is one that a variant of vfio-pci holds', () => {
+  it('may be bound to a variant of vfio-pci', () => {
     expect(probeableDevice(DEVICE, small)).toEqual([small.device(DEVICE), SMMU]);
     expect(refusal(DEVICE, heldBy('nvgrace_gpu_vfio_pci', { vfio: true }))).toBe('none');
   });
 
   it.each<[title: string, device: Bdf, host: Host, message: RegExp]>([
-    ['there', bdf('0000:02:00.0'), small, /^device-missing: 0000:02:00\.0 is not on this host; /],
+    ['on the host', bdf('0000:02:00.0'), small, /^device-missing: 0000:02:00\.0 is not on this host; /],
     ['behind an SMMU', DEVICE, heldBy('vfio-pci', { vfio: true, smmu: null }), /^probe-impossible: .* no SMMUv3; /],
-    ['no bridge', DEVICE, heldBy('pcieport', { bridge: true }), /^probe-impossible: .* is a PCI bridge/],
+    ['not a bridge', DEVICE, heldBy('pcieport', { bridge: true }), /^probe-impossible: .* is a PCI bridge/],
     [
       'bound to vfio-pci',
       DEVICE,
@@ -94,7 +94,7 @@ describe('a request that the kernel refuses', () => {
     ['IOMMU_VIOMMU_ALLOC', 'ENOTSUP', {}, 'it has no S2FWB, and firmware does not mark its root complex as CANWBS'],
     ['IOMMU_VIOMMU_ALLOC', 'ENOTSUP', { forcedWriteBack: true }, 'IOMMU_VIOMMU_ALLOC fails with ENOTSUP'],
     ['IOMMU_VIOMMU_ALLOC', 'ENOTTY', {}, 'the kernel has no IOMMU_VIOMMU_ALLOC, which Linux 6.13 added'],
-  ])('%s with %s says why the SMMU does not nest', (request, error, changes, words) => {
+  ])('%s with %s is the reason for missing nested translation', (request, error, changes, words) => {
     const { features, notNested = '' } = probe(changes, { request, error });
     expect(features.nesting).toBe(false);
     expect(notNested.slice(0, words.length)).toBe(words);
@@ -125,7 +125,7 @@ describe('the results of a probe', () => {
 });
 
 describe('--probe under Node.js', () => {
-  it('says that it needs the standalone executable', async () => {
+  it('reports that it needs the standalone executable', async () => {
     await expect(probeDevices([DEVICE], small)).rejects.toMatchObject({
       diagnostics: [{ code: 'probe-failed', message: expect.stringContaining('needs the standalone executable') }],
     });

@@ -48,7 +48,7 @@ export function domainXml({
 }
 
 /** An expander bus and its SMMU. */
-export function bridgeXml(index: number, busNr: number, driver = ''): string {
+export function expanderBusXml(index: number, busNr: number, driver = ''): string {
   const bus = `<controller type='pci' index='${index}' model='pcie-expander-bus'><target busNr='${busNr}'/></controller>`;
   return `${bus}<iommu model='smmuv3'><driver pciBus='${index}'${driver}/></iommu>`;
 }

@@ -6,7 +6,7 @@ import { plugIntoGuest } from '../plug.js';
 import { LabError } from '../process.js';
 import { type Fact, virt } from './fact.js';
 
-/** Boots with these arguments. Returns the last console output of a guest that fails. */
+/** Boots with these arguments. Returns the last line of the console of a guest that fails. */
 async function panics(lab: Lab, words: string): Promise<string> {
   try {
     await bootGuest(lab, `${virt} -m 1G ${words}`.split(/\s+/));
@@ -33,7 +33,7 @@ const example = [
 async function bigBar(lab: Lab, window: string): Promise<string> {
   const words = `-M virt,gic-version=3,highmem-mmio-size=${window} -cpu cortex-a72 -m 1G ${ports('pcie.0', [1])} -device pci-testdev,membar=64G,bus=r1`;
   const { unplaced } = await bootGuest(lab, words.split(' '));
-  return unplaced.length === 0 ? 'it has a place' : `no place: ${unplaced.join(', ')}`;
+  return unplaced.length === 0 ? 'it has an address' : `no address: ${unplaced.join(', ')}`;
 }
 
 /** Three expander buses with a port each and, behind it, BARs of 128 GiB and 32 MiB, in two functions of a slot. */
@@ -46,7 +46,7 @@ async function unevenBars(lab: Lab, window: string): Promise<string> {
   };
   const machine = `-M virt,gic-version=3,acpi=on,highmem-mmio-size=${window} -cpu cortex-a72 -m 1G`;
   const { unplaced } = await bootGuest(lab, [machine, ...[1, 2, 3].map(expanderBus)].join(' ').split(' '));
-  return unplaced.length === 0 ? 'all have a place' : `no place: ${unplaced.join(', ')}`;
+  return unplaced.length === 0 ? 'all have addresses' : `no address: ${unplaced.join(', ')}`;
 }
 
 /** Boots an expander bus with an empty port with these properties and an NVMe drive in use, and plugs a device into the port. */
@@ -63,12 +63,12 @@ async function plugged(lab: Lab, properties: string, device: string): Promise<st
     disk,
   ];
   const { unplaced } = await plugIntoGuest(lab, words.join(' ').split(' '), `${device},bus=r1,id=plugged`);
-  return unplaced.length === 0 ? 'all have a place' : `no place: ${unplaced.join(', ')}`;
+  return unplaced.length === 0 ? 'all have addresses' : `no address: ${unplaced.join(', ')}`;
 }
 
 export const guestFacts: readonly Fact[] = [
   {
-    title: 'an expander bus has its busNr, its ports count up from there, and pcie.0 is behind no SMMU',
+    title: 'an expander bus has the number busNr, its ports have the next ones, and pcie.0 is behind no SMMU',
     see: async (lab) => {
       const { devices } = await bootGuest(lab, `${virt} -m 1G ${example}`.split(' '));
       return devices
@@ -105,41 +105,41 @@ export const guestFacts: readonly Fact[] = [
   {
     title: 'a window of 8 TiB has room for a 64 GiB BAR',
     see: (lab) => bigBar(lab, '8T'),
-    expected: 'it has a place',
+    expected: 'it has an address',
   },
   {
-    title: 'in one of 16 TiB, beyond the 44 bits of the CPU, it finds none',
+    title: 'a window of 16 TiB, beyond the 44 bits of the CPU, has no room for a 64 GiB BAR',
     see: (lab) => bigBar(lab, '16T'),
-    expected: /^no place/,
+    expected: /^no address/,
   },
   {
-    title: 'a port takes a multiple of its largest BAR: three of 128 GiB and 32 MiB do not fit 512 GiB',
+    title: 'a port needs a multiple of its largest BAR: three ports with BARs of 128 GiB and 32 MiB do not fit 512 GiB',
     see: (lab) => unevenBars(lab, '512G'),
-    expected: /^no place/,
+    expected: /^no address/,
   },
   {
-    title: 'they fit 1 TiB',
+    title: 'three ports with BARs of 128 GiB and 32 MiB fit 1 TiB',
     see: (lab) => unevenBars(lab, '1T'),
-    expected: 'all have a place',
+    expected: 'all have addresses',
   },
   {
-    title: 'what is plugged into a port without a 64-bit window takes the memory of a neighbour that is in use',
+    title: 'a device plugged into a port without a 64-bit window takes memory from a neighbouring device in use',
     see: (lab) => plugged(lab, '', 'e1000e,romfile='),
-    expected: 'no place: 0000:cb:00.0 BAR 0',
+    expected: 'no address: 0000:cb:00.0 BAR 0',
   },
   {
-    title: 'a port that reserves 1 MiB has place for it',
+    title: 'a port that reserves 1 MiB has room for such a device',
     see: (lab) => plugged(lab, ',pref64-reserve=1M', 'e1000e,romfile='),
-    expected: 'all have a place',
+    expected: 'all have addresses',
   },
   {
-    title: 'and for a 64-bit prefetchable BAR of as much',
+    title: 'a port that reserves 1 MiB has room for a 64-bit prefetchable BAR of 1 MiB',
     see: (lab) => plugged(lab, ',pref64-reserve=1M', 'pci-testdev,membar=1M'),
-    expected: 'all have a place',
+    expected: 'all have addresses',
   },
   {
-    title: 'one that reserves 64 GiB for one of 64 GiB',
+    title: 'a port that reserves 64 GiB has room for a BAR of 64 GiB',
     see: (lab) => plugged(lab, ',pref64-reserve=64G', 'pci-testdev,membar=64G'),
-    expected: 'all have a place',
+    expected: 'all have addresses',
   },
 ];

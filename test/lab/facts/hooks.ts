@@ -47,7 +47,7 @@ async function edited(lab: Lab, editor: string): Promise<string> {
 
 export const hookFacts: readonly Fact[] = [
   {
-    title: 'a hook that fails at prepare refuses the start, with its standard error in libvirt’s',
+    title: 'a hook that fails at prepare refuses the start, and libvirt’s error contains its standard error',
     see: (lab) =>
       withHook(lab, '[ "$2" != prepare ] || { echo "not on this host" >&2; exit 1; }', () =>
         withDomain(lab, async (uuid) => (await lab.virsh(['start', '--paused', uuid])).stderr.trim()),
@@ -55,7 +55,7 @@ export const hookFacts: readonly Fact[] = [
     expected: /not on this host/,
   },
   {
-    title: 'what a hook prints at start changes nothing',
+    title: 'libvirt ignores what a hook prints at start',
     see: (lab) =>
       withHook(lab, '[ "$2" != start ] || sed "s,</name>,</name><title>new</title>,"', () =>
         withDomain(lab, async (uuid) => {
@@ -66,7 +66,7 @@ export const hookFacts: readonly Fact[] = [
     expected: 'as it was',
   },
   {
-    title: 'what it prints at restore is used instead',
+    title: 'libvirt uses the domain that a hook prints at restore',
     see: (lab) =>
       withHook(lab, '[ "$2" != restore ] || sed "s,</name>,</name><title>new</title>,"', () =>
         withDomain(lab, async (uuid) => {
@@ -91,7 +91,7 @@ export const hookFacts: readonly Fact[] = [
     expected: 'paused',
   },
   {
-    title: 'a hook that fails at reconnect kills it',
+    title: 'a hook that fails at reconnect kills a running guest',
     see: (lab) =>
       withHook(lab, '[ "$2" != reconnect ] || exit 127', () =>
         withDomain(lab, async (uuid) => {
@@ -103,12 +103,12 @@ export const hookFacts: readonly Fact[] = [
     expected: 'shut off',
   },
   {
-    title: 'an editor of several words edits',
+    title: 'virsh edit accepts an editor with arguments',
     see: (lab) => edited(lab, "sed -i 's,</name>,</name><title>new</title>,'"),
     expected: 'edited, changed',
   },
   {
-    title: 'one that fails changes nothing',
+    title: 'virsh edit changes nothing if the editor fails',
     see: (lab) => edited(lab, '/bin/false'),
     expected: 'refused, as it was',
   },

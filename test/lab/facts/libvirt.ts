@@ -2,7 +2,7 @@
 import { pciAddresses } from '../domain.js';
 import type { Lab } from '../lab.js';
 import { commandLine, define, undefine, virsh } from '../trial.js';
-import { all, bridgeXml, domainXml, dumpOf, type Fact, type Parts } from './fact.js';
+import { all, domainXml, dumpOf, expanderBusXml, type Fact, type Parts } from './fact.js';
 
 const hostdev = (inner = ''): string =>
   `<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0x11' slot='0' function='0'/></source>${inner}</hostdev>`;
@@ -36,7 +36,7 @@ const secret = "<graphics type='vnc' passwd='geheim'/>";
 
 export const libvirtFacts: readonly Fact[] = [
   {
-    title: 'its schema knows accel and ssidsize, not ssidSize',
+    title: 'the schema has accel and ssidsize, not ssidSize',
     see: async (lab) => {
       const schema = await lab.jail.output(['cat', '/usr/share/libvirt/schemas/domaincommon.rng']);
       return ['accel', 'ssidsize', 'ssidSize']
@@ -47,23 +47,23 @@ export const libvirtFacts: readonly Fact[] = [
   },
   {
     title: 'ats without accel is refused at define',
-    see: (lab) => defines(lab, domainXml({ devices: bridgeXml(1, 250, " ats='on'") })),
+    see: (lab) => defines(lab, domainXml({ devices: expanderBusXml(1, 250, " ats='on'") })),
     expected: /^(?!accepted)/,
   },
   {
     title: 'ssidsize and oas are not checked',
-    see: (lab) => defines(lab, domainXml({ devices: bridgeXml(1, 250, " accel='on' ssidsize='21' oas='52'") })),
+    see: (lab) => defines(lab, domainXml({ devices: expanderBusXml(1, 250, " accel='on' ssidsize='21' oas='52'") })),
     expected: 'accepted',
   },
   {
-    title: 'ssidSize is against the schema',
-    see: (lab) => defines(lab, domainXml({ devices: bridgeXml(1, 250, " accel='on' ssidSize='20'") })),
+    title: 'ssidSize is refused by the schema',
+    see: (lab) => defines(lab, domainXml({ devices: expanderBusXml(1, 250, " accel='on' ssidSize='20'") })),
     expected: /^(?!accepted)/,
   },
   {
-    title: 'and dropped without a word where that is not asked',
+    title: 'ssidSize is dropped without a message if the schema is not checked',
     see: async (lab) => {
-      const xml = domainXml({ devices: bridgeXml(1, 250, " accel='on' ssidSize='20'") });
+      const xml = domainXml({ devices: expanderBusXml(1, 250, " accel='on' ssidSize='20'") });
       await virsh(lab, ['define', '/dev/stdin'], xml);
       const dump = await virsh(lab, ['dumpxml', '--inactive', 'fact']);
       await virsh(lab, ['undefine', '--nvram', 'fact']);
@@ -72,7 +72,7 @@ export const libvirtFacts: readonly Fact[] = [
     expected: 'dropped',
   },
   {
-    title: 'pciBus names a controller index; one that is not there fails when the command line is made',
+    title: 'pciBus is a controller index; a missing controller is an error only when the command line is made',
     see: async (lab) => {
       const devices = "<iommu model='smmuv3'><driver pciBus='9'/></iommu>";
       return await commandLine(lab, domainXml({ devices })).then(
@@ -85,7 +85,10 @@ export const libvirtFacts: readonly Fact[] = [
   {
     title: 'a machine-wide SMMU after those of buses is ignored',
     see: async (lab) => {
-      const { options } = await commandLine(lab, domainXml({ devices: `${bridgeXml(1, 250)}<iommu model='smmuv3'/>` }));
+      const { options } = await commandLine(
+        lab,
+        domainXml({ devices: `${expanderBusXml(1, 250)}<iommu model='smmuv3'/>` }),
+      );
       return options.find(({ name }) => name === '-machine')?.value?.includes('iommu=') ? 'in force' : 'ignored';
     },
     expected: 'ignored',
@@ -93,7 +96,7 @@ export const libvirtFacts: readonly Fact[] = [
   {
     title: 'SMMUs are made in the order of the document',
     see: (lab) =>
-      devicesOf(lab, { devices: bridgeXml(2, 250) + bridgeXml(1, 240) }, 'arm-smmuv3', ['id', 'primary-bus']),
+      devicesOf(lab, { devices: expanderBusXml(2, 250) + expanderBusXml(1, 240) }, 'arm-smmuv3', ['id', 'primary-bus']),
     expected: 'id=iommu0 primary-bus=pci.2, id=iommu1 primary-bus=pci.1',
   },
   {
@@ -110,7 +113,7 @@ export const libvirtFacts: readonly Fact[] = [
     see: async (lab) => {
       const results = await Promise.all(
         [0, 1, 254, 255].map((busNr, index) =>
-          defines(lab, domainXml({ name: `bus${index}`, devices: bridgeXml(1, busNr) })),
+          defines(lab, domainXml({ name: `bus${index}`, devices: expanderBusXml(1, busNr) })),
         ),
       );
       return results.map((result) => (result === 'accepted' ? 'yes' : 'no')).join(' ');
@@ -126,16 +129,16 @@ export const libvirtFacts: readonly Fact[] = [
     expected: /^<address type='pci' domain='0x0000' bus='0x00' slot='0x01'/,
   },
   {
-    title: 'a device without an address gets the free port with the lowest index, one below an expander bus too',
+    title: 'a device without an address gets the free port with the lowest index, even below an expander bus',
     see: async (lab) => {
       const below = `<controller type='pci' index='2' model='pcie-root-port'>${slot('0x01')}</controller>`;
-      const dump = await dumpOf(lab, { devices: bridgeXml(1, 250) + below + port(3) + rng() });
+      const dump = await dumpOf(lab, { devices: expanderBusXml(1, 250) + below + port(3) + rng() });
       return /<rng[\s\S]*?bus='(0x\d+)'/.exec(dump)?.[1] ?? dump;
     },
     expected: '0x02',
   },
   {
-    title: 'gaps in the indexes are filled with root ports: 20 above 10 makes eighteen',
+    title: 'gaps in the indexes are filled with root ports: eighteen for the indexes 10 and 20',
     see: async (lab) => {
       const dump = await dumpOf(lab, { devices: port(10) + port(20) });
       return `${[...dump.matchAll(/model='pcie-root-port'/g)].length - 2} more`;
@@ -143,12 +146,12 @@ export const libvirtFacts: readonly Fact[] = [
     expected: '18 more',
   },
   {
-    title: 'an address on a controller that is not there makes it, and those before it',
+    title: 'an address on a missing controller adds this controller and all before it',
     see: async (lab) => all(await dumpOf(lab, { devices: rng(slot('0x03')) }), /index='(\d+)' model='pcie-root-port'/g),
     expected: /^1, 2, 3/,
   },
   {
-    title: 'numbers are C’s base 0, and a domain may be missing',
+    title: 'numbers in addresses are read as strtoul does with base 0, and the PCI domain may be missing',
     see: async (lab) => {
       const devices = `${hostdev("<address type='pci' bus='1' slot='010' function='00'/>")}<controller type='pci' index='1' model='dmi-to-pci-bridge'/>`;
       const dump = await dumpOf(lab, { devices: devices.replace('dmi-to-pci-bridge', 'pcie-to-pci-bridge') });
@@ -166,12 +169,12 @@ export const libvirtFacts: readonly Fact[] = [
     expected: '',
   },
   {
-    title: 'a PCI hostdev makes a command line without the hardware',
+    title: 'domxml-to-native converts a PCI hostdev without the hardware',
     see: (lab) => devicesOf(lab, { devices: hostdev() }, 'vfio-pci', ['host', 'bus']),
     expected: 'host=0000:11:00.0 bus=pci.1',
   },
   {
-    title: 'an interface that is a host device makes none',
+    title: 'domxml-to-native fails for an interface that is a host device',
     see: async (lab) => {
       const source = "<source><address type='pci' domain='0' bus='0x11' slot='0' function='0'/></source>";
       return await commandLineError(lab, `<interface type='hostdev' managed='yes'>${source}</interface>`);
@@ -179,7 +182,7 @@ export const libvirtFacts: readonly Fact[] = [
     expected: /argument key 'driver' must not have null value/,
   },
   {
-    title: 'any other interface loses its address on the way to a command line, and gets the lowest free port',
+    title: 'domxml-to-native drops the address of any other interface, which gets the lowest free port',
     see: async (lab) => {
       const card = `<interface type='user'><model type='virtio'/>${slot('0x03')}</interface>`;
       const xml = domainXml({ devices: port(1) + port(2) + port(3) + card });
@@ -201,7 +204,8 @@ export const libvirtFacts: readonly Fact[] = [
     expected: /^highmem-mmio-size=1099511627776|^highmem-mmio-size=1073741824[kK]/,
   },
   {
-    title: 'metadata: one element a namespace stays, in double quotes and libvirt’s indentation, and then it is stable',
+    title:
+      'metadata keeps one element per namespace, with double quotes and libvirt’s indentation, and stays the same in later dumps',
     see: async (lab) => {
       const metadata =
         "<a:x xmlns:a='urn:a' k='v'><a:e></a:e></a:x><a:y xmlns:a='urn:a'/><!-- c --><b:x xmlns:b='urn:b'> t<!-- c --><![CDATA[<]]></b:x>";
@@ -226,7 +230,7 @@ export const libvirtFacts: readonly Fact[] = [
     expected: 'not there, there',
   },
   {
-    title: 'install, --help, -, 12 and $(id) are names of domains',
+    title: 'a domain may be called install, --help, -, 12 or $(id)',
     see: async (lab) => {
       const names = ['install', '--help', '-', '12', '$(id)'];
       const results: string[] = [];

@@ -16,7 +16,7 @@ function says(title: string, words: string, expected: string | RegExp): Fact {
 
 export const qemuFacts: readonly Fact[] = [
   {
-    title: 'QEMU says what its SMMU can do: accel, ats, cmdqv, oas, ril, ssidsize',
+    title: 'the help of arm-smmuv3 lists accel, ats, cmdqv, oas, ril and ssidsize',
     see: async (lab) => {
       const help = await lab.jail.output(['qemu-system-aarch64', '-M', 'virt', '-device', 'arm-smmuv3,help']);
       return [...help.matchAll(/^ {2}(accel|ats|cmdqv|oas|ril|ssidsize)=/gm)].map((match) => match[1]).join(' ');
@@ -25,12 +25,12 @@ export const qemuFacts: readonly Fact[] = [
   },
   says('an SMMU on an expander bus starts', `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p`, 'starts'),
   says(
-    'virt-6.2 takes one too',
+    'an SMMU on an expander bus of virt-6.2 starts',
     `-M virt-6.2,gic-version=3 -cpu cortex-a72 ${expanderBus} -device arm-smmuv3,primary-bus=p`,
     'starts',
   ),
   says(
-    'a machine-wide SMMU and one of a bus are refused',
+    'a machine-wide SMMU together with an SMMU on a bus is refused',
     `${virt} -M iommu=smmuv3 ${expanderBus} -device arm-smmuv3,primary-bus=p`,
     /virt machine already has iommu=smmuv3 set\. Doesn't support incompatible iommus/,
   ),
@@ -45,9 +45,9 @@ export const qemuFacts: readonly Fact[] = [
     /SMMU should be attached to a default PCIe root complex\(pcie\.0\) or a pxb-pcie based root complex/,
   ),
   says('sixteen SMMUs start', `${virt} ${expanderBuses(16)}`, 'starts'),
-  says('a seventeenth does not', `${virt} ${expanderBuses(17)}`, /Can not fit IRQ line/),
+  says('seventeen SMMUs do not start', `${virt} ${expanderBuses(17)}`, /Can not fit IRQ line/),
   says(
-    'nor does one on pcie.0 beside sixteen',
+    'sixteen SMMUs and one on pcie.0 do not start',
     `${virt} ${expanderBuses(16)} -device arm-smmuv3,primary-bus=pcie.0`,
     /^(?!starts)/,
   ),
@@ -62,12 +62,12 @@ export const qemuFacts: readonly Fact[] = [
     /does not accept value '46'/,
   ),
   says(
-    'ssidsize is 20 at most',
+    'ssidsize is at most 20',
     `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p,ssidsize=21`,
     /does not accept value '21'/,
   ),
   says(
-    'the other properties need accel',
+    'ats needs accel',
     `${virt} ${expanderBus} -device arm-smmuv3,primary-bus=p,ats=on`,
     /ats can only be enabled if accel=on/,
   ),
@@ -87,7 +87,7 @@ export const qemuFacts: readonly Fact[] = [
     /highmem-mmio-size is not a power of 2/,
   ),
   says(
-    'and 512 GiB at least',
+    'the MMIO window is at least 512 GiB',
     '-M virt,highmem-mmio-size=256G -cpu cortex-a72',
     /highmem-mmio-size cannot be set to a lower value than the default \(512 GiB\)/,
   ),
