@@ -118,7 +118,7 @@ const PARTS: readonly Part[] = [
     file: 'metadata',
     within: '"pciBus": {',
     after: '\n        },\n',
-    before: ',\n        "distances": {',
+    before: ',\n        "pcihole64": {',
     text: properties(
       8,
       VSMMU_ATTRIBUTES.flatMap(spellingsOf).map((name) => [name, { $ref: '#/definitions/Value' }]),

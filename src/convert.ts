@@ -1,17 +1,17 @@
 import { resultDiagnostics } from './check/result.js';
 import { type Diagnostic, warningsAsErrors } from './diagnostics/diagnostic.js';
 import { RefusedError } from './diagnostics/errors.js';
-import { type Domain, domainOf } from './domain/domain.js';
+import { type Domain, readDomain } from './domain/domain.js';
 import { type Target, UPSTREAM } from './domain/target.js';
 import { applyPlan } from './edit/rewrite.js';
 import { managedDevicesOf, readRecord } from './edit/undo/record.js';
 import { type Cleared, withoutExpanderBuses } from './edit/undo/relayout.js';
+import { readEdited } from './edit/undo/write-record.js';
 import type { Plan } from './generated/plan.js';
 import type { Host } from './host/host.js';
 import { whyNotApplicable } from './plan/applicable.js';
 import { type Planned, type PlanOptions, plan } from './plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from './policy/policy.js';
-import { XmlDocument } from './xml/document.js';
 
 /** How a domain is converted. */
 export interface ConvertSettings {
@@ -48,25 +48,17 @@ export function convert(domain: Domain, host: Host, settings: ConvertSettings = 
   const { policy = DEFAULT_POLICY, target = UPSTREAM, forceTcg = false, strict = false } = settings;
   const options = { target, forceTcg };
   const applicable = !whyNotApplicable(domain);
-  const { edited, ...result } = refuseErrors(strict, () => {
+  const result = refuseErrors(strict, () => {
     const base =
       applicable && policy.relayout
         ? withoutExpanderBuses(domain)
         : { domain, former: new Map(), diagnostics: readRecord(domain).diagnostics };
-    const planned = planFor(domain, base, host, policy, options);
-    const edited = applyPlan(base.domain, planned.plan);
-    const xml = edited.document.text;
-    const changed = xml !== domain.document.text;
-    const checked = applicable ? resultDiagnostics(domain, edited.domain, host, options, planned.diagnostics) : [];
-    return {
-      plan: planned.plan,
-      xml,
-      changed,
-      edited,
-      diagnostics: [...base.diagnostics, ...planned.diagnostics, ...checked],
-    };
+    const { plan, diagnostics } = planFor(domain, base, host, policy, options);
+    const edited = applyPlan(base.domain, plan);
+    const checked = applicable ? resultDiagnostics(domain, readEdited(edited), host, options, diagnostics) : [];
+    return { plan, xml: edited.text, diagnostics: [...base.diagnostics, ...diagnostics, ...checked] };
   });
-  return new Conversion(result, result.changed ? edited.document : domain);
+  return new Conversion(domain, result);
 }
 
 /** A class, since V8 keeps the variables of a getter in an object literal until its next full collection. */
@@ -75,18 +67,18 @@ class Conversion implements Converted {
   readonly xml: string;
   readonly changed: boolean;
   readonly diagnostics: readonly Diagnostic[];
-  #after: XmlDocument | Domain;
+  #after: Domain | undefined;
 
-  constructor({ plan, xml, changed, diagnostics }: Omit<Converted, 'after'>, after: XmlDocument | Domain) {
+  constructor(before: Domain, { plan, xml, diagnostics }: Pick<Converted, 'plan' | 'xml' | 'diagnostics'>) {
     this.plan = plan;
     this.xml = xml;
-    this.changed = changed;
+    this.changed = xml !== before.document.text;
     this.diagnostics = diagnostics;
-    this.#after = after;
+    this.#after = this.changed ? undefined : before;
   }
 
   get after(): Domain {
-    if (this.#after instanceof XmlDocument) this.#after = domainOf(this.#after);
+    this.#after ??= readDomain(this.xml);
     return this.#after;
   }
 }

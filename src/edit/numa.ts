@@ -1,19 +1,17 @@
-import type { Domain } from '../domain/domain.js';
 import { type CellId, numaParent } from '../domain/numa.js';
 import type { Distance, Plan } from '../generated/plan.js';
-import type { XmlElement } from '../xml/document.js';
-import type { XmlEditor } from '../xml/editor.js';
 import type { NewElement } from '../xml/print.js';
+import type { DomainEditor } from './domain-editor.js';
 import { insert, newElement, removeElement } from './elements.js';
 
 /** Adds the plan's NUMA cells and distances, and removes the cells of devices that have left the domain. */
-export function editNuma(editor: XmlEditor, domain: Domain, plan: Plan): void {
-  addCells(editor, domain, plan);
-  addDistances(editor, domain, plan);
-  removeCells(editor, domain, new Set(plan.orphaned.cells));
+export function editNuma(editor: DomainEditor, plan: Plan): void {
+  addCells(editor, plan);
+  addDistances(editor, plan);
+  removeCells(editor, new Set(plan.orphaned.cells));
 }
 
-function addCells(editor: XmlEditor, domain: Domain, plan: Plan): void {
+function addCells(editor: DomainEditor, plan: Plan): void {
   const { created, initiators, distances } = plan.numa;
   // As libvirt 12.8 prints it; a cell without CPUs has no `cpus`.
   const cell = (id: CellId, cpus: string | undefined, memory: number) =>
@@ -23,11 +21,13 @@ function addCells(editor: XmlEditor, domain: Domain, plan: Plan): void {
     ...initiators.map((initiator) => cell(initiator.cell, undefined, 0)),
   ];
   if (cells.length === 0) return;
-  const { root } = domain.document;
+  editor.added.cells.push(...(created ? [created.cell] : []), ...initiators.map(({ cell }) => cell));
+  const { document, numa: present } = editor.domain;
+  const { root } = document;
   const cpu = numaParent(root);
   const numa = cpu?.child('numa');
   const added = newElement('numa', {}, cells);
-  if (numa) for (const each of cells) insert(editor, numa, each, domain.numa.cells.at(-1)?.element);
+  if (numa) for (const each of cells) insert(editor, numa, each, present.cells.at(-1)?.element);
   else if (cpu) editor.append(cpu, added);
   else insert(editor, root, newElement('cpu', {}, [added]));
 }
@@ -44,28 +44,36 @@ function siblingsOf(distances: readonly Distance[], cell: CellId): NewElement[] 
 }
 
 /** Adds distances to existing cells. */
-function addDistances(editor: XmlEditor, domain: Domain, { numa: { distances } }: Plan): void {
-  for (const { id, element } of domain.numa.cells) {
+function addDistances(editor: DomainEditor, { numa: { distances } }: Plan): void {
+  for (const { id, element } of editor.domain.numa.cells) {
     const present = element?.child('distances');
     const added = present ? siblingsOf(distances, id) : distancesOf(distances, id);
     const parent = present ?? element;
     if (parent) for (const each of added) editor.append(parent, each);
+    // Distances to added cells are removed with those.
+    const others = distances.filter(({ cell, sibling }) => cell === id && !editor.added.cells.includes(sibling));
+    editor.added.distances.push(...others.map(({ sibling, value }) => `${id}:${sibling}:${value}`));
   }
 }
 
-/** Removes cells, and the distances from other cells to them. */
-export function removeCells(editor: XmlEditor, { numa }: Domain, gone: ReadonlySet<number>): void {
-  for (const { id, element } of gone.size > 0 ? numa.cells : []) {
+/**
+ * Removes cells, and the distances from other cells to them.
+ * @param distances others to remove, each as `cell:sibling:value`
+ */
+export function removeCells(
+  editor: DomainEditor,
+  gone: ReadonlySet<number>,
+  distances: ReadonlySet<string> = new Set(),
+): void {
+  for (const { id, element } of gone.size + distances.size > 0 ? editor.domain.numa.cells : []) {
     if (element && gone.has(id)) removeElement(editor, element);
-    else if (element) removeDistances(editor, element, (sibling) => gone.has(Number(sibling.attribute('id'))));
+    const parent = element?.child('distances');
+    if (!element || !parent) continue;
+    for (const sibling of parent.childrenNamed('sibling')) {
+      const [to, value] = [sibling.attribute('id'), sibling.attribute('value')];
+      if (gone.has(Number(to)) || distances.has(`${id}:${to}:${value}`)) removeElement(editor, sibling);
+    }
+    editor.whenEmpty(parent, 'remove');
+    editor.whenEmpty(element, 'close');
   }
-}
-
-/** Removes distances of a cell. */
-export function removeDistances(editor: XmlEditor, cell: XmlElement, isGone: (sibling: XmlElement) => boolean): void {
-  const distances = cell.child('distances');
-  if (!distances) return;
-  for (const sibling of distances.childrenNamed('sibling')) if (isGone(sibling)) removeElement(editor, sibling);
-  editor.whenEmpty(distances, 'remove');
-  editor.whenEmpty(cell, 'close');
 }

@@ -4,6 +4,7 @@ import type { Port } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
 import type { XmlEditor } from '../xml/editor.js';
 import type { NewElement } from '../xml/print.js';
+import type { DomainEditor } from './domain-editor.js';
 import { newElement, removeElement } from './elements.js';
 
 /** Removes the memory reservation of a port from `<qemu:override>`, with the elements that are then empty. */
@@ -43,8 +44,28 @@ export function reserveMemory(
   else if (added.length > 0) editor.append(root, named('override', {}, added));
 }
 
+/** Removes the declaration of QEMU's namespace from the root if `<qemu:override>` leaves and nothing else uses the prefix. */
+export function removeUnusedNamespace(editor: DomainEditor): void {
+  const { overrides, document } = editor.domain;
+  const { root } = document;
+  const prefix = qemuPrefix(root);
+  const isLeaving = overrides.element && editor.isRemoved(overrides.element);
+  if (isLeaving && prefix !== undefined && !isUsed(root, prefix, editor)) {
+    editor.setAttribute(root, `xmlns:${prefix}`, undefined);
+  }
+}
+
+/** Returns whether anything that stays in an element uses the prefix that the element declares. */
+function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean {
+  return element.children.some((child) => {
+    if (child.attribute(`xmlns:${prefix}`) !== undefined || editor.isRemoved(child)) return false;
+    const names = [child.name, ...child.attributes.map((a) => a.name)];
+    return names.some((name) => name.startsWith(`${prefix}:`)) || isUsed(child, prefix, editor);
+  });
+}
+
 /** Returns the prefix that the root declares for QEMU's namespace, if any. */
-export function qemuPrefix({ attributes }: XmlElement): string | undefined {
+function qemuPrefix({ attributes }: XmlElement): string | undefined {
   const declaration = attributes.find(({ name, value }) => name.startsWith('xmlns:') && value === QEMU_NAMESPACE);
   return declaration?.name.slice('xmlns:'.length);
 }

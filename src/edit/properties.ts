@@ -1,9 +1,7 @@
 import { controllerIndex, formatGuestAddress, guestAddressAttributes, type Place } from '../domain/address.js';
 import type { Domain } from '../domain/domain.js';
 import { hugePagesOf } from '../domain/memory-backing.js';
-import { isInitiator } from '../domain/numa.js';
 import { parseNumber } from '../domain/number.js';
-import { reserveOf } from '../domain/overrides.js';
 import type { Occupant } from '../domain/pci-tree.js';
 import { spellingsOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import { oncePer } from '../once-per.js';
@@ -11,8 +9,6 @@ import type { XmlElement } from '../xml/document.js';
 import type { XmlEditor } from '../xml/editor.js';
 import type { NewElement } from '../xml/print.js';
 import { cellNode, insert, newElement, removeElement } from './elements.js';
-import { removeDistances } from './numa.js';
-import { qemuPrefix, removeReserve, reserveMemory } from './overrides.js';
 
 /** Stands for a missing value in the record. */
 export const NONE = 'none';
@@ -34,32 +30,24 @@ export interface Subject {
   readonly domain: Domain;
   /** The controller or device. */
   readonly occupant: Occupant | undefined;
-  /** The ids of the cells without CPUs and memory. */
-  readonly initiators: ReadonlySet<string>;
 }
 
-/** Lists every element of a domain that vsmmu may change. */
-export const subjectsOf = oncePer(listSubjects);
+/** Returns every element of a domain that vsmmu may change. */
+export const subjectsOf = oncePer(findSubjects);
 
-function listSubjects(domain: Domain): readonly Subject[] {
-  const { document, hostDevices, otherDevices, controllers, iommus, numa } = domain;
-  const initiators = new Set(numa.cells.filter(isInitiator).map(({ id }) => String(id)));
-  const subject = (name: string, element: XmlElement, properties: readonly Property[], occupant?: Occupant) => {
-    return { name, element, properties, domain, occupant, initiators };
-  };
-  return [
-    subject('domain', document.root, DOMAIN),
-    ...hostDevices.map((device) => subject(`device ${device.bdf}`, device.element, DEVICE, device)),
-    ...otherDevices.flatMap((device) => {
-      const { address, element } = device;
-      return address ? [subject(`guest ${formatGuestAddress(address)}`, element, [ADDRESS], device)] : [];
-    }),
-    ...controllers.map((controller) =>
-      subject(`controller ${controller.index}`, controller.element, CONTROLLER, controller),
-    ),
-    ...iommus.map(({ element, pciBus }) => subject(`iommu ${pciBus ?? 0}`, element, IOMMU)),
-    ...numa.cells.flatMap(({ id, element }) => (element ? [subject(`cell ${id}`, element, [DISTANCES])] : [])),
-  ];
+function findSubjects(domain: Domain): ReadonlyMap<XmlElement, Subject> {
+  const { document, hostDevices, otherDevices, controllers, iommus } = domain;
+  const subjects = new Map<XmlElement, Subject>();
+  const add = (name: string, element: XmlElement, properties: readonly Property[], occupant?: Occupant) =>
+    subjects.set(element, { name, element, properties, domain, occupant });
+  add('domain', document.root, DOMAIN);
+  for (const device of hostDevices) add(`device ${device.bdf}`, device.element, DEVICE, device);
+  for (const device of otherDevices) {
+    if (device.address) add(`guest ${formatGuestAddress(device.address)}`, device.element, [ADDRESS], device);
+  }
+  for (const each of controllers) add(`controller ${each.index}`, each.element, CONTROLLER, each);
+  for (const { element, pciBus = 0 } of iommus) add(`iommu ${pciBus}`, element, IOMMU);
+  return subjects;
 }
 
 /** Formats a place for the record: `03:00.0`, followed by ` multifunction` if the address has that attribute. */
@@ -122,6 +110,8 @@ function attributeOf(path: string, attribute: string, name = attribute): Propert
   };
 }
 
+export const ALIAS = attributeOf('alias', 'name', 'alias');
+
 const NODE: Property = {
   name: 'node',
   read: ({ element }) => element.child('target')?.child('node')?.text.trim() ?? NONE,
@@ -135,42 +125,6 @@ const NODE: Property = {
     else if (value !== NONE && !target) editor.append(element, newElement('target', {}, [cellNode(value)]));
   },
 };
-
-/** The memory that a port reserves, in bytes. */
-const RESERVE: Property = {
-  name: 'reserve',
-  read: ({ domain, occupant }) => String(reserveOf(domain.overrides, aliasOf(occupant)) || NONE),
-  write: ({ domain, occupant }, editor, value) => {
-    const alias = aliasOf(occupant);
-    if (alias === null) return;
-    if (value === NONE) removeReserve(editor, domain, alias);
-    else reserveMemory(domain, editor, [{ alias, reserve: Number(value) }]);
-  },
-};
-
-function aliasOf(occupant: Occupant | undefined): string | null {
-  return (occupant && 'alias' in occupant && occupant.alias) || null;
-}
-
-/** The distances from a cell to cells with CPUs or memory. Distances to other cells are added and removed with those cells. */
-const DISTANCES: Property = {
-  name: 'distances',
-  read: (cell) => distancesIn(cell).map(formatDistance).join(' ') || NONE,
-  write: (cell, editor, value) => {
-    const kept = new Set(value.split(' '));
-    const known = new Set(distancesIn(cell));
-    removeDistances(editor, cell.element, (sibling) => known.has(sibling) && !kept.has(formatDistance(sibling)));
-  },
-};
-
-function distancesIn({ element, initiators }: Subject): readonly XmlElement[] {
-  const all = element.child('distances')?.childrenNamed('sibling') ?? [];
-  return all.filter((sibling) => !initiators.has(sibling.attribute('id') ?? ''));
-}
-
-function formatDistance(sibling: XmlElement): string {
-  return `${sibling.attribute('id')}:${sibling.attribute('value')}`;
-}
 
 const PCIHOLE64: Property = {
   name: 'pcihole64',
@@ -212,30 +166,11 @@ function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hol
   else insert(editor, devicesElement, controller);
 }
 
-/** The prefix that the root declares for QEMU's namespace. Only an unused one is removed. */
-const NAMESPACE: Property = {
-  name: 'namespace',
-  read: ({ element }) => qemuPrefix(element) ?? NONE,
-  write: ({ element }, editor, value) => {
-    const prefix = qemuPrefix(element);
-    if (value !== NONE || prefix === undefined || isUsed(element, prefix, editor)) return;
-    editor.setAttribute(element, `xmlns:${prefix}`, undefined);
-  },
-};
-
-/** Returns whether anything that stays in an element uses the prefix that the element declares. */
-function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean {
-  return element.children.some((child) => {
-    if (child.attribute(`xmlns:${prefix}`) !== undefined || editor.isRemoved(child)) return false;
-    const names = [child.name, ...child.attributes.map((a) => a.name)];
-    return names.some((name) => name.startsWith(`${prefix}:`)) || isUsed(child, prefix, editor);
-  });
-}
-
-/** What vsmmu may change, by the kind of element. The namespace is last: what uses it is known when the rest is written. */
 const RAS = attributeOf('features/ras', 'state', 'ras');
-const DOMAIN = [attributeOf('iommufd', 'enabled', 'iommufd'), RAS, HUGE_PAGES, PCIHOLE64, NAMESPACE];
 const ROM_BAR = attributeOf('rom', 'bar', 'romBar');
+
+/** What vsmmu may change, by the kind of element. */
+const DOMAIN = [attributeOf('iommufd', 'enabled', 'iommufd'), RAS, HUGE_PAGES, PCIHOLE64];
 const DEVICE = [ADDRESS, attributeOf('driver', 'iommufd'), ROM_BAR, attributeOf('acpi', 'nodeset')];
-const CONTROLLER = [ADDRESS, attributeOf('alias', 'name', 'alias'), NODE, RESERVE];
+const CONTROLLER = [ADDRESS, ALIAS, NODE];
 const IOMMU = ['pciBus', ...VSMMU_ATTRIBUTES.flatMap(spellingsOf)].map((name) => attributeOf('driver', name));

@@ -1,4 +1,5 @@
 import type { ControllerIndex, Place } from '../domain/address.js';
+import { isVsmmuAlias } from '../domain/alias.js';
 import type { PciController } from '../domain/controller.js';
 import { parseQemuSize, reserveOf } from '../domain/overrides.js';
 import { ROOT_BUS } from '../domain/pci-tree.js';
@@ -79,8 +80,8 @@ export function withReserves(
   const spare = new Set(vsmmu ? sparePortsOf(ports, freePorts) : []);
   const wanted = spareMemory === 0 ? 0 : windowBytes(parseQemuSize(spareMemory) ?? 0);
   return ports.map((port) => {
-    // An override can refer to a port only by a user alias.
-    const bytes = spare.has(port) && port.alias?.startsWith('ua-') ? wanted : 0;
+    // An override refers to a port by its alias, and `revert` removes the overrides of ports that vsmmu added.
+    const bytes = spare.has(port) && isVsmmuAlias(port.alias ?? undefined) ? wanted : 0;
     return { ...port, reserve: Math.max(reserveOf(domain.overrides, port.alias), bytes) };
   });
 }

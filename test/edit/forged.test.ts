@@ -13,12 +13,13 @@ import {
   withoutRecord,
 } from '../../src/edit/undo/record.js';
 import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
-import { restore } from '../../src/edit/undo/restore.js';
 import { revert } from '../../src/edit/undo/revert.js';
+import { formatEdits, parseEdits } from '../../src/edit/undo/text.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
 import { type NewElement, printElement } from '../../src/xml/print.js';
+import { applyEdits, sortEdits } from '../../src/xml/text-edits.js';
 import { at, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
 import { complaint } from '../xml/libxml2.js';
 
@@ -87,6 +88,7 @@ const address = fc.oneof(
 /** Values that the domain has, which make a change credible, and other values. */
 const DOMAIN = parseDomain(REWRITTEN);
 const RECORD = readRecord(DOMAIN).elements[0] as XmlElement;
+const TEXT = readRecord(DOMAIN).record?.text ?? { edits: '' };
 const { controllers, hostDevices, otherDevices } = DOMAIN;
 const present = [...controllers, ...hostDevices, ...otherDevices].flatMap((o) =>
   o.address ? [formatGuestAddress(o.address)] : [],
@@ -101,22 +103,18 @@ const changed = fc.record(
     guest: fc.constantFrom(...present),
     controller: number(12),
     iommu: number(9),
-    cell: number(3),
     address: change(address, fc.oneof(address, fc.constantFrom(...present))),
     iommufd: change(fc.constantFrom('none', 'yes', 'no')),
     nodeset: change(fc.constantFrom('none', '0-1', '7', '^1,')),
     alias: fc.constantFrom(...controllers.flatMap(({ alias }) => (alias ? [`none to ${alias}`] : []))),
     node: change(from(number(9))),
-    reserve: change(from(number(1e9)), fc.constantFrom('none', '68719476736', '1')),
     pciBus: change(from(number(9))),
     accel: change(word),
     ssidSize: change(word),
-    distances: change(fc.constantFrom('none', '0:10 1:20', '1:99')),
     pcihole64: change(from(number(1e9)), fc.constantFrom('none', '1073741824')),
     romBar: fc.constant('none to off'),
     ras: fc.constant('none to on'),
     hugePages: fc.constantFrom('none to on', 'none to 2048', 'none to 4096'),
-    namespace: change(fc.constantFrom('none', 'qemu', 'xml'), fc.constantFrom('none', 'qemu')),
   },
   { requiredKeys: [] },
 );
@@ -126,7 +124,7 @@ const added = fc.record(
     controllers: fc.oneof(list, fc.constant('0-255')),
     iommus: list,
     cells: list,
-    elements: fc.constantFrom('cpu numa', 'numa'),
+    distances: fc.constantFrom('0:0:10 0:1:20', '1:1:99'),
     hostdevs: fc.constantFrom('0000:09:00.0', '0000:01:00.0 0000:09:00.0'),
   },
   { requiredKeys: [] },
@@ -205,26 +203,27 @@ const forgery: fc.Arbitrary<Forgery> = fc.record({
 
 /** The rewritten domain with a forged record, whose digests are right. */
 function forged({ edits, ...meaning }: Forgery): string {
-  const back = restore(DOMAIN, meaning).editor.toString();
-  const boundaries = [...back.matchAll(/[<>'"]/g)].map(({ index }) => index);
+  const text = withoutRecord(REWRITTEN, RECORD);
+  const boundaries = [...text.matchAll(/[<>'"]/g)].map(({ index }) => index);
   const sorted = edits
     .map(({ at: location, snaps, cut, put }) => {
-      const start = Math.floor(location * back.length);
+      const start = Math.floor(location * text.length);
       const snapped = snaps ? (boundaries.find((b) => b >= start) ?? start) : start;
       const end = snaps
         ? (boundaries.find((b) => b >= snapped + cut) ?? snapped)
-        : Math.min(back.length, snapped + cut);
-      return { start: snapped, end, put };
+        : Math.min(text.length, snapped + cut);
+      return { start: snapped, end, text: put };
     })
     .sort((a, b) => a.start - b.start);
-  const text = sorted.filter(({ start }, i) => start >= Math.max(0, ...sorted.slice(0, i).map((e) => e.end)));
-  let former = back;
-  for (const { start, end, put } of text.toReversed()) former = former.slice(0, start) + put + former.slice(end);
+  const kept = sorted.filter(({ start }, i) => start >= Math.max(0, ...sorted.slice(0, i).map((e) => e.end)));
+  // The undo of a credible record, so that the edits also change what an undo gives back.
+  const back = parseEdits(TEXT, []) ?? [];
+  const all = sortEdits([...back, ...kept]).filter(({ start }, i, sorted) => start >= (sorted[i - 1]?.end ?? 0));
   const record: UndoRecord = {
-    digest: digestOf(withoutRecord(REWRITTEN, RECORD)),
-    former: digestOf(former),
+    digest: digestOf(text),
+    former: digestOf(applyEdits(text, all)),
     ...meaning,
-    text: text.map(({ start, end, put }) => ({ at: String(start), cut: String(end - start), ...(put && { put }) })),
+    ...(all.length > 0 && { text: formatEdits(all, meaning.removed) }),
   };
   const printed = printElement(recordElement(record), '"', { lineEnd: '\n', indent: '    ', unit: '  ' });
   return REWRITTEN.slice(0, RECORD.start) + printed + REWRITTEN.slice(RECORD.end);

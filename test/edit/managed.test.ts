@@ -12,7 +12,7 @@ const override = (alias: string, property: string, bytes: number): string =>
 
 it.each([
   ['of a port that vsmmu added may be changed', 'ua-vsmmu-port-4', 'pref64-reserve', undefined],
-  ['of a port with an alias from the user may be changed', 'ua-port', 'pref64-reserve', undefined],
+  ['of a port with an alias from the user may not be changed', 'ua-port', 'pref64-reserve', 'qemu:property'],
   ['of another device may not be changed', 'ua-disk', 'pref64-reserve', 'qemu:property'],
   ['of a port with an alias from libvirt may not be changed', 'pci.4', 'pref64-reserve', 'qemu:property'],
   ['is the only property of a port that may be changed', 'ua-vsmmu-port-4', 'io-reserve', 'qemu:property'],
@@ -87,5 +87,5 @@ it('huge pages may not get another size', () => {
   const [before, after] = ['2048', '4096'].map((size) =>
     parseXml(settings(`<hugepages><page size='${size}'/></hugepages>`)),
   );
-  expect(before && after && unmanagedDifference(before, after)).toBe('page');
+  expect(before && after && unmanagedDifference(before, after)).toBe('hugepages');
 });

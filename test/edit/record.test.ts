@@ -23,7 +23,7 @@ describe('the record in <metadata>', () => {
       '<v:changed device="0000:01:00.0" address="03:00.0 to 0b:00.0" iommufd="none to yes"/>',
       '<v:added controllers="3-6" cells="2"/>',
       '<v:removed><iommu model="smmuv3"><driver pciBus="2"/></iommu></v:removed>',
-      '<v:text at="5" cut="2" put="0x"/>',
+      '<v:text edits="5-2+2" put="0x"/>',
     ].join('');
     expect(readRecord(parseDomain(domain(record(content)))).record).toEqual({
       digest: '0123456789abcdef',
@@ -38,7 +38,7 @@ describe('the record in <metadata>', () => {
           text: '',
         },
       ],
-      text: [{ at: '5', cut: '2', put: '0x' }],
+      text: { edits: '5-2+2', put: '0x' },
     });
   });
 
@@ -62,7 +62,8 @@ describe('the record in <metadata>', () => {
     ['with an invalid address', record('<v:changed device="0000:01:00.0" address="3 to 0b:00.0"/>')],
     ['with a change that vsmmu never makes', record('<v:changed device="0000:01:00.0" source="/a to /b"/>')],
     ['with an invalid list', record('<v:added controllers="all"/>')],
-    ['with an invalid offset', record('<v:text at="-1" cut="1"/>')],
+    ['with two lists of edits', record('<v:text edits="1-1"/><v:text edits="2-1"/>')],
+    ['with invalid edits', record('<v:text edits="all"/>')],
   ])('is rejected %s', (_title, metadata) => {
     const found = readRecord(parseDomain(domain(metadata)));
     expect(found.record).toBeUndefined();

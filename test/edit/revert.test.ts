@@ -102,6 +102,7 @@ describe('a rewritten domain', () => {
       '      <vsmmu:changed device="0000:01:00.0" address="01:00.0 to 04:00.0" iommufd="none to yes"/>',
       '      <vsmmu:changed device="0000:02:00.0" address="02:00.0 to 06:00.0" iommufd="none to yes"/>',
       '      <vsmmu:added controllers="3-6"/>',
+      '      <vsmmu:text edits="37-32+0 519-1088+0 1649-23+0 1748-4+4 1834-23+0 1933-4+4 1977-156+0" put="0x010x02"/>',
       '    </vsmmu:placement>',
     ]);
   });

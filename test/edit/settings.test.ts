@@ -34,7 +34,7 @@ describe('the settings of the policy', () => {
     expect(AFTER).toMatch(/<vsmmu:changed ras="none to on" hugePages="none to 2048"\/>/);
     expect(AFTER).toMatch(/<vsmmu:changed device="0000:01:00.0" [^>]*romBar="none to off"/);
     const digest = '0'.repeat(16);
-    const record = (changed: object) => ({ digest, former: digest, changed: [changed], added: {}, text: [] });
+    const record = (changed: object) => ({ digest, former: digest, changed: [changed], added: {} });
     expect(validate(record({ romBar: 'none to off', ras: 'none to on', hugePages: 'none to on' }))).toBe(true);
     for (const other of [
       { romBar: 'on to off' },

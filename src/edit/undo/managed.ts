@@ -54,6 +54,9 @@ const VANISHING = words(
     'devices/hostdev/rom features/ras memoryBacking qemu:override qemu:override/qemu:device qemu:override/qemu:device/qemu:frontend',
 );
 
+/** Other elements in which an undo may change something, besides devices. The root has the path ''. */
+const CONTAINERS = new Set(['', 'features', 'devices', 'cpu/numa/cell']);
+
 /** Returns whether an element has only these attributes and children. */
 function has({ attributes, children }: XmlElement, names: ReadonlySet<string>, inside = ''): boolean {
   return attributes.every((a) => names.has(a.name)) && children.every((e) => words(inside).has(e.name));
@@ -94,7 +97,7 @@ export function isBareRoot(element: XmlElement): boolean {
   return element.attribute('model') === 'pcie-root' && has(element, CONTROLLER, 'pcihole64');
 }
 
-/** One start or end of an element, or text beside elements. */
+/** An element that an undo must not change, or the start or end of one in which it may change something. */
 interface Line {
   /** The name of the element. */
   readonly name: string;
@@ -107,9 +110,6 @@ interface Line {
  * an undo may remove but not add
  */
 function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: string) => boolean): readonly Line[] {
-  const controllers = root.childrenNamed('devices').flatMap((devices) => devices.childrenNamed('controller'));
-  const ports = new Set(controllers.map((e) => e.child('alias')?.attribute('name')));
-
   const isManaged = (element: XmlElement, path: string): boolean => {
     const { parent } = element;
     switch (path.replace(/^devices\/[^/]+/, 'devices/*')) {
@@ -129,11 +129,8 @@ function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: strin
         return isGone(
           `sibling ${[parent?.parent?.attribute('id'), ...element.attributes.map((a) => a.value)].join(' ')}`,
         );
-      case 'qemu:override/qemu:device/qemu:frontend/qemu:property': {
-        const alias = parent?.parent?.attribute('alias');
-        const isPort = isVsmmuAlias(alias) || (alias?.startsWith('ua-') === true && ports.has(alias));
-        return isPort && element.attribute('name') === RESERVE_PROPERTY;
-      }
+      case 'qemu:override/qemu:device/qemu:frontend/qemu:property':
+        return isVsmmuAlias(parent?.parent?.attribute('alias')) && element.attribute('name') === RESERVE_PROPERTY;
       default:
         return false;
     }
@@ -146,35 +143,32 @@ function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: strin
 
   const linesOf = (element: XmlElement, path: string): Line[] => {
     if (isManaged(element, path)) return [];
-    const { name, children } = element;
-    const isMixed = element.text.trim() !== '';
-    const inside: Line[] = [];
-    let [text, from] = ['', element.openEnd];
-    for (const child of children) {
-      text += source.slice(from, child.start);
-      from = child.end;
-      const lines = linesOf(child, path === '' ? nameOf(child) : `${path}/${nameOf(child)}`);
-      if (isMixed && lines.length > 0) {
-        inside.push({ name, text });
-        text = '';
-      }
-      for (const line of lines) inside.push(line);
-    }
-    text += source.slice(from, element.closeStart);
+    const { name, children, start, end } = element;
+    const isContainer = VANISHING.has(path) || CONTAINERS.has(path) || /^devices\/[^/]+$/.test(path);
+    if (!isContainer) return [{ name, text: namespacesOf(element).join(' ') + source.slice(start, end) }];
+    const inside = children.flatMap((child) =>
+      linesOf(child, path === '' ? nameOf(child) : `${path}/${nameOf(child)}`),
+    );
+    const text = element.text.trim();
     const attributes = element.attributes.filter((attribute) =>
       path === ''
         ? !attribute.name.startsWith('xmlns:') || attribute.value !== QEMU_NAMESPACE
-        : (attribute.name !== ATTRIBUTES[path] || children.length > 0) && !isRemovable(element, path, attribute),
+        : attribute.name !== ATTRIBUTES[path] && !isRemovable(element, path, attribute),
     );
-    if (!isMixed && inside.length === 0) {
+    if (text === '' && inside.length === 0) {
       // An element that says nothing without what vsmmu manages.
       const others = attributes.filter((a) => path !== 'qemu:override/qemu:device' || a.name !== 'alias');
       if (path === 'devices/controller' ? isBareRoot(element) : VANISHING.has(path) && others.length === 0) return [];
     }
-    const start = JSON.stringify([name, element.namespace, ...attributes.map((a) => [a.name, a.value])]);
-    return [{ name, text: start }, ...inside, { name, text: isMixed ? `>${text}` : '>' }];
+    const opening = JSON.stringify([name, element.namespace, text, ...attributes.map((a) => [a.name, a.value])]);
+    return [{ name, text: opening }, ...inside, { name, text: '>' }];
   };
   return linesOf(root, '');
+}
+
+/** Returns the namespaces of an element and of everything in it: they change if a declaration around it does. */
+function namespacesOf(element: XmlElement): readonly string[] {
+  return [element.namespace, ...element.children.flatMap(namespacesOf)];
 }
 
 /** Returns the name of an element in a path; `*` if it is in another namespace than libvirt's and QEMU's. */

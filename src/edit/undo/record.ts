@@ -8,8 +8,11 @@ import type { Changed, DomainRecord } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
 import type { ManagedDevices } from '../../plan/orphaned.js';
 import type { XmlElement } from '../../xml/document.js';
-import type { NewElement } from '../../xml/print.js';
+import { type NewElement, printElement } from '../../xml/print.js';
+import type { TextEdit } from '../../xml/text-edits.js';
+import type { Change } from '../domain-editor.js';
 import { newElement } from '../elements.js';
+import { ADDRESS, NONE, subjectsOf } from '../properties.js';
 
 /** The namespace of the record in a domain's `<metadata>`. */
 export const NAMESPACE = 'urn:vsmmu:domain:1';
@@ -54,14 +57,9 @@ function toJson(element: XmlElement): unknown {
     element.children.filter((e) => e.localName === name && e.namespace === NAMESPACE).map(attributesOf);
   const known = /^(changed|added|removed|text)$/;
   const unknown = element.children.find((e) => e.namespace !== NAMESPACE || !known.test(e.localName))?.name;
-  const [changed, [added = {}, another], text] = [named('changed'), named('added'), named('text')];
-  return {
-    ...attributesOf(element),
-    changed,
-    added,
-    text,
-    ...((unknown ?? another) && { [unknown ?? 'added']: true }),
-  };
+  const [changed, [added = {}, ...more], [text, ...others]] = [named('changed'), named('added'), named('text')];
+  const surplus = unknown ?? (more.length + others.length > 0 ? 'surplus' : undefined);
+  return { ...attributesOf(element), changed, added, ...(text && { text }), ...(surplus && { [surplus]: true }) };
 }
 
 function attributesOf(element: XmlElement): Record<string, string> {
@@ -76,13 +74,18 @@ export function asNew({ name, attributes, children, text }: XmlElement): NewElem
     name,
     attributes: attributes.map((a) => [a.name, a.value]),
     children: children.map(asNew),
-    text: children.length > 0 ? '' : text,
+    text: children.length > 0 ? '' : text.trim(),
   };
 }
 
 /** Reads a list of numbers from the record. */
 export function listed(numbers: string | undefined): ReadonlySet<number> {
   return new Set(parseNodeset(numbers ?? '') ?? []);
+}
+
+/** Reads a list of words from the record. */
+export function words(list: string | undefined): ReadonlySet<string> {
+  return new Set(list?.split(' '));
 }
 
 /**
@@ -92,33 +95,62 @@ export function listed(numbers: string | undefined): ReadonlySet<number> {
 export function managedDevicesOf(domain: Domain): ManagedDevices {
   const { hostdevs, cells } = readRecord(domain).record?.added ?? {};
   return {
-    groupMembers: new Set((hostdevs ?? '').split(' ').flatMap((name) => parseBdf(name) ?? [])),
+    groupMembers: new Set([...words(hostdevs)].flatMap((name) => parseBdf(name) ?? [])),
     cells: new Set([...listed(cells)].map(cellId)),
   };
 }
 
-/** Returns the name of the `Subject` of a recorded change. */
-export function subjectName(changed: Changed): string {
-  const kind = (['device', 'guest', 'controller', 'iommu', 'cell'] as const).find((name) => name in changed);
-  return kind ? `${kind} ${changed[kind]}` : 'domain';
+/** A recorded change. */
+export interface RecordedChange {
+  /** The recorded name of the element, such as `device 0000:31:10.2`. */
+  readonly what: string;
+  /** The name of the property. */
+  readonly name: string;
+  /** Undefined if the element is gone. */
+  readonly change: Change | undefined;
+  /** Whether the property has the value that vsmmu gave it. */
+  readonly isAsLeft: boolean;
 }
 
-/** Returns the values of a change: each property with its value before and after. */
-export function changesOf({ device, guest, controller, iommu, cell, ...values }: Changed): [string, string, string][] {
-  return Object.entries(values).map(([name, text]) => {
-    const at = text.indexOf(' to ');
-    return [name, text.slice(0, at), text.slice(at + ' to '.length)];
+/** Returns the changes in a record, with the elements of the domain that they name. */
+export function changesIn(domain: Domain, changed: readonly Changed[]): readonly RecordedChange[] {
+  const subjects = new Map([...subjectsOf(domain).values()].map((subject) => [subject.name, subject]));
+  return changed.flatMap(({ device, guest, controller, iommu, ...values }) => {
+    const names = Object.entries({ device, guest, controller, iommu }).filter(([, key]) => key !== undefined);
+    const what = names[0]?.join(' ') ?? 'domain';
+    const subject = subjects.get(what);
+    return Object.entries(values).map(([name, text]): RecordedChange => {
+      const at = text.lastIndexOf(' to ');
+      const [before, after] = [text.slice(0, at), text.slice(at + ' to '.length)];
+      const property = subject?.properties.find((each) => each.name === name);
+      if (!subject || !property) return { what, name, change: undefined, isAsLeft: false };
+      // libvirt may have given an address to a device that was left without one.
+      const isAsLeft = property.read(subject) === after || (property === ADDRESS && after === NONE);
+      return { what, name, change: { subject, property, before, after }, isAsLeft };
+    });
   });
 }
 
-/** Returns the record as an element of `<metadata>`, in the form in which libvirt 12.8 stores it. */
+/** Returns the recorded changes of properties that still have the value that vsmmu gave them. */
+export function changesAsLeft(domain: Domain, changed: readonly Changed[]): readonly Change[] {
+  return changesIn(domain, changed).flatMap(({ change, isAsLeft }) => (change && isAsLeft ? [change] : []));
+}
+
+/** A record without content. */
+export const EMPTY_RECORD: NewElement = {
+  ...newElement('vsmmu:placement', { 'xmlns:vsmmu': NAMESPACE }),
+  quote: '"',
+};
+const PRINTED_EMPTY = printElement(EMPTY_RECORD, '"', undefined);
+
+/** Returns a record as an element of `<metadata>`, in the form in which libvirt 12.8 stores it. */
 export function recordElement({ digest, former, changed, added, removed, text }: UndoRecord): NewElement {
   const child = (name: string) => (values: object) => newElement(`vsmmu:${name}`, { ...values });
   const children = [
     ...changed.map(child('changed')),
     ...(Object.keys(added).length > 0 ? [child('added')(added)] : []),
     ...(removed.length > 0 ? [newElement('vsmmu:removed', {}, removed)] : []),
-    ...text.map(child('text')),
+    ...(text ? [child('text')(text)] : []),
   ];
   return { ...newElement('vsmmu:placement', { 'xmlns:vsmmu': NAMESPACE, digest, former }, children), quote: '"' };
 }
@@ -129,6 +161,16 @@ export function digestOf(text: string): string {
 }
 
 /** Returns a domain's text without its record. */
-export function withoutRecord(text: string, { start, end }: { readonly start: number; readonly end: number }): string {
-  return text.slice(0, start) + text.slice(end);
+export function withoutRecord(text: string, record: XmlElement | undefined): string {
+  return record ? text.slice(0, record.start) + text.slice(record.end) : text;
+}
+
+/** Returns edits of a domain's text as edits of that text without its record: without an empty record that they put there. */
+export function besideRecord(edits: readonly TextEdit[], record: XmlElement | undefined): readonly TextEdit[] {
+  const offset = (at: number) => (record && at >= record.end ? at - (record.end - record.start) : at);
+  return edits.map(({ start, end, text }) => ({
+    start: offset(start),
+    end: offset(end),
+    text: text.replace(PRINTED_EMPTY, ''),
+  }));
 }

@@ -2,14 +2,14 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { addressDropped } from '../../diagnostics/record.js';
 import type { Bdf } from '../../domain/address.js';
 import type { PciController } from '../../domain/controller.js';
-import { type Domain, domainOf, parseDomain } from '../../domain/domain.js';
+import { type Domain, parseDomain, readDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { PciTree } from '../../domain/pci-tree.js';
 import type { FormerVsmmu, FormerVsmmus } from '../../plan/stage.js';
 import { readRecord } from './record.js';
 import { restore } from './restore.js';
 import { expanderBuses, revert } from './revert.js';
-import { applyWithRecord } from './write-record.js';
+import { withRecord } from './write-record.js';
 
 /** A domain to plan from scratch, with diagnostics. */
 export interface Cleared {
@@ -38,9 +38,8 @@ export function withoutExpanderBuses(domain: Domain): Cleared {
   const controllers = formatNodeset(byHand.map((c) => c.index));
   const options = { anyAlias: true, relayout: true };
   const cleared = restore(original, { changed: [], added: { controllers }, removed: [] }, options);
-  const { document } = applyWithRecord(original, cleared.editor);
   return {
-    domain: domainOf(document),
+    domain: readDomain(withRecord(cleared.editor).text),
     former: formerVsmmus(original, byHand),
     diagnostics: [...diagnostics, ...cleared.diagnostics],
   };

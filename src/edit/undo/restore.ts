@@ -2,26 +2,26 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { metadataInvalid } from '../../diagnostics/record.js';
 import { isVsmmuAlias } from '../../domain/alias.js';
+import type { PciController } from '../../domain/controller.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { numaParent } from '../../domain/numa.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
-import type { RestoredElements } from '../../plan/undo/addresses.js';
+import type { Added } from '../../generated/metadata.js';
+import type { FormerPlaces, RestoredElements } from '../../plan/undo/addresses.js';
 import { planUndo } from '../../plan/undo/undo.js';
-import { XmlEditor } from '../../xml/editor.js';
 import { type NewElement, printElement } from '../../xml/print.js';
+import { type Change, DomainEditor } from '../domain-editor.js';
 import { insert, pciePort, removeElement } from '../elements.js';
 import { removeCells } from '../numa.js';
-import { removeReserve } from '../overrides.js';
-import { ADDRESS, formatPlace, NONE, type Property, parsePlace, type Subject, subjectsOf } from '../properties.js';
+import { removeReserve, removeUnusedNamespace } from '../overrides.js';
+import { ADDRESS, formatPlace, parsePlace } from '../properties.js';
 import { isBareRoot, isGroupMember, isManagedCell, isRestorable } from './managed.js';
-import { asNew, changesOf, listed, type Meaning, readRecord, subjectName } from './record.js';
+import { asNew, changesAsLeft, listed, type Meaning, readRecord, words } from './record.js';
 
 /** The edits of an undo, with diagnostics. */
 export interface Restored {
-  readonly editor: XmlEditor;
+  readonly editor: DomainEditor;
   readonly diagnostics: readonly Diagnostic[];
-  /** NUMA cells that vsmmu added and that stay, because a later cell stays. */
-  readonly cellsLeft: readonly number[];
 }
 
 export interface RestoreOptions {
@@ -40,46 +40,33 @@ export function restore(
   { changed, added, removed }: Meaning,
   { anyAlias = false, relayout = false }: RestoreOptions = {},
 ): Restored {
-  const { document, controllers, devicesElement } = domain;
-  const subjects = subjectsOf(domain);
-  const changes = changesAsLeft(subjects, changed);
-  const listedControllers = listed(added.controllers);
-  const former = changes.filter(({ property }) => property === ADDRESS);
+  const { controllers, devicesElement, document } = domain;
+  const changes = changesAsLeft(domain, changed);
   const returning = readReturning(removed);
   const plan = planUndo(domain, {
-    added: controllers.filter(
-      ({ index, alias, element }) =>
-        index !== ROOT_BUS &&
-        listedControllers.has(index) &&
-        isRestorable(element) &&
-        (anyAlias || alias === undefined || isVsmmuAlias(alias)),
-    ),
+    added: addedControllers(domain, added, anyAlias),
     iommus: listed(added.iommus),
-    former: new Map(former.map(({ subject, before }) => [subject.element, parsePlace(before)])),
+    former: formerPlaces(changes),
     returning: returning ?? { controllers: [], iommus: [] },
     relayout,
   });
-  const editor = new XmlEditor(document);
+  const editor = new DomainEditor(domain);
   removeDevices();
-  const cellsLeft = removeAddedCells();
-  const moves = new Map(plan.moves.map(({ occupant, to }) => [occupant, formatPlace(to)]));
-  for (const subject of subjects) {
-    const place = subject.occupant && moves.get(subject.occupant);
-    if (place !== undefined) ADDRESS.write(subject, editor, place);
-  }
-  // Remove the namespace last: only then is it known whether anything uses it.
-  const isNamespace = ({ property }: Change) => Number(property.name === 'namespace');
-  for (const { subject, property, before } of changes.sort((a, b) => isNamespace(a) - isNamespace(b))) {
+  removeAddedCells();
+  for (const { occupant, to } of plan.moves) editor.set(occupant.element, 'address', formatPlace(to));
+  for (const { subject, property, before } of changes) {
     const isLeaving = subject.occupant && plan.leaving.has(subject.occupant);
-    if (property !== ADDRESS && !isLeaving) property.write(subject, editor, before);
+    if (property !== ADDRESS && !isLeaving) editor.set(subject.element, property.name, before);
   }
+  removeAddedRoot();
   for (const element of readRecord(domain).elements) {
     editor.remove(element);
     if (element.parent) editor.whenEmpty(element.parent, 'remove');
   }
+  removeUnusedNamespace(editor);
   putBack();
   const ignored = returning ? [] : [metadataInvalid.unmanagedElements()];
-  return { editor, diagnostics: [...plan.diagnostics, ...ignored], cellsLeft };
+  return { editor, diagnostics: [...plan.diagnostics, ...ignored] };
 
   function removeDevices(): void {
     for (const controller of controllers) {
@@ -94,31 +81,28 @@ export function restore(
     for (const { element, pciBus } of domain.iommus) {
       if (plan.leavingIommus.has(pciBus ?? -1) && isRestorable(element)) removeElement(editor, element);
     }
-    const groupMembers = new Set<string>(added.hostdevs?.split(' '));
+    const groupMembers = words(added.hostdevs);
     for (const { bdf, element } of domain.hostDevices) {
       if (groupMembers.has(bdf) && isGroupMember(element)) removeElement(editor, element);
     }
-    const root = controllers.find((c) => c.index === ROOT_BUS)?.element;
-    const hadHole = changes.every(({ property, before }) => property.name !== 'pcihole64' || before !== NONE);
-    const isOwn = root && listedControllers.has(ROOT_BUS) && isBareRoot(root) && !(hadHole && root.children.length > 0);
-    if (isOwn) removeElement(editor, root);
   }
 
-  /**
-   * Removes cells from the highest number down to the first that vsmmu did not add, because libvirt 12.8 allows no gap in the
-   * numbers. Returns the added cells that stay.
-   */
-  function removeAddedCells(): readonly number[] {
+  /** Removes cells from the highest number down to the first that vsmmu did not add: libvirt 12.8 allows no gap in the numbers. */
+  function removeAddedCells(): void {
     const { cells } = domain.numa;
     const own = listed(added.cells);
     const kept = cells.findLastIndex(({ id, element }) => !element || !own.has(id) || !isManagedCell(element));
     const gone = new Set<number>(cells.slice(kept + 1).map(({ id }) => id));
-    removeCells(editor, domain, gone);
+    removeCells(editor, gone, words(added.distances));
     const cpu = numaParent(document.root);
-    for (const element of gone.size > 0 ? [cpu?.child('numa'), cpu] : []) {
-      if (element) editor.whenEmpty(element, added.elements?.split(' ').includes(element.name) ? 'remove' : 'close');
-    }
-    return cells.flatMap(({ id }) => (own.has(id) && !gone.has(id) ? [id] : []));
+    for (const parent of gone.size > 0 ? [cpu?.child('numa'), cpu] : []) if (parent) editor.whenEmpty(parent, 'remove');
+  }
+
+  /** Removes a `pcie-root` that vsmmu added, unless a user has set its `<pcihole64>` since. */
+  function removeAddedRoot(): void {
+    const root = controllers.find(({ index }) => index === ROOT_BUS)?.element;
+    const isOwn = root && listed(added.controllers).has(ROOT_BUS) && isBareRoot(root);
+    if (isOwn && root.children.every((child) => editor.isRemoved(child))) removeElement(editor, root);
   }
 
   /** Adds ports, and restores controllers and SMMUs, where libvirt 12.8 prints them. */
@@ -134,39 +118,40 @@ export function restore(
       insert(editor, devicesElement, element, (below ?? staying.at(-1))?.element);
     }
     for (const { element } of plan.returning.iommus) insert(editor, devicesElement, asNew(element));
+    editor.added.controllers.push(...plan.ports.map((port) => port.controllerIndex));
   }
 }
 
-/** A recorded change whose value is still as vsmmu left it. */
-interface Change {
-  readonly subject: Subject;
-  readonly property: Property;
-  readonly before: string;
+/** Returns the controllers that vsmmu added to a domain, without `pcie-root`. */
+export function addedControllers(domain: Domain, { controllers }: Added, anyAlias = false): readonly PciController[] {
+  const indexes = listed(controllers);
+  return domain.controllers.filter(({ index, alias, element }) => {
+    const isOwn = anyAlias || alias === undefined || isVsmmuAlias(alias);
+    return index !== ROOT_BUS && indexes.has(index) && isOwn && isRestorable(element);
+  });
 }
 
-function changesAsLeft(subjects: readonly Subject[], changed: Meaning['changed']): Change[] {
-  const byName = new Map(subjects.map((subject) => [subject.name, subject]));
-  return changed.flatMap((change) => {
-    const subject = byName.get(subjectName(change));
-    return changesOf(change).flatMap(([name, before, after]) => {
-      const property = subject?.properties.find((each) => each.name === name);
-      // libvirt may have given an address to a device that was left without one.
-      const isAsLeft = subject && (property?.read(subject) === after || (property === ADDRESS && after === NONE));
-      return property && isAsLeft ? [{ subject, property, before }] : [];
-    });
-  });
+/** Returns the former addresses of controllers and devices. */
+export function formerPlaces(changes: readonly Change[]): FormerPlaces {
+  const moves = changes.filter(({ property }) => property === ADDRESS);
+  return new Map(moves.map(({ subject, before }) => [subject.element, parsePlace(before)]));
 }
 
 /** Reads the removed elements in a record; undefined unless all of them are plain expander buses, ports and SMMUs. */
 function readReturning(removed: readonly NewElement[]): RestoredElements | undefined {
   if (removed.length === 0) return { controllers: [], iommus: [] };
   try {
-    const devices: NewElement = { name: 'devices', children: removed };
-    const { controllers, iommus } = readDomain(printElement({ name: 'domain', children: [devices] }, '"', undefined));
+    const { controllers, iommus } = readDevices(removed);
     const elements = [...controllers, ...iommus].map((each) => each.element);
     return elements.length === removed.length && elements.every(isRestorable) ? { controllers, iommus } : undefined;
   } catch (error) {
     if (error instanceof InputError) return undefined;
     throw error;
   }
+}
+
+/** Returns a domain with only these elements in `<devices>`. */
+export function readDevices(elements: readonly NewElement[]): Domain {
+  const devices: NewElement = { name: 'devices', children: elements };
+  return readDomain(printElement({ name: 'domain', children: [devices] }, '"', undefined));
 }

@@ -15,10 +15,10 @@ import { PciTree } from '../../domain/pci-tree.js';
 import type { XmlElement } from '../../xml/document.js';
 import { applyEdits, type TextEdit } from '../../xml/text-edits.js';
 import { NONE } from '../properties.js';
-import { type Alignment, alignmentOf, compose } from './alignment.js';
 import { unmanagedDifference } from './managed.js';
-import { digestOf, readRecord, type UndoRecord, withoutRecord } from './record.js';
+import { besideRecord, digestOf, listed, readRecord, type UndoRecord, withoutRecord } from './record.js';
 import { restore } from './restore.js';
+import { parseEdits } from './text.js';
 
 /** Options for `revert`. */
 export interface RevertOptions {
@@ -49,8 +49,10 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
     const { location } = unrecorded[0];
     throw new RefusedError([...diagnostics, revertUnrecorded({ why: diagnostics[0]?.message, location })]);
   }
-  const undone = undo(domain, record ?? recovered(domain, unrecorded), record && elements[0]);
-  const { cellsLeft } = undone;
+  const known = record ?? recovered(domain, unrecorded);
+  const undone = undo(domain, known, record && elements[0]);
+  const addedCells = listed(known.added.cells);
+  const cellsLeft = undone.domain.numa.cells.map(({ id }) => id).filter((id) => addedCells.has(id));
   const controllers = undone.domain.controllers.filter((c) => isVsmmuAlias(c.alias)).map((c) => c.index);
   return {
     xml: undone.domain.document.text,
@@ -85,46 +87,40 @@ function recovered(domain: Domain, controllers: readonly PciController[]): UndoR
   return {
     changed: placed.map(({ bdf }) => ({ device: bdf, iommufd: `${NONE} to yes` })),
     added: { controllers: formatNodeset(controllers.map((c) => c.index)) },
-    ...{ removed: [], text: [], digest: '', former: '' },
+    ...{ removed: [], digest: '', former: '' },
   };
 }
 
 /** A domain after an undo, with diagnostics. */
 export interface Undone {
   readonly domain: Domain;
-  /** Aligns the text before the undo with the text after it. */
-  readonly alignment: Alignment;
+  /** The edits of the text without the record that lead to it. */
+  readonly edits: readonly TextEdit[];
   readonly diagnostics: readonly Diagnostic[];
-  /** NUMA cells that vsmmu added and that stay. */
-  readonly cellsLeft: readonly number[];
 }
 
 /**
- * Undoes the changes in a record by structure, and applies its text edits if the domain was not edited since.
+ * Restores the former text, if the domain was not edited since; otherwise undoes the changes in a record by structure.
  * @param element the element of the record; undefined for a reconstructed record
  * @throws RefusedError `metadata-invalid` if the undo would change something that vsmmu does not manage
  */
 export function undo(domain: Domain, record: UndoRecord, element: XmlElement | undefined): Undone {
-  const { text } = domain.document;
-  const { editor, diagnostics, cellsLeft } = restore(domain, record, { anyAlias: element === undefined });
-  const edits = editor.textEdits();
-  const restored = applyEdits(text, edits);
-  const alignment = alignmentOf(edits, text.length);
-  const spelling = element && spellingOf(record, withoutRecord(text, element));
-  const former = spelling && applyEdits(restored, spelling);
-  const isFormer = former !== undefined && digestOf(former) === record.former;
-  const exact = isFormer ? readUndone(former, domain) : undefined;
-  const result = typeof exact === 'object' ? exact : readUndone(restored, domain);
+  const text = withoutRecord(domain.document.text, element);
+  const exact = element && editsToFormer(record, text);
+  const former = exact && readUndone(applyEdits(text, exact), domain);
+  if (exact && typeof former === 'object') return { domain: former, edits: exact, diagnostics: [] };
+
+  const { editor, diagnostics } = restore(domain, record, { anyAlias: element === undefined });
+  const result = readUndone(editor.toString(), domain);
   if (typeof result === 'string') {
     throw new RefusedError(metadataInvalid.unusable({ why: result, severity: 'error' }));
   }
-  const left = cellsLeft.filter((id) => result.numa.cells.some((cell) => cell.id === id));
-  if (spelling && result === exact) {
-    const whole = compose(alignment, alignmentOf(spelling, restored.length));
-    return { domain: result, alignment: whole, diagnostics: [], cellsLeft: left };
-  }
-  const distrust = typeof exact === 'string' ? [metadataInvalid.formerUnusable({ why: exact })] : [];
-  return { domain: result, alignment, diagnostics: [...distrust, ...diagnostics], cellsLeft: left };
+  const distrust = typeof former !== 'string' ? [] : [metadataInvalid.formerUnusable({ why: former })];
+  return {
+    domain: result,
+    edits: besideRecord(editor.textEdits(), element),
+    diagnostics: [...distrust, ...diagnostics],
+  };
 }
 
 /** Reads the result of an undo; returns the reason, in words, if the result must not be used. */
@@ -139,9 +135,8 @@ function readUndone(text: string, before: Domain): Domain | string {
   }
 }
 
-/** Returns the edits that restore the spelling of the former text; undefined if the domain was edited since. */
-function spellingOf({ digest, text }: UndoRecord, edited: string): TextEdit[] | undefined {
-  if (digestOf(edited) !== digest) return undefined;
-  const edits = text.map(({ at, cut, put = '' }) => ({ start: Number(at), end: Number(at) + Number(cut), text: put }));
-  return edits.every(({ start }, i) => start >= (edits[i - 1]?.end ?? 0)) ? edits : undefined;
+/** Returns the recorded edits that restore the former text; undefined if the domain or they were edited since. */
+function editsToFormer({ digest, former, text, removed }: UndoRecord, edited: string): readonly TextEdit[] | undefined {
+  const edits = text && digestOf(edited) === digest ? parseEdits(text, removed) : undefined;
+  return edits && digestOf(applyEdits(edited, edits)) === former ? edits : undefined;
 }
