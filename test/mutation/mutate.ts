@@ -1,4 +1,5 @@
 /** Small changes to a source text, each of which a test should notice. */
+import { transformSync } from 'esbuild';
 
 export interface Mutant {
   readonly line: number;
@@ -31,22 +32,72 @@ const OPERATORS: readonly (readonly [pattern: RegExp, replacement: string])[] = 
   [/\.some\(/g, '.every('],
   [/\.every\(/g, '.some('],
   [/\.filter\(/g, '.map('],
-  [/\breturn (?=[^;]*;)/g, 'return void '],
+  [/\breturn (?!undefined;|void )(?=[^;]*;)/g, 'return void '],
   [
     /^(\s*)(?=(?:await |void )?[\w.#?]+(?:\([^;]*\))?;$)(?!.*\b(?:return|break|continue|import|export)\b)/gm,
     '$1void 0; //',
   ],
 ];
 
-/** Blanks out comments, types of imports and strings, so that only code is left at its place. */
+const COMMENT_OR_STRING = /\/\*[\s\S]*?\*\/|\/\/.*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/y;
+const REGULAR_EXPRESSION = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/y;
+/** What a regular expression follows; a division follows a value. */
+const BEFORE_EXPRESSION = /(?:^|[(,=:[!&|?{};>]|\breturn|\bcase)\s*$/;
+/** The text of a template up to an expression or its end. */
+const TEMPLATE_TEXT = /(?:\\[\s\S]|\$(?!\{)|[^`\\$])*(?:`|\$\{)/y;
+
+/** Blanks out comments, strings and regular expressions, so that only code is left at its place. */
 function codeOf(text: string): string {
-  return text.replaceAll(
-    /\/\*[\s\S]*?\*\/|\/\/.*|^(?:import|export (?:type|interface)) [^;]*?;$|'(?:\\.|[^'\\\n])*'|`(?:\\[\s\S]|\$\{[^}]*\}|[^`\\$])*`/gm,
-    (part) => part.replaceAll(/[^\n]/g, '_'),
-  );
+  let code = '';
+  /** The open braces of each template expression around the current offset. */
+  const braces: number[] = [];
+  const blank = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = code.length;
+    const part = pattern.exec(text)?.[0];
+    if (part !== undefined) code += part.replaceAll(/[^\n]/g, '_');
+    return part;
+  };
+  const blankTemplate = (): void => {
+    if (blank(TEMPLATE_TEXT)?.endsWith('{')) braces.push(0);
+  };
+  while (code.length < text.length) {
+    if (blank(COMMENT_OR_STRING) !== undefined) continue;
+    const character = text[code.length] ?? '';
+    if (character === '/' && BEFORE_EXPRESSION.test(code.slice(-20)) && blank(REGULAR_EXPRESSION)) continue;
+    code += character;
+    const open = braces.length - 1;
+    if (character === '`') blankTemplate();
+    else if (character === '{' && open >= 0) braces[open] = (braces[open] ?? 0) + 1;
+    else if (character === '}' && open >= 0) {
+      if (braces[open]) braces[open] -= 1;
+      else {
+        braces.pop();
+        blankTemplate();
+      }
+    }
+  }
+  return code;
 }
 
-/** All mutants of a source text. */
+/** Returns the JavaScript of a source text; undefined for a text that is not TypeScript. */
+function compile(text: string): string | undefined {
+  try {
+    return transformSync(text, { loader: 'ts', minifySyntax: true, logLevel: 'silent' }).code;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns whether a mutant is another program. A change of types is not, and a text that the compiler refuses says nothing
+ * about the tests.
+ */
+export function changesProgram(original: string, { text }: Mutant): boolean {
+  const program = compile(text);
+  return program !== undefined && program !== compile(original);
+}
+
+/** All mutants of a source text, including those that are not another program. */
 export function mutantsOf(text: string): Mutant[] {
   const code = codeOf(text);
   const mutants: Mutant[] = [];
@@ -58,12 +109,10 @@ export function mutantsOf(text: string): Mutant[] {
         const close = closingOf(code, end);
         tail = `${text.slice(end, close)})${text.slice(close)}`;
       }
-      const original = text.slice(match.index, end);
-      const mutated =
-        text.slice(0, match.index) + original.replace(new RegExp(pattern.source, 'm'), replacement) + tail;
+      const mutated = text.slice(0, match.index) + replacement.replace('$1', match[1] ?? '') + tail;
       const line = text.slice(0, match.index).split('\n').length;
       const [before = '', after = ''] = [text, mutated].map((each) => each.split('\n')[line - 1]?.trim());
-      if (mutated !== text) mutants.push({ line, before, after, text: mutated });
+      mutants.push({ line, before, after, text: mutated });
     }
   }
   return mutants;

@@ -2,7 +2,7 @@
  * Changes the source in small ways, one at a time, and reports which changes no test notices. See test/README.md.
  *
  *     npx tsx test/mutation/run.ts [--under src/FOLDER]… [--count N] [--each N] [--seed N] [--jobs N] [--quick]
- *       [TEST_PATH…]
+ *       [--list] [TEST_PATH…]
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Mutant as Change, mutantsOf } from './mutate.js';
+import { type Mutant as Change, changesProgram, mutantsOf } from './mutate.js';
 import { testsOf } from './tests-of.js';
 
 const { values, positionals } = parseArgs({
@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '2' },
     quick: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
   },
 });
 /** A change to a file. */
@@ -61,17 +62,24 @@ function shuffled<T>(items: readonly T[]): T[] {
 /** The folder of `src` that a file is in, for the figures; `src` for a file directly in it. */
 const folderOf = (file: string): string => file.split('/').slice(0, -1).slice(0, 2).join('/');
 
-/** Returns a random sample with `each` items of each folder, as far as it has them, and `count` or more in all. */
-function sample<T extends { readonly file: string }>(items: readonly T[], count: number, each: number): T[] {
-  const ordered = shuffled(items);
-  const of = new Map<string, number>();
-  const required = ordered.filter(({ file }) => {
-    const folder = folderOf(file);
-    of.set(folder, (of.get(folder) ?? 0) + 1);
-    return (of.get(folder) ?? 0) <= each;
-  });
-  const others = ordered.filter((item) => !required.includes(item));
-  return [...required, ...others.slice(0, Math.max(0, count - required.length))];
+/** Returns a random sample with `each` mutants of each folder, as far as it has them, and `count` or more in all. */
+function sample(mutants: readonly Mutant[], count: number, each: number): Mutant[] {
+  const chosen: Mutant[] = [];
+  const rest: Mutant[] = [];
+  const numbers = new Map<string, number>();
+  for (const mutant of shuffled(mutants)) {
+    const number = numbers.get(folderOf(mutant.file)) ?? 0;
+    if (number >= each) rest.push(mutant);
+    else if (changesProgram(mutant.original, mutant)) {
+      numbers.set(folderOf(mutant.file), number + 1);
+      chosen.push(mutant);
+    }
+  }
+  for (const mutant of rest) {
+    if (chosen.length >= count) break;
+    if (changesProgram(mutant.original, mutant)) chosen.push(mutant);
+  }
+  return chosen;
 }
 
 /** Killing a batch takes too long here. */
@@ -148,17 +156,19 @@ const chosen = sample(all, Number(values.count), Number(values.each));
 const groupsOf = (file: string): readonly string[] => (positionals.length > 0 ? positionals : testsOf(file));
 const figures = new Map<string, { killed: number; total: number }>();
 const waiting = [...chosen];
+const show = ({ file, line, before, after }: Mutant): string => `${file}:${line}\n  - ${before}\n  + ${after}`;
+if (values.list) for (const mutant of waiting.splice(0)) console.log(show(mutant));
 
 async function work(): Promise<void> {
+  if (waiting.length === 0) return;
   const copy = copyRepository();
   for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-    const { file, line, before: was, after } = mutant;
     const found = await failureOfMutant(copy, mutant);
-    const folder = folderOf(file);
+    const folder = folderOf(mutant.file);
     const figure = figures.get(folder) ?? { killed: 0, total: 0 };
     figures.set(folder, { killed: figure.killed + (found === undefined ? 0 : 1), total: figure.total + 1 });
     const by = /^ FAIL +(.*)$/m.exec(found ?? '')?.[1] ?? found?.trim().split('\n')[0];
-    console.log(`${found === undefined ? 'survived' : 'killed'} ${file}:${line}\n  - ${was}\n  + ${after}`);
+    console.log(`${found === undefined ? 'survived' : 'killed'} ${show(mutant)}`);
     if (by !== undefined) console.log(`  by ${by}`);
   }
 }
