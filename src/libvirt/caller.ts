@@ -35,9 +35,9 @@ export function editingOf(argv: readonly string[]): Editing {
 /** How many ancestor processes to search for virsh: it starts its editor directly or through a shell, and the editor may be a script. */
 const MAX_ANCESTORS = 8;
 
-/** Returns what the virsh among the ancestors of this process edits; `file` if there is none. */
-export function editingOfCaller(): Editing {
-  let pid = process.ppid;
+/** Returns what the virsh among this process and its ancestors edits, by default those above vsmmu; `file` if there is none. */
+export function editingOfCaller(start = process.ppid): Editing {
+  let pid = start;
   for (let generation = 0; generation < MAX_ANCESTORS && pid > 1; generation++) {
     const process = readProcess(pid);
     if (!process) break;

@@ -12,6 +12,7 @@ import type { Probe } from '../../src/host/probe/probe.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { changedHost } from '../host/fixture.js';
 import { EMULATED_REGISTERS } from '../host/probe/emulated-smmu.js';
+import { type DeviceSpec, hostOf } from '../plan/build.js';
 import { REPOSITORY, vsmmu } from './run.js';
 
 const KERNEL = '6.19.0-1-arm64';
@@ -77,6 +78,9 @@ const ABLE: DoctorInput = {
   libvirt: libvirtOfVersion('12.8'),
   qemu: qemuOfVersion('11.1'),
 };
+
+/** Removes all files. */
+const nothing = Object.fromEntries(Object.keys(FILES).map((path) => [path, undefined]));
 
 /** Returns the result for a host that passes all checks except for `changes`. */
 const examined = (changes: Partial<DoctorInput>) => examine({ ...ABLE, ...changes });
@@ -289,13 +293,24 @@ describe('doctor', () => {
     });
   });
 
+  const bare = {
+    machine: machine({}, { kernel: '5.10' }),
+    host: sample('dense'),
+    libvirt: undefined,
+    qemu: undefined,
+  };
+
+  it('prints what is wrong with a machine that has nothing, and what to do about it', async () => {
+    const text = renderChecks(
+      examined({ machine: machine(nothing, { architecture: 'x86_64', kernel: '5.10' }), host: sample('x86') }),
+      { quiet: false, verbose: false },
+    );
+    await expect(text).toMatchFileSnapshot('../fixtures/doctor-nothing.txt');
+    const quiet = renderChecks(examined(bare), { quiet: true, verbose: false });
+    await expect(quiet).toMatchFileSnapshot('../fixtures/doctor-failures.txt');
+  });
+
   it.each(['fail', 'warn'])('prints a remedy with each %s', (grade) => {
-    const bare = {
-      machine: machine({}, { kernel: '5.10' }),
-      host: sample('dense'),
-      libvirt: undefined,
-      qemu: undefined,
-    };
     const found = examined(bare).filter((check) => check.grade === grade);
     expect(found.length).toBeGreaterThan(1);
     expect(found.filter(({ remedy = '' }) => remedy === '')).toEqual([]);
@@ -313,6 +328,180 @@ describe('doctor', () => {
     );
     expect(few).toContain('… and 11 more (--verbose)');
     expect(all).toContain('0009:06:00.0 NVMe');
+  });
+});
+
+describe('doctor on nested translation', () => {
+  const [first, second] = sample('dense').smmus.map(({ name }) => name);
+  const nesting = (names: readonly string[]) => {
+    const { topology } = hostWithFeatures('dense', { nesting: true });
+    const smmus = topology.smmus.map((smmu) =>
+      names.includes(smmu.name) ? { ...smmu, features: { nesting: false } } : smmu,
+    );
+    return about(examined({ host: new Host({ ...topology, smmus }) }), /nested/);
+  };
+
+  it('passes only if each SMMU supports both stages', () => {
+    expect(nesting([])).toMatchObject({ grade: 'pass', found: 'all support both stages' });
+    const { topology } = hostWithFeatures('dense', { nesting: true });
+    const smmus = topology.smmus.map((smmu, n) => (n === 0 ? { ...smmu, features: {} } : smmu));
+    expect(about(examined({ host: new Host({ ...topology, smmus }) }), /nested/)).toMatchObject({ grade: 'warn' });
+  });
+
+  it('names the SMMUs that do not support it', () => {
+    const found = `both stages are not supported by ${first}, ${second}`;
+    expect(nesting([first ?? '', second ?? ''])).toMatchObject({ grade: 'fail', found });
+  });
+
+  it('counts the SMMUs for which the kernel refuses it', () => {
+    const host = sample('dense');
+    const probes = host.smmus.map(({ name: smmu }): Probe => {
+      const features = { nesting: false };
+      return { device: '0009:01:00.0' as Bdf, smmu, features, registers: EMULATED_REGISTERS, notNested: 'it cannot' };
+    });
+    const found = (some: readonly Probe[]) => about(examined({ host, probes: some }), /nested/)?.found;
+    expect([found(probes.slice(0, 2)), found(probes)]).toEqual([
+      'not supported by 2 SMMUs',
+      'not supported by any SMMU',
+    ]);
+  });
+});
+
+describe('doctor on devices and their groups', () => {
+  const devices = (list: readonly DeviceSpec[]) => {
+    const checks = examined({ host: hostOf(1, list) });
+    return [about(checks, /devices behind/), about(checks, /IOMMU groups/)].map(
+      (check) => check && [check.grade, check.found, check.details],
+    );
+  };
+
+  it('warns if no device is behind an SMMU', () => {
+    const [behind] = devices([{ bdf: '0000:01:00.0', smmu: null }]);
+    expect(behind).toEqual(['warn', 'none', undefined]);
+  });
+
+  it('shows the drivers of the devices, and which have none', () => {
+    const [behind] = devices([
+      { bdf: '0000:01:00.0', driver: null },
+      { bdf: '0000:02:00.0', driver: 'nvme' },
+      { bdf: '0000:03:00.0' },
+    ]);
+    expect(behind).toEqual([
+      'pass',
+      '3 of 3 alone in their IOMMU group, 1 of them held by vfio',
+      ['0000:01:00.0 Ethernet, no driver', '0000:02:00.0 Ethernet, nvme', '0000:03:00.0 Ethernet, vfio-pci'],
+    ]);
+  });
+
+  it.each<[title: string, list: DeviceSpec[], result: unknown[]]>([
+    ['alone in its group', [{ bdf: '0000:01:00.0' }], ['pass', 'none', undefined]],
+    [
+      'in no group',
+      [{ bdf: '0000:01:00.0', group: null }],
+      ['pass', 'none', ['in none, cannot be assigned: 0000:01:00.0']],
+    ],
+    [
+      'of the host, with the bridge above it',
+      [
+        { bdf: '0000:00:00.0', bridge: true, group: 7 },
+        { bdf: '0000:01:00.0', group: 7, driver: 'ast' },
+      ],
+      ['pass', '1: their devices stay on pcie.0, behind no vSMMU', ['group 7: bridge 0000:00:00.0 0000:01:00.0']],
+    ],
+    [
+      'held by vfio, with the bridge above it',
+      [
+        { bdf: '0000:00:00.0', bridge: true, group: 7 },
+        { bdf: '0000:01:00.0', group: 7 },
+      ],
+      ['warn', '1: their devices stay on pcie.0, behind no vSMMU', ['group 7: bridge 0000:00:00.0 0000:01:00.0']],
+    ],
+    [
+      'of the host, with another one',
+      [
+        { bdf: '0000:01:00.0', group: 7, driver: null },
+        { bdf: '0000:01:00.1', group: 7, driver: null },
+        { bdf: '0000:02:00.0', group: null },
+      ],
+      [
+        'warn',
+        '1: their devices stay on pcie.0, behind no vSMMU',
+        ['group 7: 0000:01:00.0 0000:01:00.1', 'in none, cannot be assigned: 0000:02:00.0'],
+      ],
+    ],
+  ])('shows a device %s', (_, list, result) => {
+    expect(devices(list)[1]).toEqual(result);
+  });
+});
+
+describe('doctor on command queues', () => {
+  const units = (...numbers: number[]) =>
+    Object.fromEntries(numbers.map((n) => [`/sys/bus/acpi/devices/NVDA200C:0${n}`, '']));
+  const without = { [`/boot/config-${KERNEL}`]: config([]) };
+  it.each<[title: string, cmdqv: boolean, files: Readonly<Record<string, string>>, grade: string, found: string]>([
+    ['none', false, without, 'pass', 'none; few SMMUs have them'],
+    ['of a kernel with the driver', false, units(0, 1), 'pass', '2 units in ACPI'],
+    [
+      'of a kernel without it',
+      false,
+      { ...units(0, 1), ...without },
+      'warn',
+      '2 units in ACPI, and no sign that the kernel uses them',
+    ],
+    ['in the kernel log', true, without, 'pass', 'on 1 SMMU'],
+  ])('reports them: %s', (_, cmdqv, files, grade, found) => {
+    const { topology } = hostWithFeatures('gh200', {});
+    const smmus = topology.smmus.map((smmu, n) => (n === 0 ? { ...smmu, features: { cmdqv } } : smmu));
+    const checks = examined({ host: new Host({ ...topology, smmus }), machine: machine(files) });
+    expect(about(checks, /command queues/)).toMatchObject({ grade, found });
+  });
+});
+
+describe('doctor on the kernel', () => {
+  it.each([
+    ['5.30.1', 'warn'],
+    ['6.18.0', 'warn'],
+    ['6.19.0', 'pass'],
+    ['6.20-rc1', 'pass'],
+    ['7.0.0', 'pass'],
+  ])('knows whether %s is new enough: %s', (kernel, grade) => {
+    expect(about(examined({ machine: machine({}, { kernel }) }), /version/)).toMatchObject({ grade });
+  });
+
+  it('lists the options that are missing', () => {
+    const some = config(['IOMMUFD', 'ARM_SMMU_V3_IOMMUFD']);
+    expect(
+      about(examined({ machine: machine({ [`/boot/config-${KERNEL}`]: some }) }), /how it is built/),
+    ).toMatchObject({
+      grade: 'fail',
+      found: 'without CONFIG_VFIO_DEVICE_CDEV',
+      details: ['CONFIG_VFIO_DEVICE_CDEV is for /dev/vfio/devices, by which QEMU opens a device for iommufd'],
+    });
+  });
+
+  it.each<[title: string, files: Readonly<Record<string, string>>, grade: string]>([
+    ['a module by its configuration', { [`/boot/config-${KERNEL}`]: 'CONFIG_VFIO_PCI=m\n' }, 'pass'],
+    ['built in', { [`/lib/modules/${KERNEL}/modules.builtin`]: 'kernel/drivers/vfio/pci/vfio-pci.ko\n' }, 'pass'],
+    ['of another kernel', { '/lib/modules/6.1.0/modules.dep': 'kernel/drivers/vfio/pci/vfio-pci.ko\n' }, 'fail'],
+  ])('finds a vfio-pci that is not loaded: %s', (_, files, grade) => {
+    const found = examined({
+      machine: machine({
+        '/sys/bus/pci/drivers/vfio-pci': undefined,
+        [`/boot/config-${KERNEL}`]: undefined,
+        ...files,
+      }),
+    });
+    expect(about(found, /vfio-pci/)).toMatchObject({ grade });
+  });
+
+  it('suggests another kernel, not modprobe, if iommufd is not built', () => {
+    const remedy = (names: readonly string[]) =>
+      about(
+        examined({ machine: machine({ '/dev/iommu': undefined, [`/boot/config-${KERNEL}`]: config(names) }) }),
+        /dev.iommu/,
+      )?.remedy;
+    expect(remedy(['IOMMUFD'])).toMatch(/^modprobe iommufd/);
+    expect(remedy([])).toMatch(/^use a kernel that is built with IOMMUFD/);
   });
 });
 

@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { type Editing, editingOf } from '../../src/libvirt/caller.js';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type Editing, editingOf, editingOfCaller } from '../../src/libvirt/caller.js';
 
 describe('the kind of document that virsh edits', () => {
   it.each<[commandLine: string[], editing: Editing]>([
@@ -22,5 +24,30 @@ describe('the kind of document that virsh edits', () => {
     [[], 'file'],
   ])('follows from its command line: %j is for a %s', (argv, editing) => {
     expect(editingOf(argv)).toBe(editing);
+  });
+});
+
+describe('the virsh that starts an editor', () => {
+  /** Starts a process with the arguments of `virsh edit`, and this many shells below it. Returns the id of the last one. */
+  async function shellsBelowVirsh(shells: number): Promise<number> {
+    const nested = '[ "$1" -gt 0 ] || { echo $$; read _; exit; }; bash -c "$0" "$0" $(($1 - 1)); :';
+    const virsh = 'exec -a virsh bash -c \'bash -c "$3" "$3" "$4"; :\' edit vm - "$0" "$1"';
+    const child = spawn('bash', ['-c', virsh, nested, `${shells - 1}`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.stdin.end());
+    const [line] = await once(child.stdout, 'data');
+    return Number(line);
+  }
+
+  it.each<[shells: number, editing: Editing]>([
+    [1, 'definition'],
+    [7, 'definition'],
+    [8, 'file'],
+    [9, 'file'],
+  ])('is found a few processes above: %d shells below it, the editor is for a %s', async (shells, editing) => {
+    expect(editingOfCaller(await shellsBelowVirsh(shells))).toBe(editing);
+  });
+
+  it('is absent if no process has the id', () => {
+    expect(editingOfCaller(2 ** 31 - 1)).toBe('file');
   });
 });
