@@ -80,6 +80,42 @@ describe('the NIC of a DMA function in another segment', () => {
     expect(related(hostOf(device('0010:03:00.0', '0x1023'), dma('0018:03:00.0'), dma('0010:03:00.0')))).toEqual([]);
   });
 
+  it('is a physical function of the same vendor, and not another DMA function', () => {
+    const uuid = vpd({ V3: 'uuid-c' });
+    for (const name of ['0020:03:00.0', '0020:03:00.1', '0020:04:00.0', '0020:05:00.0', '0028:03:00.0'])
+      write(name, uuid);
+    const host = hostOf(
+      device('0020:03:00.0', '0x1023'),
+      device('0020:03:00.1', '0x101e', { physfn: '0020:03:00.0' as Bdf }),
+      device('0020:04:00.0', '0x1572', { vendor: '0x8086' }),
+      device('0020:05:00.0', '0xc2d5', { class: '0x080100' }),
+      dma('0028:03:00.0'),
+    );
+    expect(related(host)).toEqual([['0028:03:00.0', ['0020:03:00.0']]]);
+  });
+
+  it('is found at the end of the longest VPD, and not behind it', () => {
+    const long = (length: number) => {
+      const field = Buffer.concat([Buffer.from('PN\xff', 'latin1'), Buffer.alloc(255, 0x20)]);
+      const fields = Array.from({ length: Math.floor(length / field.length) }, () => field);
+      const content = Buffer.concat([...fields, Buffer.from('V3\u0006uuid-d')]);
+      return Buffer.concat([Buffer.from([0x90, content.length & 0xff, content.length >> 8]), content]);
+    };
+    const host = hostOf(device('0030:03:00.0', '0x1023'), dma('0038:03:00.0'));
+    for (const [length, found] of [
+      [32_000, [['0038:03:00.0', ['0030:03:00.0']]]],
+      [33_500, []],
+    ] as const) {
+      for (const name of ['0030:03:00.0', '0038:03:00.0']) write(name, long(length));
+      expect(related(host)).toEqual(found);
+    }
+  });
+
+  it('is unknown if the VPD is not a file', () => {
+    mkdirSync(join(sysfs, 'bus/pci/devices/0040:03:00.0/vpd'), { recursive: true });
+    expect(related(hostOf(device('0040:03:00.0', '0x1023'), dma('0040:03:00.0')))).toEqual([]);
+  });
+
   it('is not looked for on a host without such a function', () => {
     const host = hostOf(device('0000:03:00.0', '0x1023'));
     expect(withDataDirect(host, sysfs)).toBe(host);
