@@ -2,14 +2,18 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { rewrite } from '../../src/edit/rewrite.js';
+import type { Device, ExpanderBus, Plan } from '../../src/generated/plan.js';
+import type { Picture } from '../../src/guest/picture/cards.js';
 import { darkRules } from '../../src/guest/picture/colours.js';
-import { drawPlan, planDot } from '../../src/guest/picture.js';
+import { drawPlan, picturePlan, planDot } from '../../src/guest/picture.js';
 import { predictGuest } from '../../src/guest/predict.js';
-import { drawTopology, topologyDot } from '../../src/guest/topology-picture.js';
+import { drawTopology, pictureTopology, topologyDot } from '../../src/guest/topology-picture.js';
+import { Host } from '../../src/host/host.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { parseXml, type XmlElement } from '../../src/xml/document.js';
+import { bdf } from '../host/fixture.js';
 import { domainWith, hostdev, hostWith } from '../plan/example.js';
 
 const sample = (path: string) => readFileSync(new URL(`../../samples/${path}`, import.meta.url), 'utf8');
@@ -83,6 +87,164 @@ describe('the picture of a plan', () => {
     const shown = texts(drawPlan(made, host)).map(({ text }) => text);
     expect(shown).toContain('Guest');
     expect(shown.filter((text) => text.startsWith('0000:eb'))).toEqual([]);
+  });
+});
+
+/** A picture as lines: cards with the names of their rows, texts with their colours, then the lines between rows. */
+function describePicture({ title, sides, lines }: Picture): string[] {
+  const cells = (row: Picture['sides'][0]['cards'][0]['rows'][0]) =>
+    row.cells.map(({ text, colour = '', bold }) => `${bold ? '*' : ''}${text}${colour && `(${colour})`}`).join(' | ');
+  return [
+    title,
+    ...sides.flatMap((side) => [
+      `${side.name}: ${side.title}`,
+      ...side.cards.flatMap((card) => [
+        `  ${card.name} ${card.colour}: ${card.head.map(cells).join(' / ')}`,
+        ...card.rows.map((row) => `    ${row.name ?? '-'}: ${cells(row)}`),
+      ]),
+    ]),
+    ...lines.map(({ from, to, colour, dashed }) => `${from.join(' ')} ${dashed ? '-' : '='} ${to.join(' ')} ${colour}`),
+  ];
+}
+
+describe('a picture', () => {
+  const { topology } = hostWith(3, {
+    1: { smmu: 0 },
+    2: { smmu: 0 },
+    3: { smmu: 1, group: 9 },
+    4: { smmu: 1, group: 9 },
+    5: { smmu: null, group: null },
+    6: { smmu: 2 },
+  });
+  const host = new Host({
+    ...topology,
+    smmus: topology.smmus.map((smmu, n) => ({ ...smmu, node: n === 1 ? null : n })),
+    devices: topology.devices.map((device) =>
+      device.bdf === '0000:06:00.0' ? { ...device, driver: null, vfio: false } : device,
+    ),
+  });
+  const device = (bus: number, more: Partial<Device>): Device => ({
+    ...(planned.devices[0] as Device),
+    bdf: bdf(`0000:0${bus}:00.0`),
+    group: host.device(bdf(`0000:0${bus}:00.0`))?.group ?? null,
+    smmu: host.device(bdf(`0000:0${bus}:00.0`))?.smmu ?? null,
+    ...more,
+  });
+  const root = "<controller type='pci' index='0' model='pcie-root'/>";
+  const { plan: planned } = plan(domainWith(root, hostdev(1)), host, { ...DEFAULT_POLICY, profile: 'none' });
+  const bus = planned.expanderBuses[0] as ExpanderBus;
+  const made: Plan = {
+    ...planned,
+    devices: [
+      device(1, {}),
+      device(3, { verdict: 'bypassed', reason: 'group-shared' }),
+      device(4, { verdict: 'bypassed', reason: 'device-unassigned' }),
+      device(5, { verdict: 'bypassed', reason: 'device-without-group' }),
+      device(7, { verdict: 'bypassed', reason: 'device-bypassed' }),
+    ],
+    expanderBuses: [
+      { ...bus, vsmmu: { accel: 'on', ats: 'on', ril: 'off' }, node: 1 as ExpanderBus['node'] },
+      {
+        ...bus,
+        smmu: 'smmu3.0x1',
+        busNr: 0xf0 as ExpanderBus['busNr'],
+        busNumbers: 1,
+        ports: [],
+        vsmmu: {},
+        node: null,
+      },
+    ],
+  };
+
+  it('of a plan has what is known of each device, and where it goes', () => {
+    expect(describePicture(picturePlan(made, host, { name: 'vm' }))).toMatchInlineSnapshot(`
+      [
+        "Host devices and vSMMUs of vm",
+        "host: Host",
+        "  smmu3.0x000000000c000000 #0969da: *smmu3.0x000000000c000000 | node 0(faint)",
+        "    d000001000: 0000:01:00.0 | Ethernet | group 1(faint)",
+        "    -: and 1 more, not of this domain(faint)",
+        "  smmu3.0x000000000c020000 #bc4c00: *smmu3.0x000000000c020000",
+        "    d000003000: 0000:03:00.0 | Ethernet | group 9(warn)",
+        "    d000004000: 0000:04:00.0 | Ethernet | group 9(warn)",
+        "  smmu3.0x000000000c040000 #1a7f5a: *smmu3.0x000000000c040000 | node 2(faint)",
+        "    -: 1 device, not of this domain(faint)",
+        "  behind no SMMU #59636e: *behind no SMMUv3",
+        "    d000005000: 0000:05:00.0 | Ethernet | no group(faint)",
+        "    d000007000: 0000:07:00.0 |  | not here(warn)",
+        "guest: Guest vm",
+        "  expander bus 2 #0969da: *expander bus 2 | buses f7-ff, cell 1(faint) / vSMMU accel ats ril=off",
+        "    d000001000: port 3 | ",
+        "  expander bus 2 #1f2328: *expander bus 2 | bus f0(faint) / no vSMMU",
+        "  pcie.0 #59636e: *pcie.0 | behind no vSMMU(faint)",
+        "    d000003000:  | shares IOMMU group 9(faint)",
+        "    d000005000:  | in no IOMMU group, cannot be assigned(faint)",
+        "    d000007000:  | kept there by the policy(faint)",
+        "smmu3.0x000000000c000000 d000001000 = expander bus 2 d000001000 #0969da",
+        "smmu3.0x000000000c020000 d000003000 - pcie.0 d000003000 #59636e",
+        "behind no SMMU d000005000 - pcie.0 d000005000 #59636e",
+        "behind no SMMU d000007000 - pcie.0 d000007000 #59636e",
+      ]
+    `);
+  });
+
+  it('of a plan without devices says so', () => {
+    const empty = { ...planned, devices: [], expanderBuses: [] };
+    expect(describePicture(picturePlan(empty, host))).toMatchInlineSnapshot(`
+      [
+        "Host devices and vSMMUs",
+        "host: Host",
+        "  smmu3.0x000000000c000000 #0969da: *smmu3.0x000000000c000000 | node 0(faint)",
+        "    -: 2 devices, not of this domain(faint)",
+        "  smmu3.0x000000000c020000 #bc4c00: *smmu3.0x000000000c020000",
+        "    -: 2 devices, not of this domain(faint)",
+        "  smmu3.0x000000000c040000 #1a7f5a: *smmu3.0x000000000c040000 | node 2(faint)",
+        "    -: 1 device, not of this domain(faint)",
+        "guest: Guest",
+        "  pcie.0 #59636e: no host device",
+      ]
+    `);
+  });
+
+  it('of a host has each device with its driver and its group', () => {
+    expect(describePicture(pictureTopology(host))).toMatchInlineSnapshot(`
+      [
+        "SMMUs, and the devices behind each",
+        "smmus: SMMUs",
+        "  smmu3.0x000000000c000000 #0969da: *smmu3.0x000000000c000000 | node 0(faint)",
+        "  smmu3.0x000000000c020000 #bc4c00: *smmu3.0x000000000c020000 | (faint)",
+        "  smmu3.0x000000000c040000 #1a7f5a: *smmu3.0x000000000c040000 | node 2(faint)",
+        "  none #59636e: *behind no SMMUv3 | ",
+        "devices: Devices, by IOMMU group",
+        "  0000:01:00.0 #0969da: ",
+        "    row: 0000:01:00.0 | Ethernet | 8086:10d3(faint) | vfio-pci(faint) | group 1(faint)",
+        "  0000:02:00.0 #0969da: ",
+        "    row: 0000:02:00.0 | Ethernet | 8086:10d3(faint) | vfio-pci(faint) | group 2(faint)",
+        "  0000:03:00.0 #bc4c00: ",
+        "    row: 0000:03:00.0 | Ethernet | 8086:10d3(faint) | vfio-pci(faint) | group 9(warn)",
+        "    -: 0000:04:00.0 | Ethernet | 8086:10d3(faint) | vfio-pci(faint) | group 9(warn)",
+        "  0000:06:00.0 #1a7f5a: ",
+        "    row: 0000:06:00.0 | Ethernet | 8086:10d3(faint) | no driver(faint) | group 6(faint)",
+        "  0000:05:00.0 #59636e: ",
+        "    row: 0000:05:00.0 | Ethernet | 8086:10d3(faint) | vfio-pci(faint) | no group(faint)",
+        "smmu3.0x000000000c000000 row = 0000:01:00.0 row #0969da",
+        "smmu3.0x000000000c000000 row = 0000:02:00.0 row #0969da",
+        "smmu3.0x000000000c020000 row = 0000:03:00.0 row #bc4c00",
+        "smmu3.0x000000000c040000 row = 0000:06:00.0 row #1a7f5a",
+        "none row = 0000:05:00.0 row #59636e",
+      ]
+    `);
+  });
+
+  it('is drawn in DOT, and in SVG with the shorter side in the middle of its lines', async () => {
+    await expect(planDot(made, host, { name: 'vm' })).toMatchFileSnapshot('../fixtures/picture.dot');
+    const small = new Host({ ...topology, smmus: topology.smmus.slice(0, 1), devices: topology.devices.slice(0, 2) });
+    const some = { ...made, devices: made.devices.slice(0, 1) };
+    const [first] = made.expanderBuses;
+    const ports = first?.ports.map((port) => ({ ...port, devices: [] })) ?? [];
+    const expanderBuses = [{ ...(first as ExpanderBus), controllerIndex: 9 as never, ports }, ...made.expanderBuses];
+    const svg = drawPlan({ ...some, expanderBuses }, small, { name: 'vm' });
+    await expect(svg).toMatchFileSnapshot('../fixtures/picture.svg');
   });
 });
 
