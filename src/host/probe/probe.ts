@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { deviceMissing } from '../../diagnostics/devices.js';
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { EnvironmentError, RefusedError } from '../../diagnostics/errors.js';
@@ -24,18 +25,25 @@ export interface Probe {
   readonly notNested?: string;
 }
 
-const IOMMU = '/dev/iommu';
+const IOMMU = 'dev/iommu';
 
 /**
  * Reads the ID registers of the SMMUs of these devices, as Linux on this machine returns them, and tests whether nested
  * translation works. This opens each device, which resets it, and closes it again.
  * @param host this machine
+ * @param calls by default those of the runtime
+ * @param root the folder that contains `dev` and `sys`
  * @throws RefusedError as `probeableDevice`, EnvironmentError `probe-failed` if this machine does not allow it
  */
-export async function probeDevices(bdfs: readonly Bdf[], host: Host): Promise<readonly Probe[]> {
+export async function probeDevices(
+  bdfs: readonly Bdf[],
+  host: Host,
+  calls?: SystemCalls,
+  root = '/',
+): Promise<readonly Probe[]> {
   const devices = bdfs.map((bdf) => probeableDevice(bdf, host));
-  const calls = await loadSystemCalls();
-  return devices.map(([device, smmu]) => probeDevice(device, smmu, calls));
+  const available = calls ?? (await loadSystemCalls());
+  return devices.map(([device, smmu]) => probeDevice(device, smmu, available, root));
 }
 
 /**
@@ -51,13 +59,13 @@ export function probeableDevice(bdf: Bdf, host: Host): readonly [device: PciDevi
   return [found, found.smmu];
 }
 
-function probeDevice(device: PciDevice, smmu: string, calls: SystemCalls): Probe {
+function probeDevice(device: PciDevice, smmu: string, calls: SystemCalls, root: string): Probe {
   const { bdf } = device;
-  const [name] = new Sysfs('/sys').list(`${PCI_DEVICES}/${bdf}/vfio-dev`) ?? [];
+  const [name] = new Sysfs(join(root, 'sys')).list(`${PCI_DEVICES}/${bdf}/vfio-dev`) ?? [];
   if (name === undefined) throw new EnvironmentError(probeFailed.noDeviceFile({ device: bdf }));
   // The device is closed first, then /dev/iommu: the kernel then destroys the objects that were created in it.
-  using iommu = open(IOMMU, probeFailed.noIommufd());
-  using file = open(`/dev/vfio/devices/${name}`, probeFailed.noDeviceFile({ device: bdf }));
+  using iommu = open(join(root, IOMMU), probeFailed.noIommufd());
+  using file = open(join(root, 'dev/vfio/devices', name), probeFailed.noDeviceFile({ device: bdf }));
   try {
     const bound = new BoundDevice(calls, file.fd, iommu.fd);
     const registers = bound.readRegisters();

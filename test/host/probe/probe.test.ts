@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { renderTopology } from '../../../src/cli/render/topology.js';
 import { RefusedError } from '../../../src/diagnostics/errors.js';
@@ -13,8 +14,10 @@ import {
   withProbes,
 } from '../../../src/host/probe/probe.js';
 import { decodeRegisters } from '../../../src/host/probe/registers.js';
+import type { SystemCalls } from '../../../src/host/probe/system-calls.js';
 import { readTopology, serializeTopology } from '../../../src/host/snapshot.js';
-import { REPOSITORY, vsmmu } from '../../cli/run.js';
+import { REPOSITORY, temporaryFolder, vsmmu } from '../../cli/run.js';
+import { kernel } from './emulated-smmu.js';
 
 const sample = (name: string) => readTopology(readFileSync(`${REPOSITORY}/samples/hosts/${name}.json`, 'utf8'), name);
 const bdf = (text: string) => parseBdf(text) as Bdf;
@@ -121,6 +124,84 @@ describe('the results of a probe', () => {
     const found = withProbes(host, [{ ...probe(), smmu: first?.name ?? '' }]);
     expect(found.smmus[0]?.registers).toEqual(decoded.registers);
     expect(found.smmus.slice(1)).toEqual(others);
+  });
+});
+
+describe('a probe', () => {
+  /** A root folder in which a device has its files. */
+  function rootWith(...names: readonly string[]): string {
+    const root = temporaryFolder();
+    for (const name of names) {
+      mkdirSync(join(root, dirname(name)), { recursive: true });
+      writeFileSync(join(root, name), '');
+    }
+    return root;
+  }
+  const IN_SYSFS = `sys/bus/pci/devices/${DEVICE}/vfio-dev/vfio3`;
+  const FILE = 'dev/vfio/devices/vfio3';
+  const IOMMU = 'dev/iommu';
+  const run = (root: string, calls = kernel().calls) => probeDevices([DEVICE], small, calls, root);
+  const openFiles = () => readdirSync('/proc/self/fd').length;
+
+  it('reads the registers of the SMMU and tries nesting, and closes the files again', async () => {
+    const { calls, log } = kernel();
+    const root = rootWith(IN_SYSFS, FILE, IOMMU);
+    const before = openFiles();
+    expect(await run(root, calls)).toEqual([
+      {
+        device: DEVICE,
+        smmu: SMMU,
+        features: { nesting: true, cmdqv: true, ...decoded.features },
+        registers: decoded.registers,
+      },
+    ]);
+    expect(openFiles()).toBe(before);
+    expect(log.map((line) => line.split(' ')[1])).toEqual([
+      'VFIO_DEVICE_BIND_IOMMUFD',
+      'IOMMU_GET_HW_INFO',
+      'IOMMU_GET_HW_INFO',
+      'IOMMU_IOAS_ALLOC',
+      'IOMMU_HWPT_ALLOC',
+      'IOMMU_VIOMMU_ALLOC',
+    ]);
+  });
+
+  it.each<[title: string, root: () => string, calls: SystemCalls | undefined, message: RegExp]>([
+    ['the device has no file', () => rootWith(FILE, IOMMU), undefined, /^0000:01:00\.0 has no file in/],
+    ['the file is not there', () => rootWith(IN_SYSFS, IOMMU), undefined, /^0000:01:00\.0 has no file in/],
+    ['/dev/iommu is not there', () => rootWith(IN_SYSFS, FILE), undefined, /^\/dev\/iommu does not exist$/],
+    [
+      '/dev/iommu is a folder',
+      () => rootWith(IN_SYSFS, FILE, `${IOMMU}/x`),
+      undefined,
+      /dev\/iommu cannot be opened: it is a folder$/,
+    ],
+    ['the IOMMU is another one', () => rootWith(IN_SYSFS, FILE, IOMMU), kernel({}, 1).calls, /does not show the ID/],
+    [
+      'the kernel refuses a request',
+      () => rootWith(IN_SYSFS, FILE, IOMMU),
+      kernel({ VFIO_DEVICE_BIND_IOMMUFD: 16 }).calls,
+      /^0000:01:00\.0 is in use$/,
+    ],
+  ])('fails if %s', async (_, root, calls, message) => {
+    await expect(run(root(), calls)).rejects.toMatchObject({
+      diagnostics: [{ code: 'probe-failed', message: expect.stringMatching(message) }],
+    });
+  });
+
+  it('says why nesting does not work', async () => {
+    const [found] = await run(rootWith(IN_SYSFS, FILE, IOMMU), kernel({ IOMMU_HWPT_ALLOC: 12 }).calls);
+    expect([found?.features.nesting, found?.notNested]).toEqual([false, 'IOMMU_HWPT_ALLOC fails with ENOMEM']);
+  });
+
+  it('passes on an error that is not of the kernel', async () => {
+    const calls = {
+      ...kernel().calls,
+      addressOf: () => {
+        throw new TypeError('no address');
+      },
+    };
+    await expect(run(rootWith(IN_SYSFS, FILE, IOMMU), calls)).rejects.toThrow(TypeError);
   });
 });
 
