@@ -1,6 +1,6 @@
 /**
- * Ratios, each against something measured in the same run: `npm run bench`. A machine's speed is not in them.
- * The fastest of many interleaved runs counts, since other load on the machine only adds time.
+ * Measures ratios, each to something that the same run measures, so that they do not depend on the speed of the computer.
+ * The fastest of many interleaved runs counts, because other load only adds time. `npm run bench` runs this file.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { XMLParser } from 'fast-xml-parser';
-// The built library: code that tsx runs from the sources is slower, since tsx keeps names.
+// The built library, because code that tsx runs from the sources is slower.
 import { convert, DEFAULT_POLICY, parseDomain, plan, rewrite, scanHost } from 'vsmmu';
 import { PARSER_OPTIONS } from '../../src/xml/document.js';
 import { soundDomain } from './domain.js';
@@ -51,15 +51,15 @@ function node(args: readonly string[]): void {
 const teller = join(folder, 'peak.cjs');
 writeFileSync(teller, "process.on('exit', () => process._rawDebug(process.resourceUsage().maxRSS));");
 
-/** The largest resident set of a Node process with these arguments, in KiB. */
+/** Returns the largest resident set of a Node process with these arguments, in KiB. */
 function peakMemory(args: readonly string[]): number {
   const { status, stderr } = spawnSync(process.execPath, ['-r', teller, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`node ${args.join(' ')}: ${stderr}`);
   return Number(stderr);
 }
 
-function show(what: string, ratio: number, reach: number | undefined): void {
-  const limit = reach === undefined ? '' : `(reach ${reach.toFixed(1)})`;
+function show(what: string, ratio: number, goal: number | undefined): void {
+  const limit = goal === undefined ? '' : `(goal ${goal.toFixed(1)})`;
   process.stdout.write(`${what.padEnd(62)} ${ratio.toFixed(2)} ${limit}\n`);
 }
 
@@ -100,7 +100,7 @@ show('hook: an ignored operation / /bin/true', ignored / nothing, undefined);
 
 const text = soundDomain();
 const host = scanHost(sysfs);
-// Includes attributes, since a domain consists mostly of them.
+// With attributes, because a domain consists mostly of them.
 const parser = new XMLParser({ ...PARSER_OPTIONS, ignoreAttributes: false, parseAttributeValue: false });
 const rewriteInProcess = () => {
   const domain = parseDomain(text);

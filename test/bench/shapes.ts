@@ -1,7 +1,7 @@
 /**
- * How time grows with the size of the input, for each shape of it: prints the exponent (1 is linear) and the CPU time of the
- * largest size. `npm run bench`, or `npx tsx test/bench/shapes.ts PART_OF_NAME
- * SCALE` for some of them, smaller. The exponent compares runs of one machine, so its speed is not in it.
+ * Measures how time grows with the size of the input, for many kinds of input: prints the exponent (1 is linear) and the CPU time
+ * of the largest size. `npm run bench` runs all; `npx tsx test/bench/shapes.ts PART_OF_NAME SCALE` runs some, with smaller sizes.
+ * The exponent does not depend on the speed of the computer.
  */
 import { revert } from '../../src/edit/undo/revert.js';
 import { check, DEFAULT_POLICY, DiagnosedError, parseDomain, plan, readTopology, rewrite } from '../../src/index.js';
@@ -360,7 +360,7 @@ const SHAPES: readonly Shape[] = [
 const UNGROUPED = readTopology(snapshot(32_000, { group: () => null }), 'host.json');
 const ONE_GROUP = readTopology(snapshot(32_000, { group: () => 1 }), 'host.json');
 
-/** CPU time in milliseconds of the faster of two runs, without other load on the machine. */
+/** Returns the CPU time of the faster of two runs in milliseconds. */
 function time({ run }: Shape, input: string): number {
   return Math.min(
     ...[0, 1].map(() => {

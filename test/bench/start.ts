@@ -1,6 +1,6 @@
 /**
- * What the standalone executable costs to start, as ratios to a bare Node and to virt-xml: `npm run bench`. Each is the median
- * of the ratios of runs that follow each other, so that a machine's speed is not in it.
+ * Measures the start of the standalone executable, as ratios to a bare Node and to virt-xml: `npm run bench`. Each is the median
+ * of the ratios of consecutive runs, so it does not depend on the speed of the computer.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,7 +46,7 @@ function milliseconds(command: Command): number {
   return performance.now() - start;
 }
 
-/** The largest resident set of a command, in KiB. Python reports that of a child; Node cannot. */
+/** Returns the largest resident set of a command, in KiB. Uses Python, because Node does not report that of a child. */
 function peakMemory({ argv }: Command): number {
   const script =
     'import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)';
@@ -56,12 +56,12 @@ function peakMemory({ argv }: Command): number {
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
-/** The median of the ratios of two measurements, taken one after the other. */
+/** Returns the median of the ratios of two measurements, taken one after the other. */
 const ratio = (runs: number, measure: (command: Command) => number, one: Command, other: Command): number =>
   median(Array.from({ length: runs }, () => measure(one) / measure(other)));
 
-function show(what: string, found: number, reach: number): void {
-  process.stdout.write(`${what.padEnd(62)} ${found.toFixed(2)} (reach ${reach})\n`);
+function show(what: string, found: number, goal: number): void {
+  process.stdout.write(`${what.padEnd(62)} ${found.toFixed(2)} (goal ${goal})\n`);
 }
 
 show('executable: vsmmu rewrite / node -e 0', ratio(41, milliseconds, rewrite, node), 0.6);
@@ -69,7 +69,7 @@ show('executable: the hook checks a domain at its start / node -e 0', ratio(41, 
 show('executable: vsmmu --version / node -e 0', ratio(41, milliseconds, { argv: [vsmmu, '--version'] }, node), 0.3);
 show('executable: peak memory of vsmmu rewrite / node -e 0', ratio(5, peakMemory, rewrite, node), 1.2);
 
-// The test driver is inside libvirt's library, so no daemon is asked.
+// libvirt's test driver runs in the client, so no daemon is needed.
 const virtXml = (process.env.PATH ?? '')
   .split(':')
   .map((each) => join(each, 'virt-xml'))

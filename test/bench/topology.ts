@@ -1,5 +1,5 @@
 /**
- * `vsmmu topology` for 10 000 PCI functions, as a ratio to a loop that only reads the same files: `npm run bench`. Both run
+ * Measures `vsmmu topology` for 10 000 PCI functions, as a ratio to a loop that only reads the same files: `npm run bench`. Both run
  * alternately in this process, and the fastest run of each counts.
  */
 import {
@@ -14,20 +14,20 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-// The built library, which is not instrumented as code that tsx runs.
+// The built library, because code that tsx runs from the sources is slower.
 import { scanHost } from 'vsmmu';
 
 const FUNCTIONS = 10_000;
 const RUNS = 7;
 
-// A file system in memory is the nearest to sysfs.
+// A file system in memory is most similar to sysfs.
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'vsmmu-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 const EMPTY = '0x0000000000000000 0x0000000000000000 0x0000000000000000\n';
 
-/** Writes what sysfs shows of one function and its IOMMU group. Returns the paths of what a scan reads. */
+/** Writes the files of sysfs for a function and its IOMMU group. Returns the paths that a scan reads. */
 function writeFunction(index: number): { readonly files: readonly string[]; readonly links: readonly string[] } {
   const bdf = `${hex(index >> 11, 4)}:${hex((index >> 3) & 255, 2)}:00.${index & 7}`;
   const device = join(folder, 'devices', `pci${bdf.slice(0, 7)}`, bdf);
@@ -88,5 +88,5 @@ for (let run = 0; run < RUNS; run++) {
   );
 }
 process.stdout.write(
-  `topology of ${FUNCTIONS} functions / a loop that reads the same files  ${(scan / bare).toFixed(2)} (reach 1.5)\n`,
+  `topology of ${FUNCTIONS} functions / a loop that reads the same files  ${(scan / bare).toFixed(2)} (goal 1.5)\n`,
 );

@@ -11,8 +11,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Random } from '../judge/random.js';
 import { type Failure, Hunt, KINDS } from './kinds.js';
-import { randomFrom } from './mutate.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const [, , count = '200000', first = '1'] = process.argv;
@@ -41,7 +41,8 @@ const hunt = new Hunt(
 const totals = new Map<string, number>();
 const found: Failure[] = [];
 for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
-  const random = randomFrom(seed);
+  const source = new Random(seed);
+  const random = () => source.next();
   const kind = KINDS[Math.floor(random() * KINDS.length)] ?? 'domain';
   totals.set(kind, (totals.get(kind) ?? 0) + 1);
   const failure = hunt.try(kind, random);

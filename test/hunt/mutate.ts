@@ -1,16 +1,5 @@
 /** Random changes of texts. The same seed gives the same changes. */
 
-/** A source of random numbers in [0, 1): mulberry32. */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** Text fragments that are difficult for parsers and rules. */
 const TOKENS = [
   ...[

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Random } from '../judge/random.js';
 import { defineFleet, dumpAll, type Fleet, PASSWORD } from './fleet.js';
 import { Lab } from './lab.js';
 import type { Result } from './process.js';
@@ -58,16 +59,6 @@ async function journalOf(run: string): Promise<readonly { readonly event: string
     .map((line) => JSON.parse(line));
 }
 
-/** Numbers from 0 to 1, the same in every run; VSMMU_LAB_SEED changes them. */
-function randomNumbers(): () => number {
-  let state = Number(process.env.VSMMU_LAB_SEED ?? 20_260_101) >>> 0;
-  // The linear congruential generator of Numerical Recipes: its quality does not matter here.
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 const namesOf = (report: BatchReport, verdict: string): string[] =>
   report.domains.flatMap((each) => (each.verdict === verdict ? [each.name] : [])).sort();
 
@@ -121,14 +112,15 @@ describe('a run that is killed at any instant', () => {
   const KILLS = 100;
 
   it(`loses no domain and converts none twice, ${KILLS} times`, async () => {
-    const random = randomNumbers();
+    // The same numbers in every run; VSMMU_LAB_SEED changes them.
+    const random = new Random(Number(process.env.VSMMU_LAB_SEED ?? 20_260_101));
     let kills = 0;
     const start = performance.now();
     await batchReport('convert', ...WHOLE, '--apply');
     const seconds = (performance.now() - start) / 1000;
     await batchReport('rollback', ...STATE);
     // Long enough for progress, also on a busy machine, and short enough for several kills in a run.
-    const delay = () => seconds * (0.05 + 0.4 * random());
+    const delay = () => seconds * (0.05 + 0.4 * random.next());
     while (kills < KILLS) {
       await batch('prune', '--keep', '0', ...STATE);
       const convert = ['convert', ...WHOLE, '--apply'];
