@@ -331,7 +331,7 @@ describe('an unusable folder', () => {
 });
 
 describe('the command line of batch', () => {
-  it.each<[title: string, args: string[], says: RegExp]>([
+  it.each<[title: string, args: string[], message: RegExp]>([
     ['no subcommand', ['batch'], /batch needs a subcommand; give one of convert, list/],
     ['an unknown subcommand', ['batch', 'convrt'], /did you mean batch convert\?/],
     ['no domain', ['batch', 'convert'], /give the names of domains, or --all/],
@@ -359,10 +359,10 @@ describe('the command line of batch', () => {
     ['an invalid URI', ['batch', 'convert', '--connect', 'a b', '--all'], /is not a libvirt connection URI/],
     ['an unknown run', ['batch', 'resume', '--state', '/nonexistent/..', '../x'], /there is no run/],
     ['prune without a selection', ['batch', 'prune', '--state', '/nonexistent'], /give the runs to remove/],
-  ])('is refused with one line and exit code 2: %s', (_, args, says) => {
+  ])('is refused with one line and exit code 2: %s', (_, args, message) => {
     const run = vsmmu(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });
-    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toMatch(message);
     expect(run.stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 });

@@ -114,7 +114,7 @@ describe('doctor', () => {
     expect(about(checks, /QEMU for arm-smmuv3/)).toMatchObject({ grade: 'pass' });
   });
 
-  it.each<[title: string, check: RegExp, changes: Partial<DoctorInput>, grade: string, says: string]>([
+  it.each<[title: string, check: RegExp, changes: Partial<DoctorInput>, grade: string, message: string]>([
     ['no SMMUv3', /SMMUv3s/, { host: sample('x86') }, 'fail', 'none in /sys/class/iommu'],
     ['no /sys to read', /SMMUv3s/, { host: sample('x86'), hostProblem: '/sys: gone' }, 'fail', '/sys: gone'],
     [
@@ -244,8 +244,8 @@ describe('doctor', () => {
       'fail',
       'and iommufd in the <driver>',
     ],
-  ])('reports %s', (_, check, changes, grade, says) => {
-    expect(about(examined(changes), check)).toMatchObject({ grade, found: expect.stringContaining(says) });
+  ])('reports %s', (_, check, changes, grade, message) => {
+    expect(about(examined(changes), check)).toMatchObject({ grade, found: expect.stringContaining(message) });
   });
 
   describe('with a probe', () => {
@@ -506,7 +506,7 @@ describe('doctor on the kernel', () => {
 });
 
 describe('vsmmu doctor', () => {
-  it('exits with 1 if a check fails, and its JSON says the same', () => {
+  it('exits with 1 if a check fails, and its JSON agrees', () => {
     const { code, stdout, stderr } = vsmmu(['doctor', '--json']);
     const { able, checks } = JSON.parse(stdout);
     expect({ able, stderr }).toEqual({ able: code === 0, stderr: '' });

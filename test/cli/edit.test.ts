@@ -164,15 +164,15 @@ describe('edit', () => {
     expect(run.stderr).toContain('the editor of vsmmu edit is vsmmu edit');
   });
 
-  it.each<[args: string[], says: RegExp]>([
+  it.each<[args: string[], message: RegExp]>([
     [['edit'], /edit takes one file/],
     [['edit', '-'], /edit takes one file/],
     [['edit', 'a', 'b'], /edit takes one file/],
     [['edit', '--no-editor', '--check-only', 'a'], /exclude each other/],
-  ])('is refused with one line and exit code 2: %j', (args, says) => {
+  ])('is refused with one line and exit code 2: %j', (args, message) => {
     const run = vsmmu(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });
-    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toMatch(message);
   });
 });
 

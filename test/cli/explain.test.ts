@@ -64,10 +64,10 @@ describe('explain', () => {
     ['constructor', /there is no code constructor/],
     ['$(id)', /there is no code \$\(id\)/],
     ['', /there is no code ;/],
-  ])('reports that there is no code %j, and suggests one', (name, says) => {
+  ])('reports that there is no code %j, and suggests one', (name, message) => {
     const run = vsmmu(['explain', name]);
     expect(run).toMatchObject({ code: 2, stdout: '' });
-    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toMatch(message);
   });
 
   it('explains one code at a time', () => {

@@ -105,13 +105,13 @@ describe('the report on a fleet', () => {
     expect(readFileSync(snapshot)).toEqual(readFileSync(`${HOSTS}/small.json`));
   });
 
-  it.each<[title: string, args: string[], says: RegExp]>([
+  it.each<[title: string, args: string[], message: RegExp]>([
     ['no snapshot', ['--fleet'], /--fleet needs snapshots of hosts/],
     ['a picture of one host', ['--fleet', '--svg', 'x.svg', 'a.json'], /--fleet and --svg exclude each other/],
     ['a host', ['--fleet', '--topology', 'x', 'a.json'], /--fleet and --topology exclude each other/],
     ['--html without --fleet', ['--html', 'x.html'], /--html requires --fleet/],
-  ])('is refused with %s', (_, args, says) => {
-    expect(vsmmu(['topology', ...args])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(says) });
+  ])('is refused with %s', (_, args, message) => {
+    expect(vsmmu(['topology', ...args])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
   });
 });
 

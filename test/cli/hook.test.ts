@@ -316,9 +316,9 @@ describe('hook install', () => {
     [['--limit', 'x; reboot'], /--limit takes 1 to 99/],
     [['--hook', 'maybe'], /--hook takes warn, enforce, not maybe/],
     [['now'], /takes no operand: now/],
-  ])('with %j is refused with one line and exit code 2', (args, says) => {
+  ])('with %j is refused with one line and exit code 2', (args, message) => {
     const run = vsmmu(['hook', 'install', '--dir', temporaryFolder(), ...args]);
     expect(run).toMatchObject({ code: 2, stdout: '' });
-    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toMatch(message);
   });
 });

@@ -96,7 +96,7 @@ describe('onDefineDomain', () => {
     expect(await run({}, stdout)).toMatchObject({ code: 0, stdout });
   });
 
-  it.each<[what: string, args: string[], code: number, says: RegExp]>([
+  it.each<[what: string, args: string[], code: number, message: RegExp]>([
     ['no arguments', [], 2, /vsmmu: error: usage: on-define-domain takes --vmi JSON and --domain XML/],
     ['no domain', ['--vmi', vmi()], 2, /usage/],
     ['an empty domain', ['--vmi', vmi(), '--domain', ''], 2, /error: xml-syntax/],
@@ -133,10 +133,10 @@ describe('onDefineDomain', () => {
       1,
       /^default\/gh200-vmi:1:\d+: error: device-missing/,
     ],
-  ])('fails with %s, and prints nothing', async (_, args, code, says) => {
+  ])('fails with %s, and prints nothing', async (_, args, code, message) => {
     const result = await onDefineDomain(args);
     expect(result).toMatchObject({ code, stdout: '' });
-    expect(result.stderr).toMatch(says);
+    expect(result.stderr).toMatch(message);
   });
 
   it('refuses a virtual machine without an open /dev/iommu, and names the feature gate', async () => {

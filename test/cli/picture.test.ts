@@ -48,16 +48,16 @@ describe.each(COMMANDS)('the picture of vsmmu %s', (_, ...command) => {
     expect(vsmmu([...command, '--format', 'text'])).toEqual(vsmmu(command));
   });
 
-  it.each<[title: string, args: string[], says: RegExp]>([
+  it.each<[title: string, args: string[], message: RegExp]>([
     ['an unknown format', ['--format', 'pdf'], /--format takes text, dot or svg, not pdf/],
     ['--json and --format dot', ['--json', '--format', 'dot'], /exclude each other/],
     ['--json and --svg -', ['--json', '--svg', '-'], /exclude each other/],
     ['--svg and --format', ['--svg', 'x', '--format', 'dot'], /exclude each other/],
     ['--svg without a file', ['--svg', ''], /--svg takes a file/],
-  ])('is refused for %s', (_, args, says) => {
+  ])('is refused for %s', (_, args, message) => {
     const { code, stderr } = vsmmu([...command, ...args]);
     expect(code).toBe(2);
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(message);
   });
 
   it('is an environment error if the folder does not exist', () => {

@@ -32,7 +32,7 @@ describe('the tree of a host', () => {
     expect(tree(sample('gh200').nodes)).toContain('NUMA nodes');
   });
 
-  it('names the NIC of each DMA function in another PCI segment, or says that only root can find it', () => {
+  it('names the NIC of each DMA function in another PCI segment, or reports that only root can find it', () => {
     const { topology } = sample('gb200-cx8');
     const shown = (host: Host) => renderHostLocality(hostLocality(host)).replace(/\s+/g, ' ');
     expect(shown(new Host(topology))).toContain(

@@ -7,7 +7,7 @@ import { REPOSITORY, temporaryFolder, vsmmu } from './run.js';
 const SAMPLE = 'samples/domains/ml-train.xml';
 
 describe('the command line', () => {
-  it.each<[title: string, args: string[], says: RegExp]>([
+  it.each<[title: string, args: string[], message: RegExp]>([
     ['no command', [], /give a command/],
     ['an unknown command, with the nearest one', ['rewrit'], /there is no command rewrit; did you mean rewrite\?/],
     ['an unknown command without a similar one', ['frobnicate'], /there is no command frobnicate; see vsmmu --help/],
@@ -71,11 +71,11 @@ describe('the command line', () => {
       ['rewrite', '--bypass', 'gpu', SAMPLE],
       /--bypass takes PCI addresses .*, not gpu/,
     ],
-  ])('is refused with one line and exit code 2: %s', (_, args, says) => {
+  ])('is refused with one line and exit code 2: %s', (_, args, message) => {
     const run = vsmmu(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });
     expect(run.stderr).toMatch(/^vsmmu: error: usage: [^\n]*\n$/);
-    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toMatch(message);
   });
 
   it.each(['true', '12', '--help', 'install', '$(id)'])('treats the operand %s as a file', (name) => {
@@ -130,7 +130,7 @@ describe('the command line', () => {
     expect(JSON.parse(stdout).plan.expanderBuses.map((b: { ports: unknown[] }) => b.ports.length)).toEqual([1, 1, 1]);
   });
 
-  it.each<[title: string, text: string, says: RegExp]>([
+  it.each<[title: string, text: string, message: RegExp]>([
     ['that is not JSON', '{', /policy-invalid: not JSON/],
     [
       'with an unknown key',
@@ -139,13 +139,13 @@ describe('the command line', () => {
     ],
     ['with a value of another type', '{"sparePorts": "2"}', /policy-invalid: \/sparePorts: must be integer/],
     ['with an invalid address', '{"bypass": ["0000:31:10.2", "31:10"]}', /policy-invalid: \/bypass\/1: /],
-  ])('refuses a policy %s', (_, text, says) => {
+  ])('refuses a policy %s', (_, text, message) => {
     const file = join(temporaryFolder(), 'policy.json');
     writeFileSync(file, text);
     const run = vsmmu(['rewrite', '--policy', file, SAMPLE]);
     expect(run).toMatchObject({ code: 2, stdout: '' });
     expect(run.stderr.startsWith(`${file}:`)).toBe(true);
-    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toMatch(message);
   });
 
   it('refuses a snapshot of more than 16 MiB', () => {

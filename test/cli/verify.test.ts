@@ -97,11 +97,11 @@ describe('vsmmu verify', () => {
   it.each([
     ['a report that was cut off', report.slice(0, 200), /^vm: error: guest-report-invalid: .*cut off/],
     ['something else', 'Permission denied\n', /^vm: error: guest-report-invalid: .*first line/],
-  ])('gives no verdict for %s', (_, text, says) => {
+  ])('gives no verdict for %s', (_, text, message) => {
     start();
     const { code, stdout, stderr } = verify(text);
     expect(stdout).toBe('');
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(message);
     expect(code).toBe(2);
   });
 
@@ -122,9 +122,9 @@ describe('vsmmu verify', () => {
     ['two domains', ['vm', 'vm2'], /expected one domain, found 2/],
     ['a domain and --guest-script', ['--guest-script', 'vm'], /takes no operand/],
     ['a remote libvirt without its topology', ['--connect', 'qemu+ssh://host/system', 'vm'], /on another machine/],
-  ])('refuses %s', (_, args, says) => {
+  ])('refuses %s', (_, args, message) => {
     const { code, stderr } = vsmmu(['verify', ...args]);
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(message);
     expect(code).toBe(2);
   });
 });

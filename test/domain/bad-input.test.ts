@@ -35,7 +35,7 @@ ${devices}
 interface Refusal {
   readonly input: string | Buffer;
   readonly code: number;
-  readonly says: string;
+  readonly message: string;
   readonly options?: readonly string[];
 }
 
@@ -52,103 +52,107 @@ function rewriteInPlace(input: string | Buffer, options: readonly string[]) {
 }
 
 const refusals: Readonly<Record<string, Refusal>> = {
-  'text that is not XML': { input: 'a domain', code: 2, says: 'error: xml-syntax: ' },
-  'an empty file': { input: '', code: 2, says: 'error: xml-syntax: ' },
-  'a document cut off in the middle': { input: domain(NVME).slice(0, 120), code: 2, says: 'error: xml-syntax: ' },
-  'two roots': { input: `${domain(NVME)}<domain/>`, code: 2, says: ':6:1: error: xml-syntax: ' },
-  'another root': { input: '<network/>', code: 2, says: ':1:1: error: domain-root: ' },
-  'a domain of another namespace': { input: "<domain xmlns='urn:x'/>", code: 2, says: ':1:1: error: domain-root: ' },
+  'text that is not XML': { input: 'a domain', code: 2, message: 'error: xml-syntax: ' },
+  'an empty file': { input: '', code: 2, message: 'error: xml-syntax: ' },
+  'a document cut off in the middle': { input: domain(NVME).slice(0, 120), code: 2, message: 'error: xml-syntax: ' },
+  'two roots': { input: `${domain(NVME)}<domain/>`, code: 2, message: ':6:1: error: xml-syntax: ' },
+  'another root': { input: '<network/>', code: 2, message: ':1:1: error: domain-root: ' },
+  'a domain of another namespace': { input: "<domain xmlns='urn:x'/>", code: 2, message: ':1:1: error: domain-root: ' },
   'a DOCTYPE': {
     input: `<!DOCTYPE domain [<!ENTITY a SYSTEM "file:///etc/passwd">]>\n${domain('&a;')}`,
     code: 2,
-    says: ':1:1: error: xml-doctype: ',
+    message: ':1:1: error: xml-doctype: ',
   },
   'more than 16 MiB': {
     input: Buffer.alloc(16 * MIB + 1, `${domain(NVME)}${' '.repeat(MIB)}`),
     code: 2,
-    says: 'error: xml-too-large: ',
+    message: 'error: xml-too-large: ',
   },
   'text that is not UTF-8': {
     input: Buffer.from(domain(`<!-- caf\xe9 -->${NVME}`), 'latin1'),
     code: 2,
-    says: 'error: xml-encoding: ',
+    message: 'error: xml-encoding: ',
   },
   'a slot over 31': {
     input: domain(hostdev("bus='0x91' slot='0x20'")),
     code: 2,
-    says: ":4:46: error: address-invalid: slot='0x20' is not a PCI slot; give a number from 0x0 to 0x1f",
+    message: ":4:46: error: address-invalid: slot='0x20' is not a PCI slot; give a number from 0x0 to 0x1f",
   },
   'a function over 7': {
     input: domain(hostdev("bus='0x91' function='9'")),
     code: 2,
-    says: ":4:46: error: address-invalid: function='9' is not a PCI function; give a number from 0x0 to 0x7",
+    message: ":4:46: error: address-invalid: function='9' is not a PCI function; give a number from 0x0 to 0x7",
   },
   'an invalid guest address': {
     input: domain(hostdev("bus='0x91'", "<address type='pci' bus='0x01' slot='0x20'/>")),
     code: 2,
-    says: ":4:76: error: address-invalid: slot='0x20' is not a PCI slot; give a number from 0x0 to 0x1f",
+    message: ":4:76: error: address-invalid: slot='0x20' is not a PCI slot; give a number from 0x0 to 0x1f",
   },
   'a pcie-root with another index than 0, here 8 in octal': {
     input: domain(`<controller type='pci' index='010' model='pcie-root'/>\n${NVME}`),
     code: 2,
-    says: ":4:1: error: number-invalid: index='010' of pcie-root is 8, and libvirt accepts only 0",
+    message: ":4:1: error: number-invalid: index='010' of pcie-root is 8, and libvirt accepts only 0",
   },
   'more controllers than there are indexes': {
     input: domain(`${"<controller type='pci' model='pcie-root-port'/>\n".repeat(256)}${NVME}`),
     code: 2,
-    says: ':259:1: error: number-invalid: more than 256 PCI controllers, which libvirt refuses',
+    message: ':259:1: error: number-invalid: more than 256 PCI controllers, which libvirt refuses',
   },
   'a value of 100 KB, without repeating all of it': {
     input: domain(hostdev(`bus='${'9'.repeat(100_000)}'`)),
     code: 2,
-    says: `${'9'.repeat(400)}`,
+    message: `${'9'.repeat(400)}`,
   },
   'two controllers with one index': {
     input: domain(`${port(1)}\n${port(1)}\n${NVME}`),
     code: 2,
-    says: ':5:1: error: controller-index-duplicate: PCI controller index 1 is already used in line 4',
+    message: ':5:1: error: controller-index-duplicate: PCI controller index 1 is already used in line 4',
   },
   'two devices at one guest address': {
     input: domain(
       `${hostdev("bus='0x91'", "<address type='pci' bus='1'/>")}\n${hostdev("bus='0x92'", "<address type='pci' bus='01'/>")}`,
     ),
     code: 2,
-    says: ':5:1: error: guest-address-duplicate: guest address 01:00.0 is already used in line 4',
+    message: ':5:1: error: guest-address-duplicate: guest address 01:00.0 is already used in line 4',
   },
   'one host device twice': {
     input: domain(`${NVME}\n${NVME}`),
     code: 2,
-    says: ':5:1: error: host-device-duplicate: host device 0000:91:00.0 is already in the domain, in line 4',
+    message: ':5:1: error: host-device-duplicate: host device 0000:91:00.0 is already in the domain, in line 4',
   },
   'a device that the host does not have': {
     input: domain(hostdev("bus='0xaa'")),
     code: 1,
-    says: ':4:1: error: device-missing: 0000:aa:00.0 is not on this host',
+    message: ':4:1: error: device-missing: 0000:aa:00.0 is not on this host',
   },
   'a host without an SMMUv3': {
     input: domain(hostdev("bus='0x01'")),
     code: 1,
-    says: ':1:1: error: host-without-smmu: ',
+    message: ':1:1: error: host-without-smmu: ',
     options: ['--topology', 'samples/hosts/x86.json'],
   },
-  'a domain without KVM': { input: domain(NVME, { type: 'qemu' }), code: 1, says: ':1:1: error: domain-without-kvm: ' },
+  'a domain without KVM': {
+    input: domain(NVME, { type: 'qemu' }),
+    code: 1,
+    message: ':1:1: error: domain-without-kvm: ',
+  },
   'a domain without ACPI': {
     input: domain(NVME, { features: '' }),
     code: 1,
-    says: ':1:1: error: domain-without-acpi: ',
+    message: ':1:1: error: domain-without-acpi: ',
   },
   'too few bus numbers': {
     input: domain(NVME),
     code: 1,
-    says: ':1:1: error: bus-numbers-exhausted: ',
+    message: ':1:1: error: bus-numbers-exhausted: ',
     options: [...HOST_A, '--bus-window', '255'],
   },
 };
 
 describe('rewrite in place refuses, in one line, and writes nothing:', () => {
-  it.each(Object.entries(refusals))('%s', (_title, { input, code, says, options = HOST_A }) => {
+  it.each(Object.entries(refusals))('%s', (_title, { input, code, message, options = HOST_A }) => {
     const { status, stdout, lines, after } = rewriteInPlace(input, options);
-    expect(lines).toEqual([expect.stringContaining(says)]);
+    expect(lines).toEqual([expect.stringContaining(message)]);
     expect(lines[0]).toMatch(/^\/domain\.xml(:\d+:\d+)?: error: .{1,4200}$/);
     expect({ status, stdout }).toEqual({ status: code, stdout: '' });
     expect(after.equals(Buffer.from(input))).toBe(true);
