@@ -2,7 +2,7 @@ import java.util.concurrent.TimeUnit
 
 /**
  * Places the host devices of a virtual machine behind vSMMUs. CloudStack's agent runs this script and calls `transform` of its
- * result for each domain that it is about to start. A failure must not prevent the start, so it returns the domain unchanged.
+ * result for each domain that it is about to start. If vsmmu fails, `transform` returns the domain unchanged, so that it starts.
  */
 class VsmmuTransformer {
     static final List<String> COMMAND = ['vsmmu', 'rewrite', '--libvirt', 'here', '--qemu', 'here', '-']

@@ -11,14 +11,14 @@ import { demonstrate } from './demo.js';
 import { AccelHost, record, upFolder } from './host.js';
 import { partPath } from './parts.js';
 
-export const accelUsage = `npm run lab -- accel COMMAND: an Arm host whose SMMUs nest, in software
+export const accelUsage = `npm run lab -- accel COMMAND: an emulated Arm host with nested SMMUs
 
-  up            make its kernel and its disk if need be, start it and leave it running
-  down          end it
-  shell         a prompt on it; ctrl-] leaves
+  up            make its kernel and disk if necessary, start it, and leave it running
+  down          end the host
+  shell         open a shell on it; Ctrl-] leaves
   run COMMAND…  run a program on it
-  demo          a domain's way to a guest with accelerated vSMMUs, on the host that is up, or on one of its own
-  status        what there is
+  demo          convert and start a domain with accelerated vSMMUs, on the running host or on a new one
+  status        print what exists
 `;
 
 /** Runs a command and returns the exit code. Throws LabError. */

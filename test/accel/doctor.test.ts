@@ -48,7 +48,7 @@ const EMULATED: Omit<Probe, 'smmu'> = {
 };
 
 describe('vsmmu doctor', () => {
-  it('reports that this host can accelerate', async ({ task }) => {
+  it('reports that this host can accelerate vSMMUs', async ({ task }) => {
     const { code, stdout } = await vsmmu(host, ['doctor']);
     expect(code, stdout).toBe(0);
     expect(stdout).toMatch(/\/dev\/iommu +: PASS/);

@@ -3,7 +3,7 @@ import { partsAreMade } from './parts.js';
 import { isProven } from './stamp.js';
 
 if (partsAreMade()) {
-  process.stdout.write("acceleration: the emulated host's kernel and disk are there\n");
+  process.stdout.write("acceleration: the emulated host's kernel and disk exist\n");
 } else if (!isProven()) {
   process.stdout.write(
     'acceleration: the sources have changed since the last run that passed (test/accel/proven.json)\n',

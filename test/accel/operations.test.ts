@@ -91,10 +91,7 @@ describe('vsmmu batch', () => {
         const xml = await host.output(['virsh', '--quiet', 'dumpxml', '--inactive', '--security-info', name]);
         expect(xml, name).toBe(before.get(name));
       }
-      proves(
-        task,
-        'vsmmu batch convert: ten domains converted, one of them started, all rolled back to what they were',
-      );
+      proves(task, 'vsmmu batch convert: ten domains converted, one of them started, all restored by the rollback');
     } finally {
       for (const name of names) await new AccelGuest(host, name).remove();
     }

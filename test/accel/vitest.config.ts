@@ -5,10 +5,10 @@ export default defineConfig({
   test: {
     include: ['test/accel/**/*.test.ts'],
     globalSetup: ['test/accel/setup.ts'],
-    // One host for all of it, with one line to it.
+    // All tests use one host, and one connection to it.
     pool: 'forks',
     fileParallelism: false,
-    // Limits for what hangs, not measurements.
+    // These limits only end tests that hang.
     testTimeout: 600_000,
     hookTimeout: 600_000,
   },

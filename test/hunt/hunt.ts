@@ -51,5 +51,5 @@ for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
   process.stdout.write(`${kind}, seed ${seed}: ${failure.what}\n`);
 }
 const kinds = [...totals].map(([kind, total]) => `${total} ${kind}`).join(', ');
-process.stdout.write(`${count} inputs (${kinds}): ${found.length} found\n`);
+process.stdout.write(`${count} inputs (${kinds}): ${found.length} failures\n`);
 process.exitCode = found.length > 0 ? 1 : 0;

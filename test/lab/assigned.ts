@@ -45,7 +45,7 @@ mount --bind /sys/devices/system/cpu devices/system/cpu
 mount --rbind . /sys
 `;
 
-/** `ioctl(fd, IOMMU_OPTION)`, with which libvirt sets up /dev/iommu, and its number of system call. */
+/** `ioctl(fd, IOMMU_OPTION)`, with which libvirt sets up /dev/iommu, and its system call number. */
 const IOMMU_OPTION = 0x3b87;
 const IOCTL = process.arch === 'arm64' ? 29 : 16;
 

@@ -53,7 +53,7 @@ async function filesOf(folder: string): Promise<ReadonlyMap<string, string>> {
 }
 
 describe('a folder on a full disk', () => {
-  it('gets the results that fit, complete, and the others when the run is resumed', async () => {
+  it('gets the results that fit, as complete files, and the others when the run is resumed', async () => {
     await withSmallDisk(120, async () => {
       const run = await batchReport('convert', '--dir', '/tmp/in', '--out', '/tmp/small/out', ...OPTIONS);
       expect(run.code).toBe(1);

@@ -13,10 +13,10 @@ import { type Endpoint, endpointsOf, type ToolOptions } from './vsmmu.js';
 
 export interface Case {
   readonly title: string;
-  /** For emulation by QEMU, not yet rewritten. */
+  /** The domain before the rewrite, for emulation by QEMU. */
   readonly xml: string;
   readonly options: ToolOptions;
-  /** Set for a platform's domain that it starts without `--validate`, and that libvirt's schema refuses. */
+  /** Whether libvirt's schema refuses the domain, which its platform starts without `--validate`. */
   readonly asCreated?: boolean;
 }
 
@@ -89,7 +89,7 @@ export function sampleCases(): Case[] {
   return [...plain, switches, seriesExample(), ...openNebulaCases()];
 }
 
-/** Golden files whose domains show one rule each; `test/golden/NAME/command` says with which options. */
+/** Golden files whose domains show one rule each; `test/golden/NAME/command` has the options. */
 const golden: readonly string[] = [
   'bus-window-of-policy',
   'expander-bus-by-hand',

@@ -14,12 +14,12 @@ import { forget, remember, runningPid } from './running.js';
 
 const usage = `npm run lab -- COMMAND
 
-  up                        make the root if need be, start a libvirtd in it and leave it running
-  down                      end it
-  shell                     a shell beside that libvirtd, or beside one of its own if none is up
-  status                    what there is
-  capture-host DESCRIPTION… boot the hosts that JSON files describe; their /sys goes to test/fixtures/hosts
-  accel …                   an Arm host whose SMMUs nest, in software: up, down, shell, run, demo, status
+  up                        make the root if necessary, start a libvirtd in it, and leave it running
+  down                      end that libvirtd
+  shell                     open a shell with that libvirtd, or with a new one if none is running
+  status                    print what exists, and the versions of libvirt, QEMU and Debian
+  capture-host DESCRIPTION… boot the hosts that JSON files describe, and store their /sys in test/fixtures/hosts
+  accel …                   an emulated Arm host with nested SMMUs: up, down, shell, run, demo, status
 `;
 
 const fixtures = fileURLToPath(new URL('../fixtures/hosts/', import.meta.url));

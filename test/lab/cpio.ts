@@ -37,7 +37,7 @@ function modeOf(entry: CpioEntry): number {
   return entry.executable ? 0o100755 : 0o100644;
 }
 
-/** One member: a header of 13 numbers in eight hexadecimal digits, the name, the data, each filled up to four bytes. */
+/** One member: a header of 13 numbers in eight hexadecimal digits, the name, the data, each padded to a multiple of four bytes. */
 function record(path: string, mode: number, inode: number, data: Buffer): Buffer {
   const name = Buffer.from(`${path}\0`);
   const numbers = [inode, mode, 0, 0, 1, 0, data.length, 0, 0, 0, 0, name.length, 0];

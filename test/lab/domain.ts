@@ -4,7 +4,7 @@ import { guestFolder } from './guest-files.js';
 /** An existing file of the lab, as content of disks that no guest reads. */
 const anyFile = `${guestFolder}/vmlinuz`;
 
-/** Changes the type to `qemu` and the CPU to one that QEMU can emulate, since the lab has no KVM for Arm. */
+/** Changes the type to `qemu` and the CPU to one that QEMU can emulate, because the lab has no KVM for Arm. */
 export function asTcg(xml: string): string {
   return xml
     .replace(/(<domain\b[^>]*\btype=)(['"])(?:kvm|hvf)\2/, '$1$2qemu$2')

@@ -173,7 +173,7 @@ describe('a document that is not a domain definition is stored as the editor of 
   });
 
   it('net-edit', async () => {
-    // libvirt's own test driver, since the lab has none for networks; it forgets when its virsh ends.
+    // libvirt's own test driver, because the lab has none for networks; it lasts as long as its virsh.
     const commands = 'net-destroy default; net-dumpxml default; net-edit default; net-dumpxml default';
     const { code, stdout } = await edit(['-c', 'test:///default', commands], 'sed -i s/virbr0/virbr1/ "$1"');
     expect(code).toBe(0);

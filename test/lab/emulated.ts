@@ -32,7 +32,7 @@ const dropped = new Set([
 /** Devices whose backend was in a dropped option. None of them is on a PCI bus. */
 const droppedDevices = /^(tpm-|hda-|virtio-9p|vhost-)/;
 
-/** Memory that suffices for a guest that reports its hardware; libvirt's sizes may not fit this machine. */
+/** Memory that suffices for a guest that reports its hardware; libvirt's sizes may not fit this computer. */
 const memoryLimitBytes = 2 * 1024 ** 3;
 
 /** Subsystem vendor of a stand-in in the guest; its subsystem device is its number, from 1. */

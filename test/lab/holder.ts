@@ -1,6 +1,6 @@
 /**
- * A process for tests to kill: starts a lab and a guest in it, and prints the process IDs, as the machine sees
- * them, of the jail's first process, its libvirtd and its QEMU.
+ * A process for tests to kill: starts a lab and a guest in it, and prints the process IDs, outside the jail,
+ * of the jail's first process, its libvirtd and its QEMU.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { bootConsole } from './guest.js';

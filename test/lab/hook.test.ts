@@ -82,7 +82,7 @@ describe('the start of a domain that has an error on the host or is not converte
     },
   );
 
-  it('is refused by enforce and allowed by warn, which logs it readable by root only', async () => {
+  it('is refused by enforce and allowed by warn, which logs it in a file that only root can read', async () => {
     await withDomain('small', tooSmall, async (uuid) => {
       await policy({ hook: 'enforce' });
       const refused = await start(uuid);

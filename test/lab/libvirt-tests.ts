@@ -1,6 +1,6 @@
 /**
- * `npm run test:libvirt-domains`: `vsmmu check --no-host` over every domain of libvirt's own test suite, from the source
- * package of a Debian release. A domain that libvirt's tests accept, and that has no SMMU of a bus, must have no error.
+ * `npm run test:libvirt-domains`: runs `vsmmu check --no-host` on every domain of libvirt's own test suite, from the source
+ * package of a Debian release. A domain that libvirt's tests accept, and that has no SMMU with a `pciBus`, must have no error.
  */
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { LabError, output } from './process.js';
 
 const DOMAINS = 'tests/qemuxmlconfdata';
 
-/** Downloads a file with the machine's own apt. If a checksum is given, the file must have it. */
+/** Downloads a file with this computer's apt. If a checksum is given, the file must have it. */
 async function download(address: string, file: string, sum?: string): Promise<void> {
   const checked = sum === undefined ? [] : [`SHA256:${sum}`];
   await output([

@@ -15,14 +15,14 @@ export interface Mirror {
   readonly uri: string;
   /** The key ring that debootstrap checks the archive's signature against. */
   readonly keyring: string;
-  /** The machine's `Acquire` settings, in the form of a file in /etc/apt/apt.conf.d. */
+  /** This computer's `Acquire` settings, in the form of a file in /etc/apt/apt.conf.d. */
   readonly aptConf: string;
 }
 
-/** Settings that describe this machine's index files, not the access to a mirror. */
+/** Settings that describe this computer's index files, not the access to a mirror. */
 const notAboutReaching = /^Acquire::(IndexTargets|Changelogs|CompressionTypes|cdrom)\b/;
 
-/** Reads the machine's apt configuration. Throws LabError if it contains no Debian archive. */
+/** Reads this computer's apt configuration. Throws LabError if it contains no Debian archive. */
 export async function findMirror(): Promise<Mirror> {
   const dump = (await output(['apt-config', 'dump'])).split('\n');
   const uri = (await sources()).map(archiveAddress).find((found) => found !== undefined);

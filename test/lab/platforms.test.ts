@@ -177,7 +177,7 @@ describe("CloudStack's agent", () => {
   /**
    * Calls the transformer as the agent does (`handle` of LibvirtKvmAgentHook, `performXmlTransformHook` of
    * LibvirtStartCommandWrapper): runs the script, calls the method of its result, and keeps the domain after an exception.
-   * Does so for each `vsmmu` in turn, and writes what libvirt would get into a file each.
+   * Repeats this for each `vsmmu`, and writes each resulting domain to a file.
    */
   const caller = `
 def programs = new groovy.json.JsonSlurper().parse(new File('${folder}/programs.json'))

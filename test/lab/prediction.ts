@@ -54,7 +54,7 @@ export function sightOf(view: GuestView, hostOf: (device: GuestDevice) => string
   ];
 }
 
-/** Ports of expander buses and the guest's NUMA node of each: the bridge's own, or -1. */
+/** The ports of expander buses, each with the NUMA node of its expander bus in the guest; -1: none. */
 export function predictedNodes(layout: PciLayout): string[] {
   return layout.expanderBuses
     .flatMap(({ id, busNr, numaNode }) => {

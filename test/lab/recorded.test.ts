@@ -27,7 +27,7 @@ const lines = (text: string): string[] =>
 describe('virsh', () => {
   it.for(Object.entries(RECORDED))('prints the recorded output for %s', async ([command, output]) => {
     const { stdout } = await lab.run(['virsh', '--quiet', '--connect', 'qemu:///system'], { input: `${command}\n` });
-    // Other tests leave domains; virsh repeats commands behind its prompt.
+    // Other tests leave domains; virsh repeats commands after its prompt.
     const isOurs = (line: string) => DOMAINS.some(({ uuid }) => line.startsWith(uuid));
     const ours = lines(stdout).filter((line) => (command === 'uri' ? !line.startsWith('virsh # ') : isOurs(line)));
     expect(ours).toEqual(lines(output));

@@ -1,5 +1,5 @@
 /**
- * A managed machine for Ansible: an sshd on loopback, Python, dpkg, and a libvirt. It is this machine in separate
+ * A managed machine for Ansible: an sshd on loopback, Python, dpkg, and a libvirt. It is this computer in separate
  * namespaces, which discard all writes, with the libvirtd of a lab.
  */
 
@@ -21,7 +21,7 @@ done
 for folder in /usr/local/bin /run; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
 mkdir -p /run/sshd /run/libvirt`;
 
-/** Runs the lab's virsh with the lab's loader and libraries, since this machine may have none. */
+/** Runs the lab's virsh with the lab's loader and libraries, because this computer may have none. */
 function virshScript(): string {
   const root = rootPath();
   const libraries = `${root}/usr/lib/x86_64-linux-gnu`;

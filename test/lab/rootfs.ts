@@ -32,7 +32,7 @@ const recipe = JSON.stringify({ suite, packages, configFiles, guest: guestRecipe
 const key = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
 
 export interface Root {
-  /** Path of the root file system on the machine. */
+  /** The path of the root file system. */
   readonly path: string;
   /** Releases the lock, so that another process can make a new root. */
   release(): Promise<void>;
@@ -96,7 +96,7 @@ async function make(path: string, say: (line: string) => void): Promise<void> {
   await rename(unfinished, path);
 }
 
-/** Configures apt as on the machine, and prevents that the installation of packages starts daemons. */
+/** Configures apt as on this computer, and prevents packages from starting daemons when they are installed. */
 async function writeConfig(root: string, mirror: Mirror): Promise<void> {
   await mkdir(join(root, 'etc/apt/apt.conf.d'), { recursive: true });
   await writeFile(join(root, 'etc/apt/apt.conf.d/00machine'), mirror.aptConf);

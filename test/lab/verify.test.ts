@@ -141,9 +141,9 @@ describe('vsmmu verify', () => {
     task.meta.lab = { booted: 1 };
   });
 
-  it('fails for a device behind the vSMMU of another', async ({ task }) => {
+  it('fails for a device behind the vSMMU of another SMMU', async ({ task }) => {
     const xml = await converted(domainXml('beside'), '--spare-ports', '1');
-    // The second drive moves to the spare port beside the first, and the vSMMU without devices goes.
+    // The second drive moves to the spare port beside the first, and the vSMMU without devices is removed.
     const [, spare = 0, other = 0] = [...xml.matchAll(/ua-vsmmu-port-(\d+)/g)].map(([, index]) => Number(index));
     const bus = (index: number) => `bus='0x${index.toString(16).padStart(2, '0')}'`;
     const beside = xml

@@ -9,7 +9,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     maxConcurrency: 2,
-    // Limits for what hangs, not measurements: a guest boots in 5 s on an idle machine.
+    // These limits only end tests that hang: a guest boots in 5 s on an idle computer.
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/packages/**/*.test.ts'],
     globalSetup: ['test/packages/setup.ts'],
     maxWorkers: 2,
-    // Limits for what hangs, not measurements.
+    // These limits only end tests that hang.
     testTimeout: 300_000,
     hookTimeout: 600_000,
   },
