@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the unit tests that could depend on the installed libvirt and QEMU, in a mount namespace of their own:
+# Runs the unit tests that could depend on the installed libvirt and QEMU, in their own mount namespace:
 #   test/other-libvirt.sh old    with those of this machine's Debian release; Debian 12 has libvirt 9.0 and QEMU 7.2
 #   test/other-libvirt.sh none   without any
 # Further arguments go to vitest. Nothing is installed: the packages are unpacked in a cache folder that is mounted over /usr.

@@ -6,7 +6,7 @@ import { diagnosticsReference, policyReference } from '../schemas/tables.js';
 import { BY_FILE, CODES } from '../src/diagnostics/codes.js';
 import { documentText, REPOSITORY, withOutput } from './documents.js';
 
-/** The text of every file of src/, by path. */
+/** The texts of all files of src/. */
 const sources = readdirSync(join(REPOSITORY, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts') && !file.startsWith('generated') && !file.startsWith('diagnostics/'))
   .map((file) => readFileSync(join(REPOSITORY, 'src', file), 'utf8'));
@@ -30,7 +30,7 @@ describe('the codes of diagnostics', () => {
     expect(sources.some((text) => use.test(text))).toBe(true);
   });
 
-  it.each(Object.entries(CODES))('say one line each, without a full stop: %s', (_, { meaning, hint = 'x' }) => {
+  it.each(Object.entries(CODES))('have one line each, without a full stop: %s', (_, { meaning, hint = 'x' }) => {
     for (const line of [meaning, hint]) {
       expect(line).toMatch(/^[^\n]*[^\n.]$/);
     }

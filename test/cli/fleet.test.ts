@@ -15,7 +15,7 @@ describe('the report on a fleet', () => {
     await expect(stdout).toMatchFileSnapshot('golden/fleet.txt');
   });
 
-  it('has equal findings of several hosts once, and at most eight names of hosts', () => {
+  it('lists equal findings of several hosts once, with at most eight host names', () => {
     const many = Array<string>(10).fill(`${HOSTS}/dense.json`);
     const folder = temporaryFolder();
     const copies = many.map((from, n) => {

@@ -225,17 +225,17 @@ describe('the command line', () => {
     ],
     [['check'], ['--json', '--strict', '--quiet']],
     [['rewrite'], ['--json', '--strict', '--quiet', '--verbose']],
-  ])('lists only the common options that act in %j', (command, options) => {
+  ])('lists only the common options that have an effect in %j', (command, options) => {
     const { stdout } = vsmmu([...command, '--help']);
     expect(stdout.match(/--(json|strict|quiet|verbose)(?= {2})/g)).toEqual(options);
   });
 
-  it('accepts a common option that does not act in a command', () => {
+  it('accepts a common option that has no effect in a command', () => {
     const topology = ['topology', '--topology', 'samples/hosts/small.json'];
     expect(vsmmu([...topology, '--strict', '--quiet'])).toEqual(vsmmu(topology));
   });
 
-  it('explains what DOMAIN is: a file, but for verify a running domain', () => {
+  it('explains DOMAIN: a file, or for verify a running domain', () => {
     expect(vsmmu(['plan', '--help']).stdout).toContain('DOMAIN is a file');
     expect(vsmmu(['verify', '--help']).stdout).toMatch(/DOMAIN is the name or the UUID of a running domain/);
     expect(vsmmu(['verify', '--help']).stdout).not.toContain('DOMAIN is a file');

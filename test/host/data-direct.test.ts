@@ -94,7 +94,7 @@ describe('the NIC of a DMA function in another segment', () => {
     expect(related(host)).toEqual([['0028:03:00.0', ['0020:03:00.0']]]);
   });
 
-  it('is found at the end of the longest VPD, and not behind it', () => {
+  it('is found at the end of the longest VPD, and not after it', () => {
     const long = (length: number) => {
       const field = Buffer.concat([Buffer.from('PN\xff', 'latin1'), Buffer.alloc(255, 0x20)]);
       const fields = Array.from({ length: Math.floor(length / field.length) }, () => field);

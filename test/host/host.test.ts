@@ -40,7 +40,7 @@ describe('a host', () => {
     expect(new Host({ ...hostOf(0, []).topology, nodes }).soleCpuNode).toBe(expected);
   });
 
-  it('knows the SMMU that most of some devices are behind, the first one of several', () => {
+  it('returns the SMMU that most of the given devices are behind, or the first of several', () => {
     const host = hostOf(3, [
       { bdf: '0000:00:00.0', smmu: 2 },
       { bdf: '0000:01:00.0', smmu: 1 },
@@ -57,7 +57,7 @@ describe('a host', () => {
     ]);
   });
 
-  it('knows which devices are alone in their group', () => {
+  it('returns whether a device is alone in its group', () => {
     const host = hostOf(1, [
       { bdf: '0000:00:00.0', group: 1 },
       { bdf: '0000:01:00.0', group: 2 },
@@ -89,7 +89,7 @@ describe('the IOMMU groups of a domain', () => {
   const group = (devices: readonly DeviceSpec[], ...elements: readonly string[]) =>
     groupsOf(domainWith(...elements), hostOf(1, devices))[0];
 
-  it('have as held only endpoints of host drivers that the domain does not have', () => {
+  it('list as held only endpoints that are bound to a host driver and not in the domain', () => {
     const found = group(
       [
         { bdf: '0000:00:00.0', group: 4, bridge: true, driver: 'pcieport' },

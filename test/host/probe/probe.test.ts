@@ -143,7 +143,7 @@ describe('a probe', () => {
   const run = (root: string, calls = kernel().calls) => probeDevices([DEVICE], small, calls, root);
   const openFiles = () => readdirSync('/proc/self/fd').length;
 
-  it('reads the registers of the SMMU and tries nesting, and closes the files again', async () => {
+  it('reads the registers of the SMMU, tests nested translation, and closes the files again', async () => {
     const { calls, log } = kernel();
     const root = rootWith(IN_SYSFS, FILE, IOMMU);
     const before = openFiles();
@@ -189,12 +189,12 @@ describe('a probe', () => {
     });
   });
 
-  it('says why nesting does not work', async () => {
+  it('reports why nested translation does not work', async () => {
     const [found] = await run(rootWith(IN_SYSFS, FILE, IOMMU), kernel({ IOMMU_HWPT_ALLOC: 12 }).calls);
     expect([found?.features.nesting, found?.notNested]).toEqual([false, 'IOMMU_HWPT_ALLOC fails with ENOMEM']);
   });
 
-  it('passes on an error that is not of the kernel', async () => {
+  it('passes on an error that does not come from the kernel', async () => {
     const calls = {
       ...kernel().calls,
       addressOf: () => {
