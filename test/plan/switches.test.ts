@@ -150,6 +150,12 @@ describe('devices below one switch of the host', () => {
     );
   });
 
+  it('get downstream ports in host order, whatever their order in the domain', () => {
+    const below = (bdfs: readonly string[]) => portsOf(bdfs).ports?.flatMap(([, , , , bdf]) => bdf ?? []);
+    const [first, second, third] = all;
+    expect(below([third ?? '', first ?? '', second ?? ''])).toEqual([first, second, third]);
+  });
+
   it('are written as libvirt prints them', () => {
     const xml = xmlOf(all.slice(0, 2));
     expect(rewrite(parseDomain(xml), planned(xml, host, policy).plan)).toContain(`
