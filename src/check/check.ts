@@ -17,10 +17,12 @@ export type { CheckOptions } from './inspection.js';
 export function check(domain: Domain, host: Host | undefined, options: CheckOptions = {}): readonly Diagnostic[] {
   const inspection = inspect(domain, host, options);
   const rules = isVirtMachine(domain) ? RULES : RULES_OF_ALL_MACHINES;
-  return rules.flatMap((rule) => rule(inspection)).sort(byPlace);
+  return rules.flatMap((rule) => rule(inspection)).sort(byLocation);
 }
 
-/** Compares locations. Diagnostics on the whole domain, which have no location, come first. */
-function byPlace({ location: a }: Diagnostic, { location: b }: Diagnostic): number {
-  return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
+/** The location of diagnostics about the whole domain, which come first. */
+const START = { line: 0, column: 0 };
+
+function byLocation({ location: a = START }: Diagnostic, { location: b = START }: Diagnostic): number {
+  return a.line - b.line || a.column - b.column;
 }

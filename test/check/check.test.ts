@@ -72,6 +72,21 @@ describe('check', () => {
     expect(more).toEqual([]);
   });
 
+  it('reports that pcie.0 has too few bus numbers, at the expander bus with the lowest busNr', () => {
+    const of = (...devices: string[]) =>
+      check(domainWith(...devices), undefined).map(({ message, location }) => `${location?.line}: ${message}`);
+    // pcie.0 itself, and a root port. An expander bus has numbers of its own.
+    expect(of(expander(1, 200), expander(2, 2), port(3))).toEqual([]);
+    expect(of(expander(1, 200), expander(2, 1), port(3))).toEqual(['6: pcie.0 needs 2 bus numbers, but has only 1']);
+    expect(of(expander(1, 1), port(2))).toEqual(['5: pcie.0 needs 2 bus numbers, but has only 1']);
+    // libvirt adds a port for an index that is not used, and for a device without a port.
+    expect(of(expander(1, 3), port(3))).toEqual([]);
+    const added = '5: pcie.0 needs 3 bus numbers, including 1 for ports that libvirt will add, but has only 2';
+    expect(of(expander(1, 2), port(3))).toEqual([added]);
+    expect(of(expander(1, 2), port(2), rng())).toEqual([]);
+    expect(of(expander(1, 2), port(2), rng(), rng())).toEqual([added]);
+  });
+
   describe('of a domain for a QEMU with other machine types', () => {
     const domain = { ...domainWith(port(1), hostdev(1, at(1))), machine: 'virt-8.2' };
     const target: Target = { ...UPSTREAM, qemu: { ...UPSTREAM.qemu, machines: new Set(['virt', 'virt-11.1']) } };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { check } from '../../src/check/check.js';
-import { resultDiagnostics } from '../../src/check/result.js';
+import { newDiagnostics, resultDiagnostics } from '../../src/check/result.js';
 import { plan } from '../../src/plan/plan.js';
 import { DEFAULT_POLICY } from '../../src/policy/policy.js';
 import { at, domainWith, expander, hostdev, hostWith, port, rng, vsmmu } from '../plan/example.js';
@@ -35,5 +35,18 @@ describe('an error that a check finds in the result of a conversion', () => {
     expect(check(domain, host).map(({ code, severity }) => `${severity} ${code}`)).toEqual([
       'error device-without-group',
     ]);
+  });
+});
+
+describe('the diagnostics of an edited domain', () => {
+  it('are its new errors, and all its warnings and notes', () => {
+    const accelerated = [expander(1, 250), port(2, at(1)), port(3, at(1, 1)), port(4, at(1, 2)), vsmmu(1)];
+    const host = hostWith(1, { 1: { smmu: 0 }, 2: { smmu: 0 } });
+    const before = domainWith(...accelerated, hostdev(1, at(2)));
+    const after = domainWith(...accelerated, hostdev(1, at(2)), hostdev(2, at(3)));
+    expect(said([...check(before, host)])).toEqual(['warning spare-port-unguarded', 'error device-without-iommufd']);
+    const found = newDiagnostics(before, after, host);
+    expect(said(found)).toEqual(['warning spare-port-unguarded', 'error device-without-iommufd']);
+    expect(found[1]?.message).toContain('0000:02:00.0');
   });
 });

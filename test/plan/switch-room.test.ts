@@ -72,11 +72,14 @@ describe('a switch in the guest', () => {
   it.each([
     [6, 'switch-downstream-port'],
     [5, 'root-port'],
-  ])('is added for two devices that join, if there are bus numbers for all its ports: window of %i', (busWindow, model) => {
-    const xml = joined(hostdev(device(0, 1)), hostdevs([0, 1]), { ...policy, busWindow });
-    const models = modelsOf(xml);
-    expect([models[device(0)], models[device(1)]]).toEqual([model, model]);
-  });
+  ])(
+    'is added for two devices that join, if there are bus numbers for all its ports: window of %i',
+    (busWindow, model) => {
+      const xml = joined(hostdev(device(0, 1)), hostdevs([0, 1]), { ...policy, busWindow });
+      const models = modelsOf(xml);
+      expect([models[device(0)], models[device(1)]]).toEqual([model, model]);
+    },
+  );
 
   it.each([
     [6, 'switch-downstream-port'],
