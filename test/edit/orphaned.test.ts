@@ -69,9 +69,23 @@ describe('an element that was added for a device that has left the domain', () =
   it('is removed with its device: the other endpoint of an IOMMU group', () => {
     const both = rewritten(pair, hostA, { completeGroups: true });
     const [device] = parseDomain(both).hostDevices.filter(({ unassigned }) => !unassigned);
-    const after = rewritten(without(both, device?.bdf ?? ''), hostA);
+    const left = parseDomain(without(both, device?.bdf ?? ''));
+    const { diagnostics } = plan(left, hostA, DEFAULT_POLICY, { managed: managedDevicesOf(left) });
+    expect(diagnostics.map(({ code }) => code)).toContain('orphaned-removed');
+    const after = rewritten(left.document.text, hostA);
     expect(parseDomain(after).hostDevices).toEqual([]);
     expect(revert(parseDomain(after)).xml).toBe(without(pair, device?.bdf ?? ''));
+  });
+
+  it('stays if an expander bus names it: a cell', () => {
+    const left = without(withCells, GPUS.at(-1) ?? '');
+    const { numa } = parseDomain(left);
+    const last = numa.cells.at(-1)?.id ?? 0;
+    const named = left.replace(/<node>\d+<\/node>/, `<node>${last}</node>`);
+    expect(named).not.toBe(left);
+    const domain = parseDomain(named);
+    const { diagnostics } = plan(domain, gb200, DEFAULT_POLICY, { managed: managedDevicesOf(domain) });
+    expect(diagnostics.map(({ code }) => code)).not.toContain('orphaned-removed');
   });
 
   it('stays while the domain has its device, whatever the current policy', () => {

@@ -93,6 +93,17 @@ describe('the message about an exhausted resource lists the total, the consumers
     ]);
   });
 
+  it('controller indexes used by functions: only the host slots of which a shared guest slot would save some', () => {
+    const pairs = devices(2, 2).flatMap(({ bdf, smmu = 0 }) => [
+      { bdf, smmu },
+      { bdf: bdf.replace(/0$/, '1'), smmu },
+    ]);
+    const alone = { bdf: '0000:09:00.0', smmu: 0 };
+    const found = refused(2, [...pairs, alone], {}, rootPorts(1, 249)).find(({ code }) => code.includes('index'));
+    expect(found?.message).toContain('256 of 255 PCI controller indexes are needed');
+    expect(found?.hint).toMatch(/^one guest slot per host slot \(0000:01:00\.\*, 0000:02:00\.\*\) saves 2/);
+  });
+
   it('nothing, if every resource suffices', () => {
     expect(refused(16, devices(40, 16), { sparePorts: 1 })).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ControllerIndex } from '../../src/domain/address.js';
 import { PciTree } from '../../src/domain/pci-tree.js';
-import { assignBusNumbers, type RootDemand, type WindowRequest } from '../../src/plan/bus-numbers.js';
+import { assignBusNumbers, type RootDemand, roomAbove, type WindowRequest } from '../../src/plan/bus-numbers.js';
 import { at, domainWith, expander, port } from './example.js';
 
 const fresh = (needed: number): WindowRequest => ({ controllerIndex: undefined, consumer: 'an expander bus', needed });
@@ -144,5 +144,27 @@ describe('an expander bus without a number', () => {
 
   it('has no room for two ports', () => {
     expect(codes(assign([kept(1, 3)], [expander(1, undefined)]))).toEqual(['bus-window-too-small']);
+  });
+
+  it('gets no number below 1', () => {
+    const lowest = (busNr: number) => assign([kept(2, 1)], [expander(1, busNr), expander(2, undefined)]);
+    expect(lowest(3).windows).toEqual([{ busNr: 1, count: 2 }]);
+    expect(lowest(2).windows).toEqual([undefined]);
+    expect(lowest(2).fits).toBe(false);
+  });
+});
+
+describe('the room of an expander bus for ports', () => {
+  it.each([
+    ['ends at the next expander bus', [expander(1, 100), expander(2, 110), expander(3, 90)], 9],
+    ['ends at 255', [expander(1, 250)], 5],
+    ['is less by the ports that it has', [expander(1, 250), port(2, at(1)), port(3, at(1, 1))], 3],
+    ['is none if its ports need more than it has', [expander(1, 254), port(2, at(1)), port(3, at(1, 1))], 0],
+    ['is one port without a number', [expander(1, undefined)], 1],
+    ['is none without a number and with a port', [expander(1, undefined), port(2, at(1))], 0],
+  ])('%s', (_title, devices, room) => {
+    const tree = new PciTree(domainWith(...devices));
+    const [controller] = tree.expanders;
+    expect(controller && roomAbove(controller, tree)).toBe(room);
   });
 });

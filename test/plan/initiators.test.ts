@@ -143,6 +143,14 @@ describe('distances', () => {
     expect(plan.numa.distances).toHaveLength(98);
   });
 
+  it('are at most 255, which means unreachable', () => {
+    const far = (distance: number) =>
+      hostOf(devices, [...sockets, ...initiators(), ...initiators()], (a, b) => (a === b ? 10 : distance));
+    expect(value(far(255), 0, 2)).toBe(255);
+    expect(refusals(domainOf([FIRST], guest), far(256)).map(({ code }) => code)).toEqual(['numa-distance-missing']);
+    expect(refusals(domainOf([FIRST], guest), far(9)).map(({ code }) => code)).toEqual(['numa-distance-missing']);
+  });
+
   it('leave out cells without memory that have no host node', () => {
     const { plan } = location(domainOf([FIRST], only.replace('</numa>', "<cell memory='0'/></numa>")), inOrder);
     expect(plan.devices[0]?.nodeset).toBe('2-9');
@@ -201,6 +209,25 @@ describe('a domain is refused', () => {
   });
 });
 
+describe('the cells of a guest', () => {
+  it('are more than usual kernels support, with a warning, only if there are more than 16', () => {
+    const many = (cells: number) => {
+      const list = Array.from({ length: cells - 8 }, (_, id) => `<cell id='${id}' memory='${id === 0 ? 1024 : 0}'/>`);
+      const content = `<numatune><memory nodeset='0'/></numatune><cpu><numa>${list.join('')}</numa></cpu>`;
+      return location(domainOf([FIRST], content), inOrder).diagnostics.map(({ code }) => code);
+    };
+    expect(many(16)).not.toContain('numa-cells-many');
+    expect(many(17)).toContain('numa-cells-many');
+  });
+
+  it('are named in the message about a device that has no nodes while another has', () => {
+    const partly = hostOf(devices, [...sockets, ...initiators(FIRST), ...initiators()], apart);
+    const [refusal] = refusals(domainOf([FIRST, SECOND], guest), partly);
+    expect(refusal?.message).toContain(FIRST);
+    expect(refusal?.message).toContain(SECOND);
+  });
+});
+
 describe('an <acpi nodeset>', () => {
   it('whose cells are missing is replaced, with new cells and distances', () => {
     const whole = location(domainOf([FIRST, SECOND], guest), inOrder);
@@ -226,5 +253,10 @@ describe('the plan needs all devices of the host', () => {
     ['not for a device whose platform has no Generic Initiators', NIC, inOrder, false],
   ])('%s', ([, bdf, host, needed]) => {
     expect(needsWholeHost(parseDomain(domainOf([bdf])).hostDevices, host, DEFAULT_POLICY)).toBe(needed);
+  });
+
+  it('for one such device among others', () => {
+    const { hostDevices } = parseDomain(domainOf([NIC, FIRST]));
+    expect(needsWholeHost(hostDevices, inOrder, DEFAULT_POLICY)).toBe(true);
   });
 });

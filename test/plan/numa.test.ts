@@ -82,6 +82,28 @@ describe('an expander bus is put on', () => {
     expect(codes(content, given)).toContain('numa-cell-unknown');
   });
 
+  it('the cell of the node of its own devices, whatever other devices are behind their SMMU', () => {
+    const [first] = host.smmus;
+    const shared = hostOf({ [GPU]: { node: 0 }, [NIC]: { node: 1, smmu: first?.name ?? null } }, twoSockets);
+    const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
+    const nodeOf = (bdf: string) => location(domainOf([bdf], content), shared).plan.expanderBuses.map((b) => b.node);
+    expect([nodeOf(GPU), nodeOf(NIC)]).toEqual([[0], [1]]);
+    const both = location(domainOf([GPU, NIC], content), shared);
+    expect(both.plan.expanderBuses.map((each) => each.node)).toEqual([null]);
+    expect(both.diagnostics.map(({ code }) => code)).toContain('numa-cell-unknown');
+  });
+
+  it('no cell, without a warning, if the host has no NUMA nodes', () => {
+    const flat = hostOf({ [GPU]: { node: null }, [NIC]: { node: null } }, []);
+    expect(nodes(cells(2), flat)).toEqual([null, null]);
+    expect(codes(cells(2), flat)).not.toContain('numa-cell-unknown');
+  });
+
+  it('no cell of a Generic Initiator, which has no memory that could be on the node', () => {
+    const content = `<cpu><numa><cell id='0' cpus='0' memory='1'/><cell id='1' memory='0'/></numa></cpu>`;
+    expect(nodes(content + tune("<memory nodeset='1'/>"))).toEqual([null, 0]);
+  });
+
   it('the first cell, if the host has one node with CPUs', () => {
     const sole: NodeSpec[] = [{ cpus: '0-7' }, { cpus: '' }];
     const given = hostOf({ [GPU]: { node: null }, [NIC]: { node: 0 } }, sole);

@@ -65,6 +65,22 @@ describe('devices of one group', () => {
     expect(judge(both)).toEqual({ verdicts: ['group-shared', 'group-shared'], reported: ['warning group-shared'] });
   });
 
+  it('are completed by those that the domain lacks, with the policy completeGroups', () => {
+    const complete = (...devices: string[]) => {
+      const policy = { ...DEFAULT_POLICY, completeGroups: true };
+      const { groupMembers, diagnostics } = judgeDevices(domainWith(...devices), host, policy);
+      const added = diagnostics.filter(({ code }) => code === 'group-completed');
+      return { groupMembers, added: added.map(({ message, location }) => `${location?.line}: ${message}`) };
+    };
+    expect(complete(hostdev(7))).toMatchObject({
+      groupMembers: ['0000:08:00.0'],
+      added: [expect.stringMatching(/^5: .*0000:08:00\.0.*0000:07:00\.0/)],
+    });
+    // Nothing is given to the guest, so nothing has to be complete.
+    expect(complete(hostdev(7, UNASSIGNED))).toEqual({ groupMembers: [], added: [] });
+    expect(complete(hostdev(7), hostdev(8))).toEqual({ groupMembers: [], added: [] });
+  });
+
   it('are refused if the policy has groupMates: "error"', () => {
     expect(judge(both, { groupMates: 'error' }).reported).toEqual(['error group-shared']);
   });
