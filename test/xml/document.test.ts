@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseXml } from '../../src/xml/document.js';
+import { parseEdited, parseXml } from '../../src/xml/document.js';
 
 describe('an element', () => {
   it('returns attributes decoded and normalised', () => {
@@ -34,6 +34,13 @@ describe('an element', () => {
     expect(element?.namespace).toBe('http://www.w3.org/XML/1998/namespace');
   });
 
+  it('ignores other prefixes for these two namespaces, as libxml2 does', () => {
+    for (const reserved of ['http://www.w3.org/XML/1998/namespace', 'http://www.w3.org/2000/xmlns/']) {
+      const [element] = parseXml(`<a xmlns:p="urn:p"><p:b xmlns:p="${reserved}"/></a>`).root.children;
+      expect(element?.namespace).toBe('urn:p');
+    }
+  });
+
   it('knows its offsets after CRLF and characters outside the BMP', () => {
     const text = '\uFEFF<a>\r\n\u{1F600}\r\n<b c="d">\r\n</b ></a>';
     const { root } = parseXml(text);
@@ -60,5 +67,17 @@ it('location finds the line and column of any offset of a long text, in any orde
       line: before.length,
       column: (before.at(-1) ?? '').length + 1,
     });
+  }
+});
+
+it('a document knows the offsets of its elements and attributes after an edit before them', () => {
+  const before = parseXml(`<a><b c='1'/><d e='2'><f g = "3" h=''/></d><i/></a>`);
+  const { start, end } = before.root.child('b') ?? { start: 0, end: 0 };
+  for (const text of ['', "<b c='1234'/>"]) {
+    const after = parseEdited(before, [{ start, end, text }]);
+    const f = after.root.child('d')?.child('f');
+    expect(f?.attributes).toEqual(parseXml(after.text).root.child('d')?.child('f')?.attributes);
+    expect(f?.attributes.map((a) => after.text.slice(a.start, a.end))).toEqual(['g = "3"', "h=''"]);
+    expect(f?.attributes.map((a) => after.text.slice(a.valueStart, a.valueEnd))).toEqual(['3', '']);
   }
 });

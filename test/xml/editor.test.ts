@@ -190,6 +190,19 @@ describe('a removed element', () => {
     expect(after).toBe(result);
   });
 
+  it('leaves its parent if another element is added to that, or beside the removed one', () => {
+    const added = (add: (editor: XmlEditor, find: (name: string) => XmlElement) => void) =>
+      edited('<a><b><c/></b></a>', (editor, find) => {
+        editor.remove(find('c'));
+        add(editor, find);
+        editor.whenEmpty(find('b'), 'remove');
+      });
+    expect(added((editor, find) => editor.append(find('b'), NEW))).toBe('<a><b><new/></b></a>');
+    expect(added((editor, find) => editor.insertBefore(find('c'), NEW))).toBe('<a><b><new/></b></a>');
+    expect(added((editor, find) => editor.insertAfter(find('c'), NEW))).toBe('<a><b><new/></b></a>');
+    expect(added((editor, find) => editor.setAttribute(find('b'), 'd', '1'))).toBe("<a><b d='1'/></a>");
+  });
+
   it('is replaced at its position', () => {
     expect(edited('<a>\n  <b c="d">\n    <e/>\n  </b> <!-- b -->\n</a>', (e, find) => e.replace(find('b'), PORT))).toBe(
       '<a>\n  <controller type="pci">\n    <model name="pcie-root-port"/>\n    <target/>\n  </controller> <!-- b -->\n</a>',

@@ -8,6 +8,7 @@ describe("libxml2's limits apply", () => {
   it.each<[title: string, text: string]>([
     ['elements at the maximum depth', '<a>'.repeat(256) + '</a>'.repeat(256)],
     ['a name of 50 000 bytes', `<${'a'.repeat(50_000)}/>`],
+    ['a document of 10 000 000 bytes in two parts', `<a>${`<!--${'b'.repeat(5_000_000)}-->`.repeat(2)}</a>`],
   ])('up to %s', (_, text) => {
     expect(complaint(text), 'libxml2').toBeUndefined();
     expect(parseXml(text).text).toBe(text);

@@ -83,6 +83,7 @@ describe('a text that is not XML is refused in one line, as libxml2 refuses it',
     ['a comment that ends with --->', '<a><!-- ---></a>', '1:9: -- inside a comment'],
     ['a comment that is <!-->', '<!--><a/>', '1:1: the comment is not closed (-->)'],
     [']]> in text', '<a>]]></a>', '1:4: ]]> in text, outside a CDATA section (write ]]&gt;)'],
+    [']]> after other text', '<a>\nb]]></a>', '2:2: ]]> in text, outside a CDATA section (write ]]&gt;)'],
     ['an unknown <!', '<a><!ELEMENT b></a>', '1:4: expected a comment or a CDATA section after <!'],
     [
       'white space before the declaration',
