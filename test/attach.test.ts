@@ -63,7 +63,7 @@ describe('attach puts a device', () => {
   it('never on a port that reserves no memory: Linux would take memory from neighbouring devices', () => {
     const xml = running({ sparePorts: 1, spareMemory: 0 });
     expect(attach(xml, hostWith())).toMatch(
-      /no free port reserves any; rewrite it with --spare-ports 1 --spare-memory 1M/,
+      /no free port reserves any; rewrite the domain with --spare-ports 1 --spare-memory 1M/,
     );
   });
 
@@ -98,19 +98,19 @@ describe('attach refuses a device, and the message says why and what to do:', ()
       'its SMMU has no expander bus',
       hostWith({ smmu: 1 }),
       spare,
-      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite it with --expander-buses all --spare-ports 1 --spare-memory 1M, with values for`,
+      `the domain has no accelerated vSMMU for ${smmuName(1)}; rewrite the domain with --expander-buses all --spare-ports 1 --spare-memory 1M, with values for`,
     ],
     [
       'no port is free',
       hostWith(),
       {},
-      `the expander bus of ${smmuName(0)} has no free port; rewrite it with --spare-ports 1 --spare-memory 1M and restart it`,
+      `the expander bus of ${smmuName(0)} has no free port; rewrite the domain with --spare-ports 1 --spare-memory 1M and restart it`,
     ],
     [
       'no port reserves enough memory for its BAR',
       hostWith({ bars: [bar64(128 * GIB)] }),
       spare,
-      'it needs 128G of 64-bit prefetchable memory, and no free port reserves more than 1M; rewrite it with --spare-ports 1 --spare-memory 128G',
+      'it needs 128G of 64-bit prefetchable memory, and no free port reserves more than 1M; rewrite the domain with --spare-ports 1 --spare-memory 128G',
     ],
     [
       'no port reserves enough memory for the rounded sum of its BARs',
@@ -128,8 +128,8 @@ describe('attach refuses a device, and the message says why and what to do:', ()
     expect(attach(running(policy), host)).toEqual(expect.stringContaining(expected));
   });
 
-  it('the domain has it already', () => {
-    expect(attach(running(spare), hostWith(), {}, THERE)).toContain('the domain has it already');
+  it('the domain already has it', () => {
+    expect(attach(running(spare), hostWith(), {}, THERE)).toContain('the domain already has it');
   });
 
   it('the bypass list of the policy contains it', () => {

@@ -7,9 +7,9 @@ const refused = (device: string, why: string): string => `${device} cannot be pl
 export const attachImpossible = defineCases('attach-impossible', {
   severity: 'error',
   messages: {
-    /** `why` is the message that says why `rewrite` leaves the domain unchanged. */
+    /** `why` is the message of `rewrite` for a domain that it leaves unchanged. */
     notApplicable: (a: { device: string; why: string }) => refused(a.device, a.why),
-    present: (a: { device: string }) => refused(a.device, 'the domain has it already'),
+    present: (a: { device: string }) => refused(a.device, 'the domain already has it'),
     bridge: (a: { device: string }) => refused(a.device, 'it is a PCI bridge and cannot be assigned'),
     bypassed: (a: { device: string }) => refused(a.device, 'it is on the bypass list of the policy'),
     directRegion: (a: { device: string; group: number; region: string }) =>
@@ -28,21 +28,18 @@ export const attachImpossible = defineCases('attach-impossible', {
       hint: 'attach it without an address: virsh attach-device then puts it on pcie.0',
     }),
     otherMemory: (a: { device: string; needed: number; available: string }) => ({
-      message: refused(
-        a.device,
-        `its ${a.needed} bytes of 32-bit memory do not fit in the ${a.available} behind an empty port`,
-      ),
+      message: refused(a.device, `it needs ${a.needed} bytes of 32-bit memory, and an empty port has ${a.available}`),
       hint: 'add it to the domain before the guest starts',
     }),
     noVsmmu: (a: { device: string; smmu: string; spareMemory: string; values: readonly string[] }) => ({
       message: refused(a.device, `the domain has no accelerated vSMMU for ${a.smmu}`),
-      hint: `rewrite it with --expander-buses all --spare-ports 1 --spare-memory ${a.spareMemory}, with values for ${a.values.map((name) => `--${name}`).join(' ')}, and restart it`,
+      hint: `rewrite the domain with --expander-buses all --spare-ports 1 --spare-memory ${a.spareMemory}, with values for ${a.values.map((name) => `--${name}`).join(' ')}, and restart it`,
     }),
     noPort: (a: { device: string; smmu: string; options: string }) => ({
       message: refused(a.device, `the expander bus of ${a.smmu} has no free port`),
       hint: restartWith(a.options),
     }),
-    /** Without `largest` no free port reserves any memory. */
+    /** `largest` is undefined if no free port reserves any memory. */
     noMemory: (a: { device: string; needed: string; largest: string | undefined; options: string }) => {
       const has =
         a.largest === undefined ? 'no free port reserves any' : `no free port reserves more than ${a.largest}`;
@@ -62,4 +59,4 @@ export const attachImpossible = defineCases('attach-impossible', {
 vsmmu attach vm.xml 0009:01:00.0 > device.xml`,
 });
 
-const restartWith = (options: string): string => `rewrite it with ${options} and restart it`;
+const restartWith = (options: string): string => `rewrite the domain with ${options} and restart it`;

@@ -16,12 +16,12 @@ vsmmu batch prune --keep 3`,
 
 export const hostUnknown = define('host-unknown', {
   severity: 'error',
-  message: (a: { domain: string }) => `the map names no host for ${a.domain}`,
-  hint: "name one for it, or for all others as '*'",
+  message: (a: { domain: string }) => `the topology map has no host for ${a.domain}`,
+  hint: 'add an entry for it, or an entry with the key * for all others',
   meaning: 'the map of domains to hosts has no host for a domain',
-  why: `With --topology-map every domain needs a host: by the path of its file below the folder, by its name, or by *. This domain
-    has none.`,
-  remedy: `Name its host, or one for all domains that are not named.`,
+  why: `The map given with --topology-map assigns a host to each domain. A key is the path of the domain's file below the
+    folder, the domain's name, or * for all others. No key matches this domain.`,
+  remedy: `Add an entry for the domain, or an entry with the key * for all domains without their own.`,
   example: `{
   "db/postgres-1.xml": "hosts/rack1.json",
   "web-7": "hosts/rack2.json",
@@ -45,10 +45,11 @@ export const stateLocked = define('state-locked', {
   severity: 'error',
   message: (a: { process: string | undefined }) =>
     `another batch${a.process === undefined ? '' : ` (process ${a.process})`} is running`,
-  hint: 'wait for its end, or give --wait',
+  hint: 'wait until it ends, or give a longer --wait',
   meaning: 'another batch uses the same state folder, or changes the same files',
-  why: `Two batches that change the same domains at the same time would undo each other's work. So only one batch at a time uses a
-    state folder, and only one at a time writes to a folder of files. The lock ends with its process, however that ends.`,
+  why: `Two batches that change the same domains at the same time would undo each other's work. So only one batch at a time
+    uses a state folder, and only one at a time writes to a folder of files. The lock is released when its process ends,
+    even if it is killed.`,
   remedy: `Wait until the other batch has ended. Without --wait, vsmmu waits as long as it takes.`,
   example: `vsmmu batch convert --apply --all --wait 600`,
 });
@@ -68,10 +69,9 @@ export const journalInvalid = defineCases('journal-invalid', {
 
 export const backupDamaged = define('backup-damaged', {
   severity: 'error',
-  message: 'the backup of the domain is not what was saved',
+  message: 'the backup of the domain was changed after it was saved',
   meaning: 'the saved XML of a domain has changed since it was saved',
-  why: `The journal has the digest of the saved XML, and the file has another: it was edited, or the disk damaged it. vsmmu does not
-    restore it.`,
+  why: `The backup does not match its digest in the journal: it was edited, or the disk damaged it. vsmmu does not restore it.`,
   remedy: `Restore the domain from another backup, or remove what vsmmu added with vsmmu revert.`,
   example: `virsh dumpxml --inactive --security-info vm | vsmmu revert > vm.xml`,
 });
@@ -81,16 +81,18 @@ export const runIncomplete = defineCases('run-incomplete', {
   messages: {
     missing: (a: { domain: string; more: number }) =>
       `there is no result for ${a.domain}${a.more > 0 ? ` and ${a.more} more` : ''}`,
-    unexpected: (a: { domain: string }) => `there is a second result for ${a.domain}, or it was not asked for`,
+    unexpected: (a: { domain: string }) => `unexpected result for ${a.domain}`,
     listedTwice: (a: { domain: string }) => `${a.domain} is listed twice`,
-    busy: (a: { path: string }) => `${a.path} is being converted already`,
+    busy: (a: { path: string }) => `${a.path} is already being converted`,
     thread: (a: { error: string }) => `a worker thread failed: ${a.error}`,
-    journal: (a: { results: number; recorded: number }) => `${a.results} results, and ${a.recorded} in the journal`,
+    journal: (a: { results: number; recorded: number }) =>
+      `the run has ${a.results} results, but the journal has ${a.recorded}`,
   },
   hint: 'run `vsmmu batch resume`, and report this as a bug',
   meaning: 'a batch ended without exactly one result for each domain; it can be resumed',
-  why: `A run ends only when every domain has exactly one result and the journal contains it. Here a result is missing or came
-    twice, for example because a worker thread ran out of memory. The run counts as interrupted, and its backups are kept.`,
+  why: `A run ends only when every domain has exactly one result and the journal contains it. Here a result is missing or
+    unexpected, for example because a worker thread ran out of memory. The run counts as interrupted, and its backups are
+    kept.`,
   remedy: `Resume the run. With --jobs 1 it needs less memory and no worker threads.`,
   example: `vsmmu batch resume --jobs 1`,
 });
@@ -118,7 +120,7 @@ export const runUnknown = defineCases('run-unknown', {
 export const domainGone = define('domain-gone', {
   severity: 'error',
   message: 'the domain no longer exists: it was removed in the meantime',
-  meaning: 'a domain was removed while the batch ran, or since',
+  meaning: 'a domain was removed during the batch, or after it',
   why: `The run listed the domain. It was undefined, renamed or moved before its turn came, or before it was to be restored.`,
   remedy: `Nothing needs to be done if that is intended. vsmmu batch rollback --force defines it again from its backup.`,
   example: `vsmmu batch rollback --force vm`,
@@ -127,12 +129,12 @@ export const domainGone = define('domain-gone', {
 export const readBackDiffers = defineCases('read-back-differs', {
   severity: 'error',
   messages: {
-    converted: 'libvirt stored something else than what was written; the former domain was restored',
-    restored: 'libvirt stored something else than the former domain',
+    converted: 'libvirt stored other XML than vsmmu wrote; the former domain was restored',
+    restored: 'libvirt stored other XML than that of the former domain',
   },
-  meaning: 'the stored domain differs from the one that was written, and is not converted',
-  why: `vsmmu reads each domain again after it has defined it. The stored domain differs, because libvirt drops what it does not
-    know, and is not converted. So vsmmu restored the former XML.`,
+  meaning: 'libvirt stored other XML than vsmmu wrote, and it is not a converted domain',
+  why: `vsmmu reads each domain again after it has defined it. libvirt drops what it does not know, and the domain that it
+    stored here is not a converted one. So vsmmu restored the former XML.`,
   remedy: `Check what this libvirt supports, and whether the result fits its schema.`,
   example: `vsmmu rewrite vm.xml | virt-xml-validate - domain`,
 });

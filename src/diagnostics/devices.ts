@@ -32,7 +32,7 @@ export const deviceWithoutGroup = define('device-without-group', {
   severity: 'warning',
   message: (a: { device: string }) => `${a.device} is in no IOMMU group and cannot be assigned`,
   hint: 'remove it from the domain',
-  meaning: 'a device is in no IOMMU group: VFIO cannot assign it, and the domain will not start',
+  meaning: 'a device is in no IOMMU group: VFIO cannot assign it, and the domain will not start (an error in `check`)',
   why: `The kernel has put the device in no IOMMU group, because no IOMMU translates for it. Without a group VFIO cannot keep
     its DMA inside the guest, and does not assign it.`,
   remedy: `Remove it from the domain, or move the card to a slot behind an SMMU.`,
@@ -53,15 +53,15 @@ export const deviceBypassed = define('device-bypassed', {
   severity: 'note',
   message: (a: { device: string }) => `${a.device} stays behind no vSMMU, because it is on the bypass list`,
   meaning: 'a device is on the `bypass` list of the policy',
-  why: `The policy lists it among the devices that stay on pcie.0, where only the host translates for it: the guest gets
-    neither ATS nor PASID, and pays no cost for mappings of its own.`,
+  why: `The policy lists it among the devices that stay on pcie.0, where the guest does not translate its DMA: the guest
+    cannot use ATS or PASID, and mapping memory costs it no time.`,
   remedy: `Remove it from the list to have it placed.`,
   example: `vsmmu rewrite --bypass 0006:01:00.0 vm.xml`,
 });
 
 export const deviceMediated = define('device-mediated', {
   severity: 'note',
-  message: 'a mediated device stays where it is',
+  message: 'a mediated device has no SMMU of its own and stays where it is',
   meaning: 'a mediated device (mdev) has no SMMU of its own',
   why: `A mediated device is created by a host driver, and that driver does its DMA. The device itself is behind no SMMU.`,
   remedy: `Nothing needs to be done: it stays on pcie.0.`,
@@ -74,8 +74,8 @@ export const devicePooled = define('device-pooled', {
     `the interface of network ${a.network} stays where it is: libvirt chooses its host device at each start`,
   meaning: "an interface gets its host device from a network's pool, so its SMMU is not known",
   why: `A libvirt network can have a pool of host devices. An interface of that network gets a free one at each start. Its SMMU
-    is not known before, so the interface stays on pcie.0, behind no vSMMU. In the domain, only the interface's driver
-    shows the pool; in the network, <forward mode='hostdev'> does.`,
+    is not known before, so the interface stays on pcie.0, behind no vSMMU. The network has <forward mode='hostdev'>;
+    in the domain's XML, only the <driver> of the interface shows that.`,
   remedy: `To have it behind a vSMMU, give the domain a host device of its own instead.`,
   example: `<interface type='hostdev' managed='yes'>
   <source>
@@ -107,11 +107,11 @@ export const deviceBridge = define('device-bridge', {
   example: `vsmmu topology            # which devices the host has`,
 });
 
-/** Printed only with `--verbose`: `plan` lists the same. */
+/** Printed only with `--verbose`, because `plan` lists these addresses. */
 export const deviceMoved = defineCases('device-moved', {
   severity: 'note',
   messages: {
-    /** Without `from` the device had no address yet; without `smmu` it goes behind no vSMMU. */
+    /** `from` is undefined if the device had no address yet, `smmu` if it is behind no vSMMU. */
     host: (a: { device: string; from: string | undefined; to: string; smmu: string | undefined }) => {
       const from = a.from === undefined ? '' : ` from ${a.from}`;
       const behind = a.smmu === undefined ? 'behind no vSMMU' : `behind the vSMMU of ${a.smmu}`;
@@ -133,7 +133,7 @@ MACAddress=52:54:00:11:22:33`,
 export const emulatedReturned = define('emulated-returned', {
   severity: 'note',
   message: (a: { device: string; from: string; to: string }) =>
-    `${a.device} moves from ${a.from}, behind a vSMMU, back to pcie.0, to ${a.to}`,
+    `${a.device} moves from ${a.from}, behind a vSMMU, to ${a.to} on pcie.0`,
   meaning: 'an emulated device behind an accelerated vSMMU, where QEMU refuses it, moves back to `pcie.0`',
   why: `QEMU (11.1) refuses an emulated device behind an accelerated vSMMU. libvirt puts one there when the free port with the
     lowest index is behind a vSMMU, for example after the host device on that port was detached.`,
@@ -162,11 +162,11 @@ export const iommufdChanged = defineCases('iommufd-changed', {
   messages: {
     device: (a: { device: string; why: 'accelerated' | 'group' }) =>
       `${a.device} has iommufd='no', which becomes 'yes': ${a.why === 'group' ? 'a device of its IOMMU group has iommufd' : 'an accelerated vSMMU needs it'}`,
-    domain: "<iommufd enabled='no'/> becomes 'yes', because policy has iommufd: domain",
+    domain: "<iommufd enabled='no'/> becomes 'yes', because the policy sets iommufd to domain",
   },
   meaning: "`iommufd='no'` of a device becomes `'yes'`: QEMU accepts no other backend behind an accelerated vSMMU",
-  why: `Behind an accelerated vSMMU QEMU accepts a host device only with an iommufd backend: the older VFIO container cannot
-    nest a guest's translation.`,
+  why: `Behind an accelerated vSMMU QEMU accepts a host device only with an iommufd backend: the older VFIO container does
+    not support nested translation.`,
   remedy: `Nothing needs to be done, unless the device must not use iommufd; then add it to the bypass list.`,
   example: `<driver name='vfio' iommufd='yes'/>`,
 });
@@ -186,23 +186,23 @@ export const platformSettingMissing = defineCases('platform-setting-missing', {
   severity: 'note',
   messages: {
     rom: (a: { devices: readonly string[] }) => ({
-      message: `the guide of the platform of ${a.devices.join(', ')} disables the option ROM`,
+      message: `the platform guide of ${a.devices.join(', ')} recommends to disable the option ROM`,
       hint: "add <rom bar='off'/>, or give --rom-bar off",
     }),
     ras: (a: { device: string }) => ({
-      message: `the guest gets no reports of memory errors (RAS), which the guide of the platform of ${a.device} recommends`,
+      message: `the guest gets no reports of memory errors (RAS), which the platform guide of ${a.device} recommends`,
       hint: "add <ras state='on'/> to <features>, or give --ras on",
     }),
     distance: (a: { device: string; cells: string; cell: number; distance: number }) => ({
       message: `the Generic Initiators of ${a.device} (cells ${a.cells}) have libvirt's default distance of 20 from cell ${a.cell}`,
-      hint: `write <distances>; the platform's guide uses ${a.distance}`,
+      hint: `write <distances>; the platform guide uses ${a.distance}`,
     }),
   },
-  meaning: "a domain lacks a setting that the guide of its devices' platform recommends",
-  why: `Guides for NVIDIA Grace use three settings. GPUs have no option ROM, which is code for x86 and takes MMIO space. RAS is on,
-    so that QEMU reports memory errors to the guest. Generic Initiators are far from memory, so that the guest does not use GPU
-    memory like nearby memory. vsmmu writes the first two only if the policy says so (romBar, ras), because no vSMMU needs them,
-    and distances only of cells that it adds.`,
+  meaning: 'a domain lacks a setting that the platform guide of its devices recommends',
+  why: `Guides for NVIDIA Grace use three settings. GPUs have no option ROM, which is code for x86 and takes MMIO space. RAS
+    is on, so that QEMU reports memory errors to the guest. Generic Initiators are far from memory, so that the guest does
+    not use GPU memory like nearby memory. vsmmu writes the first two only if the policy asks for them (romBar, ras),
+    because no vSMMU needs them. It writes distances only for cells that it adds.`,
   remedy: `Add the setting that the message names. Nothing needs to be done if the guest can do without it.`,
   example: `<features>
   <ras state='on'/>
@@ -222,7 +222,7 @@ export const settingKept = defineCases('setting-kept', {
       hint: 'remove its <hugepages>, or give --relayout if vsmmu added it',
     }),
     conflict: (a: { wanted: string; present: string }) =>
-      `the domain has ${a.present} in its <memoryBacking>, beside which libvirt refuses huge pages (hugePages ${a.wanted})`,
+      `the domain has ${a.present} in its <memoryBacking>, and libvirt refuses huge pages with it (hugePages ${a.wanted})`,
     uneven: (a: { wanted: string; memory: string }) => ({
       message: `${a.memory} of memory is not a multiple of huge pages of ${a.wanted} (hugePages), so the domain keeps its pages`,
       hint: 'give the guest and each NUMA cell a multiple of that size',
@@ -230,10 +230,10 @@ export const settingKept = defineCases('setting-kept', {
   },
   hint: 'remove that element if the policy should decide',
   meaning:
-    'the policy asks for a setting (`romBar`, `ras`, `hugePages`) that the domain cannot have, or that it sets otherwise',
-  why: `These settings are optional, so vsmmu does not replace what the domain says about them. libvirt refuses huge pages with memory of
-    type anonymous or allocated on demand. QEMU refuses them if the memory of the guest, or of a NUMA cell, is not a multiple of
-    their size.`,
+    'the policy asks for a setting (`romBar`, `ras`, `hugePages`) that the domain cannot have or sets to another value',
+  why: `These settings are optional, so vsmmu does not replace what the domain says about them. libvirt refuses huge pages
+    with memory of type anonymous or allocated on demand. QEMU refuses them if the memory of the guest, or of a NUMA cell,
+    is not a multiple of their size.`,
   remedy: `Remove or change the element that the message names, and run the command again.`,
   example: `<memoryBacking>
   <hugepages>

@@ -104,7 +104,7 @@ export const domainNotAarch64 = define('domain-not-aarch64', {
   severity: 'note',
   message: (a: { arch: string | undefined }) =>
     a.arch === undefined
-      ? 'the domain names no architecture, so it is not for aarch64'
+      ? 'the domain has no architecture, so it is not for aarch64'
       : `the domain is for ${a.arch}, not aarch64`,
   meaning: 'a domain for another architecture is left unchanged',
   why: `Only Arm machines have SMMUs. A domain for another architecture is printed unchanged, so a hook or a batch can process
@@ -163,10 +163,11 @@ export const domainWithoutAcpi = define('domain-without-acpi', {
 
 export const domainWithoutGicv3 = define('domain-without-gicv3', {
   severity: 'warning',
-  message: (a: { version: string }) => `the domain has a GICv${a.version}`,
+  message: (a: { version: string }) =>
+    `the domain has a GICv${a.version}, which has no ITS; devices behind a vSMMU need one`,
   hint: "give it <gic version='3'/>",
   meaning:
-    'a domain with an accelerated vSMMU has an interrupt controller without an ITS, which interrupts behind it need',
+    'a domain with an accelerated vSMMU has an interrupt controller without an ITS, which the devices behind it need',
   why: `A device behind a vSMMU signals interrupts by writing to the interrupt translation service (ITS), and the IORT lists the ITS
     of each SMMU. Only GICv3 and newer have an ITS, and hosts with an SMMUv3 have no older GIC.`,
   remedy: `Set version 3, or remove the element: libvirt then uses the version of the host's KVM.`,
@@ -178,12 +179,14 @@ export const domainWithoutGicv3 = define('domain-without-gicv3', {
 
 export const commandlineConflict = define('commandline-conflict', {
   severity: 'error',
-  message: (a: { device: string }) => `<qemu:commandline> adds ${a.device} by hand`,
+  message: (a: { device: string }) => `<qemu:commandline> adds ${a.device}, which libvirt does not know`,
   hint: "use libvirt's own elements instead, or give --ignore-commandline",
-  meaning: '`<qemu:commandline>` adds expander buses, SMMUs or host devices that libvirt does not know',
+  meaning:
+    '`<qemu:commandline>` adds expander buses, SMMUs or host devices that libvirt does not know (a warning in `check`)',
   why: `libvirt does not know what <qemu:commandline> adds, and these devices have no address in the domain. vsmmu cannot keep bus
     numbers and slots free for them, and does not plan host devices that are added there.`,
-  remedy: `Use libvirt's own elements: <controller>, <iommu>, <hostdev>. If it does not conflict, give --ignore-commandline.`,
+  remedy: `Use libvirt's own elements: <controller>, <iommu>, <hostdev>. If these devices do not conflict with vSMMUs, give
+    --ignore-commandline.`,
   example: `<qemu:arg value='pxb-pcie,id=pcie.1,bus_nr=8,bus=pcie.0'/>   <!-- becomes: -->
 <controller type='pci' model='pcie-expander-bus'><target busNr='8'/></controller>`,
 });

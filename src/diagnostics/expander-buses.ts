@@ -29,19 +29,19 @@ function exhausted({ what, sum, limit, ledger, savings }: Exhausted): { message:
 export const busNumbersExhausted = define('bus-numbers-exhausted', {
   severity: 'error',
   message: exhausted,
-  meaning: "the guest's 256 PCI bus numbers do not suffice; the message lists what takes how many",
+  meaning: "the guest's 256 PCI bus numbers are not enough; the message lists what uses them",
   why: `A guest has 256 PCI bus numbers. Every port below pcie.0 takes one. Every expander bus takes one for itself and one for each
-    of its ports, spare ports included. Where two ranges overlap, the guest's kernel panics while it looks for its devices, so
-    vsmmu never writes such a domain. The message lists what takes how many.`,
-  remedy: `Do what the message says saves most: fewer spare ports, a smaller --bus-window, several functions in one slot, --grouping
-    smmu. Empty ports on pcie.0 take one each, too.`,
+    of its ports, spare ports included. If two ranges overlap, the guest's kernel panics while it scans PCI, so vsmmu never
+    writes such a domain.`,
+  remedy: `Use the option that saves most according to the message: fewer spare ports, a smaller --bus-window, several
+    functions in one slot, --grouping smmu. Empty ports on pcie.0 take one each, too.`,
   example: `vsmmu plan --spare-ports 0 --bus-window 0 vm.xml`,
 });
 
 export const controllerIndexesExhausted = define('controller-indexes-exhausted', {
   severity: 'error',
   message: exhausted,
-  meaning: "libvirt's 255 PCI controller indexes do not suffice",
+  meaning: "libvirt's 255 PCI controller indexes are not enough",
   why: `libvirt numbers PCI controllers from 0 to 255, and each expander bus and each port is one. It fills gaps in the numbers with
     root ports, so gaps count as well.`,
   remedy: `Remove empty ports, or put several functions of a device in one slot.`,
@@ -52,9 +52,9 @@ export const slotsExhausted = define('slots-exhausted', {
   severity: 'error',
   message: exhausted,
   meaning: 'a PCI bus has fewer free slots than are needed',
-  why: `A PCI bus has 32 slots, and slot 0 of pcie.0 belongs to the host bridge. Every expander bus takes one there, and so does every
-    root port that does not share a slot with another.`,
-  remedy: `Let root ports share slots as functions (multifunction='on'), eight in each, as libvirt does by itself.`,
+  why: `A PCI bus has 32 slots, and slot 0 of pcie.0 belongs to the host bridge. Every expander bus takes a slot, and so
+    does every root port that does not share one.`,
+  remedy: `Let root ports share slots as functions (multifunction='on'), eight per slot, as libvirt does.`,
   example: `<address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0' multifunction='on'/>`,
 });
 
@@ -66,9 +66,9 @@ export const vsmmusExhausted = defineCases('vsmmus-exhausted', {
       `the domain has ${a.vsmmus} vSMMUs, and QEMU has room for ${a.limit}`,
   },
   meaning: 'more vSMMUs than QEMU has room for (16)',
-  why: `QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes four, so there is room for 16; one for pcie.0
-    counts.`,
-  remedy: `Use --grouping smmu where each device has an expander bus, and --expander-buses used; or put some devices on the bypass
+  why: `QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes four, so there is room for 16, including one
+    for pcie.0.`,
+  remedy: `Use --grouping smmu instead of one expander bus per device, and --expander-buses used; or put some devices on the bypass
     list.`,
   example: `vsmmu plan --grouping smmu --expander-buses used vm.xml`,
 });
@@ -76,14 +76,14 @@ export const vsmmusExhausted = defineCases('vsmmus-exhausted', {
 export const busWindowTooSmall = defineCases('bus-window-too-small', {
   severity: 'error',
   messages: {
-    /** `end` is the first bus number that is taken by another. */
+    /** `end` is the first bus number that another expander bus uses. */
     numbered: (a: { consumer: string; busNr: number; end: number; needed: number }) => ({
-      message: `${a.consumer} ${a.end > a.busNr ? `has bus numbers ${a.busNr} to ${a.end - 1}` : `shares its busNr ${a.busNr} with another`} and needs ${a.needed}`,
-      hint: 'give --relayout, which renumbers all expander buses and so moves the devices in the guest, or give this one a lower busNr',
+      message: `${a.consumer} ${a.end > a.busNr ? `has bus numbers ${a.busNr} to ${a.end - 1}` : `shares its busNr ${a.busNr} with another expander bus`} and needs ${a.needed}`,
+      hint: 'give --relayout, which renumbers all expander buses and so moves the devices in the guest, or give this expander bus a lower busNr',
     }),
     unnumbered: (a: { consumer: string; window: number; needed: number }) => ({
       message: `${a.consumer} has no busNr; libvirt would leave it ${a.window} bus numbers, and it needs ${a.needed}`,
-      hint: `give --relayout, or give it a busNr with ${a.needed} free numbers from there on`,
+      hint: `give --relayout, or set a busNr that begins ${a.needed} free numbers`,
     }),
     root: (a: { needed: number; added: number; available: number }) => ({
       message: `pcie.0 needs ${a.needed} bus numbers${a.added > 0 ? `, including ${a.added} for ports that libvirt will add` : ''}, but has only ${a.available}`,
@@ -101,12 +101,13 @@ export const expanderBusFull = define('expander-bus-full', {
   severity: 'note',
   /** `full` is the index of the full expander bus; undefined for a new one. */
   message: (a: { devices: readonly string[]; smmu: string; full: number | undefined }) =>
-    `${a.devices.join(', ')} ${a.devices.length > 1 ? 'get' : 'gets'} a further expander bus for ${a.smmu}: ${a.full === undefined ? 'the expander bus before it' : `expander bus ${a.full}`} is full`,
+    `${a.devices.join(', ')} ${a.devices.length > 1 ? 'get' : 'gets'} a further expander bus for ${a.smmu}: ${a.full === undefined ? 'the previous expander bus' : `expander bus ${a.full}`} is full`,
   hint: '--relayout puts all devices of an SMMU behind one expander bus, and gives them new addresses in the guest',
-  meaning: 'an expander bus has no bus number or slot left for a device, which gets a further one for its SMMU',
-  why: `Every port takes a bus number, and those of an expander bus are contiguous: from its busNr to the next expander bus. If none is
-    left, the device gets a further expander bus with a vSMMU for the same SMMU, which works as well. The existing expander
-    buses keep their numbers, so that the devices keep their addresses in the guest.`,
+  meaning:
+    'an expander bus has no bus number or slot left for a device, so the device gets a further expander bus for its SMMU',
+  why: `Every port takes a bus number. The bus numbers of an expander bus are contiguous: from its busNr to the next
+    expander bus. If none is left, the device gets a further expander bus with a vSMMU for the same SMMU, which works as
+    well. The existing expander buses keep their numbers, so that the devices keep their addresses in the guest.`,
   remedy: `Nothing needs to be done. With --relayout all devices of an SMMU are behind one expander bus again.`,
   example: `vsmmu rewrite --relayout --diff vm.xml`,
 });
@@ -115,17 +116,17 @@ export const sparePortsLeftOut = define('spare-ports-left-out', {
   severity: 'warning',
   /** `expanderBus` is the index of the expander bus; undefined for a new one. */
   message: (a: { expanderBus: number | undefined; smmu: string; room: number; lacking: number }) =>
-    `${a.expanderBus === undefined ? 'the expander bus' : `expander bus ${a.expanderBus}`} of ${a.smmu} has room for ${a.room} more spare ports, not ${a.lacking}`,
+    `${a.expanderBus === undefined ? 'the expander bus' : `expander bus ${a.expanderBus}`} of ${a.smmu} has room for only ${a.room} of ${a.lacking} more spare ports`,
   hint: '--relayout makes room for them, and gives its devices new addresses in the guest',
   meaning: 'an expander bus has no bus number or slot left for a spare port',
   why: `Every port takes a bus number and a slot, and the expander bus has none left below the next expander bus.`,
-  remedy: `Use --relayout where the devices may get other addresses in the guest.`,
+  remedy: `Use --relayout if the devices may get other addresses in the guest.`,
   example: `vsmmu rewrite --relayout --spare-ports 1 --diff vm.xml`,
 });
 
 export const switchNotMirrored = define('switch-not-mirrored', {
   severity: 'note',
-  /** `limit`: the ports of a switch, if there are more devices. `options`: those that would put the devices below one switch. */
+  /** `limit`: the number of ports of a switch, if there are more devices. `options`: would put the devices below one switch. */
   message: (a: {
     devices: readonly string[];
     switch: string;
@@ -136,14 +137,14 @@ export const switchNotMirrored = define('switch-not-mirrored', {
     hint: a.limit === undefined ? mirrorHint(a.options) : `a switch has room for ${a.limit} devices`,
   }),
   meaning:
-    'devices below one PCIe switch of the host are not all below one switch in the guest, so the guest does not see that they are near each other',
-  why: `Devices below one PCIe switch can send data to each other without passing the root complex, and programs such as NCCL decide by
-    the guest's PCI tree whether they do (GPUDirect RDMA and Storage). With --mirror-switches, devices below one PCIe switch of the
-    host get a switch in the guest. Without it, this is a warning if one of them is a GPU or another accelerator. With it, devices
-    stay apart if an existing device would have to move, if the expander bus has no bus number left for another port, if there are
-    more devices than the 32 ports of a switch, or if --grouping device gives each device an expander bus of its own.`,
-  remedy: `Use --mirror-switches (the policy key mirrorSwitches). Plan all expander buses from scratch, with --relayout, if the
-    devices in place may get other addresses in the guest. vsmmu plan --locality shows how near the devices are to each other.`,
+    'devices below one PCIe switch of the host are not all below one switch in the guest, so the guest does not see that they are near each other (a warning if one is an accelerator and `--mirror-switches` is off)',
+  why: `Devices below one PCIe switch can send data to each other without passing the root complex, and programs such as
+    NCCL decide by the guest's PCI tree whether they do (GPUDirect RDMA and Storage). With --mirror-switches, devices below
+    one PCIe switch of the host get a switch in the guest. With it, devices stay apart if an existing device would have to
+    move, if the expander bus has no bus number left for another port, if there are more devices than the 32 ports of a
+    switch, or if --grouping device gives each device an expander bus of its own.`,
+  remedy: `Use --mirror-switches (the policy key mirrorSwitches). Add --relayout if devices that are already placed may get
+    other addresses in the guest. vsmmu plan --locality shows how near the devices are to each other.`,
   example: `vsmmu rewrite -i --relayout --mirror-switches vm.xml`,
 });
 
@@ -160,9 +161,9 @@ export const sparePortExposed = define('spare-port-exposed', {
     `${exposed(a.port)} ${a.devices === 1 ? 'a device' : `one of ${a.devices} devices`} without an address`,
   hint: 'give each device an <address> on a port of pcie.0, or remove that port',
   meaning: 'libvirt would put an emulated device on a spare port behind a vSMMU, and QEMU would refuse it',
-  why: `libvirt gives a device without an <address> the free port with the lowest index, also if vsmmu added that port. With an
+  why: `libvirt gives a device without an <address> the free port with the lowest index, even if vsmmu added that port. With an
     emulated device on a spare port behind an accelerated vSMMU, the domain does not start.`,
-  remedy: `Define the domain first, so that each device has an address, and rewrite what libvirt then prints.`,
+  remedy: `Define the domain first, so that each device has an address, and rewrite the domain that virsh dumpxml prints.`,
   example: `virsh define vm.xml
 virsh dumpxml --inactive --security-info vm | vsmmu rewrite --spare-ports 2 > new.xml`,
 });

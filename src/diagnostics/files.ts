@@ -5,12 +5,12 @@ export const fileUnreadable = defineCases('file-unreadable', {
   messages: {
     /** The error of the operating system, in words. */
     system: (a: { error: string }) => a.error,
-    tooLarge: 'it has more than 16 MiB',
-    notRegular: 'it is not a regular file',
+    tooLarge: 'the file has more than 16 MiB',
+    notRegular: 'the file is not a regular file',
   },
   meaning: 'a file cannot be read',
   why: `The file does not exist, is a folder, or its mode does not allow reading.`,
-  remedy: `Check the path and the mode. A relative path is relative to the current folder.`,
+  remedy: `Check the path and the mode. A relative path starts at the current folder.`,
   example: `namei -l vm.xml`,
 });
 
@@ -36,7 +36,7 @@ df -h .`,
 
 export const attributesLost = define('attributes-lost', {
   severity: 'warning',
-  message: (a: { lost: readonly string[] }) => `not kept: ${a.lost.join('; ')}`,
+  message: (a: { lost: readonly string[] }) => `the new file does not keep: ${a.lost.join('; ')}`,
   hint: 'set them again',
   meaning: 'a file was replaced, and its owner, access control list or extended attributes could not be kept',
   why: `A new file replaced the old one. Only root can give a file to another user. Access control lists and extended attributes
@@ -49,15 +49,15 @@ export const backupNumbered = define('backup-numbered', {
   severity: 'note',
   message: (a: { backup: string; existing: string }) =>
     `the former content is kept in ${a.backup}, because ${a.existing} exists`,
-  meaning: 'a backup exists already, so the new one got a number',
-  why: `--backup never overwrites a backup: the first one has the content from before the first change.`,
+  meaning: 'a backup of that name already exists, so the new one has a number',
+  why: `--backup never overwrites a file, so the first backup keeps the content from before the first change.`,
   remedy: `Remove the backups that you no longer need.`,
   example: `ls vm.xml.orig*`,
 });
 
 export const sysfsInvalid = define('sysfs-invalid', {
   severity: 'error',
-  message: (a: { missing: string }) => `no ${a.missing} below it: it is not a /sys`,
+  message: (a: { missing: string }) => `the folder has no ${a.missing}, so it is not a /sys`,
   hint: 'give the folder that contains bus/pci',
   meaning: 'the folder given with `--sysfs` is not a /sys',
   why: `The folder given with --sysfs has no bus/pci/devices below it, as /sys and copies of it have.`,
@@ -68,15 +68,15 @@ export const sysfsInvalid = define('sysfs-invalid', {
 export const sysfsUnreadable = defineCases('sysfs-unreadable', {
   severity: 'error',
   messages: {
-    notA: (a: { expected: string }) => `is not ${a.expected}`,
-    barLine: 'has a line that is not `start end flags`',
-    missing: (a: { name: string }) => `has no ${a.name}`,
-    distances: (a: { nodes: number }) => `does not have a distance for each of ${a.nodes} nodes`,
-    belowItself: 'is below itself',
-    tooLarge: 'is larger than any attribute of sysfs',
-    outside: (a: { target: string }) => `leads out of the tree, to ${a.target}`,
+    notA: (a: { expected: string }) => `it is not ${a.expected}`,
+    barLine: 'it has a line that is not `start end flags`',
+    missing: (a: { name: string }) => `it has no ${a.name}`,
+    distances: (a: { nodes: number }) => `it does not have a distance for each of ${a.nodes} nodes`,
+    belowItself: 'the device is below itself',
+    tooLarge: 'it is larger than any attribute of sysfs',
+    outside: (a: { target: string }) => `the link leads out of the tree, to ${a.target}`,
     /** The error of the operating system, in words. */
-    system: (a: { error: string }) => `cannot be read: ${a.error}`,
+    system: (a: { error: string }) => `it cannot be read: ${a.error}`,
   },
   meaning: 'a file of sysfs could not be read or understood',
   why: `A file of sysfs could not be read, or does not contain what the kernel writes there. Files that disappear while vsmmu reads

@@ -1,7 +1,7 @@
 import { define, defineCases } from './diagnostic.js';
 import { listNames, type NamedFunction, nameFunctions } from './words.js';
 
-/** A device that the guest does not see. */
+/** The XML of a device that the guest does not see. */
 const HIDDEN = `<hostdev mode='subsystem' type='pci' managed='yes'>
   <source>
     <address domain='0x0000' bus='0x11' slot='0x00' function='0x1'/>
@@ -12,10 +12,10 @@ const HIDDEN = `<hostdev mode='subsystem' type='pci' managed='yes'>
 /** Returns a hint that names the ports to enable ACS on. If there are none, the functions of one card share the group. */
 export function acsHint(portsWithoutAcs: readonly string[]): string {
   if (portsWithoutAcs.length === 0) {
-    return 'these functions have no ACS between them; with ACS each gets a group of its own';
+    return 'these functions have no ACS between them; with ACS, each gets a group of its own';
   }
   const have = portsWithoutAcs.length > 1 ? 'have' : 'has';
-  return `${listNames(portsWithoutAcs)} ${have} no ACS; where the firmware can enable it, each device gets a group of its own`;
+  return `${listNames(portsWithoutAcs)} ${have} no ACS; if the firmware enables it, each device gets a group of its own`;
 }
 
 export const groupShared = define('group-shared', {
@@ -65,11 +65,11 @@ export const groupDirectRegion = define('group-direct-region', {
 export const groupNotViable = define('group-not-viable', {
   severity: 'warning',
   message: (a: { device: string; group: number; held: readonly { bdf: string; driver: string | null }[] }) =>
-    `IOMMU group ${a.group} of ${a.device} has ${a.held.map(({ bdf, driver }) => `${bdf} (${driver})`).join(', ')}, not held by vfio`,
+    `IOMMU group ${a.group} of ${a.device} also has ${a.held.map(({ bdf, driver }) => `${bdf} (${driver})`).join(', ')}, bound to a host driver`,
   hint: "bind it to vfio-pci, or add it to the domain with <address type='unassigned'/>, as --complete-groups does",
-  meaning: 'a device shares its IOMMU group with a device that a host driver holds; VFIO refuses such a group',
-  why: `VFIO assigns whole groups. While a host driver holds another device of the group, that driver could reach the
-    guest's memory, so the kernel refuses: "Operation not permitted" when the domain starts.`,
+  meaning: 'a device shares its IOMMU group with a device that is bound to a host driver; VFIO refuses such a group',
+  why: `VFIO assigns whole groups. While another device of the group is bound to a host driver, that device could reach
+    the guest's memory, so the kernel refuses: "Operation not permitted" when the domain starts.`,
   remedy: `Bind the others to vfio-pci, or let libvirt do it when the domain starts: --complete-groups adds them as devices
     that the guest does not see. The host cannot use them while the guest runs, so check what they are.`,
   example: `vsmmu rewrite --complete-groups vm.xml
@@ -81,7 +81,7 @@ export const groupCompleted = define('group-completed', {
   message: (a: { member: string; group: number; device: string; driver: string }) =>
     `${a.member} of IOMMU group ${a.group} is added with ${a.device}; libvirt detaches it from ${a.driver} at each start`,
   meaning: "a member of a device's IOMMU group is added to the domain, hidden from the guest",
-  why: `--complete-groups adds the group members that a host driver holds, so that libvirt detaches them from their drivers
+  why: `--complete-groups adds the group members that are bound to a host driver, so that libvirt detaches them from it
     while the guest runs. The host cannot use them during that time.`,
   remedy: `Check that the host can do without them: its own disk or network card may be among them.`,
   example: HIDDEN,
@@ -105,7 +105,7 @@ export const groupBehindVsmmu = define('group-behind-vsmmu', {
     guest's vSMMU: another function, or a bridge without ACS. QEMU logs "error attach … No such file or directory" when the
     guest enables translation, and the device does not respond. With a second device of the group in the guest, QEMU (11.1)
     does not start ("Invalid argument").`,
-  remedy: `Put every device of the group on pcie.0, all with the same kind of backend, as vsmmu rewrite does.`,
+  remedy: `Put all devices of the group on pcie.0, either all with iommufd or none, as vsmmu rewrite does.`,
   example: `vsmmu topology            # which devices share a group
 vsmmu rewrite --diff vm.xml`,
 });
@@ -115,7 +115,7 @@ export const groupBackendsDiffer = define('group-backends-differ', {
   message: (a: { group: number; withIommufd: string; without: string }) =>
     `${a.withIommufd} uses iommufd and ${a.without} does not, and they share IOMMU group ${a.group}`,
   hint: 'give all of them the same iommufd in their <driver>',
-  meaning: 'two devices share an IOMMU group, and only one uses iommufd; the group is busy for the other',
+  meaning: 'two devices share an IOMMU group, and only one uses iommufd; the other cannot open the group',
   why: `The kernel gives a group to one owner, and VFIO's group file is a different owner than /dev/iommu. For the second
     device QEMU says "Could not open '/dev/vfio/3': Device or resource busy".`,
   remedy: `Give every device of the group iommufd='yes', or none of them.`,

@@ -1,11 +1,9 @@
 import { define } from './diagnostic.js';
+import { quoted } from './words.js';
 
-/** Quotes the line of a log that a diagnostic is about, for the middle of a message. */
-const quoted = (line: string): string => `"${line}"`;
-
-export const guestUnasked = define('guest-unasked', {
+export const guestReportMissing = define('guest-report-missing', {
   severity: 'warning',
-  message: (a: { why: string }) => `the guest was not asked: ${a.why}`,
+  message: (a: { why: string }) => `there is no report from the guest: ${a.why}`,
   hint: 'vsmmu verify --guest-script | ssh GUEST sh -s | vsmmu verify --guest-report - DOMAIN',
   meaning:
     '`verify` has no report from the guest: the guest agent does not run or may not execute programs, and no report was given',

@@ -3,16 +3,16 @@ import { define, defineCases } from './diagnostic.js';
 export const editorFailed = defineCases('editor-failed', {
   severity: 'error',
   messages: {
-    recursive: 'the editor of vsmmu edit is vsmmu edit',
+    recursive: 'vsmmu edit would start itself as the editor',
     missing: 'no editor is installed',
-    /** `status` is an exit code or the name of a signal. */
+    /** `status`: `exit code 1` or `signal SIGTERM`. */
     ended: (a: { editor: string; status: string }) => `${a.editor} ended with ${a.status}`,
   },
   hint: 'name one in VSMMU_EDITOR',
   meaning: 'the editor that `vsmmu edit` opens is missing, or ended with an error; the file is unchanged',
   why: `vsmmu edit opens VSMMU_EDITOR, else VISUAL or EDITOR if they are not vsmmu edit itself, else sensible-editor or vi. An
     editor that ends with an exit code other than 0 cancels the change (:cq in vi).`,
-  remedy: `Name your editor in VSMMU_EDITOR; with --no-editor none is opened.`,
+  remedy: `Name your editor in VSMMU_EDITOR, or give --no-editor, which opens none.`,
   example: `VSMMU_EDITOR=nano EDITOR='vsmmu edit' virsh edit vm`,
 });
 
@@ -45,12 +45,12 @@ export const kubevirtRootComplex = define('kubevirt-root-complex', {
 
 export const hookForeign = define('hook-foreign', {
   severity: 'error',
-  message: 'a hook that vsmmu did not install is there; it is left unchanged',
+  message: 'another hook is already installed here; it is left unchanged',
   hint: 'call vsmmu-qemu-hook from it, or use libvirt 6.5 or newer, which runs several hooks',
-  meaning: 'libvirt already has a hook that vsmmu did not install, where only one fits',
+  meaning: 'a hook that vsmmu did not install is at the path that its own hook would have',
   why: `libvirt before 6.5 runs one script, /etc/libvirt/hooks/qemu; newer versions also run every script in qemu.d. vsmmu did not
     install the script that is there, and never overwrites it.`,
-  remedy: `Move it away, or call one script from the other.`,
+  remedy: `Move the other hook away, or call one script from the other.`,
   example: `mv /etc/libvirt/hooks/qemu.d/vsmmu /root/ && vsmmu hook install`,
 });
 
@@ -62,7 +62,7 @@ export const hookExposed = define('hook-exposed', {
   why: `libvirt runs its hook as root. The hook starts Node and vsmmu by the paths that they had when it was installed, and reads
     the policy. A user who owns one of these files or a folder above it, or may write to it, becomes root at the next start
     of a guest. The usual case is a Node from nvm in a home directory.`,
-  remedy: `Use the distribution's Node, install vsmmu for the system, and run its hook install again.`,
+  remedy: `Use the distribution's Node, install vsmmu for the system, and run vsmmu hook install again.`,
   example: `vsmmu hook install`,
 });
 
@@ -72,8 +72,8 @@ export const hookDiffers = define('hook-differs', {
     `${a.policy} says "hook": "${a.wanted}", and the hook is installed with ${a.installed}`,
   hint: 'run vsmmu hook install again',
   meaning: 'the policy asks for another mode of the hook than the one that it was installed with',
-  why: `vsmmu hook install fixes whether the hook warns or enforces, so that this does not depend on a program that may not run, or on
-    a file that cannot be read. All other keys of the policy are read at each start.`,
+  why: `vsmmu hook install fixes whether the hook warns or enforces, so that this does not depend on a program that cannot
+    run or a file that cannot be read. All other keys of the policy are read at each start.`,
   remedy: `Install the hook again after a change of "hook" in the policy.`,
   example: `vsmmu hook install && vsmmu hook status`,
 });

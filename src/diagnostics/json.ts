@@ -20,9 +20,9 @@ export const policyInvalid = defineCases('policy-invalid', {
   severity: 'error',
   messages: JSON_MESSAGES,
   meaning: 'the policy is not JSON, or does not fit its schema',
-  why: `The policy has an unknown key or an invalid value. vsmmu ignores neither: a policy with a misspelt key would not do what it
-    says.`,
-  remedy: `Correct what the message names. An editor completes keys and values when the file names the schema.`,
+  why: `The policy has an unknown key or an invalid value. vsmmu ignores neither, because a misspelt key would have no
+    effect.`,
+  remedy: `Correct what the message names. If the file names its schema, an editor can complete keys and values.`,
   example: `{
   "$schema": "./schemas/policy.schema.json",
   "sparePorts": 2,
@@ -35,13 +35,11 @@ export const topologyInvalid = defineCases('topology-invalid', {
   messages: {
     ...JSON_MESSAGES,
     duplicate: (a: { path: string; value: string | number }) => `${at(a.path)}: ${a.value} occurs twice`,
-    unknownSmmu: (a: { path: string; smmu: string }) =>
-      `${at(a.path)}: ${JSON.stringify(a.smmu)} is not among the smmus`,
-    unknownBridge: (a: { path: string; bridge: string }) =>
-      `${at(a.path)}: ${a.bridge} is not among the devices as a bridge`,
+    unknownSmmu: (a: { path: string; smmu: string }) => `${at(a.path)}: ${JSON.stringify(a.smmu)} is not in smmus`,
+    unknownBridge: (a: { path: string; bridge: string }) => `${at(a.path)}: ${a.bridge} is not a bridge in devices`,
     belowItself: (a: { path: string; device: string }) => `${at(a.path)}: ${a.device} is below itself`,
     groupSmmus: (a: { path: string; device: string; group: number; smmu: string | null }) =>
-      `${at(a.path)}: ${a.device} is in IOMMU group ${a.group}, too, and behind ${a.smmu ?? 'no SMMU'}`,
+      `${at(a.path)}: ${a.device} is also in IOMMU group ${a.group}, but behind ${a.smmu ?? 'no SMMU'}`,
     distances: (a: { path: string; nodes: number }) => `${at(a.path)}: must have ${a.nodes} items, one for each node`,
   },
   meaning: 'the host snapshot is not JSON, does not fit its schema, or contradicts itself',

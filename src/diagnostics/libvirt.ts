@@ -7,8 +7,8 @@ export const targetUnknown = define('target-unknown', {
     hint: `install ${a.package}, or give --${a.program.toLowerCase()} VERSION`,
   }),
   meaning: 'libvirt or QEMU is not installed here, so vsmmu cannot check what it supports',
-  why: `"here" checks what the libvirt and the QEMU of this machine support, in libvirt's schema and in QEMU's own help. One of them
-    is not installed.`,
+  why: `For the target "here", vsmmu reads what libvirt and QEMU support in libvirt's schema and in QEMU's own help. One of
+    the two is not installed.`,
   remedy: `Install it (Debian: libvirt-common, qemu-system-arm), or give the version that the domain is for.`,
   example: `vsmmu rewrite --libvirt 12.8 --qemu 11.1 vm.xml`,
 });
@@ -21,7 +21,7 @@ export const libvirtTooOld = define('libvirt-too-old', {
   meaning: 'the libvirt installed here would drop parts of the result without an error',
   why: `A file is converted for current libvirt and QEMU. The schema of the libvirt on this machine lacks accel and pciBus of a
     vSMMU (libvirt 12.7), or iommufd of a host device (12.1). virsh define drops what it does not know, unless it is given
-    --validate, and the guest then has vSMMUs without acceleration, or none.`,
+    --validate, so the guest would have vSMMUs without acceleration, or none.`,
   remedy: `Define the domain on a host with a newer libvirt. --validate makes an older one refuse it. With --libvirt VERSION, vsmmu
     converts for that version and does not check the installed one.`,
   example: `vsmmu rewrite --libvirt 12.8 vm.xml > new.xml
@@ -53,7 +53,7 @@ const VIRSH_HINTS = {
 
 export const libvirtUnreachable = define('libvirt-unreachable', {
   severity: 'error',
-  /** `virsh`: what is wrong with virsh itself. */
+  /** `virsh`: the problem of virsh itself, if it has one. */
   message: (a: { uri: string; why: string; virsh?: 'missing' | 'forbidden' | 'silent' | undefined }) => ({
     message: `${a.uri || 'libvirt'}: ${a.why}`,
     hint: a.virsh && VIRSH_HINTS[a.virsh],
@@ -95,26 +95,26 @@ export const domainEdited = defineCases('domain-edited', {
   severity: 'error',
   messages: {
     file: () => ({
-      message: 'the file was changed in the meantime, and stays as it is',
+      message: 'the file was changed in the meantime, and is left as it is',
       hint: 'run the command again',
     }),
     definition: () => ({
-      message: 'the domain was changed in the meantime, and stays as it is',
+      message: 'the domain was changed in the meantime, and is left as it is',
       hint: 'run the command again',
     }),
-    batch: 'the domain was edited while it was being converted, and stays as it is',
-    rollback: 'the domain was edited since the run, and stays as it is; --force restores the former domain anyway',
+    batch: 'the domain was edited while it was being converted, and is left as it is',
+    rollback: 'the domain was edited since the run, and is left as it is; --force restores the former domain anyway',
   },
-  meaning: 'a domain was edited by someone else in the meantime, and is left as it is',
-  why: `The domain, or its file, was changed after vsmmu had read it and before it would have written it. vsmmu keeps that change.`,
+  meaning: 'another user or program changed the domain in the meantime; it is left as it is',
+  why: `The domain, or its file, was changed after vsmmu had read it. vsmmu does not overwrite that change.`,
   remedy: `Run the command again: it starts from the current domain.`,
   example: `vsmmu rewrite --connect qemu:///system --define vm`,
 });
 
 export const defineDeclined = define('define-declined', {
   severity: 'error',
-  message: 'nothing was changed',
-  meaning: 'the user did not confirm that the domain be defined',
+  message: 'the change was not confirmed; nothing was changed',
+  meaning: 'the user did not confirm the change of the domain',
   why: `--define shows the change and asks before it defines the domain. Every answer but y or yes means no.`,
   remedy: `Answer y, or give --yes to skip the question.`,
   example: `vsmmu rewrite --connect qemu:///system --define --yes vm`,

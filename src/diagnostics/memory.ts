@@ -21,26 +21,26 @@ export const pcihole64Exhausted = defineCases('pcihole64-exhausted', {
   severity: 'error',
   messages: {
     present: (a: { size: string; bits: number; limit: string }) =>
-      `pcihole64 is ${a.size}, and with ${a.bits}-bit addresses there are ${a.limit}`,
+      `pcihole64 is ${a.size}, but the limit with ${a.bits}-bit addresses is ${a.limit}`,
     needed: (a: { size: string; bits: number; limit: string }) =>
-      `the guest's devices need ${a.size} of 64-bit MMIO space, and with ${a.bits}-bit addresses there are ${a.limit}`,
+      `the guest's devices need ${a.size} of 64-bit MMIO space, but the limit with ${a.bits}-bit addresses is ${a.limit}`,
   },
-  hint: 'give the domain fewer such devices, or --oas 48 where the host has 48-bit addresses',
+  hint: 'give the domain fewer such devices, or --oas 48 if the host has 48-bit addresses',
   meaning: "the devices' BARs do not fit into the guest's address space",
-  why: `The sum of the BARs, rounded up to a power of two, must fit below the end of the guest's address space: 44 bits are 16 TiB in
-    all, so 8 TiB for BARs.`,
-  remedy: `Give the domain fewer such devices, or 48 bits where the host's SMMUs and CPUs have them.`,
+  why: `The sum of the BARs, rounded up to a power of two, must fit below the end of the guest's address space: 44 bits are
+    16 TiB, so there are 8 TiB for BARs.`,
+  remedy: `Give the domain fewer such devices, or 48 bits if the host's SMMUs and CPUs have them.`,
   example: `vsmmu rewrite --oas 48 vm.xml`,
 });
 
 export const pcihole64Invalid = define('pcihole64-invalid', {
   severity: 'error',
-  message: (a: { size: string }) => `pcihole64 is ${a.size}`,
+  message: (a: { size: string }) => `pcihole64 is ${a.size}, not a power of two of at least 512 GiB`,
   hint: "remove it, or give it 1, 2, 4 … in unit='TiB'",
   meaning: '`<pcihole64>` is not a power of two, or less than 512 GiB; QEMU refuses both',
   why: `For the virt machine libvirt turns it into highmem-mmio-size, which QEMU (11.1) accepts only as a power of two of at least
     512 GiB. libvirt accepts any number, and the domain does not start.`,
-  remedy: `Without it there are 512 GiB. Only devices with very large BARs need more, and vsmmu rewrite finds out how much.`,
+  remedy: `Remove it: the default is 512 GiB. Only devices with very large BARs need more, and vsmmu rewrite sets what they need.`,
   example: `<controller type='pci' index='0' model='pcie-root'>
   <pcihole64 unit='KiB'>1073741824</pcihole64>
 </controller>`,
@@ -49,7 +49,7 @@ export const pcihole64Invalid = define('pcihole64-invalid', {
 export const pcihole64TooSmall = define('pcihole64-too-small', {
   severity: 'error',
   message: (a: { needed: string; size: string }) =>
-    `the guest's devices need ${a.needed} of 64-bit MMIO space, and there are ${a.size}`,
+    `the guest's devices need ${a.needed} of 64-bit MMIO space, but pcihole64 is ${a.size}`,
   hint: 'give <pcihole64> the next power of two, as `vsmmu rewrite` does',
   meaning:
     "the space for 64-bit BARs is smaller than those of the guest's devices, or (a warning) than their platform asks for",

@@ -34,10 +34,10 @@ export const numaCellDiffers = define('numa-cell-differs', {
   severity: 'warning',
   message: (a: { smmu: string; cell: number; nearest: number }) =>
     `the expander bus of ${a.smmu} is on NUMA cell ${a.cell}, and its devices are nearest to cell ${a.nearest}`,
-  hint: 'change the <node> in its <target>, or remove it for vsmmu to choose',
+  hint: 'change the <node> in its <target>, or remove it, so that vsmmu chooses',
   meaning: 'an existing expander bus is on another NUMA cell than the one nearest to its devices',
-  why: `The expander bus names a cell, by hand or from an earlier run, that is on another host node than its devices. Everything
-    works, but the guest uses distant memory as if it were near.`,
+  why: `The <node> of the expander bus, set by hand or by an earlier run, is a cell on another host node than its devices.
+    Everything works, but the guest uses distant memory as if it were near.`,
   remedy: `Change the <node>, or remove it and rewrite the domain: vsmmu then chooses the nearest cell.`,
   example: `<target busNr='250'><node>1</node></target>`,
 });
@@ -62,8 +62,8 @@ export const numaNodeUnknown = define('numa-node-unknown', {
   hint: 'bind it with <numatune><memnode cellid nodeset>, or give --initiators none',
   meaning:
     'the host node of a NUMA cell with memory is not known, so its distances to Generic Initiators are not known either',
-  why: `Generic Initiators need distances to every cell with memory. vsmmu takes them from the host, so it must know the host node of
-    each cell.`,
+  why: `Generic Initiators need distances to every cell with memory. vsmmu takes them from the host, so it must know the
+    host node of each cell.`,
   remedy: `Bind each cell to one node, or do without Generic Initiators.`,
   example: BOUND,
 });
@@ -167,7 +167,7 @@ export const initiatorCellMissing = define('initiator-cell-missing', {
   meaning: "a device's `<acpi nodeset>` names a NUMA cell that the guest does not have; QEMU refuses it",
   why: `QEMU makes a Generic Initiator of each cell that <acpi nodeset> names, and reports "Specified node 5 is invalid" if the
     domain has no such cell.`,
-  remedy: `Add the cells, without CPUs and memory, or remove the <acpi nodeset>: a rewrite then makes both.`,
+  remedy: `Add the cells, without CPUs and memory, or remove the <acpi nodeset>: vsmmu rewrite then adds both.`,
   example: `<cell id='2' memory='0' unit='KiB'/>
 <acpi nodeset='2-9'/>`,
 });

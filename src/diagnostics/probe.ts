@@ -17,8 +17,9 @@ export const probeImpossible = defineCases('probe-impossible', {
     }),
   },
   meaning: 'the ID registers of an SMMU cannot be read through this device; the message gives the reason',
-  why: `--probe opens a device as QEMU does, through /dev/vfio/devices and /dev/iommu, because Linux shows the ID registers of an SMMU
-    only to a program that has opened a device behind it. It never takes a device from its driver, because the host may use it.`,
+  why: `--probe opens a device as QEMU does, through /dev/vfio/devices and /dev/iommu, because Linux shows the ID registers
+    of an SMMU only to a program that has opened a device behind it. It never takes a device from its driver, because the
+    host may use it.`,
   remedy: `Name an idle device behind the SMMU that is bound to vfio-pci or a variant of it. One device per SMMU is enough. Without
     libvirt, bind a device with the commands of the example. To return it to its driver, empty driver_override, and write the
     address to unbind and drivers_probe again.`,

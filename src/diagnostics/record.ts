@@ -11,31 +11,31 @@ export const metadataInvalid = defineCases('metadata-invalid', {
     unusable: (a: { why: string }) => `the record in <metadata> is not used: ${a.why}`,
     formerUnusable: (a: { why: string }) => `the former text in the record in <metadata> is not used: ${a.why}`,
   },
-  hint: 'remove what carries the aliases of vsmmu with vsmmu revert --force; then rewrite the domain again',
+  hint: "remove the elements with vsmmu's aliases (vsmmu revert --force), then rewrite the domain again",
   meaning:
-    "the record of vsmmu in the domain's `<metadata>` is broken, or would change what vsmmu does not manage; it is not used",
-  why: `The record in the domain's <metadata> lists what vsmmu changed. Here it does not fit its schema, or it would change something
-    that vsmmu never changes: it was edited. rewrite does not replace it, because a new record would not contain what the old
-    one did; a domain that needs no change stays as it is.`,
-  remedy: `Restore a copy of the domain from before the edit. Without one, remove what carries vsmmu's aliases by force, then rewrite
-    the domain again.`,
+    "the record of vsmmu in the domain's `<metadata>` is broken, or would change what vsmmu does not manage; it is not used (an error if the command needs it)",
+  why: `The record in the domain's <metadata> lists what vsmmu changed. Here it does not fit its schema, or it would change
+    something that vsmmu never changes: it was edited. rewrite does not replace the record, because a new one would lack its
+    contents. It leaves a domain that needs no change as it is.`,
+  remedy: `Restore a copy of the domain from before the edit. Without one, remove the elements with vsmmu's aliases
+    (--force), then rewrite the domain again.`,
   example: `vsmmu revert -i --backup .orig --force vm.xml`,
 });
 
-/** Makes the reason for `metadataInvalid.unusable`: the record would change an element that vsmmu does not manage. */
+/** Returns the reason for `metadataInvalid.unusable` if the record would change an element that vsmmu does not manage. */
 export const unmanagedChange = (element: string): string => `it would change <${element}>, which vsmmu does not manage`;
 
 export const metadataStale = defineCases('metadata-stale', {
   severity: 'note',
   messages: {
     gone: (a: { what: string }) => `${a.what} is no longer there`,
-    edited: (a: { property: string; what: string }) => `${a.property} of ${a.what} was changed again`,
+    edited: (a: { property: string; what: string }) => `${a.property} of ${a.what} was changed since`,
     removed: (a: { what: string }) => `${a.what}, which vsmmu added, is no longer there`,
   },
   meaning:
     "something that vsmmu recorded in the domain's `<metadata>` was changed since; revert keeps the newer change",
   why: `rewrite records what it changed, element by element, so that revert can undo exactly that. If such an element was changed
-    again, or removed, revert keeps the newer change.`,
+    or removed since, revert keeps the newer change.`,
   remedy: `Nothing needs to be done if that is intended.`,
   example: `vsmmu revert --diff vm.xml`,
 });
@@ -68,7 +68,7 @@ export const revertIncomplete = defineCases('revert-incomplete', {
       `left in the domain: PCI controllers ${a.indexes}, which the record does not list`,
     cells: (a: { cells: string }) => `left in the domain: NUMA cells ${a.cells}, because other cells follow them`,
   },
-  hint: 'remove it with vsmmu revert --force, or by hand',
+  hint: 'remove them with vsmmu revert --force, or by hand',
   meaning:
     '`revert` leaves something that vsmmu added in the domain (named in the message). The result is written anyway',
   why: `Something that vsmmu added is still in the result: a PCI controller with one of its aliases that the record does not list,
@@ -92,7 +92,7 @@ export const revertPortLeft = define('revert-port-left', {
   severity: 'note',
   message: (a: { indexes: readonly number[] }) =>
     `plain root ports take the indexes ${a.indexes.join(', ')}, because controllers with higher indexes stay`,
-  meaning: 'plain root ports replace removed controllers that have others after them; libvirt would add them itself',
+  meaning: 'plain root ports replace removed controllers, because other controllers have higher indexes',
   why: `libvirt fills gaps in the controller indexes with root ports. If controllers were added after those of vsmmu, removing these
     would leave such gaps, so plain root ports replace them.`,
   remedy: `Nothing needs to be done: they are what libvirt would add. Each takes one bus number.`,
@@ -118,9 +118,9 @@ export const expanderBusNotRestored = define('expander-bus-not-restored', {
   hint: 'take the expander buses from the former definition, or run vsmmu rewrite again',
   meaning:
     '`revert` does not restore an expander bus made by hand that `--relayout` removed: its index or address is in use',
-  why: `--relayout removed expander buses that were made by hand, and recorded them. Since then, the index or the address of one of
-    their controllers was given to something else, so none of them can be restored; the devices behind them lose their
-    addresses.`,
+  why: `--relayout removed expander buses that were made by hand, and recorded them. Since then, the index or the address of
+    one of their controllers was given to another controller or device, so none of them can be restored; the devices behind
+    them lose their addresses.`,
   remedy: `Take the expander buses from a former copy of the domain, or rewrite the domain again, which makes new ones.`,
   example: `vsmmu rewrite -i --backup .orig vm.xml`,
 });

@@ -1,16 +1,14 @@
 import { define } from './diagnostic.js';
+import { quoted } from './words.js';
 
 const VERIFY = 'vsmmu verify vm';
-
-/** Quotes the line of a log that a diagnostic is about, for the middle of a message. */
-const quoted = (line: string): string => `"${line}"`;
 
 export const domainNotRunning = define('domain-not-running', {
   severity: 'error',
   message: (a: { domain: string; state: string }) =>
     `${a.domain} is not running (${a.state}): there is no guest to verify`,
   hint: 'start it; to check its definition, use vsmmu check',
-  meaning: '`verify` was asked about a domain that does not run',
+  meaning: '`verify` checks running guests only, and the domain is not running',
   why: `verify compares a running guest with the plan. A domain that is shut off has no guest.`,
   remedy: `Start the domain, wait until its drivers are loaded, and run verify again.`,
   example: `virsh start vm
@@ -23,8 +21,8 @@ export const smmuMoved = define('smmu-moved', {
     `expander bus ${a.controller} was made for the SMMU at 0x${a.address}, but on this host its devices are behind ${a.smmu}`,
   hint: 'check that the domain runs on the host that it was converted for; vsmmu rewrite --relayout gives the expander bus a new alias',
   meaning: 'the devices of an expander bus are behind another SMMU than the one in its alias',
-  why: `The alias of an expander bus contains the address of its SMMU. These addresses can change when firmware is updated or a card is added, and they
-    differ between hosts.`,
+  why: `The alias of an expander bus contains the address of its SMMU. These addresses can change when firmware is updated
+    or a card is added, and they differ between hosts.`,
   remedy: `The guest works as long as all devices of the expander bus are behind one SMMU. Check the topology. If devices were
     moved, convert the domain again.`,
   example: `vsmmu topology
@@ -49,8 +47,8 @@ export const planDiffers = define('plan-differs', {
   message: (a: { what: string }) => `vsmmu rewrite would change ${a.what}`,
   hint: 'see the changes with vsmmu rewrite --diff; the policy or the host may have changed since the domain was converted',
   meaning: 'the devices of the running domain are placed as planned, but other settings differ from the plan',
-  why: `For this host and policy, the plan has other values for a vSMMU, other NUMA cells or another size for 64-bit BARs: the policy
-    was changed, or the host has other devices or firmware now.`,
+  why: `For this host and policy, the plan has other values for a vSMMU, other NUMA cells or another size for 64-bit BARs:
+    the policy was changed, or the host has other devices or firmware now.`,
   remedy: `Look at the difference. If you want it, define it and restart the domain. Otherwise, run verify with the policy that
     the domain was converted with.`,
   example: `virsh dumpxml vm | vsmmu rewrite --diff`,
@@ -73,7 +71,7 @@ export const deviceUnplugged = define('device-unplugged', {
   message: (a: { device: string }) => `${a.device} was detached since the domain started`,
   hint: 'vsmmu attach prints the <hostdev> that virsh attach-device needs to attach it again',
   meaning: 'the guest no longer has a host device that it started with',
-  why: `The device was detached from the running domain, or the guest ejected it.`,
+  why: `The device was detached from the running domain, or the guest released it.`,
   remedy: `If this was not intended, attach it again behind the vSMMU of its own SMMU.`,
   example: `virsh dumpxml vm | vsmmu attach - 0000:31:10.2 > device.xml
 virsh attach-device vm device.xml --live`,
@@ -123,7 +121,7 @@ export const monitorDiffers = define('monitor-differs', {
 
 export const monitorTaints = define('monitor-taints', {
   severity: 'note',
-  message: () => `libvirt marks the domain as tainted (custom-monitor) because of --monitor, until it is restarted`,
+  message: 'libvirt marks the domain as tainted (custom-monitor) until it is restarted, because of --monitor',
   meaning: '`verify --monitor` sent queries to QEMU directly, and libvirt records that',
   why: `libvirt cannot know what a monitor command changes, so it marks the domain. verify sends only queries.`,
   remedy: `Nothing needs to be done. Without --monitor, the domain is not marked.`,
@@ -146,7 +144,7 @@ export const qemuAttachFailed = define('qemu-attach-failed', {
   hint: 'the device does not work; vsmmu check reports whether it is in the wrong place',
   meaning: 'QEMU logged that attaching a device to a nested page table failed; the device does not work in the guest',
   why: `The guest enabled translation for a device, and the host's kernel refused. "No such file or directory": the device is
-    not alone in its IOMMU group. "Invalid argument": the vSMMU stands for another SMMU than the device's, and then
+    not alone in its IOMMU group. "Invalid argument": the device is behind another SMMU than the one of the vSMMU, and then
     every device behind that vSMMU fails.`,
   remedy: `Let vsmmu rewrite move the device, and restart the domain.`,
   example: `virsh dumpxml vm | vsmmu check -`,
@@ -155,11 +153,11 @@ export const qemuAttachFailed = define('qemu-attach-failed', {
 export const qemuCmdqvFailed = define('qemu-cmdqv-failed', {
   severity: 'error',
   message: (a: { line: string }) => `QEMU could not give the guest command queues: ${quoted(a.line)}`,
-  hint: 'restart the domain; hugepages or cmdqv=off avoid most causes',
+  hint: 'restart the domain; huge pages or cmdqv=off avoid most causes',
   meaning: 'QEMU logged an error of command queues (CMDQV): the invalidations of the guest go through QEMU, or fail',
-  why: `A command queue must be within one page of host memory. A vSMMU supports a limited number of stream IDs, and a device with several
-    stream IDs cannot use a command queue.`,
-  remedy: `Give the guest hugepages, put fewer devices behind the vSMMU, or use --cmdqv off.`,
+  why: `A command queue must be within one page of host memory. A vSMMU supports a limited number of stream IDs, and a
+    device with several stream IDs cannot use a command queue.`,
+  remedy: `Give the guest huge pages, put fewer devices behind the vSMMU, or use --cmdqv off.`,
   example: `<memoryBacking><hugepages/></memoryBacking>`,
 });
 
@@ -176,7 +174,7 @@ export const qemuInvalidationFailed = define('qemu-invalidation-failed', {
 
 export const hostLogUnreadable = define('host-log-unreadable', {
   severity: 'warning',
-  message: () => 'the kernel log of the host cannot be read',
+  message: 'the kernel log of the host cannot be read',
   hint: 'run verify on the host of the domain, as root',
   meaning: 'the kernel log of the host cannot be read, so events of its SMMUs are unknown',
   why: `On most systems, only root may read /dev/kmsg. Containers do not have it.`,

@@ -22,3 +22,6 @@ export function listNames(names: readonly string[]): string {
 export function nameFunctions(functions: readonly NamedFunction[]): string {
   return listNames(functions.map(({ bdf, bridge }) => (bridge ? `the bridge ${bdf}` : bdf)));
 }
+
+/** Quotes a line of a log for the middle of a message. */
+export const quoted = (line: string): string => `"${line}"`;

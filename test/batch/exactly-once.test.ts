@@ -33,8 +33,8 @@ describe('the results of a batch', () => {
   it.each<[title: string, answers: (ids: string[]) => string[], message: string]>([
     ['is missing', (ids) => ids.slice(1), 'there is no result for a'],
     ['is missing for several items', () => [], 'there is no result for a and 2 more'],
-    ['comes twice', (ids) => [...ids, 'b'], 'there is a second result for b, or it was not asked for'],
-    ['was not asked for', (ids) => [...ids, 'd'], 'there is a second result for d, or it was not asked for'],
+    ['comes twice', (ids) => [...ids, 'b'], 'unexpected result for b'],
+    ['was not asked for', (ids) => [...ids, 'd'], 'unexpected result for d'],
   ])('are incomplete when one %s', async (_, answers, message) => {
     await expect(resultsOf(answers)).rejects.toMatchObject({ diagnostics: [{ code: 'run-incomplete', message }] });
   });
@@ -45,6 +45,6 @@ describe('the results of a batch', () => {
 
   it('may be missing once the batch is stopped, but may not be repeated', async () => {
     expect(await resultsOf((ids) => ids.slice(1), { stopped: true })).toEqual(['b', 'c']);
-    await expect(resultsOf(() => ['a', 'a'], { stopped: true })).rejects.toThrow('second result for a');
+    await expect(resultsOf(() => ['a', 'a'], { stopped: true })).rejects.toThrow('unexpected result for a');
   });
 });

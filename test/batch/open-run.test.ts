@@ -58,7 +58,9 @@ describe('the end of a run', () => {
     await using open = await newRun(...entries);
     const { length: closed } = entries.filter(({ event }) => event !== 'begin');
     await expect(open.end(tallyOf(...results))).rejects.toMatchObject({
-      diagnostics: [{ code: 'run-incomplete', message: `${results.length} results, and ${closed} in the journal` }],
+      diagnostics: [
+        { code: 'run-incomplete', message: `the run has ${results.length} results, but the journal has ${closed}` },
+      ],
     });
     expect(hasEnded(open)).toBe(false);
     expect(open.kept).toBe(true);

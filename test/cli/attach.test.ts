@@ -28,7 +28,8 @@ const withAttached = (xml: string, bdf: string) => xml.replace('</devices>', `${
 
 /** The options of the `vsmmu rewrite` command that a refusal recommends. */
 function adviceOf(stderr: string): string[] {
-  const [, options = '', values] = /rewrite it with (.*?)(, with values.*)? and restart it$/m.exec(stderr) ?? [];
+  const [, options = '', values] =
+    /rewrite the domain with (.*?)(, with values.*)? and restart it$/m.exec(stderr) ?? [];
   return [...options.split(/,? /), ...(values ? VALUES : [])];
 }
 

@@ -41,7 +41,7 @@ describe('a folder that another batch writes to', () => {
     code: 3,
     stdout: '',
     stderr: expect.stringMatching(
-      /: error: state-locked: another batch is running; wait for its end, or give --wait\n$/,
+      /: error: state-locked: another batch is running; wait until it ends, or give a longer --wait\n$/,
     ),
   };
 

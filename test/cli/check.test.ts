@@ -142,6 +142,6 @@ describe('vsmmu rewrite', () => {
     const { code, stdout, stderr } = vsmmu(['rewrite', ...HOST], broken);
     expect(code).toBe(0);
     expect(stdout).toContain("<iommu model='smmuv3'>");
-    expect(stderr).toMatch(/^<stdin>:\d+:\d+: warning: chassis-duplicate: the ports 3 and 4 have one chassis, 3/m);
+    expect(stderr).toMatch(/^<stdin>:\d+:\d+: warning: chassis-duplicate: the ports 3 and 4 have the same chassis, 3/m);
   });
 });

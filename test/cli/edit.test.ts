@@ -161,7 +161,7 @@ describe('edit', () => {
     chmodSync(script, 0o700);
     const run = edit(file, { editor: `${script} "$1"` });
     expect(run.code).toBe(3);
-    expect(run.stderr).toContain('the editor of vsmmu edit is vsmmu edit');
+    expect(run.stderr).toContain('vsmmu edit would start itself as the editor');
   });
 
   it.each<[args: string[], message: RegExp]>([

@@ -24,10 +24,10 @@ describe('explain', () => {
 
       Why
         QEMU's virt machine has 64 interrupts for such devices, and an SMMU takes
-        four, so there is room for 16; one for pcie.0 counts.
+        four, so there is room for 16, including one for pcie.0.
 
       What to do
-        Use --grouping smmu where each device has an expander bus, and
+        Use --grouping smmu instead of one expander bus per device, and
         --expander-buses used; or put some devices on the bypass list.
 
       Example

@@ -154,7 +154,7 @@ describe('the command line', () => {
     expect(vsmmu(['topology', '--topology', file])).toEqual({
       code: 2,
       stdout: '',
-      stderr: `${file}: error: file-unreadable: it has more than 16 MiB\n`,
+      stderr: `${file}: error: file-unreadable: the file has more than 16 MiB\n`,
     });
   });
 

@@ -90,7 +90,9 @@ describe('vsmmu verify', () => {
   it('reports that the guest could not be queried if libvirt cannot run a guest agent command', () => {
     start();
     const { code, stdout } = vsmmu(['verify', ...HOST, 'vm']);
-    expect(stdout.replace(/\s+/g, ' ')).toMatch(/its own report : WARN the guest was not asked: .*--guest-script/);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(
+      /its own report : WARN there is no report from the guest: .*--guest-script/,
+    );
     expect(code).toBe(0);
   });
 

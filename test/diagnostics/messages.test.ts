@@ -56,7 +56,7 @@ describe('a message fits its arguments:', () => {
       iommufdChanged.device({ device: 'a', why: 'accelerated' }),
       "a has iommufd='no', which becomes 'yes': an accelerated vSMMU needs it",
     ],
-    [domainNotAarch64({ arch: undefined }), 'the domain names no architecture, so it is not for aarch64'],
+    [domainNotAarch64({ arch: undefined }), 'the domain has no architecture, so it is not for aarch64'],
     [domainNotAarch64({ arch: 'x86_64' }), 'the domain is for x86_64, not aarch64'],
     [busNumbersExhausted({ ...resource, sum: 5 }), '5 of 4 slots are needed: 3 ports'],
     [
@@ -69,7 +69,7 @@ describe('a message fits its arguments:', () => {
     ],
     [
       busWindowTooSmall.numbered({ consumer: 'it', busNr: 5, end: 5, needed: 3 }),
-      'it shares its busNr 5 with another and needs 3',
+      'it shares its busNr 5 with another expander bus and needs 3',
     ],
     [busWindowTooSmall.root({ needed: 3, added: 0, available: 2 }), 'pcie.0 needs 3 bus numbers, but has only 2'],
     [
@@ -78,7 +78,7 @@ describe('a message fits its arguments:', () => {
     ],
     [
       expanderBusFull({ devices: ['a'], smmu, full: undefined }),
-      'a gets a further expander bus for smmu3.0x1: the expander bus before it is full',
+      'a gets a further expander bus for smmu3.0x1: the previous expander bus is full',
     ],
     [
       expanderBusFull({ devices: ['a', 'b'], smmu, full: 3 }),
@@ -86,11 +86,11 @@ describe('a message fits its arguments:', () => {
     ],
     [
       sparePortsLeftOut({ expanderBus: undefined, smmu, room: 1, lacking: 2 }),
-      'the expander bus of smmu3.0x1 has room for 1 more spare ports, not 2',
+      'the expander bus of smmu3.0x1 has room for only 1 of 2 more spare ports',
     ],
     [
       sparePortsLeftOut({ expanderBus: 4, smmu, room: 1, lacking: 2 }),
-      'expander bus 4 of smmu3.0x1 has room for 1 more spare ports, not 2',
+      'expander bus 4 of smmu3.0x1 has room for only 1 of 2 more spare ports',
     ],
     [
       sparePortExposed({ port: 5, devices: 1 }),
@@ -108,11 +108,11 @@ describe('a message fits its arguments:', () => {
     ],
     [
       topologyInvalid.groupSmmus({ path: '', device: 'a', group: 1, smmu: null }),
-      '/: a is in IOMMU group 1, too, and behind no SMMU',
+      '/: a is also in IOMMU group 1, but behind no SMMU',
     ],
     [
       topologyInvalid.groupSmmus({ path: '/x', device: 'a', group: 1, smmu }),
-      '/x: a is in IOMMU group 1, too, and behind smmu3.0x1',
+      '/x: a is also in IOMMU group 1, but behind smmu3.0x1',
     ],
     [
       libvirtTooOld({ iommufd: true }),
@@ -185,9 +185,9 @@ describe('a message fits its arguments:', () => {
 
 describe('the hint of a message fits its arguments:', () => {
   it.each<[hint: string | undefined, expected: string | undefined]>([
-    [acsHint([]), 'these functions have no ACS between them; with ACS each gets a group of its own'],
-    [acsHint(['a']), 'a has no ACS; where the firmware can enable it, each device gets a group of its own'],
-    [acsHint(['a', 'b']), 'a and b have no ACS; where the firmware can enable it, each device gets a group of its own'],
+    [acsHint([]), 'these functions have no ACS between them; with ACS, each gets a group of its own'],
+    [acsHint(['a']), 'a has no ACS; if the firmware enables it, each device gets a group of its own'],
+    [acsHint(['a', 'b']), 'a and b have no ACS; if the firmware enables it, each device gets a group of its own'],
     [policyInvalid.misfit({ path: '/x', constraint: 'is unknown' }).hint, undefined],
     [policyInvalid.misfit({ path: '/x', constraint: 'is unknown', nearest: 'y' }).hint, 'did you mean "y"?'],
     [busNumbersExhausted(resource).hint, 'put devices on the --bypass list, or remove some from the domain'],

@@ -133,17 +133,17 @@ describe('a snapshot', () => {
     [
       'a device behind a missing SMMU',
       (t) => (at(t.devices, 7).smmu = 'smmu3.0x1'),
-      /^\/devices\/7\/smmu: "smmu3.0x1" is not among the smmus$/,
+      /^\/devices\/7\/smmu: "smmu3.0x1" is not in smmus$/,
     ],
     [
       'a device below a missing bridge',
       (t) => (at(t.devices, 9).parent = '0000:aa:00.0' as Bdf),
-      /^\/devices\/9\/parent: 0000:aa:00.0 is not among the devices as a bridge$/,
+      /^\/devices\/9\/parent: 0000:aa:00.0 is not a bridge in devices$/,
     ],
     [
       'a device below an endpoint',
       (t) => (at(t.devices, 9).parent = '0000:31:00.0' as Bdf),
-      /^\/devices\/9\/parent: 0000:31:00.0 is not among/,
+      /^\/devices\/9\/parent: 0000:31:00.0 is not a bridge in devices$/,
     ],
     [
       'a bridge below itself',
@@ -153,7 +153,7 @@ describe('a snapshot', () => {
     [
       'a group behind two SMMUs',
       (t) => (at(t.devices, 10).smmu = at(t.smmus, 3).name),
-      /^\/devices\/10\/smmu: 0000:11:00.0 is in IOMMU group 2, too, and behind smmu3.0x000000000c000000$/,
+      /^\/devices\/10\/smmu: 0000:11:00.0 is also in IOMMU group 2, but behind smmu3.0x000000000c000000$/,
     ],
     [
       'distances to only some of the nodes',

@@ -117,7 +117,7 @@ describe('a folder that is not a sysfs', () => {
       expect(complaint(scan)).toMatchObject({
         code: 'sysfs-invalid',
         file: sysfs,
-        message: 'no bus/pci/devices below it: it is not a /sys',
+        message: 'the folder has no bus/pci/devices, so it is not a /sys',
       });
     }
   });

@@ -46,10 +46,10 @@ describe('a file below a folder', () => {
   it('is not read if it has become a pipe, and does not block', () => {
     const { folder } = folders();
     spawnSync('mkfifo', [join(folder, 'pipe.xml')]);
-    expect(() => readBelow(folder, 'pipe.xml')).toThrow('it is not a regular file');
+    expect(() => readBelow(folder, 'pipe.xml')).toThrow('the file is not a regular file');
   });
 
   it('is not read if it has become a device', () => {
-    expect(() => readBelow('/dev', 'zero')).toThrow('it is not a regular file');
+    expect(() => readBelow('/dev', 'zero')).toThrow('the file is not a regular file');
   });
 });

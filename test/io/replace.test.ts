@@ -84,7 +84,9 @@ describe('replaceFile', () => {
     process.env.PATH = temporaryFolder();
     const [first, ...more] = await replaceFile(file, 'new');
     expect(first).toMatchObject({ code: 'attributes-lost', severity: 'warning', file });
-    expect(first?.message).toMatch(/^not kept: access control list and extended attributes \(cp is not installed\)/);
+    expect(first?.message).toMatch(
+      /^the new file does not keep: access control list and extended attributes \(cp is not installed\)/,
+    );
     expect(more).toEqual([]);
     expect({ text: text(file), mode: modeOf(file) }).toEqual({ text: 'new', mode: 0o640 });
   });
@@ -137,7 +139,7 @@ describe('replaceFile', () => {
     process.seteuid?.(65534);
     const found = await replaceFile(file, 'new');
     process.seteuid?.(0);
-    expect(found.map((d) => d.message)).toEqual(['not kept: owner 1 and group 2']);
+    expect(found.map((d) => d.message)).toEqual(['the new file does not keep: owner 1 and group 2']);
     expect(statSync(file).uid).toBe(65534);
     expect(modeOf(file)).toBe(0o755);
   });

@@ -120,7 +120,7 @@ describe('vsmmu verify', () => {
 
       // A guest that cannot answer.
       await virsh(lab, ['suspend', name]);
-      expect(await wrong(name)).toEqual({ 'Guest: its own report': ['guest-unasked'] });
+      expect(await wrong(name)).toEqual({ 'Guest: its own report': ['guest-report-missing'] });
       await virsh(lab, ['resume', name]);
       expect(await wrong(name)).toEqual({});
 

@@ -86,7 +86,7 @@ describe('an expander bus with a vSMMU', () => {
     expect(plan(domain, host, DEFAULT_POLICY).diagnostics).toContainEqual(
       expect.objectContaining({
         severity: 'note',
-        message: '<rng> moves from 03:00.0, behind a vSMMU, back to pcie.0, to 04:00.0',
+        message: '<rng> moves from 03:00.0, behind a vSMMU, to 04:00.0 on pcie.0',
       }),
     );
     expect(made(domainWith(...parts.slice(1), rng(at(3))), host)).toMatchObject({

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { domainWithoutHostDevice } from '../../diagnostics/domain.js';
 import { DiagnosedError, InputError, RefusedError } from '../../diagnostics/errors.js';
-import { guestReportInvalid, guestUnasked } from '../../diagnostics/guest.js';
+import { guestReportInvalid, guestReportMissing } from '../../diagnostics/guest.js';
 import { domainNotRunning } from '../../diagnostics/running.js';
 import { usage } from '../../diagnostics/usage.js';
 import { type Domain, parseDomain, readDomain } from '../../domain/domain.js';
@@ -157,13 +157,13 @@ async function askMonitor(connection: Connection, uuid: DomainUuid, live: Domain
 
 /** Returns the guest's report from its agent, or a diagnostic with the reason if there is none. */
 async function askGuest(connection: Connection, uuid: DomainUuid, state: string): Promise<GuestReport | Diagnostic> {
-  if (state !== 'running') return guestUnasked({ why: `it is ${state}` });
+  if (state !== 'running') return guestReportMissing({ why: `the guest is ${state}` });
   try {
     return readGuestReport(await runInGuest(connection, uuid, GUEST_SCRIPT));
   } catch (error) {
     if (!(error instanceof DiagnosedError)) throw error;
     const invalid = error.diagnostics.find(({ code }) => code === guestReportInvalid.code);
-    return invalid ?? guestUnasked({ why: error.message });
+    return invalid ?? guestReportMissing({ why: error.message });
   }
 }
 
