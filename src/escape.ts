@@ -2,7 +2,7 @@
  * Control characters except newline and tab, characters that change the direction of text (Unicode's Bidi_Control),
  * line and paragraph separators, and characters that XML does not allow.
  */
-const UNSAFE = /(?![\n\t])[\p{Cc}\p{Bidi_C}\p{Cs}\u2028\u2029\ufffe\uffff]/gu;
+const UNSAFE = /[[\p{Cc}\p{Bidi_C}\p{Cs}\u2028\u2029\ufffe\uffff]--[\n\t]]/gv;
 
 /** Escapes characters that could control a terminal, a log or a page, in the form `\u001b`. Line ends stay. */
 export function escapeControls(text: string): string {

@@ -67,6 +67,8 @@ const NODE_DEVICE = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/;
  * as libvirt prints it.
  */
 export function parseBdf(text: string): Bdf | undefined {
+  // The usual form needs no conversion; a host can have thousands of them.
+  if (text.length === '0000:00:00.0'.length && BDF.test(text)) return text as Bdf;
   const lower = text.toLowerCase().replace(NODE_DEVICE, '$1:$2:$3.$4');
   const full = /^[0-9a-f]{2}:/.test(lower) ? `0000:${lower}` : lower;
   return BDF.test(full) ? formatBdf(addressOf(full)) : undefined;

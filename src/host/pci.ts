@@ -84,14 +84,14 @@ export function readNode(sysfs: Sysfs, path: string): number | null {
  */
 export function parseBars(resource: string, fail: () => never): Bar[] {
   const bars: Bar[] = [];
-  for (const [index, line] of resource.split('\n', BAR_LINES).entries()) {
-    if (line === '' || line === EMPTY_LINE) continue;
+  resource.split('\n', BAR_LINES).forEach((line, index) => {
+    if (line === '' || line === EMPTY_LINE) return;
     const [start = Number.NaN, end = Number.NaN, flags = Number.NaN] = line.split(' ').map(Number);
     if (Number.isNaN(start + end + flags)) fail();
     const memory = (flags & MEMORY) !== 0;
     // A BAR that neither firmware nor the kernel could place keeps its flags and its size.
     const size = end - start + 1;
-    if ((!memory && (flags & IO) === 0) || size <= 0) continue;
+    if ((!memory && (flags & IO) === 0) || size <= 0) return;
     bars.push({
       index,
       size,
@@ -99,7 +99,7 @@ export function parseBars(resource: string, fail: () => never): Bar[] {
       bits: memory && (flags & MEMORY_64) !== 0 ? 64 : 32,
       prefetchable: memory && (flags & MEMORY_PREFETCH) !== 0,
     });
-  }
+  });
   return bars;
 }
 
