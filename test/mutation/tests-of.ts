@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 const OTHER_COMMANDS = [
   'check',
@@ -50,5 +51,6 @@ export function testsOf(file: string): string[] {
   // Commands use every folder.
   groups.push('test/cli test/convert');
   const own = `${file.replace('src/', 'test/').replace(/\.ts$/, '')}.test.ts`;
-  return existsSync(own) ? [own, ...groups] : groups;
+  const isNested = own.split('/').length > 3;
+  return [own, ...(isNested ? [dirname(own)] : [])].filter(existsSync).concat(groups);
 }
