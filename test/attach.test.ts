@@ -36,6 +36,13 @@ function attach(xml: string, host: Host, policy: Partial<Policy> = {}, bdf = NEW
 
 const bar32 = (size: number): Bar => ({ index: 0, size, kind: 'memory', bits: 32, prefetchable: false });
 
+describe('attach refuses', () => {
+  it('a device whose group has a reserved region of type direct', () => {
+    const host = hostWith({ directRegions: ['0x81000000-0x81ffffff'] });
+    expect(attach(running({ sparePorts: 1 }), host)).toContain('reserved region of type direct, 0x81000000-0x81ffffff');
+  });
+});
+
 describe('attach puts a device', () => {
   it('on the free port with the lowest index behind the vSMMU of its own SMMU', () => {
     const xml = running({ sparePorts: 2 });

@@ -22,11 +22,10 @@ export function editingOf(argv: readonly string[]): Editing {
   let at = 0;
   while (args[at]?.startsWith('-') && args[at] !== '--') at += OPTION_WITH_VALUE.test(args[at] ?? '') ? 2 : 1;
   if (args[at] === '--') at++;
-  const [command, ...operands] = args.slice(at);
+  const command = args[at];
   if (command === undefined) return 'unknown';
   // A single argument is a line in virsh's own syntax, with any number of commands in it.
-  const commands =
-    operands.length > 0 ? [command] : command.split(/[;\n]/).map((part) => part.trim().split(/\s/)[0] ?? '');
+  const commands = command.split(/[;\n]/).map((part) => part.trim().split(/\s/)[0] ?? '');
   const edits = commands.filter((name) => /edit$/.test(name.replaceAll(/['"\\]/g, '')));
   if (edits.length === 0) return 'unknown';
   return edits.every((name) => name === 'edit') ? 'definition' : 'other';

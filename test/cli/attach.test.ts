@@ -51,3 +51,13 @@ describe('the advice of attach', () => {
     expect(rewrite(attached)).toBe(attached);
   });
 });
+
+describe('vsmmu attach', () => {
+  it('prints the element in the JSON document with --json', () => {
+    const { code, stdout } = vsmmu(['attach', ...HOST, '--json', '-', '0000:31:10.4'], golden('attach'));
+    expect(code).toBe(0);
+    const { stdout: xml } = attach(golden('attach'), '0000:31:10.4');
+    expect(JSON.parse(stdout)).toEqual({ changed: true, diagnostics: [], xml });
+    expect(xml).toMatch(/^<hostdev [\s\S]*<\/hostdev>\n$/);
+  });
+});

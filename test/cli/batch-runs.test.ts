@@ -16,6 +16,63 @@ describe('batch runs', () => {
     expect(runs).toMatchObject([{ of: here.folder, changed: 1, restored: 1, failed: 0 }]);
   });
 
+  it('are listed with what they read and wrote, and with what failed', () => {
+    const here = sandbox({ 'a.xml': text, 'b.xml': text, 'c.xml': '<domain>' });
+    const out = join(here.state, 'out');
+    here.batch(...convert(here), '--out', out, '--apply');
+    here.batch(...convert(here), '--in-place', '--apply');
+    here.batch('rollback', 'a.xml');
+    const list = () =>
+      here
+        .batch('list')
+        .stdout.split('\n')
+        .map((line) => line.replace(/^\S+ {2}/, ''));
+    expect(list()).toEqual([
+      `finished    ${here.folder} to ${out}  2 changed, 1 failed`,
+      `finished    ${here.folder}  2 changed, 1 failed, 1 rolled back`,
+      '',
+    ]);
+    here.batch('rollback');
+    expect(list()[1]).toBe(`finished    ${here.folder}  2 changed, 1 failed, rolled back`);
+    const [first, second] = JSON.parse(here.batch('list', '--json').stdout).runs;
+    expect(first).toMatchObject({ of: `${here.folder} to ${out}`, changed: 2, restored: 0, failed: 1 });
+    expect([first.began < first.ended, first.run < second.run]).toEqual([true, true]);
+    expect(here.batch('rollback', '--run', first.run)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`wrote its results to ${out}, so there is nothing to roll back`),
+    });
+    expect(here.batch('rollback', '--run', second.run, 'd.xml')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('domain-unknown: the run changed no domain d.xml'),
+    });
+  });
+
+  it('are listed even if the journal of another one is broken', () => {
+    const here = sandbox({ 'a.xml': text });
+    here.batch(...convert(here), '--in-place', '--apply');
+    here.batch('rollback');
+    here.batch(...convert(here), '--in-place', '--apply');
+    const [first = ''] = readdirSync(join(here.state, 'runs')).sort();
+    const journal = join(here.state, 'runs', first, 'journal.jsonl');
+    writeFileSync(journal, `{}\n${readFileSync(journal, 'utf8')}`);
+    const { code, stdout, stderr } = here.batch('list');
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`${journal}:1:1: error: journal-invalid: `);
+    expect(stdout.split('\n')).toEqual([expect.stringContaining('1 changed'), '']);
+    // A broken run is only removed by its name.
+    here.batch('prune', '--keep', '0');
+    expect(readdirSync(join(here.state, 'runs'))).toEqual([first]);
+    expect(JSON.parse(here.batch('prune', '--json', first).stdout)).toEqual({
+      changed: true,
+      diagnostics: [],
+      removed: [first],
+    });
+    expect(JSON.parse(here.batch('prune', '--json', '--keep', '0').stdout)).toMatchObject({
+      changed: false,
+      removed: [],
+    });
+  });
+
   it('are named in the output of --json only if they are kept', () => {
     const here = sandbox({ 'vm.xml': text });
     const apply = () => JSON.parse(here.batch(...convert(here), '--in-place', '--apply', '--json').stdout);

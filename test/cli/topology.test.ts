@@ -9,9 +9,23 @@ import { scanHost } from '../../src/host/scan.js';
 import { readTopology } from '../../src/host/snapshot.js';
 import { arbitraryHost } from '../host/arbitrary.js';
 import { unpackHost } from '../host/fixture.js';
+import { vsmmu } from './run.js';
 
 const SAMPLES = new URL('../../samples/hosts/', import.meta.url);
 const sample = (name: string) => readTopology(readFileSync(new URL(`${name}.json`, SAMPLES), 'utf8'), name);
+
+describe('vsmmu topology', () => {
+  const command = ['topology', '--topology', 'samples/hosts/gb200-cx8.json'];
+
+  it('prints the locality only with --locality', () => {
+    const [tree, both] = [command, [...command, '--locality']].map((args) => vsmmu(args).stdout);
+    expect(tree).not.toContain('Locality');
+    expect(both?.startsWith(tree ?? '')).toBe(true);
+    expect(both).toContain('\nLocality\n');
+    expect(JSON.parse(vsmmu([...command, '--json']).stdout)).not.toHaveProperty('locality');
+    expect(JSON.parse(vsmmu([...command, '--json', '--locality']).stdout).locality.devices).not.toEqual([]);
+  });
+});
 
 describe('the tree of a host', () => {
   it('shows the captured host', async () => {

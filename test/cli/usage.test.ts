@@ -71,6 +71,24 @@ describe('the command line', () => {
       ['rewrite', '--bypass', 'gpu', SAMPLE],
       /--bypass takes PCI addresses .*, not gpu/,
     ],
+    [
+      'a --spare-memory that is not a size',
+      ['rewrite', '--spare-memory', 'much', SAMPLE],
+      /takes 0 or a size such as 128G, not much/,
+    ],
+    ['attach without a device', ['attach', SAMPLE], /attach takes a domain and the address of a host device/],
+    ['attach with two devices', ['attach', SAMPLE, '0:1:0.0', '0:2:0.0'], /attach takes a domain and the address/],
+    ['attach with something else', ['attach', SAMPLE, 'gpu'], /gpu.*PCI address/],
+    ['a domain for doctor', ['doctor', 'vm.xml'], /doctor takes no operand: vm\.xml/],
+    ['a domain for batch list', ['batch', 'list', 'vm'], /batch list takes no operand: vm/],
+    ['two runs to resume', ['batch', 'resume', '1', '2'], /expected one run, found 2/],
+    ['no run to remove', ['batch', 'prune'], /give the runs to remove, --keep N or --days N/],
+    ['a number that is too large', ['batch', 'prune', '--days', '100001'], /--days takes .*100000/],
+    ['completion without a shell', ['completion'], /give a shell: bash, zsh, fish/],
+    ['completion for two shells', ['completion', 'bash', 'zsh'], /expected one shell, found 2/],
+    ['completion for an unknown shell', ['completion', 'tcsh'], /tcsh; give bash, zsh, fish/],
+    ['a conversion without a UUID', ['hook', 'convert'], /hook convert takes one UUID/],
+    ['a conversion of two domains', ['hook', 'convert', 'a', 'b'], /hook convert takes one UUID/],
   ])('is refused with one line and exit code 2: %s', (_, args, message) => {
     const run = vsmmu(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });

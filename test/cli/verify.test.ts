@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
 import { GUEST_SCRIPT } from '../../src/generated/guest-script.js';
 import { DOMAINS, type RecordedVirsh, withRecordedVirsh } from '../libvirt/recorded-virsh.js';
-import { defined, reportOf, started } from '../verify/running.js';
+import { defined, monitorOf, reportOf, started } from '../verify/running.js';
 import { type Run, temporaryFolder, vsmmu } from './run.js';
 
 const [vm] = DOMAINS;
@@ -78,6 +78,41 @@ describe('vsmmu verify', () => {
     expect(virsh.asked().at(-1)).toBe(
       `qemu-monitor-command ${vm.uuid} {"execute":"qom-get","arguments":{"path":"/machine/peripheral/iommu0","property":"accel"}}`,
     );
+  });
+
+  it("compares the answers of QEMU's monitor with the domain", () => {
+    const virsh = start();
+    virsh.answer(`qemu-monitor-command ${vm.uuid} {"execute":"query-pci"}`, JSON.stringify(monitorOf().pci));
+    for (const n of [0, 1, 2]) {
+      const path = `{"execute":"qom-get","arguments":{"path":"/machine/peripheral/iommu${n}","property":"accel"}}`;
+      virsh.answer(`qemu-monitor-command ${vm.uuid} ${path}`, `{"return":${n < 2}}\n`);
+    }
+    const { checks } = JSON.parse(verify(report, '--monitor', '--json').stdout);
+    expect(checks.find(({ title }: { title: string }) => /monitor/.test(title))).toMatchObject({
+      grade: 'fail',
+      codes: ['monitor-differs', 'monitor-taints'],
+    });
+  });
+
+  it('does not ask the guest of a paused domain', () => {
+    start('paused');
+    const { code, stdout } = vsmmu(['verify', ...HOST, 'vm']);
+    expect(code).toBe(0);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/Checking its own report : WARN [^;]*paused/);
+  });
+
+  it('refuses a domain of another architecture', () => {
+    const virsh = start();
+    virsh.put(vm.uuid, live.replace("arch='aarch64'", "arch='x86_64'"));
+    expect(verify(report)).toMatchObject({ code: 1, stderr: expect.stringContaining('error: domain-not-aarch64') });
+  });
+
+  it('prints each finding below its check', async () => {
+    start();
+    const text = verify(report.replaceAll('DMA-FQ', 'identity'), '--verbose').stdout;
+    // The checks of QEMU and of the host depend on this machine.
+    const shown = text.slice(text.indexOf('  Guest: ')).replace(/; \d warnings?/, '');
+    await expect(shown).toMatchFileSnapshot('golden/verify.txt');
   });
 
   it('refuses a domain that is not running', () => {

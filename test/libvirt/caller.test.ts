@@ -13,6 +13,8 @@ describe('the kind of document that virsh edits', () => {
     [['virsh', 'managedsave-edit', 'edit'], 'other'],
     [['virsh', 'snapshot-edit', 'vm', 'edit'], 'other'],
     [['virsh', 'net-edit', 'default'], 'other'],
+    [['virsh', '-q', '--', 'edit', 'vm'], 'definition'],
+    [['virsh', 'list'], 'unknown'],
     [['virsh', 'edit vm'], 'definition'],
     [['virsh', 'list; edit vm'], 'definition'],
     [['virsh', 'edit vm; managedsave-edit vm'], 'other'],

@@ -3,7 +3,7 @@
  * compares the recording with the real virsh.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { temporaryFolder } from '../cli/run.js';
 
@@ -108,6 +108,9 @@ export function withRecordedVirsh(xmlOf: (domain: (typeof DOMAINS)[number]) => s
       writeFileSync(join(folder, `${command}.errors`), line);
       if (when === 'once') writeFileSync(join(folder, `${command}.once`), '');
     },
-    answer: (command, output) => writeFileSync(join(folder, command), output),
+    answer: (command, output) => {
+      mkdirSync(dirname(join(folder, command)), { recursive: true });
+      writeFileSync(join(folder, command), output);
+    },
   };
 }
