@@ -3,10 +3,13 @@ import { deviceMissing, deviceWithoutGroup } from './diagnostics/devices.js';
 import { domainWithoutHostDevice } from './diagnostics/domain.js';
 import { RefusedError } from './diagnostics/errors.js';
 import type { Bdf, ControllerIndex } from './domain/address.js';
+import type { PciController } from './domain/controller.js';
 import type { Domain } from './domain/domain.js';
+import { hasCommandQueues, MAX_CMDQV_DEVICES } from './domain/iommu.js';
 import { reserveOf } from './domain/overrides.js';
 import { PciTree } from './domain/pci-tree.js';
 import { formatSize } from './domain/size.js';
+import { UPSTREAM } from './domain/target.js';
 import { CHOSEN_ATTRIBUTES } from './domain/vsmmu-attributes.js';
 import type { Attachment } from './edit/elements.js';
 import type { PciDevice } from './generated/topology.js';
@@ -75,6 +78,8 @@ function checkGroup(host: Host, device: PciDevice): void {
 interface FreePorts {
   /** Undefined if the SMMU has no accelerated vSMMU. */
   readonly ports: readonly FreePort[] | undefined;
+  /** Whether each of these vSMMUs has as many devices as its command queues take. */
+  readonly queuesFull: boolean;
   /** Whether no expander bus of the SMMU has a bus number left for another port. */
   readonly full: boolean;
 }
@@ -84,7 +89,14 @@ function freePortsBehind(smmu: string, domain: Domain, host: Host): FreePorts {
   const current = [...readCurrentTopology(domain, tree, host).expanderBuses.values()];
   const own = current.filter((expanderBus) => expanderBus.smmu === smmu);
   const accelerated = own.filter(({ iommu }) => iommu?.values.accel === 'on');
-  const ports = accelerated.flatMap(({ controller }) => tree.freePorts(controller.index));
+  const devices = ({ index }: PciController) =>
+    domain.hostDevices.filter(({ address }) => address && tree.rootOf(address.bus) === index).length;
+  const open = accelerated.filter(
+    ({ controller, iommu }) =>
+      devices(controller) < MAX_CMDQV_DEVICES ||
+      !hasCommandQueues(iommu?.values ?? {}, host.smmu(smmu)?.features, UPSTREAM),
+  );
+  const ports = open.flatMap(({ controller }) => tree.freePorts(controller.index));
   const described = ports.map(({ index, alias = '' }) => ({
     index,
     reserve: reserveOf(domain.overrides, alias),
@@ -92,6 +104,7 @@ function freePortsBehind(smmu: string, domain: Domain, host: Host): FreePorts {
   }));
   return {
     ports: accelerated.length > 0 ? described : undefined,
+    queuesFull: open.length === 0,
     full: own.every(({ controller }) => roomAbove(controller, tree) === 0),
   };
 }
@@ -101,7 +114,7 @@ function freePortsBehind(smmu: string, domain: Domain, host: Host): FreePorts {
  * without a reservation is never used: if a port has no 64-bit window, Linux 7.2 makes room for the attached device by
  * releasing the windows of neighbouring devices, and those devices stop working.
  */
-function choosePort(device: PciDevice, smmu: string, { ports, full }: FreePorts): FreePort {
+function choosePort(device: PciDevice, smmu: string, { ports, queuesFull, full }: FreePorts): FreePort {
   const { bdf } = device;
   const needed = Math.max(windowBytes(largeBarBytes(device)), SMALLEST_SPARE);
   const other = otherMemory(device);
@@ -113,6 +126,9 @@ function choosePort(device: PciDevice, smmu: string, { ports, full }: FreePorts)
   if (ports === undefined) {
     const values = CHOSEN_ATTRIBUTES;
     throw new RefusedError(attachImpossible.noVsmmu({ device: bdf, smmu, spareMemory, values }));
+  }
+  if (queuesFull) {
+    throw new RefusedError(attachImpossible.queuesFull({ device: bdf, smmu, limit: MAX_CMDQV_DEVICES }));
   }
   const named = ports.some((port) => port.named);
   const spare = named ? ports.length : ports.length + 1;

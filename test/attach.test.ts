@@ -135,6 +135,15 @@ describe('attach refuses a device, and the message says why and what to do:', ()
     expect(attach(running(policy), host)).toEqual(expect.stringContaining(expected));
   });
 
+  it('the command queues of its vSMMU take no more devices', () => {
+    const bdfs = Array.from({ length: 16 }, (_, n) => `0000:${(0x10 + n).toString(16)}:00.0`);
+    const all = [...bdfs, NEW].map((bdf) => ({ bdf }));
+    const host = hostOf(1, all, { cmdqv: true });
+    const withQueues = running({ sparePorts: 1 }, bdfs.map((bdf) => hostdev(bdf)).join(''), host);
+    expect(attach(withQueues, host)).toMatch(/has 16 devices, as many as its command queues take/);
+    expect(attach(withQueues, hostOf(1, all, { cmdqv: false }))).toMatchObject({ bdf: NEW });
+  });
+
   it('the domain already has it', () => {
     expect(attach(running(spare), hostWith(), {}, THERE)).toContain('the domain already has it');
   });

@@ -4,6 +4,7 @@ import { aliasDuplicate } from './rules/alias-duplicate.js';
 import { busWindowTooSmall } from './rules/bus-window-too-small.js';
 import { chassisDuplicate } from './rules/chassis-duplicate.js';
 import { cmdqvSmallPages } from './rules/cmdqv-small-pages.js';
+import { cmdqvTooManyDevices } from './rules/cmdqv-too-many-devices.js';
 import { commandlineConflict } from './rules/commandline-conflict.js';
 import { controllerIndexOrder } from './rules/controller-index-order.js';
 import { deviceBehindEmulatedSmmu } from './rules/device-behind-emulated-smmu.js';
@@ -61,6 +62,7 @@ export const RULES: readonly Rule[] = [
   vsmmuValuesMissing,
   vsmmuValueInvalid,
   vsmmuValueBeyondHost,
+  cmdqvTooManyDevices,
   smmuIncompatible,
   commandlineConflict,
   aliasDuplicate,

@@ -35,6 +35,10 @@ export const attachImpossible = defineCases('attach-impossible', {
       message: refused(a.device, `the domain has no accelerated vSMMU for ${a.smmu}`),
       hint: `rewrite the domain with --expander-buses all --spare-ports 1 --spare-memory ${a.spareMemory}, with values for ${a.values.map((name) => `--${name}`).join(' ')}, and restart it`,
     }),
+    queuesFull: (a: { device: string; smmu: string; limit: number }) => ({
+      message: refused(a.device, `the vSMMU of ${a.smmu} has ${a.limit} devices, as many as its command queues take`),
+      hint: 'add it to the domain, rewrite it and restart it: it then gets a further vSMMU',
+    }),
     noPort: (a: { device: string; smmu: string; options: string }) => ({
       message: refused(a.device, `the expander bus of ${a.smmu} has no free port`),
       hint: restartWith(a.options),

@@ -99,16 +99,29 @@ export const busWindowTooSmall = defineCases('bus-window-too-small', {
 
 export const expanderBusFull = define('expander-bus-full', {
   severity: 'note',
-  /** `full` is the index of the full expander bus; undefined for a new one. */
-  message: (a: { devices: readonly string[]; smmu: string; full: number | undefined }) =>
-    `${a.devices.join(', ')} ${a.devices.length > 1 ? 'get' : 'gets'} a further expander bus for ${a.smmu}: ${a.full === undefined ? 'the previous expander bus' : `expander bus ${a.full}`} is full`,
-  hint: '--relayout puts all devices of an SMMU behind one expander bus, and gives them new addresses in the guest',
+  /**
+   * `full` is the index of the full expander bus; undefined for a new one. `limit` is how many devices the command queues of its
+   * vSMMU allow, if that is the reason.
+   */
+  message: (a: { devices: readonly string[]; smmu: string; full: number | undefined; limit?: number | undefined }) => {
+    const gets = `${a.devices.join(', ')} ${a.devices.length > 1 ? 'get' : 'gets'} a further expander bus for ${a.smmu}`;
+    const bus = a.full === undefined ? 'the previous expander bus' : `expander bus ${a.full}`;
+    if (a.limit === undefined) {
+      const hint =
+        '--relayout puts all devices of an SMMU behind one expander bus, and gives them new addresses in the guest';
+      return { message: `${gets}: ${bus} is full`, hint };
+    }
+    const message = `${gets}: a vSMMU with command queues (cmdqv) takes ${a.limit} devices, and that of ${bus} has no room left`;
+    return { message, hint: 'give --cmdqv off to have all of them behind one vSMMU' };
+  },
   meaning:
-    'an expander bus has no bus number or slot left for a device, so the device gets a further expander bus for its SMMU',
+    'an expander bus has no bus number or slot left for a device, or its vSMMU takes no more devices, so the device gets a further expander bus for its SMMU',
   why: `Every port takes a bus number. The bus numbers of an expander bus are contiguous: from its busNr to the next
     expander bus. If none is left, the device gets a further expander bus with a vSMMU for the same SMMU, which works as
-    well. The existing expander buses keep their numbers, so that the devices keep their addresses in the guest.`,
-  remedy: `Nothing needs to be done. With --relayout all devices of an SMMU are behind one expander bus again.`,
+    well. The existing expander buses keep their numbers, so that the devices keep their addresses in the guest. A vSMMU
+    with command queues takes 16 devices.`,
+  remedy: `Nothing needs to be done. With --relayout all devices of an SMMU are behind one expander bus again, or behind as
+    few as its command queues allow.`,
   example: `vsmmu rewrite --relayout --diff vm.xml`,
 });
 
@@ -130,7 +143,7 @@ export const switchNotMirrored = define('switch-not-mirrored', {
   message: (a: {
     devices: readonly string[];
     switch: string;
-    limit: number | undefined;
+    limit?: number | undefined;
     options: readonly string[];
   }) => ({
     message: `${a.devices.join(', ')} are below the switch ${a.switch} on the host, but not all below one switch in the guest`,

@@ -275,6 +275,21 @@ export const cmdqvSmallPages = define('cmdqv-small-pages', {
 </memoryBacking>`,
 });
 
+export const cmdqvTooManyDevices = define('cmdqv-too-many-devices', {
+  severity: 'error',
+  message: (a: { vsmmu: string; devices: number; limit: number }) =>
+    `${a.vsmmu} has command queues (cmdqv), which take ${a.limit} devices, and ${a.devices} are behind it`,
+  hint: "give it cmdqv='off', or --relayout, which makes a further vSMMU",
+  meaning:
+    "more devices are behind a vSMMU with command queues than these take; the others do not work in the guest (a warning if the queues are QEMU's choice)",
+  why: `The command queues of NVIDIA's SMMUs (Tegra241 CMDQV) translate the stream IDs of the guest's commands themselves. The hardware
+    has 16 slots for them per guest, and each device takes one. Linux refuses a further device when the guest turns its
+    translation on, so the guest starts, and this device does no DMA.`,
+  remedy: `vsmmu rewrite --relayout divides the devices between several vSMMUs of the SMMU. Without command queues one is enough.`,
+  example: `vsmmu rewrite --relayout --diff vm.xml
+<driver pciBus='10' accel='on' cmdqv='off'/>`,
+});
+
 export const smmuSplit = define('smmu-split', {
   severity: 'note',
   message: (a: { devices: number; smmu: string; controllers: readonly number[] }) =>

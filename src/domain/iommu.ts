@@ -1,9 +1,11 @@
 import type { Diagnostic, Location } from '../diagnostics/diagnostic.js';
 import { iommuConflict } from '../diagnostics/vsmmu.js';
+import type { SmmuFeatures } from '../generated/topology.js';
 import type { XmlElement } from '../xml/document.js';
 import type { ControllerIndex } from './address.js';
 import { EXPANDER_MODELS } from './controller.js';
 import { type PciTree, ROOT_BUS } from './pci-tree.js';
+import { supports, type Target } from './target.js';
 import { CHOSEN_ATTRIBUTES, type Spelling, type VsmmuValues } from './vsmmu-attributes.js';
 
 /** An `<iommu>` of the domain. */
@@ -24,6 +26,21 @@ export interface Iommu {
  * (`tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c). Whether these fit for more than 12 SMMUs is unknown.
  */
 export const MAX_VSMMUS = 16;
+
+/**
+ * The limit of devices behind a vSMMU with command queues. Linux 7.2 gives each device a stream ID slot of the virtual interface
+ * (`num_sids_per_vintf` in tegra241-cmdqv.c), and Grace has 16, as QEMU's model (`CMDQV_NUM_SID_PER_VI_LOG2`). This was read, not
+ * run: a further device gets no vDEVICE, so the guest starts, and the device cannot do DMA as soon as the guest uses it.
+ */
+export const MAX_CMDQV_DEVICES = 16;
+
+/**
+ * Whether a vSMMU has command queues (cmdqv). If its value is left to QEMU, it has them if the host's SMMU has them.
+ * @param features the features of the host's SMMU, as far as known
+ */
+export function hasCommandQueues({ cmdqv }: VsmmuValues, features: SmmuFeatures | undefined, target: Target): boolean {
+  return supports(target, 'cmdqv') && (cmdqv === undefined ? features?.cmdqv === true : cmdqv === 'on');
+}
 
 /**
  * Returns the SMMUv3s that the guest gets. libvirt (12.8) creates an SMMUv3 for the whole machine only if it is the first

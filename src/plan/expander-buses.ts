@@ -5,14 +5,14 @@ import { isVsmmuAlias, smmuOfAlias } from '../domain/alias.js';
 import { MAX_SLOT, type PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
-import { assignIommus, type Iommu } from '../domain/iommu.js';
+import { assignIommus, hasCommandQueues, type Iommu, MAX_CMDQV_DEVICES } from '../domain/iommu.js';
 import type { PciTree } from '../domain/pci-tree.js';
 import type { VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { Host } from '../host/host.js';
 import { roomAbove } from './bus-numbers.js';
 import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
 import { commonFormerVsmmu, type PlanContext } from './stage.js';
-import { planVsmmu, unchangedDiagnostics } from './vsmmu.js';
+import { planVsmmu, unchangedDiagnostics, type ValueRequest } from './vsmmu.js';
 
 /** The expander buses of a domain, by controller index, and the `<iommu>` of `pcie.0`. */
 export interface CurrentTopology {
@@ -139,29 +139,56 @@ function assignSlots(
   present: readonly Draft[],
   smmu: string,
   slots: readonly SlotMove[],
-  { policy }: PlanContext,
+  context: PlanContext,
 ): { readonly drafts: Draft[]; readonly overflow: readonly Diagnostic[] } {
-  const onePerDevice = policy.grouping === 'device';
-  const rest = [...slots];
+  const { grouping, mirrorSwitches } = context.policy;
+  const onePerDevice = grouping === 'device';
+  let rest = slots;
+  /** Moves the first slots to an expander bus: as many as it has space for, with no more devices than its vSMMU takes. */
+  const join = (draft: Draft, space: number): Draft => {
+    const limit = deviceLimit({ ...draft, joining: rest }, context);
+    let [count, devices] = [0, draft.inPlace.length];
+    for (const { functions } of rest.slice(0, space)) {
+      devices += functions.length;
+      if (devices > limit) break;
+      count++;
+    }
+    const joining = rest.slice(0, count);
+    rest = rest.slice(count);
+    return { ...draft, joining };
+  };
   const drafts = present.map((draft): Draft => {
     const space = draft.freePorts.length + draft.room;
-    const wanted = onePerDevice ? Math.min(space, draft.inPlace.length === 0 ? 1 : 0) : space;
-    return { ...draft, joining: rest.splice(0, wanted) };
+    return join(draft, onePerDevice ? Math.min(space, draft.inPlace.length === 0 ? 1 : 0) : space);
   });
   const overflow: Diagnostic[] = [];
-  // A switch provides further slots.
-  const size = onePerDevice ? 1 : policy.mirrorSwitches ? rest.length : SLOTS;
-  while (rest.length > 0) {
+  while (rest[0]) {
     const full = drafts.at(-1);
-    const further = newDraft(smmu, rest.splice(0, size));
+    const wanted = rest[0].functions.length;
+    // A switch provides further slots.
+    const further = join(newDraft(smmu, []), onePerDevice ? 1 : mirrorSwitches ? rest.length : SLOTS);
     drafts.push(further);
     if (!full || onePerDevice) continue;
     const devices = devicesOf(further);
-    const { index } = full.existing?.controller ?? {};
-    const names = devices.map(({ bdf }) => bdf);
-    overflow.push(expanderBusFull({ devices: names, smmu, full: index, location: devices[0]?.location }));
+    const limit = deviceLimit(full, context);
+    overflow.push(
+      expanderBusFull({
+        devices: devices.map(({ bdf }) => bdf),
+        smmu,
+        full: full.existing?.controller.index,
+        limit: devicesOf(full).length + wanted > limit ? limit : undefined,
+        location: devices[0]?.location,
+      }),
+    );
   }
   return { drafts, overflow };
+}
+
+/** Returns how many devices can be behind the vSMMU of an expander bus: its command queues limit them. */
+function deviceLimit(draft: Draft, context: PlanContext): number {
+  const { values } = planVsmmu(valueRequest(draft, context));
+  const { features } = context.host.smmu(draft.smmu) ?? {};
+  return hasCommandQueues(values, features, context.target) ? MAX_CMDQV_DEVICES : Number.POSITIVE_INFINITY;
 }
 
 function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
@@ -173,7 +200,14 @@ function devicesOf({ inPlace, joining }: Draft): readonly HostDevice[] {
  * existing vSMMU has every value.
  */
 function withVsmmu(draft: Draft, mandatory: boolean, context: PlanContext): ExpanderBusRequest {
-  const { host, policy, target, former } = context;
+  const devices = devicesOf(draft);
+  const request = valueRequest(draft, context);
+  const { values, missing, diagnostics } = planVsmmu(request);
+  const isActive = mandatory || request.hasDevices || (draft.existing?.iommu && missing.length === 0);
+  return { ...draft, devices, vsmmu: isActive ? values : undefined, diagnostics: isActive ? diagnostics : [] };
+}
+
+function valueRequest(draft: Draft, { host, policy, target, former }: PlanContext): ValueRequest {
   const { smmu, existing } = draft;
   const devices = devicesOf(draft);
   const hasDevices = devices.length > 0;
@@ -181,8 +215,5 @@ function withVsmmu(draft: Draft, mandatory: boolean, context: PlanContext): Expa
   const { features, registers } = host.smmu(smmu) ?? {};
   const present = existing?.iommu;
   const kept = present?.values ?? commonFormerVsmmu(devices, former)?.values;
-  const request = { smmu, devices: onHost, hasDevices, policy, target, features, registers, present, kept };
-  const { values, missing, diagnostics } = planVsmmu(request);
-  const isActive = mandatory || hasDevices || (existing?.iommu && missing.length === 0);
-  return { ...draft, devices, vsmmu: isActive ? values : undefined, diagnostics: isActive ? diagnostics : [] };
+  return { smmu, devices: onHost, hasDevices, policy, target, features, registers, present, kept };
 }
