@@ -141,6 +141,17 @@ describe('the Ansible role on two hosts', () => {
     expect(await dumps()).toEqual(before);
   });
 
+  it('fails if vsmmu takes too long, and leaves the domains as they are', async () => {
+    for (const { jail } of hosts) {
+      await jail.put('/run/hangs', '#!/bin/sh\ncase $1 in batch) exec sleep 600 ;; esac\nexec vsmmu "$@"\n');
+      await jail.output(['chmod', '755', '/run/hangs']);
+    }
+    const result = await play('convert.yml', '-e', 'vsmmu_program=/run/hangs', '-e', 'vsmmu_limit=10');
+    expect(result.code).not.toBe(0);
+    expect(result.stdout.match(/vsmmu took longer than 10 seconds/g)).toHaveLength(2);
+    expect(await dumps()).toEqual(before);
+  });
+
   it('converts the domains', async () => {
     const result = await play('convert.yml');
     expect(result.code, result.stdout + result.stderr).toBe(0);

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseDomain } from '../../src/domain/domain.js';
+import type { Plan } from '../../src/generated/plan.js';
 import { temporaryFolder, vsmmu } from '../cli/run.js';
 import { documentText, REPOSITORY } from '../documents.js';
 import { FAILURES, install, onHost } from './programs.js';
@@ -60,6 +62,30 @@ describe("OpenNebula's deploy script", () => {
     expect(deploy(gh200)).toMatchObject({ ...STARTED, created: stdout });
     const given = readFileSync(join(folder, 'datastores/0/42/arguments'), 'utf8');
     expect(given).toBe('qemu:///system host1 42\n');
+  });
+
+  it.each([
+    ['one-1', 'gb200.json', [1]],
+    ['one-2', 'gb200.json', [1, 1]],
+    ['one-4', 'dense.json', [2, 2]],
+    ['one-12', 'dense.json', [4, 4, 4]],
+  ])("creates OpenNebula's own domain %s on %s with the vSMMUs of the plan, one per SMMU", (name, host, devices) => {
+    const xml = documentText(`samples/opennebula/${name}.xml`);
+    install(join(folder, 'bin'), onHost(host).replace('--libvirt 12.8 --qemu 11.1', '--libvirt nvidia --qemu nvidia'));
+    configure('VSMMU_LIMIT=60');
+    const run = deploy(xml);
+    expect(run).toMatchObject(STARTED);
+    const options = ['--json', '--relayout', '--topology', `samples/hosts/${host}`];
+    const target = ['--libvirt', 'nvidia', '--qemu', 'nvidia'];
+    const json = JSON.parse(vsmmu(['plan', ...options, ...target, `samples/opennebula/${name}.xml`]).stdout);
+    const { expanderBuses } = json.plan as Plan;
+    expect(expanderBuses.map(({ ports }) => ports.flatMap((port) => port.devices).length)).toEqual(devices);
+    const { iommus, hostDevices, controllers } = parseDomain(run.created ?? '');
+    const busNrs = iommus.map(({ pciBus }) => controllers.find(({ index }) => index === pciBus)?.busNr);
+    expect(busNrs).toEqual(expanderBuses.map(({ busNr }) => busNr));
+    const places = (json.plan as Plan).devices.map(({ bdf, to }) => [bdf, to]);
+    expect(hostDevices.map(({ bdf, address }) => [bdf, address])).toEqual(places);
+    expect(vsmmu(['revert', '-'], run.created).stdout).toBe(xml);
   });
 
   it('fails as OpenNebula does if libvirt refuses the domain', () => {

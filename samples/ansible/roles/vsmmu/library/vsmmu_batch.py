@@ -21,6 +21,7 @@ options:
   run: {type: str, default: '', description: The run to roll back. Empty means the last one.}
   force: {type: bool, default: false, description: Roll back domains that were edited since, too. The edits are lost.}
   refused: {type: str, choices: [warn, fail], default: warn, description: How to report a domain that was refused.}
+  limit: {type: int, default: 3600, description: The number of seconds that a run may take.}
 """
 
 RETURN = r"""
@@ -32,7 +33,8 @@ domains: {type: list, returned: always, description: Each domain with its verdic
 
 def command_line(parameters, check_mode, diff):
     """Returns the arguments of vsmmu. Names follow `--`, so a name is never read as an option."""
-    argv = [parameters["program"], "batch", parameters["action"], "--json", "--state", parameters["state"]]
+    # SIGTERM ends a run after the domains in progress, and `vsmmu batch resume` continues it.
+    argv = ["timeout", "-k", "60", str(parameters["limit"]), parameters["program"], "batch", parameters["action"], "--json", "--state", parameters["state"]]
     if parameters["action"] == "convert":
         argv += ["--connect", parameters["connect"]] + parameters["options"]
         argv += [] if parameters["domains"] else ["--all"]
@@ -56,6 +58,7 @@ def main():
             "run": {"type": "str", "default": ""},
             "force": {"type": "bool", "default": False},
             "refused": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
+            "limit": {"type": "int", "default": 3600},
         },
         supports_check_mode=True,
     )
@@ -64,6 +67,8 @@ def main():
         module.exit_json(skipped=True, msg="a rollback does nothing in check mode")
 
     code, stdout, stderr = module.run_command(command_line(parameters, module.check_mode, module._diff))
+    if code == 124:
+        module.fail_json(msg="vsmmu took longer than %d seconds" % parameters["limit"], rc=code)
     try:
         answer = json.loads(stdout)
     except ValueError:
