@@ -121,7 +121,7 @@ export const domainGone = define('domain-gone', {
   severity: 'error',
   message: 'the domain no longer exists: it was removed in the meantime',
   meaning: 'a domain was removed during the batch, or after it',
-  why: `The run listed the domain. It was undefined, renamed or moved before its turn came, or before it was to be restored.`,
+  why: `The run listed the domain. It was undefined, renamed or moved before vsmmu could process or restore it.`,
   remedy: `Nothing needs to be done if that is intended. vsmmu batch rollback --force defines it again from its backup.`,
   example: `vsmmu batch rollback --force vm`,
 });

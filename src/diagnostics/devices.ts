@@ -186,7 +186,7 @@ export const platformSettingMissing = defineCases('platform-setting-missing', {
   severity: 'note',
   messages: {
     rom: (a: { devices: readonly string[] }) => ({
-      message: `the platform guide of ${a.devices.join(', ')} recommends to disable the option ROM`,
+      message: `the platform guide of ${a.devices.join(', ')} recommends disabling the option ROM`,
       hint: "add <rom bar='off'/>, or give --rom-bar off",
     }),
     ras: (a: { device: string }) => ({

@@ -153,7 +153,7 @@ export const switchNotMirrored = define('switch-not-mirrored', {
     'devices below one PCIe switch of the host are not all below one switch in the guest, so the guest does not see that they are near each other (a warning if one is an accelerator and `--mirror-switches` is off)',
   why: `Devices below one PCIe switch can send data to each other without passing the root complex, and programs such as
     NCCL decide by the guest's PCI tree whether they do (GPUDirect RDMA and Storage). With --mirror-switches, devices below
-    one PCIe switch of the host get a switch in the guest. With it, devices stay apart if an existing device would have to
+    one PCIe switch of the host get a switch in the guest. Even then, devices stay apart if an existing device would have to
     move, if the expander bus has no bus number left for another port, if there are more devices than the 32 ports of a
     switch, or if --grouping device gives each device an expander bus of its own.`,
   remedy: `Use --mirror-switches (the policy key mirrorSwitches). Add --relayout if devices that are already placed may get

@@ -27,8 +27,8 @@ export const fileUnwritable = defineCases('file-unwritable', {
   },
   meaning: 'a file cannot be written',
   why: `The folder does not exist or is not writable, or the disk is full. vsmmu writes a new file and moves it over the old one,
-    so the folder must be writable, not only the file. It follows a symbolic link of another user only to files of that user:
-    the link could lead to any file of the system.`,
+    so the folder must be writable, not only the file. It follows a symbolic link of another user only to files of that user,
+    because the link could lead to any file of the system.`,
   remedy: `Check the folder's mode and the free space, or name the file that the link leads to. The old file is unchanged.`,
   example: `namei -l vm.xml
 df -h .`,
@@ -79,8 +79,8 @@ export const sysfsUnreadable = defineCases('sysfs-unreadable', {
     system: (a: { error: string }) => `it cannot be read: ${a.error}`,
   },
   meaning: 'a file of sysfs could not be read or understood',
-  why: `A file of sysfs could not be read, or does not contain what the kernel writes there. Files that disappear while vsmmu reads
-    are ignored; this has another cause: the mode of a copy, or a link that leads out of it.`,
+  why: `A file of sysfs could not be read, or does not contain what the kernel writes there. vsmmu ignores
+    files that disappear while it reads. Other causes are the mode of a copy, or a link that leads out of it.`,
   remedy: `Check the file that is named. Run vsmmu as root if only root may read it.`,
   example: `ls -l /sys/class/iommu/`,
 });

@@ -4,7 +4,7 @@ import { quoted } from './words.js';
 export const guestReportMissing = define('guest-report-missing', {
   severity: 'warning',
   message: (a: { why: string }) => `there is no report from the guest: ${a.why}`,
-  hint: 'vsmmu verify --guest-script | ssh GUEST sh -s | vsmmu verify --guest-report - DOMAIN',
+  hint: 'run vsmmu verify --guest-script | ssh GUEST sh -s | vsmmu verify --guest-report - DOMAIN',
   meaning:
     '`verify` has no report from the guest: the guest agent does not run or may not execute programs, and no report was given',
   why: `Only the guest knows how it uses its devices. verify asks it through the QEMU guest agent (guest-exec), which many

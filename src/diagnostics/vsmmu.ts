@@ -71,7 +71,7 @@ export const targetMachineMissing = define('target-machine-missing', {
   message: (a: { qemu: string; machine: string }) =>
     `${a.qemu} no longer has the machine ${a.machine}: the domain will not start`,
   hint: "give the domain a machine that QEMU has (machine='virt' is the newest); its guest may notice other hardware",
-  meaning: 'the QEMU that the domain is for does not have its machine type (any more), so the domain will not start',
+  meaning: 'the QEMU that the domain is for no longer has its machine type, so the domain will not start',
   why: `libvirt writes the version of the machine into a domain when it is defined (virt-9.2). QEMU removes machine types after
     some years, so a domain that was never redefined may stop starting after an upgrade.`,
   remedy: `Change the machine while the guest is shut off. Guests for Arm rarely depend on it.`,
@@ -129,7 +129,7 @@ export const iommuUnsupported = define('iommu-unsupported', {
   hint: 'remove that <iommu>',
   meaning: 'a domain has an SMMUv3, and its machine is not `virt` for Arm',
   why: `The SMMUv3 is specific to Arm, and libvirt supports it on QEMU's machine virt only; it refuses to define such a domain.`,
-  remedy: `Remove it, or use the IOMMU of that machine: model='intel' on x86, model='virtio' where the machine has none.`,
+  remedy: `Remove it, or use the IOMMU of that machine: model='intel' on x86, model='virtio' if the machine has none.`,
   example: `<iommu model='intel'/>`,
 });
 

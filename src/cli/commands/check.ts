@@ -25,7 +25,7 @@ export const command: Command = {
   usage: 'check [DOMAIN...]',
   summary: 'report what is wrong with domains on this host, converted or not',
   details: [
-    'libvirt accepts many domains that QEMU refuses to start, or whose guest panics. All files are checked, or with --connect and no name all domains. The exit code is the highest of 1 (errors), 2 (not a domain) and 3 (cannot be read).',
+    'libvirt accepts many domains that QEMU refuses to start, or whose guest panics. All given files are checked; with --connect and no name, all domains. The exit code is the highest of 1 (errors), 2 (not a domain) and 3 (cannot be read).',
     '--fix rewrites a file as vsmmu rewrite --in-place does, and the policy options apply to it. A domain from standard input is printed on standard output, changed or not. A valid domain is left unchanged.',
   ],
   options: {

@@ -91,7 +91,7 @@ function definitionName(file: string, content: Uint8Array, options: OptionValues
     if (!isSet(options, 'quiet')) say(`vsmmu: ${why}: nothing is rewritten\n`);
   };
   if (editing === 'other') return leave('this is not the definition of a domain');
-  if (editing === 'unknown') return leave("vsmmu cannot tell what virsh's own shell edits (use virsh edit NAME)");
+  if (editing === 'unknown') return leave("virsh's own shell does not show what it edits (use virsh edit NAME)");
   try {
     return parseDomain(content).name || file;
   } catch (error) {

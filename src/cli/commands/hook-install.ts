@@ -20,7 +20,7 @@ export const command: Command = {
   usage: 'hook install',
   summary: "install libvirt's qemu hook, which checks domains when they start",
   details: [
-    'Writes a script to /etc/libvirt/hooks/qemu.d; libvirt finds it when it is restarted. From then on, each domain is checked for this host when it starts. With --hook warn, problems are logged; with enforce, the start is refused, and virsh prints the reason and the command to run.',
+    'Writes a script to /etc/libvirt/hooks/qemu.d; libvirt finds it at its next start. From then on, each domain is checked for this host when it starts. With --hook warn, problems are logged; with enforce, the start is refused, and virsh prints the reason and the command to run.',
     'With --convert-on-stop, a domain is converted for its next start when it stops, if needed. A separate process does this, because a hook cannot change a domain that is starting, and must not call libvirt. vsmmu batch rollback restores the domain.',
     'The script starts no program for operations other than prepare begin and release end, nor for domains without a host device, so it cannot affect running guests while libvirt restarts. If the check cannot complete within --limit (crash, time-out, unreadable policy), warn starts the guest anyway and enforce refuses it. Time spent waiting for a CPU does not count towards the limit.',
     'The mode is fixed when the hook is installed; the other keys of the policy are read at each start. If the key hook of the policy changes, install the hook again; until then, vsmmu hook status reports the difference.',
