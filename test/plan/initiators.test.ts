@@ -48,7 +48,7 @@ describe('the Generic Initiators of a device', () => {
     expect(location(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
   });
 
-  it('are eight, too, while the host driver has put memory on the first of them', () => {
+  it('are also eight if the host driver has added memory to the first of them', () => {
     const online = initiators().map((node, i) => ({ ...node, memory: i === 0 }));
     const host = hostOf(devices, [...sockets, ...online, ...online], apart);
     const { plan } = location(domainOf([FIRST, SECOND], guest), host);

@@ -75,7 +75,7 @@ describe('the settings of the policy', () => {
     expect(settingsOf(change)).toMatchObject({ ...expected, warnings });
   });
 
-  it('of a domain with huge pages of any size are huge pages', () => {
+  it('keep huge pages of any size that the domain has', () => {
     const change = backing("<hugepages><page size='2' unit='M'/></hugepages>");
     expect(settingsOf(change, { hugePages: 'on' })).toMatchObject({ hugePages: null, warnings: [] });
   });

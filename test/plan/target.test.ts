@@ -109,7 +109,7 @@ describe("NVIDIA's libvirt 11.9 has a switch, pasid, for ssidsize", () => {
     [20, "<driver pciBus='2' accel='on' pasid='on'/>"],
     [16, "<driver pciBus='2' accel='on' pasid='on'/>"],
     [0, "<driver pciBus='2' accel='on' pasid='off'/>"],
-  ])('ssidsize %i is written so', (ssidsize, driver) => {
+  ])('ssidsize %i becomes %s', (ssidsize, driver) => {
     const written = write(xml, NVIDIA, { ssidsize });
     expect(driverOf(written)).toBe(driver);
     expect(write(written, NVIDIA, { ssidsize })).toBe(written);

@@ -12,7 +12,7 @@ const logOf =
 const anySmmu = (...texts: readonly string[]) => ({ hostLog: { ...hostLog(...texts).hostLog, smmus: undefined } });
 const firstCell = (xml: string, change: (cell: string) => string) => xml.replace(/<cell id='0'[^>]*>/, change);
 
-/** More differences. What verify says about each is in `test/fixtures/verify/findings.txt`. */
+/** More differences. `test/fixtures/verify/findings.txt` has the output of verify for each. */
 export const MORE: readonly (readonly [title: string, changes: Changes])[] = [
   ['one event twice', { more: hostLog(TIMEOUT, TIMEOUT) }],
   ['many events', { more: hostLog(...numbered(12, (i) => `${TIMEOUT}${i}`)) }],
