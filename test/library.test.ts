@@ -41,7 +41,7 @@ describe('the library’s example', () => {
     const { code, stdout, stderr } = example('samples/domains/gh200-vm.xml', 'samples/hosts/x86.json');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/code: '(device-missing|host-without-smmu)'/);
-    expect(example('samples/policies/default.json', 'samples/hosts/gh200.json').stderr).toMatch(/code: 'xml-syntax'/);
+    expect(example('samples/policies/careful.json', 'samples/hosts/gh200.json').stderr).toMatch(/code: 'xml-syntax'/);
   });
 
   it('is shown in the README', () => {

@@ -10,7 +10,7 @@ import { randomPolicy } from './policies.js';
 import { Random } from './random.js';
 import { type Guest, guestOf } from './reader.js';
 import { unjustifiedErrors } from './refusals.js';
-import { isAccelerated, isBehindVsmmu, type PlanView, placeable, RULES } from './rules.js';
+import { isAccelerated, isBehindVsmmu, placeable, RULES, type RuleInput } from './rules.js';
 import { unmanagedContent } from './unmanaged-content.js';
 
 /** The result of a case, with the faults found. */
@@ -131,7 +131,7 @@ class Case {
 }
 
 /** Returns the rules that a result breaks, except those of `KEPT` that its input broke. */
-export function broken(result: PlanView, before: PlanView): string[] {
+export function broken(result: RuleInput, before: RuleInput): string[] {
   return Object.entries(RULES).flatMap(([name, rule]) => {
     const had = KEPT.has(name) ? rule(before) : [];
     return rule(result)
@@ -141,12 +141,12 @@ export function broken(result: PlanView, before: PlanView): string[] {
 }
 
 /** Returns the aliases of the emulated devices that a conversion must move: those behind vSMMUs. */
-function movingIn(view: PlanView): Set<string> {
+function movingIn(view: RuleInput): Set<string> {
   return new Set(view.guest.devices.flatMap((device) => (isBehindVsmmu(view, device) ? (device.alias ?? []) : [])));
 }
 
 /** Returns whether two domains differ only in what vsmmu may change. */
-function sameUnmanagedContent(before: PlanView, after: PlanView, createdCell: boolean): boolean {
+function sameUnmanagedContent(before: RuleInput, after: RuleInput, createdCell: boolean): boolean {
   const moving = movingIn(before);
   return (
     unmanagedContent(before.guest.root, createdCell, moving) === unmanagedContent(after.guest.root, createdCell, moving)

@@ -1,10 +1,10 @@
 import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { rootOf } from './libvirt.js';
 import type { Device } from './reader.js';
-import { busOf, isBehindVsmmu, onHost, type PlanView, placeable } from './rules.js';
+import { busOf, isBehindVsmmu, onHost, placeable, type RuleInput } from './rules.js';
 
 /** Decides per code whether a refusal is justified, by the judge's own count. Other codes are never justified. */
-const REASONS: Readonly<Record<string, (view: PlanView) => boolean>> = {
+const REASONS: Readonly<Record<string, (view: RuleInput) => boolean>> = {
   'group-shared': ({ policy }) => policy.groupMates === 'error',
   'group-not-single': ({ policy }) => policy.groupMates === 'error',
   'bus-window-too-small': ({ policy }) => typeof policy.busWindow === 'number' && policy.busWindow > 0,
@@ -18,13 +18,13 @@ const REASONS: Readonly<Record<string, (view: PlanView) => boolean>> = {
 };
 
 /** Returns the errors of a refusal, unless one of them is justified. */
-export function unjustifiedErrors(diagnostics: readonly Diagnostic[], view: PlanView): string[] {
+export function unjustifiedErrors(diagnostics: readonly Diagnostic[], view: RuleInput): string[] {
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
   if (errors.some(({ code }) => REASONS[code]?.(view))) return [];
   return errors.map(({ code, message }) => `refused without a reason: ${code}: ${message}`);
 }
 
-function neededVsmmus(view: PlanView): number {
+function neededVsmmus(view: RuleInput): number {
   const { host, policy } = view;
   const devices = placeable(view);
   const smmuOf = ({ bdf }: Device) => onHost(view, bdf)?.smmu;
@@ -38,7 +38,7 @@ function neededVsmmus(view: PlanView): number {
 }
 
 /** Returns the minimum number of bus numbers, with one port per device and per spare port. */
-function neededBusNumbers(view: PlanView): number {
+function neededBusNumbers(view: RuleInput): number {
   const { guest, policy } = view;
   const vsmmus = neededVsmmus(view);
   const ports = placeable(view).length + vsmmus * policy.sparePorts * 2;
@@ -49,16 +49,16 @@ function neededBusNumbers(view: PlanView): number {
   return 1 + root.length + awaiting.length + vsmmus + ports;
 }
 
-function explicitWindows(view: PlanView): number {
+function explicitWindows(view: RuleInput): number {
   const { busWindow } = view.policy;
   return typeof busWindow === 'number' ? neededBusNumbers(view) + neededVsmmus(view) * busWindow : 0;
 }
 
-function takenSlots({ guest }: PlanView): number {
+function takenSlots({ guest }: RuleInput): number {
   const occupants = [...guest.controllers.values(), ...guest.devices];
   return new Set(occupants.flatMap(({ address }) => (address?.bus === 0 ? [address.slot] : []))).size;
 }
 
-function hasInitiators(view: PlanView): boolean {
+function hasInitiators(view: RuleInput): boolean {
   return placeable(view).some((device) => onHost(view, device.bdf)?.vendor === '0x10de' && busOf(view, device) !== -1);
 }

@@ -4,26 +4,26 @@ import { isPort, rootOf } from './libvirt.js';
 import type { Address, Controller, Device, Guest } from './reader.js';
 
 /** The input of a rule: a domain, its host and the policy. */
-export interface PlanView {
+export interface RuleInput {
   readonly guest: Guest;
   readonly host: Topology;
   readonly policy: Policy;
 }
 
 /** Returns the faults of a domain, as sentences. */
-export type Rule = (view: PlanView) => string[];
+export type Rule = (view: RuleInput) => string[];
 
-export const isAccelerated = ({ guest: { smmus } }: PlanView, bus: number): boolean =>
+export const isAccelerated = ({ guest: { smmus } }: RuleInput, bus: number): boolean =>
   smmus.some((smmu) => smmu.model === 'smmuv3' && smmu.bus === bus && smmu.values.accel === 'on');
 
-export const onHost = ({ host }: Pick<PlanView, 'host'>, bdf: string | undefined): PciDevice | undefined =>
+export const onHost = ({ host }: Pick<RuleInput, 'host'>, bdf: string | undefined): PciDevice | undefined =>
   host.devices.find((device) => device.bdf === bdf);
 
 /** The root bus of a device; undefined for a device without an address. */
-export const busOf = ({ guest }: PlanView, { address }: Device): number | undefined =>
+export const busOf = ({ guest }: RuleInput, { address }: Device): number | undefined =>
   address && rootOf(guest, address.bus);
 
-export const isBehindVsmmu = (view: PlanView, device: Device): boolean => {
+export const isBehindVsmmu = (view: RuleInput, device: Device): boolean => {
   const bus = busOf(view, device);
   return bus !== undefined && bus !== 0 && isAccelerated(view, bus);
 };
@@ -33,7 +33,7 @@ export const isAlone = (host: Topology, device: PciDevice): boolean =>
   device.group !== null && host.devices.filter(({ group }) => group === device.group).length === 1;
 
 /** The devices that belong behind a vSMMU. */
-export function placeable({ guest, host, policy }: PlanView): readonly Device[] {
+export function placeable({ guest, host, policy }: RuleInput): readonly Device[] {
   return guest.devices.filter((device) => {
     const there = onHost({ host }, device.bdf);
     const stays = !there || device.unassigned || policy.bypass.includes(there.bdf);
