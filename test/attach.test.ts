@@ -86,7 +86,7 @@ describe('attach puts a device', () => {
   });
 });
 
-describe('attach refuses a device, and the message says why and what to do:', () => {
+describe('attach refuses a device, with the reason and a remedy, if', () => {
   const spare = { sparePorts: 1 } as const;
   const port = { bdf: '0000:01:00.1', group: 2, bridge: true };
 

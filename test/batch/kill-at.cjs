@@ -12,7 +12,7 @@ const killAt = Number(process.env.KILL_AT ?? 0);
 function count() {
   if (Atomics.add(calls, 0, 1) + 1 !== killAt) return;
   process.kill(process.pid, 'SIGKILL');
-  // Nothing more happens in this thread, whenever the signal arrives.
+  // Stops this thread until the signal arrives.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 

@@ -5,8 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { State } from '../../src/batch/state.js';
 import { HOST, text } from '../cli/batch-sandbox.js';
 import { REPOSITORY, temporaryFolder } from '../cli/run.js';
+import { Random } from '../judge/random.js';
 
-/** Number of kills per way of converting. test/README.md says when to use more. */
+/** Number of kills per mode. test/README.md describes when to use more. */
 const KILLS = Number(process.env.VSMMU_KILLS ?? 15);
 
 type Files = Readonly<Record<string, string>>;
@@ -45,7 +46,7 @@ interface Ended {
 }
 
 /** A folder to convert with two threads, in place or into another folder. */
-class PlanView {
+class Sandbox {
   readonly #top = temporaryFolder();
   readonly state = join(this.#top, 'state');
   readonly folder = join(this.#top, 'in');
@@ -60,7 +61,7 @@ class PlanView {
     this.convert = ['convert', '--dir', this.folder, '--topology', HOST, ...to, '--apply'];
   }
 
-  /** Runs a command, which is killed at the file system call with the given number. */
+  /** Runs a command. KILL_AT in `env` kills it at the file system call with that number. */
   async run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
     const program = ['-r', join(REPOSITORY, 'test/batch/kill-at.cjs'), join(REPOSITORY, 'bin/vsmmu'), 'batch'];
     const options = { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 };
@@ -87,38 +88,29 @@ class PlanView {
   }
 }
 
-/** Numbers from 0 to 1, the same each time: Numerical Recipes' linear congruential generator. */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 /**
  * Kills conversions and rollbacks at random instants, runs what a user would run next, and checks the files each time.
  * @returns how often a process was killed
  */
-async function killRepeatedly(where: 'in-place' | 'out', kills: number, random: () => number): Promise<number> {
-  const scene = new PlanView(where);
-  const convertCalls = await scene.callsOf(scene.convert);
-  const after = filesOf(scene.results);
-  const rollbackCalls = where === 'in-place' ? await scene.callsOf(['rollback']) : 0;
-  expect(filesOf(scene.folder)).toEqual(BEFORE);
+async function killRepeatedly(where: 'in-place' | 'out', kills: number, random: Random): Promise<number> {
+  const sandbox = new Sandbox(where);
+  const convertCalls = await sandbox.callsOf(sandbox.convert);
+  const after = filesOf(sandbox.results);
+  const rollbackCalls = where === 'in-place' ? await sandbox.callsOf(['rollback']) : 0;
+  expect(filesOf(sandbox.folder)).toEqual(BEFORE);
   let killed = 0;
 
   /** Runs a command, then commands that finish its work, until one is not killed. Undefined: killed after its last entry. */
   const untilEnd = async (first: readonly string[], calls: number): Promise<Ended | undefined> => {
     for (let args = first; ; ) {
-      const ended = await scene.run(args, { KILL_AT: String(1 + Math.floor(random() * calls)) });
-      for (const [name, content] of Object.entries(filesOf(scene.results))) {
+      const ended = await sandbox.run(args, { KILL_AT: String(1 + Math.floor(random.next() * calls)) });
+      for (const [name, content] of Object.entries(filesOf(sandbox.results))) {
         if (!name.includes('.vsmmu-')) expect([BEFORE[name], after[name]], name).toContain(content);
       }
       if (ended.signal === null) return ended;
       killed++;
       if (first[0] === 'rollback') continue;
-      const journal = scene.journal();
+      const journal = sandbox.journal();
       if (journal?.some(({ event }) => event === 'end')) return undefined;
       // Without a journal, it was killed before the run began.
       args = journal ? ['resume'] : first;
@@ -126,21 +118,21 @@ async function killRepeatedly(where: 'in-place' | 'out', kills: number, random: 
   };
 
   while (killed < kills) {
-    rmSync(scene.state, { recursive: true, force: true });
+    rmSync(sandbox.state, { recursive: true, force: true });
     if (where === 'out') {
-      rmSync(scene.results, { recursive: true });
-      mkdirSync(scene.results);
+      rmSync(sandbox.results, { recursive: true });
+      mkdirSync(sandbox.results);
     }
-    const ended = await untilEnd(scene.convert, convertCalls);
-    expect(filesOf(scene.results), 'everything is converted, and nothing is left over').toEqual(after);
-    const closed = scene.journal()?.flatMap(({ event, id }) => (/done|settled/.test(event) ? [id] : []));
+    const ended = await untilEnd(sandbox.convert, convertCalls);
+    expect(filesOf(sandbox.results), 'everything is converted, and nothing is left over').toEqual(after);
+    const closed = sandbox.journal()?.flatMap(({ event, id }) => (/done|settled/.test(event) ? [id] : []));
     expect(closed?.sort(), 'every file has one result').toEqual(Object.keys(BEFORE).sort());
     if (ended) {
       const { totals } = JSON.parse(ended.stdout) as { totals: Record<string, number> };
       expect(Object.values(totals).reduce((sum, each) => sum + each, 0)).toBe(COUNT);
     }
     if (where === 'in-place') expect((await untilEnd(['rollback'], rollbackCalls))?.code).toBe(0);
-    expect(filesOf(scene.folder)).toEqual(BEFORE);
+    expect(filesOf(sandbox.folder)).toEqual(BEFORE);
   }
   return killed;
 }
@@ -149,7 +141,7 @@ describe('a batch with two threads that is killed at any instant', () => {
   it.each(['in-place', 'out'] as const)(
     `loses no file and reports every file: ${KILLS} times, %s`,
     async (where) => {
-      const lanes = [1, 2].map((seed) => killRepeatedly(where, Math.ceil(KILLS / 2), randomNumbers(seed)));
+      const lanes = [1, 2].map((seed) => killRepeatedly(where, Math.ceil(KILLS / 2), new Random(seed)));
       const [first = 0, second = 0] = await Promise.all(lanes);
       expect(first + second).toBeGreaterThanOrEqual(KILLS);
     },

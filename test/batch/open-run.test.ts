@@ -78,7 +78,7 @@ describe('the end of a run', () => {
     ['removes a run in which nothing happened', false, [SETTLED], ['unchanged']],
     ['removes a run that only refused domains', false, [SETTLED], ['refused']],
     ['keeps a run that changed a domain', true, [BEGIN, DONE], ['converted']],
-    ['keeps a run that changed a domain even when no result says so', true, [BEGIN, DONE], ['unchanged']],
+    ['keeps a run that changed a domain even if no result reports it', true, [BEGIN, DONE], ['unchanged']],
     ['keeps a run that wrote a file', true, [SETTLED], ['written']],
     ['keeps a run with a domain that failed', true, [SETTLED], ['failed']],
   ])('%s', async (_, kept, entries, results) => {

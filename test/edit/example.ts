@@ -22,8 +22,8 @@ export const domain = (...devices: string[]): string => `<domain type='kvm'>
 `;
 
 /**
- * What a domain says, a line for each element: without white space, with the numbers of addresses as libvirt writes them, and
- * devices of one kind together, as libvirt sorts them.
+ * Returns the meaning of a domain, one line per element: without white space, with the numbers of addresses as libvirt writes them,
+ * and devices of one kind together, as libvirt sorts them.
  */
 export function meaning(xml: string): string[] {
   const lines = (element: XmlElement, depth: number): string[] => {

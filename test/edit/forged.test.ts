@@ -216,7 +216,7 @@ function forged({ edits, ...meaning }: Forgery): string {
     })
     .sort((a, b) => a.start - b.start);
   const kept = sorted.filter(({ start }, i) => start >= Math.max(0, ...sorted.slice(0, i).map((e) => e.end)));
-  // The undo of a credible record, so that the edits also change what an undo gives back.
+  // Also contains the edits of a valid record, so that the forged edits change text that an undo restores.
   const back = parseEdits(TEXT, []) ?? [];
   const all = sortEdits([...back, ...kept]).filter(({ start }, i, sorted) => start >= (sorted[i - 1]?.end ?? 0));
   const record: UndoRecord = {

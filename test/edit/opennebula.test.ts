@@ -77,7 +77,7 @@ describe.each(SAMPLES)("OpenNebula's %s on %s", (name, hostName, devicesPerSmmu)
     expect(revert(parseDomain(merged)).xml).toBe(xml);
   });
 
-  it('is noted by check if devices share an SMMU', () => {
+  it('gets a note from check if devices share an SMMU', () => {
     const notes = check(readDomain(xml), host, { target: NVIDIA }).filter(({ code }) => code === 'smmu-split');
     expect(notes).toHaveLength(devices > devicesPerSmmu.length ? devicesPerSmmu.length : 0);
     const merged = convertWith(xml, host, { relayout: true }).after;
@@ -148,19 +148,19 @@ describe("OpenNebula's domain", () => {
     expect(driversOf(after.document.text)).toHaveLength(4);
   });
 
-  it('is not noted if it is from vsmmu, which makes a vSMMU per device if the policy says so', () => {
+  it('gets no note if vsmmu made a vSMMU per device, because the policy says so', () => {
     const single = convertWith(xml, host, { relayout: true, grouping: 'device' }).after;
     expect(single.iommus).toHaveLength(4);
     expect(check(single, host, { target: NVIDIA })).toEqual([]);
   });
 
-  it('is converted for upstream libvirt with the number that its switch stands for', () => {
+  it('is converted for upstream libvirt with the number that pasid means', () => {
     const upstream = convertWith(xml, host, {}, UPSTREAM).xml;
     expect(driversOf(upstream)).toEqual(Array(4).fill(" accel='on' ats='on' oas='48' ril='off' ssidsize='16'"));
     expect(revert(parseDomain(upstream)).xml).toBe(xml);
   });
 
-  it('leaves to QEMU what its vSMMUs of one SMMU differ in', () => {
+  it('leaves values to QEMU in which the vSMMUs of one SMMU differ', () => {
     const differs = xml.replace("oas='48' pasid='on'", "oas='44' pasid='on'");
     expect(driversOf(convertWith(differs, host, { relayout: true }).xml)).toEqual([
       " accel='on' ats='on' ril='off' pasid='on'",

@@ -141,7 +141,7 @@ describe('a domain with expander buses made by hand', () => {
     expect(relaidOut(xml).xml).toBe(xml);
   });
 
-  it('gets no report about a former address that is in use: the plan says where the device goes', () => {
+  it('gets no diagnostic about a former address that is in use: the plan shows where the device goes', () => {
     const taken = rewritten(ONE).replace('</devices>', `  ${rng(at(1))}\n  </devices>`);
     expect(revert(parseDomain(taken)).diagnostics.map((d) => d.code)).toEqual(['address-dropped']);
     expect(relaidOut(taken).codes).toEqual([]);

@@ -47,7 +47,7 @@ function lines(xml: string): string {
 function sorted(xml: string, without: readonly string[]): string[] {
   const present = new Set(parseDomain(xml).controllers.map((c) => `bus=${c.index}`));
   const isMissing = (line: string) => {
-    // An undo also removes these if they are left empty. Their content has lines of its own.
+    // An undo also removes these elements if they become empty. Their children have their own lines.
     if (line === '<cpu' || line === '<numa') return true;
     // libvirt treats such an address as missing.
     if (line.startsWith('<address domain=0 bus=0 slot=0 ')) return true;
@@ -126,13 +126,13 @@ describe('revert', () => {
   it('keeps later additions and removals of devices', () => {
     fc.assert(
       fc.property(arbitraryStory, ({ change, host, ...given }) => {
-        // A group member counts as a device of the domain, so that the change would affect other devices with it than without.
+        // A group member counts as a device of the domain, so the change would pick other devices.
         fc.pre(!given.policy.completeGroups && !change.policy.completeGroups);
         const first = rewritten(given.xml, host, given.policy);
         fc.pre(first !== undefined && first !== given.xml);
         const second = rewritten(applyChange(first, host, change), host, change.policy);
         fc.pre(second !== undefined);
-        // An element that was removed between two devices that are gone has no definite position any more.
+        // An element that was removed between two removed devices no longer has a definite position.
         const expected = applyChange(given.xml, host, change);
         // A device that vsmmu moved does not return to a slot without function 0.
         const lonely = lonelyFunctions(expected);

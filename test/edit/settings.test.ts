@@ -51,7 +51,7 @@ describe('the settings of the policy', () => {
     expect(rewritten(AFTER)).toBe(AFTER);
   });
 
-  it('can come in a later run', () => {
+  it('can be added in a later run', () => {
     expect(restored(rewritten(rewritten(ONE), KEYS))).toBe(ONE);
   });
 
@@ -70,13 +70,13 @@ describe('the settings of the policy', () => {
     expect(restored(rewritten(before, KEYS))).toBe(before);
   });
 
-  it('are taken out of a domain that was edited since, without the edits', () => {
+  it('are removed from a domain that was edited since, and the edits stay', () => {
     const edit = (xml: string) =>
       xml.replace('<acpi/>', "<acpi/><pmu state='off'/>").replace('<locked/>', '<nosharepages/>');
     expect(meaning(restored(edit(AFTER)))).toEqual(meaning(edit(ONE)));
   });
 
-  it('stay if somebody changed them since', () => {
+  it('stay if a user changed them since', () => {
     const edit = (xml: string) =>
       xml.replace("ras state='on'", "ras state='off'").replace("size='2048'", "size='65536'");
     const back = restored(edit(AFTER));
@@ -85,7 +85,7 @@ describe('the settings of the policy', () => {
     expect(back).not.toContain('<rom');
   });
 
-  it('leave the file of a ROM that was added since', () => {
+  it('do not remove the file of a ROM that a user added since', () => {
     const back = restored(AFTER.replace("<rom bar='off'/>", "<rom bar='off' file='/rom'/>"));
     expect(back).toContain("<rom file='/rom'/>");
   });

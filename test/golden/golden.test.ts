@@ -5,8 +5,8 @@ import { describe, it } from 'vitest';
 import { runProgram, startProgram } from '../cli/run.js';
 
 /**
- * Each folder here is one run of the program: `command` is its command line, in the repository; `report` what it says on
- * standard error, and its exit code; `output.…` what it prints, where it prints something.
+ * Each folder here is one run of the program: `command` is its command line, in the repository; `report` is its standard error and
+ * its exit code; `output.…` is its standard output, if there is any.
  */
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
@@ -14,7 +14,7 @@ const cases = readdirSync(FOLDER, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
-/** As on a machine without any settings. */
+/** An environment without settings. */
 const NO_SETTINGS = { env: { VSMMU_LIBVIRT_SCHEMAS: '/nowhere' } };
 
 function commandOf(folder: string): string[] {
@@ -30,7 +30,7 @@ function outputFile(command: readonly string[]): string {
 
 describe('the golden run', () => {
   it.for(['plan', 'host-without-smmu', 'sample-ml-train'])(
-    '%s is the same in a process of its own',
+    '%s is the same in a separate process',
     (name, { expect }) => {
       const command = commandOf(join(FOLDER, name));
       expect(startProgram('vsmmu', command, NO_SETTINGS)).toEqual(runProgram('vsmmu', command, NO_SETTINGS));

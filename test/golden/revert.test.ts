@@ -21,16 +21,16 @@ const runs = readdirSync(FOLDER, { withFileTypes: true })
     return command === 'rewrite' && !args.includes('--relayout') && code.endsWith('exit code 0\n');
   });
 
-describe('what a golden run rewrote is reverted', () => {
+describe('the result of a golden run is reverted', () => {
   it.for(runs)('$name', ({ file, args }) => {
     const before = readFileSync(join(REPOSITORY, file), 'utf8');
     const after = vsmmu(['rewrite', '--quiet', ...args]).stdout;
-    // Nothing was done, so nothing is to be taken back; or more than this run did.
+    // There is nothing to revert, or an earlier run also changed the domain.
     if (after === before || before.includes('urn:vsmmu')) return;
     // A domain with vsmmu's aliases and no record keeps them, which is an error.
     const code = before.includes('ua-vsmmu-') ? 1 : 0;
     expect(vsmmu(['revert', '--quiet'], after)).toMatchObject({ code, stdout: before });
-    // Once more, in another hand: double quotes, line ends of DOS, no white space at the end of empty elements.
+    // The same in another style: double quotes, CRLF line ends, a space at the end of empty elements.
     const other = before.replaceAll("'", '"').replaceAll('/>', ' />').replace(/\r?\n/g, '\r\n');
     const again = vsmmu(['rewrite', '--quiet', ...args.map((arg) => (arg === file ? '-' : arg))], other).stdout;
     expect(vsmmu(['revert', '--quiet'], again)).toMatchObject({ code, stdout: other });

@@ -188,7 +188,7 @@ describe('a picture', () => {
     `);
   });
 
-  it('of a plan without devices says so', () => {
+  it('of a plan without devices shows that it has none', () => {
     const empty = { ...planned, devices: [], expanderBuses: [] };
     expect(describePicture(picturePlan(empty, host))).toMatchInlineSnapshot(`
       [

@@ -5,10 +5,10 @@ import { basename, dirname, join } from 'node:path';
 
 const ACL = ['user::rw-', 'user:1234:r--', 'group::r--', 'mask::r--', 'other::---'].join('\n');
 
-/** What `give` gives a file. */
+/** The metadata that `give` sets. */
 export const GIVEN = { acl: ACL, note: 'hello' };
 
-/** Gives a file an access control list, an extended attribute or both. tar can, and setfacl is not on every machine. */
+/** Gives a file an access control list, an extended attribute or both. Uses tar, because setfacl may not be installed. */
 export function give(file: string, { acl, note }: Partial<typeof GIVEN>): void {
   const folder = mkdtempSync(join(tmpdir(), 'vsmmu-test-'));
   try {

@@ -12,11 +12,11 @@ async function startError(program: string): Promise<unknown> {
   return error;
 }
 
-it('the error says that a program is not installed', async () => {
+it('the error reports that a program is not installed', async () => {
   expect(describeIoError(await startError('/nonexistent/ssh'))).toBe('/nonexistent/ssh is not installed');
 });
 
-it('the error says why an installed program cannot be started', async () => {
+it('the error reports why an installed program cannot be started', async () => {
   const program = join(temporaryFolder(), 'ssh');
   writeFileSync(program, '', { mode: 0o644 });
   expect(describeIoError(await startError(program))).toBe(`${program} cannot be started: permission denied`);

@@ -94,7 +94,7 @@ describe('replaceFile', () => {
   it.each([
     ["echo 'cp: first' >&2; echo second >&2; exit 1", 'cp: first'],
     ['exit 3', 'cp ended with 3'],
-  ])('warns with what cp says: %s', async (script, why) => {
+  ])('warns with the message of cp: %s', async (script, why) => {
     const file = fileWith('old');
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'cp'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });

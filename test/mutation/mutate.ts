@@ -1,4 +1,4 @@
-/** Small changes to a source text, each of which a test should notice. */
+/** Small changes to a source text, each of which a test should detect. */
 import { transformSync } from 'esbuild';
 
 export interface Mutant {
@@ -9,7 +9,7 @@ export interface Mutant {
   readonly text: string;
 }
 
-/** What is replaced by what, where it stands in code. */
+/** Patterns in code, each with its replacement. */
 const OPERATORS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/ === /g, ' !== '],
   [/ !== /g, ' === '],
@@ -41,12 +41,12 @@ const OPERATORS: readonly (readonly [pattern: RegExp, replacement: string])[] = 
 
 const COMMENT_OR_STRING = /\/\*[\s\S]*?\*\/|\/\/.*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/y;
 const REGULAR_EXPRESSION = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/y;
-/** What a regular expression follows; a division follows a value. */
+/** The code before a regular expression. A division has a value before it. */
 const BEFORE_EXPRESSION = /(?:^|[(,=:[!&|?{};>]|\breturn|\bcase)\s*$/;
 /** The text of a template up to an expression or its end. */
 const TEMPLATE_TEXT = /(?:\\[\s\S]|\$(?!\{)|[^`\\$])*(?:`|\$\{)/y;
 
-/** Blanks out comments, strings and regular expressions, so that only code is left at its place. */
+/** Blanks out comments, strings and regular expressions. Code keeps its offsets. */
 function codeOf(text: string): string {
   let code = '';
   /** The open braces of each template expression around the current offset. */
@@ -89,8 +89,8 @@ function compile(text: string): string | undefined {
 }
 
 /**
- * Returns whether a mutant is another program. A change of types is not, and a text that the compiler refuses says nothing
- * about the tests.
+ * Returns whether a mutant is another program. It is not if only types change, or if the compiler refuses it, because then its
+ * failure shows nothing about the tests.
  */
 export function changesProgram(original: string, { text }: Mutant): boolean {
   const program = compile(text);

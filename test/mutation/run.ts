@@ -1,5 +1,5 @@
 /**
- * Changes the source in small ways, one at a time, and reports which changes no test notices. See test/README.md.
+ * Changes the source in small ways, one at a time, and reports the changes that no test detects. See test/README.md.
  *
  *     npx tsx test/mutation/run.ts [--under src/FOLDER]… [--count N] [--each N] [--seed N] [--jobs N] [--quick]
  *       [--list] [TEST_PATH…]
@@ -62,7 +62,7 @@ function shuffled<T>(items: readonly T[]): T[] {
 /** The folder of `src` that a file is in, for the figures; `src` for a file directly in it. */
 const folderOf = (file: string): string => file.split('/').slice(0, -1).slice(0, 2).join('/');
 
-/** Returns a random sample with `each` mutants of each folder, as far as it has them, and `count` or more in all. */
+/** Returns a random sample with `each` mutants per folder, if it has as many, and at least `count` in total. */
 function sample(mutants: readonly Mutant[], count: number, each: number): Mutant[] {
   const chosen: Mutant[] = [];
   const rest: Mutant[] = [];

@@ -220,10 +220,10 @@ describe('--probe under Node.js', () => {
       2,
       'vsmmu: error: usage: --probe and --topology exclude each other',
     ],
-  ])('%j is an error in one line', (args, code, says) => {
+  ])('%j is an error in one line', (args, code, message) => {
     const result = vsmmu(args);
     expect(result.code).toBe(code);
     expect(result.stdout).toBe('');
-    expect(result.stderr.split('\n')).toEqual([expect.stringContaining(says), '']);
+    expect(result.stderr.split('\n')).toEqual([expect.stringContaining(message), '']);
   });
 });
