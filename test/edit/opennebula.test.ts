@@ -107,7 +107,7 @@ describe("the settings of OpenNebula's Grace guide are noted if they are missing
     [
       'distances',
       withRom.replace(/<distances>[\s\S]*?<\/distances>/g, ''),
-      [['platform-setting-missing', "write <distances>; the platform's guide uses 254"]],
+      [['platform-setting-missing', 'write <distances>; the platform guide uses 254']],
     ],
     [
       'huge pages',

@@ -101,7 +101,7 @@ describe('replaceFile', () => {
     process.env.PATH = folder;
     const found = await replaceFile(file, 'new');
     expect(found.map(({ message }) => message)).toEqual([
-      `not kept: access control list and extended attributes (${why})`,
+      `the new file does not keep: access control list and extended attributes (${why})`,
     ]);
   });
 
@@ -118,7 +118,7 @@ describe('replaceFile', () => {
     process.seteuid?.(65534);
     const found = await replaceFile(file, 'new');
     process.seteuid?.(0);
-    expect(found.map((d) => d.message)).toEqual(['not kept: owner 1']);
+    expect(found.map((d) => d.message)).toEqual(['the new file does not keep: owner 1']);
     expect(statSync(file)).toMatchObject({ uid: 65534, gid: 0 });
   });
 
