@@ -4,6 +4,7 @@ import { EnvironmentError } from '../diagnostics/errors.js';
 import { domainEdited } from '../diagnostics/libvirt.js';
 import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
+import { type DomainResult, isChangedInPlace, whyOf } from './item.js';
 import type { Journal } from './journal.js';
 
 /** A storage of domains: libvirt or a folder. */
@@ -66,6 +67,23 @@ export async function change(
     return written;
   } catch (error) {
     return [...written, ...failure(error)];
+  }
+}
+
+/**
+ * Records the result of a domain in the journal, unless the domain was changed in place: `change` has recorded that. If
+ * the result cannot be recorded, the domain has failed.
+ * @param journal undefined for a dry run
+ */
+export async function settle(journal: Journal | undefined, item: DomainResult): Promise<DomainResult> {
+  const { id, name, verdict, why } = item;
+  if (!journal || isChangedInPlace(verdict)) return item;
+  try {
+    await journal.append({ event: 'settled', id, name, verdict, ...(why !== undefined && { why }) }, { sync: false });
+    return item;
+  } catch (error) {
+    const diagnostics = failure(error);
+    return { ...item, verdict: 'failed', why: whyOf(diagnostics), diagnostics, loses: [], devices: undefined };
   }
 }
 

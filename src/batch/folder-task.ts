@@ -14,10 +14,9 @@ import type { Change } from './change.js';
 import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
 import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
-import type { DeviceCount, Verdict, Wanted } from './item.js';
+import { type DeviceCount, type Verdict, type Wanted, whyOf } from './item.js';
 import { outsideLater, wrapIoError } from './outside.js';
 import { RunFolder } from './state.js';
-import { whyOf } from './why.js';
 
 /** How to convert the files of a folder. It is plain data, since it is sent to other threads. */
 export interface FolderTask {

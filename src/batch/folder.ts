@@ -1,5 +1,5 @@
 import type { BeginEntry } from '../generated/journal.js';
-import { change, type Store } from './change.js';
+import { change, type Store, settle } from './change.js';
 import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
@@ -8,7 +8,6 @@ import { bare, type FileResult, type FolderTask, failed } from './folder-task.js
 import type { DomainResult } from './item.js';
 import type { Journal } from './journal.js';
 import { type Converter, openConverter } from './pool.js';
-import { settle } from './settle.js';
 import { type Found, findXml } from './walk.js';
 import { inOrder } from './window.js';
 

@@ -56,6 +56,12 @@ export interface Wanted {
   readonly details: boolean;
 }
 
+/** Returns why a domain was not converted: the message of the first error, or else of the first diagnostic. */
+export function whyOf(diagnostics: readonly Diagnostic[]): string {
+  const first = diagnostics.find((d) => d.severity === 'error') ?? diagnostics[0];
+  return first?.message ?? '';
+}
+
 /** Whether a verdict counts as a failure of the batch. */
 export function isFailure({ verdict }: Pick<DomainResult, 'verdict'>): boolean {
   return verdict === 'refused' || verdict === 'failed';

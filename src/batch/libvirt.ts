@@ -5,14 +5,12 @@ import { domainSaved, libvirtRefused } from '../diagnostics/libvirt.js';
 import type { BeginEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { type Connection, type DomainEntry, type DomainUuid, domainUuid } from '../libvirt/connection.js';
-import { change, gone, type Store } from './change.js';
+import { change, gone, type Store, settle } from './change.js';
 import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
 import { backupName, digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
-import type { DomainResult, Verdict, Wanted } from './item.js';
+import { type DomainResult, type Verdict, type Wanted, whyOf } from './item.js';
 import type { OpenRun } from './open-run.js';
-import { settle } from './settle.js';
-import { whyOf } from './why.js';
 import { inOrder } from './window.js';
 
 /** The part of a libvirt connection that a batch uses. */

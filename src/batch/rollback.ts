@@ -7,10 +7,9 @@ import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import type { PastChange } from './history.js';
-import type { DomainResult, Verdict } from './item.js';
+import { type DomainResult, type Verdict, whyOf } from './item.js';
 import type { Journal } from './journal.js';
 import type { RunFolder } from './state.js';
-import { whyOf } from './why.js';
 import { inOrder } from './window.js';
 
 /** A run to roll back. */

@@ -7,11 +7,10 @@ import type { Batch } from './batch.js';
 import { gone } from './change.js';
 import { convertFolder } from './folder.js';
 import { type History, inFlight, settledIds } from './history.js';
-import type { DomainResult, Wanted } from './item.js';
+import { type DomainResult, type Wanted, whyOf } from './item.js';
 import { convertDomains, type DomainAccess } from './libvirt.js';
 import type { Lock } from './lock.js';
 import type { OpenRun } from './open-run.js';
-import { whyOf } from './why.js';
 
 /** Options that may differ when a run is resumed. */
 export interface BatchOptions {

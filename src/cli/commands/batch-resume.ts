@@ -1,9 +1,9 @@
 import type { Batch } from '../../batch/batch.js';
+import { settle } from '../../batch/change.js';
 import { newestUnfinished, settledIds } from '../../batch/history.js';
 import type { DomainResult } from '../../batch/item.js';
 import { OpenRun } from '../../batch/open-run.js';
 import { LibvirtBatch, runFolder } from '../../batch/run.js';
-import { settle } from '../../batch/settle.js';
 import { countXml } from '../../batch/walk.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { usage } from '../../diagnostics/usage.js';
