@@ -6,7 +6,7 @@ import { openBelow, readIn } from '../io/read.js';
 import { RecentFolder } from '../io/recent-folder.js';
 import { replaceIn } from '../io/replace.js';
 import type { Store } from './change.js';
-import { outsideLater, wrapIoError } from './outside.js';
+import { wrapIoError, wrapIoErrorAsync } from './wrap-io-error.js';
 
 /** Returns a store for the files of a folder. Its ids are paths below the folder. */
 export function fileStore(folder: string): Store {
@@ -31,7 +31,7 @@ export function fileStore(folder: string): Store {
       const file = fileOf(path);
       attributes ??= hasAttributes(folder);
       const options = { attributes: await attributes };
-      return await outsideLater(fileUnwritable, file, async () => {
+      return await wrapIoErrorAsync(fileUnwritable, file, async () => {
         using parent = folders.of(path);
         return await replaceIn(parent, file, xml, options);
       });

@@ -15,8 +15,8 @@ import { type Conversion, convertXml, countDevices, failure, losses } from './co
 import { backupName, digestOf } from './digest.js';
 import { type HostFinder, type HostSource, hostFinder } from './hosts.js';
 import { type DeviceCount, type Verdict, type Wanted, whyOf } from './item.js';
-import { outsideLater, wrapIoError } from './outside.js';
 import { RunFolder } from './state.js';
+import { wrapIoError, wrapIoErrorAsync } from './wrap-io-error.js';
 
 /** How to convert the files of a folder. It is plain data, since it is sent to other threads. */
 export interface FolderTask {
@@ -113,7 +113,7 @@ export class FolderWorker {
  */
 async function writeResult(folders: RecentFolder, file: string, content: string, mode: number): Promise<boolean> {
   const bytes = Buffer.from(content);
-  return await outsideLater(fileUnwritable, file, async () => {
+  return await wrapIoErrorAsync(fileUnwritable, file, async () => {
     using folder = folders.of(file);
     if (contentIn(folder, file)?.equals(bytes)) return false;
     await replaceIn(folder, file, bytes, { mode });

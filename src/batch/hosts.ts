@@ -8,7 +8,7 @@ import type { Topology } from '../generated/topology.js';
 import { Host } from '../host/host.js';
 import { readTopology } from '../host/snapshot.js';
 import { parseJson } from '../json.js';
-import { wrapIoError } from './outside.js';
+import { wrapIoError } from './wrap-io-error.js';
 
 /** The hosts of the domains: one topology for all, or a map file with a topology per domain. */
 export type HostSource = { readonly topology: Topology } | { readonly map: string };

@@ -4,7 +4,7 @@ import { EnvironmentError } from '../diagnostics/errors.js';
 import { fileUnreadable } from '../diagnostics/files.js';
 import type { Entry } from '../generated/journal.js';
 import { validate } from '../generated/journal.validate.js';
-import { asOutside, wrapIoError } from './outside.js';
+import { toEnvironmentError, wrapIoError } from './wrap-io-error.js';
 
 const LINE_END = 0x0a;
 
@@ -83,7 +83,7 @@ export class Journal {
         if (batch.some(({ sync }) => sync)) await this.#sync();
         for (const { entry } of batch) this.#count(entry);
       } catch (error) {
-        failure = asOutside(stateUnwritable, this.#file, error);
+        failure = toEnvironmentError(stateUnwritable, this.#file, error);
         this.#counts.lost += batch.length;
       }
       for (const { settle } of batch) settle(failure);
@@ -136,7 +136,7 @@ export async function* readJournal(file: string): AsyncGenerator<{ readonly entr
       rest = bytes.subarray(start);
     }
   } catch (error) {
-    throw asOutside(fileUnreadable, file, error);
+    throw toEnvironmentError(fileUnreadable, file, error);
   }
 }
 

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'nod
 import { stateLocked, stateUnwritable } from '../diagnostics/batch.js';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { fileUnreadable } from '../diagnostics/files.js';
-import { asOutside, wrapIoError } from './outside.js';
+import { toEnvironmentError, wrapIoError } from './wrap-io-error.js';
 
 /** A lock that is held. */
 export interface Lock extends Disposable {
@@ -73,7 +73,7 @@ function reportHolder(file: string): void {
 function flock(fd: number, options: readonly string[], file: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', [...options, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
-    child.once('error', (error) => reject(asOutside(stateUnwritable, file, error)));
+    child.once('error', (error) => reject(toEnvironmentError(stateUnwritable, file, error)));
     child.once('close', (code) => resolve(code === 0));
   });
 }

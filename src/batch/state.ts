@@ -11,7 +11,7 @@ import { RecentFolder } from '../io/recent-folder.js';
 import { replaceIn } from '../io/replace.js';
 import { Journal, readJournal } from './journal.js';
 import { type Lock, type LockOptions, takeLock } from './lock.js';
-import { outsideLater, wrapIoError } from './outside.js';
+import { wrapIoError, wrapIoErrorAsync } from './wrap-io-error.js';
 
 /** The name of a run: its number, which orders the runs even if the clock was wrong, and its start time in UTC. */
 const RUN_NAME = /^(\d{4,})-\d{8}T\d{6}Z$/;
@@ -48,7 +48,7 @@ export class RunFolder {
   /** Stores a domain's former XML; it is on the disk when the promise resolves. @throws EnvironmentError `state-unwritable` */
   async keep(backup: string, content: string | Uint8Array): Promise<void> {
     const file = this.file(backup);
-    await outsideLater(stateUnwritable, file, async () => {
+    await wrapIoErrorAsync(stateUnwritable, file, async () => {
       using folder = this.#folders.of(file);
       await replaceIn(folder, file, content, { mode: 0o600 });
     });

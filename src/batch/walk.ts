@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { fileUnreadable } from '../diagnostics/files.js';
-import { outsideLater, wrapIoError } from './outside.js';
+import { wrapIoError, wrapIoErrorAsync } from './wrap-io-error.js';
 
 /** A file of a folder. */
 export interface Found {
@@ -32,7 +32,7 @@ export async function* findXml(folder: string, below = ''): AsyncGenerator<Found
   const here = join(folder, below);
   let names: readonly Dirent[];
   try {
-    names = await outsideLater(fileUnreadable, here, () => readdir(here, { withFileTypes: true }));
+    names = await wrapIoErrorAsync(fileUnreadable, here, () => readdir(here, { withFileTypes: true }));
   } catch (error) {
     if (below === '' || !(error instanceof EnvironmentError)) throw error;
     yield { path: below, link: false, unreadable: error.diagnostics };

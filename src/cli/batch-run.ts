@@ -5,8 +5,8 @@ import { type DomainResult, isFailure, Tally, type Totals } from '../batch/item.
 import { type Lock, type LockOptions, lockFolder } from '../batch/lock.js';
 import type { OpenRun } from '../batch/open-run.js';
 import { removeOrphanedFiles } from '../batch/orphaned-files.js';
-import { wrapIoError } from '../batch/outside.js';
 import { State } from '../batch/state.js';
+import { wrapIoError } from '../batch/wrap-io-error.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { DiagnosedError } from '../diagnostics/errors.js';
 import { fileUnwritable } from '../diagnostics/files.js';

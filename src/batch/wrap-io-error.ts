@@ -8,7 +8,7 @@ interface IoDefinition {
 }
 
 /** Converts a system error to an EnvironmentError, such as `file: no space left on device`. Throws any other error. */
-export function asOutside(code: IoDefinition, file: string, error: unknown): EnvironmentError {
+export function toEnvironmentError(code: IoDefinition, file: string, error: unknown): EnvironmentError {
   if (error instanceof EnvironmentError) return error;
   if (systemCode(error) === undefined) throw error;
   return new EnvironmentError(code.system({ error: describeIoError(error), file }));
@@ -19,15 +19,15 @@ export function wrapIoError<T>(code: IoDefinition, file: string, action: () => T
   try {
     return action();
   } catch (error) {
-    throw asOutside(code, file, error);
+    throw toEnvironmentError(code, file, error);
   }
 }
 
 /** Does the same as `wrapIoError` for an asynchronous action. */
-export async function outsideLater<T>(code: IoDefinition, file: string, action: () => Promise<T>): Promise<T> {
+export async function wrapIoErrorAsync<T>(code: IoDefinition, file: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    throw asOutside(code, file, error);
+    throw toEnvironmentError(code, file, error);
   }
 }

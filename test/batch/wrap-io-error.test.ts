@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { outsideLater, wrapIoError } from '../../src/batch/outside.js';
+import { wrapIoError, wrapIoErrorAsync } from '../../src/batch/wrap-io-error.js';
 import { stateUnwritable } from '../../src/diagnostics/batch.js';
 
 describe('an error during a file operation', () => {
@@ -11,7 +11,7 @@ describe('an error during a file operation', () => {
       throw error;
     };
     expect(() => wrapIoError(stateUnwritable, 'x', fail)).toThrow(expected);
-    await expect(outsideLater(stateUnwritable, 'x', async () => fail())).rejects.toEqual(expected);
+    await expect(wrapIoErrorAsync(stateUnwritable, 'x', async () => fail())).rejects.toEqual(expected);
   });
 
   it.each([new TypeError('a fault of the program'), { code: 'no error' }])(
