@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { isManagedCell, unmanagedDifference } from '../../src/edit/undo/managed.js';
+import {
+  isBareRoot,
+  isGroupMember,
+  isManagedCell,
+  isRestorable,
+  unmanagedDifference,
+} from '../../src/edit/undo/managed.js';
 import { parseXml } from '../../src/xml/document.js';
 
 const QEMU = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
@@ -88,4 +94,95 @@ it('huge pages may not get another size', () => {
     parseXml(settings(`<hugepages><page size='${size}'/></hugepages>`)),
   );
   expect(before && after && unmanagedDifference(before, after)).toBe('hugepages');
+});
+
+const port = (inside = '', model = 'pcie-root-port', more = '') =>
+  `<controller type='pci' index='4' model='${model}'${more}><target chassis='4'/>${inside}<address type='pci' bus='0'/></controller>`;
+
+it.each([
+  ['a root port', port(), true],
+  ['a port with an alias', port("<alias name='a'/>"), true],
+  [
+    'an expander bus on a NUMA node',
+    "<controller type='pci' model='pcie-expander-bus'><target><node>0</node></target></controller>",
+    true,
+  ],
+  ['a switch', port('', 'pcie-switch-upstream-port'), true],
+  ['a port with another attribute', port('', 'pcie-root-port', " x='1'"), false],
+  ['a port with another child', port('<acpi/>'), false],
+  ['a port with an attribute that vsmmu does not know', port("<alias name='a' x='1'/>"), false],
+  ['a port with a child in its alias', port("<alias name='a'><node/></alias>"), false],
+  ['another PCI controller', port('', 'pcie-to-pci-bridge'), false],
+  ['a controller that is not a PCI controller', port().replace("type='pci'", "type='usb'"), false],
+  ['an SMMU', "<iommu model='smmuv3'><driver pciBus='1' accel='on'/><alias name='iommu0'/></iommu>", true],
+  ['an SMMU with another attribute', "<iommu model='smmuv3' x='1'/>", false],
+  ['an SMMU with an unknown value', "<iommu model='smmuv3'><driver caching='on'/></iommu>", false],
+  ['another IOMMU', "<iommu model='virtio'/>", false],
+  ['another device with a model', "<sound model='smmuv3'/>", false],
+])('%s may be removed and put back: %s → %s', (_title, xml, expected) => {
+  expect(isRestorable(parseXml(xml).root)).toBe(expected);
+});
+
+const member = (alias = 'ua-vsmmu-group-0', address = 'unassigned', more = '') =>
+  `<hostdev mode='subsystem' type='pci' managed='yes'${more}><driver name='vfio'/><source/><alias name='${alias}'/><address type='${address}'/></hostdev>`;
+
+it.each([
+  ['as vsmmu adds it', member(), true],
+  ['with an alias from the user', member('ua-mine'), false],
+  ['with an address in the guest', member(undefined, 'pci'), false],
+  ['with another attribute', member(undefined, undefined, " x='1'"), false],
+  ['with another child', member().replace('<source/>', '<source/><rom/>'), false],
+  ['as an interface', member().replaceAll('hostdev', 'interface'), false],
+])('an unassigned host device %s can be one that vsmmu added: %s → %s', (_title, xml, expected) => {
+  expect(isGroupMember(parseXml(xml).root)).toBe(expected);
+});
+
+it('a pcie-root with nothing but pcihole64 can be one that vsmmu added', () => {
+  const root = (inside: string, model = 'pcie-root') =>
+    isBareRoot(parseXml(`<controller type='pci' index='0' model='${model}'>${inside}</controller>`).root);
+  expect([root(''), root('<pcihole64/>'), root('<alias/>'), root('', 'pcie-root-port')]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+it.each([
+  ['an element before all others', '<domain><name/></domain>', '<domain><os/><name/></domain>', 'name'],
+  ['an element after all others', '<domain><name/></domain>', '<domain><name/><os/></domain>', 'domain'],
+  ['the first element', '<domain><name/><os/></domain>', '<domain><os/></domain>', 'name'],
+  ['the root', '<domain/>', '<network/>', 'domain'],
+  ['an attribute of the root', "<domain type='kvm'/>", "<domain type='qemu'/>", 'domain'],
+  ['what stands before the root', '<!-- a --><domain/>', '<domain/>', 'domain'],
+  ['what stands after the root', '<domain/><!-- a -->', '<domain/>', 'domain'],
+  [
+    'text of a device',
+    '<domain><devices><rng>a</rng></devices></domain>',
+    '<domain><devices><rng/></devices></domain>',
+    'rng',
+  ],
+  ['nothing, if only a declaration of QEMU is gone', `<domain ${QEMU}/>`, '<domain/>', undefined],
+  ['another declaration', "<domain xmlns:x='urn:x'/>", '<domain/>', 'domain'],
+  [
+    'nothing, if an empty element that says nothing is gone',
+    '<domain><cpu><numa/></cpu></domain>',
+    '<domain/>',
+    undefined,
+  ],
+  ['an empty element with an attribute', "<domain><cpu mode='host'/></domain>", '<domain/>', 'cpu'],
+  [
+    'an override of a device without anything but its alias: nothing',
+    `<domain ${QEMU}><qemu:override><qemu:device alias='a'/></qemu:override></domain>`,
+    '<domain/>',
+    undefined,
+  ],
+  [
+    'an override with another attribute',
+    `<domain ${QEMU}><qemu:override><qemu:device alias='a' x='1'/></qemu:override></domain>`,
+    '<domain/>',
+    'qemu:override',
+  ],
+])('an undo that changes this is found: %s', (_title, before, after, expected) => {
+  expect(unmanagedDifference(parseXml(before), parseXml(after))).toBe(expected);
 });

@@ -80,6 +80,10 @@ describe('memory that spare ports reserve', () => {
   it('uses another prefix if qemu is bound to another namespace', () => {
     const text = write(xml.replace("<domain type='kvm'>", "<domain type='kvm' xmlns:qemu='urn:x'>"));
     expect(text).toContain(`<domain type='kvm' xmlns:qemu='urn:x' xmlns:qemu1='${QEMU}'>`);
+    const third = write(
+      xml.replace("<domain type='kvm'>", "<domain type='kvm' xmlns:qemu='urn:x' xmlns:qemu1='urn:y'>"),
+    );
+    expect(third).toContain(`xmlns:qemu1='urn:y' xmlns:qemu2='${QEMU}'>`);
     expect(text).toContain('<qemu1:override>');
   });
 
