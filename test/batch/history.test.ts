@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -83,6 +83,28 @@ describe('the history from a journal', () => {
     expect(totalsOf(history)).toEqual({ converted: 1, restored: 1, unchanged: 1 });
     expect(history.changes.get('back')).toMatchObject({ stored: AFTER, undoing: true, undone: true });
     expect(history.changes.get('changed')).toMatchObject({ stored: AFTER, undoing: false, undone: false });
+  });
+
+  it('has the names of the listed domains, and the size of the complete lines of the journal', async () => {
+    const state = stateWith([run(), listed('a'), { event: 'listed', id: 'b', name: 'vm' }]);
+    const [folder] = state.runs();
+    if (!folder) throw new Error('no run');
+    const { size } = statSync(folder.journal);
+    appendFileSync(folder.journal, '{"event":"listed"');
+    const history = await readHistory(folder);
+    expect([...history.listed]).toEqual([
+      ['a', 'a'],
+      ['b', 'vm'],
+    ]);
+    expect(history.size).toBe(size);
+    expect(history.ended).toBeUndefined();
+  });
+
+  it('does not count a change that is only begun, or whose rollback is only begun, as undone', async () => {
+    const history = await historyOf(run(), begin('a'), done('a'), undo('a'), done('stranger'));
+    expect(history.changes.get('a')).toMatchObject({ undoing: true, undone: false });
+    expect([...history.changes.keys()]).toEqual(['a']);
+    expect(totalsOf(history)).toEqual({ converted: 1 });
   });
 
   it('counts a domain once if it failed first and was changed later', async () => {

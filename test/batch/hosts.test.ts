@@ -30,6 +30,24 @@ describe('a map of domains to hosts', () => {
     expect(find('y.xml', 'y')).toBe(first);
   });
 
+  it('keeps the 64 hosts in memory that were used last', () => {
+    const names = Array.from({ length: 65 }, (_, i) => `h${i}`);
+    const map = mapWith(Object.fromEntries(names.map((name) => [name, `${name}.json`])));
+    const fileOf = (name: string) => join(map, '..', `${name}.json`);
+    for (const name of names) copyFileSync(HOST, fileOf(name));
+    const find = hostFinder({ map });
+    const use = (name: string) => find('', name);
+    const [first = '', second = '', ...others] = names;
+    const last = others.pop() ?? '';
+    const known = [first, second, ...others].map(use);
+    expect(use(first)).toBe(known[0]);
+    use(last);
+    for (const name of names) rmSync(fileOf(name));
+    expect(use(first)).toBe(known[0]);
+    expect(others.map(use)).toEqual(known.slice(2));
+    expect(() => use(second)).toThrow('no such file');
+  });
+
   it('gives an error that names the domain without a host, by its file if it has no name', () => {
     const find = hostFinder({ map: mapWith({ vm: 'a.json' }) });
     expect(() => find('x.xml', 'other')).toThrow(/ other/);

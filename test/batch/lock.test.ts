@@ -10,9 +10,11 @@ describe('the lock', () => {
   it('is held by one process at a time, and the other gets its holder', async () => {
     const file = join(temporaryFolder(), 'lock');
     using _lock = await takeLock(file);
-    await expect(takeLock(file, { waitSeconds: 0 })).rejects.toMatchObject({
+    let waited = false;
+    await expect(takeLock(file, { waitSeconds: 0, onWait: () => (waited = true) })).rejects.toMatchObject({
       diagnostics: [{ code: 'state-locked', message: `another batch (process ${process.pid}) is running` }],
     });
+    expect(waited).toBe(false);
   });
 
   it('is free once it is released', async () => {

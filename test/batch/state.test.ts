@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { State } from '../../src/batch/state.js';
@@ -19,6 +19,7 @@ async function newRun(state: State, at: string): Promise<string> {
   return run.id;
 }
 
+const unknown = expect.objectContaining({ code: 'run-unknown' });
 const newState = (): State => new State(join(temporaryFolder(), 'state'));
 const idsOf = (state: State): string[] => state.runs().map(({ id }) => id);
 
@@ -58,6 +59,27 @@ describe('the runs of a state folder', () => {
       mkdirSync(join(state.folder, 'runs', name));
     }
     expect(idsOf(state)).toEqual([id]);
+  });
+
+  it('are found by their names', async () => {
+    const state = newState();
+    expect(state.runs()).toEqual([]);
+    expect(() => state.requireRuns()).toThrow(expect.objectContaining({ diagnostics: [unknown] }));
+    const id = await newRun(state, '2026-03-01T00:00:00.000Z');
+    expect(state.requireRuns()).toBeUndefined();
+    expect(state.run(id).id).toBe(id);
+    expect(() => state.run('0002-20260301T000000Z')).toThrow(expect.objectContaining({ diagnostics: [unknown] }));
+  });
+
+  it('keep former domains byte for byte, readable for their owner only, until they are removed', async () => {
+    const state = newState();
+    const run = state.run(await newRun(state, '2026-03-01T00:00:00.000Z'));
+    await run.keep('backup/a.xml', Buffer.from('a\xff', 'latin1'));
+    expect(run.backup('backup/a.xml')).toEqual(Buffer.from('a\xff', 'latin1'));
+    const modeOf = (path: string) => statSync(path).mode & 0o777;
+    expect([run.file('backup/a.xml'), run.path, state.folder].map(modeOf)).toEqual([0o600, 0o700, 0o700]);
+    run.remove();
+    expect(readdirSync(join(state.folder, 'runs'))).toEqual([]);
   });
 
   it('do not include the incomplete folder of a killed run, which is removed', async () => {
