@@ -48,7 +48,6 @@ export function budget(
 export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDemand }: PortPlan): readonly Budget[] {
   const fresh = expanderBuses.filter(({ existing }) => existing === undefined).length;
   const newPorts = expanderBuses.flatMap(({ ports }) => ports.filter((port) => !port.kept));
-  const rootSlots = [...tree.takenSlots(ROOT_BUS)].filter((slot) => slot > 0).length;
   return [
     budget(controllerIndexesExhausted, 'PCI controller indexes', MAX_CONTROLLER_INDEX, [
       ['up to the highest in use', tree.highestIndex],
@@ -59,7 +58,7 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
       ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
     ]),
     budget(slotsExhausted, 'slots of pcie.0', MAX_SLOT, [
-      ['in use', rootSlots],
+      ['in use', tree.takenSlots(ROOT_BUS).size],
       ['new expander buses', fresh],
       ['new root ports', slotsForRootPorts(rootPorts.length)],
       ['root ports that libvirt will add', slotsForRootPorts(rootDemand.libvirt)],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDomain } from '../../src/domain/domain.js';
-import { formatNodeset, parseNodeset } from '../../src/domain/numa.js';
+import { cellId, formatNodeset, isInitiator, numaParent, parseNodeset, withoutCells } from '../../src/domain/numa.js';
 
 const numaOf = (content: string) => parseDomain(`<domain type='kvm'>${content}</domain>`).numa;
 
@@ -49,6 +49,43 @@ describe('the NUMA cells of a domain', () => {
       [0, 10],
       [1, 40],
     ]);
+  });
+
+  it('are in the order of their ids; without a size, they have no memory', () => {
+    const { cells, memory, vcpus, nodeset } = numaOf(
+      "<cpu><numa><cell id='1' cpus='0'/><cell id='0' memory='4'/><cell id='2'/></numa></cpu>",
+    );
+    expect(cells.map((cell) => [cell.id, cell.memory, isInitiator(cell)])).toEqual([
+      [0, 4, false],
+      [1, 0, false],
+      [2, 0, true],
+    ]);
+    expect({ memory, vcpus, nodeset }).toEqual({ memory: 0, vcpus: 1, nodeset: undefined });
+  });
+
+  it('are in the first <cpu> that has some, or else go to the first', () => {
+    const modeOf = (content: string) =>
+      numaParent(parseDomain(`<domain>${content}</domain>`).document.root)?.attribute('mode');
+    expect(['', "<cpu mode='a'/>", "<cpu mode='a'/><cpu mode='b'><numa/></cpu>"].map(modeOf)).toEqual([
+      undefined,
+      'a',
+      'b',
+    ]);
+  });
+
+  it('have one vCPU in all if <vcpu> has no number', () => {
+    expect(['<vcpu/>', '<vcpu> 3 </vcpu>', '<vcpu>2.5</vcpu>', '<vcpu>x</vcpu>'].map((x) => numaOf(x).vcpus)).toEqual([
+      1, 3, 1, 1,
+    ]);
+  });
+
+  it('can be left out, with the distances to them', () => {
+    const sibling = (id: number) => `<sibling id='${id}' value='20'/>`;
+    const numa = numaOf(
+      `<cpu><numa><cell id='0' memory='1'><distances>${sibling(0)}${sibling(1)}</distances></cell><cell id='1' memory='1'/></numa></cpu>`,
+    );
+    const { cells } = withoutCells(numa, [cellId(1)]);
+    expect(cells.map(({ id, distances }) => [id, [...distances.keys()]])).toEqual([[0, [0]]]);
   });
 
   it('are bound by numatune and pinned by cputune, or by the cpuset for vCPUs without a pin', () => {
