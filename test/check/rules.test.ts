@@ -76,9 +76,11 @@ describe('the SMMU that a vSMMU serves', () => {
       `9: 0000:01:00.0 is behind ${smmuName(0)} on the host, ${serves(1)}`,
     ]);
     expect(wrong(...behind(1, 200, [2, 3], 'ua-vsmmu-smmu-c000000-1'))).toEqual([]);
-    expect(found('expander-bus-misnamed', domainWith(...behind(1, 200, [2], 'ua-vsmmu-smmu-c000000-1')), host)).toEqual(
-      [expect.stringContaining(smmuName(1))],
-    );
+    const misnamed = behind(1, 200, [2], 'ua-vsmmu-smmu-c000000-1');
+    const [message, ...more] = found('expander-bus-misnamed', domainWith(...misnamed), host);
+    expect(message).toContain('ua-vsmmu-smmu-c000000-1');
+    expect(message).toContain(smmuName(1));
+    expect(more).toEqual([]);
   });
 
   it('is none if its devices are behind no SMMU', () => {

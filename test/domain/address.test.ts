@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Bdf, compareBdf, formatBdf, parseBdf } from '../../src/domain/address.js';
+import { type Bdf, bdfAttributes, compareBdf, formatBdf, parseBdf } from '../../src/domain/address.js';
 import { parseNumber } from '../../src/domain/number.js';
 
 describe('a number as libvirt reads it', () => {
@@ -40,6 +40,11 @@ describe('a BDF', () => {
 
   it('is written with as many digits of the PCI domain as necessary', () => {
     expect(formatBdf({ domain: 0x10000, bus: 1, slot: 0x1f, function: 7 })).toBe('10000:01:1f.7');
+  });
+
+  it('is written as the attributes of an address, as libvirt writes them', () => {
+    const written = bdfAttributes('0000:c1:0a.7' as Bdf).map(([name, value]) => `${name}=${value}`);
+    expect(written).toEqual(['domain=0x0000', 'bus=0xc1', 'slot=0x0a', 'function=0x7']);
   });
 
   it('is sorted by number, not by text', () => {

@@ -162,6 +162,16 @@ describe('a device', () => {
     ['a mediated device', "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source/></hostdev>"],
     ['an interface of a network', "<interface type='network'><source network='default'/></interface>"],
     ['a hostdev without a source', "<hostdev mode='subsystem' type='pci'/>"],
+    [
+      'a device of a container',
+      "<hostdev mode='capabilities' type='pci'><source><address bus='1'/></source></hostdev>",
+    ],
+    ['another element of that type', "<rng type='hostdev'><source><address bus='1'/></source></rng>"],
+    [
+      'an interface of another type',
+      "<interface type='user'><source><address type='pci' bus='1'/></source></interface>",
+    ],
+    ['an interface on USB', "<interface type='hostdev'><source><address type='usb' bus='1'/></source></interface>"],
   ])('is not placeable: %s', (_title, xml) => {
     expect(only(xml).hostDevices).toEqual([]);
   });
@@ -182,6 +192,27 @@ describe('a device', () => {
     ['a SCSI host device', "<hostdev mode='subsystem' type='scsi'/>", 0],
     ['a device of a container', "<hostdev mode='capabilities' type='storage'/>", 0],
     ['a TPM', "<tpm model='tpm-tis'/>", 0],
+    ['an NVMe controller', "<controller type='nvme'/>", 1],
+    ['a floppy controller', "<controller type='fdc'/>", 0],
+    ['a virtio tablet', "<input type='tablet' bus='virtio'/>", 1],
+    ['a tablet on any bus', "<input type='tablet'/>", 1],
+    ['a keyboard on any bus', "<input type='keyboard'/>", 0],
+    ['a video card', "<video><model type='virtio'/></video>", 1],
+    ['no video card', "<video><model type='none'/></video>", 0],
+    ['a sound card', "<sound model='ich9'/>", 1],
+    ['a sound card on USB', "<sound model='usb'/>", 0],
+    ['a watchdog on PCI', "<watchdog model='i6300esb'/>", 1],
+    ['another watchdog', "<watchdog model='itco'/>", 0],
+    ['a panic device on PCI', "<panic model='pvpanic'/>", 1],
+    ['another panic device', "<panic model='hyperv'/>", 0],
+    ['a virtio-iommu', "<iommu model='virtio'/>", 1],
+    ['an SMMU', "<iommu model='smmuv3'/>", 0],
+    ['virtio memory', "<memory model='virtio-mem'/>", 1],
+    ['persistent virtio memory', "<memory model='virtio-pmem'/>", 1],
+    ['a DIMM', "<memory model='dimm'/>", 0],
+    ['a serial port on PCI', "<serial type='pty'><target type='pci-serial'/></serial>", 1],
+    ['a file system', '<filesystem/>', 1],
+    ['an audio backend', "<audio type='none'/>", 0],
   ])('without an address: %s needs %s from libvirt', (_title, xml, count) => {
     expect(only(xml).otherDevices.filter((d) => d.awaitsAddress)).toHaveLength(count);
   });

@@ -38,6 +38,11 @@ describe('a printed domain', () => {
     ],
     ['an SMBIOS entry named like a secret', `<entry name='password'>abc</entry>`, `<entry name='password'>***</entry>`],
     ['an element that is commented out', `<!-- <x passwd='abc'/> -->`, `<!-- <x passwd='***'/> -->`],
+    [
+      'a cookie that is commented out',
+      `<!-- <cookie name='id'>abc</cookie> -->`,
+      `<!-- <cookie name='id'>***</cookie> -->`,
+    ],
   ])('has %s masked', (_, xml, shown) => {
     expect(maskSecrets(`<d ${QEMU}>${xml}</d>`)).toBe(`<d ${QEMU}>${shown}</d>`);
   });

@@ -30,8 +30,15 @@ describe('an element', () => {
   });
 
   it('ignores a declaration of the prefix xml or xmlns, as libxml2 does', () => {
-    const [element] = parseXml('<a xmlns:xml="urn:p" xmlns:xmlns="urn:q"><xml:b/></a>').root.children;
-    expect(element?.namespace).toBe('http://www.w3.org/XML/1998/namespace');
+    const { children } = parseXml('<a xmlns:xml="urn:p" xmlns:xmlns="urn:q"><xml:b/><xmlns:b/></a>').root;
+    const [xml, xmlns] = children.map(({ namespace }) => namespace);
+    expect(xml).toBe('http://www.w3.org/XML/1998/namespace');
+    expect(xmlns).not.toBe('urn:q');
+  });
+
+  it('ignores an empty namespace of a prefix, and takes one as the default', () => {
+    const { children } = parseXml('<a xmlns="urn:a" xmlns:p="urn:p"><p:b xmlns:p=""/><c xmlns=""/></a>').root;
+    expect(children.map(({ namespace }) => namespace)).toEqual(['urn:p', '']);
   });
 
   it('ignores other prefixes for these two namespaces, as libxml2 does', () => {
