@@ -254,6 +254,16 @@ describe('the <iommu> elements', () => {
   });
 });
 
+it('the cell of an expander bus is not judged on an unknown host', () => {
+  const { document } = domainWith(...behind(1, 200, [1]));
+  const cells = "<cpu><numa><cell id='0' cpus='0' memory='1'/><cell id='1' cpus='1' memory='1'/></numa></cpu>";
+  const text = document.text
+    .replace('<os>', `${cells}<os>`)
+    .replace("busNr='200'/>", "busNr='200'><node>1</node></target>");
+  expect(text).toContain('<node>');
+  expect(found('numa-cell-differs', readDomain(text))).toEqual([]);
+});
+
 describe('features of the machine', () => {
   const withGic = (gic: string, ...devices: string[]) => {
     const { document } = domainWith(...devices);

@@ -3,7 +3,7 @@ import type { Rule } from '../inspection.js';
 
 /** If an expander bus names another NUMA cell than that of its devices, the guest puts their memory on the wrong node. */
 export const numaCellDiffers: Rule = ({ accelerated, domain, host, tree, location }) => {
-  if (!host || accelerated.length === 0) return [];
+  if (!host) return [];
   const map = mapCells(domain.numa, host, 'existing');
   return accelerated.flatMap((vsmmu) => {
     const controller = tree.controller(vsmmu.bus);
