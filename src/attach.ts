@@ -17,7 +17,7 @@ import { isLargeBar, largeBarBytes, windowBytes } from './host/bars.js';
 import { portsWithoutAcs } from './host/groups.js';
 import type { Host } from './host/host.js';
 import { whyNotApplicable } from './plan/applicable.js';
-import { roomAbove } from './plan/bus-numbers.js';
+import { freeBusNumbersOf } from './plan/bus-numbers.js';
 import { readCurrentTopology } from './plan/expander-buses.js';
 import type { Policy } from './policy/policy.js';
 
@@ -105,7 +105,7 @@ function freePortsBehind(smmu: string, domain: Domain, host: Host): FreePorts {
   return {
     ports: accelerated.length > 0 ? described : undefined,
     queuesFull: open.length === 0,
-    full: own.every(({ controller }) => roomAbove(controller, tree) === 0),
+    full: own.every(({ controller }) => freeBusNumbersOf(controller, tree) === 0),
   };
 }
 

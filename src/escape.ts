@@ -24,12 +24,12 @@ export function escapeMarkup(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
-/** Escapes the same characters in XML for a terminal, as character references, which mean the same. Line ends stay. */
+/** Like `escapeControls`, but for XML: writes character references, which mean the same in XML. */
 export function escapeControlsInXml(xml: string): string {
   return xml.replace(UNSAFE, (c, at: number) => (c === '\r' && xml[at + 1] === '\n' ? c : `&#x${hexOf(c)};`));
 }
 
-/** Escapes the same characters in JSON, as JSON's own escapes, which mean the same. */
+/** Like `escapeControls`, but for JSON, where these escapes mean the same characters. */
 export function escapeControlsInJson(json: string): string {
   return json.replace(UNSAFE, codeOf);
 }

@@ -25,7 +25,7 @@ export type ObstacleKind =
 export interface Obstacle {
   readonly kind: ObstacleKind;
   readonly devices: readonly PciDevice[];
-  /** For `port-without-acs`: these ports. */
+  /** For `port-without-acs`: the ports without ACS; otherwise empty. */
   readonly ports: readonly Bdf[];
 }
 

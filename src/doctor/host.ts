@@ -95,7 +95,7 @@ function examineNesting({ smmus }: Host, probes: readonly Probe[]): DoctorResult
       found:
         without.length === smmus.length
           ? 'no SMMU supports both stages'
-          : `both stages are not supported by ${without.map(({ name }) => name).join(', ')}`,
+          : `without both stages: ${without.map(({ name }) => name).join(', ')}`,
       remedy: 'none on this hardware; if this host is a guest itself, start its QEMU with arm-smmuv3,stage=nested',
     };
   }

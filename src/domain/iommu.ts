@@ -14,7 +14,7 @@ export interface Iommu {
   /** The root bus that it translates for; undefined if it translates for the whole machine. */
   readonly pciBus: ControllerIndex | undefined;
   readonly values: VsmmuValues;
-  /** The names of its attributes in the document. An attribute can be there in several dialects. */
+  /** The names of its attributes in the document. One attribute can have the spellings of several dialects. */
   readonly spellings: readonly Spelling[];
   readonly location: Location;
   readonly element: XmlElement;
@@ -22,7 +22,7 @@ export interface Iommu {
 
 /**
  * QEMU's limit of SMMUs per `virt` machine (11.1): it has 64 platform-bus interrupts, and each SMMU needs four. With
- * `cmdqv=on`, QEMU also creates 16 and refuses the 17th (run). Later it adds a fifth interrupt per SMMU with command queues
+ * `cmdqv=on`, QEMU also creates 16 and refuses the 17th (tested). Later it adds a fifth interrupt per SMMU with command queues
  * (`tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c). Whether these fit for more than 12 SMMUs is unknown.
  */
 export const MAX_VSMMUS = 16;

@@ -1,5 +1,5 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readBytes } from './read-bytes.js';
 import type { Sysfs } from './sysfs.js';
 
 /** The Main ID Register of the first CPU (Linux, Documentation/ABI/testing/sysfs-devices-system-cpu). */
@@ -50,26 +50,8 @@ function modelOfRegister(midr: string | undefined): string | undefined {
 function modelOfCpuinfo(sysfs: string): string | undefined {
   const folder = resolve(sysfs);
   if (basename(folder) !== 'sys') return undefined;
-  const text = readStart(join(dirname(folder), 'proc/cpuinfo'), FIRST_CPU_BYTES);
+  const text = readBytes(join(dirname(folder), 'proc/cpuinfo'), FIRST_CPU_BYTES).toString('latin1');
   const [, implementer] = /^CPU implementer\s*: 0x([0-9a-f]{2})$/m.exec(text) ?? [];
   const [, part] = /^CPU part\s*: 0x([0-9a-f]{3})$/m.exec(text) ?? [];
   return `${implementer}:${part}`;
-}
-
-/** Returns the first bytes of a file; empty if it cannot be read. */
-function readStart(file: string, length: number): string {
-  let fd: number;
-  try {
-    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch {
-    return '';
-  }
-  try {
-    const buffer = Buffer.alloc(length);
-    return buffer.toString('latin1', 0, readSync(fd, buffer));
-  } catch {
-    return '';
-  } finally {
-    closeSync(fd);
-  }
 }

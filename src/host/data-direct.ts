@@ -1,4 +1,3 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bdf } from '../domain/address.js';
 import type { PciDevice } from '../generated/topology.js';
@@ -6,6 +5,7 @@ import { groupBy } from '../group-by.js';
 import { Host } from './host.js';
 import { isDataDirect, localKind, MELLANOX } from './locality.js';
 import { PCI_DEVICES } from './pci.js';
+import { readBytes } from './read-bytes.js';
 
 /** The largest VPD: its addresses have 15 bits (PCI Local Bus 3.0, appendix I). */
 const MAX_VPD = 1 << 15;
@@ -70,19 +70,5 @@ function fieldOf(fields: Buffer, keyword: string): string | undefined {
 
 /** Reads the VPD of a device; empty if the device has none or this user may not read it (Linux: only root may). */
 function readVpd(sysfs: string, bdf: Bdf): Buffer {
-  let fd: number | undefined;
-  try {
-    fd = openSync(join(sysfs, PCI_DEVICES, bdf, 'vpd'), constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!fstatSync(fd).isFile()) return Buffer.alloc(0);
-    const buffer = Buffer.alloc(MAX_VPD);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < MAX_VPD; length += read) {
-      read = readSync(fd, buffer, length, MAX_VPD - length, null);
-    }
-    return buffer.subarray(0, length);
-  } catch {
-    return Buffer.alloc(0);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  return readBytes(join(sysfs, PCI_DEVICES, bdf, 'vpd'), MAX_VPD);
 }

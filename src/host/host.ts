@@ -36,7 +36,7 @@ export class Host {
     return this.topology.nodes;
   }
 
-  /** The only node that has CPUs, which all cells of a guest are then on; undefined if there are several. Nodes of GPU memory have none. */
+  /** The node with CPUs if there is only one; all cells of a guest are then on it. Nodes of GPU memory have no CPUs. */
   get soleCpuNode(): HostNode | undefined {
     const [first, second] = this.nodes.filter((node) => node.cpus !== '');
     return first && !second ? hostNode(first.id) : undefined;

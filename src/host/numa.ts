@@ -1,5 +1,6 @@
 import { sysfsUnreadable } from '../diagnostics/files.js';
 import type { Bdf } from '../domain/address.js';
+import { parseNodeset } from '../domain/numa.js';
 import type { NumaNode } from '../generated/topology.js';
 import { bdfOfName } from './pci.js';
 import type { Sysfs } from './sysfs.js';
@@ -36,16 +37,6 @@ export function readNodes(sysfs: Sysfs, detail: NodeDetail): NumaNode[] {
   }));
 }
 
-/** Parses a list of numbers in the kernel's form (`0-3,8`). */
-export function parseList(text: string): number[] {
-  const numbers: number[] = [];
-  for (const range of text.split(',')) {
-    const [first = Number.NaN, last = first] = range.split('-').map(Number);
-    for (let n = first; n <= last; n++) numbers.push(n);
-  }
-  return numbers;
-}
-
 /** Linux has at most 1024 nodes (NODES_SHIFT). */
 const LIST = /^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/;
 
@@ -55,7 +46,7 @@ function readSet(sysfs: Sysfs, name: string): Set<number> | undefined {
   if (text === undefined) return undefined;
   if (text === '') return new Set();
   return LIST.test(text)
-    ? new Set(parseList(text))
+    ? new Set(parseNodeset(text))
     : sysfs.fail(path, sysfsUnreadable.notA({ expected: 'a list of nodes' }));
 }
 

@@ -31,7 +31,7 @@ export class Sysfs {
       const fd = openSync(full, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
         const size = readSync(fd, this.#buffer);
-        // Read nothing or too much: this may be a pipe or a device. Other files need no further system call.
+        // An empty or too long result may come from a pipe or a device. Other files need no further system call.
         if ((size === 0 || size > MAX_ATTRIBUTE_BYTES) && !fstatSync(fd).isFile()) this.#failNotFile(path);
         if (size > MAX_ATTRIBUTE_BYTES) this.fail(path, sysfsUnreadable.tooLarge());
         return this.#buffer.toString('utf8', 0, size).trimEnd();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** What virsh passes to its editor, according to virsh's command line. */
+/** The kind of file that virsh passes to its editor, according to virsh's command line. */
 export type Editing =
   /** Started by the user: no virsh among the parent processes. */
   | 'file'

@@ -6,7 +6,7 @@ import { EnvironmentError, InputError } from '../diagnostics/errors.js';
 import { fileUnwritable } from '../diagnostics/files.js';
 import { domainUnknown, libvirtRefused, libvirtUnreachable } from '../diagnostics/libvirt.js';
 import { describeIoError } from '../io/errors.js';
-import { type Answer, Virsh, VirshGone } from './virsh.js';
+import { type Answer, Virsh, VirshUnavailable } from './virsh.js';
 
 /**
  * A domain's UUID, lower-case with dashes. Domains are addressed by it, since a name may look like an ID or an option.
@@ -231,7 +231,7 @@ export class Connection implements AsyncDisposable {
       this.#virsh ??= new Virsh(this.#uri, this.#options.held);
       return await this.#virsh.run(words, limitSeconds);
     } catch (error) {
-      if (!(error instanceof VirshGone)) throw error;
+      if (!(error instanceof VirshUnavailable)) throw error;
       this.#virsh = undefined;
       // A virsh that ended may have been killed; a new one shows whether libvirt answers.
       if (error.why === 'ended') return { output: '', errors: [`Disconnected from virsh: ${error.message}`] };
@@ -239,7 +239,7 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  #unreachable(error: string, virsh?: Exclude<VirshGone['why'], 'ended'>): EnvironmentError {
+  #unreachable(error: string, virsh?: Exclude<VirshUnavailable['why'], 'ended'>): EnvironmentError {
     const why = error.replace(/^Disconnected from virsh: /, '').replaceAll('\n', '; ');
     return new EnvironmentError(libvirtUnreachable({ uri: this.#uri, why, virsh }));
   }

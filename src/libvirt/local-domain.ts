@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { DiagnosedError } from '../diagnostics/errors.js';
 import { openLibvirt } from './connection.js';
 
@@ -8,7 +6,6 @@ const LIMIT_SECONDS = 2;
 
 /** Whether the libvirt at a URI has a domain with this name or UUID; false if it does not answer soon. */
 export async function hasDomain(uri: string, name: string): Promise<boolean> {
-  if (!isInstalled('virsh')) return false;
   const connection = openLibvirt(uri, { limitSeconds: LIMIT_SECONDS, restartSeconds: 0 });
   try {
     await connection.find(name);
@@ -19,8 +16,4 @@ export async function hasDomain(uri: string, name: string): Promise<boolean> {
   } finally {
     await connection.close();
   }
-}
-
-function isInstalled(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }

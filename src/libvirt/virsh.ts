@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** virsh is missing, has ended, or does not answer; the caller may start another. */
-export class VirshGone extends Error {
+export class VirshUnavailable extends Error {
   constructor(
     message: string,
     /**
@@ -39,7 +39,7 @@ export class Virsh {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #nonce = randomBytes(12).toString('hex');
   #asked = 0;
-  #gone: VirshGone | undefined;
+  #gone: VirshUnavailable | undefined;
   #pending: Pending | undefined;
   #lastErrors = '';
 
@@ -72,13 +72,13 @@ export class Virsh {
         ...(!/\/session\b/.test(uri) && { XDG_CACHE_HOME: '/dev/null' }),
       },
     }) as ChildProcessWithoutNullStreams;
-    this.#process.on('error', (error) => this.#end(new VirshGone(describeIoError(error), 'ended')));
+    this.#process.on('error', (error) => this.#end(new VirshUnavailable(describeIoError(error), 'ended')));
     this.#process.on('close', (code, signal) => {
-      if (code === 126) this.#end(new VirshGone('virsh cannot be started: permission denied', 'forbidden'));
-      if (code === 127) this.#end(new VirshGone('virsh is not installed', 'missing'));
+      if (code === 126) this.#end(new VirshUnavailable('virsh cannot be started: permission denied', 'forbidden'));
+      if (code === 127) this.#end(new VirshUnavailable('virsh is not installed', 'missing'));
       const last = this.#lastErrors || (this.#pending?.error.text() ?? '');
       const words = errorLines(last).join('; ') || `virsh ended (${signal ?? code})`;
-      this.#end(new VirshGone(words, 'ended'));
+      this.#end(new VirshUnavailable(words, 'ended'));
     });
     this.#process.stdin.on('error', () => undefined); // virsh has ended; `close` reports it.
     this.#process.stdout.on('data', (chunk: Buffer) => this.#take('output', chunk));
@@ -88,7 +88,7 @@ export class Virsh {
   /**
    * Runs one command. Wait for its answer before the next one.
    * @param words the words of the command; each may contain anything except a line end or a NUL
-   * @throws VirshGone
+   * @throws VirshUnavailable
    */
   run(words: readonly string[], limitSeconds: number): Promise<Answer> {
     if (this.#gone) return Promise.reject(this.#gone);
@@ -97,7 +97,7 @@ export class Virsh {
     return new Promise((resolve, reject) => {
       const line = words.map(quote).join(' ');
       const late = () => {
-        this.#end(new VirshGone(`virsh ${words[0]} took longer than ${limitSeconds} s`, 'silent'));
+        this.#end(new VirshUnavailable(`virsh ${words[0]} took longer than ${limitSeconds} s`, 'silent'));
       };
       const timer = setTimeout(late, limitSeconds * 1000);
       this.#pending = {
@@ -122,7 +122,7 @@ export class Virsh {
 
   /** Kills the process. virsh is not asked to quit, because it would then write its history. */
   close(): void {
-    this.#end(new VirshGone('the connection is closed', 'ended'));
+    this.#end(new VirshUnavailable('the connection is closed', 'ended'));
   }
 
   #take(from: 'output' | 'error', chunk: Buffer): void {
@@ -135,7 +135,7 @@ export class Virsh {
     if (pending.output.complete && pending.error.complete) pending.settle();
   }
 
-  #end(why: VirshGone): void {
+  #end(why: VirshUnavailable): void {
     if (this.#gone) return;
     this.#gone = why;
     this.#process.kill('SIGKILL');
@@ -146,7 +146,7 @@ export class Virsh {
 interface Pending {
   readonly output: MarkedText;
   readonly error: MarkedText;
-  settle(error?: VirshGone): void;
+  settle(error?: VirshUnavailable): void;
 }
 
 /** Collects bytes until they contain a marker. */

@@ -10,8 +10,8 @@ import type { PortPlan } from './ports.js';
 export interface Budget {
   /** The error to report if the resource does not suffice. */
   readonly exhausted: ExhaustedDefinition;
-  /** The name of the resource, in the plural, as in `PCI bus numbers`. A resource has the same name in every plan. */
-  readonly what: string;
+  /** The name of the resource, in the plural, as in `PCI bus numbers`. It is the same in every plan. */
+  readonly resource: string;
   readonly limit: number;
   readonly ledger: readonly LedgerEntry[];
   /**
@@ -24,7 +24,7 @@ export interface Budget {
 /** A change to the policy or the domain, and the budgets that would result. */
 export interface Saving {
   /** The name of the change, as in `--spare-ports 0`. */
-  readonly how: string;
+  readonly change: string;
   readonly budgets: readonly Budget[];
 }
 
@@ -36,12 +36,12 @@ function sumOf(ledger: readonly LedgerEntry[]): number {
 /** Returns a budget that suffices if its sum does not exceed the limit. */
 export function budget(
   exhausted: ExhaustedDefinition,
-  what: string,
+  resource: string,
   limit: number,
   entries: readonly (readonly [consumer: string, count: number])[],
 ): Budget {
   const ledger = entries.filter(([, count]) => count > 0).map(([consumer, count]) => ({ consumer, count }));
-  return { exhausted, what, limit, ledger, fits: sumOf(ledger) <= limit };
+  return { exhausted, resource, limit, ledger, fits: sumOf(ledger) <= limit };
 }
 
 /** Returns the budgets of controller indexes, of the slots of `pcie.0` and of the slots of each expander bus. */
@@ -55,13 +55,13 @@ export function portBudgets(tree: PciTree, { expanderBuses, rootPorts, rootDeman
       ['new ports on expander buses', newPorts.length],
       ['new root ports on pcie.0', rootPorts.length],
       // Gaps in the indexes are already counted under `up to the highest in use`.
-      ['root ports that libvirt will add', rootDemand.libvirt - tree.gaps],
+      ['root ports that libvirt will add', rootDemand.addedByLibvirt - tree.gaps],
     ]),
     budget(slotsExhausted, 'slots of pcie.0', MAX_SLOT, [
       ['in use', tree.takenSlots(ROOT_BUS).size],
       ['new expander buses', fresh],
       ['new root ports', slotsForRootPorts(rootPorts.length)],
-      ['root ports that libvirt will add', slotsForRootPorts(rootDemand.libvirt)],
+      ['root ports that libvirt will add', slotsForRootPorts(rootDemand.addedByLibvirt)],
     ]),
     ...expanderBuses.map(({ smmu, existing, controllerIndex }) =>
       budget(slotsExhausted, `slots of an expander bus of ${smmu}`, MAX_SLOT + 1, [
@@ -78,17 +78,17 @@ export function overruns(budgets: readonly Budget[], savings: () => readonly Sav
   if (over.length === 0) return [];
   const known = savings();
   return over.map((each) => {
-    const { exhausted, what, limit, ledger } = each;
-    return exhausted({ what, limit, ledger, sum: sumOf(ledger), savings: savingsFor(each, known) });
+    const { exhausted, resource, limit, ledger } = each;
+    return exhausted({ what: resource, limit, ledger, sum: sumOf(ledger), savings: savingsFor(each, known) });
   });
 }
 
 /** Returns how much each saving saves of a budget, and whether that saving alone makes every budget suffice. */
 function savingsFor(over: Budget, savings: readonly Saving[]) {
-  return savings.flatMap(({ how, budgets }) => {
+  return savings.flatMap(({ change, budgets }) => {
     // With another grouping, an SMMU may have several expander buses: the fullest one counts.
-    const same = budgets.filter(({ what }) => what === over.what);
+    const same = budgets.filter(({ resource }) => resource === over.resource);
     const saved = sumOf(over.ledger) - Math.max(0, ...same.map(({ ledger }) => sumOf(ledger)));
-    return saved > 0 ? [{ how, saved, isEnough: budgets.every(({ fits }) => fits) }] : [];
+    return saved > 0 ? [{ how: change, saved, isEnough: budgets.every(({ fits }) => fits) }] : [];
   });
 }

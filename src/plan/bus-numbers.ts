@@ -38,7 +38,7 @@ export interface RootDemand {
   /** Ports and expander buses below `pcie.0`, including new ones. */
   readonly buses: number;
   /** Root ports that libvirt will add: for devices without an address, and for gaps in the controller indexes. */
-  readonly libvirt: number;
+  readonly addedByLibvirt: number;
 }
 
 /** The bus numbers of all expander buses, with the ledger. */
@@ -71,10 +71,10 @@ export function assignBusNumbers(
 }
 
 /**
- * Returns how many more bus numbers an expander bus has room for. An expander bus
- * without a `busNr`, for which libvirt chooses one, has room for one port in total.
+ * Returns how many bus numbers an expander bus has left for new ports. An expander bus without a `busNr`, for which libvirt
+ * chooses one, has room for one port in total.
  */
-export function roomAbove({ index, busNr }: PciController, tree: PciTree): number {
+export function freeBusNumbersOf({ index, busNr }: PciController, tree: PciTree): number {
   const below = tree.busesBelow(index).length;
   if (busNr === undefined) return Math.max(0, UNNUMBERED_WINDOW - 1 - below);
   const above = tree.expanders.flatMap((other) =>
@@ -134,14 +134,14 @@ function assignWindows(tree: PciTree, requests: readonly WindowRequest[], root: 
   const ledger: readonly LedgerEntry[] = [
     { consumer: 'pcie.0 itself', count: 1 },
     { consumer: 'ports and expander buses below pcie.0', count: root.buses },
-    { consumer: 'root ports that libvirt will add', count: root.libvirt },
+    { consumer: 'root ports that libvirt will add', count: root.addedByLibvirt },
     { consumer: 'in reserve', count: RESERVE },
     ...all.map((request) => ({
       consumer: request.consumer,
       count: windows.get(request)?.count ?? Math.max(request.needed, width),
     })),
   ].filter((entry) => entry.count > 0);
-  const below = 1 + root.buses + root.libvirt + (fresh.length > 0 ? RESERVE : 0);
+  const below = 1 + root.buses + root.addedByLibvirt + (fresh.length > 0 ? RESERVE : 0);
   const fits = windows.size === all.length && below <= lowest();
   return { windows, lowest: lowest(), ledger, fits, diagnostics };
 }

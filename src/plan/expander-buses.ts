@@ -9,7 +9,7 @@ import { assignIommus, hasCommandQueues, type Iommu, MAX_CMDQV_DEVICES } from '.
 import type { PciTree } from '../domain/pci-tree.js';
 import type { VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { Host } from '../host/host.js';
-import { roomAbove } from './bus-numbers.js';
+import { freeBusNumbersOf } from './bus-numbers.js';
 import type { CurrentExpanderBus, SlotMove, SlotMoves } from './slots.js';
 import { commonFormerVsmmu, type PlanContext } from './stage.js';
 import { planVsmmu, unchangedDiagnostics, type ValueRequest } from './vsmmu.js';
@@ -126,7 +126,7 @@ function draftOf(
   const inPlace = domain.hostDevices.filter(
     (d) => d.address && !d.unassigned && !leaving.has(d) && tree.rootOf(d.address.bus) === index,
   );
-  const room = Math.min(roomAbove(existing.controller, tree), SLOTS - tree.takenSlots(index).size);
+  const room = Math.min(freeBusNumbersOf(existing.controller, tree), SLOTS - tree.takenSlots(index).size);
   return { smmu, existing, freePorts: tree.freePorts(index, leaving), inPlace, joining: [], room };
 }
 

@@ -18,10 +18,10 @@ export const DEFAULT_HOLE = kib(512 * 2 ** 20);
 const MARGIN = kib(1 * 2 ** 20);
 
 /** The number of physical address bits to assume if that of the host's CPUs is unknown. */
-const USUAL_ADDRESS_BITS = 44;
+const DEFAULT_ADDRESS_BITS = 44;
 
 /** A host device of the guest, and where it is in the guest. */
-export interface GuestBars {
+export interface LocatedDevice {
   readonly device: PciDevice;
   /** Undefined if libvirt chooses the address. The device then gets a port of its own. */
   readonly address: GuestAddress | undefined;
@@ -47,7 +47,7 @@ export interface PciHoleRequest {
   readonly domain: Domain;
   readonly expanderBuses: readonly HoleExpanderBus[];
   /** Every host device of the guest: devices that are not behind a vSMMU use the same space. */
-  readonly devices: readonly GuestBars[];
+  readonly devices: readonly LocatedDevice[];
   readonly policy: Policy;
   /** The number of physical address bits of the host's CPUs, and so of the guest's. */
   readonly addressBits?: number | undefined;
@@ -58,7 +58,7 @@ export interface PciHoleRequest {
  * 512 GiB, that fits below the end of the address space. Never shrinks it.
  */
 export function planPciHole64(request: PciHoleRequest): PciHolePlan {
-  const { domain, expanderBuses, devices, policy, addressBits: bits = USUAL_ADDRESS_BITS } = request;
+  const { domain, expanderBuses, devices, policy, addressBits: bits = DEFAULT_ADDRESS_BITS } = request;
   const withoutBars = missingBars(domain, devices, policy);
   const none: PciHolePlan = { change: null, diagnostics: withoutBars };
   const before = domain.pciHole64;
@@ -100,7 +100,7 @@ interface AlignedRange {
  * Space that alignment leaves at the end of a window is not lost: small BARs fit in it, so two GPUs with 1 TiB and 16 MiB
  * each fit in 4 TiB (booted at 1/8 scale).
  */
-function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleExpanderBus[], policy: Policy): KiB {
+function neededKiB(devices: readonly LocatedDevice[], expanderBuses: readonly HoleExpanderBus[], policy: Policy): KiB {
   const roots = new Set([
     ...devices.map(({ root }) => root),
     ...expanderBuses.map((expanderBus) => expanderBus.controllerIndex),
@@ -126,7 +126,11 @@ function neededKiB(devices: readonly GuestBars[], expanderBuses: readonly HoleEx
 }
 
 /** Reports devices without a large BAR whose platform has large BARs: their memory cannot be mapped into the guest. */
-function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], policy: Policy): readonly Diagnostic[] {
+function missingBars(
+  { hostDevices }: Domain,
+  devices: readonly LocatedDevice[],
+  policy: Policy,
+): readonly Diagnostic[] {
   if (policy.profile === 'none') return [];
   return devices
     .filter(({ device }) => profileOf(device)?.minimumMmioGiB !== undefined && !device.bars.some(isLargeBar))
@@ -136,7 +140,7 @@ function missingBars({ hostDevices }: Domain, devices: readonly GuestBars[], pol
 }
 
 /** Returns the space that each port below a root bus needs for the BARs behind it. */
-function portWindows(devices: readonly GuestBars[]): AlignedRange[] {
+function portWindows(devices: readonly LocatedDevice[]): AlignedRange[] {
   const byPort = groupBy(devices, ({ device, address }) => address?.bus ?? device.bdf);
   return [...byPort.values()].map((behind) =>
     pack(behind.flatMap(({ device }) => device.bars.filter(isLargeBar).map(({ size }) => aligned(size)))),

@@ -9,11 +9,11 @@ import {
   type HostNode,
   hostNode,
   isInitiator,
+  parseNodeset,
 } from '../domain/numa.js';
 import type { CreatedCell } from '../generated/plan.js';
 import type { PciDevice } from '../generated/topology.js';
 import type { Host } from '../host/host.js';
-import { parseList } from '../host/numa.js';
 import type { Policy } from '../policy/policy.js';
 
 /** The guest's cells, including a new one, and the host node that each cell stands for. */
@@ -71,7 +71,7 @@ function pinnedNode(cell: GuestCell, numa: GuestNuma, host: Host): HostNode | un
   if (allowed.length === 0 || allowed.some((cpus) => cpus === undefined || cpus.length === 0)) return undefined;
   const cpus = new Set(allowed.flatMap((list) => list ?? []));
   const node = host.nodes.find((n) => {
-    const there = new Set(n.cpus === '' ? [] : parseList(n.cpus));
+    const there = new Set(parseNodeset(n.cpus));
     return [...cpus].every((cpu) => there.has(cpu));
   });
   return node && hostNode(node.id);

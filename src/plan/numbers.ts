@@ -58,7 +58,7 @@ function attempt(context: PlanContext, demand: Demand, guarded: boolean): Attemp
     }),
     ledger,
     budgets: [
-      { exhausted: busNumbersExhausted, what: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits },
+      { exhausted: busNumbersExhausted, resource: 'PCI bus numbers', limit: BUS_NUMBERS, ledger, fits },
       ...portBudgets(tree, ports),
       vsmmuBudget(demand),
     ],
@@ -80,9 +80,9 @@ function vsmmuBudget({ requests, current, machineIommu }: Demand): Budget {
     ({ iommu, controller }) => iommu && !requested.has(controller.index),
   );
   return budget(vsmmusExhausted.planned, 'vSMMUs', MAX_VSMMUS, [
-    ['of expander buses', requests.filter(({ vsmmu }) => vsmmu).length],
-    ['of unknown SMMUs', others.length],
-    ['of pcie.0', current.rootIommu && machineIommu !== 'drop' ? 1 : 0],
+    ['for expander buses', requests.filter(({ vsmmu }) => vsmmu).length],
+    ['for unknown SMMUs', others.length],
+    ['for pcie.0', current.rootIommu && machineIommu !== 'drop' ? 1 : 0],
   ]);
 }
 

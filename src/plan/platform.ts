@@ -9,7 +9,7 @@ import type { Device, ExpanderBus, Plan } from '../generated/plan.js';
 import { projectDistances } from './distances.js';
 import type { ExpanderBusRequest } from './expander-buses.js';
 import { planInitiators } from './initiators.js';
-import { type GuestBars, planPciHole64 } from './mmio.js';
+import { type LocatedDevice, planPciHole64 } from './mmio.js';
 import { type CellChoice, type CellMap, chooseCell } from './numa.js';
 import type { NumberedExpanderBus } from './numbers.js';
 import { changesOf, commonFormerVsmmu, type PlanContext, type StageResult } from './stage.js';
@@ -107,7 +107,7 @@ export function planPlatform(context: PlanContext, request: PlatformRequest): Pl
 }
 
 /** Returns the devices of the guest, each with the root bus that it will be below. */
-function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformRequest): GuestBars[] {
+function guestBars({ tree, host }: PlanContext, { numbered, devices }: PlatformRequest): LocatedDevice[] {
   const rootOf = new Map(numbered.flatMap((each) => each.devices.map((own) => [own, each.controllerIndex] as const)));
   return [...devices].flatMap(([device, { to, verdict }]) => {
     const onHost = host.device(device.bdf);

@@ -100,7 +100,7 @@ export class PortPlanner {
       places: this.#places,
       rootDemand: {
         buses: tree.busesBelow(ROOT_BUS).length + rootPorts.length,
-        libvirt: Math.max(0, this.#awaiting - guards.length) + tree.gaps,
+        addedByLibvirt: Math.max(0, this.#awaiting - guards.length) + tree.gaps,
       },
       diagnostics: this.#diagnostics,
       changes: this.#changes(expanderBuses, rootPorts),

@@ -9,9 +9,9 @@ export type Trial = (policy: Policy, moves: readonly SlotMove[]) => readonly Bud
 
 /** Returns the changes that may save resources, each with the budgets that would result. */
 export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: Trial): readonly Saving[] {
-  const withPolicy = (how: string, change: Partial<Policy>): Saving => ({
-    how,
-    budgets: trial({ ...policy, ...change }, moves),
+  const withPolicy = (change: string, keys: Partial<Policy>): Saving => ({
+    change,
+    budgets: trial({ ...policy, ...keys }, moves),
   });
   /** Returns the highest lower number that is enough, or else 0. */
   const fewer = (option: string, key: 'sparePorts' | 'busWindow'): Saving[] => {
@@ -30,7 +30,7 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
     ...(policy.grouping === 'device' ? [withPolicy('--grouping smmu', { grouping: 'smmu' })] : []),
     ...(policy.expanderBuses === 'all' ? [withPolicy('--expander-buses used', { expanderBuses: 'used' })] : []),
     ...(policy.mirrorSwitches ? [withPolicy('no --mirror-switches', { mirrorSwitches: false })] : []),
-    ...(slots.length > 0 ? [{ how: perHostSlot, budgets: trial(policy, merged) }] : []),
+    ...(slots.length > 0 ? [{ change: perHostSlot, budgets: trial(policy, merged) }] : []),
   ];
 }
 

@@ -14,7 +14,7 @@ export interface SettingsPlan extends StageResult {
   readonly settings: Plan['settings'];
 }
 
-/** Plans no settings, for a domain that is left unchanged. */
+/** The settings for a domain that is left unchanged: none. */
 export const NO_SETTINGS: Plan['settings'] = { romBars: [], ras: false, hugePages: null };
 
 /**

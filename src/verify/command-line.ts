@@ -4,6 +4,7 @@ import type { GuestAddress } from '../domain/address.js';
 import { EXPANDER_MODELS, type PciController, ROOT_MODELS } from '../domain/controller.js';
 import type { GuestDevice, HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
+import { ROOT_BUS } from '../domain/pci-tree.js';
 import { qemuNames, readVsmmuValues, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
 import type { Check } from './check.js';
 
@@ -100,24 +101,16 @@ export function checkCommandLine(live: Domain, qemu: QemuMachine | undefined, qe
 
 function checkSmmus(live: Domain, { smmus }: QemuMachine): Check {
   const buses = busNames(live);
-  const wanted = live.iommus.flatMap(({ model, pciBus, values }) => {
-    if (model !== 'smmuv3' || pciBus === undefined) return [];
-    const said = VSMMU_ATTRIBUTES.flatMap((name) =>
-      values[name] === undefined ? [] : [[name, values[name]] as const],
-    );
-    return [{ bus: buses.get(pciBus) ?? '', values: new Map(said) }];
-  });
-  const differences = wanted.flatMap(({ bus, values }, i) => {
+  const wanted = live.iommus.filter(({ model, pciBus }) => model === 'smmuv3' && pciBus !== undefined);
+  const differences = wanted.flatMap(({ pciBus, values }, i) => {
+    const bus = buses.get(pciBus ?? ROOT_BUS) ?? '';
     const given = smmus[i];
-    if (given?.get('primary-bus') !== bus)
-      return [`SMMU ${i} of ${given?.get('primary-bus') ?? 'no bus'}, not of ${bus}`];
-    return [...values].flatMap(([name, value]) => {
+    const actual = given?.get('primary-bus') ?? 'no bus';
+    if (!given || actual !== bus) return [`SMMU ${i} on ${actual}, not on ${bus}`];
+    return Object.entries(values).flatMap(([name, value]) => {
       const there = given.get(name);
-      return there === value
-        ? []
-        : [
-            `SMMU ${i} with ${there === undefined ? 'no ' : ''}${name}${there === undefined ? '' : `=${there}`}, not ${name}=${value}`,
-          ];
+      if (there === value) return [];
+      return [`SMMU ${i} with ${there === undefined ? `no ${name}` : `${name}=${there}`}, not ${name}=${value}`];
     });
   });
   if (smmus.length > wanted.length) differences.push(`${smmus.length} SMMUs, not ${wanted.length}`);

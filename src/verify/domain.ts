@@ -9,7 +9,7 @@ import { addressOfAlias, shortAddress } from '../domain/alias.js';
 import { EXPANDER_MODELS } from '../domain/controller.js';
 import type { Domain } from '../domain/domain.js';
 import { UPSTREAM } from '../domain/target.js';
-import { dialectOf, VSMMU_ATTRIBUTES } from '../domain/vsmmu-attributes.js';
+import { dialectOf } from '../domain/vsmmu-attributes.js';
 import { managedDevicesOf } from '../edit/undo/record.js';
 import type { Plan } from '../generated/plan.js';
 import type { Host } from '../host/host.js';
@@ -154,7 +154,7 @@ function checkNextStart({ live, next, qemu }: Running): Check {
     now.has(key) || [...detached].some((bdf) => key.startsWith(`${bdf} `)) ? [] : [part],
   );
   const findings = [...added, ...missing].map((what) => nextStartDiffers({ what }));
-  return { ...check, found: 'its host devices and vSMMUs', findings };
+  return { ...check, found: 'same host devices and vSMMUs', findings };
 }
 
 /** Returns the relevant parts of a definition as text, by a key that identifies each part. */
@@ -170,11 +170,10 @@ function partsOf(domain: Domain): Map<string, string> {
     if (EXPANDER_MODELS.has(model)) parts.set(`bus ${index} ${busNr}`, `expander bus ${index} with busNr ${busNr}`);
   }
   for (const { model, pciBus, values } of domain.iommus) {
-    const said = VSMMU_ATTRIBUTES.flatMap((name) => (values[name] === undefined ? [] : [`${name}=${values[name]}`]));
     const words = [
       `${model} IOMMU`,
       pciBus === undefined ? 'for the machine' : `for PCI controller ${pciBus}`,
-      ...said,
+      ...Object.entries(values).map(([name, value]) => `${name}=${value}`),
     ];
     parts.set(words.join(' '), words.join(' '));
   }

@@ -22,6 +22,7 @@ import type { GuestReport, ReportedDevice, Switch } from '../guest/report.js';
 import { readFeatures } from '../host/features.js';
 import type { Host } from '../host/host.js';
 import type { Check } from './check.js';
+import { distinct } from './logs.js';
 
 /** A host device of the running guest: its expected address, and the guest's report on it. */
 interface Seen {
@@ -248,8 +249,6 @@ function checkBars({ seen }: Comparison): Check {
 const SMMU_ERROR =
   /^(?:\[[ \d.]+\] )?arm-smmu-v3 .*(CMD_SYNC timeout|C_BAD_|F_\w+ client|event: |event 0x|global error|CMDQ error)/;
 const DEVICE_ERROR = /probe with driver|failed with error|Identify Controller failed|timeout/i;
-/** How many lines to report. Further lines add no information. */
-const MAX_LINES = 8;
 
 function checkLog({ report: { log }, view }: Comparison, host: Host): Check {
   const check = { of: 'Guest', title: 'the kernel log' } as const;
@@ -260,7 +259,7 @@ function checkLog({ report: { log }, view }: Comparison, host: Host): Check {
   const namesDevice = (line: string) =>
     given.some(({ address }) => line.includes(address)) || (hasNvme && /nvme nvme\d+: /.test(line));
   const matters = (line: string) => SMMU_ERROR.test(line) || (DEVICE_ERROR.test(line) && namesDevice(line));
-  const lines = new Set(log.filter(matters).map((line) => line.replace(/^\[[ \d.]+\] /, '')));
-  const findings = [...lines].slice(0, MAX_LINES).map((line) => guestLogError({ line }));
+  const lines = distinct(log.filter(matters).map((line) => line.replace(/^\[[ \d.]+\] /, '')));
+  const findings = lines.map((line) => guestLogError({ line }));
   return { ...check, found: 'no error of an SMMU or a device', findings };
 }

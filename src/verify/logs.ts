@@ -49,7 +49,8 @@ function withoutPrefix(line: string): string {
   return printable(line.replace(/^\S+ qemu-\S+: /, '').trim()).slice(0, 300);
 }
 
-function distinct(lines: readonly string[]): string[] {
+/** Returns the first different lines, as many as are reported. */
+export function distinct(lines: readonly string[]): string[] {
   return [...new Set(lines)].slice(0, MAX_LINES);
 }
 

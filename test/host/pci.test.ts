@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { parseNodeset } from '../../src/domain/numa.js';
 import type { Bar } from '../../src/generated/topology.js';
-import { parseList } from '../../src/host/numa.js';
 import { bdfOfName, parseBars } from '../../src/host/pci.js';
 
 const fail = (): never => {
@@ -78,6 +78,6 @@ describe('a list of numbers from the kernel', () => {
     ['0-3', [0, 1, 2, 3]],
     ['0,2-3,33', [0, 2, 3, 33]],
   ])('%s means %j', (text, numbers) => {
-    expect(parseList(text)).toEqual(numbers);
+    expect(parseNodeset(text)).toEqual(numbers);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ControllerIndex } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
-import { type GuestBars, planPciHole64 } from '../../src/plan/mmio.js';
+import { type LocatedDevice, planPciHole64 } from '../../src/plan/mmio.js';
 import { DEFAULT_POLICY } from '../../src/policy/policy.js';
 import { largeBar, pciDevice } from '../plan/devices.js';
 import { bootGuest } from './guest.js';
@@ -48,7 +48,7 @@ describe('all BARs fit into the planned pcihole64', () => {
 
 /** The window of the plan for such a guest, in KiB; the default if the plan has none. */
 function windowOf({ expanderBuses, ports, bars }: Guest): number {
-  const devices: GuestBars[] = [];
+  const devices: LocatedDevice[] = [];
   for (let expanderBus = 0; expanderBus < expanderBuses; expanderBus++) {
     for (let port = 0; port < ports; port++) {
       const bus = (100 + expanderBus * ports + port) as ControllerIndex;

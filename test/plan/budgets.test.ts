@@ -87,7 +87,7 @@ describe('the message about an exhausted resource lists the total, the consumers
     expect(refused(17, devices(2, 17), { expanderBuses: 'all', ...VALUES })).toMatchObject([
       {
         code: 'vsmmus-exhausted',
-        message: '17 of 16 vSMMUs are needed: 17 of expander buses',
+        message: '17 of 16 vSMMUs are needed: 17 for expander buses',
         hint: '--expander-buses used saves 15, which is enough',
       },
     ]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ControllerIndex } from '../../src/domain/address.js';
 import { PciTree } from '../../src/domain/pci-tree.js';
-import { assignBusNumbers, type RootDemand, roomAbove, type WindowRequest } from '../../src/plan/bus-numbers.js';
+import { assignBusNumbers, freeBusNumbersOf, type RootDemand, type WindowRequest } from '../../src/plan/bus-numbers.js';
 import { at, domainWith, expander, port } from './example.js';
 
 const fresh = (needed: number): WindowRequest => ({ controllerIndex: undefined, consumer: 'an expander bus', needed });
@@ -13,7 +13,7 @@ const kept = (index: number, needed: number): WindowRequest => ({
 });
 
 function assign(requests: readonly WindowRequest[], devices: readonly string[] = [], buses = 0, libvirt = 0) {
-  return assignIn(new PciTree(domainWith(...devices)), requests, { buses, libvirt });
+  return assignIn(new PciTree(domainWith(...devices)), requests, { buses, addedByLibvirt: libvirt });
 }
 
 /** Assigns bus numbers; the windows are in the order of the requests. */
@@ -49,14 +49,14 @@ describe('new expander buses', () => {
     ['have smaller windows by default if nine do not fit', repeat(30, fresh(2)), 'auto', nthOf(30, 8)],
     ['have what they need by default if no more fits', repeat(124, fresh(2)), 'auto', nthOf(124, 2)],
   ])('%s', (_title, requests, window, numbers) => {
-    const { windows, fits } = assignIn(new PciTree(domainWith()), requests, { buses: 0, libvirt: 0 }, window);
+    const { windows, fits } = assignIn(new PciTree(domainWith()), requests, { buses: 0, addedByLibvirt: 0 }, window);
     expect(windows.map((each) => each?.busNr)).toEqual(numbers);
     expect(fits).toBe(true);
   });
 
   it('leave the numbers above an existing expander bus to that one', () => {
     const tree = new PciTree(domainWith(expander(1, 200), port(2, at(1)), expander(3, 254)));
-    const { windows } = assignIn(tree, [kept(1, 2), fresh(2)], { buses: 0, libvirt: 0 }, 'auto');
+    const { windows } = assignIn(tree, [kept(1, 2), fresh(2)], { buses: 0, addedByLibvirt: 0 }, 'auto');
     expect(windows).toEqual([
       { busNr: 200, count: 9 },
       { busNr: 245, count: 9 },
@@ -165,6 +165,6 @@ describe('the room of an expander bus for ports', () => {
   ])('%s', (_title, devices, room) => {
     const tree = new PciTree(domainWith(...devices));
     const [controller] = tree.expanders;
-    expect(controller && roomAbove(controller, tree)).toBe(room);
+    expect(controller && freeBusNumbersOf(controller, tree)).toBe(room);
   });
 });

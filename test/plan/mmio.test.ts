@@ -3,7 +3,7 @@ import type { ControllerIndex } from '../../src/domain/address.js';
 import { parseDomain } from '../../src/domain/domain.js';
 import type { ExpanderBus } from '../../src/generated/plan.js';
 import type { PciDevice } from '../../src/generated/topology.js';
-import { type GuestBars, type PciHolePlan, planPciHole64 } from '../../src/plan/mmio.js';
+import { type LocatedDevice, type PciHolePlan, planPciHole64 } from '../../src/plan/mmio.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
 import { largeBar, pciDevice } from './devices.js';
 
@@ -35,7 +35,7 @@ function planned({
   hostdevs = '',
 }: Guest): PciHolePlan {
   const root = `<controller type='pci' index='0' model='pcie-root'>${hole}</controller>`;
-  const devices = Array.from({ length: count }, (_, i): GuestBars => {
+  const devices = Array.from({ length: count }, (_, i): LocatedDevice => {
     const device = pciDevice({ ...ids, bars: bars.map((size, index) => largeBar(size, index)) });
     const bus = (10 + i) as ControllerIndex;
     const placed = i < behind;
@@ -168,7 +168,7 @@ describe('the space for 64-bit BARs', () => {
   });
 
   it('has one window for the BARs of all functions in a slot', () => {
-    const devices = [128 * GIB, 32 * MIB].map((bar): GuestBars => {
+    const devices = [128 * GIB, 32 * MIB].map((bar): LocatedDevice => {
       const device = pciDevice({ bars: [largeBar(bar)] });
       return {
         device,

@@ -12,7 +12,7 @@ export const busWindowTooSmall: Rule = (inspection) => {
   // Devices without an address take the free ports first.
   const added = Math.max(0, awaitingDevices(domain) - tree.freePorts(ROOT_BUS).length) + tree.gaps;
   const buses = tree.busesBelow(ROOT_BUS).length;
-  const { lowest, diagnostics } = assignBusNumbers(tree, [], { buses, libvirt: added });
+  const { lowest, diagnostics } = assignBusNumbers(tree, [], { buses, addedByLibvirt: added });
   const needed = 1 + buses + added;
   return needed > lowest ? [...diagnostics, tooLow(inspection, lowest, needed, added)] : diagnostics;
 };

@@ -2,7 +2,7 @@ import { pcihole64Exhausted, pcihole64TooSmall } from '../../diagnostics/memory.
 import { reserveOf } from '../../domain/overrides.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import { formatKib } from '../../domain/size.js';
-import { DEFAULT_HOLE, type GuestBars, planPciHole64 } from '../../plan/mmio.js';
+import { DEFAULT_HOLE, type LocatedDevice, planPciHole64 } from '../../plan/mmio.js';
 import { DEFAULT_POLICY } from '../../policy/policy.js';
 import type { Inspection, Rule } from '../inspection.js';
 
@@ -34,7 +34,7 @@ export const pcihole64Size: Rule = (inspection) => {
 };
 
 /** Returns every host device of the guest. */
-function barsOf({ accelerated, givenDevices, host, rootOf }: Inspection): GuestBars[] {
+function barsOf({ accelerated, givenDevices, host, rootOf }: Inspection): LocatedDevice[] {
   const translated = new Set(accelerated.flatMap(({ hostDevices }) => hostDevices));
   return givenDevices.flatMap((given) => {
     const device = host?.device(given.bdf);

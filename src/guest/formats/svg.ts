@@ -83,7 +83,7 @@ interface Placement {
   readonly y: number;
 }
 
-/** Stacks cards. No card is above the top that is wanted for it. */
+/** Stacks cards. Each card is at or below its wanted top. */
 function stack(cards: readonly Card[], wanted: ReadonlyMap<string, number>): Placement[] {
   let y = MARGIN + TITLE_HEIGHT;
   return cards.map((card) => {
