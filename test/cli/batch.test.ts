@@ -102,6 +102,17 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(run.stdout + run.stderr).not.toContain('s3cret');
   });
 
+  it('prints a line per domain on standard error with --diff; with --quiet only for those that fail', () => {
+    const here = sandbox({ 'a.xml': text, 'b.xml': '<domain>', 'c.xml': converted });
+    const lines = (...options: string[]) =>
+      here
+        .batch(...convert(here), '--diff', ...options)
+        .stderr.match(/^\w+ +\w\.xml/gm)
+        ?.map((line) => line.replace(/ +/, ' '));
+    expect(lines()).toEqual(['convert a.xml', 'refused b.xml', 'unchanged c.xml']);
+    expect(lines('--quiet')).toEqual(['refused b.xml']);
+  });
+
   it('writes the results below another folder, with the modes of the originals, and nothing the second time', () => {
     const here = sandbox(MIXED);
     chmodSync(join(here.folder, 'a/vm.xml'), 0o640);

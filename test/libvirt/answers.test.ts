@@ -145,6 +145,21 @@ describe('a command', () => {
     await vi.waitFor(() => expect(() => process.kill(pid(), 0)).toThrow(), 10_000);
   });
 
+  it('fails with the last error of a virsh that ended after the command before', async () => {
+    const folder = withScript(`echo $$ >pid
+echo() { if [ "$1" = --err ]; then printf 'error: %s\\n' "$2" >&2; else printf '%s\\n' "$1"; fi; }
+uri() { printf 'qemu:///x\\n'; }
+for i in 1 2; do IFS= read -r line; eval "$line"; done
+sleep 0.2
+printf 'error: Disconnected from qemu:///x\\n' >&2
+exit 1`);
+    const virsh = new Virsh(URI);
+    expect((await virsh.run(['uri'], 60)).output.trim()).toBe('qemu:///x');
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), 10_000);
+    await expect(virsh.run(['uri'], 60)).rejects.toThrow('Disconnected from qemu:///x');
+  });
+
   it('can follow one with an invalid argument', async () => {
     start();
     const virsh = new Virsh(URI);
