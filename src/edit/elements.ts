@@ -1,5 +1,6 @@
 import { type Bdf, bdfAttributes, guestAddressAttributes } from '../domain/address.js';
 import { groupMemberAlias } from '../domain/alias.js';
+import { CHILD_ORDER } from '../domain/child-order.js';
 import { dialectValue, spellingOf, VSMMU_ATTRIBUTES, type VsmmuDialect } from '../domain/vsmmu-attributes.js';
 import type { ExpanderBus, GuestAddress, Port } from '../generated/plan.js';
 import type { XmlElement } from '../xml/document.js';
@@ -14,9 +15,8 @@ export function newElement(
   attributes: Readonly<Record<string, string | number | undefined>>,
   children: readonly NewElement[] = [],
 ): NewElement {
-  const given = Object.entries(attributes).flatMap(([key, value]): [string, string][] =>
-    value === undefined ? [] : [[key, String(value)]],
-  );
+  const given: [name: string, value: string][] = [];
+  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) given.push([key, String(value)]);
   return { name, attributes: given, children };
 }
 
@@ -108,23 +108,6 @@ function addressElement(at: GuestAddress, multifunction = false): NewElement {
   return { name: 'address', attributes: guestAddressAttributes(at, multifunction) };
 }
 
-/** The order in which libvirt 12.8 prints children, for each parent element in which vsmmu adds some. */
-const ORDER: Readonly<Record<string, readonly string[]>> = {
-  domain: (
-    'metadata maxMemory memory currentMemory blkiotune memtune memoryBacking vcpu vcpus iothreads iothreadids ' +
-    'defaultiothread cputune numatune iommufd resource sysinfo bootloader os idmap features cpu clock on_poweroff ' +
-    'on_reboot on_crash on_lockfailure pm perf devices'
-  ).split(' '),
-  devices: (
-    'controller lease filesystem interface smartcard serial parallel console channel input tpm graphics audio sound ' +
-    'video hostdev redirdev redirfilter hub watchdog memballoon rng nvram panic shmem memory iommu vsock crypto pstore'
-  ).split(' '),
-  features: ['ras', 'ps2', 'aia', 'virtualization'],
-  memoryBacking: ['hugepages', 'nosharepages', 'locked', 'source', 'access', 'allocation', 'discard'],
-  hostdev: ['driver', 'source', 'rom', 'acpi', 'address'],
-  interface: ['driver', 'source', 'rom', 'acpi', 'address'],
-};
-
 /**
  * Adds a child where libvirt prints it: after `after`, which defaults to the last child of the same name. If there is none,
  * adds it before the first child that libvirt prints later.
@@ -135,7 +118,7 @@ export function insert(
   child: NewElement,
   after = parent?.children.findLast((e) => e.name === child.name),
 ): void {
-  const order = parent ? (ORDER[parent.name] ?? []) : [];
+  const order = parent ? (CHILD_ORDER[parent.name] ?? []) : [];
   const later = order.slice(order.indexOf(child.name) + 1);
   const next = parent?.children.find((e) => later.includes(e.name));
   if (after) editor.insertAfter(after, child);

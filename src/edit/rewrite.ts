@@ -7,7 +7,7 @@ import { expanderBus, groupMember, insert, pciePort, vsmmu } from './elements.js
 import { editNuma } from './numa.js';
 import { reserveMemory } from './overrides.js';
 import { formatPlace, NONE } from './properties.js';
-import { type Edited, withRecord } from './undo/write-record.js';
+import { applyWithRecord, type Edited } from './undo/write-record.js';
 
 /**
  * Applies a plan: returns the domain's text with the plan's edits, and every other byte unchanged. Makes no decisions.
@@ -36,7 +36,7 @@ export function applyPlan(domain: Domain, plan: Plan): Edited {
   const ports = expanderBuses.flatMap((bus) => bus.ports);
   reserveMemory(domain, editor, ports);
   // Do not use `plan.changed`: a change that the plan did not count would be lost silently.
-  return withRecord(editor);
+  return applyWithRecord(editor);
 
   /** Adds controllers after the last PCI controller, sorted by index as in libvirt, and sets the cells of kept expander buses. */
   function editControllers(): void {

@@ -1,10 +1,11 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { RefusedError } from '../diagnostics/errors.js';
 import type { Bdf } from '../domain/address.js';
+import type { PciController } from '../domain/controller.js';
 import type { HostDevice } from '../domain/device.js';
 import type { Domain } from '../domain/domain.js';
 import type { CellId } from '../domain/numa.js';
-import type { PciTree } from '../domain/pci-tree.js';
+import { PciTree } from '../domain/pci-tree.js';
 import type { Target } from '../domain/target.js';
 import type { VsmmuAttribute, VsmmuValues } from '../domain/vsmmu-attributes.js';
 import type { Host } from '../host/host.js';
@@ -29,6 +30,18 @@ export interface FormerVsmmu {
 
 /** The former vSMMUs of the host devices that had one. */
 export type FormerVsmmus = ReadonlyMap<Bdf, FormerVsmmu>;
+
+/** Returns the vSMMU of each host device behind one of these expander buses. */
+export function formerVsmmus(domain: Domain, buses: readonly PciController[]): FormerVsmmus {
+  const tree = new PciTree(domain);
+  const former = new Map<Bdf, FormerVsmmu>();
+  for (const { bdf, address } of domain.hostDevices) {
+    const bus = buses.find(({ index }) => address && tree.rootOf(address.bus) === index);
+    const iommu = bus && domain.iommus.find(({ pciBus }) => pciBus === bus.index);
+    if (bus && iommu) former.set(bdf, { values: iommu.values, node: bus.node ?? null });
+  }
+  return former;
+}
 
 /** Returns the values and the cell that all former vSMMUs of devices have in common. */
 export function commonFormerVsmmu(devices: readonly HostDevice[], former: FormerVsmmus): FormerVsmmu | undefined {

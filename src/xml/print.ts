@@ -1,4 +1,5 @@
 import { findIllegalCharacter, nameEndAt } from './characters.js';
+import type { XmlElement } from './document.js';
 
 export type Quote = "'" | '"';
 
@@ -29,6 +30,16 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&apos;',
 };
+
+/** Copies the attributes, elements and text of an element, so that it can be written again. */
+export function asNew({ name, attributes, children, text }: XmlElement): NewElement {
+  return {
+    name,
+    attributes: attributes.map((a) => [a.name, a.value]),
+    children: children.map(asNew),
+    text: children.length > 0 ? '' : text.trim(),
+  };
+}
 
 /**
  * Returns an element as text, from its `<` to its last `>`; on one line if `lines` is undefined.
@@ -62,7 +73,11 @@ export function escapeAttributeValue(value: string, quote: Quote): string {
   return escapeCharacters(value, quote === '"' ? /[&<>"\t\n\r]/g : /[&<>'\t\n\r]/g);
 }
 
+/** Matches text without characters that must be checked or escaped. */
+const PLAIN = /^[\w .:,/-]*$/;
+
 function escapeCharacters(value: string, characters: RegExp): string {
+  if (PLAIN.test(value)) return value;
   if (findIllegalCharacter(value) !== -1) {
     throw new Error(`${JSON.stringify(value)} has a character that XML cannot represent`);
   }

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { InputError, RefusedError } from '../../src/diagnostics/errors.js';
 import { type Domain, parseDomain } from '../../src/domain/domain.js';
 import { PciTree } from '../../src/domain/pci-tree.js';
+import { vsmmuControllers } from '../../src/domain/vsmmu-controllers.js';
 import { rewrite } from '../../src/edit/rewrite.js';
 import { managedDevicesOf } from '../../src/edit/undo/record.js';
 import { withoutExpanderBuses } from '../../src/edit/undo/relayout.js';
-import { expanderBuses, revert } from '../../src/edit/undo/revert.js';
+import { revert } from '../../src/edit/undo/revert.js';
 import type { Host } from '../../src/host/host.js';
 import { plan } from '../../src/plan/plan.js';
 import type { Policy } from '../../src/policy/policy.js';
@@ -114,7 +115,7 @@ describe('a rewritten domain that a user edited', () => {
       fc.property(arbitraryStory, byHand, ({ change, host, policy, xml }, edit) => {
         fc.pre(!policy.completeGroups);
         const given = unlessRefused(() => parseDomain(xml));
-        fc.pre(given !== undefined && expanderBuses(given).length > 0);
+        fc.pre(given !== undefined && vsmmuControllers(given).length > 0);
         const cleared = unlessRefused(() => withoutExpanderBuses(given).domain.document.text);
         const first = cleared && rewritten(cleared, host, policy);
         fc.pre(first !== undefined);
@@ -146,7 +147,7 @@ describe('a rewritten domain that a user edited', () => {
         const first = rewritten(xml, host, policy);
         fc.pre(first?.includes('urn:vsmmu') ?? false);
         const { domain } = withoutExpanderBuses(parseDomain(first ?? ''));
-        expect(expanderBuses(domain).map((c) => c.model)).not.toContain('pcie-expander-bus');
+        expect(vsmmuControllers(domain).map((c) => c.model)).not.toContain('pcie-expander-bus');
         expect(domain.document.text.includes('urn:vsmmu') ? revert(domain).xml : domain.document.text).toBe(xml);
       }),
       { numRuns: RUNS / 2 },

@@ -1,80 +1,65 @@
 import { formatGuestAddress } from '../../domain/address.js';
 import { readDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
-import { ROOT_BUS } from '../../domain/pci-tree.js';
 import type { Added, Changed } from '../../generated/metadata.js';
 import { groupBy } from '../../group-by.js';
 import { rootPortsInUse } from '../../plan/undo/addresses.js';
 import type { XmlElement } from '../../xml/document.js';
 import { XmlEditor } from '../../xml/editor.js';
-import type { NewElement } from '../../xml/print.js';
+import { asNew, type NewElement } from '../../xml/print.js';
 import type { Change, DomainEditor } from '../domain-editor.js';
 import { ADDRESS, ALIAS, NONE, parsePlace, type Subject, subjectsOf } from '../properties.js';
 import { isRestorable } from './managed.js';
-import { asNew, changesAsLeft, listed, type Meaning, words } from './record.js';
-import { addedControllers, formerPlaces, readDevices } from './restore.js';
+import { changesAsLeft, type Meaning, words } from './record.js';
+import { addedElements, formerPlaces, readDevices } from './restore.js';
 
-/** Describes how edits and those of an earlier record together change a domain. */
-export function merge({ domain, changes, added, removed }: DomainEditor, earlier: Meaning): Meaning {
+/** Describes how edits, together with those of an earlier record, change a domain. */
+export function merge(editor: DomainEditor, earlier: Meaning = { changed: [], added: {}, removed: [] }): Meaning {
+  const { domain, removed } = editor;
   const stays = ({ element }: { readonly element: XmlElement | undefined }) => element && !removed.has(element);
   const earlierChanges = changesAsLeft(domain, earlier.changed);
-  const inUse = rootPortsInUse(domain, formerPlaces(earlierChanges));
-  const ports = addedControllers(domain, earlier.added);
-  const own = ports.filter(({ index }) => !inUse.has(index));
-  const ownBuses = new Set<number>([...own.map(({ index }) => index), ...listed(earlier.added.iommus)]);
-  const ownIommus = domain.iommus.filter(({ pciBus = -1 }) => ownBuses.has(pciBus));
-  const ownElements = new Set([...own, ...ownIommus].map(({ element }) => element));
-  const [cells, hostdevs] = [listed(earlier.added.cells), words(earlier.added.hostdevs)];
+  const own = addedElements(domain, earlier.added);
+  const inUse = own.controllers.length > 0 ? rootPortsInUse(domain, formerPlaces(earlierChanges)) : new Set<number>();
+  const controllers = own.controllers.filter(({ index }) => !inUse.has(index));
+  const used = own.controllers.filter(({ index }) => inUse.has(index));
+  const ownIommus = domain.iommus.filter(
+    (iommu) => own.iommus.includes(iommu) || controllers.some(({ index }) => index === iommu.pciBus),
+  );
+  const ownElements = new Set([...controllers, ...ownIommus].map(({ element }) => element));
 
-  const controllers = [
-    ...[ROOT_BUS].filter((index) => listed(earlier.added.controllers).has(index)),
-    ...own.filter(stays).map(({ index }) => index),
-    ...added.controllers,
-  ];
-  const lists = {
-    controllers: formatNodeset(controllers),
-    iommus: formatNodeset(
-      [...ownIommus.filter(stays).flatMap(({ pciBus = [] }) => pciBus), ...added.iommus].filter(
-        (bus) => !controllers.includes(bus),
-      ),
-    ),
-    cells: formatNodeset([
-      ...domain.numa.cells.filter((cell) => stays(cell) && cells.has(cell.id)).map(({ id }) => id),
-      ...added.cells,
-    ]),
-    distances: [...new Set([...words(earlier.added.distances), ...added.distances])].join(' '),
-    hostdevs: [
-      ...domain.hostDevices.filter((device) => stays(device) && hostdevs.has(device.bdf)).map(({ bdf }) => bdf),
-      ...added.hostdevs,
-    ].join(' '),
+  const indexes = [...own.root, ...controllers].filter(stays).map(({ index }): number => index);
+  indexes.push(...editor.added.controllers);
+  const iommus = [...ownIommus.filter(stays).flatMap(({ pciBus = [] }) => pciBus), ...editor.added.iommus];
+  const added = {
+    controllers: formatNodeset(indexes),
+    iommus: formatNodeset(iommus.filter((bus) => !indexes.includes(bus))),
+    cells: formatNodeset([...own.cells.filter(stays).map(({ id }) => id), ...editor.added.cells]),
+    distances: [...new Set([...words(earlier.added.distances), ...editor.added.distances])].join(' '),
+    hostdevs: [...own.hostdevs.filter(stays).map(({ bdf }) => bdf), ...editor.added.hostdevs].join(' '),
   };
 
-  const all = groupBy(
+  const changes = groupBy(
     [
       ...earlierChanges.map((change) => ({ ...change, after: change.property.read(change.subject) })),
       // A port of pcie.0 that another device has come to use belongs to the domain. It loses vsmmu's alias at the undo.
-      ...ports
-        .filter(({ index }) => inUse.has(index))
-        .flatMap(({ element, alias = NONE }) => {
-          const subject = subjectsOf(domain).get(element);
-          return subject ? [{ subject, property: ALIAS, before: NONE, after: alias }] : [];
-        }),
-      ...changes,
+      ...used.flatMap(({ element, alias = NONE }) => {
+        const subject = subjectsOf(domain).get(element);
+        return subject ? [{ subject, property: ALIAS, before: NONE, after: alias }] : [];
+      }),
+      ...editor.changes,
     ],
     ({ subject }) => subject,
   );
-  const changed = [...subjectsOf(domain).values()].flatMap((subject) => {
-    const isKept = !removed.has(subject.element) && !ownElements.has(subject.element);
-    return isKept ? entryOf(subject, all.get(subject) ?? [], controllers) : [];
-  });
-  const gone = domain.deviceElements.filter((e) => removed.has(e) && isRestorable(e) && !ownElements.has(e));
+  const subjects = [...subjectsOf(domain).values()].filter(
+    (subject) => changes.has(subject) && stays(subject) && !ownElements.has(subject.element),
+  );
+  const gone = [...removed].filter((element) => isRestorable(element) && !ownElements.has(element));
   return {
-    changed,
-    added: Object.fromEntries(Object.entries(lists).filter(([, list]) => list !== '')) as Added,
+    changed: subjects.flatMap((subject) => entryOf(subject, changes.get(subject) ?? [], indexes)),
+    added: Object.fromEntries(Object.entries(added).filter(([, list]) => list !== '')) as Added,
     removed: [...earlier.removed, ...gone.map((element) => formerElement(element, earlierChanges))],
   };
 }
-
 /** Returns the entry of the record for an element with these changes, the oldest first; none if they cancel each other. */
 function entryOf(subject: Subject, changes: readonly Change[], addedControllers: readonly number[]): Changed[] {
   const values = subject.properties.flatMap((property) => {

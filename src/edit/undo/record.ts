@@ -8,7 +8,7 @@ import type { Changed, DomainRecord } from '../../generated/metadata.js';
 import { validate } from '../../generated/metadata.validate.js';
 import type { ManagedDevices } from '../../plan/orphaned.js';
 import type { XmlElement } from '../../xml/document.js';
-import { type NewElement, printElement } from '../../xml/print.js';
+import { asNew, type NewElement, printElement } from '../../xml/print.js';
 import type { TextEdit } from '../../xml/text-edits.js';
 import type { Change } from '../domain-editor.js';
 import { newElement } from '../elements.js';
@@ -68,16 +68,6 @@ function attributesOf(element: XmlElement): Record<string, string> {
   );
 }
 
-/** Copies the attributes, elements and text of an element, so that it can be written again. */
-export function asNew({ name, attributes, children, text }: XmlElement): NewElement {
-  return {
-    name,
-    attributes: attributes.map((a) => [a.name, a.value]),
-    children: children.map(asNew),
-    text: children.length > 0 ? '' : text.trim(),
-  };
-}
-
 /** Reads a list of numbers from the record. */
 export function listed(numbers: string | undefined): ReadonlySet<number> {
   return new Set(parseNodeset(numbers ?? '') ?? []);
@@ -114,7 +104,7 @@ export interface RecordedChange {
 
 /** Returns the changes in a record, with the elements of the domain that they name. */
 export function changesIn(domain: Domain, changed: readonly Changed[]): readonly RecordedChange[] {
-  const subjects = new Map([...subjectsOf(domain).values()].map((subject) => [subject.name, subject]));
+  const subjects = new Map(changed.length > 0 ? [...subjectsOf(domain).values()].map((s) => [s.name, s]) : []);
   return changed.flatMap(({ device, guest, controller, iommu, ...values }) => {
     const names = Object.entries({ device, guest, controller, iommu }).filter(([, key]) => key !== undefined);
     const what = names[0]?.join(' ') ?? 'domain';

@@ -1,15 +1,13 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { addressDropped } from '../../diagnostics/record.js';
-import type { Bdf } from '../../domain/address.js';
-import type { PciController } from '../../domain/controller.js';
 import { type Domain, parseDomain, readDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
-import { PciTree } from '../../domain/pci-tree.js';
-import type { FormerVsmmu, FormerVsmmus } from '../../plan/stage.js';
+import { vsmmuControllers } from '../../domain/vsmmu-controllers.js';
+import { type FormerVsmmus, formerVsmmus } from '../../plan/stage.js';
 import { readRecord } from './record.js';
 import { restore } from './restore.js';
-import { expanderBuses, revert } from './revert.js';
-import { withRecord } from './write-record.js';
+import { revert } from './revert.js';
+import { applyWithRecord } from './write-record.js';
 
 /** A domain to plan from scratch, with diagnostics. */
 export interface Cleared {
@@ -33,26 +31,14 @@ export function withoutExpanderBuses(domain: Domain): Cleared {
     code === addressDropped.code && location !== undefined && planned.has(`${location.line}:${location.column}`);
   const diagnostics = [...found.diagnostics, ...(reverted?.diagnostics ?? [])].filter((d) => !isAnswered(d));
   const original = reverted ? parseDomain(reverted.xml) : domain;
-  const byHand = expanderBuses(original);
+  const byHand = vsmmuControllers(original);
   if (byHand.length === 0) return { domain: original, former: new Map(), diagnostics };
   const controllers = formatNodeset(byHand.map((c) => c.index));
   const options = { anyAlias: true, relayout: true };
   const cleared = restore(original, { changed: [], added: { controllers }, removed: [] }, options);
   return {
-    domain: readDomain(withRecord(cleared.editor).text),
+    domain: readDomain(applyWithRecord(cleared.editor).text),
     former: formerVsmmus(original, byHand),
     diagnostics: [...diagnostics, ...cleared.diagnostics],
   };
-}
-
-/** Returns the vSMMU of each host device behind one of these expander buses. */
-function formerVsmmus(domain: Domain, buses: readonly PciController[]): FormerVsmmus {
-  const tree = new PciTree(domain);
-  const former = new Map<Bdf, FormerVsmmu>();
-  for (const { bdf, address } of domain.hostDevices) {
-    const bus = buses.find(({ index }) => address && tree.rootOf(address.bus) === index);
-    const iommu = bus && domain.iommus.find(({ pciBus }) => pciBus === bus.index);
-    if (bus && iommu) former.set(bdf, { values: iommu.values, node: bus.node ?? null });
-  }
-  return former;
 }

@@ -2,21 +2,20 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.js';
 import { InputError } from '../../diagnostics/errors.js';
 import { metadataInvalid } from '../../diagnostics/record.js';
 import { isVsmmuAlias } from '../../domain/alias.js';
-import type { PciController } from '../../domain/controller.js';
 import { type Domain, readDomain } from '../../domain/domain.js';
 import { numaParent } from '../../domain/numa.js';
 import { ROOT_BUS } from '../../domain/pci-tree.js';
 import type { Added } from '../../generated/metadata.js';
 import type { FormerPlaces, RestoredElements } from '../../plan/undo/addresses.js';
 import { planUndo } from '../../plan/undo/undo.js';
-import { type NewElement, printElement } from '../../xml/print.js';
+import { asNew, type NewElement, printElement } from '../../xml/print.js';
 import { type Change, DomainEditor } from '../domain-editor.js';
 import { insert, pciePort, removeElement } from '../elements.js';
 import { removeCells } from '../numa.js';
 import { removeReserve, removeUnusedNamespace } from '../overrides.js';
 import { ADDRESS, formatPlace, parsePlace } from '../properties.js';
 import { isBareRoot, isGroupMember, isManagedCell, isRestorable } from './managed.js';
-import { asNew, changesAsLeft, listed, type Meaning, readRecord, words } from './record.js';
+import { changesAsLeft, listed, type Meaning, readRecord, words } from './record.js';
 
 /** The edits of an undo, with diagnostics. */
 export interface Restored {
@@ -42,9 +41,10 @@ export function restore(
 ): Restored {
   const { controllers, devicesElement, document } = domain;
   const changes = changesAsLeft(domain, changed);
+  const own = addedElements(domain, added, anyAlias);
   const returning = readReturning(removed);
   const plan = planUndo(domain, {
-    added: addedControllers(domain, added, anyAlias),
+    added: own.controllers,
     iommus: listed(added.iommus),
     former: formerPlaces(changes),
     returning: returning ?? { controllers: [], iommus: [] },
@@ -81,17 +81,15 @@ export function restore(
     for (const { element, pciBus } of domain.iommus) {
       if (plan.leavingIommus.has(pciBus ?? -1) && isRestorable(element)) removeElement(editor, element);
     }
-    const groupMembers = words(added.hostdevs);
-    for (const { bdf, element } of domain.hostDevices) {
-      if (groupMembers.has(bdf) && isGroupMember(element)) removeElement(editor, element);
-    }
+    for (const { element } of own.hostdevs) removeElement(editor, element);
   }
 
   /** Removes cells from the highest number down to the first that vsmmu did not add: libvirt 12.8 allows no gap in the numbers. */
   function removeAddedCells(): void {
     const { cells } = domain.numa;
-    const own = listed(added.cells);
-    const kept = cells.findLastIndex(({ id, element }) => !element || !own.has(id) || !isManagedCell(element));
+    const kept = cells.findLastIndex(
+      (cell) => !cell.element || !own.cells.includes(cell) || !isManagedCell(cell.element),
+    );
     const gone = new Set<number>(cells.slice(kept + 1).map(({ id }) => id));
     removeCells(editor, gone, words(added.distances));
     const cpu = numaParent(document.root);
@@ -100,9 +98,9 @@ export function restore(
 
   /** Removes a `pcie-root` that vsmmu added, unless a user has set its `<pcihole64>` since. */
   function removeAddedRoot(): void {
-    const root = controllers.find(({ index }) => index === ROOT_BUS)?.element;
-    const isOwn = root && listed(added.controllers).has(ROOT_BUS) && isBareRoot(root);
-    if (isOwn && root.children.every((child) => editor.isRemoved(child))) removeElement(editor, root);
+    for (const { element } of own.root) {
+      if (element.children.every((child) => editor.isRemoved(child))) removeElement(editor, element);
+    }
   }
 
   /** Adds ports, and restores controllers and SMMUs, where libvirt 12.8 prints them. */
@@ -122,13 +120,22 @@ export function restore(
   }
 }
 
-/** Returns the controllers that vsmmu added to a domain, without `pcie-root`. */
-export function addedControllers(domain: Domain, { controllers }: Added, anyAlias = false): readonly PciController[] {
-  const indexes = listed(controllers);
-  return domain.controllers.filter(({ index, alias, element }) => {
-    const isOwn = anyAlias || alias === undefined || isVsmmuAlias(alias);
-    return index !== ROOT_BUS && indexes.has(index) && isOwn && isRestorable(element);
-  });
+/** Returns the elements of a domain that a record lists as added and that have the form in which vsmmu adds them. */
+export function addedElements(domain: Domain, added: Added, anyAlias = false) {
+  const [indexes, buses, cells] = [added.controllers, added.iommus, added.cells].map(listed);
+  const hostdevs = words(added.hostdevs);
+  return {
+    /** A `<controller>` for `pcie-root`. */
+    root: domain.controllers.filter((c) => c.index === ROOT_BUS && indexes?.has(ROOT_BUS) && isBareRoot(c.element)),
+    controllers: domain.controllers.filter(({ index, alias, element }) => {
+      const isOwn = anyAlias || alias === undefined || isVsmmuAlias(alias);
+      return index !== ROOT_BUS && indexes?.has(index) && isOwn && isRestorable(element);
+    }),
+    iommus: domain.iommus.filter(({ pciBus = -1 }) => buses?.has(pciBus)),
+    /** In any form, because all that remain are reported. */
+    cells: domain.numa.cells.filter(({ id }) => cells?.has(id)),
+    hostdevs: domain.hostDevices.filter(({ bdf, element }) => hostdevs.has(bdf) && isGroupMember(element)),
+  };
 }
 
 /** Returns the former addresses of controllers and devices. */

@@ -12,12 +12,13 @@ import type { PciController } from '../../domain/controller.js';
 import { type Domain, parseDomain } from '../../domain/domain.js';
 import { formatNodeset } from '../../domain/numa.js';
 import { PciTree } from '../../domain/pci-tree.js';
+import { vsmmuControllers } from '../../domain/vsmmu-controllers.js';
 import type { XmlElement } from '../../xml/document.js';
 import { applyEdits, type TextEdit } from '../../xml/text-edits.js';
 import { NONE } from '../properties.js';
 import { unmanagedDifference } from './managed.js';
-import { besideRecord, digestOf, listed, readRecord, type UndoRecord, withoutRecord } from './record.js';
-import { restore } from './restore.js';
+import { besideRecord, digestOf, readRecord, type UndoRecord, withoutRecord } from './record.js';
+import { addedElements, restore } from './restore.js';
 import { parseEdits } from './text.js';
 
 /** Options for `revert`. */
@@ -41,7 +42,7 @@ export interface Reverted {
  */
 export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   const { elements, record, diagnostics } = readRecord(domain);
-  const unrecorded = record ? [] : expanderBuses(domain);
+  const unrecorded = record ? [] : vsmmuControllers(domain);
   if (elements.length === 0 && unrecorded.length === 0) {
     return { xml: domain.document.text, diagnostics: [revertNothing()], left: [] };
   }
@@ -51,8 +52,7 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
   }
   const known = record ?? recovered(domain, unrecorded);
   const undone = undo(domain, known, record && elements[0]);
-  const addedCells = listed(known.added.cells);
-  const cellsLeft = undone.domain.numa.cells.map(({ id }) => id).filter((id) => addedCells.has(id));
+  const cellsLeft = addedElements(undone.domain, known.added).cells.map(({ id }) => id);
   const controllers = undone.domain.controllers.filter((c) => isVsmmuAlias(c.alias)).map((c) => c.index);
   return {
     xml: undone.domain.document.text,
@@ -62,15 +62,6 @@ export function revert(domain: Domain, options: RevertOptions = {}): Reverted {
       ...(cellsLeft.length > 0 ? [revertIncomplete.cells({ cells: formatNodeset(cellsLeft) })] : []),
     ],
   };
-}
-
-/** Returns the controllers of vSMMUs: those with vsmmu's aliases, and accelerated expander buses with their ports. */
-export function expanderBuses(domain: Domain): PciController[] {
-  const tree = new PciTree(domain);
-  const accelerated = new Set(domain.iommus.flatMap((i) => (i.values.accel === 'on' ? [i.pciBus] : [])));
-  const named = domain.controllers.filter((c) => isVsmmuAlias(c.alias));
-  const buses = tree.expanders.filter((c) => isVsmmuAlias(c.alias) || accelerated.has(c.index));
-  return [...new Set([...named, ...buses.flatMap((c) => [c, ...tree.busesBelow(c.index)])])];
 }
 
 /**

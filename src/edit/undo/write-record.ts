@@ -1,8 +1,9 @@
 import { RefusedError } from '../../diagnostics/errors.js';
 import { type Domain, domainOf } from '../../domain/domain.js';
 import { parseEdited, type XmlElement } from '../../xml/document.js';
+import { XmlEditor } from '../../xml/editor.js';
 import type { NewElement } from '../../xml/print.js';
-import { applyEdits, type TextEdit } from '../../xml/text-edits.js';
+import { applyEdits, sortEdits, type TextEdit } from '../../xml/text-edits.js';
 import type { DomainEditor } from '../domain-editor.js';
 import { insert } from '../elements.js';
 import { merge } from './merge.js';
@@ -28,7 +29,7 @@ export function readEdited({ before, edits }: Edited): Domain {
  * before the first rewrite, which `revert` returns. Nothing changes if there are no edits.
  * @throws RefusedError `metadata-invalid` if there is a record that cannot be used: a new one would lose information
  */
-export function withRecord(editor: DomainEditor): Edited {
+export function applyWithRecord(editor: DomainEditor): Edited {
   const { domain } = editor;
   const { document } = domain;
   if (!editor.hasEdits) return { text: document.text, before: domain, edits: [] };
@@ -37,26 +38,26 @@ export function withRecord(editor: DomainEditor): Edited {
   if (present && !found.record) {
     throw new RefusedError(found.diagnostics.map((d) => ({ ...d, severity: 'error' })));
   }
-  // Its digest covers the text around it, so the record is printed twice: first empty, then with its content.
-  const element = { ...EMPTY_RECORD };
-  putRecord(editor, present, element);
   const edits = editor.textEdits();
-  const around = besideRecord(edits, present);
+  const withEmpty = sortEdits([...recordEdits(domain, present, EMPTY_RECORD), ...edits]);
+  const around = besideRecord(withEmpty, present);
   const base = withoutRecord(document.text, present);
   const edited = applyEdits(base, around);
   const origin = found.record ? undo(domain, found.record, present) : { domain, edits: [] };
   const former = origin.domain.document.text;
-  const meaning = merge(editor, found.record ?? { changed: [], added: {}, removed: [] });
-  const back = editsBetween(around, origin.edits, base.length, former);
-  const text = formatEdits(back, meaning.removed);
-  Object.assign(element, recordElement({ digest: digestOf(edited), former: digestOf(former), ...meaning, text }));
-  return { text: editor.toString(), before: domain, edits };
+  const meaning = merge(editor, found.record);
+  const text = formatEdits(editsBetween(around, origin.edits, base.length, former), meaning.removed);
+  const record = recordElement({ digest: digestOf(edited), former: digestOf(former), ...meaning, text });
+  const withRecord = sortEdits([...recordEdits(domain, present, record), ...edits]);
+  return { text: applyEdits(document.text, withRecord), before: domain, edits: withEmpty };
 }
 
-function putRecord(editor: DomainEditor, present: XmlElement | undefined, record: NewElement): void {
-  const { root } = editor.domain.document;
-  const metadata = root.child('metadata');
+/** Returns the edits that write a record, instead of the present one. */
+function recordEdits({ document }: Domain, present: XmlElement | undefined, record: NewElement): readonly TextEdit[] {
+  const editor = new XmlEditor(document);
+  const metadata = document.root.child('metadata');
   if (present) editor.replace(present, record);
   else if (metadata) editor.append(metadata, record);
-  else insert(editor, root, { name: 'metadata', children: [record] });
+  else insert(editor, document.root, { name: 'metadata', children: [record] });
+  return editor.textEdits();
 }
