@@ -197,8 +197,8 @@ describe('controllers', () => {
     const codes = (...devices: string[]) => found('chassis-duplicate', domainWith(...devices));
     const bare = port(3).replace(/<target[^>]*>/, '');
     expect(codes(port(1, at(0, 1), 3), port(2, at(0, 2), 3), bare)).toEqual([
-      '6: the ports 1 and 2 have one chassis, 3',
-      '7: the ports 1 and 3 have one chassis, 3',
+      '6: the ports 1 and 2 have the same chassis, 3',
+      '7: the ports 1 and 3 have the same chassis, 3',
     ]);
     expect(codes(expander(1, 200), port(2, at(1), 1))).toEqual([]);
   });
