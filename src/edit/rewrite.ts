@@ -62,10 +62,11 @@ export function applyPlan(domain: Domain, plan: Plan): Edited {
     const byBdf = new Map(hostDevices.map((device) => [device.bdf, device.element]));
     for (const { bdf, to, multifunction, iommufd, nodeset } of plan.devices) {
       const present = byBdf.get(bdf);
+      // Before the nodeset: libvirt 12.8 prints <rom> before <acpi>.
+      if (romBars.has(bdf)) editor.set(present, 'romBar', 'off');
       if (nodeset !== null && withCells.has(bdf)) editor.set(present, 'nodeset', nodeset);
       if (to) editor.set(present, 'address', formatPlace({ address: to, multifunction }));
       if (iommufd === 'yes') editor.set(present, 'iommufd', 'yes');
-      if (romBars.has(bdf)) editor.set(present, 'romBar', 'off');
     }
     for (const bdf of plan.groupMembers) insert(editor, devicesElement, groupMember(bdf));
     editor.added.hostdevs.push(...plan.groupMembers);
