@@ -349,7 +349,7 @@ describe('doctor on nested translation', () => {
   });
 
   it('names the SMMUs that do not support it', () => {
-    const found = `both stages are not supported by ${first}, ${second}`;
+    const found = `without both stages: ${first}, ${second}`;
     expect(nesting([first ?? '', second ?? ''])).toMatchObject({ grade: 'fail', found });
   });
 

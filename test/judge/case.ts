@@ -148,7 +148,8 @@ function movingIn(view: RuleInput): Set<string> {
 /** Returns whether two domains differ only in what vsmmu may change. */
 function sameUnmanagedContent(before: RuleInput, after: RuleInput, createdCell: boolean): boolean {
   const moving = movingIn(before);
-  return (
-    unmanagedContent(before.guest.root, createdCell, moving) === unmanagedContent(after.guest.root, createdCell, moving)
-  );
+  const { romBar, ras, hugePages, relayout } = after.policy;
+  const setsSettings = relayout || romBar === 'off' || ras === 'on' || hugePages !== 'keep';
+  const content = ({ root }: Guest) => unmanagedContent(root, setsSettings, createdCell, moving);
+  return content(before.guest) === content(after.guest);
 }

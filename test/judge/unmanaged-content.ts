@@ -37,15 +37,30 @@ function isManaged(element: Element, parent: Element): boolean {
 const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = { driver: ['iommufd'], acpi: ['nodeset'] };
 
 /** Elements that vsmmu may add as containers. */
-const CONTAINERS = ['driver', 'acpi', 'numa', 'cpu', 'metadata', 'qemu:override'];
+const CONTAINERS = ['driver', 'acpi', 'numa', 'cpu', 'metadata', 'qemu:override', 'features', 'memoryBacking'];
+
+/** Whether an element is a setting that vsmmu adds only if a key of the policy asks for it. */
+function isSetting({ name, attributes, children }: Element, parent: Element): boolean {
+  if (children.some((page) => page.name !== 'page' || page.attributes.nodeset !== undefined)) return false;
+  if (name === 'rom') return isHostDevice(parent) && attributes.bar === 'off' && Object.keys(attributes).length === 1;
+  if (name === 'ras') return parent.name === 'features' && attributes.state === 'on';
+  return name === 'hugepages' && parent.name === 'memoryBacking' && children.length <= 1;
+}
 
 /**
  * Returns the parts of a document that vsmmu must not change, as text.
+ * @param setsSettings whether vsmmu may have added settings, or removed its own
  * @param createsCell whether vsmmu created the guest's only NUMA cell
  * @param moving the aliases of emulated devices that vsmmu must move
  */
-export function unmanagedContent(element: Element, createsCell: boolean, moving: ReadonlySet<string>): string {
+export function unmanagedContent(
+  element: Element,
+  setsSettings: boolean,
+  createsCell: boolean,
+  moving: ReadonlySet<string>,
+): string {
   const plain = (each: Element, parent: Element): unknown => {
+    if (setsSettings && isSetting(each, parent)) return undefined;
     if (isManaged(each, parent) || (createsCell && each.name === 'numa')) return undefined;
     if (each.name === 'address' && moving.has(aliasOf(parent) ?? '')) return undefined;
     const hidden = isHostDevice(parent) ? (ATTRIBUTES[each.name] ?? []) : [];
