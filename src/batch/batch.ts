@@ -2,7 +2,7 @@ import type { Target } from '../domain/target.js';
 import type { FolderSource, LibvirtSource, RunEntry, Settings } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 
-/** What to convert and how. It stays the same when a run is resumed. */
+/** The domains to convert, and how to convert them. It stays the same when a run is resumed. */
 export interface Batch {
   readonly source: LibvirtSource | FolderSource;
   readonly settings: Settings;

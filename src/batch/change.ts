@@ -38,7 +38,7 @@ export interface Change {
  * Neither libvirt nor a file system can compare and replace in one step. So an edit by another program between the
  * check and the replacement, about a millisecond, is lost.
  * @param accepts whether a stored text that differs from the written one is acceptable
- * @returns diagnostics of a change that was made, such as a failure to append `done`, which a resumed run detects
+ * @returns diagnostics of a change that was made, such as a failure to append `done`; a resumed run appends it then
  * @throws EnvironmentError `domain-edited`, `domain-gone`, `read-back-differs` (the former XML is restored then), and
  * errors of the store
  */

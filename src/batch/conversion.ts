@@ -60,7 +60,7 @@ function asItIs({ name, document: { text } }: Domain): Omit<Conversion, 'verdict
   return { name, before: text, after: text, plan: undefined };
 }
 
-/** Returns what a domain can no longer do after the conversion, in words; empty if it loses nothing. */
+/** Returns the features that a domain loses in the conversion, in words; empty if it loses none. */
 export function losses({ verdict, diagnostics }: Pick<Conversion, 'verdict' | 'diagnostics'>): readonly string[] {
   const accelerated = verdict === 'convert' && diagnostics.some((d) => d.code === accelerationCost.code);
   return accelerated ? ['migration', 'save', 'memory snapshots'] : [];

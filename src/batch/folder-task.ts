@@ -127,7 +127,7 @@ function openToWrite(path: string): Folder {
   return openFolder(path);
 }
 
-/** Returns undefined if the file does not exist or is a symbolic link: links are followed only for writing. */
+/** Returns the content of a file; undefined if it does not exist or is a symbolic link: only writing follows links. */
 function contentIn(folder: Folder, file: string): Buffer | undefined {
   try {
     return readIn(folder, file).bytes;

@@ -3,9 +3,8 @@ import type { Plan } from '../generated/plan.js';
 
 /**
  * The outcome for a domain. `convert`: it would be changed. `converted`: it was changed. `written`: its result was
- * written to the output folder. `copied`: it was written there unchanged. `skipped`: it could be converted, but was
- * left alone for a reason. `refused`: it is invalid or cannot be converted on this host. `failed`: an error outside
- * vsmmu.
+ * written to the output folder. `copied`: it was written there unchanged. `skipped`: it was left unchanged for the
+ * reason in `why`. `refused`: it is invalid or cannot be converted on this host. `failed`: an error outside vsmmu.
  */
 export type Verdict =
   | 'convert'
@@ -36,7 +35,7 @@ export interface DomainResult {
   readonly verdict: Verdict;
   /** Why it was not or could not be converted. */
   readonly why?: string | undefined;
-  /** What it can no longer do. */
+  /** The features that it loses in the conversion. */
   readonly loses: readonly string[];
   /** The number of its host devices behind a vSMMU after the conversion; undefined if it was not planned. */
   readonly devices?: DeviceCount | undefined;
@@ -98,7 +97,7 @@ export class Tally {
     this.#changed ||= isChange({ verdict });
   }
 
-  /** The number of items that were added. */
+  /** The number of results that were added. */
   get added(): number {
     return this.#added;
   }
@@ -107,7 +106,7 @@ export class Tally {
     return Object.fromEntries(this.#counts);
   }
 
-  /** Whether an item that was added is a change. */
+  /** Whether any of the added results is a change. */
   get changed(): boolean {
     return this.#changed;
   }

@@ -46,7 +46,8 @@ export class Journal {
   }
 
   /**
-   * Appends an entry. The promise resolves when the entry is on disk; without `sync`, when it survives this process.
+   * Appends an entry. The promise resolves when the entry is on disk; without `sync`, when it has been passed to the
+   * kernel and so survives this process.
    * @throws EnvironmentError `state-unwritable`; the journal is unchanged then
    */
   append(entry: Entry, { sync = true } = {}): Promise<void> {

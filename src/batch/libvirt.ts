@@ -16,7 +16,7 @@ import { inOrder } from './window.js';
 /** The part of a libvirt connection that a batch uses. */
 export type DomainAccess = Pick<Connection, 'list' | 'find' | 'dumpXml' | 'define' | 'snapshotsWithMemory' | 'close'>;
 
-/** Domains of a libvirt to convert. */
+/** The libvirt domains to convert, and how to convert them. */
 export interface LibvirtRun {
   /** Each has one virsh process, which runs one command at a time. */
   readonly connections: readonly DomainAccess[];
@@ -64,8 +64,8 @@ async function isThere(connection: DomainAccess, uuid: DomainUuid): Promise<bool
 }
 
 /**
- * Converts domains of a libvirt and yields the result for each, in their order.
- * @throws EnvironmentError `libvirt-unreachable` if libvirt does not come back
+ * Converts libvirt domains and yields the result for each, in their order.
+ * @throws EnvironmentError `libvirt-unreachable` if the connection is lost and libvirt does not return in time
  */
 export async function* convertDomains(run: LibvirtRun): AsyncGenerator<DomainResult> {
   // Two domains per connection: vsmmu works on one while libvirt works on the other, so virsh always has a next

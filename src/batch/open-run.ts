@@ -18,7 +18,7 @@ export class OpenRun implements AsyncDisposable {
   private constructor(
     readonly run: RunFolder,
     readonly journal: Journal,
-    /** What an earlier part of the run did; undefined for a new run. */
+    /** The history of the earlier part of the run; undefined for a new run. */
     readonly history: History | undefined,
   ) {}
 

@@ -32,7 +32,7 @@ function openDrafts(): ReadonlySet<string> {
   return names;
 }
 
-/** Returns undefined if the system refuses: a process that has ended, or files of another user. */
+/** Returns the result of a system call; undefined if it fails: a process has ended, or a file belongs to another user. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -16,7 +16,7 @@ import type { OpenRun } from './open-run.js';
 export interface BatchOptions {
   readonly jobs: number;
   readonly want: Wanted;
-  /** Whether the first failure ends the run. If so, few domains are begun ahead. */
+  /** Whether the first failure ends the run. If so, fewer domains are in progress at a time. */
   readonly failFast: boolean;
   /** Ends the run after the domains in progress. */
   readonly signal: AbortSignal;
@@ -62,7 +62,7 @@ export class LibvirtBatch implements AsyncDisposable {
     [this.#first] = connections;
   }
 
-  /** @param lock also held by virsh: a define may outlive this process */
+  /** @param lock passed on to virsh, so that it stays locked if a `define` outlives this process */
   static open(uri: string, jobs: number, lock?: Lock): LibvirtBatch {
     const open = (): DomainAccess => openLibvirt(uri, { held: lock?.file });
     return new LibvirtBatch([open(), ...Array.from({ length: jobs - 1 }, open)]);

@@ -144,8 +144,8 @@ export class State {
   }
 
   /**
-   * Chooses the name of a new run, and removes what killed processes left of runs while creating or removing them.
-   * Needs the lock.
+   * Chooses the name of a new run. Removes the incomplete folders of processes that were killed while they created or
+   * removed a run. Needs the lock.
    */
   #newRun(at: string): RunFolder {
     const folder = join(this.folder, 'runs');

@@ -1,7 +1,7 @@
 /**
- * Runs `work` on each item of a stream, several at a time, and yields the results in the order of the stream. No more
- * items are read ahead than are in progress. After `signal` is aborted, no further item is begun, and those in progress
- * are finished.
+ * Runs `work` on each item of a stream, several at a time, and yields the results in the order of the stream. Reads an
+ * item only if fewer than `width` results are pending. After `signal` is aborted, no further item is begun, and those in
+ * progress are finished.
  */
 export async function* inOrder<T, R>(
   items: AsyncIterable<T> | Iterable<T>,

@@ -50,7 +50,7 @@ function addDistances(editor: DomainEditor, { numa: { distances } }: Plan): void
     const added = present ? siblingsOf(distances, id) : distancesOf(distances, id);
     const parent = present ?? element;
     if (parent) for (const each of added) editor.append(parent, each);
-    // Distances to added cells are removed with those.
+    // The record does not list distances to added cells: `revert` removes them together with these cells.
     const others = distances.filter(({ cell, sibling }) => cell === id && !editor.added.cells.includes(sibling));
     editor.added.distances.push(...others.map(({ sibling, value }) => `${id}:${sibling}:${value}`));
   }
@@ -58,7 +58,7 @@ function addDistances(editor: DomainEditor, { numa: { distances } }: Plan): void
 
 /**
  * Removes cells, and the distances from other cells to them.
- * @param distances others to remove, each as `cell:sibling:value`
+ * @param distances further distances to remove, each as `cell:sibling:value`
  */
 export function removeCells(
   editor: DomainEditor,

@@ -44,7 +44,7 @@ export function reserveMemory(
   else if (added.length > 0) editor.append(root, named('override', {}, added));
 }
 
-/** Removes the declaration of QEMU's namespace from the root if `<qemu:override>` leaves and nothing else uses the prefix. */
+/** Removes the declaration of QEMU's namespace from the root if `<qemu:override>` is removed and nothing else uses it. */
 export function removeUnusedNamespace(editor: DomainEditor): void {
   const { overrides, document } = editor.domain;
   const { root } = document;
@@ -55,7 +55,7 @@ export function removeUnusedNamespace(editor: DomainEditor): void {
   }
 }
 
-/** Returns whether anything that stays in an element uses the prefix that the element declares. */
+/** Returns whether the remaining descendants of an element use the prefix that the element declares. */
 function isUsed(element: XmlElement, prefix: string, editor: XmlEditor): boolean {
   return element.children.some((child) => {
     if (child.attribute(`xmlns:${prefix}`) !== undefined || editor.isRemoved(child)) return false;

@@ -169,7 +169,7 @@ function addRoot(editor: XmlEditor, { controllers, devicesElement }: Domain, hol
 const RAS = attributeOf('features/ras', 'state', 'ras');
 const ROM_BAR = attributeOf('rom', 'bar', 'romBar');
 
-/** What vsmmu may change, by the kind of element. */
+/** The properties that vsmmu may change, per kind of element. */
 const DOMAIN = [attributeOf('iommufd', 'enabled', 'iommufd'), RAS, HUGE_PAGES, PCIHOLE64];
 const DEVICE = [ADDRESS, attributeOf('driver', 'iommufd'), ROM_BAR, attributeOf('acpi', 'nodeset')];
 const CONTROLLER = [ADDRESS, ALIAS, NODE];

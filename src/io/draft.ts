@@ -76,7 +76,7 @@ export function imitate(fd: number, original: number, attributes: boolean): read
   const { uid, gid, mode } = fstatSync(original);
   const ownership = takeOwner(fd, { uid, gid });
   const lost = attributes ? copyAttributes(original, fd) : undefined;
-  // With another owner, set-user-ID and set-group-ID would mean something else.
+  // With another owner or group, set-user-ID and set-group-ID would give the rights of that owner or group.
   fchmodSync(fd, mode & (ownership === undefined ? 0o7777 : 0o777));
   return [
     ...(ownership ?? []),
@@ -84,7 +84,7 @@ export function imitate(fd: number, original: number, attributes: boolean): read
   ];
 }
 
-/** Changes owner and group of a file. @returns what only root could have changed; undefined if nothing is missing */
+/** Changes owner and group of a file. @returns those that only root may change; undefined if both are as requested */
 function takeOwner(fd: number, { uid, gid }: Pick<Stats, 'uid' | 'gid'>): readonly string[] | undefined {
   const current = fstatSync(fd);
   if (current.uid === uid && current.gid === gid) return undefined;

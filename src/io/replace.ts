@@ -119,7 +119,7 @@ function openNumbered({ folder, name }: Location, suffix: string): { readonly fd
 }
 
 /**
- * Overwrites a file without replacing it by another: virsh reads the file that it gives to an editor again by its name.
+ * Overwrites a file in place. For the file that virsh gives to an editor: virsh reads it again by its name.
  * @throws a system error; ELOOP for a link
  */
 export function overwriteFile(file: string, content: string | Uint8Array): void {

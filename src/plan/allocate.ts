@@ -34,7 +34,7 @@ export class Allocator {
     }
   }
 
-  /** Returns the first of the given gaps or, without any left, the index after the highest one (rule "Indexes and slots"). */
+  /** Returns the first of the given gaps or, if none is left, the index after the highest one (rule "Indexes and slots"). */
   allocateIndex(): ControllerIndex {
     return this.#gaps.shift() ?? controllerIndex(this.#nextIndex++);
   }

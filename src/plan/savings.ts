@@ -13,7 +13,7 @@ export function findSavings(policy: Policy, moves: readonly SlotMove[], trial: T
     change,
     budgets: trial({ ...policy, ...keys }, moves),
   });
-  /** Returns the highest lower number that is enough, or else 0. */
+  /** Returns the saving of the highest number below the present one that suffices, or else of 0. */
   const fewer = (option: string, key: 'sparePorts' | 'busWindow'): Saving[] => {
     const given = policy[key];
     for (let n = given === 'auto' ? -1 : given - 1; n >= 0; n--) {

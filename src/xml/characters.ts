@@ -30,7 +30,7 @@ export function nameEndAt(text: string, offset: number): number {
   return NAME.test(text) ? NAME.lastIndex : offset;
 }
 
-/** Returns the end of the reference to an entity or a character that begins at an offset; the offset itself if none does. */
+/** Returns the end of the entity or character reference that begins at an offset; the offset itself if none is valid. */
 export function referenceEnd(text: string, offset: number): number {
   REFERENCE.lastIndex = offset;
   const [, entity, number] = REFERENCE.exec(text) ?? [];

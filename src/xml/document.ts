@@ -6,10 +6,7 @@ import { Lines, readSource } from './source.js';
 import type { StartTag, XmlAttribute } from './start-tag.js';
 import { applyEdits, type TextEdit } from './text-edits.js';
 
-/**
- * fast-xml-parser finds only the nesting of the elements and where each one ends. It does not decode entities, values or
- * attributes.
- */
+/** fast-xml-parser finds only the nesting and the ends of the elements. It does not decode entities, values or attributes. */
 export const PARSER_OPTIONS = {
   preserveOrder: true,
   captureMetaData: true,

@@ -52,12 +52,10 @@ export class XmlEditor {
     this.#changeOf(parent).appended.push(child);
   }
 
-  /** Inserts an element before another one. */
   insertBefore(reference: XmlElement, element: NewElement): void {
     this.#changeOf(notRoot(reference)).before.push(element);
   }
 
-  /** Inserts an element after another one. */
   insertAfter(reference: XmlElement, element: NewElement): void {
     this.#changeOf(notRoot(reference)).after.push(element);
   }
@@ -73,7 +71,6 @@ export class XmlEditor {
     if (action === 'remove' || !change.whenEmpty) change.whenEmpty = action;
   }
 
-  /** Replaces an element with another one. */
   replace(element: XmlElement, replacement: NewElement): void {
     this.#changeOf(element).instead = replacement;
   }
@@ -101,7 +98,6 @@ export class XmlEditor {
     return skipSpace(this.#text, at) >= element.closeStart;
   }
 
-  /** Whether there are edits so far. */
   get hasEdits(): boolean {
     return this.#changes.size > 0;
   }

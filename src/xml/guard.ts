@@ -14,10 +14,7 @@ import {
 
 /** libxml2's limit without XML_PARSE_HUGE, which libvirt does not set. */
 export const MAX_DEPTH = 256;
-/**
- * The maximum size of one tag, comment or run of text, in bytes: libxml2's limit of 10 000 000, less a margin for other text
- * in libxml2's buffer.
- */
+/** The maximum bytes of one tag, comment or text: libxml2's limit of 10 000 000, minus a margin for other text in its buffer. */
 const MAX_PIECE_BYTES = 9_000_000;
 /** A million elements take half a gigabyte of memory. A domain has a few hundred. */
 const MAX_ELEMENTS = 1_000_000;
@@ -35,7 +32,7 @@ const LONG_TEXT = 1000;
  * Checks that a text is an XML 1.0 document without a DOCTYPE and within libxml2's limits, so that libxml2 accepts it without
  * a fatal error. Errors that libxml2 reports but tolerates (for example an undeclared prefix) pass, because libvirt accepts
  * them.
- * @param known elements below the root that need no check because an accepted document has them, in document order
+ * @param known elements below the root, in document order, that an accepted document has, so that they need no check
  * @returns the text, in which everything that fast-xml-parser mishandles is replaced by something of the same length, and the
  * start tags in document order; a known element stands for itself and its content
  * @throws InputError `xml-syntax`, `xml-doctype`, `xml-encoding`, `xml-too-large`, with the location
@@ -173,10 +170,7 @@ export function guard<Known extends { readonly start: number; readonly end: numb
     return end + 2;
   }
 
-  /**
-   * Hides a range of content from fast-xml-parser: writes a comment of the same length, or spaces if the range is too short
-   * for one.
-   */
+  /** Hides a range from fast-xml-parser behind a comment of the same length, or behind spaces if it is too short for one. */
   function hide(start: number, end: number): void {
     const length = end - start;
     const hidden = length < 7 ? ' '.repeat(length) : `<!--${' '.repeat(length - 7)}-->`;

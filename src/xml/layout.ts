@@ -28,9 +28,7 @@ export class Layout {
     this.#firstQuote = /=\s*(["'])/.exec(this.#text.slice(start, end))?.[1];
   }
 
-  /**
-   * Returns the quote for a new attribute: the quote of the element's last attribute, or else the first one of the document.
-   */
+  /** Returns the quote for a new attribute: that of the element's last attribute, or else the first one of the document. */
   quote(element?: XmlElement): Quote {
     const last = element?.attributes.at(-1);
     return (last ? this.#text[last.valueEnd] : this.#firstQuote) === '"' ? '"' : "'";

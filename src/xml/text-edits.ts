@@ -5,9 +5,7 @@ export interface TextEdit {
   readonly text: string;
 }
 
-/**
- * Sorts edits by position. Edits at the same position keep their order. Edits inside the range of another edit are dropped.
- */
+/** Sorts edits by position. Edits at one position keep their order. Edits inside the range of another edit are dropped. */
 export function sortEdits(edits: readonly TextEdit[]): TextEdit[] {
   const sorted: TextEdit[] = [];
   for (const edit of edits.toSorted((a, b) => a.start - b.start || a.end - b.end)) {

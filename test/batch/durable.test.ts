@@ -21,7 +21,7 @@ function callsOf(top: string, jobs: string, where: readonly string[]): readonly 
   return readFileSync(calls, 'utf8').split('\n');
 }
 
-/** Expects that the numbers of lines were found, and that they ascend. */
+/** Expects that all lines were found, and that their numbers ascend. */
 function expectInOrder(lines: readonly number[]): void {
   expect(lines.every((line) => line >= 0)).toBe(true);
   expect(lines).toEqual(lines.toSorted((a, b) => a - b));

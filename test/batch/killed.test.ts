@@ -100,7 +100,7 @@ async function killRepeatedly(where: 'in-place' | 'out', kills: number, random: 
   expect(filesOf(sandbox.folder)).toEqual(BEFORE);
   let killed = 0;
 
-  /** Runs a command, then commands that finish its work, until one is not killed. Undefined: killed after its last entry. */
+  /** Runs a command, then commands that finish its work, until one is not killed. Undefined if killed after the entry `end`. */
   const untilEnd = async (first: readonly string[], calls: number): Promise<Ended | undefined> => {
     for (let args = first; ; ) {
       const ended = await sandbox.run(args, { KILL_AT: String(1 + Math.floor(random.next() * calls)) });

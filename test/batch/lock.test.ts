@@ -7,7 +7,7 @@ import { lockFolder, takeLock } from '../../src/batch/lock.js';
 import { temporaryFolder } from '../cli/run.js';
 
 describe('the lock', () => {
-  it('is held by one process at a time, and the other gets its holder', async () => {
+  it('is held by one process at a time, and the error of another process names the holder', async () => {
     const file = join(temporaryFolder(), 'lock');
     using _lock = await takeLock(file);
     let waited = false;

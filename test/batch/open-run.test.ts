@@ -66,7 +66,7 @@ describe('the end of a run', () => {
     expect(open.kept).toBe(true);
   });
 
-  it('is left to resume if an entry could not be written', async () => {
+  it('is not recorded if an entry could not be written, so that the run can be resumed', async () => {
     const open = await newRun();
     await open.journal.close();
     await expect(open.journal.append(SETTLED)).rejects.toThrow();

@@ -50,7 +50,7 @@ const byHand: fc.Arbitrary<(xml: string) => string> = fc
     return text.replace('</devices>', `${added}</devices>`);
   });
 
-/** Lists controllers, host devices and other devices by what distinguishes them. */
+/** Lists host devices, other devices and IOMMUs of no expander bus, by address, name or model, sorted. */
 function inventory(domain: Domain): string[] {
   return [
     ...domain.hostDevices.map((d) => d.bdf),
@@ -59,7 +59,7 @@ function inventory(domain: Domain): string[] {
   ].sort();
 }
 
-/** Lists the buses of the SMMUs, sorted: without its neighbour, an SMMU has no definite position in the document. */
+/** Lists the buses of the SMMUs, sorted: if its neighbour was removed, an SMMU has no definite position in the document. */
 function buses(domain: Domain): string[] {
   return domain.iommus.map((i) => String(i.pciBus)).sort();
 }

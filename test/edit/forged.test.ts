@@ -85,7 +85,7 @@ const address = fc.oneof(
       return `${hex(bus)}:${hex(slot)}.${func}${several ? ' multifunction' : ''}`;
     }),
 );
-/** Values that the domain has, which make a change credible, and other values. */
+/** The forged changes have values that the domain has, so that they are plausible, and other values. */
 const DOMAIN = parseDomain(REWRITTEN);
 const RECORD = readRecord(DOMAIN).elements[0] as XmlElement;
 const TEXT = readRecord(DOMAIN).record?.text ?? { edits: '' };
@@ -260,7 +260,7 @@ function untouchable(xml: string): string[] {
 
 const ALLOWED = untouchable(REWRITTEN);
 
-/** Runs a command on a domain with a forged record: it refuses, or keeps everything that vsmmu must not change. */
+/** Runs a command on a domain with a forged record. Checks that it refuses, or keeps everything that vsmmu must not change. */
 function judge(make: () => string): 'refused' | 'kept' {
   let xml: string;
   try {

@@ -50,7 +50,7 @@ describe('revert after other edits', () => {
     expect(codes(reverted(again))).toEqual([]);
   });
 
-  it('keeps a port of pcie.0 that a device used in the meantime, without the alias of vsmmu', () => {
+  it('keeps a port of pcie.0 that a device used in the meantime, but removes the alias of vsmmu', () => {
     const first = rewritten(domain(hostdev(1), hostdev(2)));
     const [guard] = parseDomain(first).controllers.filter(({ alias }) => alias?.startsWith('ua-vsmmu-root-port-'));
     const used = rewritten(first.replace('  </devices>', `  ${rng(at(guard?.index ?? 0))}\n  </devices>`), {
@@ -62,7 +62,7 @@ describe('revert after other edits', () => {
     expect(parseDomain(out.xml).controllers.map((c) => c.index)).toEqual([0, guard?.index]);
   });
 
-  it('leaves no address on a removed controller to a device whose source was edited', () => {
+  it('removes the address of a device whose source was edited if the controller of that address is removed', () => {
     const edited = rewritten(PLAIN).replace("<source><address bus='2'/>", "<source><address bus='4'/>");
     const out = reverted(edited);
     expect(codes(out)).toEqual(['address-dropped']);

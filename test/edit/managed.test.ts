@@ -154,8 +154,8 @@ it.each([
   ['the first element', '<domain><name/><os/></domain>', '<domain><os/></domain>', 'name'],
   ['the root', '<domain/>', '<network/>', 'domain'],
   ['an attribute of the root', "<domain type='kvm'/>", "<domain type='qemu'/>", 'domain'],
-  ['what stands before the root', '<!-- a --><domain/>', '<domain/>', 'domain'],
-  ['what stands after the root', '<domain/><!-- a -->', '<domain/>', 'domain'],
+  ['a comment before the root', '<!-- a --><domain/>', '<domain/>', 'domain'],
+  ['a comment after the root', '<domain/><!-- a -->', '<domain/>', 'domain'],
   [
     'text of a device',
     '<domain><devices><rng>a</rng></devices></domain>',
@@ -165,14 +165,14 @@ it.each([
   ['nothing, if only a declaration of QEMU is gone', `<domain ${QEMU}/>`, '<domain/>', undefined],
   ['another declaration', "<domain xmlns:x='urn:x'/>", '<domain/>', 'domain'],
   [
-    'nothing, if an empty element that says nothing is gone',
+    'nothing, if an empty element without attributes is gone',
     '<domain><cpu><numa/></cpu></domain>',
     '<domain/>',
     undefined,
   ],
   ['an empty element with an attribute', "<domain><cpu mode='host'/></domain>", '<domain/>', 'cpu'],
   [
-    'an override of a device without anything but its alias: nothing',
+    'nothing, if an override that has only the alias of a device is gone',
     `<domain ${QEMU}><qemu:override><qemu:device alias='a'/></qemu:override></domain>`,
     '<domain/>',
     undefined,

@@ -160,7 +160,7 @@ describe("OpenNebula's domain", () => {
     expect(revert(parseDomain(upstream)).xml).toBe(xml);
   });
 
-  it('leaves values to QEMU in which the vSMMUs of one SMMU differ', () => {
+  it('leaves a value to QEMU if it differs between the vSMMUs of one SMMU', () => {
     const differs = xml.replace("oas='48' pasid='on'", "oas='44' pasid='on'");
     expect(driversOf(convertWith(differs, host, { relayout: true }).xml)).toEqual([
       " accel='on' ats='on' ril='off' pasid='on'",

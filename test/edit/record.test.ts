@@ -42,7 +42,7 @@ describe('the record in <metadata>', () => {
     });
   });
 
-  it('is absent if there is none, and elements of other namespaces are ignored', () => {
+  it('is undefined if there are only elements of other namespaces', () => {
     expect(readRecord(parseDomain(domain('<a:b xmlns:a="urn:a"/>')))).toEqual({
       elements: [],
       record: undefined,

@@ -22,7 +22,7 @@ describe('the settings of the policy', () => {
     expect(AFTER.match(/<rom /g), 'not at a device that stays').toHaveLength(1);
   });
 
-  it('make a <memoryBacking> if there is none, of the default size if there is no size', () => {
+  it('add a <memoryBacking> if there is none, without a page size if the policy names none', () => {
     const bare = domain(port(1), hostdev(1)).replace('<os>', '<memory>4194304</memory>\n  <os>');
     const after = rewritten(bare, { hugePages: 'on' });
     expect(after).toContain('  <memoryBacking>\n    <hugepages/>\n  </memoryBacking>\n  <os>');

@@ -36,7 +36,7 @@ describe('the edits between two results of edits of one text', () => {
     );
   });
 
-  it('leave alone what both keep', () => {
+  it('do not touch the text that both results keep', () => {
     const one = [edit(2, 3, 'X'), edit(8, 8, 'Y')];
     expect(editsBetween(one, [], 16, TEXT)).toEqual([edit(2, 3, 'c'), edit(8, 9, '')]);
     expect(editsBetween([], one, 16, applyEdits(TEXT, one))).toEqual(one);
@@ -54,7 +54,7 @@ function edit(start: number, end: number, text: string): TextEdit {
 }
 
 describe('edits in the record', () => {
-  it('are their places and lengths, and the text that they put', () => {
+  it('are stored as positions and lengths, with the new text', () => {
     const found = [edit(0, 0, 'a'), edit(5, 7, ''), edit(7, 9, 'bcd')];
     const written = formatEdits(found, []);
     expect(written).toEqual({ edits: '0-0+1 5-2+0 7-2+3', put: 'abcd' });
@@ -62,7 +62,7 @@ describe('edits in the record', () => {
     expect(formatEdits([edit(5, 7, '')], [])).toEqual({ edits: '5-2+0' });
   });
 
-  it('name removed elements that the record has already by their position', () => {
+  it('refer by number to removed elements that the record already contains', () => {
     const removed: NewElement[] = ['x', 'y'].map((name) => ({ name: 'iommu', attributes: [['model', name]] }));
     const found = [edit(3, 3, "\n    <iommu model='y'/>"), edit(4, 5, "<iommu model='x'/><z/>")];
     const written = formatEdits(found, removed);

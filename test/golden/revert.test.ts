@@ -6,7 +6,7 @@ import { REPOSITORY, vsmmu } from '../cli/run.js';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
-/** The command lines of the golden runs that give a domain, each with the domain that it is given. */
+/** The command lines of the golden runs that print a rewritten domain, each with the file of its input. */
 const runs = readdirSync(FOLDER, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => {

@@ -5,7 +5,7 @@ import { at, domainWith, expander, hostdev, hostWith, port } from '../plan/examp
 
 const host = hostWith(1, { 49: { smmu: 0 }, 145: { smmu: 0 } });
 
-/** The name by udev of the host's NIC 0000:31:00.0 in a guest. */
+/** Returns the name that udev gives the host's NIC 0000:31:00.0 in a guest. */
 function nameIn(devices: readonly string[], classCode = '0x020000'): string | undefined {
   const [nic] = host.endpoints;
   return nic && nicName({ ...nic, class: classCode }, predictGuest(domainWith(...devices)));

@@ -89,7 +89,7 @@ describe('the IOMMU groups of a domain', () => {
   const group = (devices: readonly DeviceSpec[], ...elements: readonly string[]) =>
     groupsOf(domainWith(...elements), hostOf(1, devices))[0];
 
-  it('list as held only endpoints that are bound to a host driver and not in the domain', () => {
+  it('are held only by endpoints that have a host driver and are not in the domain', () => {
     const found = group(
       [
         { bdf: '0000:00:00.0', group: 4, bridge: true, driver: 'pcieport' },
@@ -128,7 +128,7 @@ describe('the IOMMU groups of a domain', () => {
     expect(found && [...directRegionDiagnostics(found), ...viabilityDiagnostics(found)]).toEqual([]);
   });
 
-  it('are none for devices that are in no group or not on the host', () => {
+  it('do not include devices that are in no group or not on the host', () => {
     expect(group([{ bdf: '0000:01:00.0', group: null }], hostdev(1), hostdev(2))).toBeUndefined();
   });
 });

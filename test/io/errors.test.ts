@@ -38,7 +38,7 @@ it('the error of a file is described without the call and the path', () => {
   expect(systemCode(failure('/nonexistent'))).toBe('ENOENT');
 });
 
-it('whatever else is thrown is described by its text, and has no code', () => {
+it('any other thrown value is described by its text, and has no code', () => {
   expect(describeIoError(new Error('no more memory'))).toBe('no more memory');
   expect(describeIoError('no more memory')).toBe('no more memory');
   expect([systemCode(new Error('x')), systemCode({ code: 'ENOENT' }), systemCode('ENOENT')]).toEqual(

@@ -79,7 +79,7 @@ describe('replaceFile', () => {
     expect(attributesOf(file)).toEqual(given);
   });
 
-  it('warns with the name of the file if they cannot be kept, and writes it', async () => {
+  it('warns with the name of the file if attributes cannot be kept, but writes the content', async () => {
     const file = fileWith('old', 0o640);
     process.env.PATH = temporaryFolder();
     const [first, ...more] = await replaceFile(file, 'new');
@@ -105,7 +105,7 @@ describe('replaceFile', () => {
     ]);
   });
 
-  it('starts no program for a file that has none', async () => {
+  it('starts no program for a file without an access control list and extended attributes', async () => {
     const file = fileWith('old');
     process.env.PATH = temporaryFolder();
     expect(await replaceFile(file, 'new', { attributes: false })).toEqual([]);

@@ -242,7 +242,7 @@ describe('a virsh that ends', () => {
   it.each([
     [126, /^qemu:\/\/\/system: virsh cannot be started/],
     [127, /^qemu:\/\/\/system: virsh is not installed$/],
-  ])('with code %i was not started', async (code, message) => {
+  ])('with code %i is reported as not started', async (code, message) => {
     expect((await lastWords(URI, `exit ${code}`)).message).toMatch(message);
   });
 

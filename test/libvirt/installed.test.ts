@@ -107,7 +107,7 @@ describe('the software that vsmmu queries is', () => {
     expect([target.libvirt.name, target.qemu.name, target.libvirt.dialect]).toEqual([libvirt, qemu, dialect]);
   });
 
-  it('that on this machine, for here', async () => {
+  it('the installed software, for the value here', async () => {
     const target = await resolveTarget({ libvirt: 'here', qemu: 'here' }, machine(schema(NEW), HELP));
     expect([target.libvirt.name, target.qemu.name]).toEqual(['the installed libvirt', 'the installed QEMU']);
   });

@@ -36,7 +36,7 @@ describe('an element', () => {
     expect(xmlns).not.toBe('urn:q');
   });
 
-  it('ignores an empty namespace of a prefix, and takes one as the default', () => {
+  it('ignores an empty namespace of a prefix, but accepts an empty default namespace', () => {
     const { children } = parseXml('<a xmlns="urn:a" xmlns:p="urn:p"><p:b xmlns:p=""/><c xmlns=""/></a>').root;
     expect(children.map(({ namespace }) => namespace)).toEqual(['urn:p', '']);
   });

@@ -28,7 +28,7 @@ describe('an attribute', () => {
       `<a b='3'/>`,
     ],
     [
-      "a new one goes last, in its neighbour's quotes",
+      "is added last if it is new, with its neighbour's quotes",
       `<a b="1" ><c d='e' f='g' h='i'/></a>`,
       (e, a) => e.setAttribute(a, 'x', '2'),
       `<a b="1" x="2" ><c d='e' f='g' h='i'/></a>`,
@@ -40,7 +40,7 @@ describe('an attribute', () => {
       `<a x="2"><b c="d"/></a>`,
     ],
     [
-      "a new one in a document without any takes libvirt's quotes",
+      "gets libvirt's quotes in a document without attributes",
       '<a />',
       (e, a) => e.setAttribute(a, 'x', '2'),
       `<a x='2' />`,

@@ -109,7 +109,7 @@ class EditedModel {
   /** The replacement of an element; undefined if it was removed. */
   private readonly instead = new Map<ModelElement, ModelElement | undefined>();
   private readonly addedAfter = new Map<ModelElement, number>();
-  /** The attributes before the first edit: edits count those. */
+  /** The names of the attributes before the first edit. An edit refers to an attribute by its position among them. */
   private readonly originalNames = new Map<ModelElement, string[]>();
 
   constructor(private readonly model: Model) {
@@ -245,7 +245,7 @@ it('an insertion changes no existing line in a document laid out in lines', { ti
       fc.pre(reference !== undefined);
       const startsLine = /\n[ \t]*$/.test(text.slice(0, reference.start));
       fc.pre(startsLine && !/\S/.test(reference.parent?.text ?? ''));
-      // Only comments stay with the element before them.
+      // Skip an element if anything other than comments follows it on its line.
       fc.pre(/^(?:[ \t]*<!--[^-]*-->)*[ \t]*(?:\r?\n|$)/.test(text.slice(reference.end)));
       const editor = new XmlEditor(document);
       if (before) editor.insertBefore(reference, added);

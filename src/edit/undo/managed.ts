@@ -156,7 +156,7 @@ function unmanagedLines({ root, text: source }: XmlDocument, isGone: (key: strin
         : attribute.name !== ATTRIBUTES[path] && !isRemovable(element, path, attribute),
     );
     if (text === '' && inside.length === 0) {
-      // An element that says nothing without what vsmmu manages.
+      // Leave out an element that has no meaning without the parts that vsmmu manages.
       const others = attributes.filter((a) => path !== 'qemu:override/qemu:device' || a.name !== 'alias');
       if (path === 'devices/controller' ? isBareRoot(element) : VANISHING.has(path) && others.length === 0) return [];
     }

@@ -22,7 +22,7 @@ export interface UndoRecord extends DomainRecord {
   readonly removed: readonly NewElement[];
 }
 
-/** A record without the edits that restore how the former text was spelled. */
+/** A record without the edits that restore the exact former text. */
 export type Meaning = Pick<UndoRecord, 'changed' | 'added' | 'removed'>;
 
 /** The record in a domain's `<metadata>`. */
@@ -155,7 +155,7 @@ export function withoutRecord(text: string, record: XmlElement | undefined): str
   return record ? text.slice(0, record.start) + text.slice(record.end) : text;
 }
 
-/** Returns edits of a domain's text as edits of that text without its record: without an empty record that they put there. */
+/** Converts edits of a domain's text to edits of that text without its record. An empty record that they add is left out. */
 export function besideRecord(edits: readonly TextEdit[], record: XmlElement | undefined): readonly TextEdit[] {
   const offset = (at: number) => (record && at >= record.end ? at - (record.end - record.start) : at);
   return edits.map(({ start, end, text }) => ({

@@ -132,7 +132,7 @@ export function addedElements(domain: Domain, added: Added, anyAlias = false) {
       return index !== ROOT_BUS && indexes?.has(index) && isOwn && isRestorable(element);
     }),
     iommus: domain.iommus.filter(({ pciBus = -1 }) => buses?.has(pciBus)),
-    /** In any form, because all that remain are reported. */
+    /** Cells in any form, because each cell that remains is reported. */
     cells: domain.numa.cells.filter(({ id }) => cells?.has(id)),
     hostdevs: domain.hostDevices.filter(({ bdf, element }) => hostdevs.has(bdf) && isGroupMember(element)),
   };

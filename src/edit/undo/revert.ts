@@ -85,7 +85,7 @@ function recovered(domain: Domain, controllers: readonly PciController[]): UndoR
 /** A domain after an undo, with diagnostics. */
 export interface Undone {
   readonly domain: Domain;
-  /** The edits of the text without the record that lead to it. */
+  /** The edits that lead to it from the text without the record. */
   readonly edits: readonly TextEdit[];
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -126,7 +126,7 @@ function readUndone(text: string, before: Domain): Domain | string {
   }
 }
 
-/** Returns the recorded edits that restore the former text; undefined if the domain or they were edited since. */
+/** Returns the recorded edits that restore the former text; undefined if the domain or these edits were changed since. */
 function editsToFormer({ digest, former, text, removed }: UndoRecord, edited: string): readonly TextEdit[] | undefined {
   const edits = text && digestOf(edited) === digest ? parseEdits(text, removed) : undefined;
   return edits && digestOf(applyEdits(edited, edits)) === former ? edits : undefined;

@@ -15,7 +15,7 @@ import { editsBetween, formatEdits } from './text.js';
 export interface Edited {
   readonly text: string;
   readonly before: Domain;
-  /** The edits, with an empty record. */
+  /** The edits that lead to the text, but with an empty record in it. */
   readonly edits: readonly TextEdit[];
 }
 

@@ -28,8 +28,8 @@ const words = (text: readonly string[]): number[] => text.map((each) => Number.p
 export const REGISTERS = words([...EMULATED_REGISTERS.idr, EMULATED_REGISTERS.iidr, EMULATED_REGISTERS.aidr]);
 
 /**
- * What the kernel writes into each structure, by the index of the word, as struct vfio_device_bind_iommufd and
- * iommu_*_alloc of Linux 7.2 have it: object 3 is the device, 4 the address space, 5 the page table.
+ * The words that the kernel writes into each structure, by their index, as in struct vfio_device_bind_iommufd and
+ * iommu_*_alloc of Linux 7.2: object 3 is the device, 4 the address space, 5 the page table.
  */
 const WRITTEN: Readonly<Record<string, readonly [index: number, value: number]>> = {
   VFIO_DEVICE_BIND_IOMMUFD: [3, 3],
