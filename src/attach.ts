@@ -32,7 +32,7 @@ interface FreePort {
   readonly index: ControllerIndex;
   /** How much 64-bit prefetchable memory it reserves, in bytes. */
   readonly reserve: number;
-  /** Whether it can reserve memory: a libvirt override can refer to a port only by a user alias. */
+  /** Whether it has a user alias. Without one, a libvirt override cannot refer to the port, so it cannot reserve memory. */
   readonly named: boolean;
 }
 

@@ -84,8 +84,8 @@ class Conversion implements Converted {
 }
 
 /**
- * Plans the cleared form of a domain. If that is not the domain itself, diagnostics lose their locations, which do not refer to
- * the caller's text.
+ * Plans the cleared form of a domain. If that is not the domain itself, diagnostics lose their locations, because these do not
+ * refer to the caller's text.
  */
 function planFor(domain: Domain, cleared: Cleared, host: Host, policy: Policy, options: PlanOptions): Planned {
   const { domain: base, former } = cleared;

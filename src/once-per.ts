@@ -1,6 +1,6 @@
 /**
- * Returns a function that computes a value from an object only once, and keeps it in the object. It is not kept in a
- * WeakMap: V8 would keep every object that its own value refers to until the next full collection.
+ * Returns a function that computes a value from an object only once, and keeps it in the object. It does not use a
+ * WeakMap: if a value refers to its own key, V8 would keep both until the next full collection.
  */
 export function oncePer<Key extends object, Value>(compute: (key: Key) => Value): (key: Key) => Value {
   const property = Symbol(compute.name);

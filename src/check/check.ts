@@ -9,7 +9,8 @@ export type { CheckOptions } from './inspection.js';
 
 /**
  * Finds configurations that libvirt accepts but with which QEMU or the guest fails. The domain may be converted by vsmmu,
- * converted by hand or not converted. A pure function. Machines other than QEMU's `virt` for `aarch64` have only few rules.
+ * converted by hand or not converted. A pure function. Only a few rules apply to machines other than QEMU's `virt` for
+ * `aarch64`.
  * @param domain read with `readDomain`, which accepts duplicates so that they are reported, too
  * @param host the host that runs the domain; if undefined, only the domain is checked
  * @returns the diagnostics, in document order

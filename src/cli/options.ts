@@ -49,8 +49,8 @@ export const OUTPUT_OPTIONS: Options = {
 };
 
 /**
- * Returns the options of every command for a command in which only some act: its help lists only these. The command
- * accepts the others, so that a script can give them to all commands.
+ * Returns `OUTPUT_OPTIONS` for a command on which only the options in `acting` have an effect. The help of the command
+ * lists only these. The command accepts the others, too, so that a script can give the same options to all commands.
  */
 export function outputOptions(...acting: readonly string[]): Options {
   return Object.fromEntries(

@@ -36,7 +36,7 @@ export function checkPicture(options: OptionValues): void {
   }
 }
 
-/** Whether a file exists and does not begin like the files that vsmmu writes, which contain `word`. */
+/** Whether a file has content that vsmmu did not write. The first 1024 bytes of a file that vsmmu wrote contain `word`. */
 export function isOtherFile(file: string, word: string): boolean {
   try {
     if (!statSync(file).isFile()) return false;

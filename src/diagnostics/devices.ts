@@ -45,7 +45,8 @@ export const deviceWithoutSmmu = define('device-without-smmu', {
   meaning: 'a device is behind no SMMU on the host and stays on `pcie.0`',
   why: `The device's DMA passes no SMMUv3 on the host, so no vSMMU can represent one. QEMU would refuse the device behind an
     accelerated vSMMU.`,
-  remedy: `Nothing needs to be done: on pcie.0 it works as before. In a host slot behind an SMMU it would be placed.`,
+  remedy: `Nothing needs to be done: on pcie.0 it works as before. If its card is moved to a slot behind an SMMU, vsmmu
+    places it.`,
   example: `vsmmu topology | sed -n '/Behind no SMMUv3/,/^$/p'`,
 });
 
@@ -224,7 +225,7 @@ export const settingKept = defineCases('setting-kept', {
     conflict: (a: { wanted: string; present: string }) =>
       `the domain has ${a.present} in its <memoryBacking>, and libvirt refuses huge pages with it (hugePages ${a.wanted})`,
     uneven: (a: { wanted: string; memory: string }) => ({
-      message: `${a.memory} of memory is not a multiple of huge pages of ${a.wanted} (hugePages), so the domain keeps its pages`,
+      message: `${a.memory} of memory is not a multiple of ${a.wanted} (hugePages), so the domain keeps its page size`,
       hint: 'give the guest and each NUMA cell a multiple of that size',
     }),
   },

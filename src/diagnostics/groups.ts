@@ -40,7 +40,7 @@ export const groupShared = define('group-shared', {
   why: `The SMMU cannot distinguish the members of an IOMMU group, or they can reach each other without passing it: the
     functions of one card, or everything below a port or switch without ACS, bridges included. When a guest enables
     translation, Linux (7.2) attaches the whole group to the guest's page tables, and fails if a member is not a device of
-    the guest's vSMMU. A bridge never is. The guest would start, and the device would not work. With a second endpoint of
+    the guest's vSMMU. A bridge never is one. The guest would start, and the device would not work. With a second endpoint of
     the group in the guest, QEMU (11.1) does not start ("Invalid argument"). On pcie.0 these devices work.`,
   remedy: `Enable ACS on the port named in the message: it is a setting of the firmware, or of the switch. A card with
     SR-IOV often has a group for each virtual function.`,

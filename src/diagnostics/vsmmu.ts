@@ -269,7 +269,7 @@ export const cmdqvSmallPages = define('cmdqv-small-pages', {
   why: `A command queue that is mapped into the guest must be contiguous in the host's memory, so QEMU (11.1) limits it to
     one page: 256 entries with pages of 4 KiB, 4096 with 64 KiB, 131072 with 2 MiB. With a short queue, the guest waits when
     it unmaps many pages.`,
-  remedy: `Give the guest huge pages. The host must have them: on NVIDIA Grace with pages of 64 KiB, they have 512 MiB.`,
+  remedy: `Give the guest huge pages. The host must have them: on NVIDIA Grace with pages of 64 KiB, their size is 512 MiB.`,
   example: `<memoryBacking>
   <hugepages/>
 </memoryBacking>`,

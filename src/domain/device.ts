@@ -50,8 +50,8 @@ export function hostDeviceSource(element: XmlElement): XmlElement | undefined {
 
 /**
  * Whether an element is an interface of a network that assigns host devices from a pool (libvirt: formatnetwork, `<forward
- * mode='hostdev'>`). The domain does not name the kind of its network. It shows this kind by a driver that only such networks
- * use, or by the `<actual type='hostdev'>` that libvirt writes for a running domain.
+ * mode='hostdev'>`). The XML of a domain does not contain the mode of the network. It shows this mode only indirectly: by a
+ * driver that only such networks use, or by the `<actual type='hostdev'>` that libvirt writes for a running domain.
  */
 export function isPooledInterface(element: XmlElement): boolean {
   if (element.name !== 'interface' || element.attribute('type') !== 'network') return false;

@@ -22,15 +22,16 @@ export interface Iommu {
 
 /**
  * QEMU's limit of SMMUs per `virt` machine (11.1): it has 64 platform-bus interrupts, and each SMMU needs four. With
- * `cmdqv=on`, QEMU also creates 16 and refuses the 17th (tested). Later it adds a fifth interrupt per SMMU with command queues
- * (`tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c). Whether these fit for more than 12 SMMUs is unknown.
+ * `cmdqv=on`, QEMU also creates 16 and refuses the 17th (tested). When it sets up command queues later, it adds a fifth
+ * interrupt per SMMU (`tegra241_cmdqv_init` in hw/arm/tegra241-cmdqv.c). Whether these fit for more than 12 SMMUs is unknown.
  */
 export const MAX_VSMMUS = 16;
 
 /**
  * The limit of devices behind a vSMMU with command queues. Linux 7.2 gives each device a stream ID slot of the virtual interface
- * (`num_sids_per_vintf` in tegra241-cmdqv.c), and Grace has 16, as QEMU's model (`CMDQV_NUM_SID_PER_VI_LOG2`). This was read, not
- * run: a further device gets no vDEVICE, so the guest starts, and the device cannot do DMA as soon as the guest uses it.
+ * (`num_sids_per_vintf` in tegra241-cmdqv.c). Grace has 16, and so does QEMU's model (`CMDQV_NUM_SID_PER_VI_LOG2`). From the
+ * source code, not tested: a further device gets no vDEVICE. The guest starts, but the device cannot do DMA when the guest
+ * uses it.
  */
 export const MAX_CMDQV_DEVICES = 16;
 

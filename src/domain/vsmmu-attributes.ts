@@ -169,8 +169,8 @@ export function dialectValue(name: VsmmuAttribute, value: string, dialect: Vsmmu
 }
 
 /**
- * Returns values as the guest gets them from a libvirt of a dialect. They differ only where the dialect has a switch for a
- * number: there, `ssidsize='20'` gives 16 bits.
+ * Returns values as the guest gets them from a libvirt of a dialect. They differ only if the dialect has a switch where
+ * upstream has a number: `ssidsize='20'` then gives 16 bits.
  */
 export function valuesInDialect(values: VsmmuValues, dialect: VsmmuDialect): VsmmuValues {
   const all = VSMMU_ATTRIBUTES.flatMap((name) => {

@@ -34,7 +34,10 @@ export function editingOf(argv: readonly string[]): Editing {
 /** How many ancestor processes to search for virsh: it starts its editor directly or through a shell, and the editor may be a script. */
 const MAX_ANCESTORS = 8;
 
-/** Returns what the virsh among this process and its ancestors edits, by default those above vsmmu; `file` if there is none. */
+/**
+ * Searches a process and its ancestors for virsh, and returns what that virsh edits; `file` if none of them is virsh.
+ * @param start the process ID to start at; default: the parent of vsmmu
+ */
 export function editingOfCaller(start = process.ppid): Editing {
   let pid = start;
   for (let generation = 0; generation < MAX_ANCESTORS && pid > 1; generation++) {

@@ -70,8 +70,8 @@ function helpOf(program: string, args: readonly string[]): Promise<string | unde
 }
 
 /**
- * Returns the target of a command line. Each of the two is a version, `here` for what is installed, or `nvidia` for NVIDIA's
- * packages; default: current upstream, or NVIDIA's QEMU with NVIDIA's libvirt.
+ * Returns the target of a command line. libvirt and QEMU are each a version, `here` for the installed one, or `nvidia` for
+ * NVIDIA's packages. The default is current upstream; for QEMU with libvirt `nvidia`, it is NVIDIA's QEMU.
  * @throws InputError `usage` for anything else; EnvironmentError `target-unknown` if the program is not installed
  */
 export async function resolveTarget(

@@ -49,7 +49,7 @@ function withoutPrefix(line: string): string {
   return printable(line.replace(/^\S+ qemu-\S+: /, '').trim()).slice(0, 300);
 }
 
-/** Returns the first different lines, as many as are reported. */
+/** Returns the first `MAX_LINES` different lines. */
 export function distinct(lines: readonly string[]): string[] {
   return [...new Set(lines)].slice(0, MAX_LINES);
 }

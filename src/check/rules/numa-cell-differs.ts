@@ -1,7 +1,7 @@
 import { chooseCell, mapCells } from '../../plan/numa.js';
 import type { Rule } from '../inspection.js';
 
-/** If an expander bus names another NUMA cell than that of its devices, the guest puts their memory on the wrong node. */
+/** If an expander bus names another NUMA cell than that of its devices, the guest uses memory of the wrong node for them. */
 export const numaCellDiffers: Rule = ({ accelerated, domain, host, tree, location }) => {
   if (!host) return [];
   const map = mapCells(domain.numa, host, 'existing');

@@ -20,7 +20,7 @@ export const pcihole64Size: Rule = (inspection) => {
   const { change, diagnostics } = planPciHole64({ ...request, policy: DEFAULT_POLICY });
   const beyond = diagnostics.filter(({ code }) => code === pcihole64Exhausted.code);
   if (!change) return beyond;
-  // Space that a platform needs beyond the BARs themselves is only recommended.
+  // Too little space for the BARs themselves is an error. The further space that a platform asks for is only recommended.
   const bare = planPciHole64({ ...request, policy: { ...DEFAULT_POLICY, profile: 'none' } });
   const element = domain.pciHole64?.element ?? tree.controller(ROOT_BUS)?.element ?? domain.document.root;
   return [

@@ -5,8 +5,8 @@ import { groupBy } from '../../group-by.js';
 import type { Rule, Vsmmu } from '../inspection.js';
 
 /**
- * Several vSMMUs for one SMMU work (run with QEMU 11.1), but each takes an expander bus, and QEMU has room for 16. OpenNebula 7.2
- * writes one per device. vSMMUs that vsmmu added are not reported: the policy or a full expander bus
+ * Several vSMMUs for one SMMU work (tested with QEMU 11.1), but each takes an expander bus, and QEMU has room for 16.
+ * OpenNebula 7.2 writes one per device. vSMMUs that vsmmu added are not reported: the policy or a full expander bus
  * requires them. With command queues, many devices need several.
  */
 export const smmuSplit: Rule = ({ accelerated, host, target, tree, location }) => {

@@ -82,7 +82,7 @@ async function run(operands: readonly string[], given: OptionValues): Promise<vo
 }
 
 /**
- * Returns the name of the domain in the file; undefined if the file is not a definition, which is only passed to the
+ * Returns the name of the domain in the file; undefined if the file is not a definition. Such a file is only passed to the
  * editor.
  */
 function definitionName(file: string, content: Uint8Array, options: OptionValues): string | undefined {

@@ -18,7 +18,7 @@ export const command: Command = {
   details: [
     "A domain that is not for aarch64 and QEMU's virt machine, or that has no PCI host device, is printed unchanged. A second run changes nothing: correct expander buses keep their bus numbers, and new devices join them. --relayout plans from scratch.",
     'The result is checked before it is written. If it has an error that the domain did not have before, nothing is written. The changes are recorded in <metadata>, for vsmmu revert.',
-    'A file is replaced atomically and keeps its owner, mode, access control list and extended attributes. --backup never overwrites a file: the second backup of vm.xml is vm.xml.orig.~1~. A symbolic link of another user is not followed to a file that this user does not own.',
+    'A file is replaced atomically and keeps its owner, mode, access control list and extended attributes. --backup never overwrites a file: the second backup of vm.xml is vm.xml.orig.~1~. A symbolic link that belongs to another user is followed only to files of that user.',
     'With --define, the diff is shown with passwords masked, and the domain is left unchanged if it was edited in the meantime. If --connect names a remote libvirt, give the topology of its host with --topology.',
     'A domain with an accelerated vSMMU cannot be migrated live, saved, or snapshotted with its memory. Placed devices have new PCI addresses in the guest, so the names of its NICs may change.',
   ],

@@ -44,7 +44,7 @@ export function renderGuestLocality({ devices, host, before, after }: GuestLocal
   );
 }
 
-/** Renders a matrix with the same nearness everywhere as one line; undefined if it has several. */
+/** Renders a matrix as one line if all devices are equally near to each other; undefined otherwise. */
 function uniform(cells: readonly (readonly NearnessCell[])[]): string | undefined {
   const [nearness, other] = new Set(cells.flatMap((row, i) => row.filter((_, j) => i !== j)));
   return other === undefined ? `  ${nearness} between all of them\n` : undefined;

@@ -43,8 +43,8 @@ interface PlacedCard {
 export const format: PictureFormat = { summary: 'SVG', draw };
 
 /**
- * Draws a picture as SVG. The SVG can be a file or a part of an HTML page, which can have several: they have no ids, and their
- * style affects nothing else. Untrusted text is escaped. The title is for screen readers.
+ * Draws a picture as SVG. The SVG can be a file or a part of an HTML page. A page can contain several, because they have no
+ * ids, and their style affects nothing else. Untrusted text is escaped. The title is for screen readers.
  */
 function draw({ title, sides, lines }: Picture): string {
   const [left, right] = sides;
