@@ -1,5 +1,5 @@
 /**
- * Writes src/generated/formats.ts: for each language of pictures in src/guest/formats, its summary, and a function that loads
+ * Writes src/generated/formats.ts: for each picture format in src/guest/formats, its summary, and a function that loads
  * it. Part of `npm run generate`.
  */
 import { readdirSync, writeFileSync } from 'node:fs';

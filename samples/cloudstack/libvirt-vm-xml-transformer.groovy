@@ -1,15 +1,16 @@
 import java.util.concurrent.TimeUnit
 
 /**
- * Places the host devices of a virtual machine behind vSMMUs. CloudStack's agent runs this script and calls `transform` of its
- * result for each domain that it is about to start. If vsmmu fails, `transform` returns the domain unchanged, so that it starts.
+ * Places the host devices of a virtual machine behind vSMMUs. CloudStack's agent runs this script, which returns an object, and
+ * calls the object's method `transform` for each domain that it is about to start. If vsmmu fails, `transform` returns the domain
+ * unchanged, so that it starts.
  */
 class VsmmuTransformer {
     static final List<String> COMMAND = ['vsmmu', 'rewrite', '--libvirt', 'here', '--qemu', 'here', '-']
     static final long LIMIT_SECONDS = Long.getLong('vsmmu.limit', 30)
 
     String transform(Object logger, String xml) {
-        // A domain without a host device needs no vSMMU, so a missing vsmmu is no failure then.
+        // A domain without a host device needs no vSMMU, so a missing vsmmu is not a failure.
         if (!xml.contains('hostdev')) return xml
         List<File> files = []
         try {
