@@ -132,7 +132,7 @@ export const readBackDiffers = defineCases('read-back-differs', {
     converted: 'libvirt stored other XML than vsmmu wrote; the former domain was restored',
     restored: 'libvirt stored other XML than that of the former domain',
   },
-  meaning: 'libvirt stored other XML than vsmmu wrote, and it is not a converted domain',
+  meaning: 'libvirt stored other XML than vsmmu wrote, and the stored domain is not converted',
   why: `vsmmu reads each domain again after it has defined it. libvirt drops what it does not know, and the domain that it
     stored here is not a converted one. So vsmmu restored the former XML.`,
   remedy: `Check what this libvirt supports, and whether the result fits its schema.`,

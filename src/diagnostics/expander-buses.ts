@@ -188,8 +188,8 @@ export const sparePortUnguarded = define('spare-port-unguarded', {
   meaning:
     'no free port of `pcie.0` has a lower index than a free port behind a vSMMU, so libvirt would use the latter first',
   why: `libvirt gives the next device that is attached without an <address>, such as a virtio disk, the free port with the lowest
-    index. If that port is behind a vSMMU, QEMU does not start the domain until rewrite has moved the device to pcie.0. As many
-    free ports on pcie.0 with lower indexes prevent this.`,
+    index. If that port is behind a vSMMU, QEMU does not start the domain until rewrite has moved the device to pcie.0. The
+    same number of free ports on pcie.0, with lower indexes, prevents this.`,
   remedy: `Plan from scratch: --relayout adds these ports. Or give such a device an <address> on pcie.0 yourself.`,
   example: `vsmmu rewrite --relayout --spare-ports 2 vm.xml`,
 });

@@ -16,7 +16,7 @@ export const targetUnknown = define('target-unknown', {
 export const libvirtTooOld = define('libvirt-too-old', {
   severity: 'warning',
   message: (a: { iommufd: boolean }) =>
-    `the libvirt installed here does not know accel, pciBus${a.iommufd ? '' : ' and iommufd'}: virsh define without --validate would drop them`,
+    `the libvirt installed here does not know accel${a.iommufd ? ' and pciBus' : ', pciBus and iommufd'}: virsh define without --validate would drop them`,
   hint: 'install libvirt 12.7 or newer, define the domain with --validate, or give its target version with --libvirt',
   meaning: 'the libvirt installed here would drop parts of the result without an error',
   why: `A file is converted for current libvirt and QEMU. The schema of the libvirt on this machine lacks accel and pciBus of a
@@ -36,7 +36,7 @@ export const domainUnknown = defineCases('domain-unknown', {
       hint: 'virsh list --all lists its domains',
     }),
     notUuid: (a: { domain: string }) => `${a.domain} is not the UUID of a domain`,
-    run: (a: { domain: string }) => `the run changed no domain ${a.domain}`,
+    run: (a: { domain: string }) => `the run did not change a domain ${a.domain}`,
   },
   meaning: 'libvirt, or the run of a batch, has no domain with that name or UUID',
   why: `With --connect, vsmmu looks for a domain with that UUID, then for one with that name. None matches: it may be on another

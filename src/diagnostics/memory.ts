@@ -52,7 +52,7 @@ export const pcihole64TooSmall = define('pcihole64-too-small', {
     `the guest's devices need ${a.needed} of 64-bit MMIO space, but pcihole64 is ${a.size}`,
   hint: 'give <pcihole64> the next power of two, as `vsmmu rewrite` does',
   meaning:
-    "the space for 64-bit BARs is smaller than those of the guest's devices, or (a warning) than their platform asks for",
+    "the space for 64-bit BARs is too small for the guest's devices, or (a warning) smaller than their platform requires",
   why: `Firmware gives each port one window for the BARs behind it. If they do not fit, it leaves some out without a message: the
     guest sees the device, and its driver finds no memory to map. NVIDIA's Grace platforms ask for more than the BARs
     themselves take; less than that is only a warning.`,

@@ -16,7 +16,7 @@ export const numaCellUnknown = defineCases('numa-cell-unknown', {
     noCell: (a: { smmu: string; node: number; unbound: string }) =>
       onNoCell(
         a.smmu,
-        `no cell of the guest is known to be on host node ${a.node}${a.unbound === '' ? '' : `; cells ${a.unbound} are bound to no single node`}`,
+        `no cell of the guest is known to be on host node ${a.node}${a.unbound === '' ? '' : `; cells ${a.unbound} are not bound to a single node`}`,
       ),
     severalCells: (a: { smmu: string; node: number; first: number; second: number }) =>
       onNoCell(a.smmu, `cells ${a.first} and ${a.second} are both on host node ${a.node}`),
@@ -75,8 +75,8 @@ export const numaNodeShared = define('numa-node-shared', {
   hint: 'bind each cell to a node of its own, or give --initiators none',
   meaning:
     'two NUMA cells of the guest are on one node of the host, so their distances to Generic Initiators are ambiguous',
-  why: `Two cells of the guest are on one node of the host. That node has one distance to each Generic Initiator, so the distances
-    between the two cells would be wrong.`,
+  why: `vsmmu takes the distance between two cells from the distance between their nodes on the host. For two cells on one node,
+    that is 10, which stands for the distance within a cell.`,
   remedy: `Bind each cell to a node of its own, merge the two cells, or do without Generic Initiators.`,
   example: BOUND,
 });

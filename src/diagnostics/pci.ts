@@ -67,7 +67,7 @@ export const controllerIndexOrder = define('controller-index-order', {
 export const deviceOnExpanderBus = define('device-on-expander-bus', {
   severity: 'error',
   message: (a: { device: string; expanderBus: number }) =>
-    `${a.device} is directly on expander bus ${a.expanderBus}, not on a port of it`,
+    `${a.device} is directly on expander bus ${a.expanderBus}, not on one of its ports`,
   hint: 'put a pcie-root-port on the expander bus, and the device on that port',
   meaning: 'a device is directly on an expander bus; libvirt accepts only ports there',
   why: `An expander bus is a root bus of PCI Express, and libvirt accepts only root ports and DMI bridges on it: "cannot be plugged

@@ -281,7 +281,7 @@ export const cmdqvTooManyDevices = define('cmdqv-too-many-devices', {
     `${a.vsmmu} has command queues (cmdqv), which take ${a.limit} devices, and ${a.devices} are behind it`,
   hint: "give it cmdqv='off', or --relayout, which makes a further vSMMU",
   meaning:
-    "more devices are behind a vSMMU with command queues than these take; the others do not work in the guest (a warning if the queues are QEMU's choice)",
+    "more devices are behind a vSMMU with command queues than these support; the additional devices do not work in the guest (a warning if the queues are QEMU's choice)",
   why: `The command queues of NVIDIA's SMMUs (Tegra241 CMDQV) translate the stream IDs of the guest's commands themselves. The hardware
     has 16 slots for them per guest, and each device takes one. Linux refuses a further device when the guest turns its
     translation on, so the guest starts, and this device does no DMA.`,

@@ -4,9 +4,9 @@ import { getSystemErrorMap } from 'node:util';
 const WORDS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is not a folder',
-  ELOOP: 'it is a symbolic link, or one of a chain that does not end',
+  ELOOP: 'it is a symbolic link, or links form a circle',
   ENXIO: 'it is a pipe without a reader, or a socket',
-  ERR_INVALID_ARG_VALUE: 'its name has a character that no file name can have',
+  ERR_INVALID_ARG_VALUE: 'its name contains a character that file names cannot contain',
 };
 
 /** Describes a system error in words, without the path and the call: `no such file or directory`. */

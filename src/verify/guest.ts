@@ -223,7 +223,7 @@ function checkNuma({ domain, report }: Comparison): Check {
     const found = sorted(node.distances);
     return wanted === found
       ? []
-      : [guestNumaDiffers({ what: `node ${node.id} has the distances ${found}, and cell ${cell.id} ${wanted}` })];
+      : [guestNumaDiffers({ what: `node ${node.id} has the distances ${found}, but cell ${cell.id} has ${wanted}` })];
   });
   return { ...check, found: count(nodes.length, 'node'), findings };
 }

@@ -124,7 +124,7 @@ export class XmlEditor {
     if (change === undefined) {
       let root = element;
       while (root.parent !== undefined) root = root.parent;
-      if (root !== this.#document.root) throw new Error(`<${element.name}> is of another document`);
+      if (root !== this.#document.root) throw new Error(`<${element.name}> belongs to another document`);
       change = { attributes: new Map(), before: [], appended: [], after: [], instead: undefined, whenEmpty: undefined };
       this.#changes.set(element, change);
     }

@@ -209,12 +209,12 @@ describe('controllers', () => {
     expect(placed(port(1), expander(2, 200).replace(at(0, 2), ''))).toEqual([]);
     const directly = (...devices: string[]) => found('device-on-expander-bus', domainWith(...devices));
     expect(directly(expander(1, 200), hostdev(1, at(1)), rng(at(1, 1)), port(2, at(1, 2)))).toEqual([
-      '6: 0000:01:00.0 is directly on expander bus 1, not on a port of it',
-      '7: <rng> is directly on expander bus 1, not on a port of it',
+      '6: 0000:01:00.0 is directly on expander bus 1, not on one of its ports',
+      '7: <rng> is directly on expander bus 1, not on one of its ports',
     ]);
     const upstream = `<controller type='pci' index='2' model='pcie-switch-upstream-port'>${at(1, 3)}</controller>`;
     expect(directly(expander(1, 200), upstream)).toEqual([
-      '6: pcie-switch-upstream-port 2 is directly on expander bus 1, not on a port of it',
+      '6: pcie-switch-upstream-port 2 is directly on expander bus 1, not on one of its ports',
     ]);
   });
 });

@@ -43,7 +43,7 @@ describe('batch runs', () => {
     });
     expect(here.batch('rollback', '--run', second.run, 'd.xml')).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('domain-unknown: the run changed no domain d.xml'),
+      stderr: expect.stringContaining('domain-unknown: the run did not change a domain d.xml'),
     });
   });
 

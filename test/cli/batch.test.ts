@@ -58,7 +58,7 @@ describe('batch convert of a folder', () => {
     const here = sandbox({ 'a/vm.xml': text, 'x.xml': text.replace('aarch64', 'x86_64') });
     expect(here.batch(...convert(here))).toMatchObject({
       code: 0,
-      stdout: `convert         a/vm.xml                  2 of 5 placed; no more migration, save, memory snapshots
+      stdout: `convert         a/vm.xml                  2 of 5 placed; no longer possible: migration, save, memory snapshots
 not applicable  x.xml                     the domain is for x86_64, not aarch64
 `,
     });
@@ -68,7 +68,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     const here = sandbox({ 'vm.xml': text });
     const bypass = [...convert(here), '--bypass', '0000:31:10.2'];
     const page = join(here.folder, '../report.html');
-    const remark = '1 of 5 placed; no more migration, save, memory snapshots';
+    const remark = '1 of 5 placed; no longer possible: migration, save, memory snapshots';
     expect(here.batch(...bypass, '--html', page).stdout).toBe(`convert         vm.xml                    ${remark}\n`);
     expect(readFileSync(page, 'utf8')).toContain(`<span class="why">${remark}</span>`);
     const { domains } = JSON.parse(here.batch(...bypass, '--json').stdout);

@@ -116,7 +116,7 @@ describe('a message fits its arguments:', () => {
     ],
     [
       libvirtTooOld({ iommufd: true }),
-      'the libvirt installed here does not know accel, pciBus: virsh define without --validate would drop them',
+      'the libvirt installed here does not know accel and pciBus: virsh define without --validate would drop them',
     ],
     [
       libvirtTooOld({ iommufd: false }),
@@ -128,7 +128,7 @@ describe('a message fits its arguments:', () => {
     ],
     [
       numaCellUnknown.noCell({ ...cell, unbound: '2-3' }),
-      'the expander bus of smmu3.0x1 is put on no NUMA cell: no cell of the guest is known to be on host node 1; cells 2-3 are bound to no single node',
+      'the expander bus of smmu3.0x1 is put on no NUMA cell: no cell of the guest is known to be on host node 1; cells 2-3 are not bound to a single node',
     ],
     [numaDistanceMissing(distance), 'the host has no distance from node 0 to node 1 (cells 2 and 3)'],
     [

@@ -28,7 +28,7 @@ describe('the IORT', () => {
   });
 
   it('is not read from another table or a truncated one', () => {
-    expect(() => parseIort(Buffer.from('FACP'.padEnd(64)))).toThrow('no IORT');
+    expect(() => parseIort(Buffer.from('FACP'.padEnd(64)))).toThrow('not an IORT');
     expect(() => parseIort(table.subarray(0, 100))).toThrow(RangeError);
   });
 });

@@ -258,7 +258,7 @@ describe('an editor', () => {
     ],
     ['a sibling of the root', (e, a) => e.insertAfter(a, NEW), '<a> is the root'],
     ['to remove the root', (e, a) => e.remove(a), '<a> is the root'],
-    ['an element of another document', (e) => e.append(parseXml('<b/>').root, NEW), '<b> is of another document'],
+    ['an element of another document', (e) => e.append(parseXml('<b/>').root, NEW), '<b> belongs to another document'],
   ])('refuses %s', (_, edits, message) => {
     const document = parseXml('<a/>');
     expect(() => {

@@ -34,7 +34,8 @@ export const command: Command = {
   run,
 };
 
-const RESTART = 'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) unless it already had one';
+const RESTART =
+  'libvirt looks for hooks when it starts: restart virtqemud (or libvirtd) unless a hook was there when it started';
 
 /** `vsmmu hook install`. */
 async function run(operands: readonly string[], options: OptionValues): Promise<void> {

@@ -53,7 +53,7 @@ export function remarksOf({ verdict, why, loses, devices, running }: DomainResul
   return [
     ...(why === undefined ? [] : [why]),
     ...(devices && devices.placed < devices.total ? [`${devices.placed} of ${devices.total} placed`] : []),
-    ...(loses.length > 0 ? [`no more ${loses.join(', ')}`] : []),
+    ...(loses.length > 0 ? [`no longer possible: ${loses.join(', ')}`] : []),
     ...(running && (verdict === 'convert' || verdict === 'converted') ? ['takes effect at its next start'] : []),
   ].join('; ');
 }

@@ -33,7 +33,7 @@ describe('the row of a domain in a batch', () => {
     [{ devices: { placed: 2, total: 2 } }, 'convert         vm'],
     [
       { verdict: 'refused', why: 'no SMMU', devices: { placed: 1, total: 2 }, loses: ['save', 'migration'] },
-      'refused         vm                        no SMMU; 1 of 2 placed; no more save, migration',
+      'refused         vm                        no SMMU; 1 of 2 placed; no longer possible: save, migration',
     ],
     [{ name: 'a\u001b[1m' }, 'convert         a\\u001b[1m'],
   ])('%j', (parts, row) => {
