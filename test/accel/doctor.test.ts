@@ -33,14 +33,14 @@ async function probed(where: AccelHost, bdf: string): Promise<Probe> {
   return probes[0] as Probe;
 }
 
-/** The exit code and the message of a probe of this host that fails. */
+/** Runs a probe that fails on this host, and returns its exit code and message. */
 async function refusal(bdf: string): Promise<readonly [code: number, message: string]> {
   const { code, stdout, stderr } = await vsmmu(host, ['doctor', '--probe', bdf]);
   expect(stdout).toBe('');
   return [code, stderr];
 }
 
-/** The SMMU that QEMU 11.1 emulates with `stage=nested`, below a root complex that is marked CANWBS. */
+/** The SMMU that QEMU 11.1 emulates with `stage=nested`, for a root complex that is marked as CANWBS. */
 const EMULATED: Omit<Probe, 'smmu'> = {
   device: first as Probe['device'],
   features: { nesting: true, cmdqv: false, ats: false, ril: true, ssidsize: 0, oas: 44 },

@@ -9,7 +9,7 @@ import {
   accelerated,
   define,
   driveOf,
-  expectSight,
+  expectPredictedHardware,
   hostIdentities,
   nonPassingChecks,
   openHost,
@@ -37,7 +37,7 @@ describe('a guest with accelerated vSMMUs', () => {
       expect((await vsmmu(host, ['check', '-'], rewritten)).code, 'check finds no error').toBe(0);
       await guest.start();
       await guest.ready();
-      await expectSight(guest, prediction, identities);
+      await expectPredictedHardware(guest, prediction, identities);
       proves(task, 'four devices of three SMMUs, two of them behind one vSMMU: the guest sees what vsmmu plan says');
       const serial = `for n in /dev/nvme*n1; do n=\${n##*/}; grep -q '^first' /sys/block/$n/device/serial && echo $n; done; true`;
       const name = (await guest.run(serial)).trim();
@@ -82,7 +82,7 @@ describe('a guest with accelerated vSMMUs', () => {
     try {
       await guest.start();
       await guest.ready();
-      await expectSight(guest, prediction, identities);
+      await expectPredictedHardware(guest, prediction, identities);
       expect(await accelerated(guest)).toEqual({ viommus: 2, translating: 2 });
       proves(task, '--grouping device: two devices of one SMMU, each behind a vSMMU of its own');
     } finally {
@@ -90,7 +90,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('has devices that share an IOMMU group on pcie.0, and a NIC that libvirt configures behind a vSMMU', async ({
+  it('keeps devices of a shared IOMMU group on pcie.0, and has a NIC configured by libvirt behind a vSMMU', async ({
     task,
   }) => {
     // libvirt sets the MAC address of a VF through its card, which must be up.
@@ -101,7 +101,7 @@ describe('a guest with accelerated vSMMUs', () => {
     try {
       await guest.start();
       await guest.ready();
-      await expectSight(guest, prediction, identities);
+      await expectPredictedHardware(guest, prediction, identities);
       expect(await guest.run('cat /sys/class/net/*/address')).toContain(mac);
       expect(await accelerated(guest)).toEqual({ viommus: 2, translating: 2 });
       proves(task, 'two functions of one IOMMU group stay on pcie.0 and work there, beside a device behind its vSMMU');
@@ -177,7 +177,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('cannot use a device of another SMMU, nor the right device behind the same vSMMU', async ({ task }) => {
+  it('can use neither device if devices of two SMMUs are behind one vSMMU', async ({ task }) => {
     const { rewritten, guest } = await place(host, { name: 'wrong', hostdevs: [first, data] }, ['--spare-ports', '1']);
     try {
       const ports = [...rewritten.matchAll(/ua-vsmmu-port-(\d+)/g)].map((match) => Number(match[1]));
@@ -212,7 +212,7 @@ describe('a guest with accelerated vSMMUs', () => {
     }
   });
 
-  it('has a device that shares its IOMMU group with the PCI bridge above it on pcie.0, where it works', async ({
+  it('keeps a device on pcie.0, where it works, if its IOMMU group contains the PCI bridge above it', async ({
     task,
   }) => {
     const placed = await place(host, { name: 'shared', hostdevs: [switchDrive] });
@@ -222,14 +222,14 @@ describe('a guest with accelerated vSMMUs', () => {
       expect(rewritten).toBe(stored);
       await guest.start();
       await guest.ready();
-      await expectSight(guest, prediction, identities);
-      proves(task, 'a drive in one IOMMU group with the port above it stays on pcie.0, where the guest has it');
+      await expectPredictedHardware(guest, prediction, identities);
+      proves(task, 'a drive that shares its IOMMU group with the port above it stays on pcie.0, where it works');
     } finally {
       await guest.remove();
     }
   });
 
-  it('cannot use a device behind a vSMMU that shares its IOMMU group with the PCI bridge above it', async ({
+  it('cannot use a device behind a vSMMU if the IOMMU group of the device contains the PCI bridge above it', async ({
     task,
   }) => {
     const { rewritten, guest } = await place(host, { name: 'shared', hostdevs: [first] });

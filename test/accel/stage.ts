@@ -105,7 +105,7 @@ export async function guestIdentities(guest: AccelGuest): Promise<Map<string, st
 }
 
 /** Expects that a guest sees what the plan predicts: each function, its address and its vSMMU, and the IORT. */
-export async function expectSight(
+export async function expectPredictedHardware(
   guest: AccelGuest,
   prediction: Prediction,
   onHost: ReadonlyMap<string, string>,

@@ -1,5 +1,6 @@
 // record.ts copies this file into pkg/virt-launcher/virtwrap of a KubeVirt checkout. It starts one virtual machine as virt-launcher
-// does, up to the definition of its domain: with KubeVirt's converter, allocateHotplugPorts and hook manager. Calls virsh.
+// does, up to the definition of its domain: with KubeVirt's converter, allocateHotplugPorts and hook manager. It defines domains
+// by virsh.
 package virtwrap
 
 import (

@@ -14,8 +14,8 @@ import type { Machine } from './machines.js';
 import { hostOf, writeSysfs } from './sysfs.js';
 
 /**
- * What KubeVirt's own code passed to onDefineDomain, call by call, for each virtual machine of machines.ts (record.ts). Each
- * recorded input contains the answer to the previous one.
+ * The domains that KubeVirt's own code passed to onDefineDomain, one per call, for each virtual machine of machines.ts; record.ts
+ * recorded them. Each of them contains the answer to the previous call.
  */
 const FIXTURES = join(REPOSITORY, 'test/fixtures/kubevirt');
 const execute = promisify(execFile);
@@ -63,7 +63,7 @@ function decisions(domain: Domain, host: Host): object {
 }
 
 describe.each(readdirSync(FIXTURES))('KubeVirt starting %s', (name) => {
-  it('gets a domain from each call, with the devices behind the same vSMMUs, the same cells and values', async () => {
+  it('gets a domain from each call, all with the same devices behind each vSMMU, the same cells and values', async () => {
     const recorded = recording(name);
     expect(recorded.inputs.length).toBeGreaterThanOrEqual(2);
     const answers: Domain[] = [];
@@ -75,7 +75,7 @@ describe.each(readdirSync(FIXTURES))('KubeVirt starting %s', (name) => {
     expect(check(last, recorded.host).filter(({ severity }) => severity === 'error')).toEqual([]);
   });
 
-  it('gets an answer back unchanged if it passes it again', async () => {
+  it('gets the same domain back if it passes an answer to vsmmu again', async () => {
     const recorded = recording(name);
     const last = await answer(recorded, recorded.inputs.at(-1) ?? '');
     expect(await answer(recorded, last)).toBe(last);

@@ -65,7 +65,7 @@ function bridgesOf(plan: Plan): string[] {
 }
 
 function bridgesIn(layout: PciLayout): string[] {
-  // An expander bus without an SMMU belongs to the user; if vsmmu's lacks its SMMU, the lists differ.
+  // An expander bus without an SMMU belongs to the user. If one that vsmmu added has no SMMU, the lists differ.
   return layout.expanderBuses
     .filter(({ id }) => layout.smmus.some((smmu) => smmu.expanderBus === id))
     .toSorted((a, b) => a.busNr - b.busNr)

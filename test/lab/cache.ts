@@ -5,7 +5,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LabError } from './process.js';
 
-/** Returns `${XDG_CACHE_HOME:-~/.cache}/vsmmu-lab`, and creates it if necessary. A relative XDG_CACHE_HOME is ignored, as the specification requires. */
+/**
+ * Returns `${XDG_CACHE_HOME:-~/.cache}/vsmmu-lab`, and creates it if necessary. A relative XDG_CACHE_HOME is ignored, as the
+ * specification requires.
+ */
 export function cacheFolder(): string {
   const base = process.env.XDG_CACHE_HOME;
   const folder = join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'vsmmu-lab');

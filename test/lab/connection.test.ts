@@ -68,7 +68,7 @@ describe('a domain', () => {
     expect(await virsh(lab, ['dumpxml', '--inactive', '--security-info', uuid])).toContain("passwd='s3cret'");
   });
 
-  it('that libvirt refuses gives its message, without the name of a temporary file', async () => {
+  it('that libvirt refuses is reported with the message of libvirt, without the name of a temporary file', async () => {
     const answer = (await libvirt.call('define', domainXml({ devices: '<gizmo/>' }))) as Failure;
     expect(answer).toMatchObject({ error: 'EnvironmentError', codes: ['libvirt-refused'] });
     expect(answer.message).toMatch(/^virsh define: .*against schema/);

@@ -35,7 +35,7 @@ const droppedDevices = /^(tpm-|hda-|virtio-9p|vhost-)/;
 /** Memory that suffices for a guest that reports its hardware; libvirt's sizes may not fit this computer. */
 const memoryLimitBytes = 2 * 1024 ** 3;
 
-/** Subsystem vendor of a stand-in in the guest; its subsystem device is its number, from 1. */
+/** Subsystem vendor ID, in the guest, of a stand-in for a host device. Its subsystem device ID is its number, from 1. */
 export const standInVendor = '1af4';
 
 /**

@@ -9,7 +9,7 @@
  */
 export const guestFolder = '/srv/guest';
 
-/** The package from which the kernel's packages are found: the one with the image differs between releases. */
+/** Its dependencies contain the packages of the kernel. The name of the package with the image differs between releases. */
 const kernelPackage = 'linux-image-arm64:arm64';
 const kernelPart = /^linux-(image|binary|modules)-\S+:arm64$/;
 

@@ -1,6 +1,6 @@
 /**
- * The addresses of a domain's interfaces. `domxml-to-native` drops them: it gives each the free port with the lowest index, which
- * may be one below an expander bus, while a start keeps its address (libvirt 12.8).
+ * The addresses of a domain's interfaces. `domxml-to-native` drops them: it gives each interface the free port with the lowest
+ * index, which may be a port below an expander bus. When a domain starts, its interfaces keep their addresses (libvirt 12.8).
  */
 import { addrText, deviceOf, type QemuOption } from './argv.js';
 

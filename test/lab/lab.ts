@@ -1,6 +1,6 @@
 /**
- * A separate libvirtd for tests: the finished root, read-only in a jail, with the files that libvirt
- * writes in memory. Several can run at the same time.
+ * A separate libvirtd for tests: it runs in a jail, on the finished root, which is read-only. The files that libvirt writes are
+ * in memory. Several can run at the same time.
  */
 import { Jail } from './jail.js';
 import { LabError, type Result, type RunOptions } from './process.js';
@@ -67,7 +67,7 @@ async function startLibvirtd(jail: Jail, through: readonly string[] = []): Promi
   if (answer.code !== 0) throw new LabError(`libvirtd does not answer: ${answer.stderr.trim()}`);
 }
 
-/** Ends the lab's libvirtd, without its guests, and starts another, by the program `through` if there is one. */
+/** Ends the lab's libvirtd, but not its guests, and starts another. `through` is put before its command line. */
 export async function restartLibvirtd(lab: Lab, through: readonly string[] = []): Promise<void> {
   const pid = (await lab.jail.output(['cat', '/run/libvirtd.pid'])).trim();
   await lab.jail.output(['sh', '-c', 'kill "$1"; while [ -e "/proc/$1" ]; do sleep 0.05; done', 'sh', pid], {

@@ -85,7 +85,7 @@ async function judge(folder: string, version: string): Promise<number> {
     if (refused.has(stem) && !started.has(stem)) invalid += errors.length > 0 ? 1 : 0;
     else if (!vsmmus) alarms.push(...errors.map(({ code, message }) => `${name}: ${code}: ${message}`));
   }
-  const sums = `${domains.length} domains, ${ofBuses} with an SMMU of a bus, ${invalid} that its tests refuse and so do we`;
+  const sums = `${domains.length} domains, ${ofBuses} with an SMMU of a bus, ${invalid} that both libvirt's tests and vsmmu refuse`;
   process.stdout.write(`libvirt ${version}: ${sums}, ${alarms.length} false alarms\n`);
   for (const alarm of alarms) process.stdout.write(`  ${alarm}\n`);
   return alarms.length === 0 ? 0 : 1;

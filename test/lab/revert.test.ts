@@ -34,7 +34,7 @@ describe('a rewritten domain as libvirt stores and prints it', () => {
     'is reverted to equivalent XML if the original was written differently: %s',
     async ([, each], { task }) => {
       const original = await definedAs(lab, each.xml, !each.asCreated);
-      const dump = await definedAs(lab, await rewrite(inAnotherHand(original), each.options));
+      const dump = await definedAs(lab, await rewrite(reformatted(original), each.options));
       task.meta.lab = { defined: 3 };
       expect(await definedAs(lab, await revert(dump))).toBe(original);
     },
@@ -63,7 +63,7 @@ describe('a rewritten domain as libvirt stores and prints it', () => {
   it.for(titled(sampleCases()))(
     'is reverted to the hand-made expander buses that --relayout replaced: %s',
     async ([, each], { task }) => {
-      const original = await definedAs(lab, await withBridgesByHand(each), !each.asCreated);
+      const original = await definedAs(lab, await withHandMadeExpanderBuses(each), !each.asCreated);
       const options = [...each.options, '--relayout'];
       const relaid = await rewrite(original, options);
       expect(await revert(relaid), 'without libvirt').toBe(original);
@@ -73,7 +73,7 @@ describe('a rewritten domain as libvirt stores and prints it', () => {
       const [, bus, slot, func] =
         /<source>\s*<address [^>]*bus='0x(..)' slot='0x(..)' function='0x(.)'/.exec(original) ?? [];
       const bypassing = [...options, '--bypass', `0000:${bus}:${slot}.${func}`];
-      const byHand = inAnotherHand(sayingLess(original));
+      const byHand = reformatted(withoutDefaults(original));
       const foreign = await definedAs(lab, await rewrite(byHand, bypassing));
       task.meta.lab = { defined: 6 };
       expect(await definedAs(lab, await revert(foreign))).toBe(await definedAs(lab, byHand));
@@ -140,7 +140,7 @@ function withMachineSmmu({ title, xml, options }: Case): Case {
 }
 
 /** The domain of a case with hand-made expander buses, one of which has an emulated device, which QEMU refuses. */
-async function withBridgesByHand({ xml, options }: Case): Promise<string> {
+async function withHandMadeExpanderBuses({ xml, options }: Case): Promise<string> {
   const rewritten = await rewrite(xml, [...options, '--spare-ports', '1']);
   const hasExpanderBus = rewritten
     .replace(/\s*<vsmmu:placement[\s\S]*<\/vsmmu:placement>/, '')
@@ -155,7 +155,7 @@ async function withBridgesByHand({ xml, options }: Case): Promise<string> {
 }
 
 /** The same domain without the attributes of ports and expander buses that libvirt adds itself. */
-function sayingLess(xml: string): string {
+function withoutDefaults(xml: string): string {
   return xml
     .replace(/\s*<model name='(pxb-pcie|pcie-root-port|x3130-upstream|xio3130-downstream)'\/>/g, '')
     .replace(/( index='(\d+)' model='[a-z-]*'>)\s*<target chassis='\2' port='[^']*'\/>/g, '$1');
@@ -169,7 +169,7 @@ function controllers(xml: string): string[] {
 }
 
 /** The same domain in a form that libvirt does not print. */
-function inAnotherHand(xml: string): string {
+function reformatted(xml: string): string {
   return xml
     .replaceAll("'", '"')
     .replace(/ (domain|function)="0x0+"/g, '')

@@ -44,7 +44,7 @@ describe("libvirt keeps the policy's settings, QEMU gets them, and revert remove
     expect(valuesOf('-machine').join().split(',')).toContain('ras=on');
     expect(valuesOf('-object').filter((value) => value.includes('memory-backend-file')).length).toBeGreaterThan(0);
     expect(valuesOf('-object').join()).toContain(`${PAGES}/libvirt/qemu`);
-    // `forCommandLine` makes a hostdev without <rom> of an interface.
+    // `forCommandLine` turns an interface into a hostdev without <rom>.
     const hostdevs = plan.devices.filter(({ verdict, element }) => verdict === 'placed' && element === 'hostdev');
     expect(options.filter(hasNoRom)).toHaveLength(hostdevs.length);
   });

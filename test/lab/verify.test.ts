@@ -1,4 +1,4 @@
-/** `vsmmu verify` on running guests, each with a real guest agent. What needs acceleration is in test/accel. */
+/** `vsmmu verify` on running guests, each with a real guest agent. Tests that need acceleration are in test/accel. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { becomeHost, emulator } from './assigned.js';

@@ -58,13 +58,13 @@ function makeFolder(path: string, mode = 0o700, owner = NOBODY): void {
   chmodSync(path, mode);
 }
 
-/** Makes the cache, and calls `make` with the path of the folder in it. */
+/** Makes the cache, and calls `make` with the path of vsmmu's folder in it. */
 function inCache(make: (path: string) => void): void {
   makeFolder(cache);
   make(join(cache, 'vsmmu'));
 }
 
-/** Starts the npm package as another user, and returns the names in that user's cache of it. */
+/** Starts the npm package as another user, and returns the names in vsmmu's folder of that user's cache. */
 function start(options: readonly string[] = ['--reuid=nobody', '--clear-groups'], HOME = home): readonly string[] {
   const argv = ['setpriv', ...options, node, join(folder, 'package/bin/vsmmu'), '--version'];
   const { code, stderr } = run(argv, { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME } });

@@ -19,7 +19,7 @@ export function install(folder: string, script: string | undefined): void {
   if (script !== undefined) writeFileSync(join(folder, 'vsmmu'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
-/** The script that runs this repository's `vsmmu` on a sample host with current versions. */
+/** Returns a script that runs this repository's `vsmmu` on a sample host, with current versions of libvirt and QEMU. */
 export function onHost(topology: string): string {
   const program = `"${process.execPath}" "${REPOSITORY}bin/vsmmu"`;
   return `exec ${program} "$@" --topology "${REPOSITORY}samples/hosts/${topology}" --libvirt 12.8 --qemu 11.1`;
