@@ -38,8 +38,8 @@ function show(what: string, ratio: number, goal: string): void {
 }
 
 /**
- * Makes a new folder. Nothing is deleted before the end, because ext4 creates files slowly for a minute after many were
- * deleted: it searches for inodes that were not.
+ * Makes a new folder. Nothing is deleted before the end: for a minute after many files were deleted, ext4 creates files slowly,
+ * because it does not reuse the inodes of recently deleted files and searches for others.
  */
 function fresh(name: string): string {
   return mkdtempSync(join(folder, name));
@@ -107,7 +107,7 @@ function files(): void {
   );
 }
 
-/** Measures the share of a batch's time outside libvirt, compared with the same commands alone. */
+/** Measures the share of a batch's time that is not spent in libvirt. Sends the same requests without a batch to compare. */
 async function libvirt(): Promise<void> {
   await using lab = await Lab.start();
   const tool = await Tool.install(lab);

@@ -1,6 +1,6 @@
 /**
- * Measures ratios, each to something that the same run measures, so that they do not depend on the speed of the computer.
- * The fastest of many interleaved runs counts, because other load only adds time. `npm run bench` runs this file.
+ * Measures vsmmu as ratios to other programs and calls in the same run, so that the results do not depend on the speed of the
+ * computer. The fastest of many interleaved runs counts, because other load only adds time. `npm run bench` runs this file.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * `vsmmu topology` for 10 000 PCI functions, as a ratio to a loop that only reads the same files: `npm run bench`. Both run
- * alternately, in this process and as processes of their own. The fastest run of each counts.
+ * Measures `vsmmu topology` for 10 000 PCI functions, as a ratio to a loop that only reads the same files: `npm run bench`. Both
+ * run alternately, in this process and as processes of their own. The fastest run of each counts.
  */
 import { spawnSync } from 'node:child_process';
 import {

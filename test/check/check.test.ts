@@ -35,7 +35,7 @@ describe('check', () => {
     }
   });
 
-  it('warns of an argument for QEMU that conflicts with the vSMMU of a domain, even if that is the only one', () => {
+  it('warns of an argument for QEMU that conflicts with a vSMMU of the domain, and only if the domain has a vSMMU', () => {
     const iommu = (devices: string) =>
       parseDomain(
         `<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>vm</name><os><type arch='aarch64' machine='virt'>hvm</type></os><features><acpi/></features><devices>${devices}</devices><qemu:commandline><qemu:arg value='-device'/><qemu:arg value='arm-smmuv3,primary-bus=pcie.0'/></qemu:commandline></domain>`,

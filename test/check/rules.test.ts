@@ -66,7 +66,7 @@ describe('the SMMU that a vSMMU serves', () => {
   const host = hostWith(2, { 1: { smmu: 0 }, 2: { smmu: 1 }, 3: { smmu: 1 }, 4: { smmu: null } });
   const wrong = (...devices: string[]) => found('device-behind-other-smmu', domainWith(...devices), host);
 
-  it("is that of its alias, if one of that SMMU's devices is behind it, or else that of most devices", () => {
+  it('is the SMMU in its alias if a device of that SMMU is behind it, and otherwise the SMMU of most devices', () => {
     const serves = (n: number) => `and behind the vSMMU of PCI controller 1, which serves ${smmuName(n)}`;
     expect(wrong(...behind(1, 200, [1, 2, 3], 'ua-vsmmu-smmu-c000000-1'))).toEqual([
       `10: 0000:02:00.0 is behind ${smmuName(1)} on the host, ${serves(0)}`,
@@ -83,7 +83,7 @@ describe('the SMMU that a vSMMU serves', () => {
     expect(more).toEqual([]);
   });
 
-  it('is none if its devices are behind no SMMU', () => {
+  it('is unknown if its devices are behind no SMMU', () => {
     expect(wrong(...behind(1, 200, [4]))).toEqual([
       '7: 0000:04:00.0 is behind no SMMU on the host, and behind the vSMMU of PCI controller 1',
     ]);
@@ -102,7 +102,7 @@ describe('an emulated SMMU', () => {
   const devices = [port(1), hostdev(1, at(1)), hostdev(2)];
   const elsewhere = [expander(2, 200), port(3, at(2)), hostdev(3, at(3))];
 
-  it('of the machine has every host device behind it that no other SMMU serves', () => {
+  it('of the machine serves every host device that no other SMMU serves', () => {
     expect(emulated(MACHINE, ...devices)).toEqual([
       "7: 0000:01:00.0 is behind the machine's SMMU",
       "8: 0000:02:00.0 is behind the machine's SMMU",
@@ -116,12 +116,12 @@ describe('an emulated SMMU', () => {
     expect(emulated("<iommu model='intel'/>", ...devices)).toEqual([]);
   });
 
-  it('of pcie.0 has its devices behind it, unless it is accelerated', () => {
+  it('of pcie.0 serves the devices of pcie.0, and is not an emulated one if it is accelerated', () => {
     expect(emulated(vsmmu(0, ''), ...devices.slice(0, 2))).toEqual(['7: 0000:01:00.0 is behind the SMMU of pcie.0']);
     expect(emulated(vsmmu(0), ...devices.slice(0, 2))).toEqual([]);
   });
 
-  it('of an expander bus has only the devices of that bus behind it', () => {
+  it('of an expander bus serves only the devices of that bus', () => {
     expect(emulated(...devices, ...elsewhere, vsmmu(2, ''))).toEqual([
       '10: 0000:03:00.0 is behind the vSMMU of PCI controller 2',
     ]);
@@ -146,7 +146,7 @@ describe('the command queues of vSMMUs', () => {
     expect(short(off, hostWithFeatures({ cmdqv: true } as SmmuFeatures, buses))).toEqual([]);
   });
 
-  it('are short by the value of the vSMMU alone, on an unknown host', () => {
+  it('are short on an unknown host if the vSMMU has cmdqv="on"', () => {
     const on = domainWith(expander(1, 200), port(2, at(1)), hostdev(1, at(2)), vsmmu(1, "accel='on' cmdqv='on'"));
     expect(short(on)).toHaveLength(1);
   });
@@ -245,7 +245,7 @@ describe('the <iommu> elements', () => {
     expect(conflicts(expander(1, 200), vsmmu(1))).toEqual([]);
   });
 
-  it('for the machine has no values, and no second one', () => {
+  it('of the machine are reported as ignored if they have values, or if they are not the first', () => {
     const ignored = (...devices: string[]) => found('iommu-ignored', domainWith(...devices));
     expect(ignored("<iommu model='smmuv3'/>")).toEqual([]);
     expect(ignored("<iommu model='smmuv3'><driver accel='on'/></iommu>")).toHaveLength(1);

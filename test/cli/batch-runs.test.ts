@@ -59,7 +59,7 @@ describe('batch runs', () => {
     expect(code).not.toBe(0);
     expect(stderr).toContain(`${journal}:1:1: error: journal-invalid: `);
     expect(stdout.split('\n')).toEqual([expect.stringContaining('1 changed'), '']);
-    // A broken run is only removed by its name.
+    // Only a prune that names the broken run removes it.
     here.batch('prune', '--keep', '0');
     expect(readdirSync(join(here.state, 'runs'))).toEqual([first]);
     expect(JSON.parse(here.batch('prune', '--json', first).stdout)).toEqual({
@@ -134,7 +134,7 @@ describe('batch runs', () => {
     expect(here.read('a.xml')).toBe(converted);
   });
 
-  it('are not resumed if none is unfinished', () => {
+  it('cannot be resumed if none exists', () => {
     const here = sandbox({ 'a.xml': text });
     expect(here.batch('resume')).toMatchObject({
       code: 2,
@@ -160,7 +160,7 @@ describe('batch runs', () => {
     });
   });
 
-  it('are rolled back from the newest one with changes', () => {
+  it('without changes are skipped by rollback, which takes the newest one with changes', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': text });
     here.batch(...convert(here), '--in-place', '--apply');
     const [first] = readdirSync(join(here.state, 'runs'));
@@ -172,7 +172,7 @@ describe('batch runs', () => {
     expect(verdicts(here.batch('rollback', '--json'))).toEqual({ 'a.xml': 'restored', 'b.xml': 'restored' });
   });
 
-  it('are rolled back from the newest one even if the clock was set back', () => {
+  it('are ordered by number for rollback, even if the clock was set back', () => {
     const here = sandbox({ 'a.xml': text, 'b.xml': 'not yet' });
     here.batch(...convert(here), '--in-place', '--apply');
     const runs = join(here.state, 'runs');

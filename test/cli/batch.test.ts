@@ -94,7 +94,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(run().stderr).not.toContain('libvirt-too-old');
   });
 
-  it('shows a patch with --diff, passwords masked, which is what --apply does', () => {
+  it('shows the changes that --apply would make as a patch with --diff, with passwords masked', () => {
     const here = sandbox({ 'vm.xml': text.replace('<audio', "<graphics type='vnc' passwd='s3cret'/>\n    <audio") });
     const run = here.batch(...convert(here), '--diff');
     expect(run.stdout).toMatch(/^--- vm\.xml$/m);
@@ -183,7 +183,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
     expect(here.read('vm.xml')).toBe(converted);
   });
 
-  it('ignores symbolic links, since their targets are elsewhere or are found by name', () => {
+  it('ignores symbolic links, since their targets are outside the folder or are found under their own names', () => {
     const here = sandbox({ 'vm.xml': text });
     symlinkSync('vm.xml', join(here.folder, 'link.xml'));
     symlinkSync('/etc', join(here.folder, 'etc'));
@@ -316,7 +316,7 @@ not applicable  x.xml                     the domain is for x86_64, not aarch64
 describe('an unusable folder', () => {
   it.each([
     ['in a dry run', [], []],
-    ['before a run, of which nothing is kept', ['--in-place', '--apply'], []],
+    ['before a run starts, and keeps nothing of the run', ['--in-place', '--apply'], []],
     ['with a report that cannot be written', ['--in-place', '--apply', '--html', '/nonexistent/x.html'], ['vm.xml']],
   ])('gives a one-line error and exit code 3 %s', (_, args, files) => {
     const here = sandbox(Object.fromEntries(files.map((file) => [file, text])));

@@ -126,7 +126,7 @@ describe('edit', () => {
     [[], false],
   ])('started by virsh with the arguments %j rewrites the file: %s', (args, rewritten) => {
     const file = fileOf(before);
-    // A process of that name and with those arguments, two levels above `vsmmu edit`.
+    // Starts `vsmmu edit` two levels below a process that is named virsh and has those arguments.
     const line = `sh -c '${process.execPath} bin/vsmmu edit --no-editor ${LOCAL_SOFTWARE.join(' ')} ${file}; exit $?'; exit $?`;
     const virsh = ['-c', 'exec -a virsh bash -s "$@"', 'bash', ...args];
     const { status, stderr } = spawnSync('bash', virsh, { cwd: REPOSITORY, input: line, encoding: 'utf8' });

@@ -62,7 +62,7 @@ export function call(script: string, args: readonly string[], input: string | Ui
   return { code: status, stdout, stderr };
 }
 
-/** A program that a signal ends. */
+/** The path of a program that ends itself with a signal. */
 export const KILLED = join(tmpdir(), `vsmmu-test-killed-${process.pid}`);
 
 export const PREPARE = ['vm', 'prepare', 'begin', '-'];

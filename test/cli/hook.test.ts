@@ -31,7 +31,7 @@ describe('the script of the hook', () => {
     ['$(exit 1)', 'begin'],
   ])('prints nothing for %s %s, exits with 0, and starts no program', (operation, sub) => {
     const { script } = install({ hook: 'enforce', convertOnStop: true });
-    // Without a PATH it finds only the programs that it names: Node and vsmmu, which are removed.
+    // Without a PATH, the script finds only Node and vsmmu, by their absolute paths, which do not exist here.
     const gone = readFileSync(script, 'utf8').replace(/^(node|vsmmu)=.*/gm, "$1='/nowhere'");
     writeFileSync(script, gone);
     const { status, stdout, stderr } = spawnSync(script, ['vm', operation, sub, '-'], {
@@ -42,7 +42,7 @@ describe('the script of the hook', () => {
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
-  it('allows a domain without host devices and SMMUs before it starts Node', () => {
+  it('allows a domain without host devices and SMMUs, and does not start Node for it', () => {
     const { script } = install({ hook: 'enforce' });
     writeFileSync(script, readFileSync(script, 'utf8').replace(/^node=.*/m, "node='/nowhere'"));
     expect(call(script, PREPARE, '<domain><name>vm</name></domain>').code).toBe(0);
@@ -96,7 +96,7 @@ describe('the script of the hook', () => {
     const { script, log } = install({ convertOnStop: true });
     const programs = temporaryFolder();
     writeFileSync(join(programs, 'virsh'), '#!/bin/sh\necho "error: failed to connect" >&2\nexit 1\n', { mode: 0o755 });
-    // If systemd runs, it starts the conversion.
+    // On a host with systemd, the script starts the conversion with systemd-run. This one runs it directly.
     const apart = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n';
     writeFileSync(join(programs, 'systemd-run'), apart, { mode: 0o755 });
     const env = { ...process.env, PATH: `${programs}:${process.env.PATH}` };

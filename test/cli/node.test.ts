@@ -49,7 +49,7 @@ describe('the programs', () => {
   it.each([
     ['warn', 0],
     ['enforce', 1],
-  ])('are an incomplete check for the hook of libvirt if Node is too old: with %s it exits with %i', (mode, code) => {
+  ])('cannot check a domain for the hook if Node is too old: with %s the hook exits with %i', (mode, code) => {
     const folder = temporaryFolder();
     const node = nodeOfVersion('18.20.4');
     expect(vsmmu(['hook', 'install', '--dir', folder, '--log', '', '--hook', mode]).code).toBe(0);

@@ -267,7 +267,7 @@ describe('the command line', () => {
   it.each([
     ['libvirt', '11.0'],
     ['qemu', '10.0'],
-  ])('converts for current upstream and the version of %s that is given', (option, version) => {
+  ])('converts for the given version of %s, with current upstream for the rest', (option, version) => {
     const args = ['rewrite', '--topology', 'samples/hosts/host-a.json', `--${option}`, version];
     const { code, stderr } = vsmmu([...args, 'samples/domains/ml-train.xml']);
     expect(stderr).toMatch(

@@ -3,7 +3,7 @@ import { assess, countByClass, explainObstacle } from '../../src/doctor/assessme
 import { Host } from '../../src/host/host.js';
 import { type DeviceSpec, hostOf } from '../plan/build.js';
 
-/** What prevents which devices from being placed, and what would change that. */
+/** Returns the obstacles to placing devices: the kind, the devices and the remedy of each. */
 function obstacles(host: Host) {
   return assess(host).obstacles.map((each) => [
     each.kind,

@@ -113,7 +113,7 @@ describe('a controller', () => {
     expect(domain.controllers.map((c) => c.index)).toEqual([2, 0, 1, 3]);
   });
 
-  it('without an index gets 0 only once, also if each makes a root bus (pseries)', () => {
+  it('without an index gets 0 only if 0 is free, even if it is a further root bus (pseries)', () => {
     const domain = parseDomain(domainOf(controller("model='pci-root'"), controller("model='pci-root'")));
     expect(domain.controllers.map((c) => c.index)).toEqual([0, 1]);
   });
@@ -230,7 +230,7 @@ describe('a device', () => {
     expect(only(xml).impliedDevices).toBe(count);
   });
 
-  it.each(['yes', 'no', undefined])('with iommufd=%s', (iommufd) => {
+  it.each(['yes', 'no', undefined])('has the iommufd of its <driver>: %s', (iommufd) => {
     const driver = iommufd === undefined ? "<driver name='vfio'/>" : `<driver iommufd='${iommufd}'/>`;
     expect(only(hostdev("bus='1'", driver)).hostDevices[0]?.iommufd).toBe(iommufd);
   });
@@ -247,7 +247,7 @@ describe('an SMMU', () => {
     ]);
   });
 
-  it('accepts the name of patched libvirts for ssidsize', () => {
+  it('may have the attribute name that patched libvirts use for ssidsize', () => {
     const { iommus } = parseDomain(domainOf("<iommu model='smmuv3'><driver pciBus='1' ssidSize='20'/></iommu>"));
     expect(iommus[0]?.values).toEqual({ ssidsize: '20' });
   });

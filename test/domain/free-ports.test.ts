@@ -4,7 +4,7 @@ import { awaitingDevices, sparePortDiagnostics } from '../../src/domain/free-por
 import { at, domainWith, hostdev, port, rng } from '../plan/example.js';
 
 describe('the devices for which libvirt chooses an address', () => {
-  it('are those without one, but not unassigned or leaving ones, and those that libvirt adds', () => {
+  it('are those without one, except devices that are unassigned or leave, and those that libvirt adds', () => {
     const unassigned = hostdev(3, "<address type='unassigned'/>");
     const domain = domainWith(port(1), hostdev(1), hostdev(2, at(1)), unassigned, rng(), "<graphics type='vnc'/>");
     expect(awaitingDevices(domain)).toBe(3);
@@ -24,9 +24,9 @@ describe('a spare port behind a vSMMU', () => {
     ['is fine with a lower free port on pcie.0 for each', [9, 5], [1, 2], 0, []],
     ['is unguarded with fewer of them', [9, 5], [1], 0, ['spare-port-unguarded: 5']],
     ['is unguarded if the free port on pcie.0 is a higher one', [5], [6], 0, ['spare-port-unguarded: 5']],
-    ['is fine if each waiting device has a lower free port', [5], [1, 2], 2, []],
-    ['is exposed to the first waiting device without one', [9, 5], [1, 6], 2, ['spare-port-exposed: 5']],
-    ['is neither if there is none', [], [], 3, []],
+    ['is fine if a lower free port on pcie.0 exists for each device without an address', [5], [1, 2], 2, []],
+    ['is exposed if one of them has no lower free port on pcie.0', [9, 5], [1, 6], 2, ['spare-port-exposed: 5']],
+    ['is not reported if none exists', [], [], 3, []],
   ])('%s', (_, spare, guards, awaiting, codes) => {
     expect(found(spare, guards, awaiting).map((each) => each.split(':')[0])).toEqual(
       codes.map((each) => each.split(':')[0]),

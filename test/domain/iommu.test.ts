@@ -46,7 +46,7 @@ describe('the SMMU of each root bus', () => {
     expect(assigned(of(0), WHOLE)).toMatchObject({ root: 1, conflicts: [expect.stringMatching(/^2: /)] });
   });
 
-  it('is none for a bus that is not an expander bus', () => {
+  it('does not exist for a bus that is not an expander bus', () => {
     expect(assigned(of(2), of(9))).toMatchObject({
       buses: [],
       conflicts: [

@@ -20,7 +20,7 @@ describe('a list of nodes or CPUs', () => {
     expect(parseNodeset(text)).toBeUndefined();
   });
 
-  it('is read as it is written', () => {
+  it('is the same after formatting and parsing', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(200), { minLength: 1 }), (numbers) => {
         expect(parseNodeset(formatNodeset(numbers))).toEqual(numbers.toSorted((a, b) => a - b));
@@ -63,7 +63,7 @@ describe('the NUMA cells of a domain', () => {
     expect({ memory, vcpus, nodeset }).toEqual({ memory: 0, vcpus: 1, nodeset: undefined });
   });
 
-  it('are in the first <cpu> that has some, or else go to the first', () => {
+  it('are in the first <cpu> with <numa>, or are added to the first <cpu>', () => {
     const modeOf = (content: string) =>
       numaParent(parseDomain(`<domain>${content}</domain>`).document.root)?.attribute('mode');
     expect(['', "<cpu mode='a'/>", "<cpu mode='a'/><cpu mode='b'><numa/></cpu>"].map(modeOf)).toEqual([
@@ -73,7 +73,7 @@ describe('the NUMA cells of a domain', () => {
     ]);
   });
 
-  it('have one vCPU in all if <vcpu> has no number', () => {
+  it('have one vCPU in total if <vcpu> is not an integer', () => {
     expect(['<vcpu/>', '<vcpu> 3 </vcpu>', '<vcpu>2.5</vcpu>', '<vcpu>x</vcpu>'].map((x) => numaOf(x).vcpus)).toEqual([
       1, 3, 1, 1,
     ]);

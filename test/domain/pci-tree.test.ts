@@ -66,7 +66,7 @@ describe('the PCI buses of a domain', () => {
     expect(tree.occupants(bus(3))).toEqual([]);
   });
 
-  it('have gaps below the highest index, which a device may name', () => {
+  it('have gaps up to the highest index that a controller has or an address names', () => {
     expect(tree.highestIndex).toBe(12);
     // 3, 4, 8, 10, 11 and 12.
     expect(tree.gaps).toBe(6);

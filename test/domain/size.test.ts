@@ -29,7 +29,7 @@ describe('a size, in KiB, as libvirt 12.8 reads it', () => {
     ['1', 'furlong'],
     ['99999999999999999999', 'KiB'],
     ['16', 'EiB'],
-  ] as const)('%s %s is none', ([text, unit]) => {
+  ] as const)('%s %s is not a size', ([text, unit]) => {
     expect(parseSize(text, unit)).toBeUndefined();
   });
 
@@ -39,7 +39,7 @@ describe('a size, in KiB, as libvirt 12.8 reads it', () => {
     [2 ** 29, '512 GiB'],
     [3 * 2 ** 30, '3 TiB'],
     [2 ** 42, '4096 TiB'],
-  ] as const)('%i is said %s', ([kib, text]) => {
+  ] as const)('%i is written as %s', ([kib, text]) => {
     expect(formatKib(kib as KiB)).toBe(text);
   });
 

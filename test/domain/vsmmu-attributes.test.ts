@@ -16,7 +16,7 @@ describe('the values of a vSMMU', () => {
     [{ ssidsize: '0', oas: '48', cmdqv: 'off' }, []],
     [{ ssidsize: '21' }, ["ssidsize='21'"]],
     [{ oas: '52', ril: 'yes' }, ["ril='yes'", "oas='52'"]],
-  ] as const)('of %j QEMU refuses %j', ([values, bad]) => {
+  ] as const)('%j: QEMU refuses %j', ([values, bad]) => {
     expect(invalidValues(values)).toEqual(bad);
   });
 
@@ -32,7 +32,7 @@ describe('the values of a vSMMU', () => {
     ],
     [{ ssidsize: '8', oas: '48' }, { ssidsize: 0, oas: 44 }, ['0 bits', '44 bits']],
     [{ accel: 'on' }, { nesting: false }, ['no nested translation']],
-  ] as const)('%j on a host with %j are beyond it in %j', ([values, features, host]) => {
+  ] as const)('%j on a host with %j exceed the host: %j', ([values, features, host]) => {
     expect(valuesBeyondHost(values, features).map((beyond) => beyond.host)).toEqual(host);
   });
 });

@@ -7,7 +7,7 @@ interface Made {
   /** Start tag, content without alias and address. */
   readonly open: string;
   readonly content: string;
-  /** The functions of one host device that share a slot in the guest. */
+  /** The slot on the host, if the functions of that slot also share a slot in the guest. */
   readonly slotOf?: string;
   readonly unassigned?: boolean;
 }

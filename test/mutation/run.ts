@@ -82,7 +82,7 @@ function sample(mutants: readonly Mutant[], count: number, each: number): Mutant
   return chosen;
 }
 
-/** Killing a batch takes too long here. */
+/** Kills no batch in tests, because that takes too long here. */
 const env = { ...process.env, VSMMU_KILLS: '0', NO_COLOR: '1' };
 
 /** Returns the output of a program of Node.js that fails or takes ten minutes; undefined when it succeeds. */

@@ -45,9 +45,9 @@ describe('a chassis', () => {
 
   it.each([
     ['is the index', 4, [port(1), port(2), port(3)], 4],
-    ['is another number if a port has that number already', 4, [port(1, at(0, 1), 4), port(2), port(3)], 255],
+    ['is not the index if a port has that number already', 4, [port(1, at(0, 1), 4), port(2), port(3)], 255],
     [
-      'is chosen downwards from 255, where it equals no controller index',
+      'is the highest free number up to 255 if a port has that number already',
       4,
       [port(1, at(0, 1), 4), port(2, at(0, 2), 255)],
       254,

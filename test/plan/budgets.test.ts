@@ -93,7 +93,7 @@ describe('the message about an exhausted resource lists the total, the consumers
     ]);
   });
 
-  it('controller indexes used by functions: only the host slots of which a shared guest slot would save some', () => {
+  it('controller indexes used by functions: only the host slots for which a shared guest slot would save indexes', () => {
     const pairs = devices(2, 2).flatMap(({ bdf, smmu = 0 }) => [
       { bdf, smmu },
       { bdf: bdf.replace(/0$/, '1'), smmu },
@@ -104,7 +104,7 @@ describe('the message about an exhausted resource lists the total, the consumers
     expect(found?.hint).toMatch(/^one guest slot per host slot \(0000:01:00\.\*, 0000:02:00\.\*\) saves 2/);
   });
 
-  it('nothing, if every resource suffices', () => {
+  it('no resource, if every resource suffices', () => {
     expect(refused(16, devices(40, 16), { sparePorts: 1 })).toEqual([]);
   });
 });

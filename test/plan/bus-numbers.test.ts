@@ -116,17 +116,17 @@ describe('an existing expander bus', () => {
   });
 
   it.each([
-    ['up to the next expander bus', [expander(1, 100), expander(2, 102)], 2, []],
-    ['not beyond the next expander bus', [expander(1, 100), expander(2, 102)], 3, ['bus-window-too-small']],
-    ['up to 255', [expander(1, 254)], 2, []],
-    ['not beyond 255', [expander(1, 254)], 3, ['bus-window-too-small']],
+    ['may grow up to the next expander bus', [expander(1, 100), expander(2, 102)], 2, []],
+    ['may not grow beyond the next expander bus', [expander(1, 100), expander(2, 102)], 3, ['bus-window-too-small']],
+    ['may grow up to 255', [expander(1, 254)], 2, []],
+    ['may not grow beyond 255', [expander(1, 254)], 3, ['bus-window-too-small']],
     [
-      'not if another one has its number',
+      'may not grow if another one has its number',
       [expander(1, 100), expander(2, 100)],
       1,
       ['bus-window-too-small', 'bus-window-too-small'],
     ],
-  ])('may grow %s', (_title, devices, needed, expected) => {
+  ])('%s', (_title, devices, needed, expected) => {
     expect(codes(assign([kept(1, needed)], devices))).toEqual(expected);
   });
 
@@ -158,10 +158,10 @@ describe('the room of an expander bus for ports', () => {
   it.each([
     ['ends at the next expander bus', [expander(1, 100), expander(2, 110), expander(3, 90)], 9],
     ['ends at 255', [expander(1, 250)], 5],
-    ['is less by the ports that it has', [expander(1, 250), port(2, at(1)), port(3, at(1, 1))], 3],
-    ['is none if its ports need more than it has', [expander(1, 254), port(2, at(1)), port(3, at(1, 1))], 0],
-    ['is one port without a number', [expander(1, undefined)], 1],
-    ['is none without a number and with a port', [expander(1, undefined), port(2, at(1))], 0],
+    ['is reduced by the ports that the expander bus has', [expander(1, 250), port(2, at(1)), port(3, at(1, 1))], 3],
+    ['is zero if its ports need more than it has', [expander(1, 254), port(2, at(1)), port(3, at(1, 1))], 0],
+    ['is one port if the expander bus has no number', [expander(1, undefined)], 1],
+    ['is zero if the expander bus has no number and already has a port', [expander(1, undefined), port(2, at(1))], 0],
   ])('%s', (_title, devices, room) => {
     const tree = new PciTree(domainWith(...devices));
     const [controller] = tree.expanders;

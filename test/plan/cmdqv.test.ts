@@ -101,7 +101,7 @@ describe('check reports a 17th device behind a vSMMU with command queues', () =>
     ['as an error if they are on', 17, 'on', " cmdqv='on'", [`error: ${words}`]],
     ["as a warning if they are QEMU's choice and the host has them", 17, 'auto', '', [`warning: ${words}`]],
     ['and not if they are off', 17, 'auto', " cmdqv='off'", []],
-    ['and no 16 devices', 16, 'on', " cmdqv='on'", []],
+    ['and does not report 16 devices', 16, 'on', " cmdqv='on'", []],
     ["and nothing if they are QEMU's choice and the host is not known", 17, 'on', '', []],
   ])('%s', (_title, count, cmdqv, vsmmu, expected) => {
     expect(rewritten(count, cmdqv, vsmmu)).toEqual(expected);

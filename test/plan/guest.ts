@@ -13,10 +13,11 @@ import { pciDevice } from './devices.js';
 /** A NUMA node of a small host. */
 export interface NodeSpec {
   readonly cpus?: string;
-  /** Whether it is the node of a Generic Initiator, and of which `device` if the host links one to it. */
+  /** Whether it is the node of a Generic Initiator. */
   readonly initiator?: boolean;
+  /** The device that the host links to the node of a Generic Initiator. */
   readonly device?: string;
-  /** Whether it has memory; default: if it is not that of a Generic Initiator. */
+  /** Whether it has memory; by default true, except for the node of a Generic Initiator. */
   readonly memory?: boolean;
 }
 

@@ -210,7 +210,7 @@ describe('a domain is refused', () => {
 });
 
 describe('the cells of a guest', () => {
-  it('are more than usual kernels support, with a warning, only if there are more than 16', () => {
+  it('give a warning if there are more than the 16 that usual kernels support', () => {
     const many = (cells: number) => {
       const list = Array.from({ length: cells - 8 }, (_, id) => `<cell id='${id}' memory='${id === 0 ? 1024 : 0}'/>`);
       const content = `<numatune><memory nodeset='0'/></numatune><cpu><numa>${list.join('')}</numa></cpu>`;
@@ -220,7 +220,7 @@ describe('the cells of a guest', () => {
     expect(many(17)).toContain('numa-cells-many');
   });
 
-  it('are named in the message about a device that has no nodes while another has', () => {
+  it('are not planned if the host links nodes to only one of two devices; the message names both devices', () => {
     const partly = hostOf(devices, [...sockets, ...initiators(FIRST), ...initiators()], apart);
     const [refusal] = refusals(domainOf([FIRST, SECOND], guest), partly);
     expect(refusal?.message).toContain(FIRST);

@@ -73,7 +73,7 @@ it.for([
   [undefined, undefined],
   [44, undefined],
   [48, 16384],
-] as const)('%o bits of address limit what 16 devices with 512 GiB can have', ([addressBits, gib]) => {
+] as const)('with %o address bits, pcihole64 for 16 BARs of 512 GiB is %o GiB', ([addressBits, gib]) => {
   expect(size({ count: 16, bars: [512 * GIB], ...(addressBits && { addressBits }) })).toBe(gib);
 });
 

@@ -99,7 +99,7 @@ describe('an expander bus is put on', () => {
     expect(codes(cells(2), flat)).not.toContain('numa-cell-unknown');
   });
 
-  it('no cell of a Generic Initiator, which has no memory that could be on the node', () => {
+  it('no cell of a Generic Initiator, because it has no memory', () => {
     const content = `<cpu><numa><cell id='0' cpus='0' memory='1'/><cell id='1' memory='0'/></numa></cpu>`;
     expect(nodes(content + tune("<memory nodeset='1'/>"))).toEqual([null, 0]);
   });

@@ -211,7 +211,7 @@ describe('spare ports', () => {
   const host = hostOf(1);
   const placed = (...more: string[]) => domainWith(port(1), hostdev(1, at(1)), ...more);
 
-  it('come after the same number of free ports on pcie.0, as does the port of a device', () => {
+  it('and device ports each have a free port with a lower index on pcie.0', () => {
     const { rootPorts, expanderBuses } = made(placed(), host, { sparePorts: 3 });
     // The port that the device leaves is the fourth.
     expect(rootPorts.map((p) => p.controllerIndex)).toEqual([2, 3, 4]);

@@ -43,7 +43,7 @@ function faults(given: Case, result: Result): string[] {
   return [
     // An error of the input that vsmmu does not correct is reported, not refused.
     ...wrongWith(after, given.host, given.target).filter((fault) => !wrongBefore.some((old) => isNoWorse(fault, old))),
-    // If there is no room for guards, there is a warning.
+    // If there is no room for guard ports, vsmmu reports a warning instead.
     ...wrongChanges(before, after, result.plan, given.host, given.policy).filter(
       (fault) => !(fault.includes('free ports guard') && result.codes.includes('spare-port-unguarded')),
     ),

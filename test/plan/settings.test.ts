@@ -31,7 +31,7 @@ describe('the settings of the policy', () => {
     expect(plan).toMatchObject({ changed: false, settings: { romBars: [], ras: false, hugePages: null } });
   });
 
-  it('have the default size of the host if the policy has no size', () => {
+  it('use the default huge page size of the host if the policy has no size', () => {
     expect(settingsOf(undefined, { hugePages: 'on' }).hugePages).toBe('on');
   });
 
@@ -54,16 +54,16 @@ describe('the settings of the policy', () => {
     ],
     ['memory without a file', backing("<source type='anonymous'/>"), { hugePages: null }, ['setting-kept']],
     ['memory in a file', backing("<source type='file'/>"), { hugePages: 524288 }, []],
-    ['memory on demand', backing("<allocation mode='ondemand'/>"), { hugePages: null }, ['setting-kept']],
-    ['memory at once', backing("<allocation mode='immediate'/>"), { hugePages: 524288 }, []],
+    ['memory allocated on demand', backing("<allocation mode='ondemand'/>"), { hugePages: null }, ['setting-kept']],
+    ['memory allocated immediately', backing("<allocation mode='immediate'/>"), { hugePages: 524288 }, []],
     [
-      'memory that is not a multiple',
+      'memory that is not a multiple of the page size',
       (xml: string) => xml.replace('4194304', '4194305'),
       { hugePages: null },
       ['setting-kept'],
     ],
     [
-      'a cell whose memory is not a multiple',
+      'a cell whose memory is not a multiple of the page size',
       addedAfter(
         '</name>',
         "<cpu><numa><cell id='0' cpus='0' memory='4194304'/><cell id='1' memory='1024'/></numa></cpu>",

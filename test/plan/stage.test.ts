@@ -11,7 +11,7 @@ const former = new Map<Bdf, FormerVsmmu>([
   [b.bdf, { values: { accel: 'on', oas: '48' }, node: 2 as CellId }],
 ]);
 
-it('devices that were behind vSMMUs with different values keep those values that all had', () => {
+it('devices that were behind vSMMUs with different values keep only the values that all these vSMMUs had', () => {
   expect(commonFormerVsmmu([a, c], former)).toEqual(former.get(a.bdf));
   expect(commonFormerVsmmu([a, b], former)).toEqual({ values: { accel: 'on' }, node: null });
   expect(commonFormerVsmmu([c], former)).toBeUndefined();

@@ -11,7 +11,7 @@ const bridge = (bdf: string, parent?: string): DeviceSpec => ({
   ...(parent !== undefined && { parent }),
 });
 
-/** The device behind port `n` of a host switch, and behind which root port the switch is. */
+/** Returns the address of the device behind port `n` of the host switch below root port `root`. */
 const device = (n: number, root = 0): string => `000${root}:${(n + 3).toString(16).padStart(2, '0')}:00.0`;
 
 /** A root port, a switch below it, and `count` devices behind its downstream ports. */
@@ -60,7 +60,7 @@ describe('a switch in the guest', () => {
     expect(notes(domainXml(hostdevs(upTo(32))))).toEqual([]);
   });
 
-  it('takes a device if one of its 32 ports is free, and only one of two devices', () => {
+  it('takes one device if one of its 32 ports is free; a second device gets a root port', () => {
     const once = without(joined(hostdevs(upTo(32)), '', { ...policy, busWindow: 64 }), 7);
     const one = once.replace('    <iommu', `${hostdevs([32])}    <iommu`);
     expect(modelsOf(one)[device(32)]).toBe('switch-downstream-port');
@@ -106,7 +106,7 @@ describe('a switch in the guest', () => {
 });
 
 describe('devices that share a switch on the host and none in the guest', () => {
-  it('are reported where the first of them is, without a limit if one switch has room for all', () => {
+  it('are reported at the first of them; the hint names no limit if one switch has room for all', () => {
     const xml = domainXml(hostdevs(upTo(32)));
     const [note] = notes(xml, {});
     expect(note).toMatchObject({ location: { line: 12 } });

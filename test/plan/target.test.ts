@@ -72,7 +72,7 @@ describe('a value that the target does not support', () => {
     ]);
   });
 
-  it('is not missing on an expander bus without a device', () => {
+  it('is not required on an expander bus without a device', () => {
     const policy = { expanderBuses: 'all', ats: 'off', ril: 'on', ssidsize: 0, oas: 44 } as const;
     const two = hostOf(2, [{ bdf: BDF }]);
     expect(refusals(xml, two, policy, { target })).toEqual([]);

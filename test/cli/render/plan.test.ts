@@ -7,7 +7,7 @@ import type { GuestView } from '../../../src/guest/predict.js';
 
 import { planned, view } from './example.js';
 
-/** The plan with other values in its parts. */
+/** Returns the plan with other values in some parts. */
 function changed({ bus = {}, device = {}, ...more }: Partial<Plan> & { bus?: object; device?: object }): Plan {
   const [first, ...others] = planned.expanderBuses;
   const [one, ...rest] = planned.devices;
@@ -19,7 +19,7 @@ function changed({ bus = {}, device = {}, ...more }: Partial<Plan> & { bus?: obj
   };
 }
 
-/** The lines of a plan that other values change. */
+/** Returns the lines of the text of a plan that are different with other values. */
 function linesThatDiffer(parts: Parameters<typeof changed>[0], others: Partial<typeof view> = {}): string[] {
   const before = new Set(renderPlan(planned, view).split('\n'));
   return renderPlan(changed(parts), { ...view, ...others })
@@ -111,7 +111,7 @@ describe('a plan as text', () => {
     ['no address afterwards', {}, { after: { ...view.after, functions: [] } }],
   ];
 
-  it('has lines for each of them', async () => {
+  it('has lines for each special case', async () => {
     const texts = PARTS.map(([title, parts, others]) => [title, ...linesThatDiffer(parts, others), ''].join('\n'));
     await expect(texts.join('\n')).toMatchFileSnapshot('../golden/plan-parts.txt');
   });
@@ -163,7 +163,7 @@ describe('the consequences of a plan', () => {
     ['sized huge pages', { settings: { romBars: [], ras: false, hugePages: 2048 as never } }],
   ];
 
-  it('have lines for each of them', async () => {
+  it('have lines for each special case', async () => {
     const before = new Set(renderConsequences(planned, view).split('\n'));
     const texts = PARTS.map(([title, parts]) => {
       const lines = renderConsequences({ ...planned, ...parts }, view).split('\n');
