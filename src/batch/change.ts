@@ -51,13 +51,13 @@ export async function change(
   const after = digestOf(text);
   await journal.append({ event: 'begin', at: new Date().toISOString(), id, name, before, after, backup });
   const present = await store.read(id);
-  if (present === undefined) throw gone();
+  if (present === undefined) throw domainGoneError();
   if (digestOf(present) !== before) {
     throw new EnvironmentError(domainEdited.batch());
   }
   const written = await store.write(id, text, true);
   const stored = await store.read(id);
-  if (stored === undefined) throw gone();
+  if (stored === undefined) throw domainGoneError();
   if (digestOf(stored) !== after && !accepts(stored)) {
     await store.write(id, present, false);
     throw new EnvironmentError(readBackDiffers.converted());
@@ -88,6 +88,6 @@ export async function settle(journal: Journal | undefined, item: DomainResult): 
 }
 
 /** Returns the error for a domain that no longer exists. */
-export function gone(): EnvironmentError {
+export function domainGoneError(): EnvironmentError {
   return new EnvironmentError(domainGone());
 }

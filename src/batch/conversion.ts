@@ -37,9 +37,9 @@ export function convertXml(
   try {
     domain = parseDomain(input);
     const other = whyNotApplicable(domain);
-    if (other) return { ...asItIs(domain), verdict: 'not-applicable', diagnostics: [other] };
+    if (other) return { ...unchangedResult(domain), verdict: 'not-applicable', diagnostics: [other] };
     const { plan, xml, changed, diagnostics } = convert(domain, hostOf(domain.name), settings);
-    return { ...asItIs(domain), plan, diagnostics, verdict: changed ? 'convert' : 'unchanged', after: xml };
+    return { ...unchangedResult(domain), plan, diagnostics, verdict: changed ? 'convert' : 'unchanged', after: xml };
   } catch (error) {
     if (!(error instanceof InputError || error instanceof RefusedError)) throw error;
     const { diagnostics } = error;
@@ -56,7 +56,7 @@ function unusable(domain: Domain | undefined): Omit<Conversion, 'verdict' | 'dia
   return { name: domain?.name ?? '', before: domain?.document.text, after: undefined, plan: undefined };
 }
 
-function asItIs({ name, document: { text } }: Domain): Omit<Conversion, 'verdict' | 'diagnostics'> {
+function unchangedResult({ name, document: { text } }: Domain): Omit<Conversion, 'verdict' | 'diagnostics'> {
   return { name, before: text, after: text, plan: undefined };
 }
 

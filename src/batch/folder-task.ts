@@ -73,7 +73,7 @@ export class FolderWorker {
       const conversion = convertXml(input.bytes, (name) => this.#hostOf(path, name), this.#task.settings);
       return await this.#write(path, input, conversion);
     } catch (error) {
-      return failed(bare(path), failure(error));
+      return failed(emptyResult(path), failure(error));
     }
   }
 
@@ -81,7 +81,7 @@ export class FolderWorker {
     const { verdict, name, before: text, after, plan, diagnostics } = conversion;
     const { out, want } = this.#task;
     const result: FileResult = {
-      ...bare(path),
+      ...emptyResult(path),
       name: name || path,
       verdict,
       why: verdict === 'refused' || verdict === 'not-applicable' ? whyOf(diagnostics) : undefined,
@@ -151,7 +151,7 @@ export function failed(result: Omit<FileResult, 'verdict'>, diagnostics: readonl
 }
 
 /** Returns a result that contains only the path. */
-export function bare(path: string): Omit<FileResult, 'verdict'> {
+export function emptyResult(path: string): Omit<FileResult, 'verdict'> {
   return {
     path,
     name: path,

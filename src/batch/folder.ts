@@ -4,7 +4,7 @@ import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
 import { fileStore } from './file-store.js';
-import { bare, type FileResult, type FolderTask, failed } from './folder-task.js';
+import { emptyResult, type FileResult, type FolderTask, failed } from './folder-task.js';
 import type { DomainResult } from './item.js';
 import type { Journal } from './journal.js';
 import { type Converter, openConverter } from './pool.js';
@@ -68,15 +68,15 @@ class OneFile {
     try {
       return await this.#attempt(found);
     } catch (error) {
-      return await settle(this.#run.journal, this.#item(failed(bare(found.path), failure(error))));
+      return await settle(this.#run.journal, this.#item(failed(emptyResult(found.path), failure(error))));
     }
   }
 
   async #attempt({ path, link, special, unreadable }: Found): Promise<DomainResult> {
     const { journal } = this.#run;
-    if (unreadable) return await settle(journal, this.#item(failed(bare(path), unreadable)));
+    if (unreadable) return await settle(journal, this.#item(failed(emptyResult(path), unreadable)));
     const why = link ? 'a symbolic link' : special ? 'not a regular file' : undefined;
-    if (why) return await settle(journal, this.#item({ ...bare(path), verdict: 'skipped', why }));
+    if (why) return await settle(journal, this.#item({ ...emptyResult(path), verdict: 'skipped', why }));
     const before = await this.#changedBefore(path);
     if (before) return before;
     const result = await this.#converter.convert(path);
@@ -92,7 +92,7 @@ class OneFile {
     const present = await this.#store.read(path);
     if (present === undefined || digestOf(present) !== entry.after) return undefined;
     await this.#run.journal?.append({ event: 'done', id: path, stored: entry.after });
-    return this.#item({ ...bare(path), name: entry.name, verdict: 'converted' });
+    return this.#item({ ...emptyResult(path), name: entry.name, verdict: 'converted' });
   }
 
   #item({ path, pending: _, ...rest }: FileResult): DomainResult {

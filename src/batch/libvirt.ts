@@ -5,7 +5,7 @@ import { domainSaved, libvirtRefused } from '../diagnostics/libvirt.js';
 import type { BeginEntry } from '../generated/journal.js';
 import type { Host } from '../host/host.js';
 import { type Connection, type DomainEntry, type DomainUuid, domainUuid } from '../libvirt/connection.js';
-import { change, gone, type Store, settle } from './change.js';
+import { change, domainGoneError, type Store, settle } from './change.js';
 import { type Conversion, convertXml, countDevices, failure, losses } from './conversion.js';
 import { backupName, digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
@@ -107,7 +107,7 @@ class OneDomain {
     const store = libvirtStore(this.#connection);
     try {
       const before = await store.read(uuid);
-      if (before === undefined) throw gone();
+      if (before === undefined) throw domainGoneError();
       const entry = inFlight.get(uuid);
       if (apply && entry && digestOf(before) === entry.after) {
         await apply.journal.append({ event: 'done', id: uuid, stored: entry.after });
@@ -146,8 +146,8 @@ class OneDomain {
     const digest = digestOf(before);
     const backup = backupName(id, digest);
     await apply.run.keep(backup, before);
-    const good = (stored: string | Uint8Array) => isConverted(convertXml(stored, () => host, settings));
-    return await change(store, apply.journal, { id, name, before: digest, backup, text }, good);
+    const accepts = (stored: string | Uint8Array) => isConverted(convertXml(stored, () => host, settings));
+    return await change(store, apply.journal, { id, name, before: digest, backup, text }, accepts);
   }
 
   /** Returns why its saved memory prevents the conversion; empty if it has none. */

@@ -2,7 +2,7 @@ import { backupDamaged, readBackDiffers } from '../diagnostics/batch.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { domainEdited } from '../diagnostics/libvirt.js';
-import { gone, type Store } from './change.js';
+import { domainGoneError, type Store } from './change.js';
 import { failure } from './conversion.js';
 import { digestOf } from './digest.js';
 import { exactlyOnce } from './exactly-once.js';
@@ -67,7 +67,7 @@ async function restore(
       if (!undone) await journal.append({ event: 'undone', id });
       return item('unchanged');
     }
-    if (present === undefined && !force) throw gone();
+    if (present === undefined && !force) throw domainGoneError();
     if (digest !== after && digest !== stored && !force) {
       return item('refused', [domainEdited.rollback()]);
     }

@@ -4,7 +4,7 @@ import { NO_HOST } from '../host/host.js';
 import { type DomainEntry, openLibvirt } from '../libvirt/connection.js';
 import { type Policy, policyWithDefaults } from '../policy/policy.js';
 import type { Batch } from './batch.js';
-import { gone } from './change.js';
+import { domainGoneError } from './change.js';
 import { convertFolder } from './folder.js';
 import { type History, inFlight, settledIds } from './history.js';
 import { type DomainResult, type Wanted, whyOf } from './item.js';
@@ -106,7 +106,7 @@ export class LibvirtBatch implements AsyncDisposable {
     const left = new Map([...history.listed].filter(([id]) => !settled.has(id)));
     const all = await this.#first.list();
     const domains = all.filter(({ uuid }) => left.delete(uuid));
-    const gone = [...left].map(([id, name]) => goneItem(id, name));
+    const gone = [...left].map(([id, name]) => domainGoneResult(id, name));
     return { domains, gone };
   }
 
@@ -115,7 +115,7 @@ export class LibvirtBatch implements AsyncDisposable {
   }
 }
 
-function goneItem(id: string, name: string): DomainResult {
-  const { diagnostics } = gone();
+function domainGoneResult(id: string, name: string): DomainResult {
+  const { diagnostics } = domainGoneError();
   return { id, name, verdict: 'failed', why: whyOf(diagnostics), loses: [], running: false, diagnostics };
 }

@@ -14,26 +14,26 @@ export async function sshTopology(uri: string): Promise<Host> {
   const { host, user, port } = sshTarget(uri);
   const args = [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port])];
   // The command is the same for every host: the remote shell gets no user input.
-  const output = await ask(host, ['-T', '-o', 'BatchMode=yes', ...args, '--', host, 'vsmmu topology --json']);
+  const output = await runSsh(host, ['-T', '-o', 'BatchMode=yes', ...args, '--', host, 'vsmmu topology --json']);
   return readTopology(output, host);
 }
 
-function ask(host: string, args: readonly string[]): Promise<string> {
+function runSsh(host: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('ssh', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
-    let said = '';
+    let errorOutput = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-10_000);
+      errorOutput = (errorOutput + text).slice(-10_000);
     });
     const failed = (why: string) => new EnvironmentError(sshFailed({ host, why }));
     child.once('error', (error) => reject(failed(describeIoError(error))));
     child.once('close', (code) => {
       if (code === 0) resolve(output);
-      else reject(failed(said.trim().split('\n').at(-1) || `it ended with ${code}`));
+      else reject(failed(errorOutput.trim().split('\n').at(-1) || `it ended with ${code}`));
     });
   });
 }

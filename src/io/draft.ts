@@ -72,7 +72,7 @@ export function writeAll(fd: number, content: string | Uint8Array): void {
  * @param attributes whether the other file may have an access control list or extended attributes
  * @returns what could not be kept, and why
  */
-export function imitate(fd: number, original: number, attributes: boolean): readonly string[] {
+export function copyMetadata(fd: number, original: number, attributes: boolean): readonly string[] {
   const { uid, gid, mode } = fstatSync(original);
   const ownership = takeOwner(fd, { uid, gid });
   const lost = attributes ? copyAttributes(original, fd) : undefined;

@@ -3,7 +3,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { EnvironmentError } from '../diagnostics/errors.js';
 import { attributesLost } from '../diagnostics/files.js';
 import { domainEdited } from '../diagnostics/libvirt.js';
-import { Draft, imitate, openNew, writeAll } from './draft.js';
+import { copyMetadata, Draft, openNew, writeAll } from './draft.js';
 import { systemCode } from './errors.js';
 import { type Folder, fsyncLater, type Location, locate, locateIn, O_PATH } from './folder.js';
 
@@ -61,7 +61,7 @@ async function replaceAt(
   draft.write(content);
   let lost: readonly string[] = [];
   if (options.mode !== undefined) fchmodSync(draft.fd, options.mode);
-  else if (original) lost = imitate(draft.fd, original.fd, options.attributes ?? true);
+  else if (original) lost = copyMetadata(draft.fd, original.fd, options.attributes ?? true);
   // Asynchronous, so that other work continues while the disk writes.
   await fsyncLater(draft.fd);
   draft.commit();
@@ -100,7 +100,7 @@ export function backUpFile(file: string, suffix: string, expected: Uint8Array): 
   const { fd, ending } = openNumbered(target, suffix);
   using copy = new OpenFile(fd);
   writeAll(copy.fd, expected);
-  const lost = imitate(copy.fd, original.fd, true);
+  const lost = copyMetadata(copy.fd, original.fd, true);
   fsyncSync(copy.fd);
   target.folder.sync();
   return { file: file + ending, diagnostics: lostDiagnostics(file + ending, lost) };

@@ -85,9 +85,9 @@ describe('the script of the hook, if the check cannot complete,', () => {
     ['enforce', 1],
   ])('with %s, exits with %i if no process can be started', (hook, code) => {
     const { script } = install({ hook });
-    const location = temporaryFolder();
-    chmodSync(location, 0o755);
-    const copy = join(location, 'vsmmu');
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o755);
+    const copy = join(folder, 'vsmmu');
     writeFileSync(copy, readFileSync(script), { mode: 0o755 });
     // Limits on processes do not apply to root.
     const options = { uid: 65533, gid: 65533, input: broken, encoding: 'utf8' } as const;

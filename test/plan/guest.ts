@@ -72,7 +72,7 @@ export interface Outcome extends Planned {
 }
 
 /** Plans and rewrites a domain. */
-export function location(xml: string, host: Host, policy: Partial<Policy> = {}): Outcome {
+export function planAndRewrite(xml: string, host: Host, policy: Partial<Policy> = {}): Outcome {
   const domain = parseDomain(xml);
   const planned = plan(domain, host, { ...DEFAULT_POLICY, ...policy });
   return { ...planned, xml: rewrite(domain, planned.plan) };
@@ -81,7 +81,7 @@ export function location(xml: string, host: Host, policy: Partial<Policy> = {}):
 /** The errors for which a domain is refused; empty if it is accepted. */
 export function refusals(xml: string, host: Host, policy: Partial<Policy> = {}): readonly Diagnostic[] {
   try {
-    location(xml, host, policy);
+    planAndRewrite(xml, host, policy);
     return [];
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;

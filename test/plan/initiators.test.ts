@@ -4,7 +4,7 @@ import type { PciDevice } from '../../src/generated/topology.js';
 import type { Host } from '../../src/host/host.js';
 import { needsWholeHost } from '../../src/plan/initiators.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/policy/policy.js';
-import { domainOf, hostOf, list, location, type NodeSpec, refusals } from './guest.js';
+import { domainOf, hostOf, list, type NodeSpec, planAndRewrite, refusals } from './guest.js';
 
 const grace = { vendor: '0x10de', device: '0x2941' } satisfies Partial<PciDevice>;
 const [FIRST, SECOND, NIC] = ['0008:01:00.0', '0009:01:00.0', '0000:03:00.0'] as const;
@@ -25,7 +25,7 @@ const only = `<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatun
 
 describe('the Generic Initiators of a device', () => {
   it('are cells without CPUs and memory, numbered after the others', () => {
-    const { plan, xml } = location(domainOf([SECOND], guest), inOrder);
+    const { plan, xml } = planAndRewrite(domainOf([SECOND], guest), inOrder);
     expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9']);
     expect(xml).toContain("<acpi nodeset='2-9'/>");
     expect(xml.match(/<cell id='\d+' memory='0' unit='KiB'>/g)).toHaveLength(8);
@@ -35,7 +35,7 @@ describe('the Generic Initiators of a device', () => {
     ['in order, if the host links no node to a device', inOrder, [10, 11, 12, 13, 14, 15, 16, 17]],
     ['the nodes that the host links to the device', linked, [2, 3, 4, 5, 6, 7, 8, 9]],
   ] as const)('stand for nodes of the host: %s', ([, host, nodes]) => {
-    const { plan } = location(domainOf([SECOND], guest), host);
+    const { plan } = planAndRewrite(domainOf([SECOND], guest), host);
     expect(plan.numa.initiators.map(({ hostNode }) => hostNode)).toEqual(nodes);
   });
 
@@ -45,48 +45,48 @@ describe('the Generic Initiators of a device', () => {
     ['initiators: "none"', [FIRST], { initiators: 'none' }],
     ['profile: "none"', [FIRST], { profile: 'none' }],
   ])('are left out for %s', ([, given, policy]) => {
-    expect(location(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
+    expect(planAndRewrite(domainOf(given, guest), inOrder, policy).plan.numa.initiators).toEqual([]);
   });
 
   it('are also eight if the host driver has added memory to the first of them', () => {
     const online = initiators().map((node, i) => ({ ...node, memory: i === 0 }));
     const host = hostOf(devices, [...sockets, ...online, ...online], apart);
-    const { plan } = location(domainOf([FIRST, SECOND], guest), host);
+    const { plan } = planAndRewrite(domainOf([FIRST, SECOND], guest), host);
     expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
     expect(plan.numa.initiators.map(({ hostNode }) => hostNode)).toEqual(Array.from({ length: 16 }, (_, i) => i + 2));
   });
 
   it('stay if a user has written them', () => {
     const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi nodeset='1'/>");
-    const { plan } = location(xml, inOrder);
+    const { plan } = planAndRewrite(xml, inOrder);
     expect([plan.devices[0]?.nodeset, plan.numa]).toEqual(['1', { created: null, initiators: [], distances: [] }]);
   });
 
   it('stay when a second device is added, whose cells come after them', () => {
-    const first = location(domainOf([FIRST], guest), inOrder).xml;
+    const first = planAndRewrite(domainOf([FIRST], guest), inOrder).xml;
     const hostdev = domainOf([SECOND]).match(/ {4}<hostdev[\s\S]*<\/hostdev>\n/)?.[0] ?? '';
     const both = first.replace('    <iommu', `${hostdev}    <iommu`);
-    const { plan, xml } = location(both, inOrder);
+    const { plan, xml } = planAndRewrite(both, inOrder);
     expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
-    expect(location(xml, inOrder).xml).toBe(xml);
+    expect(planAndRewrite(xml, inOrder).xml).toBe(xml);
     const among = plan.numa.distances.filter(({ cell, sibling }) => cell === 2 && sibling === 17);
     expect(among.map(({ value }) => value)).toEqual([apart(2, 17)]);
   });
 
   it('keep an existing acpi-index', () => {
     const xml = domainOf([FIRST], guest).replace('</source>', "</source><acpi index='7'/>");
-    expect(location(xml, inOrder).xml).toContain("<acpi index='7' nodeset='2-9'/>");
+    expect(planAndRewrite(xml, inOrder).xml).toContain("<acpi index='7' nodeset='2-9'/>");
   });
 
   it('are added to the one cell that --numa create makes', () => {
     const xml = domainOf([FIRST], "<memory>1024</memory><vcpu>2</vcpu><numatune><memory nodeset='0'/></numatune>");
-    const { plan } = location(xml, inOrder, { numa: 'create' });
+    const { plan } = planAndRewrite(xml, inOrder, { numa: 'create' });
     expect(list(plan.devices[0]?.nodeset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(plan.numa.distances).toHaveLength(81);
   });
 
   it('are left out with a warning if the guest has no cells', () => {
-    const { plan, diagnostics } = location(domainOf([FIRST]), inOrder);
+    const { plan, diagnostics } = planAndRewrite(domainOf([FIRST]), inOrder);
     expect(plan.numa.initiators).toEqual([]);
     const warnings = diagnostics.filter((d) => d.severity === 'warning').map((d) => d.code);
     expect(warnings).toEqual(expect.arrayContaining(['initiators-left-out']));
@@ -94,25 +94,26 @@ describe('the Generic Initiators of a device', () => {
 
   it('are added once: a second run changes nothing', () => {
     for (const host of [inOrder, linked]) {
-      const { xml } = location(domainOf([FIRST, NIC, SECOND], guest), host);
-      expect(location(xml, host).xml).toBe(xml);
+      const { xml } = planAndRewrite(domainOf([FIRST, NIC, SECOND], guest), host);
+      expect(planAndRewrite(xml, host).xml).toBe(xml);
     }
   });
 });
 
 describe('distances', () => {
   const value = (host: Host, from: number, to: number, content = guest) =>
-    location(domainOf([FIRST], content), host).plan.numa.distances.find((d) => d.cell === from && d.sibling === to)
-      ?.value;
+    planAndRewrite(domainOf([FIRST], content), host).plan.numa.distances.find(
+      (d) => d.cell === from && d.sibling === to,
+    )?.value;
 
   it('are those between the host nodes of the cells, in both directions, and 10 for a cell to itself', () => {
-    const { distances } = location(domainOf([FIRST], guest), inOrder).plan.numa;
+    const { distances } = planAndRewrite(domainOf([FIRST], guest), inOrder).plan.numa;
     expect(distances).toHaveLength(100);
     for (const { cell, sibling, value: found } of distances) expect(found).toBe(apart(cell, sibling));
   });
 
   it('between memory and the cells that are added are those of the policy, if it has one', () => {
-    const { distances } = location(domainOf([FIRST], guest), inOrder, { initiatorDistance: 254 }).plan.numa;
+    const { distances } = planAndRewrite(domainOf([FIRST], guest), inOrder, { initiatorDistance: 254 }).plan.numa;
     for (const { cell, sibling, value: found } of distances) {
       expect(found).toBe(cell < 2 === sibling < 2 ? apart(cell, sibling) : 254);
     }
@@ -136,7 +137,7 @@ describe('distances', () => {
       "memory='1024'/>",
       "memory='1024'><distances><sibling id='0' value='10'/><sibling id='1' value='77'/></distances></cell>",
     );
-    const { plan, xml } = location(domainOf([FIRST], given), inOrder);
+    const { plan, xml } = planAndRewrite(domainOf([FIRST], given), inOrder);
     expect(xml).toContain("<sibling id='1' value='77'/>");
     expect(value(inOrder, 0, 1, given)).toBeUndefined();
     expect(value(inOrder, 1, 0, given)).toBe(77);
@@ -152,7 +153,7 @@ describe('distances', () => {
   });
 
   it('leave out cells without memory that have no host node', () => {
-    const { plan } = location(domainOf([FIRST], only.replace('</numa>', "<cell memory='0'/></numa>")), inOrder);
+    const { plan } = planAndRewrite(domainOf([FIRST], only.replace('</numa>', "<cell memory='0'/></numa>")), inOrder);
     expect(plan.devices[0]?.nodeset).toBe('2-9');
     expect(plan.numa.distances).toHaveLength(81);
     expect(plan.numa.distances.some(({ cell, sibling }) => cell === 1 || sibling === 1)).toBe(false);
@@ -214,7 +215,7 @@ describe('the cells of a guest', () => {
     const many = (cells: number) => {
       const list = Array.from({ length: cells - 8 }, (_, id) => `<cell id='${id}' memory='${id === 0 ? 1024 : 0}'/>`);
       const content = `<numatune><memory nodeset='0'/></numatune><cpu><numa>${list.join('')}</numa></cpu>`;
-      return location(domainOf([FIRST], content), inOrder).diagnostics.map(({ code }) => code);
+      return planAndRewrite(domainOf([FIRST], content), inOrder).diagnostics.map(({ code }) => code);
     };
     expect(many(16)).not.toContain('numa-cells-many');
     expect(many(17)).toContain('numa-cells-many');
@@ -230,12 +231,12 @@ describe('the cells of a guest', () => {
 
 describe('an <acpi nodeset>', () => {
   it('whose cells are missing is replaced, with new cells and distances', () => {
-    const whole = location(domainOf([FIRST, SECOND], guest), inOrder);
+    const whole = planAndRewrite(domainOf([FIRST, SECOND], guest), inOrder);
     const stale = domainOf([FIRST, SECOND], guest).replace(/<\/source>/g, "</source><acpi nodeset='40-47'/>");
-    const { plan, xml } = location(stale, inOrder);
+    const { plan, xml } = planAndRewrite(stale, inOrder);
     expect(plan.devices.map((d) => d.nodeset)).toEqual(['2-9', '10-17']);
     expect(plan.numa).toEqual(whole.plan.numa);
-    expect(location(xml, inOrder).xml).toBe(xml);
+    expect(planAndRewrite(xml, inOrder).xml).toBe(xml);
   });
 
   it('that names a missing cell is refused for a device whose platform has no Generic Initiators', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { domainOf, hostOf, location, type NodeSpec } from './guest.js';
+import { domainOf, hostOf, type NodeSpec, planAndRewrite } from './guest.js';
 
 const GPU = '0000:01:00.0';
 const NIC = '0001:01:00.0';
@@ -15,9 +15,9 @@ const pins = (...cpus: string[]): string =>
 
 /** The cells of the two expander buses, by SMMU. */
 const nodes = (content: string, given = host) =>
-  location(domainOf([GPU, NIC], content), given).plan.expanderBuses.map(({ node }) => node);
+  planAndRewrite(domainOf([GPU, NIC], content), given).plan.expanderBuses.map(({ node }) => node);
 const codes = (content: string, given = host) =>
-  location(domainOf([GPU, NIC], content), given).diagnostics.map(({ code }) => code);
+  planAndRewrite(domainOf([GPU, NIC], content), given).diagnostics.map(({ code }) => code);
 
 describe('an expander bus is put on', () => {
   it.for<[string, string, (number | null)[]]>([
@@ -86,9 +86,10 @@ describe('an expander bus is put on', () => {
     const [first] = host.smmus;
     const shared = hostOf({ [GPU]: { node: 0 }, [NIC]: { node: 1, smmu: first?.name ?? null } }, twoSockets);
     const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
-    const nodeOf = (bdf: string) => location(domainOf([bdf], content), shared).plan.expanderBuses.map((b) => b.node);
+    const nodeOf = (bdf: string) =>
+      planAndRewrite(domainOf([bdf], content), shared).plan.expanderBuses.map((b) => b.node);
     expect([nodeOf(GPU), nodeOf(NIC)]).toEqual([[0], [1]]);
-    const both = location(domainOf([GPU, NIC], content), shared);
+    const both = planAndRewrite(domainOf([GPU, NIC], content), shared);
     expect(both.plan.expanderBuses.map((each) => each.node)).toEqual([null]);
     expect(both.diagnostics.map(({ code }) => code)).toContain('numa-cell-unknown');
   });
@@ -114,15 +115,15 @@ describe('an expander bus is put on', () => {
 
 describe('an existing expander bus', () => {
   const content = cells(2) + tune(memnode(0, '0') + memnode(1, '1'));
-  const first = location(domainOf([GPU, NIC], content), host).xml;
+  const first = planAndRewrite(domainOf([GPU, NIC], content), host).xml;
 
   it('keeps its cell', () => {
-    expect(location(first, host).xml).toBe(first);
+    expect(planAndRewrite(first, host).xml).toBe(first);
   });
 
   it('gets its cell if it has none, and nothing else changes', () => {
     const without = first.replace(/<target busNr='247'>\s*<node>1<\/node>\s*<\/target>/, "<target busNr='247'/>");
-    const { plan, xml } = location(without, host);
+    const { plan, xml } = planAndRewrite(without, host);
     expect(plan.expanderBuses.map(({ node, nodeBefore }) => [node, nodeBefore])).toEqual([
       [0, 0],
       [1, null],
@@ -132,7 +133,7 @@ describe('an existing expander bus', () => {
 
   it('keeps a cell that differs from the one that it would get, with a warning', () => {
     const other = first.replace('<node>1</node>', '<node>0</node>');
-    const { xml, diagnostics } = location(other, host);
+    const { xml, diagnostics } = planAndRewrite(other, host);
     expect(xml).toBe(other);
     expect(diagnostics.map(({ code, severity }) => `${severity} ${code}`)).toEqual(['warning numa-cell-differs']);
   });
@@ -147,19 +148,21 @@ describe('numa: "create"', () => {
     ['in a new <cpu>', '', 'cpu'],
     ['to an empty <numa>', '<cpu><numa/></cpu>', 'cell'],
   ] as const)('adds a cell with all CPUs and memory %s', ([, cpu, outermost]) => {
-    const { plan, xml } = location(domainOf([GPU, NIC], size + bound + cpu), host, { numa: 'create' });
+    const { plan, xml } = planAndRewrite(domainOf([GPU, NIC], size + bound + cpu), host, { numa: 'create' });
     expect(plan.numa.created).toEqual({ cell: 0, cpus: '0-7', memory: 4 * 2 ** 20, outermost });
     expect(plan.expanderBuses.map(({ node }) => node)).toEqual([null, 0]);
     expect(xml).toContain("<cell id='0' cpus='0-7' memory='4194304' unit='KiB'/>");
-    expect(location(xml, host, { numa: 'create' }).xml).toBe(xml);
+    expect(planAndRewrite(xml, host, { numa: 'create' }).xml).toBe(xml);
   });
 
   it('does not change a guest that has cells', () => {
-    expect(location(domainOf([GPU], size + bound + cells(1)), host, { numa: 'create' }).plan.numa.created).toBeNull();
+    expect(
+      planAndRewrite(domainOf([GPU], size + bound + cells(1)), host, { numa: 'create' }).plan.numa.created,
+    ).toBeNull();
   });
 
   it('does not change a guest that gets no expander bus', () => {
     const xml = domainOf([GPU], size + bound);
-    expect(location(xml, host, { numa: 'create', bypass: [GPU as never] }).xml).toBe(xml);
+    expect(planAndRewrite(xml, host, { numa: 'create', bypass: [GPU as never] }).xml).toBe(xml);
   });
 });

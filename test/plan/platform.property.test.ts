@@ -7,7 +7,7 @@ import { validate } from '../../src/generated/plan.validate.js';
 import type { PciDevice } from '../../src/generated/topology.js';
 import type { Policy } from '../../src/policy/policy.js';
 import { largeBar } from './devices.js';
-import { domainOf, hostOf, list, location, type NodeSpec } from './guest.js';
+import { domainOf, hostOf, list, type NodeSpec, planAndRewrite } from './guest.js';
 
 const GIB = 2 ** 30;
 const GRACE = { vendor: '0x10de', device: '0x2941' };
@@ -71,10 +71,10 @@ function build({ devices, cells, linked, distance, hole }: PlanView): { xml: str
   return { xml, host };
 }
 
-function placed(made: PlanView): ReturnType<typeof location> | undefined {
+function placed(made: PlanView): ReturnType<typeof planAndRewrite> | undefined {
   const { xml, host } = build(made);
   try {
-    return location(xml, host, made.policy);
+    return planAndRewrite(xml, host, made.policy);
   } catch (error) {
     if (error instanceof RefusedError) return undefined;
     throw error;
@@ -89,7 +89,7 @@ describe('whatever the devices, the cells and their bindings', () => {
         const first = placed(made);
         if (!first) return;
         done++;
-        expect(location(first.xml, build(made).host, made.policy).xml).toBe(first.xml);
+        expect(planAndRewrite(first.xml, build(made).host, made.policy).xml).toBe(first.xml);
       }),
     );
     expect(done).toBeGreaterThan(20);
