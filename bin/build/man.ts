@@ -203,7 +203,9 @@ function policyPage(date: Date): string {
     section('KEYS', '.Bl -tag -width Ds', ...keys, '.El'),
     section(
       'EXAMPLES',
-      text('Refuse to start domains that are wrong for this host, and convert domains when they stop:'),
+      text(
+        'Refuse to start domains that have an error on this host or are not converted for it, and convert domains when they stop:',
+      ),
       '.Bd -literal -offset indent',
       '{ "hook": "enforce", "convertOnStop": true }',
       '.Ed',

@@ -27,7 +27,7 @@ export const command: Command = {
   ],
   options: { ...hookOptions(), ...HOOK_FOLDER_OPTIONS },
   examples: [
-    ['$0 hook install', 'warn about domains that are wrong for this host'],
+    ['$0 hook install', 'warn about domains that have an error on this host or are not converted for it'],
     ['$0 hook install --hook enforce', 'refuse their start'],
     ['$0 hook install --convert-on-stop', 'convert them when they stop'],
   ],

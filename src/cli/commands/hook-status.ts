@@ -38,8 +38,8 @@ async function run(operands: readonly string[], options: OptionValues): Promise<
       [
         'at a start',
         mode === 'enforce'
-          ? 'refuses a domain that is wrong for this host'
-          : 'warns about a domain that is wrong for this host',
+          ? 'refuses a domain that has an error on this host or is not converted for it'
+          : 'warns about a domain that has an error on this host or is not converted for it',
       ],
       ['at a stop', convertOnStop ? 'converts the domain, if needed' : 'does nothing'],
       ['log', hook.log || 'none'],
